@@ -1,0 +1,49 @@
+PYTHON ?= python3
+VENV := .venv
+PY := $(VENV)/bin/python
+# Written last, so that an interrupted installation is taken up again.
+INSTALLED := $(VENV)/.installed
+INDEX := share/ament_index/resource_index/packages
+
+# .venv has all of ROS 2 that it needs: a sourced installation, or another such environment, must
+# not mix with it.
+unexport PYTHONPATH LD_LIBRARY_PATH _ROS_WHEELS_BOOTSTRAP_COMPLETE
+# Makes the ROS packages in .venv, this one included, visible to ROS tools.
+export AMENT_PREFIX_PATH := $(CURDIR)/$(VENV)
+export ROS_LOG_DIR := $(CURDIR)/out/log
+
+.PHONY: help demo test check bench clean
+
+help: ## list the targets
+	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' Makefile
+
+demo: $(INSTALLED) ## depth and a point cloud of a rendered drive, in out/demo
+	$(VENV)/bin/depth_ros demo --out out/demo
+
+test: $(INSTALLED) ## every test
+	$(PY) -m pytest
+
+check: $(INSTALLED) ## style, types, and who may import whom
+	$(PY) -m ruff check
+	$(PY) -m ruff format --check
+	$(PY) -m mypy
+	$(PY) -m pytest test/test_imports.py
+
+bench: $(INSTALLED) ## how fast and how accurate on this machine
+	$(PY) -m benchmarks
+
+clean: ## remove what the other targets made, .venv included
+	rm -rf $(VENV) out build *.egg-info .hypothesis .mypy_cache .pytest_cache .ruff_cache
+	find . -name __pycache__ -prune -exec rm -rf {} +
+
+$(INSTALLED): constraints.txt requirements-ros.txt setup.py
+	$(PYTHON) -m venv $(VENV)
+	# torch first: by far the largest download is not repeated when a later one fails.
+	$(PY) -m pip install -c constraints.txt torch
+	$(PY) -m pip install -c constraints.txt -r requirements-ros.txt -e '.[test,dev]'
+	# An editable installation leaves out what ROS tools look for.
+	mkdir -p $(VENV)/lib/depth_ros $(VENV)/share/depth_ros $(VENV)/$(INDEX)
+	ln -sf ../../bin/depth_node $(VENV)/lib/depth_ros
+	ln -sf ../../../package.xml ../../../launch ../../../config $(VENV)/share/depth_ros
+	touch $(VENV)/$(INDEX)/depth_ros
+	touch $@

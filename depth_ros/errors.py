@@ -1,0 +1,25 @@
+"""The errors this package raises: each names the value that was met and what was expected."""
+
+
+class DepthError(Exception):
+    """Base of every error this package raises on purpose."""
+
+
+class CameraError(DepthError):
+    """A camera that cannot be used: no or impossible intrinsics, an unknown lens, a wrong size."""
+
+
+class MessageError(DepthError):
+    """A ROS message whose fields contradict each other or what was expected."""
+
+
+class ModelError(DepthError):
+    """A model that is unknown, cannot be loaded, or cannot run where it was asked to."""
+
+
+class BagError(DepthError):
+    """A bag that cannot be read or written."""
+
+
+class SettingError(DepthError):
+    """A setting outside its type, range or choices."""

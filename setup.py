@@ -1,0 +1,71 @@
+"""Installs depth_ros with colcon (ament_python) and with pip alike."""
+
+from glob import glob
+from pathlib import Path
+from xml.etree import ElementTree
+
+from setuptools import find_packages, setup
+
+NAME = "depth_ros"
+HERE = Path(__file__).parent
+MANIFEST = ElementTree.parse(HERE / "package.xml").getroot()
+(MAINTAINER,) = MANIFEST.iter("maintainer")
+
+
+def weights() -> list[str]:
+    """The files of the embedded weights, relative to the package: old setuptools know no `**`."""
+    package = HERE / NAME
+    files = (path for path in package.glob("models/weights/**/*") if path.is_file())
+    return sorted(str(path.relative_to(package)) for path in files)
+
+
+setup(
+    name=NAME,
+    version=MANIFEST.findtext("version"),
+    description=MANIFEST.findtext("description"),
+    maintainer=MAINTAINER.text,
+    maintainer_email=MAINTAINER.get("email"),
+    license=MANIFEST.findtext("license"),
+    python_requires=">=3.10",
+    packages=find_packages(include=[NAME, f"{NAME}.*"]),
+    package_data={NAME: weights()},
+    data_files=[
+        ("share/ament_index/resource_index/packages", [f"resource/{NAME}"]),
+        (f"share/{NAME}", ["package.xml"]),
+        (f"share/{NAME}/launch", sorted(glob("launch/*.*"))),
+        (f"share/{NAME}/config", sorted(glob("config/*.*"))),
+    ],
+    entry_points={
+        "console_scripts": [
+            "depth_ros = depth_ros.cli:main",
+            "depth_node = depth_ros.ros.node:main",
+        ],
+    },
+    install_requires=[
+        "numpy>=1.26",
+        "opencv-python-headless>=4.6",
+        "PyYAML>=6.0",
+        "rosbags>=0.11",
+        # Without its [opencv] extra, which would put a second OpenCV beside the headless one.
+        "rosbags-image>=0.10",
+        "safetensors>=0.4",
+        "torch>=2.4",
+        "tqdm>=4.60",
+        "transformers>=4.49",
+    ],
+    extras_require={
+        "onnx": ["onnxruntime"],
+        "onnx-gpu": ["onnxruntime-gpu"],
+        "test": [
+            "colcon-ros",
+            "hypothesis",
+            "mcap",
+            "mcap-ros2-support",
+            "pytest",
+            "pytest-timeout",
+            "scipy",
+            "setuptools>=70.1",
+        ],
+        "dev": ["mypy", "ruff", "types-PyYAML"],
+    },
+)

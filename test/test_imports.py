@@ -1,0 +1,138 @@
+"""Who may import whom: the arrows between the parts of depth_ros, read from the sources."""
+
+import ast
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+PACKAGE = Path(__file__).parent.parent / "depth_ros"
+MODULES = sorted(PACKAGE.rglob("*.py"))
+
+# A part is the first name under depth_ros. Each may import itself, errors, the package's own name
+# (for its version) and what stands here; "part.module" allows that module alone.
+ARROWS = {
+    "depth_ros": set[str](),
+    "errors": set[str](),
+    "config": set[str](),
+    "share": set[str](),
+    "transport": {"share"},
+    "geometry": set[str](),
+    "runtimes": set[str](),
+    "messages": {"geometry"},
+    "models": {"geometry"},
+    "scale": {"geometry"},
+    "pipeline": {"geometry", "config", "models", "runtimes", "scale"},
+    "training": {"geometry", "models", "evaluation.metrics"},
+    "evaluation": {"geometry", "pipeline", "config", "scale", "training.scenes", "training.render"},
+    "ros": {"pipeline", "messages", "config", "geometry", "models", "bag", "transport"},
+    "bag": {"pipeline", "messages", "config", "geometry", "models"},
+}
+ALL_BUT_ROS = set(ARROWS) - {"ros"}
+ARROWS["demo"] = ALL_BUT_ROS | {"cli"}
+ARROWS["cli"] = ALL_BUT_ROS | {"demo"}
+
+# Only the part "ros" needs a ROS installation.
+ROS = {
+    "ament_index_python",
+    "builtin_interfaces",
+    "cv_bridge",
+    "launch",
+    "launch_ros",
+    "message_filters",
+    "rcl_interfaces",
+    "rclpy",
+    "sensor_msgs_py",
+    "tf2_ros",
+}
+# Seconds to import: `depth_ros --help` must not wait for them.
+HEAVY = {"cv2", "torch", "transformers"}
+
+
+def imported(node: ast.AST) -> Iterator[str]:
+    """The dotted names that one import statement imports, as far as they may be modules."""
+    if isinstance(node, ast.Import):
+        yield from (alias.name for alias in node.names)
+    elif isinstance(node, ast.ImportFrom):
+        assert not node.level, f"line {node.lineno}: a relative import"
+        yield from (f"{node.module}.{alias.name}" for alias in node.names)
+
+
+def allowed(part: str, name: str) -> bool:
+    """Whether a module of this part may import this name."""
+    root, *rest = name.split(".")
+    if root in ROS or root.endswith("_msgs"):
+        return part == "ros"
+    if root != "depth_ros" or not rest or rest == ["__version__"]:
+        return True
+    return not {rest[0], ".".join(rest[:2])}.isdisjoint({part, "errors"} | ARROWS[part])
+
+
+def violations(part: str, source: str) -> list[str]:
+    """The names that a module of this part imports, anywhere in it, and may not."""
+    names = (name for node in ast.walk(ast.parse(source)) for name in imported(node))
+    return [name for name in names if not allowed(part, name)]
+
+
+def part_of(path: Path) -> str:
+    first = path.relative_to(PACKAGE).parts[0]
+    return "depth_ros" if first == "__init__.py" else first.removesuffix(".py")
+
+
+@pytest.mark.parametrize("path", MODULES, ids=lambda path: str(path.relative_to(PACKAGE)))
+def test_every_import_follows_an_allowed_arrow(path: Path) -> None:
+    part = part_of(path)
+    assert part in ARROWS, f"{part} is new: say in ARROWS what it may import"
+    assert violations(part, path.read_text()) == []
+
+
+@pytest.mark.parametrize(
+    ("part", "statement"),
+    [
+        ("geometry", "import depth_ros.config"),
+        ("geometry", "from depth_ros import models"),
+        ("models", "def f():\n    from depth_ros.pipeline import Pipeline"),
+        ("training", "from depth_ros.evaluation.run import evaluate"),
+        ("training", "from depth_ros.evaluation import run"),
+        ("evaluation", "from depth_ros.training.train import train"),
+        ("bag", "import depth_ros.ros.node"),
+        ("cli", "from depth_ros.ros.node import main"),
+        ("cli", "import rclpy"),
+        ("messages", "from sensor_msgs.msg import Image"),
+        ("pipeline", "import launch_ros.actions"),
+    ],
+)
+def test_a_forbidden_import_is_found(part: str, statement: str) -> None:
+    assert len(violations(part, statement)) == 1
+
+
+@pytest.mark.parametrize(
+    ("part", "statement"),
+    [
+        ("geometry", "from depth_ros.errors import CameraError"),
+        ("geometry", "from depth_ros.geometry.camera import Camera"),
+        ("geometry", "from depth_ros import __version__"),
+        ("training", "from depth_ros.evaluation.metrics import evaluate"),
+        ("training", "from depth_ros.evaluation import metrics"),
+        ("cli", "from depth_ros import demo"),
+        ("bag", "from rosbags.typesys.stores.ros2_jazzy import sensor_msgs__msg__Image"),
+        ("ros", "import rclpy.lifecycle, sensor_msgs.msg"),
+    ],
+)
+def test_an_allowed_import_passes(part: str, statement: str) -> None:
+    assert violations(part, statement) == []
+
+
+def test_a_relative_import_is_found() -> None:
+    with pytest.raises(AssertionError, match="relative"):
+        violations("geometry", "from .camera import Camera")
+
+
+def test_the_command_line_starts_without_the_heavy_libraries() -> None:
+    script = f"import sys, depth_ros.cli; print({HEAVY} & sys.modules.keys())"
+    run = subprocess.run(
+        [sys.executable, "-c", script], capture_output=True, text=True, check=True, timeout=60
+    )
+    assert run.stdout.strip() == "set()"
