@@ -1,0 +1,1 @@
+"""Cameras, depth and clouds: pure functions and values, no ROS and no networks."""

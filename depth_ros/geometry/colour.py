@@ -1,0 +1,43 @@
+"""Depth in colour: perceptual maps over inverse depth, near bright and far dark."""
+
+from __future__ import annotations
+
+import cv2
+import numpy as np
+import torch
+from torch import Tensor
+
+_MAPS = {
+    "turbo": cv2.COLORMAP_TURBO,
+    "magma": cv2.COLORMAP_MAGMA,
+    "inferno": cv2.COLORMAP_INFERNO,
+    "viridis": cv2.COLORMAP_VIRIDIS,
+}
+_NONE, _BEYOND, _FAR, _NEAR = 0, 1, 2, 255
+# The maps' first entries are all but black, which is kept for "no estimate".
+_DARKEST = 24
+
+
+def colour_table(name: str) -> Tensor:
+    """Return uint8 (256, 3) rgb: black for no estimate, darkest for beyond range, the map."""
+    ramp = np.linspace(_DARKEST, 255, 255).round().astype(np.uint8)
+    bgr = cv2.applyColorMap(ramp[:, None], _MAPS[name])[:, 0]
+    table = np.concatenate([np.zeros((1, 3), np.uint8), bgr[:, ::-1]])
+    return torch.from_numpy(table)
+
+
+def colourise(depth_m: Tensor, near_m: float, far_m: float, table: Tensor) -> Tensor:
+    """Colour a depth image by inverse depth over a fixed metric range.
+
+    Args:
+        depth_m: (H, W); NaN is drawn black, +inf in the table's darkest colour.
+        near_m, far_m: depths drawn in the last and first colour; depth outside is clipped.
+        table: uint8 (256, 3) on depth_m's device, see colour_table.
+
+    Returns:
+        uint8 (H, W, 3) rgb.
+    """
+    share = (1 / depth_m - 1 / far_m) / (1 / near_m - 1 / far_m)
+    index = (_FAR + share.clamp(0, 1) * (_NEAR - _FAR)).nan_to_num(_NONE).round().to(torch.uint8)
+    index.masked_fill_(torch.isposinf(depth_m), _BEYOND)
+    return table[index.int()]
