@@ -1,0 +1,1 @@
+"""Train small metric heads on procedurally rendered scenes."""

@@ -1,0 +1,264 @@
+"""Procedural indoor scenes: what a ground robot's camera sees, with the exact depth of every pixel.
+
+A scene is a room or a corridor with boxes and cylinders on its floor, textured and lit by one lamp.
+The world frame is that of REP 103: x forward, y left, z up, the floor at z = 0.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, field
+from typing import TypeAlias
+
+import numpy as np
+import numpy.typing as npt
+
+from depth_ros.geometry.camera import Camera
+
+Floats: TypeAlias = npt.NDArray[np.float64]
+
+MAX_BOXES = 7
+MAX_CYLINDERS = 3
+SURFACES = 3  # floor, ceiling and walls come before the objects in a scene's materials
+_CLEARANCE_M = 0.45
+
+
+@dataclass(frozen=True)
+class Robot:
+    """Where scenes' cameras sit: ranges that one kind of ground robot stays in.
+
+    The camera's height is what makes the floor a ruler: a network that saw one robot's range
+    knows its metres from it (and is wrong by the ratio of heights on another robot).
+    """
+
+    camera_height_m: tuple[float, float] = (0.45, 0.55)
+    pitch_down_deg: tuple[float, float] = (-2.0, 10.0)
+    roll_deg: tuple[float, float] = (-1.5, 1.5)
+    fov_deg: tuple[float, float] = (55.0, 75.0)
+
+
+@dataclass(frozen=True)
+class Scene:
+    """One world. Shapes are padded to fixed counts with objects of zero height.
+
+    Attributes:
+        room_m: (3,) length, width and height; the room is centred on the origin.
+        boxes: (MAX_BOXES, 6) centre x, y, yaw [rad], half length, half width, height.
+        cylinders: (MAX_CYLINDERS, 4) centre x, y, radius, height.
+        materials: (SURFACES + MAX_BOXES + MAX_CYLINDERS, 10) two colours, pattern, period [m],
+            grain, phase.
+        lamp: (5,) position, ambient share, falloff distance [m].
+        gain: (3,) exposure and white balance.
+    """
+
+    room_m: Floats
+    boxes: Floats
+    cylinders: Floats
+    materials: Floats
+    lamp: Floats
+    gain: Floats
+
+    def clearance_m(self, x: float, y: float) -> float:
+        """Return the distance from a point of the floor to the nearest wall or object."""
+        length, width, _ = self.room_m
+        nearest = float(min(length / 2 - abs(x), width / 2 - abs(y)))
+        for cx, cy, yaw, half_length, half_width, height in self.boxes.tolist():
+            if height > 0:
+                dx, dy = x - cx, y - cy
+                u = abs(math.cos(yaw) * dx + math.sin(yaw) * dy) - half_length
+                v = abs(-math.sin(yaw) * dx + math.cos(yaw) * dy) - half_width
+                nearest = min(nearest, math.hypot(max(u, 0), max(v, 0)) + min(max(u, v), 0))
+        for cx, cy, radius, height in self.cylinders.tolist():
+            if height > 0:
+                nearest = min(nearest, math.hypot(x - cx, y - cy) - radius)
+        return nearest
+
+
+@dataclass(frozen=True)
+class Pose:
+    """A camera in the world: position [m], heading, pitch (down) and roll [rad]."""
+
+    x: float
+    y: float
+    z: float
+    yaw: float
+    pitch_down: float = 0.0
+    roll: float = 0.0
+
+    def body_from_optical(self) -> Floats:
+        """Return the 4x4 transform of points in the optical frame (REP 103) to the robot's body.
+
+        The body's frame lies on the floor below the camera, x ahead.
+        """
+        cp, sp = math.cos(self.pitch_down), math.sin(self.pitch_down)
+        cr, sr = math.cos(self.roll), math.sin(self.roll)
+        pitch = np.array([[cp, 0, sp], [0, 1, 0], [-sp, 0, cp]])
+        roll = np.array([[1, 0, 0], [0, cr, -sr], [0, sr, cr]])
+        camera_from_optical = np.array([[0, 0, 1], [-1, 0, 0], [0, -1, 0]])
+        transform = np.eye(4)
+        transform[:3, :3] = pitch @ roll @ camera_from_optical
+        transform[2, 3] = self.z
+        return transform
+
+    def world_from_optical(self) -> Floats:
+        """Return the 4x4 transform of points in the optical frame (REP 103) to the world."""
+        cy, sy = math.cos(self.yaw), math.sin(self.yaw)
+        world_from_body = np.eye(4)
+        world_from_body[:2, :2] = [[cy, -sy], [sy, cy]]
+        world_from_body[:2, 3] = (self.x, self.y)
+        return world_from_body @ self.body_from_optical()
+
+
+@dataclass(frozen=True)
+class Drive:
+    """A robot's way through one scene: the camera's pose at every step."""
+
+    scene: Scene
+    camera: Camera
+    poses: list[Pose] = field(default_factory=list)
+
+
+def random_scene(rng: np.random.Generator) -> Scene:
+    """Return a furnished room (two times in three) or a corridor."""
+    corridor = rng.random() < 1 / 3
+    length = rng.uniform(8, 14) if corridor else rng.uniform(5, 9)
+    width = rng.uniform(1.8, 3.0) if corridor else rng.uniform(4, 7)
+    room_m = np.array([length, width, rng.uniform(2.4, 3.0)])
+    boxes = np.zeros((MAX_BOXES, 6))
+    cylinders = np.zeros((MAX_CYLINDERS, 4))
+    for i in range(rng.integers(2, MAX_BOXES + 1)):
+        boxes[i] = _random_box(rng, room_m, against_wall=corridor or rng.random() < 0.4)
+    for i in range(rng.integers(0, MAX_CYLINDERS + 1)):
+        cylinders[i] = _random_cylinder(rng, room_m)
+    count = SURFACES + MAX_BOXES + MAX_CYLINDERS
+    return Scene(
+        room_m=room_m,
+        boxes=boxes,
+        cylinders=cylinders,
+        materials=np.stack([_random_material(rng, surface) for surface in range(count)]),
+        lamp=np.array(
+            [
+                rng.uniform(-0.3, 0.3) * length,
+                rng.uniform(-0.3, 0.3) * width,
+                room_m[2] - 0.15,
+                rng.uniform(0.35, 0.6),
+                rng.uniform(3, 6),
+            ]
+        ),
+        gain=rng.uniform(0.8, 1.25) * rng.uniform(0.93, 1.07, 3),
+    )
+
+
+def _random_box(rng: np.random.Generator, room_m: Floats, against_wall: bool) -> Floats:
+    half = rng.uniform((0.15, 0.15), (0.6, 0.45))
+    height = rng.choice((rng.uniform(0.25, 0.8), rng.uniform(0.8, 2.0)))
+    if not against_wall:
+        x, y = rng.uniform(-0.5, 0.5, 2) * (room_m[:2] - 1)
+        return np.array([x, y, rng.uniform(0, math.pi), *half, height])
+    side = rng.choice((-1, 1))
+    x = rng.uniform(-0.5, 0.5) * (room_m[0] - 2)
+    half[1] = min(half[1], 0.12 * room_m[1])
+    return np.array([x, side * (room_m[1] / 2 - half[1]), 0.0, *half, height])
+
+
+def _random_cylinder(rng: np.random.Generator, room_m: Floats) -> Floats:
+    radius = rng.uniform(0.1, 0.3)
+    side = rng.choice((-1, 1))
+    x = rng.uniform(-0.5, 0.5) * (room_m[0] - 1)
+    y = side * (rng.uniform(0.2, 0.5) * room_m[1] - radius)
+    return np.array([x, y, radius, rng.uniform(0.3, 1.8)])
+
+
+def _random_material(rng: np.random.Generator, surface: int) -> Floats:
+    """Return colours and a pattern: 0 plain, 1 checkers, 2 stripes, 3 tiles with joints."""
+    base = rng.uniform(0.25, 0.9) * rng.uniform(0.75, 1.0, 3)
+    contrast = rng.uniform(0.6, 0.9)
+    pattern = rng.choice(
+        (0, 1, 2, 3),
+        p=((0.1, 0.3, 0.2, 0.4), (1, 0, 0, 0), (0.5, 0, 0.2, 0.3))[surface]
+        if surface < SURFACES
+        else (0.4, 0.15, 0.2, 0.25),
+    )
+    period_m = rng.uniform(0.3, 0.6) if surface < SURFACES else rng.uniform(0.1, 0.3)
+    return np.array(
+        [*base, *(base * contrast), pattern, period_m, rng.uniform(0.02, 0.12), rng.uniform(0, 100)]
+    )
+
+
+def random_camera(rng: np.random.Generator, robot: Robot, width: int, height: int) -> Camera:
+    """Return an undistorted camera whose field of view is within the robot's range."""
+    return Camera.from_fov(width, height, rng.uniform(*robot.fov_deg))
+
+
+def random_pose(rng: np.random.Generator, scene: Scene, robot: Robot) -> Pose:
+    """Return a pose with free floor around it, looking where there is most room of a few tries."""
+    half = scene.room_m[:2] / 2 - _CLEARANCE_M
+    x, y = _free_point(rng, scene, half)
+    yaw = max(rng.uniform(-math.pi, math.pi, 5), key=lambda yaw: _free_ahead_m(scene, x, y, yaw))
+    return _mount(rng, robot, x, y, yaw)
+
+
+def _free_point(
+    rng: np.random.Generator, scene: Scene, half: Floats, tries: int = 200
+) -> tuple[float, float]:
+    points = [tuple(rng.uniform(-half, half)) for _ in range(tries)]
+    for x, y in points:
+        if scene.clearance_m(x, y) > _CLEARANCE_M:
+            return x, y
+    return max(points, key=lambda point: scene.clearance_m(*point))
+
+
+def _free_ahead_m(scene: Scene, x: float, y: float, yaw: float, reach_m: float = 2.5) -> float:
+    """Return how far the floor is free along a heading, up to reach_m."""
+    for distance in np.arange(0.25, reach_m, 0.25):
+        if scene.clearance_m(x + distance * math.cos(yaw), y + distance * math.sin(yaw)) < 0.25:
+            return float(distance)
+    return reach_m
+
+
+def _mount(rng: np.random.Generator, robot: Robot, x: float, y: float, yaw: float) -> Pose:
+    return Pose(
+        x,
+        y,
+        rng.uniform(*robot.camera_height_m),
+        yaw,
+        math.radians(rng.uniform(*robot.pitch_down_deg)),
+        math.radians(rng.uniform(*robot.roll_deg)),
+    )
+
+
+def random_drive(
+    rng: np.random.Generator,
+    robot: Robot,
+    width: int,
+    height: int,
+    steps: int,
+    step_s: float = 0.1,
+    speed_m_s: float = 0.5,
+) -> Drive:
+    """Return a drive of some steps through a new scene, steering to where there is room."""
+    scene = random_scene(rng)
+    camera = random_camera(rng, robot, width, height)
+    pose = random_pose(rng, scene, robot)
+    poses = [pose]
+    turn = 0.0
+    for _ in range(steps - 1):
+        turn = _steer(scene, pose, turn)
+        yaw = pose.yaw + turn * step_s
+        free_m = _free_ahead_m(scene, pose.x, pose.y, yaw)
+        ahead_m = step_s * speed_m_s * min(max(free_m - 0.5, 0.0), 1.0)
+        x, y = pose.x + ahead_m * math.cos(yaw), pose.y + ahead_m * math.sin(yaw)
+        pose = Pose(x, y, pose.z, yaw, pose.pitch_down, pose.roll)
+        poses.append(pose)
+    return Drive(scene, camera, poses)
+
+
+def _steer(scene: Scene, pose: Pose, turn: float) -> float:
+    """Return the turn rate [rad/s] that leads to most free floor, favouring the last one."""
+    rates = np.linspace(-1.5, 1.5, 13)
+
+    def room(rate: float) -> float:
+        ahead_m = _free_ahead_m(scene, pose.x, pose.y, pose.yaw + rate)
+        return ahead_m - 0.4 * abs(rate - turn) - 0.1 * abs(rate)
+
+    return 0.8 * turn + 0.2 * float(max(rates, key=room))
