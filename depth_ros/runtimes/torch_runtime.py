@@ -1,0 +1,56 @@
+"""Run a network eagerly in torch, on the device and in the precision that was asked for."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+
+from depth_ros.errors import ModelError
+
+_DTYPES = {"float32": torch.float32, "float16": torch.float16, "bfloat16": torch.bfloat16}
+
+
+def choose_device(name: str) -> torch.device:
+    """Return the device of a name: auto, cpu, cuda or cuda:N.
+
+    auto is CUDA where there is a usable GPU, else the CPU; any other name is taken at its word.
+
+    Raises:
+        ModelError: the name is not a device, or that device is not there.
+    """
+    if name == "auto":
+        return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    try:
+        device = torch.device(name)
+    except RuntimeError as error:
+        raise ModelError(f"device is '{name}', expected auto, cpu, cuda or cuda:N") from error
+    if device.type not in ("cpu", "cuda"):
+        raise ModelError(f"device is '{name}', expected auto, cpu, cuda or cuda:N")
+    present = torch.cuda.device_count() if torch.cuda.is_available() else 0
+    if device.type == "cuda" and (device.index or 0) >= present:
+        raise ModelError(
+            f"device '{name}' was asked for, but torch {torch.__version__} sees {present} CUDA "
+            "devices; install a CUDA build of torch and a driver, or say device:=cpu"
+        )
+    return device
+
+
+class TorchRuntime:
+    """Executes a network without gradients.
+
+    Raises:
+        ModelError: the device is not there or the precision unknown.
+    """
+
+    def __init__(self, network: nn.Module, device: str = "auto", dtype: str = "float32") -> None:
+        if dtype not in _DTYPES:
+            raise ModelError(f"dtype is '{dtype}', expected one of {', '.join(_DTYPES)}")
+        self.device = choose_device(device)
+        self.dtype = _DTYPES[dtype]
+        self._network = network.to(self.device, self.dtype).eval().requires_grad_(False)
+
+    @torch.inference_mode()
+    def __call__(self, pixels: Tensor) -> Tensor:
+        """Return the network's float32 output for an input batch on any device."""
+        output: Tensor = self._network(pixels.to(self.device, self.dtype))
+        return output.float()
