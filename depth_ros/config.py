@@ -1,0 +1,239 @@
+"""Every setting of the pipeline and the node, declared once.
+
+The node's parameters, config/depth_ros.yaml, the launch arguments of the same names and the
+README's table are generated from these declarations or tested against them.
+"""
+
+from __future__ import annotations
+
+from dataclasses import Field, asdict, dataclass, field, fields, replace
+from typing import Any
+
+from depth_ros.errors import SettingError
+
+Value = bool | int | float | str
+
+
+@dataclass(frozen=True)
+class Spec:
+    """What may be said of one setting.
+
+    Attributes:
+        name: the ROS parameter's name.
+        default: the value when nothing is said; its type is the setting's type.
+        help: one sentence.
+        unit: SI unit, or empty.
+        low, high: inclusive range of a number.
+        choices: the words that are allowed, where not every word is.
+        live: whether it can change while the node runs.
+    """
+
+    name: str
+    default: Value
+    help: str
+    unit: str = ""
+    low: float | None = None
+    high: float | None = None
+    choices: tuple[str, ...] = ()
+    live: bool = False
+
+    def check(self, value: object) -> Value:
+        """Return the value in the setting's type.
+
+        Raises:
+            SettingError: wrong type, out of range, or not one of the choices.
+        """
+        wanted = type(self.default)
+        if wanted is float and type(value) is int:
+            value = float(value)
+        if type(value) is not wanted:
+            raise SettingError(f"{self.name} is {value!r}, expected {wanted.__name__}")
+        if self.choices and value not in self.choices:
+            raise SettingError(
+                f"{self.name} is {value!r}, expected one of {', '.join(self.choices)}"
+            )
+        if isinstance(value, (int, float)) and not self._inside(value):
+            raise SettingError(
+                f"{self.name} is {value}, expected {self.low} to {self.high} {self.unit}".rstrip()
+            )
+        return value
+
+    def _inside(self, value: float) -> bool:
+        # Written so that NaN is outside of every range.
+        return (self.low is None or value >= self.low) and (self.high is None or value <= self.high)
+
+
+def _setting(default: Value, help: str, **facts: Any) -> Any:
+    return field(default=default, metadata={"help": help, **facts})
+
+
+@dataclass(frozen=True)
+class Settings:
+    """The settings of one pipeline and the node around it; see each field's help.
+
+    Raises:
+        SettingError: a value is of the wrong type or out of its range, or two contradict.
+    """
+
+    model: str = _setting(
+        "zoedepth-tiny",
+        "Name in `depth_ros models`, a checkpoint's folder, or a hub id.",
+    )
+    runtime: str = _setting("torch", "What executes the network.", choices=("torch",))
+    device: str = _setting(
+        "auto", "auto (CUDA where there is one), cpu, cuda or cuda:N; what is asked for must exist."
+    )
+    dtype: str = _setting(
+        "float32",
+        "Precision of the network's weights and activations.",
+        choices=("float32", "float16", "bfloat16"),
+    )
+    flip: bool = _setting(
+        False,
+        "Average with the mirrored image, as ZoeDepth's own evaluation does, at twice the cost.",
+    )
+    image_rectified: bool = _setting(
+        False, "The image is already rectified: use P of camera_info and no distortion."
+    )
+    depth_encoding: str = _setting(
+        "32FC1",
+        "Encoding of depth/image: metres with NaN and +inf, or millimetres with 0 for both.",
+        choices=("32FC1", "16UC1"),
+    )
+    autostart: bool = _setting(
+        True, "Configure and activate at start; false leaves that to a lifecycle manager."
+    )
+    stale_after_s: float = _setting(
+        2.0,
+        "Diagnostics warn when no image or camera_info came for so long.",
+        unit="s",
+        low=0.1,
+        high=3600.0,
+    )
+    focal_correction: bool = _setting(
+        True,
+        "Scale metres by camera over training focal length where the model knows the latter.",
+        live=True,
+    )
+    min_depth_m: float = _setting(
+        0.0, "Nearer depth is no estimate (NaN).", unit="m", low=0.0, high=1000.0, live=True
+    )
+    max_depth_m: float = _setting(
+        0.0,
+        "Depth from here on is beyond range (+inf); 0 leaves it to the model's own range.",
+        unit="m",
+        low=0.0,
+        high=1000.0,
+        live=True,
+    )
+    publish_points: bool = _setting(True, "Publish points to those who subscribe.", live=True)
+    points_colour: bool = _setting(True, "Points carry the image's colour (field rgb).", live=True)
+    points_organised: bool = _setting(
+        False,
+        "One point per pixel with NaN for none, instead of the finite points only.",
+        live=True,
+    )
+    stride: int = _setting(
+        1, "Use every n-th pixel and row for points.", unit="px", low=1, high=64, live=True
+    )
+    colour_map: str = _setting(
+        "turbo",
+        "Colours of depth/color, over inverse depth.",
+        choices=("turbo", "magma", "inferno", "viridis"),
+        live=True,
+    )
+    colour_near_m: float = _setting(
+        0.5,
+        "Depth with the brightest colour of depth/color.",
+        unit="m",
+        low=0.01,
+        high=1000.0,
+        live=True,
+    )
+    colour_far_m: float = _setting(
+        10.0,
+        "Depth with the darkest colour of depth/color.",
+        unit="m",
+        low=0.01,
+        high=1000.0,
+        live=True,
+    )
+
+    def __post_init__(self) -> None:
+        for spec in SPECS.values():
+            object.__setattr__(self, spec.name, spec.check(getattr(self, spec.name)))
+        if self.colour_near_m >= self.colour_far_m:
+            raise SettingError(
+                f"colour_near_m is {self.colour_near_m}, expected less than colour_far_m "
+                f"({self.colour_far_m})"
+            )
+        if 0 < self.max_depth_m <= self.min_depth_m:
+            raise SettingError(
+                f"max_depth_m is {self.max_depth_m}, expected 0 or more than min_depth_m "
+                f"({self.min_depth_m})"
+            )
+
+    def with_values(self, **values: Value) -> Settings:
+        """Return settings with some values changed.
+
+        Raises:
+            SettingError: a name is unknown or a value is not allowed.
+        """
+        for name in values:
+            if name not in SPECS:
+                raise SettingError(
+                    f"setting '{name}' is unknown, expected one of {', '.join(SPECS)}"
+                )
+        return replace(self, **values)  # type: ignore[arg-type]  # checked in __post_init__
+
+    def as_dict(self) -> dict[str, Value]:
+        """Return every setting's value by name."""
+        return asdict(self)
+
+
+def _spec(declared: Field[Any]) -> Spec:
+    default: Any = declared.default
+    return Spec(name=declared.name, default=default, **declared.metadata)
+
+
+SPECS: dict[str, Spec] = {declared.name: _spec(declared) for declared in fields(Settings)}
+"""Every setting's declaration by name, in the order of the declarations."""
+
+
+def _yaml_value(value: Value) -> str:
+    return str(value).lower() if isinstance(value, bool) else str(value)
+
+
+def _allowed(spec: Spec) -> str:
+    if spec.choices:
+        return ", ".join(spec.choices)
+    if spec.low is None:
+        return type(spec.default).__name__
+    return f"{spec.low:g} to {spec.high:g} {spec.unit}".rstrip()
+
+
+def to_yaml() -> str:
+    """Return config/depth_ros.yaml: every setting at its default, with its help as comment."""
+    lines = [
+        "# Generated by `depth_ros settings`: the defaults of every parameter of the node.",
+        "/**:",
+        "  ros__parameters:",
+    ]
+    for spec in SPECS.values():
+        when = "live" if spec.live else "fixed at start"
+        lines += [
+            f"    # {spec.help} [{_allowed(spec)}; {when}]",
+            f"    {spec.name}: {_yaml_value(spec.default)}",
+        ]
+    return "\n".join(lines) + "\n"
+
+
+def to_markdown() -> str:
+    """Return the README's table of parameters."""
+    lines = ["| parameter | default | allowed | live | meaning |", "|---|---|---|---|---|"]
+    for spec in SPECS.values():
+        lines.append(
+            f"| `{spec.name}` | `{_yaml_value(spec.default)}` | {_allowed(spec)} | "
+            f"{'yes' if spec.live else 'no'} | {spec.help} |"
+        )
+    return "\n".join(lines) + "\n"
