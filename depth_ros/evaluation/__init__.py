@@ -1,0 +1,1 @@
+"""Numbers for how good a depth map is."""
