@@ -1,0 +1,113 @@
+"""What the node tells of its health: counts, rates, latency, and what went wrong last."""
+
+from __future__ import annotations
+
+import statistics
+import threading
+import time
+from collections import Counter, deque
+from collections.abc import Iterable
+
+from diagnostic_msgs.msg import DiagnosticStatus, KeyValue
+
+_WINDOW_S = 10.0
+_LATENCIES = 300
+
+Level = tuple[bytes, str]
+
+
+class Health:
+    """Counters and windows that the node's threads write and its diagnostics read.
+
+    Times are those of the steady clock: they go on when simulated time stands still.
+    """
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._counts: Counter[str] = Counter()
+        self._times: dict[str, deque[float]] = {}
+        self._latencies_s: deque[float] = deque(maxlen=_LATENCIES)
+        self.last_error = ""
+        self.model_failed = False
+        self.started_s = time.monotonic()
+
+    def count(self, event: str) -> None:
+        """Count an event: image, camera_info, answered, replaced, unheard or dropped."""
+        now_s = time.monotonic()
+        with self._lock:
+            self._counts[event] += 1
+            times = self._times.setdefault(event, deque())
+            times.append(now_s)
+            while now_s - times[0] > _WINDOW_S:
+                times.popleft()
+
+    def total(self, event: str) -> int:
+        """Return how often an event was counted."""
+        return self._counts[event]
+
+    def add_latency(self, latency_s: float) -> None:
+        """Note the time from an image's arrival to its last output's publication."""
+        with self._lock:
+            self._latencies_s.append(latency_s)
+
+    def drop(self, cause: str) -> None:
+        """Count a dropped frame and remember why."""
+        self.last_error = cause
+        self.count("dropped")
+
+    def rate_hz(self, event: str) -> float:
+        """Return an event's mean rate over the last seconds."""
+        with self._lock:
+            times = [t for t in self._times.get(event, ()) if time.monotonic() - t <= _WINDOW_S]
+        if len(times) < 2 or times[-1] == times[0]:
+            return 0.0
+        return (len(times) - 1) / (times[-1] - times[0])
+
+    def silent_s(self, event: str) -> float:
+        """Return the time since an event was last counted, or since the start."""
+        with self._lock:
+            times = self._times.get(event)
+            return time.monotonic() - (times[-1] if times else self.started_s)
+
+    def latency_ms(self) -> tuple[float, float]:
+        """Return the median and the 95th percentile of recent latencies; zeros without any."""
+        with self._lock:
+            latencies = sorted(self._latencies_s)
+        if not latencies:
+            return 0.0, 0.0
+        p95 = latencies[min(len(latencies) - 1, round(0.95 * (len(latencies) - 1)))]
+        return 1e3 * statistics.median(latencies), 1e3 * p95
+
+    def level(self, active: bool, stale_after_s: float) -> Level:
+        """Return the diagnostic level and its one-line message."""
+        if self.model_failed:
+            return DiagnosticStatus.ERROR, f"the model fails: {self.last_error}"
+        if not active:
+            return DiagnosticStatus.OK, "not active"
+        for event in ("image", "camera_info"):
+            if self.silent_s(event) > stale_after_s:
+                return DiagnosticStatus.WARN, f"no {event} for {self.silent_s(event):.1f} s"
+        return DiagnosticStatus.OK, "running"
+
+    def values(self) -> list[KeyValue]:
+        """Return counts, rates and latencies as diagnostic values."""
+        median_ms, p95_ms = self.latency_ms()
+        return key_values(
+            [
+                ("input rate [Hz]", f"{self.rate_hz('image'):.2f}"),
+                ("output rate [Hz]", f"{self.rate_hz('answered'):.2f}"),
+                ("images", str(self.total("image"))),
+                ("answered", str(self.total("answered"))),
+                ("replaced by a newer image", str(self.total("replaced"))),
+                ("skipped, nobody listened", str(self.total("unheard"))),
+                ("dropped", str(self.total("dropped"))),
+                ("latency median [ms]", f"{median_ms:.1f}"),
+                ("latency p95 [ms]", f"{p95_ms:.1f}"),
+                ("last error", self.last_error),
+            ]
+        )
+
+
+def key_values(pairs: Iterable[tuple[str, str]]) -> list[KeyValue]:
+    """Return pairs as diagnostic values."""
+    return [KeyValue(key=key, value=value) for key, value in pairs]

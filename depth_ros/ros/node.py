@@ -1,0 +1,278 @@
+"""The node: subscribe, call the pipeline, publish, and say what goes wrong."""
+
+from __future__ import annotations
+
+import signal
+import threading
+import time
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+import rclpy
+from diagnostic_msgs.msg import DiagnosticArray, DiagnosticStatus
+from rcl_interfaces.msg import SetParametersResult
+from rclpy.clock import Clock, ClockType
+from rclpy.executors import ExternalShutdownException
+from rclpy.lifecycle import LifecycleNode, LifecycleState, TransitionCallbackReturn
+from rclpy.parameter import Parameter
+from rclpy.qos import QoSProfile, ReliabilityPolicy
+from sensor_msgs.msg import CameraInfo, CompressedImage, Image
+
+from depth_ros import messages
+from depth_ros.errors import CameraError, DepthError, MessageError
+from depth_ros.geometry.camera import Camera
+from depth_ros.pipeline import Frame, Pipeline
+from depth_ros.ros import parameters
+from depth_ros.ros.diagnostics import Health, key_values
+from depth_ros.ros.mailbox import Mailbox
+from depth_ros.ros.publishers import Outputs
+
+# Best effort matches every publisher; only the newest image matters.
+_INPUT_QOS = QoSProfile(depth=1, reliability=ReliabilityPolicy.BEST_EFFORT)
+_WARN_PERIOD_S = 5.0
+_DIAGNOSTICS_PERIOD_S = 1.0
+_CAMERAS = 8
+
+
+class _Arrival(NamedTuple):
+    """An image message and when it came, by the steady clock."""
+
+    message: Image | CompressedImage
+    time_s: float
+
+
+class _Seen(NamedTuple):
+    """A camera_info message and what it says of the images and of their depth."""
+
+    camera: Camera
+    depth_info: CameraInfo
+
+
+class DepthNode(LifecycleNode):
+    """Turns a camera's image and camera_info into metric depth and points.
+
+    The executor's thread only receives; one worker thread decodes, infers and publishes. A frame
+    that cannot be answered is dropped, counted and warned of; nothing that arrives stops the node.
+    """
+
+    def __init__(self, **kwargs: Any) -> None:
+        super().__init__("depth", **kwargs)
+        self.settings = parameters.declare(self)
+        self.add_on_set_parameters_callback(self._on_set_parameters)
+        self.health = Health()
+        self._pipeline: Pipeline | None = None
+        self._outputs: Outputs | None = None
+        self._subscriptions_in: list[Any] = []
+        self._cameras: dict[tuple[str, int, int], _Seen] = {}
+        self._mailbox: Mailbox[_Arrival] = Mailbox()
+        self._worker: threading.Thread | None = None
+        self._decode: Callable[[Any], Any] = messages.rgb_from_image
+        self._diagnostics = self.create_publisher(DiagnosticArray, "/diagnostics", 10)
+        # Simulated time may stand still; the report of that must not.
+        steady = Clock(clock_type=ClockType.STEADY_TIME)
+        self.create_timer(_DIAGNOSTICS_PERIOD_S, self._publish_diagnostics, clock=steady)
+
+    # --- lifecycle
+
+    def on_configure(self, state: LifecycleState) -> TransitionCallbackReturn:
+        """Load and warm the model, and announce the outputs."""
+        try:
+            self._pipeline = Pipeline.from_settings(self.settings)
+            self._pipeline.warm_up()
+        except Exception as error:  # whatever a model raises, the node stays and says so
+            self._pipeline = None
+            self.health.model_failed = True
+            self.health.last_error = str(error)
+            self.get_logger().error(f"cannot configure: {error}")
+            return TransitionCallbackReturn.FAILURE
+        self.health.model_failed = False
+        self._outputs = Outputs(self)
+        entry, device = self._pipeline.model.entry, self._pipeline.runtime.device
+        self.get_logger().info(
+            f"model {entry.name} ({entry.licence}) runs on {device} in {self.settings.dtype}"
+        )
+        return TransitionCallbackReturn.SUCCESS
+
+    def on_activate(self, state: LifecycleState) -> TransitionCallbackReturn:
+        """Subscribe, and start to answer."""
+        self.health.started_s = time.monotonic()
+        self._mailbox = Mailbox()
+        self._worker = threading.Thread(target=self._work, name="depth", daemon=True)
+        self._worker.start()
+        topic = self.resolve_topic_name("image")
+        compressed = topic.endswith("/compressed")
+        kind = CompressedImage if compressed else Image
+        self._decode = messages.rgb_from_compressed if compressed else messages.rgb_from_image
+        self._subscriptions_in = [
+            self.create_subscription(CameraInfo, "camera_info", self._on_info, _INPUT_QOS),
+            self.create_subscription(kind, "image", self._on_image, _INPUT_QOS),
+        ]
+        return super().on_activate(state)
+
+    def on_deactivate(self, state: LifecycleState) -> TransitionCallbackReturn:
+        """Unsubscribe, and stop after the frame at hand."""
+        self._stop()
+        return super().on_deactivate(state)
+
+    def on_cleanup(self, state: LifecycleState) -> TransitionCallbackReturn:
+        """Take the outputs back and forget the model."""
+        self._stop()
+        if self._outputs is not None:
+            self._outputs.destroy()
+        self._outputs, self._pipeline = None, None
+        self._cameras.clear()
+        return TransitionCallbackReturn.SUCCESS
+
+    def on_shutdown(self, state: LifecycleState) -> TransitionCallbackReturn:
+        """Stop, from whatever state."""
+        return self.on_cleanup(state)
+
+    def autostart(self) -> None:
+        """Configure and activate, unless the settings leave that to a lifecycle manager."""
+        if not self.settings.autostart:
+            return
+        if self.trigger_configure() == TransitionCallbackReturn.SUCCESS:
+            self.trigger_activate()
+
+    def _stop(self) -> None:
+        for subscription in self._subscriptions_in:
+            self.destroy_subscription(subscription)
+        self._subscriptions_in = []
+        self._mailbox.close()
+        if self._worker is not None:
+            self._worker.join()
+        self._worker = None
+
+    # --- the executor's thread
+
+    def _on_image(self, message: Image | CompressedImage) -> None:
+        self.health.count("image")
+        if self._mailbox.put(_Arrival(message, time.monotonic())):
+            self.health.count("replaced")
+
+    def _on_info(self, message: CameraInfo) -> None:
+        self.health.count("camera_info")
+        try:
+            camera = messages.camera_from_info(message, self.settings.image_rectified)
+            info = _camera_info(message, self.settings.image_rectified)
+        except DepthError as error:
+            self._warn("camera_info", error)
+            return
+        if len(self._cameras) >= _CAMERAS:
+            self._cameras.clear()
+        key = (message.header.frame_id, camera.width, camera.height)
+        self._cameras[key] = _Seen(camera, info)
+
+    def _on_set_parameters(self, changes: list[Parameter[Any]]) -> SetParametersResult:
+        self.settings, result = parameters.changed(self.settings, changes)
+        if self._pipeline is not None:
+            self._pipeline.settings = self.settings
+        return result
+
+    def _publish_diagnostics(self) -> None:
+        active = self._worker is not None
+        level, text = self.health.level(active, self.settings.stale_after_s)
+        device = str(self._pipeline.runtime.device) if self._pipeline else self.settings.device
+        status = DiagnosticStatus(
+            level=level,
+            name=f"{self.get_fully_qualified_name()}: depth",
+            message=text,
+            hardware_id=device,
+            values=key_values([("model", self.settings.model), ("device", device)])
+            + self.health.values(),
+        )
+        report = DiagnosticArray(status=[status])
+        report.header.stamp = self.get_clock().now().to_msg()
+        self._diagnostics.publish(report)
+
+    # --- the worker's thread
+
+    def _work(self) -> None:
+        mailbox = self._mailbox
+        while (arrival := mailbox.take()) is not None:
+            try:
+                self._answer(arrival)
+            except (MessageError, CameraError) as error:
+                self._drop(error)
+            except Exception as error:  # a model may raise anything; the next frame may be fine
+                if not self.context.ok():
+                    return
+                self.health.model_failed = True
+                self._drop(error)
+
+    def _answer(self, arrival: _Arrival) -> None:
+        pipeline, outputs = self._pipeline, self._outputs
+        assert pipeline is not None and outputs is not None
+        if not outputs.heard(points=self.settings.publish_points):
+            self.health.count("unheard")
+            return
+        message = arrival.message
+        rgb = self._decode(message)
+        seen = self._camera_of(message.header.frame_id, rgb.shape[1], rgb.shape[0])
+        frame = Frame(rgb, seen.camera, messages.stamp_ns(message.header), message.header.frame_id)
+        outputs.publish(pipeline, pipeline(frame), message.header, seen.depth_info)
+        self.health.model_failed = False
+        self.health.count("answered")
+        self.health.add_latency(time.monotonic() - arrival.time_s)
+
+    def _camera_of(self, frame_id: str, width: int, height: int) -> _Seen:
+        """Return the camera of an image; its frame_id decides where several have its size."""
+        cameras = dict(self._cameras)
+        if (frame_id, width, height) in cameras:
+            return cameras[frame_id, width, height]
+        same_size = [seen for key, seen in cameras.items() if key[1:] == (width, height)]
+        if same_size:
+            return same_size[-1]
+        topic = self.resolve_topic_name("camera_info")
+        if not cameras:
+            raise CameraError(f"no usable camera_info has come on {topic} yet")
+        sizes = ", ".join(f"{w}x{h}" for _, w, h in cameras)
+        raise CameraError(f"image is {width}x{height}, {topic} describes {sizes}")
+
+    def _drop(self, error: Exception) -> None:
+        self._warn("image", error)
+        self.health.drop(f"{type(error).__name__}: {error}")
+
+    def _warn(self, topic: str, error: Exception) -> None:
+        self.health.last_error = f"{type(error).__name__}: {error}"
+        self.get_logger().warning(
+            f"{self.resolve_topic_name(topic)}: frame dropped, {self.health.last_error}",
+            throttle_duration_sec=_WARN_PERIOD_S,
+        )
+
+
+def _camera_info(message: CameraInfo, rectified: bool) -> CameraInfo:
+    """Return the camera_info of the depth that an image of this camera gives."""
+    fields = messages.depth_info(message, rectified)
+    return CameraInfo(
+        height=fields.height,
+        width=fields.width,
+        distortion_model=fields.distortion_model,
+        d=fields.d,
+        k=fields.k,
+        r=fields.r,
+        p=fields.p,
+    )
+
+
+def main(args: list[str] | None = None) -> None:
+    """Run the node until it is interrupted."""
+    rclpy.init(args=args)
+    node = None
+    try:
+        node = DepthNode()
+        node.autostart()
+        rclpy.spin(node)
+    except (KeyboardInterrupt, ExternalShutdownException):
+        pass
+    finally:
+        # A second Ctrl-C, as launch sends it, must not cut the teardown short.
+        signal.signal(signal.SIGINT, signal.SIG_IGN)
+        if node is not None:
+            node.on_cleanup(LifecycleState(0, "finalized"))
+            node.destroy_node()
+        rclpy.try_shutdown()
+
+
+if __name__ == "__main__":
+    main()

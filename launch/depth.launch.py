@@ -1,0 +1,77 @@
+"""Launch the depth node for one camera: ros2 launch depth_ros depth.launch.py image:=TOPIC."""
+
+import os
+
+from ament_index_python.packages import get_package_share_directory
+from launch.actions import DeclareLaunchArgument, OpaqueFunction, SetEnvironmentVariable
+from launch.conditions import IfCondition
+from launch.launch_context import LaunchContext
+from launch.substitutions import LaunchConfiguration
+from launch_ros.actions import LifecycleNode, Node
+
+from launch import LaunchDescription, LaunchDescriptionEntity
+
+SHARE = get_package_share_directory("depth_ros")
+PROFILE = "FASTRTPS_DEFAULT_PROFILES_FILE"
+
+# name: (default, description). camera_info's default follows the image topic.
+ARGUMENTS = {
+    "image": ("image", "image topic; raw, or compressed when it ends in /compressed"),
+    "camera_info": ("", "camera_info topic; empty: the sibling of the image topic"),
+    "model": ("", "name in `depth_ros models`, folder or hub id; empty: as params_file says"),
+    "runtime": ("", "what executes the network; empty: as params_file says"),
+    "device": ("", "auto, cpu, cuda or cuda:N; empty: as params_file says"),
+    "namespace": ("", "namespace of the node and its topics"),
+    "params_file": (os.path.join(SHARE, "config", "depth_ros.yaml"), "parameters of the node"),
+    "log_level": ("info", "debug, info, warn, error or fatal"),
+    "use_sim_time": ("false", "take time from /clock"),
+    "rviz": ("false", "open RViz on the outputs"),
+}
+
+
+def camera_info_of(image: str) -> str:
+    """Return the sibling camera_info of an image topic, as image_transport names it."""
+    topic = image.removesuffix("/compressed")
+    parent, _, _ = topic.rpartition("/")
+    return f"{parent}/camera_info" if parent or topic.startswith("/") else "camera_info"
+
+
+def nodes(context: LaunchContext) -> list[LaunchDescriptionEntity]:
+    """Return the actions, now that the arguments have values."""
+    value = {name: LaunchConfiguration(name).perform(context) for name in ARGUMENTS}
+    overrides = {name: value[name] for name in ("model", "runtime", "device") if value[name]}
+    sim_time = {"use_sim_time": value["use_sim_time"].lower() == "true"}
+    profile = os.environ.get(PROFILE) or os.path.join(SHARE, "config", "fastdds.xml")
+    return [
+        # Large messages are lost without it; a profile of the user's own stays.
+        SetEnvironmentVariable(PROFILE, profile),
+        LifecycleNode(
+            package="depth_ros",
+            executable="depth_node",
+            name="depth",
+            namespace=value["namespace"],
+            output="screen",
+            parameters=[value["params_file"], overrides, sim_time],
+            remappings=[
+                ("image", value["image"]),
+                ("camera_info", value["camera_info"] or camera_info_of(value["image"])),
+            ],
+            arguments=["--ros-args", "--log-level", value["log_level"]],
+        ),
+        Node(
+            package="rviz2",
+            executable="rviz2",
+            arguments=["-d", os.path.join(SHARE, "config", "depth.rviz")],
+            parameters=[sim_time],
+            condition=IfCondition(value["rviz"]),
+        ),
+    ]
+
+
+def generate_launch_description() -> LaunchDescription:
+    """Return the description that ros2 launch runs."""
+    declared = [
+        DeclareLaunchArgument(name, default_value=default, description=description)
+        for name, (default, description) in ARGUMENTS.items()
+    ]
+    return LaunchDescription([*declared, OpaqueFunction(function=nodes)])
