@@ -1,0 +1,1 @@
+"""Bags without a ROS installation, through rosbags."""

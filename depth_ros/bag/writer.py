@@ -1,0 +1,142 @@
+"""Write rosbag2 (mcap): messages from arrays, stamped and in their types."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from types import TracebackType
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+from rosbags.interfaces import Connection
+from rosbags.rosbag2 import CompressionFormat, CompressionMode, StoragePlugin, Writer
+from rosbags.rosbag2.errors import WriterError
+from rosbags.typesys import Stores, get_typestore
+
+from depth_ros.errors import BagError
+from depth_ros.geometry.camera import Camera
+
+TYPESTORE = get_typestore(Stores.ROS2_JAZZY)
+"""The message types of ROS 2 Jazzy, whose serialisation is that of every ROS 2."""
+
+_NS_PER_S = 1_000_000_000
+
+
+class BagWriter:
+    """A new rosbag2 in a folder, in mcap, its chunks compressed with zstd. A context manager.
+
+    Raises:
+        BagError: the folder exists already.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self._writer = Writer(path, version=9, storage_plugin=StoragePlugin.MCAP)
+        self._writer.set_compression(CompressionMode.STORAGE, CompressionFormat.ZSTD)
+        self._connections: dict[str, Connection] = {}
+
+    def __enter__(self) -> BagWriter:
+        try:
+            self._writer.open()
+        except WriterError as error:
+            raise BagError(str(error)) from error
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self._writer.close()
+
+    def write(self, topic: str, message: Any, time_ns: int) -> None:
+        """Write a message of the typestore at a bag time."""
+        kind = message.__msgtype__
+        self.write_raw(topic, kind, TYPESTORE.serialize_cdr(message, kind), time_ns)
+
+    def write_raw(self, topic: str, kind: str, data: bytes | memoryview, time_ns: int) -> None:
+        """Write an already serialised message of a type such as sensor_msgs/msg/Image."""
+        if topic not in self._connections:
+            self._connections[topic] = self._writer.add_connection(topic, kind, typestore=TYPESTORE)
+        self._writer.write(self._connections[topic], time_ns, data)
+
+
+def header(stamp_ns: int, frame_id: str) -> Any:
+    """Return a std_msgs/Header."""
+    types = TYPESTORE.types
+    stamp = types["builtin_interfaces/msg/Time"](*divmod(stamp_ns, _NS_PER_S))
+    return types["std_msgs/msg/Header"](stamp, frame_id)
+
+
+def image(pixels: npt.NDArray[Any], encoding: str, stamp_ns: int, frame_id: str) -> Any:
+    """Return a sensor_msgs/Image of an array (H, W) or (H, W, C), whose dtype fits the encoding."""
+    data = np.ascontiguousarray(pixels)
+    height, width = data.shape[:2]
+    return TYPESTORE.types["sensor_msgs/msg/Image"](
+        header(stamp_ns, frame_id),
+        height,
+        width,
+        encoding,
+        0,
+        data.nbytes // height,
+        data.reshape(-1).view(np.uint8),
+    )
+
+
+def camera_info(camera: Camera, stamp_ns: int, frame_id: str) -> Any:
+    """Return the sensor_msgs/CameraInfo of an unrectified or undistorted camera."""
+    types = TYPESTORE.types
+    k = camera.matrix
+    return types["sensor_msgs/msg/CameraInfo"](
+        header=header(stamp_ns, frame_id),
+        height=camera.height,
+        width=camera.width,
+        distortion_model="plumb_bob" if camera.lens == "none" else camera.lens,
+        d=np.array(camera.coefficients or (0.0,) * 5),
+        k=k.reshape(-1),
+        r=np.eye(3).reshape(-1),
+        p=np.hstack([k, np.zeros((3, 1))]).reshape(-1),
+        binning_x=0,
+        binning_y=0,
+        roi=types["sensor_msgs/msg/RegionOfInterest"](0, 0, 0, 0, False),
+    )
+
+
+def static_transform(
+    parent: str, child: str, transform: npt.NDArray[np.float64], stamp_ns: int
+) -> Any:
+    """Return a tf2_msgs/TFMessage with one transform: a 4x4 matrix, child points to the parent."""
+    types = TYPESTORE.types
+    return types["tf2_msgs/msg/TFMessage"](
+        [
+            types["geometry_msgs/msg/TransformStamped"](
+                header(stamp_ns, parent),
+                child,
+                types["geometry_msgs/msg/Transform"](
+                    types["geometry_msgs/msg/Vector3"](*map(float, transform[:3, 3])),
+                    types["geometry_msgs/msg/Quaternion"](*quaternion(transform[:3, :3])),
+                ),
+            )
+        ]
+    )
+
+
+def quaternion(rotation: npt.NDArray[np.float64]) -> Sequence[float]:
+    """Return the unit quaternion (x, y, z, w) of a rotation matrix.
+
+    Source: Bar-Itzhack 2000, the eigenvector of the largest eigenvalue; it has no singular cases.
+    """
+    r = rotation
+    matrix = np.array(
+        [
+            [r[0, 0] - r[1, 1] - r[2, 2], 0, 0, 0],
+            [r[0, 1] + r[1, 0], r[1, 1] - r[0, 0] - r[2, 2], 0, 0],
+            [r[0, 2] + r[2, 0], r[1, 2] + r[2, 1], r[2, 2] - r[0, 0] - r[1, 1], 0],
+            [r[2, 1] - r[1, 2], r[0, 2] - r[2, 0], r[1, 0] - r[0, 1], np.trace(r)],
+        ]
+    )
+    # eigh reads the lower triangle only; the largest eigenvalue comes last.
+    x, y, z, w = np.linalg.eigh(matrix)[1][:, -1]
+    sign = 1.0 if w >= 0 else -1.0
+    return [float(sign * value) for value in (x, y, z, w)]
