@@ -322,6 +322,6 @@ def _fisheye_undistort(
                 break
         image, _ = _fisheye_polynomial(theta, k)
         good = np.abs(image - radius) < _TOLERANCE
-        good &= (theta >= 0) & (theta <= angles[-1]) & (theta < np.pi / 2)
+        good &= (theta >= 0) & (theta < angles[-1])
         ratio = _ratio(np.tan(theta), radius)
     return np.where(good[..., None], distorted * ratio[..., None], np.nan)
