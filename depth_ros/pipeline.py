@@ -10,7 +10,7 @@ import numpy.typing as npt
 import torch
 from torch import Tensor
 
-from depth_ros import models
+from depth_ros import models, runtimes
 from depth_ros.config import Settings
 from depth_ros.errors import CameraError, ModelError
 from depth_ros.geometry.camera import Camera
@@ -18,6 +18,7 @@ from depth_ros.geometry.cloud import CloudPacker
 from depth_ros.geometry.colour import colour_table, colourise
 from depth_ros.geometry.depth import limit_range
 from depth_ros.models import DepthModel, Output
+from depth_ros.models.base import Mirrored
 from depth_ros.runtimes.torch_runtime import TorchRuntime
 
 
@@ -88,7 +89,9 @@ class Pipeline:
         model = models.load(settings.model)
         if settings.dtype == "float16" and not model.entry.half_safe:
             raise ModelError(f"model '{settings.model}' overflows in float16, say dtype:=bfloat16")
-        return cls(model, TorchRuntime(model.network, settings.device, settings.dtype), settings)
+        network = Mirrored(model.network) if settings.flip else model.network
+        runtime = runtimes.create(settings.runtime, network, settings.device, settings.dtype)
+        return cls(model, runtime, settings)
 
     @torch.inference_mode()
     def __call__(self, frame: Frame) -> DepthFrame:

@@ -63,6 +63,24 @@ class Prediction:
     output: Output
 
 
+class Mirrored(nn.Module):
+    """A network whose output is the mean over an image and its mirror image, at twice the cost.
+
+    The two run one after the other: networks that choose one head for a whole batch may choose
+    another for the mirror image.
+    """
+
+    def __init__(self, network: nn.Module) -> None:
+        super().__init__()
+        self.network = network
+
+    def forward(self, pixels: Tensor) -> Tensor:
+        """Return the mean map (B, h, w) for images (B, 3, h, w)."""
+        straight: Tensor = self.network(pixels)
+        mirrored: Tensor = self.network(pixels.flip(-1))
+        return (straight + mirrored.flip(-1)) / 2
+
+
 class DepthModel(ABC):
     """A loaded network with what is particular to it before and after it runs.
 

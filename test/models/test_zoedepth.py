@@ -1,0 +1,202 @@
+"""ZoeDepth through its own files: saved as transformers saves it, compared with transformers."""
+
+from importlib.util import find_spec
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pytest
+import torch
+from torch.nn import functional
+from transformers import BeitConfig, ZoeDepthConfig, ZoeDepthForDepthEstimation
+from transformers.models.zoedepth import image_processing_pil_zoedepth as reference
+
+from depth_ros import models
+from depth_ros.errors import ModelError
+from depth_ros.geometry.camera import Camera
+from depth_ros.models.base import Mirrored
+from depth_ros.models.zoedepth import Preprocessing, ZoeDepth
+
+SIZES = [(48, 64), (60, 91), (120, 50)]
+
+
+def small_beit(heads: int) -> Any:
+    """An untrained network like Intel's checkpoints in all but size; its outputs vary."""
+    ranges = [("nyu", 10.0), ("kitti", 80.0)][:heads]
+    router: dict[str, int] = {}
+    if heads > 1:
+        router = {
+            "num_patch_transformer_layers": 4,
+            "patch_transformer_hidden_size": 128,
+            "patch_transformer_intermediate_size": 64,
+            "patch_transformer_num_attention_heads": 4,
+        }
+    backbone = BeitConfig(
+        image_size=64,
+        hidden_size=32,
+        num_hidden_layers=4,
+        num_attention_heads=2,
+        intermediate_size=64,
+        use_relative_position_bias=True,
+        reshape_hidden_states=False,
+        out_features=["stage1", "stage2", "stage3", "stage4"],
+    )
+    config = ZoeDepthConfig(
+        backbone_config=backbone,
+        neck_hidden_sizes=[16, 16, 32, 32],
+        fusion_hidden_size=32,
+        bottleneck_features=32,
+        bin_embedding_dim=16,
+        bin_configurations=[
+            {"name": name, "n_bins": 8, "min_depth": 1e-3, "max_depth": far_m}
+            for name, far_m in ranges
+        ],
+        **router,
+    )
+    torch.manual_seed(3)
+    network = ZoeDepthForDepthEstimation(config).eval()
+    for parameter in network.parameters():
+        if parameter.ndim > 1:
+            torch.nn.init.normal_(parameter, std=0.15)
+    return network
+
+
+def processor(pad: bool, keep_aspect_ratio: bool) -> Any:
+    return reference.ZoeDepthImageProcessorPil(
+        do_pad=pad,
+        keep_aspect_ratio=keep_aspect_ratio,
+        ensure_multiple_of=32,
+        size={"height": 64, "width": 96},
+    )
+
+
+@pytest.fixture(scope="module", params=[(True, True), (True, False), (False, True)], ids=str)
+def pair(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+) -> tuple[ZoeDepth, Any, Any]:
+    """Ours, and transformers' network and processor, from one folder in the real format."""
+    folder = tmp_path_factory.mktemp("zoedepth")
+    network, theirs = small_beit(1), processor(*request.param)
+    network.save_pretrained(folder)
+    theirs.save_pretrained(folder)
+    ours = models.load(str(folder))
+    assert isinstance(ours, ZoeDepth)
+    return ours, network, theirs
+
+
+def image(height: int, width: int) -> npt.NDArray[np.uint8]:
+    rng = np.random.default_rng(height)
+    coarse = rng.integers(0, 256, (6, 8, 3)).astype(np.uint8)
+    grown = np.kron(coarse, np.ones((height // 6 + 1, width // 8 + 1, 1), np.uint8))
+    return np.ascontiguousarray(grown[:height, :width])
+
+
+@pytest.fixture
+def torchvision_stand_in(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The one torchvision call of transformers' postprocessing, in torch alone."""
+
+    def resize(depth: torch.Tensor, size: list[int], interpolation: str, antialias: bool) -> Any:
+        assert not antialias
+        return functional.interpolate(depth[None], size, mode=interpolation)[0]
+
+    names = SimpleNamespace(resize=resize, InterpolationMode=SimpleNamespace(BICUBIC="bicubic"))
+    monkeypatch.setattr(reference, "tvF", names, raising=False)
+
+
+def assert_same_depth(depth_m: torch.Tensor, expected_m: torch.Tensor) -> None:
+    """Equal to 1e-3, of the median where the bicubic filter overshoots to about zero."""
+    floor_m = 1e-3 * float(expected_m.median())
+    torch.testing.assert_close(depth_m, expected_m, rtol=1e-3, atol=floor_m)
+
+
+@pytest.mark.parametrize(("height", "width"), SIZES)
+def test_preprocessing_agrees_with_transformers(
+    pair: tuple[ZoeDepth, Any, Any], height: int, width: int
+) -> None:
+    ours, _, theirs = pair
+    rgb = image(height, width)
+    expected = theirs(images=rgb, return_tensors="pt", input_data_format="channels_last")
+    pixels = ours.preprocess(torch.from_numpy(rgb)[None])
+    assert pixels.shape == expected["pixel_values"].shape
+    torch.testing.assert_close(pixels, expected["pixel_values"], atol=1e-4, rtol=0)
+
+
+@pytest.mark.parametrize(("height", "width"), SIZES)
+@pytest.mark.usefixtures("torchvision_stand_in")
+def test_depth_agrees_with_transformers_from_image_to_image_size(
+    pair: tuple[ZoeDepth, Any, Any], height: int, width: int
+) -> None:
+    ours, network, theirs = pair
+    rgb = image(height, width)
+    inputs = theirs(images=rgb, return_tensors="pt", input_data_format="channels_last")
+    with torch.inference_mode():
+        outputs = network(**inputs)
+        expected = theirs.post_process_depth_estimation(outputs, source_sizes=[(height, width)])
+        raw = ours.network(ours.preprocess(torch.from_numpy(rgb)[None]))
+    depth_m = ours.postprocess(raw, height, width).values[0]
+    truth_m = expected[0]["predicted_depth"]
+    assert truth_m.std() / truth_m.mean() > 0.01, "a constant map would compare nothing"
+    assert_same_depth(depth_m, truth_m)
+
+
+@pytest.mark.usefixtures("torchvision_stand_in")
+def test_the_mirrored_average_agrees_with_transformers(pair: tuple[ZoeDepth, Any, Any]) -> None:
+    ours, network, theirs = pair
+    rgb = image(60, 91)
+    inputs = theirs(images=rgb, return_tensors="pt", input_data_format="channels_last")
+    pixels = inputs["pixel_values"]
+    with torch.inference_mode():
+        outputs, flipped = network(pixels), network(pixels.flip(-1))
+        expected = theirs.post_process_depth_estimation(
+            outputs, source_sizes=[(60, 91)], outputs_flipped=flipped
+        )
+        raw = Mirrored(ours.network)(ours.preprocess(torch.from_numpy(rgb)[None]))
+    depth_m = ours.postprocess(raw, 60, 91).values[0]
+    assert_same_depth(depth_m, expected[0]["predicted_depth"])
+
+
+def test_a_checkpoint_with_two_heads_loads_and_its_range_is_the_longer_one(tmp_path: Path) -> None:
+    small_beit(2).save_pretrained(tmp_path)
+    processor(True, True).save_pretrained(tmp_path)
+    model = models.load(str(tmp_path))
+    assert model.max_depth_m == 80
+    with torch.inference_mode():
+        raw = model.network(model.preprocess(torch.zeros(1, 48, 64, 3, dtype=torch.uint8)))
+    assert model.postprocess(raw, 48, 64).values.shape == (1, 48, 64)
+
+
+@pytest.mark.skipif(find_spec("torchvision") is not None, reason="torchvision is installed")
+def test_loading_needs_no_torchvision_and_prints_nothing(
+    pair: tuple[ZoeDepth, Any, Any], capfd: pytest.CaptureFixture[str]
+) -> None:
+    models.load(pair[0].entry.source)
+    out, err = capfd.readouterr()
+    assert out + err == ""
+
+
+@pytest.mark.parametrize("pad", [True, False])
+def test_the_network_sees_the_focal_length_of_the_resized_image(pad: bool) -> None:
+    preprocessing = Preprocessing(height=96, width=128, pad=pad, keep_aspect_ratio=False)
+    model = ZoeDepth.__new__(ZoeDepth)
+    model.preprocessing = preprocessing
+    camera = Camera(640, 480, 500, 500, 320, 240)
+    rows, columns = preprocessing.padding(480, 640)
+    expected = (500 * 128 / (640 + 2 * columns) * 500 * 96 / (480 + 2 * rows)) ** 0.5
+    assert model.network_f_px(camera) == pytest.approx(expected)
+
+
+def test_sizes_are_multiples_and_the_least_scaled_side_decides() -> None:
+    preprocessing = Preprocessing(height=384, width=512, multiple=32)
+    assert preprocessing.network_size(480, 640) == (384, 512)
+    # 384/400 is nearer to one than 512/1000: the height decides, the width follows.
+    assert preprocessing.network_size(400, 1000) == (384, 960)
+
+
+def test_a_folder_without_safetensors_is_refused(tmp_path: Path) -> None:
+    small_beit(1).save_pretrained(tmp_path)
+    processor(True, True).save_pretrained(tmp_path)
+    (tmp_path / "model.safetensors").rename(tmp_path / "pytorch_model.bin")
+    with pytest.raises(ModelError, match="cannot be loaded"):
+        models.load(str(tmp_path))

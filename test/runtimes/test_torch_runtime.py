@@ -1,0 +1,66 @@
+"""The torch runtime: where it runs, in what precision, and what it must not do."""
+
+import pytest
+import torch
+from torch import Tensor, nn
+
+from depth_ros import runtimes
+from depth_ros.config import SPECS
+from depth_ros.errors import ModelError
+from depth_ros.runtimes.torch_runtime import TorchRuntime, choose_device
+
+NO_CUDA = pytest.mark.skipif(torch.cuda.is_available(), reason="this machine has CUDA")
+
+
+class Recorder(nn.Module):
+    """Notes how it is called."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.scale = nn.Parameter(torch.ones(1))
+        self.seen: list[tuple[torch.dtype, bool, bool]] = []
+
+    def forward(self, pixels: Tensor) -> Tensor:
+        self.seen.append((pixels.dtype, torch.is_inference_mode_enabled(), self.training))
+        return pixels.mean(1) * self.scale
+
+
+@NO_CUDA
+@pytest.mark.parametrize("name", ["cuda", "cuda:0", "cuda:7"])
+def test_cuda_that_is_not_there_is_an_error_and_no_fallback(name: str) -> None:
+    with pytest.raises(ModelError, match=rf"'{name}' was asked for.*device:=cpu"):
+        choose_device(name)
+
+
+@pytest.mark.parametrize("name", ["gpu", "", "mps", "cpu:x"])
+def test_a_name_that_is_no_device_is_refused(name: str) -> None:
+    with pytest.raises(ModelError, match="expected auto, cpu, cuda"):
+        choose_device(name)
+
+
+@NO_CUDA
+def test_auto_is_the_cpu_without_cuda() -> None:
+    assert choose_device("auto") == torch.device("cpu")
+
+
+def test_the_runtimes_are_those_that_the_setting_allows() -> None:
+    assert tuple(runtimes.RUNTIMES) == SPECS["runtime"].choices
+    with pytest.raises(ModelError, match="runtime 'tvm' is unknown, expected one of torch"):
+        runtimes.create("tvm", nn.Identity(), "cpu", "float32")
+
+
+def test_an_unknown_precision_is_refused() -> None:
+    with pytest.raises(ModelError, match="dtype is 'int8'"):
+        TorchRuntime(nn.Identity(), "cpu", "int8")
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float16", "bfloat16"])
+def test_the_network_runs_in_its_precision_without_gradients_and_answers_in_float32(
+    dtype: str,
+) -> None:
+    network = Recorder()
+    output = TorchRuntime(network, "cpu", dtype)(torch.ones(1, 3, 4, 6))
+    assert network.seen == [(getattr(torch, dtype), True, False)]
+    assert output.dtype == torch.float32
+    assert not output.requires_grad
+    assert not network.scale.requires_grad

@@ -1,0 +1,90 @@
+"""Settings: declared once, checked always."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from depth_ros.config import SPECS, Settings, to_markdown, to_yaml
+from depth_ros.errors import SettingError
+
+ROOT = Path(__file__).parent.parent
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("stride", 0),
+        ("stride", 65),
+        ("stride", 2.0),
+        ("stride", True),
+        ("max_depth_m", -1.0),
+        ("max_depth_m", float("nan")),
+        ("depth_encoding", "mono16"),
+        ("model", 3),
+        ("flip", "yes"),
+        ("flip", 1),
+    ],
+)
+def test_a_bad_value_is_refused_by_name_value_and_expectation(name: str, value: Any) -> None:
+    with pytest.raises(SettingError, match=rf"^{name} is .*expected"):
+        Settings().with_values(**{name: value})
+
+
+@pytest.mark.parametrize(
+    "values",
+    [
+        {"colour_near_m": 10.0},
+        {"colour_far_m": 0.5},
+        {"min_depth_m": 5.0, "max_depth_m": 5.0},
+    ],
+)
+def test_values_that_contradict_each_other_are_refused(values: dict[str, float]) -> None:
+    with pytest.raises(SettingError, match="expected"):
+        Settings().with_values(**values)
+
+
+def test_an_unknown_name_lists_the_known_ones() -> None:
+    with pytest.raises(SettingError, match=r"'strid' is unknown.*stride"):
+        Settings().with_values(strid=1)
+
+
+def test_a_whole_number_serves_where_a_float_is_expected() -> None:
+    changed = Settings().with_values(max_depth_m=5)
+    assert changed.max_depth_m == 5.0
+    assert type(changed.max_depth_m) is float
+
+
+def test_every_setting_has_help_and_every_number_a_range() -> None:
+    for spec in SPECS.values():
+        assert spec.help.endswith("."), spec.name
+        if isinstance(spec.default, (int, float)) and not isinstance(spec.default, bool):
+            assert spec.low is not None, spec.name
+            assert spec.high is not None, spec.name
+
+
+def test_names_of_lengths_and_times_carry_their_unit() -> None:
+    for spec in SPECS.values():
+        if spec.unit in ("m", "s"):
+            assert spec.name.endswith(f"_{spec.unit}")
+
+
+def test_every_setting_is_read_somewhere() -> None:
+    sources = [p.read_text() for p in (ROOT / "depth_ros").rglob("*.py") if p.name != "config.py"]
+    for name in SPECS:
+        assert any(f"ettings.{name}" in source for source in sources), f"nothing reads {name}"
+
+
+def test_the_shipped_parameter_file_is_the_generated_one() -> None:
+    text = (ROOT / "config" / "depth_ros.yaml").read_text()
+    assert text == to_yaml(), "run: depth_ros settings > config/depth_ros.yaml"
+
+
+def test_the_generated_parameter_file_holds_every_default() -> None:
+    loaded = yaml.safe_load(to_yaml())
+    assert loaded["/**"]["ros__parameters"] == Settings().as_dict()
+
+
+def test_the_readme_shows_the_generated_table() -> None:
+    assert to_markdown() in (ROOT / "README.md").read_text(), "run: depth_ros settings --markdown"
