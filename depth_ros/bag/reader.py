@@ -35,7 +35,7 @@ def records(path: Path, topics: tuple[str, ...] = ()) -> Iterator[Record]:
             chosen = [c for c in reader.connections if not topics or c.topic in topics]
             for connection, time_ns, data in reader.messages(chosen):
                 yield Record(connection.topic, connection.msgtype, time_ns, bytes(data))
-    except AnyReaderError as error:
+    except (AnyReaderError, FileNotFoundError) as error:
         raise BagError(f"{path} cannot be read: {error}") from error
 
 

@@ -31,15 +31,15 @@ class BagWriter:
     """
 
     def __init__(self, path: Path) -> None:
-        self._writer = Writer(path, version=9, storage_plugin=StoragePlugin.MCAP)
+        try:
+            self._writer = Writer(path, version=9, storage_plugin=StoragePlugin.MCAP)
+        except WriterError as error:
+            raise BagError(str(error)) from error
         self._writer.set_compression(CompressionMode.STORAGE, CompressionFormat.ZSTD)
         self._connections: dict[str, Connection] = {}
 
     def __enter__(self) -> BagWriter:
-        try:
-            self._writer.open()
-        except WriterError as error:
-            raise BagError(str(error)) from error
+        self._writer.open()
         return self
 
     def __exit__(

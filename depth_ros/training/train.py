@@ -185,7 +185,7 @@ class Trainer:
         loss.backward()
         norm = nn.utils.clip_grad_norm_(self.network.parameters(), self.config.clip)
         # One degenerate batch must not destroy hours of training.
-        if torch.isfinite(norm):
+        if torch.isfinite(norm + loss.detach()):
             for group in self.optimizer.param_groups:
                 group["lr"] = learning_rate(self.config, self.step)
             self.optimizer.step()
