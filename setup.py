@@ -44,11 +44,7 @@ setup(
     install_requires=[
         "numpy>=1.26",
         "opencv-python-headless>=4.6",
-        "PyYAML>=6.0",
         "rosbags>=0.11",
-        # Without its [opencv] extra, which would put a second OpenCV beside the headless one.
-        "rosbags-image>=0.10",
-        "safetensors>=0.4",
         "torch>=2.4",
         "tqdm>=4.60",
         "transformers>=4.49",
@@ -61,8 +57,13 @@ setup(
             "hypothesis",
             "mcap",
             "mcap-ros2-support",
+            # transformers' image processors, which ours are compared with, want it.
+            "pillow",
             "pytest",
             "pytest-timeout",
+            "PyYAML",
+            # Without its [opencv] extra, which would put a second OpenCV beside the headless one.
+            "rosbags-image",
             "scipy",
             "setuptools>=70.1",
         ],

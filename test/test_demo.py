@@ -1,0 +1,58 @@
+"""The demonstration, short: a real node in its own process, over real DDS."""
+
+import json
+from pathlib import Path
+
+import cv2
+import pytest
+
+from depth_ros import cli, demo, messages
+from depth_ros.bag import reader
+from depth_ros.evaluation.metrics import Scores
+
+pytest.importorskip("rclpy")
+
+GOOD = demo.Report(100, 95, 100, 40.0, 60.0, 80.0, Scores(0.1, 0.9, 0.5))
+
+
+def test_the_bars_are_answers_and_quality() -> None:
+    assert GOOD.passed
+    assert not GOOD._replace(answered=89).passed
+    assert not GOOD._replace(scores=Scores(0.16, 0.9, 0.5)).passed
+    assert not GOOD._replace(scores=Scores(0.1, 0.79, 0.5)).passed
+    assert not GOOD._replace(scores=Scores(float("nan"), 0.9, 0.5)).passed
+    assert GOOD._replace(answered=50, expected=55).passed, "a slow machine is not a sick node"
+
+
+def test_a_drive_becomes_a_depth_recording_and_a_picture(tmp_path: Path) -> None:
+    report = demo.run(tmp_path / "demo", "zoedepth-tiny", seconds=1.5, seed=3)
+    assert report.images == 15
+    assert 1 <= report.answered <= 15
+    assert report.median_ms > 0
+    assert report.cpu_percent > 0
+    recorded = list(reader.records(tmp_path / "demo" / "recording"))
+    topics = {record.topic for record in recorded}
+    outputs = {"/depth/image", "/depth/camera_info", "/depth/color", "/points", "/diagnostics"}
+    assert outputs <= topics
+    assert {demo.IMAGE, demo.INFO, demo.TRUTH, "/tf_static"} <= topics, "what was played, too"
+    picture = cv2.imread(str(tmp_path / "demo" / "preview.png"))
+    assert picture is not None
+    assert picture.shape[1] == 4 * 320
+    assert json.loads((tmp_path / "demo" / "replay.json").read_text())["images"] == 15
+
+
+def test_recorded_depth_answers_the_image_of_its_stamp(tmp_path: Path) -> None:
+    demo.write_drive(tmp_path / "drive", steps=3, seed=1)
+    played = list(reader.messages(tmp_path / "drive", demo.IMAGE, demo.INFO, demo.TRUTH))
+    assert len(played) == 9
+    stamps = [messages.stamp_ns(message.header) for _, message in played]
+    assert stamps == sorted(stamps)
+    info = next(message for topic, message in played if topic == demo.INFO)
+    assert (info.width, info.height) == (640, 480)
+
+
+def test_a_model_that_cannot_be_loaded_is_one_line_and_exit_code_1(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert cli.main(["evaluate", "--model", "nonsense", "--out", str(tmp_path)]) == 1
+    assert capsys.readouterr().err.count("\n") == 1
