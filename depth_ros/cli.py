@@ -36,6 +36,7 @@ def _parser() -> argparse.ArgumentParser:
     train.add_argument("--steps", type=int, help="optimiser steps")
     train.add_argument("--batch", type=int, help="frames per step")
     train.add_argument("--learning-rate", type=float, help="peak of the schedule")
+    train.add_argument("--affine-weight", type=float, help="of the affine-invariant loss")
     train.add_argument("--seed", type=int, help="of start weights and rendered frames")
     train.add_argument("--device", default="auto", help="auto, cpu, cuda or cuda:N")
     train.set_defaults(run=_train)
@@ -67,12 +68,13 @@ def _train(options: argparse.Namespace) -> int:
     from depth_ros.runtimes.torch_runtime import choose_device
     from depth_ros.training import tiny
 
-    names = ("steps", "batch", "learning_rate", "seed")
+    names = ("steps", "batch", "learning_rate", "affine_weight", "seed")
     given = {name: getattr(options, name) for name in names}
     chosen = {name: value for name, value in given.items() if value is not None}
     tiny.train(options.out, str(choose_device(options.device)), **chosen)
-    print(f"weights are in {options.out}")
-    return 0
+    print(f"weights: {options.out}")
+    options.model, options.drives = str(options.out), 4
+    return _evaluate(options)
 
 
 def _evaluate(options: argparse.Namespace) -> int:

@@ -17,7 +17,7 @@ from typing import NamedTuple
 import numpy as np
 from tqdm import tqdm
 
-from depth_ros import messages, transport
+from depth_ros import messages, models, transport
 from depth_ros.bag import reader
 from depth_ros.bag import writer as bag
 from depth_ros.errors import DepthError
@@ -81,8 +81,9 @@ def run(out: Path, model: str, seconds: float, seed: int) -> Report:
     preview.png, node.log and replay.json.
 
     Raises:
-        DepthError: the node or the replay did not work; node.log says why.
+        DepthError: the model is unknown, or the node did not answer; node.log says why.
     """
+    models.find(model)  # fails now, not after the drive is rendered
     shutil.rmtree(out, ignore_errors=True)
     out.mkdir(parents=True, exist_ok=True)
     write_drive(out / "drive", round(seconds * 1e9 / _STEP_NS), seed)

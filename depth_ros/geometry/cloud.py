@@ -19,26 +19,29 @@ def back_project(depth_m: Tensor, rays: Tensor, out: Tensor | None = None) -> Te
     """
     if out is None:
         out = depth_m.new_empty((*depth_m.shape, 3))
-    # Infinite depth times a ray would give infinite or NaN coordinates at random: make all NaN.
-    z = torch.where(torch.isfinite(depth_m), depth_m, torch.nan)
-    torch.mul(rays, z[..., None], out=out[..., :2])
-    # A pixel without a viewing ray has NaN in x and y; z must agree.
-    out[..., 2] = z + 0 * rays[..., 0]
+    # 0 times infinity or NaN is NaN: there is no point where depth is infinite or there is no ray.
+    x, y = rays.unbind(-1)
+    z = torch.add(depth_m, depth_m, alpha=0).add_(x, alpha=0)
+    torch.mul(x, z, out=out[..., 0])
+    torch.mul(y, z, out=out[..., 1])
+    out[..., 2] = z
     return out
 
 
 class CloudPacker:
     """Fills PointCloud2 payloads: x, y, z (+ rgb) float32, for images of one size.
 
-    It owns a device buffer that every call reuses; a returned payload is valid until the next call.
+    It owns device buffers that every call reuses; a returned payload is valid until the next call.
     """
 
     def __init__(self, rays: Tensor, colour: bool, stride: int = 1) -> None:
-        self._rays = rays[::stride, ::stride].contiguous()
+        # One plane of x/z and one of y/z, which are read one after the other.
+        self._rays = rays[::stride, ::stride].movedim(-1, 0).contiguous().movedim(0, -1)
         self._stride, self._colour = stride, colour
         channels = 4 if colour else 3
         height, width = self._rays.shape[:2]
-        self._points = torch.empty(height, width, channels, device=rays.device)
+        self._points = torch.zeros(height, width, channels, device=rays.device)
+        self._dense = torch.empty(height * width, channels, device=rays.device)
 
     def pack(self, depth_m: Tensor, rgb: Tensor | None, organised: bool) -> Tensor:
         """Return the payload as uint8 (H, W, bytes) when organised, else (N, bytes).
@@ -54,11 +57,17 @@ class CloudPacker:
             assert rgb is not None
             _pack_colour(rgb[::step, ::step], points)
         if not organised:
-            points = points[torch.isfinite(points[..., 2])]
+            points = self._select(points.flatten(0, 1))
         return points.view(torch.uint8)
+
+    def _select(self, points: Tensor) -> Tensor:
+        """Return the points (N, channels) that are some."""
+        indices = points[:, 2].isnan().logical_not_().nonzero()[:, 0]
+        return torch.index_select(points, 0, indices, out=self._dense[: len(indices)])
 
 
 def _pack_colour(rgb: Tensor, points: Tensor) -> None:
     """Write 0x00RRGGBB into the fourth float of each point (little-endian: bytes b, g, r, 0)."""
-    red, green, blue = rgb.to(torch.int32).unbind(-1)
-    points.view(torch.int32)[..., 3] = (red << 16) | (green << 8) | blue
+    packed = points.view(torch.uint8)
+    for channel in range(3):
+        packed[..., 14 - channel] = rgb[..., channel]

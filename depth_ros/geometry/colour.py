@@ -6,6 +6,7 @@ import cv2
 import numpy as np
 import torch
 from torch import Tensor
+from torch.nn import functional
 
 _MAPS = {
     "turbo": cv2.COLORMAP_TURBO,
@@ -37,7 +38,7 @@ def colourise(depth_m: Tensor, near_m: float, far_m: float, table: Tensor) -> Te
     Returns:
         uint8 (H, W, 3) rgb.
     """
-    share = (1 / depth_m - 1 / far_m) / (1 / near_m - 1 / far_m)
-    index = (_FAR + share.clamp(0, 1) * (_NEAR - _FAR)).nan_to_num(_NONE).round().to(torch.uint8)
+    share = depth_m.reciprocal().sub_(1 / far_m).div_(1 / near_m - 1 / far_m).clamp_(0, 1)
+    index = share.mul_(_NEAR - _FAR).add_(_FAR).nan_to_num_(_NONE).round_().int()
     index.masked_fill_(torch.isposinf(depth_m), _BEYOND)
-    return table[index.int()]
+    return functional.embedding(index, table)

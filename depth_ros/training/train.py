@@ -32,6 +32,8 @@ class TrainConfig:
         learning_rate: the peak, after a warm-up over warmup of the steps, before a cosine decay.
         gradient_weight: weight of the log-depth gradient term beside SILog.
         mean_weight: how much SILog cares for scale, see losses.silog.
+        affine_weight: weight of the scale-and-shift-invariant loss on inverse depth, which teaches
+            shape where labels are right up to scale and shift.
         seed: start weights and every rendered frame follow from it.
         checkpoint_every: steps between checkpoints.
     """
@@ -44,6 +46,7 @@ class TrainConfig:
     weight_decay: float = 0.01
     gradient_weight: float = 0.5
     mean_weight: float = 0.5
+    affine_weight: float = 0.0
     ema: float = 0.999
     clip: float = 1.0
     seed: int = 0
@@ -107,15 +110,20 @@ def learning_rate(config: TrainConfig, step: int) -> float:
     return config.learning_rate * (0.01 + 0.99 * (1 + math.cos(math.pi * progress)) / 2)
 
 
-def metric_loss(depth_m: Tensor, truth_m: Tensor, config: TrainConfig) -> Tensor:
-    """Return SILog plus weighted log-gradient matching, over pixels with truth."""
+def total_loss(depth_m: Tensor, truth_m: Tensor, config: TrainConfig) -> Tensor:
+    """Return the weighted sum of a run's losses over the pixels with truth.
+
+    SILog, log-gradient matching and, where it has weight, the affine-invariant loss.
+    """
     valid = torch.isfinite(truth_m) & (truth_m > 0)
-    residual = (torch.log(depth_m.float() + 1e-6) - torch.log(truth_m + 1e-6)).masked_fill(
-        ~valid, 0
-    )
-    return losses.silog(depth_m, truth_m, valid, config.mean_weight) + (
-        config.gradient_weight * losses.gradient(residual, valid)
-    )
+    depth_m, truth_m = depth_m.float() + 1e-6, truth_m.masked_fill(~valid, 1.0) + 1e-6
+    residual = (torch.log(depth_m) - torch.log(truth_m)).masked_fill(~valid, 0)
+    loss = losses.silog(depth_m, truth_m, valid, config.mean_weight)
+    loss = loss + config.gradient_weight * losses.gradient(residual, valid)
+    if config.affine_weight:
+        affine = losses.affine_invariant(1 / depth_m, 1 / truth_m, valid)
+        loss = loss + config.affine_weight * affine
+    return loss
 
 
 class Trainer:
@@ -180,7 +188,7 @@ class Trainer:
         pixels = rgb.to(self.device).permute(0, 3, 1, 2).float() / 127.5 - 1
         truth = (depth_m * (self._f_px / f_px)[:, None, None]).to(self.device)
         depth = self.network(pixels).predicted_depth
-        loss = metric_loss(depth, truth, self.config)
+        loss = total_loss(depth, truth, self.config)
         self.optimizer.zero_grad(set_to_none=True)
         loss.backward()
         norm = nn.utils.clip_grad_norm_(self.network.parameters(), self.config.clip)

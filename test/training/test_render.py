@@ -84,9 +84,7 @@ def inside_of_an_object(scene: Scene, points: npt.NDArray[np.float64]) -> npt.ND
         u = math.cos(yaw) * (x - cx) + math.sin(yaw) * (y - cy)
         v = math.cos(yaw) * (y - cy) - math.sin(yaw) * (x - cx)
         margin = 1e-3
-        inside |= (
-            (np.abs(u) < half_length - margin) & (np.abs(v) < half_width - margin) & (z < top)
-        )
+        inside |= (np.abs(u) < half_length - margin) & (np.abs(v) < half_width - margin) & (z < top)
     for cx, cy, radius, top in scene.cylinders:
         inside |= (np.hypot(x - cx, y - cy) < radius - 1e-3) & (z < top)
     return inside
@@ -128,15 +126,17 @@ def test_a_drive_moves_without_hitting_anything(seed: int) -> None:
     ways = [drive.scene.clearance_m(pose.x, pose.y) for pose in drive.poses]
     assert min(ways) > 0.1
     moved_m = sum(
-        math.hypot(b.x - a.x, b.y - a.y)
-        for a, b in zip(drive.poses, drive.poses[1:], strict=False)
+        math.hypot(b.x - a.x, b.y - a.y) for a, b in zip(drive.poses, drive.poses[1:], strict=False)
     )
     turned = sum(abs(b.yaw - a.yaw) for a, b in zip(drive.poses, drive.poses[1:], strict=False))
     assert moved_m > 0.3 or turned > 0.3
-    assert max(
-        math.hypot(b.x - a.x, b.y - a.y)
-        for a, b in zip(drive.poses, drive.poses[1:], strict=False)
-    ) <= 0.05 + 1e-9, "0.5 m/s at 10 Hz"
+    assert (
+        max(
+            math.hypot(b.x - a.x, b.y - a.y)
+            for a, b in zip(drive.poses, drive.poses[1:], strict=False)
+        )
+        <= 0.05 + 1e-9
+    ), "0.5 m/s at 10 Hz"
 
 
 def test_the_camera_stays_where_the_robot_carries_it() -> None:
@@ -148,9 +148,7 @@ def test_the_camera_stays_where_the_robot_carries_it() -> None:
     assert frames.depth_m.shape == (5, 24, 32)
 
 
-@pytest.mark.parametrize(
-    "pose", [Pose(1, 2, 0.5, 0.3, 0.1, -0.05), Pose(0, 0, 1, 3.0, -0.2, 0.02)]
-)
+@pytest.mark.parametrize("pose", [Pose(1, 2, 0.5, 0.3, 0.1, -0.05), Pose(0, 0, 1, 3.0, -0.2, 0.02)])
 def test_a_pose_is_a_rigid_transform_that_looks_ahead(pose: Pose) -> None:
     transform = pose.world_from_optical()
     assert np.allclose(transform[:3, :3] @ transform[:3, :3].T, np.eye(3))

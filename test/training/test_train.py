@@ -1,6 +1,7 @@
 """Training: it learns, repeats itself, and goes on after an interruption."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -111,3 +112,14 @@ def test_saved_weights_load_through_the_registry_with_their_focal_length(tmp_pat
     assert model.max_depth_m == 20.0
     weights = load_file(tmp_path / "model.safetensors")
     assert {value.dtype for value in weights.values()} == {torch.float16}
+
+
+def test_every_weighted_loss_counts() -> None:
+    generator = torch.Generator().manual_seed(0)
+    depth_m, truth_m = 1 + torch.rand(2, 2, 12, 16, generator=generator)
+    truth_m[0, 0, :5] = torch.nan
+    plain = TrainConfig(gradient_weight=0.0)
+    silog = float(training.total_loss(depth_m, truth_m, plain))
+    assert silog > 0
+    for changed in (replace(plain, gradient_weight=1.0), replace(plain, affine_weight=1.0)):
+        assert float(training.total_loss(depth_m, truth_m, changed)) > silog + 0.01
