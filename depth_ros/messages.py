@@ -18,8 +18,9 @@ import numpy as np
 import numpy.typing as npt
 
 from depth_ros.errors import CameraError, MessageError
-from depth_ros.geometry.camera import Camera, Lens
+from depth_ros.geometry.camera import Camera
 from depth_ros.geometry.depth import from_millimetres, to_millimetres
+from depth_ros.geometry.lens import Lens
 
 Bytes = npt.NDArray[np.uint8]
 Metres = npt.NDArray[np.float32]

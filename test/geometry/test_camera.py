@@ -13,7 +13,8 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from depth_ros.errors import CameraError
-from depth_ros.geometry.camera import Camera, Lens
+from depth_ros.geometry.camera import Camera
+from depth_ros.geometry.lens import Lens
 
 Floats = npt.NDArray[np.float64]
 
