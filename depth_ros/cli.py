@@ -37,6 +37,10 @@ def _parser() -> argparse.ArgumentParser:
     train.add_argument("--batch", type=int, help="frames per step")
     train.add_argument("--learning-rate", type=float, help="peak of the schedule")
     train.add_argument("--affine-weight", type=float, help="of the affine-invariant loss")
+    train.add_argument("--init", help="weights to start from: name or folder")
+    train.add_argument(
+        "--camera-height-m", type=float, nargs=2, metavar=("LOW", "HIGH"), help="above the floor"
+    )
     train.add_argument("--seed", type=int, help="of start weights and rendered frames")
     train.add_argument("--device", default="auto", help="auto, cpu, cuda or cuda:N")
     train.set_defaults(run=_train)
@@ -67,11 +71,15 @@ def _parser() -> argparse.ArgumentParser:
 def _train(options: argparse.Namespace) -> int:
     from depth_ros.runtimes.torch_runtime import choose_device
     from depth_ros.training import tiny
+    from depth_ros.training.scenes import Robot
 
     names = ("steps", "batch", "learning_rate", "affine_weight", "seed")
     given = {name: getattr(options, name) for name in names}
     chosen = {name: value for name, value in given.items() if value is not None}
-    tiny.train(options.out, str(choose_device(options.device)), **chosen)
+    height = options.camera_height_m
+    robot = Robot(camera_height_m=tuple(height)) if height else Robot()
+    device = str(choose_device(options.device))
+    tiny.train(options.out, device, options.init, robot, **chosen)
     print(f"weights: {options.out}")
     options.model, options.drives = str(options.out), 4
     return _evaluate(options)

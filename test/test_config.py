@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 import yaml
 
-from depth_ros.config import SPECS, Settings, to_markdown, to_yaml
+from depth_ros.config import SPECS, Settings, to_yaml
 from depth_ros.errors import SettingError
 
 ROOT = Path(__file__).parent.parent
@@ -84,7 +84,3 @@ def test_the_shipped_parameter_file_is_the_generated_one() -> None:
 def test_the_generated_parameter_file_holds_every_default() -> None:
     loaded = yaml.safe_load(to_yaml())
     assert loaded["/**"]["ros__parameters"] == Settings().as_dict()
-
-
-def test_the_readme_shows_the_generated_table() -> None:
-    assert to_markdown() in (ROOT / "README.md").read_text(), "run: depth_ros settings --markdown"

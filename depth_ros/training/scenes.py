@@ -31,7 +31,7 @@ class Robot:
     knows its metres from it (and is wrong by the ratio of heights on another robot).
     """
 
-    camera_height_m: tuple[float, float] = (0.45, 0.55)
+    camera_height_m: tuple[float, float] = (0.49, 0.51)
     pitch_down_deg: tuple[float, float] = (-2.0, 10.0)
     roll_deg: tuple[float, float] = (-1.5, 1.5)
     fov_deg: tuple[float, float] = (55.0, 75.0)

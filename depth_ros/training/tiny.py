@@ -6,8 +6,11 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from torch import nn
 
-from depth_ros.models.zoedepth import Preprocessing, save, tiny_network
+from depth_ros import models
+from depth_ros.models.zoedepth import DepthOnly, Preprocessing, save, tiny_network
+from depth_ros.training.scenes import Robot
 from depth_ros.training.train import TrainConfig, Trainer
 
 WIDTH, HEIGHT = 128, 96
@@ -16,16 +19,29 @@ TRAINING_F_PX = 105.0
 MAX_DEPTH_M = 20.0
 
 
-def train(out: Path, device: str, **changes: Any) -> None:
+def train(out: Path, device: str, init: str | None, robot: Robot, **changes: Any) -> None:
     """Train zoedepth-tiny and save it in out, or go on where an interrupted run stopped.
 
     Args:
         out: folder of the weights, the training's configuration and its checkpoints.
         device: where to train.
+        init: a zoedepth-tiny, by name or folder, to start from; None starts from nothing.
+        robot: what carries the cameras.
         changes: fields of TrainConfig that differ from their defaults.
+
+    Raises:
+        ModelError: init cannot be loaded.
     """
     config = TrainConfig(**changes)
     torch.manual_seed(config.seed)
     network = tiny_network(WIDTH, HEIGHT, TRAINING_F_PX, MAX_DEPTH_M)
-    trainer = Trainer(network, config, WIDTH, HEIGHT, TRAINING_F_PX, out, device)
+    if init is not None:
+        network.load_state_dict(_network(init).state_dict())
+    trainer = Trainer(network, config, WIDTH, HEIGHT, TRAINING_F_PX, out, device, robot)
     save(trainer.run(), out, Preprocessing(height=HEIGHT, width=WIDTH, pad=False))
+
+
+def _network(name: str) -> nn.Module:
+    loaded = models.load(name).network
+    assert isinstance(loaded, DepthOnly)
+    return loaded.network

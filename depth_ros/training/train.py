@@ -167,7 +167,8 @@ class Trainer:
         """Train to the last step, from the checkpoint if there is one; return averaged weights."""
         self.out.mkdir(parents=True, exist_ok=True)
         self._resume()
-        (self.out / TRAINING).write_text(json.dumps(asdict(self.config), indent=2) + "\n")
+        said = {**asdict(self.config), "robot": asdict(self._robot)}
+        (self.out / TRAINING).write_text(json.dumps(said, indent=2) + "\n")
         pool = FramePool(self.config, self._robot, *self._size, start=self.step)
         bar = tqdm(total=self.config.steps, initial=self.step, desc="train", unit="step")
         smooth = math.nan

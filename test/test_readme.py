@@ -1,0 +1,64 @@
+"""The README against what it describes."""
+
+import ast
+import re
+from pathlib import Path
+
+import pytest
+
+from depth_ros import cli, models
+from depth_ros.config import to_markdown
+
+ROOT = Path(__file__).parent.parent
+README = (ROOT / "README.md").read_text()
+
+
+def launch_arguments() -> list[str]:
+    tree = ast.parse((ROOT / "launch" / "depth.launch.py").read_text())
+    (table,) = [
+        node.value
+        for node in tree.body
+        if isinstance(node, ast.Assign) and ast.unparse(node.targets[0]) == "ARGUMENTS"
+    ]
+    assert isinstance(table, ast.Dict)
+    return [ast.literal_eval(key) for key in table.keys if key]
+
+
+def test_the_table_of_parameters_is_the_generated_one() -> None:
+    assert to_markdown() in README, "run: depth_ros settings --markdown"
+
+
+def test_the_table_of_models_is_the_generated_one() -> None:
+    assert models.table() in README, "run: depth_ros models"
+
+
+@pytest.mark.parametrize("name", launch_arguments())
+def test_every_launch_argument_is_described(name: str) -> None:
+    rows = [line for line in README.splitlines() if line.startswith("|")]
+    assert any(f"`{name}`" in row.split("|")[1] for row in rows)
+
+
+def test_every_requirement_has_its_reason() -> None:
+    setup = (ROOT / "setup.py").read_text()
+    names = re.findall(r'^\s+"([A-Za-z][\w-]+)(?:>=[^"]*)?",$', setup, re.M)
+    assert {"numpy", "torch", "hypothesis"} <= set(names)
+    described = README.lower()
+    for name in set(names) - {"pytest-timeout", "mcap-ros2-support", "types-PyYAML", "setuptools"}:
+        assert name.lower() in described, f"{name} is not in the README's dependency table"
+
+
+def test_every_verb_is_named() -> None:
+    shown = " ".join(README.split())
+    for verb in re.findall(r'add_parser\("(\w+)"', Path(cli.__file__).read_text()):
+        assert verb in shown
+
+
+def test_every_picture_and_file_that_is_linked_exists() -> None:
+    for target in re.findall(r"\]\(([^)#]+)\)", README):
+        assert (ROOT / target).exists() or "://" in target, target
+
+
+@pytest.mark.parametrize("target", ["demo", "test", "check", "bench"])
+def test_every_make_target_that_is_named_exists(target: str) -> None:
+    assert f"make {target}" in README
+    assert re.search(rf"^{target}:", (ROOT / "Makefile").read_text(), re.M)
