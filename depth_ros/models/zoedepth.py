@@ -132,11 +132,16 @@ class ZoeDepth(DepthModel):
         return Prediction(depth_m, Output.METRIC_DEPTH)
 
     def network_f_px(self, camera: Camera) -> float:
-        """Return the camera's focal length after padding and resizing."""
+        """Return the camera's focal length after padding and resizing.
+
+        With align_corners the centres of the outermost pixels stay on each other, so that scales
+        are ratios of size less one.
+        """
         rows, columns = self.preprocessing.padding(camera.height, camera.width)
         padded = (camera.height + 2 * rows, camera.width + 2 * columns)
         height, width = self.preprocessing.network_size(*padded)
-        return math.sqrt(camera.fx * width / padded[1] * camera.fy * height / padded[0])
+        scale_x, scale_y = (width - 1) / (padded[1] - 1), (height - 1) / (padded[0] - 1)
+        return math.sqrt(camera.fx * scale_x * camera.fy * scale_y)
 
 
 def tiny_network(width: int, height: int, training_f_px: float, max_depth_m: float) -> nn.Module:

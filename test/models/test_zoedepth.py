@@ -183,8 +183,15 @@ def test_the_network_sees_the_focal_length_of_the_resized_image(pad: bool) -> No
     model.preprocessing = preprocessing
     camera = Camera(640, 480, 500, 500, 320, 240)
     rows, columns = preprocessing.padding(480, 640)
-    expected = (500 * 128 / (640 + 2 * columns) * 500 * 96 / (480 + 2 * rows)) ** 0.5
-    assert model.network_f_px(camera) == pytest.approx(expected)
+    # Two pixels of the image, and where the network's resize puts them.
+    ramp = torch.arange(640.0 + 2 * columns)[None, None, None].expand(1, 1, 480 + 2 * rows, -1)
+    resized = functional.interpolate(ramp, (96, 128), mode="bilinear", align_corners=True)
+    pitch_x = float(resized[0, 0, 0, 1] - resized[0, 0, 0, 0])
+    ramp = torch.arange(480.0 + 2 * rows)[None, None, :, None].expand(1, 1, -1, 640 + 2 * columns)
+    resized = functional.interpolate(ramp, (96, 128), mode="bilinear", align_corners=True)
+    pitch_y = float(resized[0, 0, 1, 0] - resized[0, 0, 0, 0])
+    expected = 500 / (pitch_x * pitch_y) ** 0.5
+    assert model.network_f_px(camera) == pytest.approx(expected, rel=1e-4)
 
 
 def test_sizes_are_multiples_and_the_least_scaled_side_decides() -> None:
