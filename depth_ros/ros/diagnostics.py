@@ -64,10 +64,13 @@ class Health:
         return (len(times) - 1) / (times[-1] - times[0])
 
     def silent_s(self, event: str) -> float:
-        """Return the time since an event was last counted, or since the start."""
+        """Return the time since an event was last counted, or since the start if that is less."""
+        return time.monotonic() - max(self._last_s(event), self.started_s)
+
+    def _last_s(self, event: str) -> float:
         with self._lock:
             times = self._times.get(event)
-            return time.monotonic() - (times[-1] if times else self.started_s)
+            return times[-1] if times else 0.0
 
     def latency_ms(self) -> tuple[float, float]:
         """Return the median and the 95th percentile of recent latencies; zeros without any."""
@@ -87,6 +90,8 @@ class Health:
         for event in ("image", "camera_info"):
             if self.silent_s(event) > stale_after_s:
                 return DiagnosticStatus.WARN, f"no {event} for {self.silent_s(event):.1f} s"
+        if self._last_s("dropped") > max(self._last_s("answered"), self._last_s("unheard")):
+            return DiagnosticStatus.WARN, f"frames are dropped: {self.last_error}"
         return DiagnosticStatus.OK, "running"
 
     def values(self) -> list[KeyValue]:

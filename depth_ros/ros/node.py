@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import gc
+import math
+import os
 import signal
+import sys
 import threading
 import time
 from collections.abc import Callable
@@ -18,7 +22,7 @@ from rclpy.parameter import Parameter
 from rclpy.qos import QoSProfile, ReliabilityPolicy
 from sensor_msgs.msg import CameraInfo, CompressedImage, Image
 
-from depth_ros import messages
+from depth_ros import messages, transport
 from depth_ros.errors import CameraError, DepthError, MessageError
 from depth_ros.geometry.camera import Camera
 from depth_ros.pipeline import Frame, Pipeline
@@ -66,7 +70,10 @@ class DepthNode(LifecycleNode):
         self._cameras: dict[tuple[str, int, int], _Seen] = {}
         self._mailbox: Mailbox[_Arrival] = Mailbox()
         self._worker: threading.Thread | None = None
+        self._warned_s: dict[tuple[str, type], float] = {}
         self._decode: Callable[[Any], Any] = messages.rgb_from_image
+        change_state = self._service_change_state
+        change_state.callback = _refusing(change_state.callback)
         self._diagnostics = self.create_publisher(DiagnosticArray, "/diagnostics", 10)
         # Simulated time may stand still; the report of that must not.
         steady = Clock(clock_type=ClockType.STEADY_TIME)
@@ -123,6 +130,10 @@ class DepthNode(LifecycleNode):
         self._cameras.clear()
         return TransitionCallbackReturn.SUCCESS
 
+    def on_error(self, state: LifecycleState) -> TransitionCallbackReturn:
+        """Start afresh after a transition that failed half-way."""
+        return self.on_cleanup(state)
+
     def on_shutdown(self, state: LifecycleState) -> TransitionCallbackReturn:
         """Stop, from whatever state."""
         return self.on_cleanup(state)
@@ -158,10 +169,10 @@ class DepthNode(LifecycleNode):
         except DepthError as error:
             self._warn("camera_info", error)
             return
-        if len(self._cameras) >= _CAMERAS:
-            self._cameras.clear()
         key = (message.header.frame_id, camera.width, camera.height)
-        self._cameras[key] = _Seen(camera, info)
+        # The newest last, in a new dictionary: the worker may be reading the old one.
+        others = [item for item in self._cameras.items() if item[0] != key]
+        self._cameras = dict([*others, (key, _Seen(camera, info))][-_CAMERAS:])
 
     def _on_set_parameters(self, changes: list[Parameter[Any]]) -> SetParametersResult:
         self.settings, result = parameters.changed(self.settings, changes)
@@ -210,14 +221,15 @@ class DepthNode(LifecycleNode):
         rgb = self._decode(message)
         seen = self._camera_of(message.header.frame_id, rgb.shape[1], rgb.shape[0])
         frame = Frame(rgb, seen.camera, messages.stamp_ns(message.header), message.header.frame_id)
-        outputs.publish(pipeline, pipeline(frame), message.header, seen.depth_info)
+        depth = pipeline(frame) if outputs.need_depth(self.settings.publish_points) else None
+        outputs.publish(pipeline, depth, message.header, seen.depth_info)
         self.health.model_failed = False
         self.health.count("answered")
         self.health.add_latency(time.monotonic() - arrival.time_s)
 
     def _camera_of(self, frame_id: str, width: int, height: int) -> _Seen:
         """Return the camera of an image; its frame_id decides where several have its size."""
-        cameras = dict(self._cameras)
+        cameras = self._cameras
         if (frame_id, width, height) in cameras:
             return cameras[frame_id, width, height]
         same_size = [seen for key, seen in cameras.items() if key[1:] == (width, height)]
@@ -234,11 +246,14 @@ class DepthNode(LifecycleNode):
         self.health.drop(f"{type(error).__name__}: {error}")
 
     def _warn(self, topic: str, error: Exception) -> None:
+        """Warn of what was dropped and why; of one kind of error on one topic now and then only."""
         self.health.last_error = f"{type(error).__name__}: {error}"
-        self.get_logger().warning(
-            f"{self.resolve_topic_name(topic)}: frame dropped, {self.health.last_error}",
-            throttle_duration_sec=_WARN_PERIOD_S,
-        )
+        kind, now_s = (topic, type(error)), time.monotonic()
+        if now_s - self._warned_s.get(kind, -math.inf) < _WARN_PERIOD_S:
+            return
+        self._warned_s[kind] = now_s
+        name = self.resolve_topic_name(topic)
+        self.get_logger().warning(f"{name}: dropped, {self.health.last_error}")
 
 
 def _camera_info(message: CameraInfo, rectified: bool) -> CameraInfo:
@@ -255,24 +270,51 @@ def _camera_info(message: CameraInfo, rectified: bool) -> CameraInfo:
     )
 
 
-def main(args: list[str] | None = None) -> None:
-    """Run the node until it is interrupted."""
-    rclpy.init(args=args)
-    node = None
+def _refusing(change_state: Callable[[Any, Any], Any]) -> Callable[[Any, Any], Any]:
+    """Answer "no" to a transition that the state does not have; rclpy lets it end the node."""
+
+    def answer(request: Any, response: Any) -> Any:
+        try:
+            return change_state(request, response)
+        except RuntimeError:  # rclpy's RCLError; rcl has logged it
+            response.success = False
+            return response
+
+    return answer
+
+
+def main(args: list[str] | None = None) -> int:
+    """Run the node until it is interrupted; exit code 1 when its arguments cannot be used."""
+    os.environ.update(transport.environment())
     try:
+        rclpy.init(args=args)
         node = DepthNode()
+    except (DepthError, RuntimeError) as error:  # RuntimeError: what rclpy makes of bad arguments
+        print(f"depth_node: {error}", file=sys.stderr)
+        rclpy.try_shutdown()
+        return 1
+    try:
         node.autostart()
         rclpy.spin(node)
     except (KeyboardInterrupt, ExternalShutdownException):
         pass
+    except RuntimeError:
+        if rclpy.ok():  # else a callback was interrupted by the end of its context
+            raise
     finally:
-        # A second Ctrl-C, as launch sends it, must not cut the teardown short.
-        signal.signal(signal.SIGINT, signal.SIG_IGN)
-        if node is not None:
-            node.on_cleanup(LifecycleState(0, "finalized"))
-            node.destroy_node()
-        rclpy.try_shutdown()
+        _stop(node)
+    return 0
+
+
+def _stop(node: DepthNode) -> None:
+    # A second Ctrl-C, as launch sends it, must not cut the teardown short.
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    node.on_cleanup(LifecycleState("finalized", 0))
+    node.destroy_node()
+    rclpy.try_shutdown()
+    # Nor must launch lose its patience while Python looks for garbage in torch.
+    gc.freeze()
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(main())

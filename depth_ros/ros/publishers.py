@@ -36,28 +36,38 @@ class Outputs:
 
     def heard(self, points: bool) -> bool:
         """Return whether anybody listens to anything; points only count when they are on."""
-        publishers = [self._depth, self._info, self._colour, *([self._points] if points else [])]
-        return any(publisher.get_subscription_count() > 0 for publisher in publishers)
+        return _heard(self._info) or self.need_depth(points)
+
+    def need_depth(self, points: bool) -> bool:
+        """Return whether anybody listens to what the network must run for."""
+        return _heard(self._depth) or _heard(self._colour) or (points and _heard(self._points))
 
     def publish(
-        self, pipeline: Pipeline, depth: DepthFrame, header: Header, info: CameraInfo
+        self, pipeline: Pipeline, depth: DepthFrame | None, header: Header, info: CameraInfo
     ) -> None:
-        """Publish every output that somebody listens to, with the image's own header."""
-        settings = pipeline.settings
-        if self._depth.get_subscription_count():
-            self._publish_depth(depth, header, settings.depth_encoding)
-        if self._info.get_subscription_count():
+        """Publish every output that somebody listens to, with the image's own header.
+
+        Without depth, where nothing needs it, that is at most its camera_info.
+        """
+        if depth is not None:
+            self._publish_estimate(pipeline, depth, header)
+        if _heard(self._info):
             info.header = header
             self._info.publish(info)
-        if self._colour.get_subscription_count():
-            self._publish_colours(pipeline.colours(depth), header)
-        if settings.publish_points and self._points.get_subscription_count():
-            self._publish_points(pipeline.points(depth), header)
 
     def destroy(self) -> None:
         """Take the topics back."""
         for publisher in (self._depth, self._info, self._colour, self._points):
             self._node.destroy_publisher(publisher)
+
+    def _publish_estimate(self, pipeline: Pipeline, depth: DepthFrame, header: Header) -> None:
+        settings = pipeline.settings
+        if _heard(self._depth):
+            self._publish_depth(depth, header, settings.depth_encoding)
+        if _heard(self._colour):
+            self._publish_colours(pipeline.colours(depth), header)
+        if settings.publish_points and _heard(self._points):
+            self._publish_points(pipeline.points(depth), header)
 
     def _publish_depth(self, depth: DepthFrame, header: Header, encoding: str) -> None:
         message = self._depth_message
@@ -90,6 +100,10 @@ class Outputs:
         resize(message.data, payload.numel())
         _fill(message.data, payload)
         self._points.publish(message)
+
+
+def _heard(publisher: Publisher[Any]) -> bool:
+    return bool(publisher.get_subscription_count() > 0)
 
 
 def resize(buffer: array[int], size: int) -> None:

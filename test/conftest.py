@@ -1,0 +1,35 @@
+"""What tests of several folders share: a small checkpoint, and real data where it is present."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+
+REPO = Path(__file__).parent.parent
+
+
+@pytest.fixture(scope="session")
+def checkpoint(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder in the format of real checkpoints: untrained, but its depth varies (0.1 to 5 m)."""
+    import torch
+
+    from depth_ros.models.zoedepth import Preprocessing, save, tiny_network
+
+    folder = tmp_path_factory.mktemp("checkpoint")
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(0)
+        network = tiny_network(width=64, height=48, training_f_px=50.0, max_depth_m=20.0)
+    save(network, folder, Preprocessing(height=48, width=64, multiple=16, pad=False))
+    return folder
+
+
+@pytest.fixture(scope="session")
+def living_room() -> Path:
+    """A real bag: 120 frames of 640x480 with camera_info and true depth."""
+    shared = Path(os.environ.get("DEPTH_ROS_SHARED", REPO.parent / "shared"))
+    bag = shared / "data" / "living_room"
+    if not bag.is_dir():
+        pytest.skip(f"{bag} is not there; DEPTH_ROS_SHARED names the folder that has data/")
+    return bag

@@ -1,0 +1,185 @@
+"""The launch file's arguments, remaps and environment, with stand-ins for launch's classes."""
+
+from __future__ import annotations
+
+import runpy
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import pytest
+
+REPO = Path(__file__).parents[2]
+PROFILE = "FASTRTPS_DEFAULT_PROFILES_FILE"
+ARGUMENTS = {
+    "image",
+    "camera_info",
+    "model",
+    "runtime",
+    "device",
+    "namespace",
+    "params_file",
+    "log_level",
+    "use_sim_time",
+    "rviz",
+}
+
+
+class Action:
+    """Stands for any class of launch: keeps its arguments."""
+
+    def __init__(self, *arguments: Any, **keywords: Any) -> None:
+        self.arguments, self.keywords = arguments, keywords
+
+    def perform(self, context: dict[str, str]) -> str:
+        """A LaunchConfiguration's value."""
+        return context[self.arguments[0]]
+
+
+def action(name: str) -> type[Action]:
+    return type(name, (Action,), {})
+
+
+MODULES: dict[str, dict[str, Any]] = {
+    "ament_index_python.packages": {"get_package_share_directory": lambda name: str(REPO)},
+    "launch": {name: action(name) for name in ("LaunchDescription", "LaunchDescriptionEntity")},
+    "launch.actions": {
+        name: action(name)
+        for name in ("DeclareLaunchArgument", "OpaqueFunction", "SetEnvironmentVariable")
+    },
+    "launch.conditions": {"IfCondition": action("IfCondition")},
+    "launch.launch_context": {"LaunchContext": dict},
+    "launch.substitutions": {"LaunchConfiguration": action("LaunchConfiguration")},
+    "launch_ros": {},
+    "launch_ros.actions": {name: action(name) for name in ("LifecycleNode", "Node")},
+    "ament_index_python": {},
+}
+
+
+@pytest.fixture
+def launch_file(monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
+    """What the launch file defines."""
+    monkeypatch.delenv(PROFILE, raising=False)
+    for name, members in MODULES.items():
+        module = ModuleType(name)
+        vars(module).update(members)
+        monkeypatch.setitem(sys.modules, name, module)
+    return runpy.run_path(str(REPO / "launch" / "depth.launch.py"))
+
+
+@pytest.fixture
+def declared(launch_file: dict[str, Any]) -> dict[str, Action]:
+    """The declared arguments by name."""
+    (entities,) = launch_file["generate_launch_description"]().arguments
+    declarations = [e for e in entities if type(e).__name__ == "DeclareLaunchArgument"]
+    return {declaration.arguments[0]: declaration for declaration in declarations}
+
+
+Launch = Callable[..., dict[str, Action]]
+
+
+@pytest.fixture
+def launch(launch_file: dict[str, Any], declared: dict[str, Action]) -> Launch:
+    """Returns the actions of a launch with some arguments, by their kinds."""
+    defaults = {name: argument.keywords["default_value"] for name, argument in declared.items()}
+    (entities,) = launch_file["generate_launch_description"]().arguments
+
+    def run(**arguments: str) -> dict[str, Action]:
+        assert arguments.keys() <= defaults.keys()
+        actions = entities[-1].keywords["function"]({**defaults, **arguments})
+        return {type(action).__name__: action for action in actions}
+
+    return run
+
+
+def parameters(node: Action) -> dict[str, Any]:
+    """The parameters that are given beside the file."""
+    _, *values = node.keywords["parameters"]
+    return {name: value for given in values for name, value in given.items()}
+
+
+def remaps(actions: dict[str, Action]) -> dict[str, str]:
+    return dict(actions["LifecycleNode"].keywords["remappings"])
+
+
+def test_every_argument_has_a_default_and_a_description(declared: dict[str, Action]) -> None:
+    assert declared.keys() == ARGUMENTS
+    for argument in declared.values():
+        assert isinstance(argument.keywords["default_value"], str)
+        assert argument.keywords["description"]
+
+
+def test_arguments_are_declared_before_they_are_used(launch_file: dict[str, Any]) -> None:
+    (entities,) = launch_file["generate_launch_description"]().arguments
+    assert [type(entity).__name__ for entity in entities] == [
+        *["DeclareLaunchArgument"] * len(ARGUMENTS),
+        "OpaqueFunction",
+    ]
+
+
+def test_the_node_starts_with_the_parameter_file_and_nothing_else(launch: Launch) -> None:
+    node = launch()["LifecycleNode"].keywords
+    assert (node["package"], node["executable"], node["name"]) == (
+        "depth_ros",
+        "depth_node",
+        "depth",
+    )
+    assert node["namespace"] == ""
+    assert node["parameters"][0] == str(REPO / "config" / "depth_ros.yaml")
+    assert Path(node["parameters"][0]).is_file()
+    assert parameters(launch()["LifecycleNode"]) == {"use_sim_time": False}
+
+
+def test_arguments_override_the_parameter_file(launch: Launch) -> None:
+    given = {"model": "zoedepth-nyu", "runtime": "torch", "device": "cuda:1"}
+    node = launch(**given, use_sim_time="True", params_file="/p.yaml", namespace="robot")
+    assert parameters(node["LifecycleNode"]) == {**given, "use_sim_time": True}
+    keywords = node["LifecycleNode"].keywords
+    assert (keywords["parameters"][0], keywords["namespace"]) == ("/p.yaml", "robot")
+
+
+def test_the_log_level_reaches_the_node(launch: Launch) -> None:
+    keywords = launch(log_level="debug")["LifecycleNode"].keywords
+    assert keywords["arguments"] == ["--ros-args", "--log-level", "debug"]
+
+
+@pytest.mark.parametrize(
+    ("image", "camera_info"),
+    [
+        ("image", "camera_info"),
+        ("image/compressed", "camera_info"),
+        ("/image", "/camera_info"),
+        ("/image/compressed", "/camera_info"),
+        ("camera/image_raw", "camera/camera_info"),
+        ("/camera/color/image_raw", "/camera/color/camera_info"),
+        ("/camera/color/image_raw/compressed", "/camera/color/camera_info"),
+    ],
+)
+def test_camera_info_is_the_images_sibling(launch: Launch, image: str, camera_info: str) -> None:
+    assert remaps(launch(image=image)) == {"image": image, "camera_info": camera_info}
+
+
+def test_camera_info_may_be_elsewhere(launch: Launch) -> None:
+    given = remaps(launch(image="/camera/image_raw", camera_info="/calibration"))
+    assert given == {"image": "/camera/image_raw", "camera_info": "/calibration"}
+
+
+def test_big_messages_get_a_profile(launch: Launch) -> None:
+    variable = launch()["SetEnvironmentVariable"]
+    assert variable.arguments == (PROFILE, str(REPO / "config" / "fastdds.xml"))
+    assert Path(variable.arguments[1]).is_file()
+
+
+def test_a_profile_of_the_users_own_stays(launch: Launch, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv(PROFILE, "/home/me/profile.xml")
+    assert launch()["SetEnvironmentVariable"].arguments == (PROFILE, "/home/me/profile.xml")
+
+
+def test_rviz_waits_for_its_argument(launch: Launch) -> None:
+    rviz = launch(rviz="true", use_sim_time="true")["Node"].keywords
+    assert (rviz["package"], rviz["condition"].arguments) == ("rviz2", ("true",))
+    assert launch()["Node"].keywords["condition"].arguments == ("false",)
+    assert Path(rviz["arguments"][1]).is_file()
+    assert rviz["parameters"] == [{"use_sim_time": True}]

@@ -1,0 +1,33 @@
+"""A camera in a process of its own: numbered big images at 10 Hz, best effort, until its end."""
+
+from __future__ import annotations
+
+from array import array
+
+import rclpy
+from rclpy.qos import QoSProfile, ReliabilityPolicy
+from sensor_msgs.msg import Image
+
+PERIOD_S = 0.1
+SIZE = 4_900_000  # a cloud of 640x480 points
+
+
+def main() -> None:
+    rclpy.init()
+    node = rclpy.create_node("big_camera")
+    qos = QoSProfile(depth=5, reliability=ReliabilityPolicy.BEST_EFFORT)
+    publisher = node.create_publisher(Image, "big", qos)
+    message = Image(height=1, width=SIZE, step=SIZE, encoding="mono8")
+    message.data = array("B", bytes(SIZE))
+
+    def publish() -> None:
+        if publisher.get_subscription_count():  # the first is one that somebody listens to
+            message.header.stamp.sec += 1
+            publisher.publish(message)
+
+    node.create_timer(PERIOD_S, publish)
+    rclpy.spin(node)
+
+
+if __name__ == "__main__":
+    main()

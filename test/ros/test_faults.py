@@ -1,0 +1,241 @@
+"""Nothing that comes ends the node: it drops, counts, warns, and answers the next good frame."""
+
+from __future__ import annotations
+
+from array import array
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+import pytest
+
+from depth_ros.errors import ModelError
+from test.ros.conftest import CAMERA, START_NS, Bench, compressed, stamp_of, take
+
+pytest.importorskip("rclpy")
+
+from rclpy.publisher import Publisher
+
+COMPRESSED = ("-r", "image:=image/compressed")
+
+
+def changed(**fields: Any) -> Any:
+    """An image message with fields that do not fit."""
+    message = take().image()
+    for name, value in fields.items():
+        setattr(message, name, value)
+    return message
+
+
+def file(data: bytes, format: str = "rgb8; jpeg compressed bgr8") -> Any:
+    message = compressed(take())
+    message.data, message.format = array("B", data), format
+    return message
+
+
+def assert_dropped(bench: Bench, topic: str, message: Any, *words: str) -> None:
+    """A message is dropped, counted and warned of, and the next good frame is answered."""
+    dropped = bench.total("dropped")
+    bench.deliver(topic, message, "image")
+    bench.peer.wait(lambda: bench.total("dropped") == dropped + 1, "the count of the drop")
+    bench.warning(f"/{topic}", *words)
+    assert all(word in bench.node.health.last_error for word in words)
+
+
+def assert_answers(bench: Bench, number: int = 1) -> None:
+    shot = take(number)
+    assert bench.ask(shot)["depth/image"].header.frame_id == shot.frame_id
+
+
+@pytest.mark.parametrize(
+    ("image", "words"),
+    [
+        (lambda: changed(data=array("B", b"\0" * 100)), ["80x60 rgb8", "100 bytes"]),
+        (lambda: changed(data=array("B")), ["80x60 rgb8", "0 bytes"]),
+        (lambda: changed(height=61), ["80x61", "61 rows"]),
+        (lambda: changed(width=0, height=0, step=0, data=array("B")), ["0x0", "positive"]),
+        (lambda: changed(step=239), ["step is 239"]),
+        (lambda: changed(height=2**32 - 1, width=2**32 - 1), ["4294967295"]),
+        (lambda: changed(encoding="rgb7"), ["encoding is 'rgb7'"]),
+        (lambda: changed(encoding=""), ["encoding is ''"]),
+        (lambda: changed(encoding="32FC1"), ["encoding is '32FC1'"]),
+        (lambda: changed(encoding="rgba8"), ["step is 240"]),
+    ],
+    ids=lambda value: value[0] if isinstance(value, list) else "",
+)
+def test_a_malformed_image_is_dropped(
+    bench: Bench, image: Callable[[], Any], words: list[str]
+) -> None:
+    bench.start("depth/image", "/rosout")
+    bench.deliver("camera_info", take().info(), "camera_info")
+    assert_dropped(bench, "image", image(), "MessageError", *words)
+    assert_answers(bench)
+
+
+@pytest.mark.parametrize(
+    ("image", "words"),
+    [
+        (lambda: file(b""), ["0 bytes"]),
+        (lambda: file(b"no image at all"), ["15 bytes"]),
+        (lambda: file(bytes(compressed(take(), ".jpg").data[:60])), ["60 bytes"]),
+        (lambda: file(bytes(compressed(take()).data[:60])), ["60 bytes"]),
+        (lambda: file(bytes(compressed(take()).data), "32FC1; compressedDepth"), ["depth image"]),
+    ],
+    ids=["empty", "no image", "jpeg's begin", "png's begin", "depth"],
+)
+def test_a_damaged_file_is_dropped(
+    bench: Bench, image: Callable[[], Any], words: list[str]
+) -> None:
+    bench.start("depth/image", "/rosout", arguments=COMPRESSED)
+    bench.deliver("camera_info", take().info(), "camera_info")
+    assert_dropped(bench, "image/compressed", image(), "MessageError", *words)
+    bench.deliver("image/compressed", compressed(take(1)), "image")
+    bench.answers(take(1))
+
+
+@pytest.mark.parametrize("suffix", [".jpg", ".png"])
+def test_a_file_that_ends_early_does_not_end_the_node(bench: Bench, suffix: str) -> None:
+    bench.start("depth/image", arguments=COMPRESSED)
+    bench.deliver("camera_info", take().info(), "camera_info")
+    data = bytes(compressed(take(), suffix).data)
+    for share in (0.2, 0.5, 0.9):
+        bench.deliver("image/compressed", file(data[: int(share * len(data))]), "image")
+    bench.deliver("image/compressed", compressed(take(1), suffix), "image")
+    bench.answers(take(1))
+    # What OpenCV makes of half a file is its own affair; that no model failed is ours.
+    assert not bench.node.health.model_failed
+
+
+def test_images_before_the_first_camera_info_are_dropped(bench: Bench) -> None:
+    bench.start("depth/image", "/rosout")
+    assert_dropped(
+        bench, "image", take().image(), "CameraError", "no usable camera_info", "/camera_info"
+    )
+    assert_answers(bench)
+
+
+def test_an_image_of_another_size_than_its_camera_is_dropped(bench: Bench) -> None:
+    bench.start("depth/image", "/rosout")
+    bench.deliver("camera_info", take().info(), "camera_info")
+    other = take(camera=CAMERA.scale(96, 64))
+    assert_dropped(
+        bench, "image", other.image(), "CameraError", "image is 96x64", "describes 80x60"
+    )
+    assert_answers(bench)
+    assert bench.ask(replace(other, stamp_ns=START_NS + 7))["depth/image"].width == 96
+
+
+@pytest.mark.parametrize(
+    ("fields", "words"),
+    [
+        ({"k": [0.0] * 9}, ["all-zero k", "calibrate"]),
+        ({"width": 0, "height": 0}, ["size 0x0"]),
+        ({"k": [float("nan")] * 9}, ["nan"]),
+        ({"distortion_model": "scaramuzza", "d": [1.0]}, ["'scaramuzza'"]),
+    ],
+    ids=lambda value: "" if isinstance(value, list) else ",".join(value),
+)
+def test_a_camera_info_that_cannot_be_used_is_named(
+    bench: Bench, fields: dict[str, Any], words: list[str]
+) -> None:
+    bench.start("depth/image", "/rosout")
+    info = take().info()
+    for name, value in fields.items():
+        setattr(info, name, value)
+    bench.deliver("camera_info", info, "camera_info")
+    bench.warning("/camera_info", "CameraError", *words)
+    assert_dropped(bench, "image", take().image(), "no usable camera_info")
+    assert_answers(bench)
+
+
+def test_a_new_calibration_counts_from_the_next_frame(bench: Bench) -> None:
+    bench.start("depth/camera_info")
+    assert bench.ask(take(0))["depth/camera_info"].k[0] == 70
+    recalibrated = take(1, replace(CAMERA, fx=90.0))
+    assert bench.ask(recalibrated)["depth/camera_info"].k[0] == 90
+
+
+def test_the_frame_decides_between_cameras_of_one_size(bench: Bench) -> None:
+    bench.start("depth/camera_info")
+    left, right = take(0), replace(take(1, replace(CAMERA, fx=90.0)), frame_id="right")
+    for shot in (left, right):
+        bench.deliver("camera_info", shot.info(), "camera_info")
+    bench.deliver("image", left.image(), "image")
+    assert bench.answers(left)["depth/camera_info"].k[0] == 70
+    bench.deliver("image", right.image(), "image")
+    assert bench.answers(right)["depth/camera_info"].k[0] == 90
+    # Neither's frame: what was heard of last.
+    bench.deliver("camera_info", left.info(), "camera_info")
+    other = replace(take(2), frame_id="other")
+    bench.deliver("image", other.image(), "image")
+    assert bench.answers(other)["depth/camera_info"].k[0] == 70
+
+
+def test_any_number_of_resolutions_may_come_and_come_back(bench: Bench) -> None:
+    bench.start("depth/image")
+    for number in range(12):
+        width = 48 + 4 * (number % 10)
+        assert bench.ask(take(number, CAMERA.scale(width, 40)))["depth/image"].width == width
+
+
+def test_time_may_jump_back_as_in_a_bag_that_loops(bench: Bench) -> None:
+    bench.start("depth/image")
+    for number in (8, 9, 0, 1):
+        bench.ask(take(number))
+    stamps = [stamp_of(depth) for depth in bench.peer.received["depth/image"]]
+    assert stamps == [take(number).stamp_ns for number in (8, 9, 0, 1)]
+    assert bench.total("dropped") == 0
+
+
+@pytest.mark.parametrize(
+    "failure", [RuntimeError("out of memory"), ModelError("no metres"), MemoryError(), KeyError(3)]
+)
+def test_a_model_that_fails_may_recover(bench: Bench, failure: Exception) -> None:
+    bench.start("depth/image", "/rosout")
+    assert_answers(bench, 0)
+    bench.gate.failure = failure
+    bench.show(take(1))
+    bench.warning("/image", type(failure).__name__, str(failure))
+    bench.peer.wait(lambda: bench.total("dropped") == 1)
+    assert bench.node.health.model_failed
+    bench.gate.failure = None
+    assert_answers(bench, 2)
+    assert not bench.node.health.model_failed
+
+
+def test_a_publisher_that_fails_does_not_end_the_node(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    node = bench.start("depth/image", "/rosout")
+    publish = Publisher.publish
+
+    def fail(publisher: Any, message: Any) -> None:
+        if publisher.topic_name == node.resolve_topic_name("depth/image"):
+            raise RuntimeError("no more shared memory")
+        publish(publisher, message)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Publisher, "publish", fail)
+        bench.show(take(0))
+        bench.warning("/image", "no more shared memory")
+    assert_answers(bench)
+
+
+def test_noise_for_an_image_is_answered(bench: Bench) -> None:
+    bench.start("depth/image", "points", "depth/color")
+    noise = np.random.default_rng(0).integers(0, 256, (60, 80, 3), np.uint8)
+    for number, rgb in enumerate((noise, np.zeros_like(noise), np.full_like(noise, 255))):
+        bench.ask(replace(take(number), rgb=rgb))
+
+
+def test_warnings_of_one_kind_are_throttled_and_do_not_hide_another(bench: Bench) -> None:
+    bench.start("depth/image", "/rosout")
+    for number in range(5):
+        assert bench.total("dropped") == number
+        bench.deliver("image", take(number).image(), "image")
+        bench.peer.wait(lambda number=number: bench.total("dropped") == number + 1)  # type: ignore[misc]
+    bench.deliver("image", changed(encoding="rgb7"), "image")
+    bench.warning("/image", "'rgb7'")
+    warnings = [log.msg for log in bench.peer.received["/rosout"] if "no usable" in log.msg]
+    assert len(warnings) == 1

@@ -1,0 +1,138 @@
+"""The node's life: on its own, or as a lifecycle manager wants it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from test.ros.conftest import Bench, take
+
+pytest.importorskip("rclpy")
+
+from lifecycle_msgs.msg import State, Transition
+from lifecycle_msgs.srv import ChangeState, GetState
+
+OUTPUTS = {"depth/image", "depth/camera_info", "depth/color", "points"}
+
+
+def state(bench: Bench) -> int:
+    name = bench.node.get_fully_qualified_name()
+    response = bench.peer.call(GetState, f"{name}/get_state", GetState.Request())
+    found: int = response.current_state.id
+    return found
+
+
+def change(bench: Bench, transition: int) -> bool:
+    name = bench.node.get_fully_qualified_name()
+    request = ChangeState.Request(transition=Transition(id=transition))
+    return bool(bench.peer.call(ChangeState, f"{name}/change_state", request).success)
+
+
+def offered(bench: Bench) -> set[str]:
+    return {topic for topic in OUTPUTS if bench.peer.ros.count_publishers(topic)}
+
+
+def listened_to(bench: Bench) -> set[str]:
+    return {topic for topic in ("image", "camera_info") if bench.peer.ros.count_subscribers(topic)}
+
+
+def test_it_starts_on_its_own(bench: Bench) -> None:
+    bench.start()
+    assert state(bench) == State.PRIMARY_STATE_ACTIVE
+    bench.peer.wait(lambda: offered(bench) == OUTPUTS)
+    bench.peer.wait(lambda: listened_to(bench) == {"image", "camera_info"})
+
+
+def test_a_lifecycle_manager_drives_it_through_its_whole_life(bench: Bench) -> None:
+    bench.start(autostart=False)
+    assert state(bench) == State.PRIMARY_STATE_UNCONFIGURED
+    assert not offered(bench) and not listened_to(bench)
+
+    for number in range(2):
+        assert change(bench, Transition.TRANSITION_CONFIGURE)
+        assert state(bench) == State.PRIMARY_STATE_INACTIVE
+        bench.listen("depth/image")
+        assert not listened_to(bench)
+
+        for again in range(2):
+            assert change(bench, Transition.TRANSITION_ACTIVATE)
+            assert state(bench) == State.PRIMARY_STATE_ACTIVE
+            bench.ask(take(2 * number + again))
+            assert change(bench, Transition.TRANSITION_DEACTIVATE)
+            bench.peer.wait(lambda: not listened_to(bench))
+
+        assert state(bench) == State.PRIMARY_STATE_INACTIVE
+        assert change(bench, Transition.TRANSITION_CLEANUP)
+        assert state(bench) == State.PRIMARY_STATE_UNCONFIGURED
+        bench.peer.wait(lambda: not offered(bench))
+        bench.peer.leave("depth/image")
+
+    assert change(bench, Transition.TRANSITION_UNCONFIGURED_SHUTDOWN)
+    assert state(bench) == State.PRIMARY_STATE_FINALIZED
+
+
+def test_it_can_be_shut_down_while_it_is_active(bench: Bench) -> None:
+    bench.start("depth/image")
+    bench.ask(take())
+    assert change(bench, Transition.TRANSITION_ACTIVE_SHUTDOWN)
+    assert state(bench) == State.PRIMARY_STATE_FINALIZED
+    bench.peer.wait(lambda: not offered(bench) and not listened_to(bench))
+
+
+def test_the_frame_at_hand_is_answered_before_it_is_inactive(bench: Bench) -> None:
+    bench.start("depth/image")
+    bench.gate.close()
+    bench.show(take())
+    bench.peer.wait(bench.gate.entered.is_set)
+    name = bench.node.get_fully_qualified_name()
+    client = bench.peer.ros.create_client(ChangeState, f"{name}/change_state")
+    bench.peer.wait(client.service_is_ready)
+    deactivate = Transition(id=Transition.TRANSITION_DEACTIVATE)
+    response = client.call_async(ChangeState.Request(transition=deactivate))
+    bench.gate.open()
+    bench.peer.wait(response.done)
+    assert response.result().success
+    bench.answers(take())
+
+
+@pytest.mark.parametrize(
+    "transition", [Transition.TRANSITION_CONFIGURE, Transition.TRANSITION_CLEANUP, 77]
+)
+def test_a_transition_that_its_state_does_not_have_is_refused(
+    bench: Bench, transition: int
+) -> None:
+    bench.start("depth/image")
+    assert not change(bench, transition)
+    assert state(bench) == State.PRIMARY_STATE_ACTIVE
+    bench.ask(take())
+
+
+def test_a_model_that_cannot_be_loaded_leaves_it_unconfigured(bench: Bench) -> None:
+    bench.start("/diagnostics", model="no-such-model")
+    assert state(bench) == State.PRIMARY_STATE_UNCONFIGURED
+    status = bench.report()
+    assert status.level == b"\2"
+    assert "'no-such-model' is unknown" in status.message
+    assert not change(bench, Transition.TRANSITION_CONFIGURE)
+    assert state(bench) == State.PRIMARY_STATE_UNCONFIGURED
+
+
+def test_an_activation_that_fails_half_way_can_be_tried_again(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    node = bench.start(autostart=False)
+    assert change(bench, Transition.TRANSITION_CONFIGURE)
+
+    def fail(*arguments: Any, **keywords: Any) -> None:
+        raise RuntimeError("no subscription today")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(node, "create_subscription", fail)
+        assert not change(bench, Transition.TRANSITION_ACTIVATE)
+    assert state(bench) == State.PRIMARY_STATE_UNCONFIGURED
+    bench.peer.wait(lambda: not offered(bench))
+    assert change(bench, Transition.TRANSITION_CONFIGURE)
+    assert change(bench, Transition.TRANSITION_ACTIVATE)
+    bench.listen("depth/image")
+    bench.ask(take())

@@ -1,0 +1,49 @@
+"""The mailbox between the node's threads: the newest wins."""
+
+from __future__ import annotations
+
+import threading
+
+import pytest
+
+pytest.importorskip("rclpy")
+
+from depth_ros.ros.mailbox import Mailbox
+
+TIMEOUT_S = 60.0
+
+
+def test_the_newest_item_is_taken_and_the_others_are_reported() -> None:
+    mailbox = Mailbox[int]()
+    assert [mailbox.put(item) for item in (1, 2, 3)] == [False, True, True]
+    assert mailbox.take() == 3
+    assert mailbox.put(4) is False
+
+
+def test_a_taker_waits_for_an_item() -> None:
+    mailbox = Mailbox[int]()
+    taken: list[int | None] = []
+    taker = threading.Thread(target=lambda: taken.append(mailbox.take()))
+    taker.start()
+    mailbox.put(5)
+    taker.join(TIMEOUT_S)
+    assert taken == [5]
+
+
+def test_a_closed_mailbox_lets_its_taker_go() -> None:
+    mailbox = Mailbox[int]()
+    taken: list[int | None] = []
+    taker = threading.Thread(target=lambda: taken.append(mailbox.take()))
+    taker.start()
+    mailbox.close()
+    taker.join(TIMEOUT_S)
+    assert taken == [None]
+
+
+def test_what_a_closed_mailbox_holds_is_out_of_date() -> None:
+    mailbox = Mailbox[int]()
+    mailbox.put(6)
+    mailbox.close()
+    assert mailbox.take() is None
+    mailbox.put(7)
+    assert mailbox.take() is None

@@ -1,0 +1,240 @@
+"""Settings as parameters: declared, described, checked, and live where they say so."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from depth_ros import config, share
+from depth_ros.config import SPECS, Settings
+from depth_ros.errors import SettingError
+from test.ros.conftest import Bench, stamp_of, take
+
+pytest.importorskip("rclpy")
+
+import rclpy
+from rcl_interfaces.srv import DescribeParameters, GetParameters, SetParametersAtomically
+from rclpy.parameter import Parameter
+
+from depth_ros.ros.node import DepthNode
+
+REPO = Path(__file__).parents[2]
+OUTPUTS = ("depth/image", "depth/color", "points")
+
+
+def call(bench: Bench, kind: Any, service: str, request: Any) -> Any:
+    name = bench.node.get_fully_qualified_name()
+    return bench.peer.call(kind, f"{name}/{service}", request)
+
+
+def change(bench: Bench, **values: Any) -> str:
+    """Set parameters at once, as another process would; return why not, or nothing."""
+    parameters = [Parameter(name, value=value).to_parameter_msg() for name, value in values.items()]
+    request = SetParametersAtomically.Request(parameters=parameters)
+    result = call(bench, SetParametersAtomically, "set_parameters_atomically", request).result
+    assert result.successful != bool(result.reason)
+    return str(result.reason)
+
+
+def values(bench: Bench) -> dict[str, Any]:
+    request = GetParameters.Request(names=list(SPECS))
+    found = call(bench, GetParameters, "get_parameters", request).values
+    return {
+        name: rclpy.parameter.parameter_value_to_python(value)
+        for name, value in zip(SPECS, found, strict=True)
+    }
+
+
+def test_every_setting_is_a_parameter_that_is_described(bench: Bench) -> None:
+    bench.start(autostart=False)
+    request = DescribeParameters.Request(names=list(SPECS))
+    found = call(bench, DescribeParameters, "describe_parameters", request).descriptors
+    for descriptor, spec in zip(found, SPECS.values(), strict=True):
+        assert descriptor.name == spec.name
+        assert descriptor.description == spec.help
+        assert descriptor.read_only == (not spec.live)
+        ranges = [*descriptor.floating_point_range, *descriptor.integer_range]
+        assert [(r.from_value, r.to_value) for r in ranges] == (
+            [] if spec.low is None else [(spec.low, spec.high)]
+        )
+        assert all(choice in descriptor.additional_constraints for choice in spec.choices)
+    defaults = {**Settings().as_dict(), "autostart": False}
+    assert {**values(bench), "model": defaults["model"]} == defaults
+
+
+# What the outputs are after a change, compared with before.
+Answers = dict[str, Any]
+LIVE: dict[str, tuple[dict[str, Any], Callable[[Answers, Answers], bool]]] = {
+    "focal_correction": (
+        {"focal_correction": False},
+        lambda before, after: np.nanmedian(metres(after)) != np.nanmedian(metres(before)),
+    ),
+    "min_depth_m": (
+        {"min_depth_m": 1.0},
+        lambda before, after: np.nanmin(metres(after)) >= 1 > np.nanmin(metres(before)),
+    ),
+    "max_depth_m": (
+        {"max_depth_m": 1.5},
+        lambda before, after: bool(
+            np.isposinf(metres(after)).any() and not np.isposinf(metres(before)).any()
+        ),
+    ),
+    "points_colour": (
+        {"points_colour": False},
+        lambda before, after: (before["points"].point_step, after["points"].point_step) == (16, 12),
+    ),
+    "points_organised": (
+        {"points_organised": True},
+        lambda before, after: (before["points"].height, after["points"].height) == (1, 60),
+    ),
+    "stride": (
+        {"stride": 4, "points_organised": True},
+        lambda before, after: (after["points"].width, after["points"].height) == (20, 15),
+    ),
+    "colour_map": (
+        {"colour_map": "magma"},
+        lambda before, after: after["depth/color"].data != before["depth/color"].data,
+    ),
+    "colour_near_m": (
+        {"colour_near_m": 1.0},
+        lambda before, after: len(colours(after)) < len(colours(before)),
+    ),
+    "colour_far_m": (
+        {"colour_far_m": 1.5},
+        lambda before, after: after["depth/color"].data != before["depth/color"].data,
+    ),
+}
+
+
+def metres(answers: Answers) -> Any:
+    return np.frombuffer(answers["depth/image"].data, "<f4")
+
+
+def colours(answers: Answers) -> Any:
+    return np.unique(np.frombuffer(answers["depth/color"].data, np.uint8).reshape(-1, 3), axis=0)
+
+
+def test_every_live_setting_is_tried_below() -> None:
+    assert {*LIVE, "publish_points"} == {spec.name for spec in SPECS.values() if spec.live}
+
+
+@pytest.mark.parametrize("name", LIVE)
+def test_a_live_setting_counts_from_the_next_frame(bench: Bench, name: str) -> None:
+    bench.start(*OUTPUTS)
+    before = bench.ask(take(0))
+    changes, differs = LIVE[name]
+    assert change(bench, **changes) == ""
+    after = bench.ask(replace(take(1), rgb=take(0).rgb))
+    assert differs(before, after)
+    assert values(bench)[name] == changes[name]
+
+
+def test_points_can_be_switched_off_and_on(bench: Bench) -> None:
+    bench.start("depth/image", "points")
+    bench.ask(take(0))
+    assert change(bench, publish_points=False) == ""
+    bench.show(take(1))
+    bench.peer.wait(lambda: bench.total("answered") == 2)
+    assert change(bench, publish_points=True) == ""
+    bench.ask(take(2))
+    stamps = [stamp_of(cloud) for cloud in bench.peer.received["points"]]
+    assert stamps == [take(0).stamp_ns, take(2).stamp_ns]
+
+
+@pytest.mark.parametrize(
+    ("changes", "reason"),
+    [
+        ({"model": "zoedepth-nyu"}, "read-only"),
+        ({"depth_encoding": "16UC1"}, "read-only"),
+        ({"stride": 0}, "stride"),
+        ({"stride": 2.0}, "DOUBLE"),
+        ({"max_depth_m": -1.0}, "max_depth_m"),
+        ({"max_depth_m": float("nan")}, "max_depth_m"),
+        ({"colour_map": "pink"}, "'pink', expected one of turbo, magma"),
+        ({"colour_near_m": 10.0}, "colour_near_m is 10.0, expected less than colour_far_m"),
+        ({"colour_near_m": 4.0, "colour_far_m": 3.0}, "colour_near_m is 4.0"),
+        ({"min_depth_m": 5.0, "max_depth_m": 5.0}, "max_depth_m is 5.0"),
+        ({"stride": 2, "colour_map": "pink"}, "'pink'"),
+    ],
+    ids=str,
+)
+def test_a_change_that_is_not_allowed_is_refused_with_its_reason(
+    bench: Bench, changes: dict[str, Any], reason: str
+) -> None:
+    node = bench.start("points")
+    before, settings = values(bench), node.settings
+    assert reason in change(bench, **changes)
+    assert values(bench) == before
+    assert node.settings == settings
+    assert bench.ask(take())["points"].width > 1000
+
+
+def test_two_settings_may_change_together_where_one_alone_may_not(bench: Bench) -> None:
+    bench.start()
+    assert "colour_near_m" in change(bench, colour_near_m=20.0)
+    assert change(bench, colour_near_m=20.0, colour_far_m=30.0) == ""
+
+
+@pytest.mark.parametrize(
+    ("override", "reason"),
+    [
+        ({"stride": 0}, "parameter stride: .*out of range"),
+        ({"max_depth_m": 5}, "parameter max_depth_m: .*DOUBLE"),
+        ({"colour_near_m": 20.0}, "colour_near_m is 20.0, expected less than colour_far_m"),
+        ({"depth_encoding": "8UC1"}, "depth_encoding is '8UC1', expected one of 32FC1, 16UC1"),
+    ],
+    ids=str,
+)
+def test_a_start_with_a_value_that_is_not_allowed_names_it(
+    bench: Bench, override: dict[str, Any], reason: str
+) -> None:
+    with pytest.raises(SettingError, match=reason):
+        bench.start(**override)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "reason"),
+    [
+        (["-p", "stride:=0"], "stride out of range"),
+        (["-p", "colour_map:=pink"], "'pink', expected one of turbo"),
+        (["-r", "image:=/no-name"], "/no-name"),
+        (["--params-file", "/no/such/file.yaml"], "/no/such/file.yaml"),
+    ],
+    ids=lambda value: value[-1] if isinstance(value, list) else "",
+)
+def test_the_executable_says_in_one_line_what_is_wrong_with_its_arguments(
+    main: Callable[[list[str]], int],
+    capfd: pytest.CaptureFixture[str],
+    arguments: list[str],
+    reason: str,
+) -> None:
+    assert main(["--ros-args", *arguments]) == 1
+    said = capfd.readouterr().err
+    assert "Traceback" not in said
+    (line,) = (line for line in said.splitlines() if line.startswith("depth_node:"))
+    assert reason in line
+    assert not rclpy.ok()
+
+
+def test_the_parameter_file_is_the_settings_own() -> None:
+    assert (REPO / "config" / "depth_ros.yaml").read_text() == config.to_yaml()
+
+
+def test_the_parameter_file_can_be_started_with(bench: Bench) -> None:
+    arguments = ("--params-file", str(share.find("config/depth_ros.yaml")))
+    node: DepthNode = bench.start(*OUTPUTS, arguments=arguments)
+    assert node.settings.with_values(model=Settings().model) == Settings()
+    bench.ask(take())
+
+
+def test_a_parameter_file_is_read_in_every_namespace(bench: Bench, tmp_path: Path) -> None:
+    text = config.to_yaml().replace("stride: 1", "stride: 5").replace("turbo\n", "viridis\n")
+    (tmp_path / "depth.yaml").write_text(text)
+    arguments = ("--params-file", str(tmp_path / "depth.yaml"))
+    node: DepthNode = bench.start(namespace="/robot/head", arguments=arguments)
+    assert (node.settings.stride, node.settings.colour_map) == (5, "viridis")

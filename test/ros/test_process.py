@@ -1,0 +1,88 @@
+"""The node as users run it: a process of its own, its signals and its end."""
+
+from __future__ import annotations
+
+import itertools
+import signal
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from signal import SIGINT, SIGTERM
+
+import pytest
+
+from depth_ros import share
+from test.ros.conftest import Peer, Process, compressed, take
+
+pytest.importorskip("rclpy")
+
+import rclpy
+from rclpy.clock import Clock, ClockType
+
+from depth_ros.ros.node import DepthNode
+
+Main = Callable[[list[str]], int]
+NODE = [sys.executable, "-m", "depth_ros.ros.node", "--ros-args"]
+DEPTH = "/robot/depth/image"
+
+
+@pytest.fixture
+def process(peer: Peer, checkpoint: Path, tmp_path: Path) -> Iterator[Process]:
+    """A node in a namespace, with the parameter file, on a compressed image."""
+    arguments = ["--params-file", str(share.find("config/depth_ros.yaml"))]
+    arguments += ["-p", f"model:={checkpoint}", "-r", "__ns:=/robot"]
+    arguments += ["-r", "image:=camera/image_raw/compressed"]
+    process = Process([*NODE, *arguments], tmp_path / "node.log")
+    yield process
+    process.close()
+
+
+def show(peer: Peer, number: int) -> None:
+    peer.publish("/robot/camera_info", take(number).info())
+    peer.publish("/robot/camera/image_raw/compressed", compressed(take(number)))
+
+
+def wait_for_answer(peer: Peer) -> None:
+    """Show frames until one is answered: the first may be lost, or outrun its camera_info."""
+    peer.listen(DEPTH)
+    numbers = itertools.count()
+    show(peer, next(numbers))
+    steady = Clock(clock_type=ClockType.STEADY_TIME)
+    camera = peer.ros.create_timer(0.5, lambda: show(peer, next(numbers)), clock=steady)
+    peer.wait(lambda: peer.received[DEPTH], "an answer")
+    peer.ros.destroy_timer(camera)
+
+
+@pytest.mark.parametrize("signals", [(SIGINT, SIGINT), (SIGTERM,)], ids=["Ctrl-C twice", "TERM"])
+def test_signals_end_a_busy_node_cleanly(
+    peer: Peer, process: Process, signals: tuple[signal.Signals, ...]
+) -> None:
+    wait_for_answer(peer)
+    for number in range(3):  # so that one is at hand
+        show(peer, number)
+    assert process.stop(*signals) == 0
+    assert "Traceback" not in process.output
+    assert "rror" not in process.output
+
+
+def test_a_callback_that_loses_the_race_with_the_end_is_no_error(
+    main: Main, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def spin(node: DepthNode) -> None:
+        rclpy.shutdown()  # as rclpy's signal handler does, in a thread of its own
+        node._publish_diagnostics()
+
+    monkeypatch.setattr(rclpy, "spin", spin)
+    assert main(["--ros-args", "-p", "autostart:=false"]) == 0
+
+
+def test_an_error_that_is_the_nodes_own_is_not_hidden(
+    main: Main, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def spin(node: DepthNode) -> None:
+        raise RuntimeError("a fault")
+
+    monkeypatch.setattr(rclpy, "spin", spin)
+    with pytest.raises(RuntimeError, match="a fault"):
+        main(["--ros-args", "-p", "autostart:=false"])
+    assert not rclpy.ok()

@@ -1,0 +1,65 @@
+"""The Fast DDS profile that keeps big messages in shared memory."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+import pytest
+
+from depth_ros import share, transport
+from test.ros.big_camera import SIZE
+from test.ros.conftest import Peer, Process
+
+pytest.importorskip("rclpy")
+
+from rclpy.qos import QoSProfile, ReliabilityPolicy
+from sensor_msgs.msg import Image
+
+CAMERA = [sys.executable, str(Path(__file__).with_name("big_camera.py"))]
+IMAGES = 20
+PROFILE = share.find("config/fastdds.xml")
+
+
+def test_the_profile_is_offered_where_the_user_has_none(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("FASTRTPS_DEFAULT_PROFILES_FILE", raising=False)
+    ours = {"FASTRTPS_DEFAULT_PROFILES_FILE": str(PROFILE)}
+    assert transport.environment() == ours
+    monkeypatch.setenv("FASTRTPS_DEFAULT_PROFILES_FILE", "")
+    assert transport.environment() == ours
+
+
+def test_a_profile_of_the_users_own_stays(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("FASTRTPS_DEFAULT_PROFILES_FILE", "/home/me/profile.xml")
+    assert transport.environment() == {}
+
+
+def test_big_messages_arrive_at_best_effort(peer: Peer, tmp_path: Path) -> None:
+    arrived: list[int] = []
+
+    def count(message: Image) -> None:
+        assert len(message.data) == SIZE
+        arrived.append(message.header.stamp.sec)
+
+    # Room for all: a test that is slow to take them must not lose any.
+    qos = QoSProfile(depth=2 * IMAGES, reliability=ReliabilityPolicy.BEST_EFFORT)
+    subscription = peer.ros.create_subscription(Image, "big", count, qos)
+    process = Process(CAMERA, tmp_path / "log", FASTRTPS_DEFAULT_PROFILES_FILE=str(PROFILE))
+    try:
+        peer.wait(lambda: arrived and arrived[-1] > IMAGES, "an image after the last that counts")
+    finally:
+        process.close()
+        peer.ros.destroy_subscription(subscription)
+    # Without the profile a tenth arrives; with it a machine that is busy may lose a few.
+    assert len([number for number in arrived if number <= IMAGES]) >= 0.75 * IMAGES
+    assert "XML" not in process.output and "rror" not in process.output
+
+
+def test_a_profile_that_is_not_valid_would_be_noticed(peer: Peer, tmp_path: Path) -> None:
+    broken = tmp_path / "broken.xml"
+    broken.write_text(PROFILE.read_text().replace("segment_size>", "segment_length>"))
+    process = Process(CAMERA, tmp_path / "log", FASTRTPS_DEFAULT_PROFILES_FILE=str(broken))
+    try:
+        peer.wait(lambda: "XML" in process.output, "an error of Fast DDS")
+    finally:
+        process.close()
