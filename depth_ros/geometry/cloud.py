@@ -61,8 +61,10 @@ class CloudPacker:
         return points.view(torch.uint8)
 
     def _select(self, points: Tensor) -> Tensor:
-        """Return the points (N, channels) that are some."""
+        """Return those of points (H * W, channels) that are not NaN."""
         indices = points[:, 2].isnan().logical_not_().nonzero()[:, 0]
+        if len(indices) == len(points):
+            return points
         return torch.index_select(points, 0, indices, out=self._dense[: len(indices)])
 
 

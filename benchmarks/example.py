@@ -1,0 +1,75 @@
+"""The frame that everything is measured on."""
+
+from __future__ import annotations
+
+from array import array
+from typing import NamedTuple
+
+import cv2
+import numpy as np
+import numpy.typing as npt
+import torch
+from sensor_msgs.msg import CompressedImage, Image
+from torch import Tensor
+from torch.nn import functional
+
+from depth_ros.geometry.camera import Camera
+from depth_ros.pipeline import Pipeline
+from depth_ros.training.render import render_drive
+from depth_ros.training.scenes import Robot, random_drive
+
+WIDTH, HEIGHT = 640, 480
+MAX_DEPTH_M = 3.0
+"""Where range ends, so that a part of the rendered room lies beyond it."""
+_SEED = 0
+
+
+class Example(NamedTuple):
+    """A rendered frame as the node meets it.
+
+    Attributes:
+        camera: a pinhole.
+        image: the frame as rgb8.
+        compressed: the frame as JPEG.
+        raw: (1, h, w), what a network that is always right would say of it, in the network's own
+            resolution and its training camera's metres. What comes after the network costs the same
+            whatever the weights are worth.
+    """
+
+    camera: Camera
+    image: Image
+    compressed: CompressedImage
+    raw: Tensor
+
+
+def make(pipeline: Pipeline) -> Example:
+    """Render the frame, for a pipeline's network."""
+    drive = random_drive(np.random.default_rng(_SEED), Robot(), WIDTH, HEIGHT, 1)
+    frames = render_drive(drive, seed=_SEED)
+    rgb = frames.rgb[0].numpy()
+    raw = _raw(pipeline, frames.rgb, frames.depth_m / focal_ratio(pipeline, drive.camera))
+    return Example(drive.camera, _image(rgb), _compressed(rgb), raw)
+
+
+def focal_ratio(pipeline: Pipeline, camera: Camera) -> float:
+    """Return the factor from the training camera's metres to this camera's."""
+    training_f_px = pipeline.model.training_f_px
+    return pipeline.model.network_f_px(camera) / training_f_px if training_f_px else 1.0
+
+
+@torch.inference_mode()
+def _raw(pipeline: Pipeline, rgb: Tensor, depth_m: Tensor) -> Tensor:
+    size = pipeline.runtime(pipeline.model.preprocess(rgb)).shape[-2:]
+    resized = functional.interpolate(depth_m[:, None], size, mode="area")[:, 0]
+    return resized.to(pipeline.runtime.device)
+
+
+def _image(rgb: npt.NDArray[np.uint8]) -> Image:
+    height, width = rgb.shape[:2]
+    data = array("B", rgb.tobytes())
+    return Image(height=height, width=width, encoding="rgb8", step=3 * width, data=data)
+
+
+def _compressed(rgb: npt.NDArray[np.uint8]) -> CompressedImage:
+    _, jpeg = cv2.imencode(".jpg", cv2.cvtColor(rgb, cv2.COLOR_RGB2BGR))
+    return CompressedImage(format="rgb8; jpeg compressed bgr8", data=array("B", jpeg.tobytes()))

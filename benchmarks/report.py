@@ -1,0 +1,157 @@
+"""The numbers, for people and for programs."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from benchmarks.machine import Facts
+from benchmarks.stages import STAGES
+from benchmarks.timing import Series, Spread
+
+MIN_SPEED_UP = 5.0
+"""How many times as long the obvious way is to take."""
+MAX_SHARE = 0.15
+"""The share of the network's time that all the rest is to take at most."""
+
+OURS, OBVIOUS = "ours", "obvious"
+NETWORK, OWN_NETWORK, COPY, WHOLE = "network", "own network", "copy", "whole frame"
+SOURCES = ("rgb8", "jpeg")
+
+
+def key(way: str, stage: str) -> str:
+    """Return the name of a stage's series."""
+    return f"{way} {stage}"
+
+
+class Aim(NamedTuple):
+    """A ratio, what it is to be, and whether it is."""
+
+    name: str
+    ratio: Spread
+    wanted: str
+    is_reached: bool
+
+
+@dataclass(frozen=True)
+class Report:
+    """What one run measured.
+
+    Attributes:
+        facts: the machine, see machine.describe.
+        labels: what NETWORK, OWN_NETWORK, COPY, WHOLE and other series beside the stages are.
+        series: milliseconds per round; one per way and stage, and one per label.
+    """
+
+    facts: Facts
+    labels: dict[str, str]
+    series: dict[str, Series]
+
+    def total(self, way: str, source: str) -> Series:
+        """Return a way's milliseconds for a frame, without the network."""
+        passed = [stage for stage in STAGES if stage in _stages_from(source)]
+        total: Series = sum(self.series[key(way, stage)] for stage in passed)  # type: ignore[assignment]
+        return total
+
+    def aims(self) -> list[Aim]:
+        """Return what was aimed at."""
+        return [self._speed_up(source) for source in SOURCES] + [
+            self._share(source) for source in SOURCES
+        ]
+
+    def table(self) -> str:
+        """Return all of it to read."""
+        parts = (self._header(), self._stages(), self._beside(), self._judged())
+        return "\n\n".join("\n".join(lines) for lines in parts)
+
+    def save(self, path: Path) -> None:
+        """Write all of it as JSON."""
+        samples = self.series | {
+            key(way, f"sum_{source}"): self.total(way, source)
+            for way in (OURS, OBVIOUS)
+            for source in SOURCES
+        }
+        content = {
+            "machine": self.facts,
+            "labels": self.labels,
+            "samples": {name: _sample(series) for name, series in samples.items()},
+            "aims": [_aim(aim) for aim in self.aims()],
+        }
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(json.dumps(content, indent=2) + "\n")
+
+    def _speed_up(self, source: str) -> Aim:
+        ratio = Spread.of(self.total(OBVIOUS, source) / self.total(OURS, source))
+        name = f"obvious way / ours, from {source}"
+        return Aim(name, ratio, f"at least {MIN_SPEED_UP:g}", ratio.median >= MIN_SPEED_UP)
+
+    def _share(self, source: str) -> Aim:
+        ratio = Spread.of(self.total(OURS, source) / self.series[NETWORK])
+        name = f"ours / network, from {source}"
+        return Aim(name, ratio, f"at most {MAX_SHARE:g}", ratio.median <= MAX_SHARE)
+
+    def _header(self) -> list[str]:
+        f = self.facts
+        return [
+            f"{f['cpu']}, {f['cores']} cores, load {f['load']}, {f['torch_threads']} threads, "
+            f"torch {f['torch']} on {f.get('gpu', f['device'])}",
+            "milliseconds: median [quartiles]",
+        ]
+
+    def _stages(self) -> list[str]:
+        lines = [f"{'stage':<12}{'ours':>24}{'the obvious way':>26}{'obvious / ours':>18}"]
+        rows = {stage: [self.series[key(w, stage)] for w in (OURS, OBVIOUS)] for stage in STAGES}
+        for source in SOURCES:
+            rows[f"sum, {source}"] = [self.total(way, source) for way in (OURS, OBVIOUS)]
+        for name, (ours, obvious) in rows.items():
+            ratio = Spread.of(obvious / ours).median
+            verdict = "  slower" if ratio < 1 else ""
+            lines.append(f"{name:<12}{_ms(ours):>24}{_ms(obvious):>26}{ratio:>18.2f}{verdict}")
+        return lines
+
+    def _beside(self) -> list[str]:
+        ours = self.total(OURS, "rgb8")
+        lines = [f"{'beside them':<62}{'':>24}{'our sum, rgb8 / it':>22}"]
+        for name, label in self.labels.items():
+            ratio = Spread.of(ours / self.series[name]).median
+            lines.append(f"{label:<62}{_ms(self.series[name]):>24}{ratio:>22.3f}")
+        return lines
+
+    def _judged(self) -> list[str]:
+        return [
+            f"{'reached' if aim.is_reached else 'MISSED':<9}{aim.name:<32}"
+            f"{_spread(aim.ratio, 3):>22}   wanted: {aim.wanted}"
+            for aim in self.aims()
+        ]
+
+
+def _stages_from(source: str) -> set[str]:
+    """Return the stages of a frame that comes as `source`."""
+    others = {f"decode_{other}" for other in SOURCES if other != source}
+    return set(STAGES) - others
+
+
+def _spread(spread: Spread, digits: int) -> str:
+    low, high = f"{spread.low:.{digits}f}", f"{spread.high:.{digits}f}"
+    return f"{spread.median:.{digits}f} [{low}, {high}]"
+
+
+def _ms(series: Series) -> str:
+    spread = Spread.of(series)
+    return _spread(spread, 3 if spread.median < 10 else 1)
+
+
+def _sample(series: Series) -> dict[str, Any]:
+    spread = Spread.of(series)
+    return {
+        "median_ms": spread.median,
+        "iqr_ms": spread.iqr,
+        "quartiles_ms": [spread.low, spread.high],
+        "rounds": len(series),
+    }
+
+
+def _aim(aim: Aim) -> dict[str, Any]:
+    return aim._asdict() | {"ratio": aim.ratio.median, "ratio_iqr": aim.ratio.iqr}

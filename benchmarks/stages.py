@@ -1,0 +1,148 @@
+# ruff: noqa: D102 - what the stages do is said in Way
+"""Everything that the node does around the network, one stage each."""
+
+from __future__ import annotations
+
+from typing import Any, Protocol
+
+import torch
+from std_msgs.msg import Header
+
+from benchmarks.example import Example, focal_ratio
+from depth_ros import messages
+from depth_ros.geometry.depth import limit_range
+from depth_ros.pipeline import DepthFrame, Frame, Pipeline
+from depth_ros.ros.publishers import Outputs
+
+STAGES = (
+    "decode_jpeg",
+    "decode_rgb8",
+    "preprocess",
+    "upsample",
+    "limit_range",
+    "depth_image",
+    "depth_color",
+    "points",
+)
+"""In the order in which a frame passes them; a frame is decoded once, from JPEG or from rgb8."""
+
+
+class Way(Protocol):
+    """One way from an image message to depth messages; each stage takes what the last one left."""
+
+    def decode_jpeg(self) -> None:
+        """Turn the CompressedImage into an rgb array."""
+
+    def decode_rgb8(self) -> None:
+        """Turn the Image into an rgb array."""
+
+    def preprocess(self) -> None:
+        """Turn the array into the network's input."""
+
+    def upsample(self) -> None:
+        """Bring the network's output to the image's resolution."""
+
+    def limit_range(self) -> None:
+        """Convert to this camera's metres; mark what is no estimate or beyond range."""
+
+    def depth_image(self) -> None:
+        """Fill an Image with depth, 32FC1."""
+
+    def depth_color(self) -> None:
+        """Fill an Image with depth in colour, rgb8."""
+
+    def points(self) -> None:
+        """Fill a PointCloud2 with the points that there are, x, y, z and rgb."""
+
+
+def run(way: Way) -> None:
+    """Take the frame through every stage once."""
+    for stage in STAGES:
+        getattr(way, stage)()
+
+
+class Ours:
+    """The package's own way: its pipeline's parts and the node's own outputs.
+
+    Attributes:
+        rgb: uint8 (H, W, 3).
+        pixels: (1, 3, h, w), the network's input.
+        depth: the finished depth.
+    """
+
+    def __init__(self, pipeline: Pipeline, example: Example) -> None:
+        self.pipeline, self.example = pipeline, example
+        self._ratio = focal_ratio(pipeline, example.camera)
+        model_far_m = pipeline.model.max_depth_m * self._ratio
+        self._far_m = min(pipeline.settings.max_depth_m or model_far_m, model_far_m)
+        self._node = _Node()
+        self._outputs = Outputs(self._node)
+
+    def decode_jpeg(self) -> None:
+        self.rgb = messages.rgb_from_compressed(self.example.compressed)
+
+    def decode_rgb8(self) -> None:
+        self.rgb = messages.rgb_from_image(self.example.image)
+
+    def preprocess(self) -> None:
+        self._rgb = torch.from_numpy(self.rgb).to(self.pipeline.runtime.device)
+        self.pixels = self.pipeline.model.preprocess(self._rgb[None])
+
+    def upsample(self) -> None:
+        height, width = self.rgb.shape[:2]
+        raw = self.example.raw
+        self._values = self.pipeline.model.postprocess(raw, height, width).values[0]
+
+    def limit_range(self) -> None:
+        near_m = self.pipeline.settings.min_depth_m
+        depth_m = limit_range(self._values * self._ratio, near_m, self._far_m)
+        self.depth = DepthFrame(depth_m, self._rgb, self.example.camera, 0, "camera")
+
+    def depth_image(self) -> None:
+        self._publish("depth/image")
+
+    def depth_color(self) -> None:
+        self._publish("depth/color")
+
+    def points(self) -> None:
+        self._publish("points")
+
+    def whole_frame(self) -> None:
+        """Do all of it with the network's own output, from the Image on, as the node does."""
+        frame = Frame(messages.rgb_from_image(self.example.image), self.example.camera)
+        self.depth = self.pipeline(frame)
+        self._publish("depth/image", "depth/color", "points")
+
+    def message(self, topic: str) -> Any:
+        """Return what was last published on a topic."""
+        return self._node.publishers[topic].message
+
+    def _publish(self, *topics: str) -> None:
+        for topic, publisher in self._node.publishers.items():
+            publisher.is_heard = topic in topics
+        self._outputs.publish(self.pipeline, self.depth, Header(), None)
+
+
+class _Publisher:
+    """Stands where a publisher does, and keeps the message."""
+
+    def __init__(self) -> None:
+        self.is_heard = False
+        self.message: Any = None
+
+    def get_subscription_count(self) -> int:
+        return int(self.is_heard)
+
+    def publish(self, message: Any) -> None:
+        self.message = message
+
+
+class _Node:
+    """Stands where the node does: what it publishes goes nowhere, which costs nothing."""
+
+    def __init__(self) -> None:
+        self.publishers: dict[str, _Publisher] = {}
+
+    def create_publisher(self, kind: type, topic: str, qos: object) -> _Publisher:
+        self.publishers[topic] = _Publisher()
+        return self.publishers[topic]
