@@ -39,6 +39,9 @@ def _parser() -> argparse.ArgumentParser:
     train.add_argument("--affine-weight", type=float, help="of the affine-invariant loss")
     train.add_argument("--init", help="weights to start from: name or folder")
     train.add_argument(
+        "--backbone-only", action="store_true", help="of --init take the backbone, not the head"
+    )
+    train.add_argument(
         "--camera-height-m", type=float, nargs=2, metavar=("LOW", "HIGH"), help="above the floor"
     )
     train.add_argument("--seed", type=int, help="of start weights and rendered frames")
@@ -79,7 +82,7 @@ def _train(options: argparse.Namespace) -> int:
     height = options.camera_height_m
     robot = Robot(camera_height_m=tuple(height)) if height else Robot()
     device = str(choose_device(options.device))
-    tiny.train(options.out, device, options.init, robot, **chosen)
+    tiny.train(options.out, device, options.init, robot, options.backbone_only, **chosen)
     print(f"weights: {options.out}")
     options.model, options.drives = str(options.out), 4
     return _evaluate(options)

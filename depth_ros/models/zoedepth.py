@@ -181,11 +181,13 @@ def _initialise(network: nn.Module) -> None:
     """Draw start weights that keep the signal's size from layer to layer.
 
     transformers draws all with a standard deviation of 0.02, which suits a pretrained backbone and
-    stalls training from nothing.
+    stalls training from nothing. Residual branches and the head's last layer start small: sums of
+    branches of full size grow from level to level until the head's bins saturate.
     """
     for name, module in network.named_modules():
         if isinstance(module, (nn.Conv2d, nn.ConvTranspose2d)) and not name.startswith("backbone"):
-            nn.init.kaiming_normal_(module.weight, nonlinearity="relu")
+            small = name.endswith(("convolution2", "conditional_log_binomial.mlp.2"))
+            nn.init.xavier_normal_(module.weight, gain=0.1 if small else 1.0)
             if module.bias is not None:
                 nn.init.zeros_(module.bias)
         elif isinstance(module, nn.Linear) and name.startswith("backbone"):

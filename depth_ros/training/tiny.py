@@ -19,7 +19,9 @@ TRAINING_F_PX = 105.0
 MAX_DEPTH_M = 20.0
 
 
-def train(out: Path, device: str, init: str | None, robot: Robot, **changes: Any) -> None:
+def train(
+    out: Path, device: str, init: str | None, robot: Robot, backbone_only: bool, **changes: Any
+) -> None:
     """Train zoedepth-tiny and save it in out, or go on where an interrupted run stopped.
 
     Args:
@@ -27,6 +29,7 @@ def train(out: Path, device: str, init: str | None, robot: Robot, **changes: Any
         device: where to train.
         init: a zoedepth-tiny, by name or folder, to start from; None starts from nothing.
         robot: what carries the cameras.
+        backbone_only: of init, take the backbone and train neck and head from nothing.
         changes: fields of TrainConfig that differ from their defaults.
 
     Raises:
@@ -36,7 +39,10 @@ def train(out: Path, device: str, init: str | None, robot: Robot, **changes: Any
     torch.manual_seed(config.seed)
     network = tiny_network(WIDTH, HEIGHT, TRAINING_F_PX, MAX_DEPTH_M)
     if init is not None:
-        network.load_state_dict(_network(init).state_dict())
+        weights = _network(init).state_dict()
+        if backbone_only:
+            weights = {n: value for n, value in weights.items() if n.startswith("backbone.")}
+        network.load_state_dict(weights, strict=not backbone_only)
     trainer = Trainer(network, config, WIDTH, HEIGHT, TRAINING_F_PX, out, device, robot)
     save(trainer.run(), out, Preprocessing(height=HEIGHT, width=WIDTH, pad=False))
 
