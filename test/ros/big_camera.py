@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from array import array
 
 import rclpy
@@ -9,16 +10,15 @@ from rclpy.qos import QoSProfile, ReliabilityPolicy
 from sensor_msgs.msg import Image
 
 PERIOD_S = 0.1
-SIZE = 4_900_000  # a cloud of 640x480 points
 
 
-def main() -> None:
+def main(size: int) -> None:
     rclpy.init()
     node = rclpy.create_node("big_camera")
     qos = QoSProfile(depth=5, reliability=ReliabilityPolicy.BEST_EFFORT)
     publisher = node.create_publisher(Image, "big", qos)
-    message = Image(height=1, width=SIZE, step=SIZE, encoding="mono8")
-    message.data = array("B", bytes(SIZE))
+    message = Image(height=1, width=size, step=size, encoding="mono8")
+    message.data = array("B", bytes(size))
 
     def publish() -> None:
         if publisher.get_subscription_count():  # the first is one that somebody listens to
@@ -30,4 +30,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    main(int(sys.argv[1]))

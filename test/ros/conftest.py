@@ -444,6 +444,13 @@ def reference(checkpoint: Path) -> Reference:
     return estimate
 
 
+@pytest.fixture(scope="session")
+def limits(reference: Reference) -> dict[str, Any]:
+    """Settings that cut off what is nearest and what is farthest in the first picture."""
+    near_m, far_m = np.nanquantile(reference(take()), [0.2, 0.8])
+    return {"min_depth_m": float(near_m), "max_depth_m": float(far_m)}
+
+
 def compressed(shot: Shot, suffix: str = ".png") -> CompressedImage:
     """Return a shot's image as compressed_image_transport sends it."""
     import cv2

@@ -4,10 +4,6 @@ from __future__ import annotations
 
 import threading
 
-import pytest
-
-pytest.importorskip("rclpy")
-
 from depth_ros.ros.mailbox import Mailbox
 
 TIMEOUT_S = 60.0

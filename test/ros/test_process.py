@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import os
 import signal
 import sys
 from collections.abc import Callable, Iterator
@@ -74,6 +75,19 @@ def test_a_callback_that_loses_the_race_with_the_end_is_no_error(
 
     monkeypatch.setattr(rclpy, "spin", spin)
     assert main(["--ros-args", "-p", "autostart:=false"]) == 0
+
+
+def test_the_node_brings_its_profile_for_big_messages(
+    main: Main, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    profiles: list[str] = []
+
+    def spin(node: DepthNode) -> None:
+        profiles.append(os.environ["FASTRTPS_DEFAULT_PROFILES_FILE"])
+
+    monkeypatch.setattr(rclpy, "spin", spin)
+    assert main(["--ros-args", "-p", "autostart:=false"]) == 0
+    assert profiles == [str(share.find("config/fastdds.xml"))]
 
 
 def test_an_error_that_is_the_nodes_own_is_not_hidden(

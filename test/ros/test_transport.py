@@ -8,7 +8,6 @@ from pathlib import Path
 import pytest
 
 from depth_ros import share, transport
-from test.ros.big_camera import SIZE
 from test.ros.conftest import Peer, Process
 
 pytest.importorskip("rclpy")
@@ -16,8 +15,9 @@ pytest.importorskip("rclpy")
 from rclpy.qos import QoSProfile, ReliabilityPolicy
 from sensor_msgs.msg import Image
 
-CAMERA = [sys.executable, str(Path(__file__).with_name("big_camera.py"))]
+SIZE = 4_900_000  # a cloud of 640x480 points
 IMAGES = 20
+CAMERA = [sys.executable, str(Path(__file__).with_name("big_camera.py")), str(SIZE)]
 PROFILE = share.find("config/fastdds.xml")
 
 
