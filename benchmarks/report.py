@@ -106,9 +106,10 @@ class Report:
         for source in SOURCES:
             rows[f"sum, {source}"] = [self.total(way, source) for way in (OURS, OBVIOUS)]
         for name, (ours, obvious) in rows.items():
-            ratio = Spread.of(obvious / ours).median
-            verdict = "  slower" if ratio < 1 else ""
-            lines.append(f"{name:<12}{_ms(ours):>24}{_ms(obvious):>26}{ratio:>18.2f}{verdict}")
+            ratio = Spread.of(obvious / ours)
+            verdict = "  slower" if ratio.high < 1 else ""
+            numbers = f"{_ms(ours):>24}{_ms(obvious):>26}{ratio.median:>18.2f}"
+            lines.append(f"{name:<12}{numbers}{verdict}")
         return lines
 
     def _beside(self) -> list[str]:

@@ -62,7 +62,7 @@ class CloudPacker:
 
     def _select(self, points: Tensor) -> Tensor:
         """Return those of points (H * W, channels) that are not NaN."""
-        indices = points[:, 2].isnan().logical_not_().nonzero()[:, 0]
+        indices = (points[:, 2] < torch.inf).nonzero()[:, 0]
         if len(indices) == len(points):
             return points
         return torch.index_select(points, 0, indices, out=self._dense[: len(indices)])
