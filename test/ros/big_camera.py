@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import sys
 from array import array
+from contextlib import suppress
 
 import rclpy
+from rclpy.executors import ExternalShutdownException
 from rclpy.qos import QoSProfile, ReliabilityPolicy
 from sensor_msgs.msg import Image
 
@@ -26,7 +28,9 @@ def main(size: int) -> None:
             publisher.publish(message)
 
     node.create_timer(PERIOD_S, publish)
-    rclpy.spin(node)
+    with suppress(KeyboardInterrupt, ExternalShutdownException):
+        rclpy.spin(node)
+    rclpy.try_shutdown()
 
 
 if __name__ == "__main__":
