@@ -47,14 +47,8 @@ def make(pipeline: Pipeline) -> Example:
     drive = random_drive(np.random.default_rng(_SEED), Robot(), WIDTH, HEIGHT, 1)
     frames = render_drive(drive, seed=_SEED)
     rgb = frames.rgb[0].numpy()
-    raw = _raw(pipeline, frames.rgb, frames.depth_m / focal_ratio(pipeline, drive.camera))
+    raw = _raw(pipeline, frames.rgb, frames.depth_m / pipeline.focal_ratio(drive.camera))
     return Example(drive.camera, _image(rgb), _compressed(rgb), raw)
-
-
-def focal_ratio(pipeline: Pipeline, camera: Camera) -> float:
-    """Return the factor from the training camera's metres to this camera's."""
-    training_f_px = pipeline.model.training_f_px
-    return pipeline.model.network_f_px(camera) / training_f_px if training_f_px else 1.0
 
 
 @torch.inference_mode()

@@ -22,7 +22,7 @@ from torch import Tensor
 from torch.nn import functional
 from transformers import AutoImageProcessor
 
-from benchmarks.example import Example, focal_ratio
+from benchmarks.example import Example
 from depth_ros.pipeline import Pipeline
 
 Array = npt.NDArray[Any]
@@ -41,7 +41,7 @@ class Obvious:
         self._example, self._settings = example, pipeline.settings
         self._device = pipeline.runtime.device
         self._processor = AutoImageProcessor.from_pretrained(pipeline.model.entry.source)
-        self._ratio = focal_ratio(pipeline, example.camera)
+        self._ratio = pipeline.focal_ratio(example.camera)
 
     def decode_jpeg(self) -> None:
         data = np.frombuffer(self._example.compressed.data, np.uint8)

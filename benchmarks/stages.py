@@ -8,7 +8,7 @@ from typing import Any, Protocol
 import torch
 from std_msgs.msg import Header
 
-from benchmarks.example import Example, focal_ratio
+from benchmarks.example import Example
 from depth_ros import messages
 from depth_ros.geometry.depth import limit_range
 from depth_ros.pipeline import DepthFrame, Frame, Pipeline
@@ -72,9 +72,8 @@ class Ours:
 
     def __init__(self, pipeline: Pipeline, example: Example) -> None:
         self.pipeline, self.example = pipeline, example
-        self._ratio = focal_ratio(pipeline, example.camera)
-        model_far_m = pipeline.model.max_depth_m * self._ratio
-        self._far_m = min(pipeline.settings.max_depth_m or model_far_m, model_far_m)
+        self._ratio = pipeline.focal_ratio(example.camera)
+        self._far_m = pipeline.far_m(example.camera)
         self._node = _Node()
         self._outputs = Outputs(self._node)
 

@@ -109,8 +109,8 @@ class Pipeline:
                 f"model '{self.model.entry.name}' gives {prediction.output.value}, "
                 f"expected {Output.METRIC_DEPTH.value}"
             )
-        depth_m = prediction.values[0] * self._focal_ratio(frame.camera)
-        depth_m = limit_range(depth_m, self.settings.min_depth_m, self._far_m(frame.camera))
+        depth_m = prediction.values[0] * self.focal_ratio(frame.camera)
+        depth_m = limit_range(depth_m, self.settings.min_depth_m, self.far_m(frame.camera))
         return DepthFrame(depth_m, rgb, frame.camera, frame.stamp_ns, frame.frame_id)
 
     def warm_up(self, height: int = 480, width: int = 640) -> None:
@@ -132,22 +132,22 @@ class Pipeline:
         table = self._table(settings.colour_map)
         return colourise(depth.depth_m, settings.colour_near_m, settings.colour_far_m, table)
 
-    def _upload(self, rgb: npt.NDArray[np.uint8]) -> Tensor:
-        # torch cannot express read-only memory and warns about it: bags decode into such.
-        array = rgb if rgb.flags.writeable else rgb.copy()
-        return torch.from_numpy(array).to(self.runtime.device)
-
-    def _focal_ratio(self, camera: Camera) -> float:
+    def focal_ratio(self, camera: Camera) -> float:
         """Return the factor from the training camera's metres to this one's (arXiv 2307.10984)."""
         training_f_px = self.model.training_f_px
         if training_f_px is None or not self.settings.focal_correction:
             return 1.0
         return self.model.network_f_px(camera) / training_f_px
 
-    def _far_m(self, camera: Camera) -> float:
+    def far_m(self, camera: Camera) -> float:
         """Return where range ends: the user's word, but never beyond what the model can say."""
-        model_far_m = self.model.max_depth_m * self._focal_ratio(camera)
+        model_far_m = self.model.max_depth_m * self.focal_ratio(camera)
         return min(self.settings.max_depth_m or model_far_m, model_far_m)
+
+    def _upload(self, rgb: npt.NDArray[np.uint8]) -> Tensor:
+        # torch cannot express read-only memory and warns about it: bags decode into such.
+        array = rgb if rgb.flags.writeable else rgb.copy()
+        return torch.from_numpy(array).to(self.runtime.device)
 
     def _new_packer(self, camera: Camera, colour: bool, stride: int) -> CloudPacker:
         rays = torch.from_numpy(camera.rays().copy()).to(self.runtime.device)

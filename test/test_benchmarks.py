@@ -114,7 +114,7 @@ def test_a_missing_point_is_found(pair: Pair) -> None:
 def test_stages_that_differ_from_the_pipeline_are_found(
     pair: Pair, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(stages, "focal_ratio", lambda *_: 1e-3)
+    monkeypatch.setattr(stages, "limit_range", lambda depth_m, *_: 1e-3 * depth_m)
     with pytest.raises(checks.MismatchError, match="off the pipeline's"), torch.inference_mode():
         checks.check_stages(pair[0].pipeline, pair[0].example)
 

@@ -8,6 +8,10 @@ import yaml
 
 from depth_ros.config import SPECS, Settings, to_yaml
 from depth_ros.errors import SettingError
+from depth_ros.geometry.colour import COLOUR_MAPS
+from depth_ros.messages import DEPTH_PIXEL_BYTES
+from depth_ros.runtimes import RUNTIMES
+from depth_ros.runtimes.torch_runtime import DTYPES
 
 ROOT = Path(__file__).parent.parent
 
@@ -68,6 +72,19 @@ def test_names_of_lengths_and_times_carry_their_unit() -> None:
     for spec in SPECS.values():
         if spec.unit in ("m", "s"):
             assert spec.name.endswith(f"_{spec.unit}")
+
+
+@pytest.mark.parametrize(
+    ("name", "owned"),
+    [
+        ("colour_map", COLOUR_MAPS),
+        ("depth_encoding", DEPTH_PIXEL_BYTES),
+        ("dtype", DTYPES),
+        ("runtime", RUNTIMES),
+    ],
+)
+def test_the_choices_are_what_their_owner_knows(name: str, owned: dict[str, Any]) -> None:
+    assert SPECS[name].choices == tuple(owned)
 
 
 def test_every_setting_is_read_somewhere() -> None:

@@ -10,15 +10,17 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
+from depth_ros.config import Settings
 from depth_ros.geometry.colour import colour_table, colourise
 
 Rgb = npt.NDArray[np.uint8]
 
-NEAR_M, FAR_M = 0.5, 10.0
+_SETTINGS = Settings()
+NEAR_M, FAR_M = _SETTINGS.colour_near_m, _SETTINGS.colour_far_m
 _WIDTH, _HEIGHT = 320, 240
 _BAND = 22
 _VIEW_M = 8.0
-_TABLE = colour_table("turbo")
+_TABLE = colour_table(_SETTINGS.colour_map)
 
 
 class Row(NamedTuple):

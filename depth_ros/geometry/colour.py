@@ -8,12 +8,14 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-_MAPS = {
+COLOUR_MAPS = {
     "turbo": cv2.COLORMAP_TURBO,
     "magma": cv2.COLORMAP_MAGMA,
     "inferno": cv2.COLORMAP_INFERNO,
     "viridis": cv2.COLORMAP_VIRIDIS,
 }
+"""OpenCV's colour maps by name."""
+
 _NONE, _BEYOND, _FAR, _NEAR = 0, 1, 2, 255
 # The maps' first entries are all but black, which is kept for "no estimate".
 _DARKEST = 24
@@ -22,7 +24,7 @@ _DARKEST = 24
 def colour_table(name: str) -> Tensor:
     """Return uint8 (256, 3) rgb: black for no estimate, darkest for beyond range, the map."""
     ramp = np.linspace(_DARKEST, 255, 255).round().astype(np.uint8)
-    bgr = cv2.applyColorMap(ramp[:, None], _MAPS[name])[:, 0]
+    bgr = cv2.applyColorMap(ramp[:, None], COLOUR_MAPS[name])[:, 0]
     table = np.concatenate([np.zeros((1, 3), np.uint8), bgr[:, ::-1]])
     return torch.from_numpy(table)
 

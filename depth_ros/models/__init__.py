@@ -112,8 +112,6 @@ def load(name: str) -> DepthModel:
     entry = find(name)
     try:
         return ZoeDepth.load(entry)
-    except ModelError:
-        raise
     except Exception as error:  # transformers, safetensors and the hub raise what they like
         raise ModelError(f"model '{name}' cannot be loaded from {entry.source}: {error}") from error
 

@@ -54,6 +54,11 @@ class Preprocessing:
             return 0, 0
         return int(math.sqrt(height / 2) * 3), int(math.sqrt(width / 2) * 3)
 
+    def padded_size(self, height: int, width: int) -> tuple[int, int]:
+        """Return the size of an image with its padding."""
+        rows, columns = self.padding(height, width)
+        return height + 2 * rows, width + 2 * columns
+
     def network_size(self, height: int, width: int) -> tuple[int, int]:
         """Return the network's input size for an image of height x width, padding included."""
         scale_height, scale_width = self.height / height, self.width / width
@@ -126,7 +131,7 @@ class ZoeDepth(DepthModel):
     def postprocess(self, raw: Tensor, height: int, width: int) -> Prediction:
         """Resize to the padded image (bicubic, as transformers) and cut the padding off."""
         rows, columns = self.preprocessing.padding(height, width)
-        padded = (height + 2 * rows, width + 2 * columns)
+        padded = self.preprocessing.padded_size(height, width)
         depth_m = functional.interpolate(raw.float()[:, None], padded, mode="bicubic")[:, 0]
         depth_m = depth_m[:, rows : rows + height, columns : columns + width]
         return Prediction(depth_m, Output.METRIC_DEPTH)
@@ -137,8 +142,7 @@ class ZoeDepth(DepthModel):
         With align_corners the centres of the outermost pixels stay on each other, so that scales
         are ratios of size less one.
         """
-        rows, columns = self.preprocessing.padding(camera.height, camera.width)
-        padded = (camera.height + 2 * rows, camera.width + 2 * columns)
+        padded = self.preprocessing.padded_size(camera.height, camera.width)
         height, width = self.preprocessing.network_size(*padded)
         scale_x, scale_y = (width - 1) / (padded[1] - 1), (height - 1) / (padded[0] - 1)
         return math.sqrt(camera.fx * scale_x * camera.fy * scale_y)

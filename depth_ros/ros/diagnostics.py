@@ -50,11 +50,6 @@ class Health:
         with self._lock:
             self._latencies_s.append(latency_s)
 
-    def drop(self, cause: str) -> None:
-        """Count a dropped frame and remember why."""
-        self.last_error = cause
-        self.count("dropped")
-
     def rate_hz(self, event: str) -> float:
         """Return an event's mean rate over the last seconds."""
         with self._lock:

@@ -10,6 +10,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable
+from dataclasses import asdict
 from typing import Any, NamedTuple
 
 import rclpy
@@ -243,7 +244,7 @@ class DepthNode(LifecycleNode):
 
     def _drop(self, error: Exception) -> None:
         self._warn("image", error)
-        self.health.drop(f"{type(error).__name__}: {error}")
+        self.health.count("dropped")
 
     def _warn(self, topic: str, error: Exception) -> None:
         """Warn of what was dropped and why; of one kind of error on one topic now and then only."""
@@ -258,16 +259,7 @@ class DepthNode(LifecycleNode):
 
 def _camera_info(message: CameraInfo, rectified: bool) -> CameraInfo:
     """Return the camera_info of the depth that an image of this camera gives."""
-    fields = messages.depth_info(message, rectified)
-    return CameraInfo(
-        height=fields.height,
-        width=fields.width,
-        distortion_model=fields.distortion_model,
-        d=fields.d,
-        k=fields.k,
-        r=fields.r,
-        p=fields.p,
-    )
+    return CameraInfo(**asdict(messages.depth_info(message, rectified)))
 
 
 def _refusing(change_state: Callable[[Any, Any], Any]) -> Callable[[Any, Any], Any]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from array import array
+from dataclasses import asdict
 from typing import Any
 
 import torch
@@ -93,10 +94,7 @@ class Outputs:
         message.row_step = message.width * message.point_step
         message.is_dense = not organised
         message.is_bigendian = False
-        message.fields = [
-            PointField(name=f.name, offset=f.offset, datatype=f.datatype, count=f.count)
-            for f in messages.cloud_fields(colour)
-        ]
+        message.fields = [PointField(**asdict(field)) for field in messages.cloud_fields(colour)]
         resize(message.data, payload.numel())
         _fill(message.data, payload)
         self._points.publish(message)

@@ -7,7 +7,7 @@ from torch import Tensor, nn
 
 from depth_ros.errors import ModelError
 
-_DTYPES = {"float32": torch.float32, "float16": torch.float16, "bfloat16": torch.bfloat16}
+DTYPES = {"float32": torch.float32, "float16": torch.float16, "bfloat16": torch.bfloat16}
 
 
 def choose_device(name: str) -> torch.device:
@@ -43,10 +43,10 @@ class TorchRuntime:
     """
 
     def __init__(self, network: nn.Module, device: str = "auto", dtype: str = "float32") -> None:
-        if dtype not in _DTYPES:
-            raise ModelError(f"dtype is '{dtype}', expected one of {', '.join(_DTYPES)}")
+        if dtype not in DTYPES:
+            raise ModelError(f"dtype is '{dtype}', expected one of {', '.join(DTYPES)}")
         self.device = choose_device(device)
-        self.dtype = _DTYPES[dtype]
+        self.dtype = DTYPES[dtype]
         self._network = network.to(self.device, self.dtype).eval().requires_grad_(False)
 
     @torch.inference_mode()

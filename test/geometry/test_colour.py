@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 import torch
 
-from depth_ros.geometry.colour import colour_table, colourise
+from depth_ros.geometry.colour import COLOUR_MAPS, colour_table, colourise
 
-MAPS = ["turbo", "magma", "inferno", "viridis"]
+MAPS = sorted(COLOUR_MAPS)
 
 
 @pytest.mark.parametrize("name", MAPS)
