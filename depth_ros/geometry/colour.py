@@ -8,6 +8,9 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
+from depth_ros.errors import SettingError
+from depth_ros.geometry.depth import inverse_from_depth
+
 COLOUR_MAPS = {
     "turbo": cv2.COLORMAP_TURBO,
     "magma": cv2.COLORMAP_MAGMA,
@@ -19,6 +22,9 @@ COLOUR_MAPS = {
 _NONE, _BEYOND, _FAR, _NEAR = 0, 1, 2, 255
 # The maps' first entries are all but black, which is kept for "no estimate".
 _DARKEST = 24
+
+_SAMPLES = 1 << 14  # many enough that percentiles of them do not flicker, and soon sorted
+_LEAST_SPREAD = 1.01  # far over near: a flat wall's noise is not worth all of the colours
 
 
 def colour_table(name: str) -> Tensor:
@@ -44,3 +50,35 @@ def colourise(depth_m: Tensor, near_m: float, far_m: float, table: Tensor) -> Te
     index = share.mul_(_NEAR - _FAR).add_(_FAR).nan_to_num_(_NONE).round_().int()
     index.masked_fill_(torch.isposinf(depth_m), _BEYOND)
     return functional.embedding(index, table)
+
+
+def robust_range(depth_m: Tensor, low: float = 0.02, high: float = 0.98) -> tuple[float, float]:
+    """Return near and far [m] of a depth image for colourise, whatever a few pixels say.
+
+    The percentiles are those of inverse depth, of a sample of the pixels with positive and finite
+    depth. There are always two colours' worth of range: near < far, even without such pixels.
+
+    Args:
+        depth_m: any shape.
+        low, high: shares of the pixels that are nearer than near, and nearer than far.
+
+    Raises:
+        SettingError: not 0 <= low < high <= 1.
+    """
+    if not 0 <= low < high <= 1:
+        raise SettingError(f"low and high are {low} and {high}, expected 0 <= low < high <= 1")
+    pixels = depth_m.flatten()
+    # An odd step, so that it does not meet the same columns of a common width in every row.
+    known = _known_inverse(pixels[:: len(pixels) // _SAMPLES | 1])
+    if not len(known):
+        known = _known_inverse(pixels)[:_SAMPLES]
+    if not len(known):
+        return 1.0, _LEAST_SPREAD
+    most, least = torch.quantile(known, known.new_tensor([1 - low, 1 - high])).tolist()
+    return 1 / most, max(1 / least, _LEAST_SPREAD / most)
+
+
+def _known_inverse(depth_m: Tensor) -> Tensor:
+    """Return the inverse of those depths (N,) that are positive and finite."""
+    inverse = inverse_from_depth(depth_m)
+    return inverse[(inverse > 0) & (inverse < torch.inf)]

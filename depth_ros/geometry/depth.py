@@ -1,4 +1,9 @@
-"""Depth as numbers: which values are valid, and whole millimetres."""
+"""Depth as numbers: which values are valid, inverse depth, disparity, and whole millimetres.
+
+Along the optical axis, a depth in metres is positive, or +inf: beyond range (REP 117). Everything
+else is no estimate: NaN. Inverse depth and disparity say beyond range by 0; so do negative ones,
+since noise takes what is far below zero. NaN stays NaN in every one of them.
+"""
 
 from __future__ import annotations
 
@@ -6,6 +11,8 @@ import numpy as np
 import numpy.typing as npt
 import torch
 from torch import Tensor
+
+from depth_ros.errors import CameraError
 
 _MM_PER_M = np.float32(1000)
 _MOST_MM = 65535
@@ -37,3 +44,46 @@ def limit_range(depth_m: Tensor, near_m: float, far_m: float) -> Tensor:
     # Negated so that NaN, which compares false, is caught too.
     no_estimate = ~(depth_m >= near_m) | (depth_m <= 0)
     return depth_m.masked_fill_(depth_m >= far_m, torch.inf).masked_fill_(no_estimate, torch.nan)
+
+
+def inverse_from_depth(depth_m: Tensor) -> Tensor:
+    """Return inverse depth [1/m] in the same shape: 0 for +inf, NaN for what is not positive."""
+    return depth_m.reciprocal().masked_fill_(depth_m <= 0, torch.nan)
+
+
+def depth_from_inverse(inverse: Tensor) -> Tensor:
+    """Return depth [m] of inverse depth [1/m] in the same shape: +inf for what is not positive."""
+    # Not clamp, which may keep -0.0, one over which is -inf.
+    return inverse.masked_fill(inverse <= 0, 0).reciprocal_()
+
+
+def disparity_from_depth(depth_m: Tensor, f_px: float, baseline_m: float) -> Tensor:
+    """Return the disparity [px] of a rectified stereo pair, f b / z, in the same shape.
+
+    0 for +inf, NaN for what is not positive.
+
+    Raises:
+        CameraError: f_px or baseline_m is not positive.
+    """
+    return inverse_from_depth(depth_m).mul_(_stereo_gain(f_px, baseline_m))
+
+
+def depth_from_disparity(disparity_px: Tensor, f_px: float, baseline_m: float) -> Tensor:
+    """Return depth [m] of a rectified stereo pair, f b / d, in the same shape.
+
+    +inf for what is not positive.
+
+    Raises:
+        CameraError: f_px or baseline_m is not positive.
+    """
+    return depth_from_inverse(disparity_px / _stereo_gain(f_px, baseline_m))
+
+
+def _stereo_gain(f_px: float, baseline_m: float) -> float:
+    """Return f b [px m]: how much disparity there is per inverse depth."""
+    # Negated so that NaN, which compares false, is caught too.
+    if not f_px > 0:
+        raise CameraError(f"f_px is {f_px}, expected positive")
+    if not baseline_m > 0:
+        raise CameraError(f"baseline_m is {baseline_m}, expected positive")
+    return f_px * baseline_m

@@ -3,8 +3,11 @@
 import numpy as np
 import pytest
 import torch
+from hypothesis import given
+from hypothesis import strategies as st
 
-from depth_ros.geometry.colour import COLOUR_MAPS, colour_table, colourise
+from depth_ros.errors import SettingError
+from depth_ros.geometry.colour import COLOUR_MAPS, colour_table, colourise, robust_range
 
 MAPS = sorted(COLOUR_MAPS)
 
@@ -44,3 +47,73 @@ def test_the_same_metres_have_the_same_colour_in_every_image() -> None:
     a = colourise(torch.tensor([[1.0, 9.0]]), 0.5, 10.0, table)
     b = colourise(torch.tensor([[1.0, 2.0]]), 0.5, 10.0, table)
     assert np.array_equal(a[0, 0], b[0, 0])
+
+
+def room(height: int = 120, width: int = 200) -> torch.Tensor:
+    """Depth whose inverse is evenly spread from 1 / 0.8 to 1 / 6 per metre."""
+    inverse = torch.linspace(1 / 0.8, 1 / 6.0, height * width)
+    shuffled = torch.randperm(height * width, generator=torch.Generator().manual_seed(1))
+    return inverse[shuffled].reciprocal().reshape(height, width)
+
+
+@pytest.mark.parametrize("size", [(120, 200), (480, 640), (600, 1024)])
+def test_the_range_is_that_of_the_percentiles(size: tuple[int, int]) -> None:
+    depth_m = room(*size)
+    assert robust_range(depth_m) == pytest.approx(np.quantile(depth_m, (0.02, 0.98)), rel=0.03)
+    assert robust_range(depth_m, 0.2, 0.7) == pytest.approx(
+        np.quantile(depth_m, (0.2, 0.7)), rel=0.03
+    )
+
+
+def test_a_few_wild_pixels_do_not_move_the_range() -> None:
+    depth_m = room()
+    quiet = robust_range(depth_m)
+    depth_m[::20, ::20] = 1e-3
+    depth_m[10::20, 10::20] = 1e4
+    assert robust_range(depth_m) == pytest.approx(quiet, rel=0.03)
+
+
+def test_pixels_without_a_finite_depth_have_no_say_in_the_range() -> None:
+    depth_m = room()
+    holes = torch.tensor([torch.nan, torch.inf, 0.0, -2.0, -torch.inf])
+    mixed = torch.stack([depth_m, *(hole.expand_as(depth_m) for hole in holes)], dim=-1)
+    assert robust_range(mixed) == pytest.approx(robust_range(depth_m), rel=0.03)
+
+
+@given(st.lists(st.floats(width=32), max_size=6))
+def test_near_is_always_nearer_than_far(values: list[float]) -> None:
+    near_m, far_m = robust_range(torch.tensor(values))
+    assert 0 < near_m < far_m < torch.inf
+
+
+@pytest.mark.parametrize("value", [2.0, torch.nan, torch.inf])
+def test_an_image_of_one_value_has_a_range_around_it_if_it_is_a_depth(value: float) -> None:
+    near_m, far_m = robust_range(torch.full((3, 5), value))
+    assert near_m < far_m
+    assert value != 2.0 or near_m <= 2.0 <= far_m
+
+
+def test_one_pixel_with_depth_in_a_large_image_gives_the_range() -> None:
+    depth_m = torch.full((300, 500), torch.nan)
+    depth_m[151, 33] = 3.0
+    assert robust_range(depth_m)[0] == pytest.approx(3.0)
+
+
+def test_an_image_of_more_pixels_than_quantile_takes_has_a_range() -> None:
+    depth_m = torch.tensor([1.0, 4.0]).repeat(4100, 2050)
+    assert robust_range(depth_m) == pytest.approx((1.0, 4.0))
+
+
+def test_no_estimate_and_beyond_range_keep_their_colours_in_a_robust_range() -> None:
+    depth_m = room()
+    depth_m[0, :2] = torch.tensor([torch.nan, torch.inf])
+    rgb = colourise(depth_m, *robust_range(depth_m), colour_table("turbo"))
+    assert rgb[0, 0].tolist() == [0, 0, 0]
+    assert rgb[0, 1].tolist() == colour_table("turbo")[1].tolist()
+    assert (rgb[1:] != rgb[0, 1]).any(dim=-1).all()
+
+
+@pytest.mark.parametrize(("low", "high"), [(0.5, 0.5), (0.9, 0.1), (-0.1, 0.9), (0.1, 1.1)])
+def test_shares_out_of_order_are_refused(low: float, high: float) -> None:
+    with pytest.raises(SettingError, match=f"low and high are {low} and {high}"):
+        robust_range(torch.ones(2, 3), low, high)

@@ -1,13 +1,27 @@
-"""Which depths are valid, and whole millimetres."""
+"""Which depths are valid, inverse depth, disparity, and whole millimetres."""
+
+from collections.abc import Callable
 
 import numpy as np
+import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from depth_ros.geometry.depth import from_millimetres, limit_range, to_millimetres
+from depth_ros.errors import CameraError
+from depth_ros.geometry.depth import (
+    depth_from_disparity,
+    depth_from_inverse,
+    disparity_from_depth,
+    from_millimetres,
+    inverse_from_depth,
+    limit_range,
+    to_millimetres,
+)
 
 DEPTHS = st.lists(st.floats(-10, 200, width=32), min_size=1, max_size=20)
+ODD = st.sampled_from([torch.nan, torch.inf, -torch.inf, 0.0, -0.0, -1e-30])
+VALUES = st.lists(ODD | st.floats(1e-4, 1e6) | st.floats(-1e6, -1e-4), min_size=1, max_size=20)
 
 
 @given(DEPTHS)
@@ -36,3 +50,73 @@ def test_whole_millimetres_survive_the_way_to_metres_and_back(values: list[int])
 def test_what_does_not_fit_millimetres_is_invalid_and_never_wraps() -> None:
     depth_m = np.array([65.5354, 65.536, 66.0, 1e30, np.inf, np.nan, -1, 0, 0.0004], np.float32)
     assert to_millimetres(depth_m).tolist() == [65535, 0, 0, 0, 0, 0, 0, 0, 0]
+
+
+def test_inverse_depth_and_depth_are_inverse_to_each_other_with_infinity_at_zero() -> None:
+    depth_m = torch.tensor([[0.5, 4.0, torch.inf], [torch.nan, 1e-3, 1e6]])
+    inverse = torch.tensor([[2.0, 0.25, 0.0], [torch.nan, 1e3, 1e-6]])
+    torch.testing.assert_close(inverse_from_depth(depth_m), inverse, equal_nan=True)
+    torch.testing.assert_close(depth_from_inverse(inverse), depth_m, equal_nan=True)
+
+
+@given(VALUES)
+def test_what_is_a_depth_survives_the_way_to_inverse_depth_and_back(values: list[float]) -> None:
+    depth_m = torch.tensor(values)
+    valid = torch.where(depth_m > 0, depth_m, torch.nan)
+    back = depth_from_inverse(inverse_from_depth(depth_m))
+    torch.testing.assert_close(back, valid, equal_nan=True)
+
+
+@given(VALUES)
+def test_what_is_not_positive_in_inverse_depth_is_beyond_range(values: list[float]) -> None:
+    inverse = torch.tensor(values)
+    depth_m = depth_from_inverse(inverse)
+    assert torch.equal(torch.isposinf(depth_m), inverse <= 0)
+    assert torch.equal(torch.isnan(depth_m), torch.isnan(inverse))
+    assert not (depth_m < 0).any()
+
+
+@given(VALUES)
+def test_inverse_depth_knows_the_same_pixels_as_the_range_does(values: list[float]) -> None:
+    depth_m = torch.tensor(values)
+    limited = limit_range(depth_m.clone(), 0.0, torch.inf)
+    assert torch.equal(torch.isnan(inverse_from_depth(depth_m)), torch.isnan(limited))
+    assert torch.equal(inverse_from_depth(depth_m) == 0, torch.isposinf(limited))
+
+
+@given(VALUES, st.floats(50, 2000), st.floats(0.01, 2))
+def test_disparity_is_inverse_depth_times_focal_length_and_baseline(
+    values: list[float], f_px: float, baseline_m: float
+) -> None:
+    depth_m = torch.tensor(values)
+    disparity_px = disparity_from_depth(depth_m, f_px, baseline_m)
+    expected = inverse_from_depth(depth_m) * f_px * baseline_m
+    torch.testing.assert_close(disparity_px, expected, equal_nan=True)
+    valid = torch.where(depth_m > 0, depth_m, torch.nan)
+    back = depth_from_disparity(disparity_px, f_px, baseline_m)
+    torch.testing.assert_close(back, valid, equal_nan=True)
+
+
+def test_a_stereo_pair_of_known_size_gives_the_depth_of_the_textbook() -> None:
+    disparity_px = torch.tensor([[20.0, 0.0, -3.0]])
+    assert depth_from_disparity(disparity_px, 500.0, 0.12).tolist() == [[3.0, torch.inf, torch.inf]]
+
+
+@pytest.mark.parametrize("convert", [disparity_from_depth, depth_from_disparity])
+@pytest.mark.parametrize("bad", [0.0, -1.5, torch.nan])
+def test_a_focal_length_or_baseline_that_is_not_positive_is_refused(
+    convert: Callable[[torch.Tensor, float, float], torch.Tensor], bad: float
+) -> None:
+    with pytest.raises(CameraError, match=f"f_px is {bad}"):
+        convert(torch.ones(2, 3), bad, 0.1)
+    with pytest.raises(CameraError, match=f"baseline_m is {bad}"):
+        convert(torch.ones(2, 3), 500.0, bad)
+
+
+@pytest.mark.parametrize("convert", [inverse_from_depth, depth_from_inverse])
+def test_a_conversion_leaves_its_argument_alone(
+    convert: Callable[[torch.Tensor], torch.Tensor],
+) -> None:
+    values = torch.tensor([[-1.0, 0.0, 2.0]])
+    convert(values)
+    assert values.tolist() == [[-1.0, 0.0, 2.0]]
