@@ -23,3 +23,7 @@ class BagError(DepthError):
 
 class SettingError(DepthError):
     """A setting outside its type, range or choices."""
+
+
+class ScaleError(DepthError):
+    """Depth that cannot be made metric: too little, degenerate or contradictory evidence."""

@@ -1,0 +1,1 @@
+"""How relative or drifting depth becomes metres."""

@@ -1,0 +1,146 @@
+"""A scale that holds still from frame to frame, and still follows what is real."""
+
+from __future__ import annotations
+
+import math
+from collections import deque
+from typing import NamedTuple
+
+import numpy as np
+
+from depth_ros.scale.fit import Fit, Floats
+
+_S_PER_NS = 1e-9
+
+FLOOR = 0.05
+"""Deviation of log scale that no measurement gets below.
+
+A fit's formal deviation is that of thousands of samples' noise; what changes from frame to frame is
+the network's opinion of the whole image, by several percent, and no fit can see that.
+"""
+
+WALK = 0.005
+"""How far log scale walks in one second (standard deviation).
+
+At 10 Hz and FLOOR the gain settles at 0.031: white jitter falls eight-fold, and a drift is followed
+with a delay of 3.1 s.
+"""
+
+GATE = 3.0
+"""Standard deviations from what is expected beyond which a measurement is not used at once.
+
+At FLOOR that is 15 %: more than a network's jitter, less than a scene or mode that changed.
+"""
+
+AGREEING = 3
+"""So many gated measurements in a row that agree with each other are the truth."""
+
+
+class _Measurement(NamedTuple):
+    """A fit as the filter sees it: (log scale, shift) and the variances of both."""
+
+    value: Floats
+    variance: Floats
+    stamp_ns: int
+
+
+class ScaleFilter:
+    """Robust Kalman filter of a random walk: log scale, and shift beside it in its own units.
+
+    One gain serves both, that of the scale: what comes out is then a mean of the lines that came
+    in, and no pair of scale and shift that none of them would have given.
+
+    What lies outside of the gate is held back: a lone outlier changes nothing. AGREEING of them in
+    a row that agree are a real step, and the filter starts anew from them.
+    """
+
+    def __init__(self) -> None:
+        self._held_back: deque[_Measurement] = deque(maxlen=AGREEING)
+        self.reset()
+
+    def reset(self) -> None:
+        """Forget everything."""
+        self._state = np.zeros(2)
+        self._variance = math.inf  # of log scale
+        self._accepted_ns = self._seen_ns = 0
+        self._held_back.clear()
+
+    @property
+    def ready(self) -> bool:
+        """Whether there is any scale yet."""
+        return self._variance < math.inf
+
+    @property
+    def scale(self) -> float:
+        """The scale; 1 as long as not ready."""
+        return math.exp(self._state[0])
+
+    @property
+    def shift(self) -> float:
+        """The shift in the fits' units; 0 as long as not ready."""
+        return float(self._state[1])
+
+    @property
+    def deviation(self) -> float:
+        """Standard deviation of log scale at the last accepted measurement; inf if not ready."""
+        return math.sqrt(self._variance)
+
+    def age_s(self, stamp_ns: int) -> float:
+        """Return the time from the last accepted measurement to a stamp; inf if not ready."""
+        return (stamp_ns - self._accepted_ns) * _S_PER_NS if self.ready else math.inf
+
+    def update(self, fit: Fit, stamp_ns: int) -> None:
+        """Take in the fit of a frame captured at stamp_ns. Time that jumps back starts anew."""
+        if stamp_ns < self._seen_ns:
+            self.reset()
+        self._seen_ns = stamp_ns
+        measurement = _measure(fit, stamp_ns)
+        if not self.ready or self._expects(measurement):
+            self._accept(measurement)
+            return
+        self._held_back.append(measurement)
+        if _agree(self._held_back):
+            self._variance = math.inf
+            for held_back in tuple(self._held_back):
+                self._accept(held_back)
+
+    def _walked(self, stamp_ns: int) -> float:
+        """Return the variance of log scale at a stamp, before a measurement."""
+        return self._variance + WALK**2 * max(self.age_s(stamp_ns), 0.0)
+
+    def _expects(self, measurement: _Measurement) -> bool:
+        ratio = self._walked(measurement.stamp_ns) / measurement.variance[0]
+        return _within(measurement.value - self._state, measurement.variance * (1 + ratio))
+
+    def _accept(self, measurement: _Measurement) -> None:
+        prior, noise = self._walked(measurement.stamp_ns), measurement.variance[0]
+        gain = 1.0 if math.isinf(prior) else prior / (prior + noise)
+        self._state = self._state + gain * (measurement.value - self._state)
+        self._variance = gain * noise
+        self._accepted_ns = measurement.stamp_ns
+        self._held_back.clear()
+
+
+def _measure(fit: Fit, stamp_ns: int) -> _Measurement:
+    """Return a fit with believable variances.
+
+    Where a formal deviation is raised to FLOOR, that of the shift is raised by as much. Neither is
+    the shift known better than a fault that scales the whole fit leaves it.
+    """
+    deviation = max(fit.deviation, FLOOR)
+    optimism = deviation / max(fit.deviation, np.finfo(np.float64).eps)
+    shift_variance = max(fit.covariance[1, 1] * optimism**2, (deviation * fit.shift) ** 2)
+    value = np.array([math.log(fit.scale), fit.shift])
+    return _Measurement(value, np.array([deviation**2, shift_variance]), stamp_ns)
+
+
+def _within(difference: Floats, variance: Floats) -> bool:
+    # Multiplied out: a shift that was never fitted has no variance, and no difference either.
+    return bool((difference**2 <= GATE**2 * variance).all())
+
+
+def _agree(measurements: deque[_Measurement]) -> bool:
+    """Whether there are enough measurements, and all are near their mean."""
+    mean = np.mean([each.value for each in measurements], axis=0)
+    near = (_within(each.value - mean, each.variance) for each in measurements)
+    return len(measurements) == AGREEING and all(near)

@@ -1,0 +1,186 @@
+"""The scale and shift that turn a network's numbers into measured ones: target = scale * x + shift.
+
+Any units, depth or inverse depth alike; the weights say how exact each sample is.
+"""
+
+from __future__ import annotations
+
+import math
+import sys
+from dataclasses import dataclass, replace
+from typing import TypeAlias
+
+import numpy as np
+import numpy.typing as npt
+
+from depth_ros.errors import ScaleError
+
+Floats: TypeAlias = npt.NDArray[np.float64]
+
+MIN_SAMPLES = 10
+"""Fewer samples than this say nothing: four outliers in ten are to be survived."""
+
+_MIN_SPREAD = 1e-6  # of predictions, relative to their size: less is float32's rounding
+_ROUNDING = 1e-9  # of residuals, relative to the targets' size: less is float64's, and no noise
+_HYPOTHESES = 300  # with 40 % outliers, some 100 of as many random pairs are free of them
+_SCORED = 300  # a median of so many residuals ranks hypotheses as well as one of all
+_SIGMA_PER_MAD = 1.4826  # standard deviation over median absolute deviation, if Gaussian
+_NEAR = 2.5  # standard deviations within which residuals count as noise when it is measured
+_TUKEY = 4.685  # cut-off in standard deviations: 95 % efficient on Gaussian noise
+_ROUNDS = 15
+_CLEARLY = 2.0  # standard deviations that a scale must lie above 0
+
+
+@dataclass(frozen=True)
+class Fit:
+    """target = scale * predicted + shift.
+
+    Attributes:
+        scale: clearly positive, units of target over units of predicted.
+        shift: in units of target; 0 when only a scale was fitted.
+        covariance: (2, 2) of (scale, shift); zeros where shift was not fitted.
+        inliers: share 0 to 1 of the samples, by count, that the fit did not reject.
+    """
+
+    scale: float
+    shift: float
+    covariance: Floats
+    inliers: float
+
+    @property
+    def deviation(self) -> float:
+        """Standard deviation of the scale's logarithm: its relative error."""
+        return math.sqrt(self.covariance[0, 0]) / self.scale
+
+
+def least_squares(
+    predicted: npt.ArrayLike,
+    target: npt.ArrayLike,
+    weights: npt.ArrayLike | None = None,
+    shift: bool = True,
+) -> Fit:
+    """Fit by weighted least squares, in closed form: every sample is believed.
+
+    Args:
+        predicted: (N,) what the network said.
+        target: (N,) what was measured there.
+        weights: (N,) inverse variances up to a common factor, which the residuals tell; 0 leaves a
+            sample out. None: all alike.
+        shift: fit a shift too, instead of a scale alone.
+
+    Raises:
+        ScaleError: lengths differ, fewer than MIN_SAMPLES have weight, a value is not finite, a
+            weight is negative, predicted has no spread, or the scale is not
+            clearly positive.
+    """
+    return _positive(_solve(*_samples(predicted, target, weights), shift))
+
+
+def robust(
+    predicted: npt.ArrayLike,
+    target: npt.ArrayLike,
+    weights: npt.ArrayLike | None = None,
+    shift: bool = True,
+    seed: int = 0,
+) -> Fit:
+    """Fit what most samples agree on, however wrong the others are.
+
+    Random minimal samples give hypotheses. Their least median of residuals (Rousseeuw 1984) says
+    what noise is, so that no tolerance has to be guessed; the one with most support within it
+    (MSAC, Torr and Zisserman 2000) starts iteratively reweighted least squares with Tukey's
+    biweight. Four outliers in ten are survived, even where they agree with one another.
+
+    Arguments and errors are those of least_squares; the same seed gives the same fit.
+    """
+    x, y, w = _samples(predicted, target, weights)
+    fit = _best_hypothesis(x, y, np.sqrt(w), shift, np.random.default_rng(seed))
+    sigma = math.inf
+    for _ in range(_ROUNDS):
+        residual = np.sqrt(w) * np.abs(y - fit.scale * x - fit.shift)
+        # Only among what is near, so that outliers do not widen it from round to round.
+        near = residual[residual <= _NEAR * sigma]
+        sigma = max(_SIGMA_PER_MAD * float(np.median(near)), _rounding(np.sqrt(w) * y))
+        belief = np.clip(1 - (residual / (_TUKEY * sigma)) ** 2, 0, None) ** 2
+        fit = _solve(x, y, w * belief, shift)
+    return _positive(replace(fit, inliers=float(np.mean(belief > 0))))
+
+
+def _samples(
+    predicted: npt.ArrayLike, target: npt.ArrayLike, weights: npt.ArrayLike | None
+) -> tuple[Floats, Floats, Floats]:
+    """Return what has weight, as checked arrays."""
+    x, y = np.asarray(predicted, np.float64), np.asarray(target, np.float64)
+    w = np.ones(x.shape) if weights is None else np.asarray(weights, np.float64)
+    if x.ndim != 1 or not x.shape == y.shape == w.shape:
+        raise ScaleError(
+            f"predicted, target and weights are {x.shape}, {y.shape} and {w.shape}, "
+            "expected one dimension and one length"
+        )
+    for name, values in (("predicted", x), ("target", y), ("weights", w)):
+        if not np.isfinite(values).all():
+            raise ScaleError(f"{name} holds {values[~np.isfinite(values)][0]}, expected finite")
+    if (w < 0).any():
+        raise ScaleError(f"weights hold {w.min()}, expected none below 0")
+    used = w > 0
+    if used.sum() < MIN_SAMPLES:
+        raise ScaleError(f"{used.sum()} samples have weight, expected at least {MIN_SAMPLES}")
+    return x[used], y[used], w[used]
+
+
+def _solve(x: Floats, y: Floats, w: Floats, shift: bool) -> Fit:
+    """Solve the normal equations about the weighted means, where they are well conditioned."""
+    total = w.sum()
+    mean_x, mean_y = (w @ x / total, w @ y / total) if shift else (0.0, 0.0)
+    dx, dy = x - mean_x, y - mean_y
+    square = w @ dx**2
+    if not square > total * (_MIN_SPREAD * np.abs(x[w > 0]).max()) ** 2:
+        raise ScaleError(f"predicted is {x[w > 0][0]} everywhere, expected values that differ")
+    scale = (w @ (dx * dy)) / square
+    freedom = np.count_nonzero(w) - (2 if shift else 1)
+    variance = w @ (dy - scale * dx) ** 2 / freedom
+    covariance = np.zeros((2, 2))
+    covariance[0, 0] = variance / square
+    if shift:
+        covariance[0, 1] = covariance[1, 0] = -mean_x * variance / square
+        covariance[1, 1] = variance / total + mean_x**2 * variance / square
+    return Fit(float(scale), float(mean_y - scale * mean_x), covariance, inliers=1.0)
+
+
+def _best_hypothesis(
+    x: Floats, y: Floats, root: Floats, shift: bool, rng: np.random.Generator
+) -> Fit:
+    """Return the line through two samples (the origin and one) that most samples support."""
+    count = len(x)
+    first = rng.integers(count, size=_HYPOTHESES)
+    second = (first + rng.integers(1, count, size=_HYPOTHESES)) % count
+    x0, y0 = (x[second], y[second]) if shift else (0.0, 0.0)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        scales = (y[first] - y0) / (x[first] - x0)
+    shifts = y0 - scales * x0
+    usable = np.isfinite(scales) & np.isfinite(shifts)
+    if not usable.any():
+        raise ScaleError(f"predicted is {x[0]} almost everywhere, expected values that differ")
+    scales, shifts = scales[usable, None], shifts[usable, None]
+    scored = rng.permutation(count)[:_SCORED]
+    residuals = root[scored] * np.abs(y[scored] - scales * x[scored] - shifts)
+    # The least median tells how large noise is, but where most samples lie in one spot, any line
+    # through it has a small one: what is right explains the most of the other samples too.
+    cut = _NEAR * _SIGMA_PER_MAD * np.median(residuals, axis=1).min()
+    best = np.argmin(np.sum(np.minimum(residuals, max(cut, _rounding(root * y))) ** 2, axis=1))
+    return Fit(float(scales[best, 0]), float(shifts[best, 0]), np.zeros((2, 2)), inliers=1.0)
+
+
+def _rounding(values: Floats) -> float:
+    """Return a residual that is nothing but rounding, and more than 0."""
+    return max(_ROUNDING * float(np.abs(values).max()), sys.float_info.min)
+
+
+def _positive(fit: Fit) -> Fit:
+    """Refuse a scale that is not told from 0: noise instead of evidence."""
+    sigma = math.sqrt(fit.covariance[0, 0])
+    if not fit.scale > _CLEARLY * sigma:
+        raise ScaleError(
+            f"the best scale is {fit.scale:.3g} with a deviation of {sigma:.3g}, "
+            "expected clearly positive"
+        )
+    return fit

@@ -1,0 +1,227 @@
+"""The ground as a ruler: a camera's known height turns the plane it stands over into metres.
+
+On the ground z-depth is h / (n . r) for a viewing ray r = (x/z, y/z, 1), the camera's height h and
+the unit vector n that points down. So each pixel below the horizon knows how deep it is if it sees
+the ground, and those that do lie on one line over what the network said there.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from torch import Tensor
+
+from depth_ros.errors import ScaleError
+from depth_ros.scale.fit import Fit, least_squares
+
+Floats = npt.NDArray[np.float64]
+
+_SAMPLES = 800
+_HYPOTHESES = 250
+# Of depth: wider than the noise of good networks, narrower than a kerb or a thin rug is high.
+_TOLERANCE = 0.06
+_REFINEMENTS = 4
+# Rays nearer to the horizon would see ground so far away that no network knows it; this share of
+# the image must see nearer.
+_FARTHEST_HEIGHTS = 10.0
+_LEAST_VIEW = 0.05
+# What convinces: this share of the pixels below the horizon on one plane, hardly any below it (a
+# plane with much below it is a table), and depths spread enough to tell a floor from a wall.
+_LEAST_SHARE = 0.2
+_MOST_BELOW = 0.1
+_LEAST_SPREAD = 1.25
+_MOST_DEVIATION = 0.02
+_MOST_TILT_DEG = 15.0
+# What a mount's angles are worth against what the plane itself shows of its tilt: a network's
+# errors are smooth over the image, so that its many pixels count as a few independent ones.
+_MOUNT_DEG = 3.0
+_INDEPENDENT = 20
+
+
+@dataclass(frozen=True)
+class Mount:
+    """How a camera stands over the ground.
+
+    Attributes:
+        height_m: the optical centre's height.
+        down: unit vector to the ground in the camera's optical frame (REP 103).
+
+    Raises:
+        ScaleError: the height is not positive.
+    """
+
+    height_m: float
+    down: tuple[float, float, float]
+
+    def __post_init__(self) -> None:
+        if not 0 < self.height_m < math.inf:
+            raise ScaleError(f"camera height is {self.height_m} m, expected more than 0")
+
+    @classmethod
+    def from_angles(cls, height_m: float, pitch_down_deg: float, roll_deg: float) -> Mount:
+        """Return the mount of a camera pitched down, then rolled clockwise (REP 103: about x)."""
+        pitch, roll = math.radians(pitch_down_deg), math.radians(roll_deg)
+        down = (math.cos(pitch) * math.sin(roll), math.cos(pitch) * math.cos(roll), math.sin(pitch))
+        return cls(height_m, down)
+
+    @classmethod
+    def from_transform(cls, ground_from_optical: Floats) -> Mount:
+        """Return the mount from the 4x4 transform to a frame on the ground whose z points up."""
+        x, y, z = -ground_from_optical[2, :3]
+        return cls(float(ground_from_optical[2, 3]), (float(x), float(y), float(z)))
+
+
+def find_ground(values: Tensor, kind: str, rays: Tensor, mount: Mount, seed: int = 0) -> Fit:
+    """Return what makes a prediction metric: depth or inverse depth is scale * value + shift.
+
+    For metric depth the plane is looked for in every direction near the mount's, and its distance
+    gives the scale: the mount's angles may be wrong by several degrees. A relative prediction bends
+    the ground into another plane, as deep as one likes to believe its horizon to be: there the
+    mount's angles are taken at their word.
+
+    Args:
+        values: (H, W) on any device; NaN and infinity are no evidence.
+        kind: metric_depth (scale only), affine_depth, or affine_inverse_depth, whose fit is one of
+            metric inverse depth.
+        rays: (H, W, 2) viewing rays as Camera.rays() gives, on any device.
+        mount: the camera's height and the direction of the ground.
+
+    Returns:
+        The fit; its inliers are the share of the pixels below the horizon that lie on the ground.
+
+    Raises:
+        ScaleError: no plane is convincing; the message says what was found.
+    """
+    value, ray = _sample(values, rays, mount)
+    if kind == "metric_depth":
+        return _metric(value, ray, mount, seed)
+    ground = ray @ np.array(mount.down) / mount.height_m
+    target = ground if kind == "affine_inverse_depth" else 1 / ground
+    return _affine(value, target, inverse=kind == "affine_inverse_depth", seed=seed)
+
+
+def _sample(values: Tensor, rays: Tensor, mount: Mount) -> tuple[Floats, Floats]:
+    """Return some values (N,) below the horizon and their rays (N, 3), evenly over the image."""
+    height, width = values.shape
+    step = max(1, math.isqrt(height * width // (2 * _SAMPLES)))
+    few = torch.cat([values[::step, ::step, None], rays[::step, ::step].to(values.device)], -1)
+    table = few.reshape(-1, 3).cpu().numpy().astype(np.float64)
+    value, ray = table[:, 0], np.column_stack([table[:, 1:], np.ones(len(table))])
+    # NaN compares false; the last condition is that the ground, if seen, is not too far away.
+    seen = np.isfinite(value) & (ray @ np.array(mount.down) > 1 / _FARTHEST_HEIGHTS)
+    if seen.mean() < _LEAST_VIEW:
+        raise ScaleError(
+            f"{seen.mean():.0%} of the image may see ground nearer than {_FARTHEST_HEIGHTS:g} "
+            f"camera heights, expected {_LEAST_VIEW:.0%}: does the camera look up?"
+        )
+    return value[seen], ray[seen]
+
+
+def _metric(depth_m: Floats, ray: Floats, mount: Mount, seed: int) -> Fit:
+    """Fit a plane near the mount's to predicted points: inverse depth is linear in the ray."""
+    positive = depth_m > 0
+    inverse, ray = 1 / depth_m[positive], ray[positive]
+    planes = _planes(inverse, ray, mount, seed)
+    on, below = _judge(inverse[:, None], ray @ planes.T)
+    plane = planes[np.argmax(on.sum(0) - below.sum(0))]
+    for _ in range(_REFINEMENTS):
+        near, _ = _judge(inverse, ray @ plane)
+        plane = _refine(inverse, ray, near, plane, mount)
+    near, under = _judge(inverse, ray @ plane)
+    length = float(np.linalg.norm(plane))
+    _check_tilt(plane / length, mount)
+    fit = least_squares(inverse[near > 0], (ray @ plane)[near > 0], inverse[near > 0] ** -2.0, False)
+    scale = mount.height_m * length
+    covariance = fit.covariance * scale**2
+    return _convincing(Fit(scale, 0.0, covariance, 0.0), near, under, inverse)
+
+
+def _planes(inverse: Floats, ray: Floats, mount: Mount, seed: int) -> Floats:
+    """Return planes (K, 3), inverse depth over ray, through three samples each, facing the mount's.
+
+    Samples far down in the image are drawn more often: that is where the ground is.
+    """
+    down = np.array(mount.down)
+    three = _draw(ray @ down, 3, seed)
+    matrices = ray[three]
+    usable = np.abs(np.linalg.det(matrices)) > 1e-9
+    planes = np.linalg.solve(matrices[usable], inverse[three[usable], None])[..., 0]
+    length = np.linalg.norm(planes, axis=1)
+    facing = planes @ down > length * math.cos(math.radians(_MOST_TILT_DEG))
+    if not facing.any():
+        raise ScaleError("no plane of the prediction faces up, expected the ground")
+    return np.asarray(planes[facing], np.float64)
+
+
+def _refine(inverse: Floats, ray: Floats, near: Floats, plane: Floats, mount: Mount) -> Floats:
+    """Return the plane (3,) that fits the samples near it and, as far as they leave it open, down."""
+    across = np.linalg.svd(np.array([mount.down]))[2][1:]
+    straight = across / np.linalg.norm(plane) / math.radians(_MOUNT_DEG)
+    weights = np.sqrt(near * _INDEPENDENT / max(near.sum(), 1e-9)) / inverse / _TOLERANCE
+    rows = np.vstack([ray * weights[:, None], straight])
+    return np.linalg.lstsq(rows, np.append(inverse * weights, (0, 0)))[0]
+
+
+def _affine(value: Floats, target: Floats, inverse: bool, seed: int) -> Fit:
+    """Fit the line target = scale * value + shift to those samples that are on the ground."""
+    first, second = _draw(target if inverse else 1 / target, 2, seed).T
+    with np.errstate(all="ignore"):
+        scales = (target[second] - target[first]) / (value[second] - value[first])
+    usable = np.isfinite(scales) & (scales > 0)
+    if not usable.any():
+        raise ScaleError("nothing below the horizon comes nearer downwards, expected the ground")
+    scales = scales[usable]
+    shifts = target[first[usable]] - scales * value[first[usable]]
+
+    def judge(scale: Floats, shift: Floats) -> tuple[Floats, Floats]:
+        line = scale * value[:, None] + shift
+        return _judge(line, target[:, None]) if inverse else _judge(1 / line, 1 / target[:, None])
+
+    with np.errstate(divide="ignore"):
+        on, below = judge(scales, shifts)
+        best = int(np.argmax(on.sum(0) - below.sum(0)))
+        near, under = judge(scales[best], shifts[best])
+        for _ in range(_REFINEMENTS):
+            fit = least_squares(value, target, near[:, 0] / target**2)
+            near, under = judge(np.array(fit.scale), np.array(fit.shift))
+    return _convincing(fit, near[:, 0], under[:, 0], target)
+
+
+def _draw(nearness: Floats, count: int, seed: int) -> npt.NDArray[np.int64]:
+    """Return hypotheses (K, count) of sample indices, drawn in proportion to nearness."""
+    rng = np.random.default_rng(seed)
+    return rng.choice(len(nearness), (_HYPOTHESES, count), p=nearness / nearness.sum())
+
+
+def _judge(inverse: Floats, ground: Floats) -> tuple[Floats, Floats]:
+    """Return how well samples lie on the ground, 0 to 1, and whether below it, 0 or 1."""
+    residual = (inverse - ground) / np.abs(ground) / _TOLERANCE
+    return np.clip(1 - residual**2, 0, 1), (residual < -2).astype(np.float64)
+
+
+def _check_tilt(normal: Floats, mount: Mount) -> None:
+    tilt_deg = math.degrees(math.acos(np.clip(normal @ np.array(mount.down), -1, 1)))
+    if tilt_deg > _MOST_TILT_DEG:
+        raise ScaleError(
+            f"the ground found is tilted by {tilt_deg:.0f} degrees against the camera's mount, "
+            f"expected at most {_MOST_TILT_DEG:g}"
+        )
+
+
+def _convincing(fit: Fit, near: Floats, below: Floats, depths: Floats) -> Fit:
+    """Return a fit with its share of pixels on the ground, if that is enough to believe it."""
+    on = near > 0
+    share, under = float(on.mean()), float(below.mean())
+    spread = float(np.divide(*np.percentile(depths[on], (95, 5)))) if on.any() else 0.0
+    found = (
+        f"{share:.0%} of the pixels below the horizon on a plane, {under:.0%} beneath it, "
+        f"depths spread by {spread:.2f}, scale uncertain by {fit.deviation:.0%}"
+    )
+    convincing = share >= _LEAST_SHARE and under <= _MOST_BELOW and spread >= _LEAST_SPREAD
+    if not (convincing and fit.deviation <= _MOST_DEVIATION):
+        raise ScaleError(f"no convincing ground: {found}")
+    return Fit(fit.scale, fit.shift, fit.covariance, share)
