@@ -42,7 +42,9 @@ def check_stages(pipeline: Pipeline, frame: Example) -> None:
     whole.whole_frame()
     whole.decode_rgb8()
     whole.preprocess()
-    staged = Ours(pipeline, frame._replace(raw=pipeline.runtime(whole.pixels)))
+    raw = pipeline.runtime(whole.pixels)
+    assert isinstance(raw, torch.Tensor)
+    staged = Ours(pipeline, frame._replace(raw=raw))
     run(staged)
     ours, theirs = staged.depth.depth_m, whole.depth.depth_m
     if not torch.allclose(ours, theirs, rtol=POINTS_TOLERANCE, atol=0, equal_nan=True):

@@ -53,7 +53,8 @@ def make(pipeline: Pipeline) -> Example:
 
 @torch.inference_mode()
 def _raw(pipeline: Pipeline, rgb: Tensor, depth_m: Tensor) -> Tensor:
-    size = pipeline.runtime(pipeline.model.preprocess(rgb)).shape[-2:]
+    said = pipeline.runtime(pipeline.model.preprocess(rgb))
+    size = (said if isinstance(said, Tensor) else said[0]).shape[-2:]
     resized = functional.interpolate(depth_m[:, None], size, mode="area")[:, 0]
     return resized.to(pipeline.runtime.device)
 

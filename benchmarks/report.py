@@ -18,6 +18,7 @@ MAX_SHARE = 0.15
 
 OURS, OBVIOUS = "ours", "obvious"
 NETWORK, OWN_NETWORK, COPY, WHOLE = "network", "own network", "copy", "whole frame"
+EDGES = "edges"
 SOURCES = ("rgb8", "jpeg")
 
 
@@ -41,7 +42,7 @@ class Report:
 
     Attributes:
         facts: the machine, see machine.describe.
-        labels: what NETWORK, OWN_NETWORK, COPY, WHOLE and other series beside the stages are.
+        labels: what the series beside the stages are: NETWORK, OWN_NETWORK, COPY, WHOLE, EDGES.
         series: milliseconds per round; one per way and stage, and one per label.
     """
 

@@ -11,10 +11,11 @@ import torch
 
 from benchmarks import checks, example, machine, network, stages
 from benchmarks.obvious import Obvious
-from benchmarks.report import COPY, NETWORK, OBVIOUS, OURS, OWN_NETWORK, WHOLE, Report, key
+from benchmarks.report import COPY, EDGES, NETWORK, OBVIOUS, OURS, OWN_NETWORK, WHOLE, Report, key
 from benchmarks.stages import STAGES, Ours
 from benchmarks.timing import Timer
 from depth_ros.config import Settings
+from depth_ros.geometry.edges import flying, radius_for
 from depth_ros.pipeline import Pipeline
 from depth_ros.runtimes.torch_runtime import TorchRuntime
 
@@ -31,7 +32,8 @@ def run(model: str, device: str, repeats: int, warm_up: int) -> Report:
         DepthError: the model or the device cannot be had.
         MismatchError: the ways do not agree.
     """
-    pipeline = Pipeline.from_settings(Settings(model=model, device=device))
+    # The obvious way has no edge filter: it is timed beside the stages.
+    pipeline = Pipeline.from_settings(Settings(model=model, device=device, edge_filter="off"))
     frame = example.make(pipeline)
     checks.check_stages(pipeline, frame)
     pipeline.settings = pipeline.settings.with_values(max_depth_m=example.MAX_DEPTH_M)
@@ -52,14 +54,17 @@ def _stages(ours: Ours, obvious: Obvious) -> dict[str, Call]:
 
 def _beside(ours: Ours) -> dict[str, Call]:
     """Return what the stages are compared with."""
-    runtime = ours.pipeline.runtime
+    runtime, settings = ours.pipeline.runtime, ours.pipeline.settings
     big = TorchRuntime(network.build(), str(runtime.device))
     pixels = torch.rand(1, 3, network.SIDE, network.SIDE, device=runtime.device)
+    height, width = ours.example.raw.shape[-2:]
+    radius_px = radius_for((height, width), (example.HEIGHT, example.WIDTH))
     source, copy = np.ones(_CLOUD_BYTES, np.uint8), np.ones(_CLOUD_BYTES, np.uint8)
     return {
         NETWORK: partial(big, pixels),
         OWN_NETWORK: partial(runtime, ours.pixels),
         WHOLE: ours.whole_frame,
+        EDGES: partial(flying, ours.depth.depth_m, settings.edge_step, radius_px),
         COPY: partial(np.copyto, copy, source),
     }
 
@@ -72,5 +77,6 @@ def _labels(ours: Ours) -> dict[str, str]:
         NETWORK: f"network: {network.NAME}, {network.SIDE}x{network.SIDE}",
         OWN_NETWORK: f"network: {own}, {size}",
         WHOLE: "ours from Image to messages, that network included",
+        EDGES: "edge filter, which the obvious way lacks",
         COPY: f"copy of {_CLOUD_BYTES / 1e6:.1f} MB, a cloud of every pixel",
     }

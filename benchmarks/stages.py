@@ -73,7 +73,7 @@ class Ours:
     def __init__(self, pipeline: Pipeline, example: Example) -> None:
         self.pipeline, self.example = pipeline, example
         self._ratio = pipeline.focal_ratio(example.camera)
-        self._far_m = pipeline.far_m(example.camera)
+        self._far_m = pipeline.far_m(self._ratio)
         self._node = _Node()
         self._outputs = Outputs(self._node)
 

@@ -62,7 +62,10 @@ def _parser() -> argparse.ArgumentParser:
     demo.add_argument("--seed", type=int, default=0, help="which drive")
     demo.set_defaults(run=_demo)
 
-    models = verbs.add_parser("models", help="list the known models")
+    models = verbs.add_parser("models", help="list the known models, or try one")
+    models.add_argument("name", nargs="?", help="of the one to try: name, folder or hub id")
+    models.add_argument("--check", action="store_true", help="load it and run one frame")
+    models.add_argument("--weights", default="", help="folder with the named model's weights")
     models.set_defaults(run=_models)
 
     settings = verbs.add_parser("settings", help="print every parameter of the node")
@@ -119,7 +122,12 @@ def _demo(options: argparse.Namespace) -> int:
 def _models(options: argparse.Namespace) -> int:
     from depth_ros import models
 
-    print(models.table())
+    if options.check:
+        print(models.check(options.name or "zoedepth-tiny", options.weights).text())
+    elif options.name:
+        print(models.table([models.find(options.name, options.weights)]))
+    else:
+        print(models.table())
     return 0
 
 

@@ -11,7 +11,7 @@ from typing import Any
 
 from depth_ros.errors import SettingError
 
-Value = bool | int | float | str
+Value = bool | int | float | str | tuple[float, ...]
 
 
 @dataclass(frozen=True)
@@ -23,7 +23,7 @@ class Spec:
         default: the value when nothing is said; its type is the setting's type.
         help: one sentence.
         unit: SI unit, or empty.
-        low, high: inclusive range of a number.
+        low, high: inclusive range of a number, or of every number of a list.
         choices: the words that are allowed, where not every word is.
         live: whether it can change while the node runs.
     """
@@ -43,6 +43,8 @@ class Spec:
         Raises:
             SettingError: wrong type, out of range, or not one of the choices.
         """
+        if isinstance(self.default, tuple):
+            return self._check_list(value, len(self.default))
         wanted = type(self.default)
         if wanted is float and type(value) is int:
             value = float(value)
@@ -57,6 +59,17 @@ class Spec:
                 f"{self.name} is {value}, expected {self.low} to {self.high} {self.unit}".rstrip()
             )
         return value
+
+    def _check_list(self, value: Any, length: int) -> tuple[float, ...]:
+        try:
+            numbers = tuple(float(number) for number in value)
+        except (TypeError, ValueError):
+            numbers = ()
+        if len(numbers) != length or not all(map(self._inside, numbers)):
+            raise SettingError(
+                f"{self.name} is {value!r}, expected {length} numbers of {self.low} to {self.high}"
+            )
+        return numbers
 
     def _inside(self, value: float) -> bool:
         # Written so that NaN is outside of every range.
@@ -78,6 +91,9 @@ class Settings:
     model: str = _setting(
         "zoedepth-tiny",
         "Name in `depth_ros models`, a checkpoint's folder, or a hub id.",
+    )
+    weights: str = _setting(
+        "", "Folder with the weights of the model named, instead of the hub; empty: the hub."
     )
     runtime: str = _setting("torch", "What executes the network.", choices=("torch",))
     device: str = _setting(
@@ -115,6 +131,73 @@ class Settings:
         "Scale metres by camera over training focal length where the model knows the latter.",
         live=True,
     )
+    scale_mode: str = _setting(
+        "model",
+        "Whose metres: the model's own, those of the ground below the camera, or those of anchors, "
+        "points that another sensor measured.",
+        choices=("model", "ground", "anchors"),
+    )
+    scale_filter: bool = _setting(
+        True,
+        "Smooth scale and shift over time; say false for a model that scales each image anew.",
+        live=True,
+    )
+    scale_max_age_s: float = _setting(
+        5.0,
+        "How long the last good scale stands in where ground or anchors cannot be seen.",
+        unit="s",
+        low=0.0,
+        high=3600.0,
+        live=True,
+    )
+    extrinsics: str = _setting(
+        "tf",
+        "Where the camera and the anchors' sensor sit: TF, or the parameters below.",
+        choices=("tf", "parameters"),
+    )
+    ground_frame: str = _setting(
+        "base_footprint", "With extrinsics from tf: the frame on the ground, its z pointing up."
+    )
+    camera_height_m: float = _setting(
+        0.5,
+        "Height of the camera over the ground.",
+        unit="m",
+        low=0.01,
+        high=1000.0,
+        live=True,
+    )
+    camera_pitch_deg: float = _setting(
+        0.0, "How far the camera looks down.", unit="deg", low=-90.0, high=90.0, live=True
+    )
+    camera_roll_deg: float = _setting(
+        0.0,
+        "How far the camera is rolled clockwise.",
+        unit="deg",
+        low=-180.0,
+        high=180.0,
+        live=True,
+    )
+    anchors_type: str = _setting(
+        "points",
+        "What comes on anchors: PointCloud2, LaserScan, or a depth image with its camera_info.",
+        choices=("points", "scan", "depth"),
+    )
+    anchors_pose: tuple[float, ...] = _setting(
+        (0.0, 0.0, 0.0, 0.0, 0.0, 0.0),
+        "The anchors' sensor in the camera's axes x ahead, y left, z up: x y z [m], "
+        "roll pitch yaw [rad]; a depth image is taken by a camera that looks along x.",
+        low=-1000.0,
+        high=1000.0,
+        live=True,
+    )
+    anchors_max_age_s: float = _setting(
+        0.1,
+        "Most time between an image and the anchors that it is compared with.",
+        unit="s",
+        low=0.0,
+        high=60.0,
+        live=True,
+    )
     min_depth_m: float = _setting(
         0.0, "Nearer depth is no estimate (NaN).", unit="m", low=0.0, high=1000.0, live=True
     )
@@ -124,6 +207,28 @@ class Settings:
         unit="m",
         low=0.0,
         high=1000.0,
+        live=True,
+    )
+    edge_filter: str = _setting(
+        "points",
+        "Remove what floats between foreground and background: from points, or from the depth "
+        "image too.",
+        choices=("off", "points", "image"),
+        live=True,
+    )
+    edge_step: float = _setting(
+        0.025,
+        "Relative step of inverse depth, against what its neighbours foretell, that is an edge.",
+        low=0.001,
+        high=1.0,
+        live=True,
+    )
+    edge_radius_px: int = _setting(
+        0,
+        "How far away an edge's neighbours are; 0: as far as the network's output is enlarged.",
+        unit="px",
+        low=0,
+        high=64,
         live=True,
     )
     publish_points: bool = _setting(True, "Publish points to those who subscribe.", live=True)
@@ -140,6 +245,12 @@ class Settings:
         "turbo",
         "Colours of depth/color, over inverse depth.",
         choices=("turbo", "magma", "inferno", "viridis"),
+        live=True,
+    )
+    colour_range: str = _setting(
+        "fixed",
+        "Range of depth/color: colour_near_m to colour_far_m, or percentiles of each image.",
+        choices=("fixed", "percentiles"),
         live=True,
     )
     colour_near_m: float = _setting(
@@ -186,9 +297,10 @@ class Settings:
                 )
         return replace(self, **values)  # type: ignore[arg-type]  # checked in __post_init__
 
-    def as_dict(self) -> dict[str, Value]:
-        """Return every setting's value by name."""
-        return asdict(self)
+    def as_dict(self) -> dict[str, Any]:
+        """Return every setting's value by name, lists as lists."""
+        values = asdict(self)
+        return {name: list(v) if isinstance(v, tuple) else v for name, v in values.items()}
 
 
 def _spec(declared: Field[Any]) -> Spec:
@@ -201,12 +313,18 @@ SPECS: dict[str, Spec] = {declared.name: _spec(declared) for declared in fields(
 
 
 def _yaml_value(value: Value) -> str:
+    if isinstance(value, tuple):
+        return str(list(value))
+    if value == "":
+        return '""'
     return str(value).lower() if isinstance(value, bool) else str(value)
 
 
 def _allowed(spec: Spec) -> str:
     if spec.choices:
         return ", ".join(spec.choices)
+    if isinstance(spec.default, tuple):
+        return f"{len(spec.default)} numbers"
     if spec.low is None:
         return type(spec.default).__name__
     return f"{spec.low:g} to {spec.high:g} {spec.unit}".rstrip()

@@ -12,14 +12,21 @@ from torch import Tensor
 
 from depth_ros import models, runtimes
 from depth_ros.config import Settings
-from depth_ros.errors import CameraError, ModelError
+from depth_ros.errors import CameraError, ModelError, ScaleError
 from depth_ros.geometry.camera import Camera
 from depth_ros.geometry.cloud import CloudPacker
-from depth_ros.geometry.colour import colour_table, colourise
+from depth_ros.geometry.colour import colour_table, colourise, robust_range
 from depth_ros.geometry.depth import limit_range
-from depth_ros.models import DepthModel, Output
+from depth_ros.geometry.edges import flying, radius_for
+from depth_ros.models import DepthModel, Output, Prediction
 from depth_ros.models.base import Mirrored
 from depth_ros.runtimes.torch_runtime import TorchRuntime
+from depth_ros.scale.anchors import Anchors, prompt
+from depth_ros.scale.scaler import Reference, Scale, Scaler
+
+# Networks approach the end of their range and hardly reach it (a sigmoid never does): what lies
+# this close to it is beyond it, and not a wall there.
+_SATURATION = 0.99
 
 
 @dataclass(frozen=True)
@@ -50,6 +57,23 @@ class Frame:
 
 
 @dataclass(frozen=True)
+class Estimate:
+    """What the network said of a frame, before that is metres.
+
+    Attributes:
+        prediction: values (1, H, W) at the image's resolution, and what they mean.
+        rgb: uint8 (H, W, 3), the image, on the network's device.
+        frame: the frame itself.
+        network_size: height and width of the network's own map.
+    """
+
+    prediction: Prediction
+    rgb: Tensor
+    frame: Frame
+    network_size: tuple[int, int]
+
+
+@dataclass(frozen=True)
 class DepthFrame:
     """Metric depth for a frame, on the network's device.
 
@@ -58,6 +82,9 @@ class DepthFrame:
             there is no estimate, +inf beyond range (REP 117).
         rgb: uint8 (H, W, 3), the image it belongs to.
         camera, stamp_ns, frame_id: the image's own.
+        scale: what was measured to make it metric; None where the model's own metres are taken.
+        network_size: height and width of the network's map that it was enlarged from; None: it was
+            not enlarged.
     """
 
     depth_m: Tensor
@@ -65,6 +92,8 @@ class DepthFrame:
     camera: Camera
     stamp_ns: int
     frame_id: str
+    scale: Scale | None = None
+    network_size: tuple[int, int] | None = None
 
 
 class Pipeline:
@@ -78,71 +107,170 @@ class Pipeline:
         self.model, self.runtime, self.settings = model, runtime, settings
         self._packer = lru_cache(maxsize=4)(self._new_packer)
         self._table = lru_cache(maxsize=4)(lambda name: colour_table(name).to(runtime.device))
+        self._rays = lru_cache(maxsize=4)(lambda camera: torch.from_numpy(camera.rays().copy()))
+        self.scaler = lru_cache(maxsize=4)(lambda camera: Scaler())
+        """What keeps the scale of a camera's predictions."""
 
     @classmethod
     def from_settings(cls, settings: Settings) -> Pipeline:
         """Load the model the settings name, on the device they name.
 
         Raises:
-            ModelError: the model or the device cannot be had, or float16 is unsafe for the model.
+            ModelError: the model or the device cannot be had, float16 is unsafe for the model, or
+                it needs anchors that the settings do not give.
         """
-        model = models.load(settings.model)
+        model = models.load(settings.model, settings.weights)
         if settings.dtype == "float16" and not model.entry.half_safe:
             raise ModelError(f"model '{settings.model}' overflows in float16, say dtype:=bfloat16")
+        if model.prompt_size and settings.scale_mode != "anchors":
+            raise ModelError(
+                f"model '{settings.model}' completes depth that another sensor measured, "
+                "say scale_mode:=anchors"
+            )
         network = Mirrored(model.network) if settings.flip else model.network
         runtime = runtimes.create(settings.runtime, network, settings.device, settings.dtype)
         return cls(model, runtime, settings)
 
+    @property
+    def metric(self) -> bool:
+        """Whether there will be metres: the model's own, or by ground or anchors."""
+        own = self.model.entry.output is Output.METRIC_DEPTH
+        return own or self.settings.scale_mode != "model"
+
+    def __call__(self, frame: Frame, reference: Reference | None = None) -> DepthFrame:
+        """Estimate the depth of a frame; see predict() and measure() for what they raise."""
+        return self.measure(self.predict(frame, reference), reference)
+
     @torch.inference_mode()
-    def __call__(self, frame: Frame) -> DepthFrame:
-        """Estimate the depth of a frame.
+    def predict(self, frame: Frame, reference: Reference | None = None) -> Estimate:
+        """Run the network on a frame.
+
+        Args:
+            frame: image and camera.
+            reference: anchors, for a network that is prompted with them.
 
         Raises:
-            ModelError: the network failed, or does not give metres.
+            ModelError: the network failed.
+            ScaleError: the network is prompted with anchors and there are none.
         """
         rgb = self._upload(frame.rgb)
         pixels = self.model.preprocess(rgb[None])
-        raw = self.runtime(pixels)
+        raw = self.runtime(pixels, *self._prompt(frame.camera, reference))
+        height, width = (raw[0] if isinstance(raw, tuple) else raw).shape[-2:]
         prediction = self.model.postprocess(raw, *rgb.shape[:2])
-        if prediction.output is not Output.METRIC_DEPTH:
-            raise ModelError(
-                f"model '{self.model.entry.name}' gives {prediction.output.value}, "
-                f"expected {Output.METRIC_DEPTH.value}"
-            )
-        depth_m = prediction.values[0] * self.focal_ratio(frame.camera)
-        depth_m = limit_range(depth_m, self.settings.min_depth_m, self.far_m(frame.camera))
-        return DepthFrame(depth_m, rgb, frame.camera, frame.stamp_ns, frame.frame_id)
+        return Estimate(prediction, rgb, frame, (height, width))
 
+    @torch.inference_mode()
+    def measure(self, estimate: Estimate, reference: Reference | None = None) -> DepthFrame:
+        """Turn what the network said into metres, with NaN and +inf where there are none.
+
+        Args:
+            estimate: of predict().
+            reference: with scale_mode ground the camera's mount, with anchors the anchors; None
+                where they are not known at the moment.
+
+        Raises:
+            ModelError: the model's values are no metres, and nothing is there to make them so.
+            ScaleError: no scale was measured yet, or the last one is too old.
+        """
+        frame, prediction = estimate.frame, estimate.prediction
+        own = prediction.output is Output.METRIC_DEPTH
+        ratio = self.focal_ratio(frame.camera, prediction) if own else 1.0
+        values = prediction.values[0] * ratio
+        scale = self._scale(values, prediction.output, frame, reference)
+        if scale is None and not own:
+            raise ModelError(
+                f"model '{self.model.entry.name}' gives {prediction.output.value}, expected "
+                f"{Output.METRIC_DEPTH.value}, or scale_mode:=ground or anchors"
+            )
+        if scale is not None:
+            values = scale.depth_m(values, prediction.output)
+            ratio *= scale.scale
+        depth_m = limit_range(values, self.settings.min_depth_m, self.far_m(ratio))
+        size = estimate.network_size
+        if self.settings.edge_filter == "image":
+            depth_m = self._without_edges(depth_m, size)
+        origin = (frame.camera, frame.stamp_ns, frame.frame_id)
+        return DepthFrame(depth_m, estimate.rgb, *origin, scale, size)
+
+    @torch.inference_mode()
     def warm_up(self, height: int = 480, width: int = 640) -> None:
         """Run one blank frame, so that the first real one does not pay for first-time set-up."""
-        camera = Camera.from_fov(width, height, 60.0)
-        self(Frame(np.zeros((height, width, 3), np.uint8), camera))
+        rgb = torch.zeros(height, width, 3, dtype=torch.uint8, device=self.runtime.device)
+        prompts = [torch.ones(1, 1, *self.model.prompt_size)] if self.model.prompt_size else []
+        raw = self.runtime(self.model.preprocess(rgb[None]), *prompts)
+        self.model.postprocess(raw, height, width)
 
     @torch.inference_mode()
     def points(self, depth: DepthFrame) -> Tensor:
         """Return the payload of a cloud, see CloudPacker.pack, as the settings ask for it."""
         settings = self.settings
         packer = self._packer(depth.camera, settings.points_colour, settings.stride)
-        return packer.pack(depth.depth_m, depth.rgb, settings.points_organised)
+        depth_m = depth.depth_m
+        if settings.edge_filter == "points":
+            depth_m = self._without_edges(depth_m, depth.network_size)
+        return packer.pack(depth_m, depth.rgb, settings.points_organised)
 
     @torch.inference_mode()
     def colours(self, depth: DepthFrame) -> Tensor:
         """Return depth in colour, uint8 (H, W, 3) rgb, as the settings ask for it."""
         settings = self.settings
-        table = self._table(settings.colour_map)
-        return colourise(depth.depth_m, settings.colour_near_m, settings.colour_far_m, table)
+        near_m, far_m = settings.colour_near_m, settings.colour_far_m
+        if settings.colour_range == "percentiles":
+            near_m, far_m = robust_range(depth.depth_m)
+        return colourise(depth.depth_m, near_m, far_m, self._table(settings.colour_map))
 
-    def focal_ratio(self, camera: Camera) -> float:
-        """Return the factor from the training camera's metres to this one's (arXiv 2307.10984)."""
-        training_f_px = self.model.training_f_px
-        if training_f_px is None or not self.settings.focal_correction:
+    def focal_ratio(self, camera: Camera, prediction: Prediction | None = None) -> float:
+        """Return the factor from the metres of the focal length that a model assumes to this one's.
+
+        Source: Metric3D's canonical camera (arXiv 2307.10984). A network that estimates its own
+        focal length (Depth Pro) assumes that one.
+        """
+        if not self.settings.focal_correction:
             return 1.0
-        return self.model.network_f_px(camera) / training_f_px
+        if prediction is not None and prediction.f_px is not None:
+            return camera.fx / float(prediction.f_px[0])
+        if self.model.training_f_px is None:
+            return 1.0
+        return self.model.network_f_px(camera) / self.model.training_f_px
 
-    def far_m(self, camera: Camera) -> float:
-        """Return where range ends: the user's word, but never beyond what the model can say."""
-        model_far_m = self.model.max_depth_m * self.focal_ratio(camera)
+    def far_m(self, ratio: float) -> float:
+        """Return where range ends: the user's word, but never beyond what the model can say.
+
+        Args:
+            ratio: this camera's metres over the model's own.
+        """
+        model_far_m = _SATURATION * self.model.max_depth_m * ratio or torch.inf
         return min(self.settings.max_depth_m or model_far_m, model_far_m)
+
+    def _scale(
+        self, values: Tensor, kind: Output, frame: Frame, reference: Reference | None
+    ) -> Scale | None:
+        """Return the scale of a frame, measured on it where it can be; None in mode model."""
+        settings = self.settings
+        if settings.scale_mode == "model":
+            return None
+        scaler = self.scaler(frame.camera)
+        if reference is not None:
+            rays = self._rays(frame.camera)
+            scaler.update(
+                values, kind.value, rays, reference, frame.stamp_ns, settings.scale_filter
+            )
+        return scaler.at(frame.stamp_ns, settings.scale_max_age_s)
+
+    def _prompt(self, camera: Camera, reference: Reference | None) -> list[Tensor]:
+        """Return what the network needs beside the image: nothing, or a metric depth prompt."""
+        if self.model.prompt_size is None:
+            return []
+        if not isinstance(reference, Anchors):
+            raise ScaleError(f"model '{self.model.entry.name}' has no anchors to complete")
+        return [torch.from_numpy(prompt(reference, *self.model.prompt_size, camera))[None, None]]
+
+    def _without_edges(self, depth_m: Tensor, network_size: tuple[int, int] | None) -> Tensor:
+        settings, (height, width) = self.settings, depth_m.shape
+        image = (height, width)
+        radius_px = settings.edge_radius_px or radius_for(network_size or image, image)
+        return depth_m.masked_fill(flying(depth_m, settings.edge_step, radius_px), torch.nan)
 
     def _upload(self, rgb: npt.NDArray[np.uint8]) -> Tensor:
         # torch cannot express read-only memory and warns about it: bags decode into such.
@@ -150,5 +278,5 @@ class Pipeline:
         return torch.from_numpy(array).to(self.runtime.device)
 
     def _new_packer(self, camera: Camera, colour: bool, stride: int) -> CloudPacker:
-        rays = torch.from_numpy(camera.rays().copy()).to(self.runtime.device)
+        rays = self._rays(camera).to(self.runtime.device)
         return CloudPacker(rays, colour, stride)

@@ -19,6 +19,8 @@ ARGUMENTS = {
     "image": ("image", "image topic; raw, or compressed when it ends in /compressed"),
     "camera_info": ("", "camera_info topic; empty: the sibling of the image topic"),
     "model": ("", "name in `depth_ros models`, folder or hub id; empty: as params_file says"),
+    "scale_mode": ("", "model, ground or anchors: whose metres; empty: as params_file says"),
+    "anchors": ("", "topic of another sensor's points, for scale_mode:=anchors"),
     "runtime": ("", "what executes the network; empty: as params_file says"),
     "device": ("", "auto, cpu, cuda or cuda:N; empty: as params_file says"),
     "namespace": ("", "namespace of the node and its topics"),
@@ -27,6 +29,7 @@ ARGUMENTS = {
     "use_sim_time": ("false", "take time from /clock"),
     "rviz": ("false", "open RViz on the outputs"),
 }
+OVERRIDES = ("model", "scale_mode", "runtime", "device")
 
 
 def camera_info_of(image: str) -> str:
@@ -36,10 +39,22 @@ def camera_info_of(image: str) -> str:
     return f"{parent}/camera_info" if parent or topic.startswith("/") else "camera_info"
 
 
+def remappings(value: dict[str, str]) -> list[tuple[str, str]]:
+    """Return the node's topics, and the user's names of them."""
+    pairs = [
+        ("image", value["image"]),
+        ("camera_info", value["camera_info"] or camera_info_of(value["image"])),
+    ]
+    if value["anchors"]:
+        pairs.append(("anchors", value["anchors"]))
+        pairs.append(("anchors/camera_info", camera_info_of(value["anchors"])))
+    return pairs
+
+
 def nodes(context: LaunchContext) -> list[LaunchDescriptionEntity]:
     """Return the actions, now that the arguments have values."""
     value = {name: LaunchConfiguration(name).perform(context) for name in ARGUMENTS}
-    overrides = {name: value[name] for name in ("model", "runtime", "device") if value[name]}
+    overrides = {name: value[name] for name in OVERRIDES if value[name]}
     sim_time = {"use_sim_time": value["use_sim_time"].lower() == "true"}
     profile = os.environ.get(PROFILE) or os.path.join(SHARE, "config", "fastdds.xml")
     return [
@@ -52,10 +67,7 @@ def nodes(context: LaunchContext) -> list[LaunchDescriptionEntity]:
             namespace=value["namespace"],
             output="screen",
             parameters=[value["params_file"], overrides, sim_time],
-            remappings=[
-                ("image", value["image"]),
-                ("camera_info", value["camera_info"] or camera_info_of(value["image"])),
-            ],
+            remappings=remappings(value),
             arguments=["--ros-args", "--log-level", value["log_level"]],
         ),
         Node(

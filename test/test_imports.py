@@ -27,7 +27,7 @@ ARROWS = {
     "pipeline": {"geometry", "config", "models", "runtimes", "scale"},
     "training": {"geometry", "models", "evaluation.metrics"},
     "evaluation": {"geometry", "pipeline", "config", "scale", "training.scenes", "training.render"},
-    "ros": {"pipeline", "messages", "config", "geometry", "models", "bag", "transport"},
+    "ros": {"pipeline", "messages", "config", "geometry", "models", "scale", "bag", "transport"},
     "bag": {"pipeline", "messages", "config", "geometry", "models"},
 }
 ALL_BUT_ROS = set(ARROWS) - {"ros"}

@@ -1,6 +1,7 @@
 """Frame to DepthFrame: sizes, metres, ranges, and what is not done twice."""
 
 import math
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -9,11 +10,13 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from depth_ros.config import Settings
-from depth_ros.errors import CameraError, ModelError
+from depth_ros.errors import CameraError, ModelError, ScaleError
 from depth_ros.geometry.camera import Camera
-from depth_ros.models import DepthModel, ModelEntry, Output, Prediction
+from depth_ros.models import DepthModel, ModelEntry, Output, Prediction, Raw
 from depth_ros.pipeline import Frame, Pipeline
 from depth_ros.runtimes.torch_runtime import TorchRuntime
+from depth_ros.scale.anchors import Anchors
+from depth_ros.scale.ground import Mount
 
 SIZE_M = 0.5
 """Of the one kind of object in the world of ApparentSize."""
@@ -29,6 +32,7 @@ class ApparentSize(DepthModel):
     max_depth_m = 20.0
     training_f_px = 50.0
     output = Output.METRIC_DEPTH
+    f_px: Tensor | None = None
 
     def __init__(self) -> None:
         model = self
@@ -49,8 +53,10 @@ class ApparentSize(DepthModel):
     def preprocess(self, rgb: Tensor) -> Tensor:
         return functional.interpolate(rgb.permute(0, 3, 1, 2).float() / 255, (48, 64))
 
-    def postprocess(self, raw: Tensor, height: int, width: int) -> Prediction:
-        return Prediction(functional.interpolate(raw[:, None], (height, width))[:, 0], self.output)
+    def postprocess(self, raw: Raw, height: int, width: int) -> Prediction:
+        assert isinstance(raw, Tensor)
+        values = functional.interpolate(raw[:, None], (height, width))[:, 0]
+        return Prediction(values, self.output, self.f_px)
 
     def network_f_px(self, camera: Camera) -> float:
         return camera.scale(64, 48).f_px
@@ -149,3 +155,151 @@ def test_a_writable_image_is_not_copied_on_the_cpu() -> None:
     frame = view(60, 1.0)
     depth = pipeline()(frame)
     assert depth.rgb.data_ptr() == frame.rgb.ctypes.data
+
+
+def says(said: Tensor, output: Output = Output.METRIC_DEPTH, **values: float | str) -> Pipeline:
+    """A pipeline whose network says the same of every image."""
+    fixed = pipeline(**values)
+    fixed.model.look = lambda pixels: said[None]  # type: ignore[attr-defined]
+    fixed.model.output = output  # type: ignore[attr-defined]
+    return fixed
+
+
+CAMERA = Camera.from_fov(64, 48, 60.0)
+BLANK = Frame(np.zeros((48, 64, 3), np.uint8), CAMERA, stamp_ns=10**9)
+
+
+def test_metres_that_assume_the_networks_own_focal_length_are_those_of_the_real_one() -> None:
+    fixed = says(torch.full((48, 64), 2.0))
+    fixed.model.f_px = torch.tensor([2 * CAMERA.fx])  # type: ignore[attr-defined]
+    assert torch.allclose(fixed(BLANK).depth_m, torch.tensor(1.0))
+    fixed.settings = fixed.settings.with_values(focal_correction=False)
+    assert torch.allclose(fixed(BLANK).depth_m, torch.tensor(2.0))
+
+
+def test_a_network_that_saturates_builds_no_wall_at_the_end_of_its_range() -> None:
+    said = torch.full((48, 64), 19.9)
+    said[:, :10] = 19.0
+    depth_m = says(said, focal_correction=False)(BLANK).depth_m
+    assert torch.isposinf(depth_m[:, 10:]).all()
+    assert torch.equal(depth_m[:, :10], said[:, :10])
+
+
+def test_a_model_without_an_end_of_range_ends_at_the_users() -> None:
+    unbounded = says(torch.linspace(1, 500, 64).expand(48, 64), focal_correction=False)
+    unbounded.model.max_depth_m = 0.0
+    assert torch.isfinite(unbounded(BLANK).depth_m).all()
+    unbounded.settings = unbounded.settings.with_values(max_depth_m=100.0)
+    assert torch.isposinf(unbounded(BLANK).depth_m[:, 32:]).all()
+
+
+RAMP_M = torch.linspace(1, 8, 48)[:, None].expand(48, 64).contiguous()
+
+
+def ramp_anchors(count: int = 60) -> Anchors:
+    pixels = np.random.default_rng(0).integers(0, (64, 48), (count, 2))
+    return Anchors(pixels.astype(float), RAMP_M.numpy()[pixels[:, 1], pixels[:, 0]].astype(float))
+
+
+def test_anchors_make_inverse_depth_metric_and_the_sky_stays_infinite() -> None:
+    said = (1 / RAMP_M - 0.05) / 4
+    said[:3] = (0.0 - 0.05) / 4 - 0.01
+    relative = says(said, Output.AFFINE_INVERSE_DEPTH, scale_mode="anchors")
+    depth = relative(BLANK, ramp_anchors())
+    assert torch.isposinf(depth.depth_m[:3]).all()
+    torch.testing.assert_close(depth.depth_m[3:], RAMP_M[3:], rtol=1e-3, atol=0)
+    assert depth.scale is not None
+    assert depth.scale.scale == pytest.approx(4.0, rel=1e-3)
+    assert depth.scale.age_s == 0
+
+
+def test_without_anchors_the_last_scale_stands_in_and_grows_old() -> None:
+    relative = says((1 / RAMP_M - 0.05) / 4, Output.AFFINE_INVERSE_DEPTH, scale_mode="anchors")
+    with pytest.raises(ScaleError, match="no scale yet"):
+        relative(BLANK)
+    relative(BLANK, ramp_anchors())
+    later = relative(Frame(BLANK.rgb, CAMERA, BLANK.stamp_ns + 10**9))
+    torch.testing.assert_close(later.depth_m, RAMP_M, rtol=1e-3, atol=0)
+    assert later.scale is not None
+    assert later.scale.age_s == pytest.approx(1.0)
+    with pytest.raises(ScaleError, match=r"6\.0 s old, expected 5 s at most"):
+        relative(Frame(BLANK.rgb, CAMERA, BLANK.stamp_ns + 6 * 10**9))
+
+
+def test_each_camera_has_its_own_scale() -> None:
+    relative = says((1 / RAMP_M - 0.05) / 4, Output.AFFINE_INVERSE_DEPTH, scale_mode="anchors")
+    relative(BLANK, ramp_anchors())
+    other = Frame(BLANK.rgb, Camera.from_fov(64, 48, 90.0), BLANK.stamp_ns)
+    with pytest.raises(ScaleError, match="no scale yet"):
+        relative(other)
+
+
+def test_a_metric_model_in_mode_ground_takes_its_scale_from_the_ground() -> None:
+    mount = Mount.from_angles(0.7, 20.0, 0.0)
+    rays = np.dstack([CAMERA.rays(), np.ones((48, 64))])
+    floor_m = torch.from_numpy(0.7 / (rays @ np.array(mount.down)).clip(0.05)).float()
+    corrected = says(floor_m / 2, scale_mode="ground", focal_correction=False)
+    below = torch.from_numpy(rays @ np.array(mount.down) > 0.1)
+    depth_m = corrected(BLANK, mount).depth_m
+    torch.testing.assert_close(depth_m[below], floor_m[below], rtol=0.01, atol=0)
+
+
+def test_the_range_of_a_model_is_scaled_with_its_metres() -> None:
+    corrected = says(RAMP_M / 2, scale_mode="anchors", focal_correction=False)
+    corrected.model.max_depth_m = 3.0
+    depth_m = corrected(BLANK, ramp_anchors()).depth_m
+    assert torch.isposinf(depth_m[RAMP_M > 6]).all()
+    assert torch.isfinite(depth_m[RAMP_M < 5.9]).all()
+
+
+def test_a_prompted_network_gets_its_prompt_and_is_not_run_without() -> None:
+    prompted = says(RAMP_M, scale_mode="anchors")
+    prompted.model.prompt_size = (6, 8)
+    with pytest.raises(ScaleError, match="no anchors to complete"):
+        prompted(BLANK)
+    seen: list[Tensor] = []
+
+    class Network(nn.Module):
+        def forward(self, pixels: Tensor, prompt: Tensor) -> Tensor:
+            seen.append(prompt)
+            return RAMP_M[None]
+
+    prompted.runtime = TorchRuntime(Network(), "cpu")
+    prompted(BLANK, ramp_anchors())
+    assert seen[0].shape == (1, 1, 6, 8)
+    assert seen[0].min() >= 1
+    assert seen[0].max() <= 8
+
+
+def step_m() -> Tensor:
+    """A box before a wall, as a small network's enlarged map has it: smeared between the two."""
+    small = torch.full((12, 16), 4.0)
+    small[4:9, 5:11] = 1.5
+    return functional.interpolate(small[None, None], (48, 64), mode="bilinear")[0, 0]
+
+
+@pytest.mark.parametrize(
+    ("edge_filter", "in_points", "in_image"),
+    [("off", True, True), ("points", False, True), ("image", False, False)],
+)
+def test_what_floats_between_surfaces_is_removed_where_it_is_asked(
+    edge_filter: str, in_points: bool, in_image: bool
+) -> None:
+    plain = {"focal_correction": False, "points_organised": True, "points_colour": False}
+    filtered = says(step_m(), Output.METRIC_DEPTH, edge_filter=edge_filter, **plain)
+    depth = replace(filtered(BLANK), network_size=(12, 16))
+    z = torch.from_numpy(filtered.points(depth).numpy().view(np.float32))[..., 2]
+    floating = (step_m() > 1.7) & (step_m() < 3.5)
+    assert floating.sum() > 50
+    kept = torch.isfinite(z) & floating
+    assert (kept.sum() > 0.5 * floating.sum()) == in_points
+    assert torch.isfinite(depth.depth_m).all() == in_image
+    assert torch.isfinite(z[~floating]).float().mean() > 0.9
+
+
+def test_colours_may_follow_each_images_own_range() -> None:
+    near = says(RAMP_M / 4, colour_range="percentiles", focal_correction=False)
+    far = says(RAMP_M * 2, colour_range="percentiles", focal_correction=False)
+    colours = near.colours(near(BLANK))
+    assert (colours.float() - far.colours(far(BLANK)).float()).abs().mean() < 2
+    assert len(colours.reshape(-1, 3).unique(dim=0)) > 30

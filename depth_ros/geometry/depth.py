@@ -41,9 +41,10 @@ def limit_range(depth_m: Tensor, near_m: float, far_m: float) -> Tensor:
     NaN (no estimate, REP 117) for what is not positive, not finite or nearer than near_m; +inf
     (beyond range, REP 117) from far_m on, so that range never ends in a wall.
     """
-    # Negated so that NaN, which compares false, is caught too.
-    no_estimate = ~(depth_m >= near_m) | (depth_m <= 0)
-    return depth_m.masked_fill_(depth_m >= far_m, torch.inf).masked_fill_(no_estimate, torch.nan)
+    # threshold_ replaces what is at most its threshold, in one pass each and leaving NaN alone.
+    below_m = float(np.nextafter(np.float32(near_m), np.float32(0)))
+    torch.threshold_(depth_m, below_m, torch.nan)
+    return torch.threshold_(depth_m.neg_(), -far_m, -torch.inf).neg_()
 
 
 def inverse_from_depth(depth_m: Tensor) -> Tensor:

@@ -9,6 +9,10 @@ from enum import Enum
 from torch import Tensor, nn
 
 from depth_ros.geometry.camera import Camera
+from depth_ros.models.preprocessing import Preprocessing
+
+Raw = Tensor | tuple[Tensor, ...]
+"""What a network returns: maps (B, h, w), and numbers (B,) that belong to whole images."""
 
 
 class Output(str, Enum):
@@ -31,7 +35,12 @@ class ModelEntry:
         licence: SPDX name of the weights' licence.
         commercial: whether that licence allows commercial use.
         parameters_m: size in millions of parameters; 0 where unknown.
-        max_depth_m: depth at which the network's range ends; 0 where only the checkpoint knows.
+        max_depth_m: depth at which the network's range ends; 0 where it does not end, or only the
+            checkpoint knows.
+        preprocessing: what the published preprocessor_config.json says; stands in where a
+            checkpoint lacks that file. None where only the checkpoint knows.
+        training_camera: whose focal length the metres assume, at its own image size; None where
+            they assume none or it is unknown.
         revision: the hub's revision.
         half_safe: whether float16 keeps its numbers finite.
         note: what a user must know, in a few words.
@@ -45,6 +54,8 @@ class ModelEntry:
     commercial: bool
     parameters_m: float = 0.0
     max_depth_m: float = 0.0
+    preprocessing: Preprocessing | None = None
+    training_camera: Camera | None = None
     revision: str = "main"
     half_safe: bool = True
     note: str = ""
@@ -57,10 +68,13 @@ class Prediction:
     Attributes:
         values: float32 (B, H, W).
         output: what the values mean; metres only for METRIC_DEPTH.
+        f_px: (B,) focal length across, in pixels of the image, that the network itself estimated
+            and that its metres assume; None where it estimates none.
     """
 
     values: Tensor
     output: Output
+    f_px: Tensor | None = None
 
 
 class Mirrored(nn.Module):
@@ -74,33 +88,45 @@ class Mirrored(nn.Module):
         super().__init__()
         self.network = network
 
-    def forward(self, pixels: Tensor) -> Tensor:
-        """Return the mean map (B, h, w) for images (B, 3, h, w)."""
-        straight: Tensor = self.network(pixels)
-        mirrored: Tensor = self.network(pixels.flip(-1))
-        return (straight + mirrored.flip(-1)) / 2
+    def forward(self, *inputs: Tensor) -> Raw:
+        """Return the mean output for images (B, 3, h, w) and, where there is one, their prompt."""
+        straight: Raw = self.network(*inputs)
+        mirrored: Raw = self.network(*(image.flip(-1) for image in inputs))
+        if isinstance(straight, Tensor):
+            return _mean(straight, mirrored)
+        return tuple(_mean(one, other) for one, other in zip(straight, mirrored, strict=True))
+
+
+def _mean(straight: Tensor, mirrored: Raw) -> Tensor:
+    """Return the mean of two outputs; maps of the mirror image are turned back first."""
+    assert isinstance(mirrored, Tensor)
+    return (straight + (mirrored.flip(-1) if mirrored.ndim > 1 else mirrored)) / 2
 
 
 class DepthModel(ABC):
     """A loaded network with what is particular to it before and after it runs.
 
     preprocess and postprocess run in torch on the device of their input; a runtime executes
-    network in between: (B, 3, h, w) float32 in, (B, h', w') out.
+    network in between: (B, 3, h, w) float32 in, Raw out. A network with a prompt_size is called
+    with images and metric depth prompts (B, 1, *prompt_size), others with images alone.
     """
 
     entry: ModelEntry
     network: nn.Module
     max_depth_m: float
+    """Depth at which the range ends; 0 where it does not, or is unknown."""
     training_f_px: float | None
-    """Focal length, at the network's resolution, that its metres assume; None when unknown."""
+    """Focal length, in pixels of the network's input, that metres assume; None when unknown."""
+    prompt_size: tuple[int, int] | None = None
+    """Height and width of the depth prompt that the network needs beside the image."""
 
     @abstractmethod
     def preprocess(self, rgb: Tensor) -> Tensor:
         """Turn uint8 images (B, H, W, 3) into the network's input (B, 3, h, w)."""
 
     @abstractmethod
-    def postprocess(self, raw: Tensor, height: int, width: int) -> Prediction:
-        """Turn the network's output (B, h', w') into values at height x width."""
+    def postprocess(self, raw: Raw, height: int, width: int) -> Prediction:
+        """Turn the network's output, in float32, into values at height x width."""
 
     @abstractmethod
     def network_f_px(self, camera: Camera) -> float:

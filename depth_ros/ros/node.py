@@ -22,15 +22,20 @@ from rclpy.lifecycle import LifecycleNode, LifecycleState, TransitionCallbackRet
 from rclpy.parameter import Parameter
 from rclpy.qos import QoSProfile, ReliabilityPolicy
 from sensor_msgs.msg import CameraInfo, CompressedImage, Image
+from std_msgs.msg import Header
 
 from depth_ros import messages, transport
-from depth_ros.errors import CameraError, DepthError, MessageError
+from depth_ros.errors import CameraError, DepthError, MessageError, ScaleError
 from depth_ros.geometry.camera import Camera
-from depth_ros.pipeline import Frame, Pipeline
+from depth_ros.models import ModelEntry, Output
+from depth_ros.pipeline import DepthFrame, Frame, Pipeline
 from depth_ros.ros import parameters
 from depth_ros.ros.diagnostics import Health, key_values
 from depth_ros.ros.mailbox import Mailbox
 from depth_ros.ros.publishers import Outputs
+from depth_ros.ros.references import TOPIC as ANCHORS
+from depth_ros.ros.references import References
+from depth_ros.scale.scaler import Reference, Scale
 
 # Best effort matches every publisher; only the newest image matters.
 _INPUT_QOS = QoSProfile(depth=1, reliability=ReliabilityPolicy.BEST_EFFORT)
@@ -67,6 +72,9 @@ class DepthNode(LifecycleNode):
         self.health = Health()
         self._pipeline: Pipeline | None = None
         self._outputs: Outputs | None = None
+        self._references: References | None = None
+        self._scale: Scale | None = None
+        self._scale_refused = ""
         self._subscriptions_in: list[Any] = []
         self._cameras: dict[tuple[str, int, int], _Seen] = {}
         self._mailbox: Mailbox[_Arrival] = Mailbox()
@@ -87,6 +95,8 @@ class DepthNode(LifecycleNode):
         try:
             self._pipeline = Pipeline.from_settings(self.settings)
             self._pipeline.warm_up()
+            if self.settings.scale_mode != "model":
+                self._references = References(self, lambda: self.settings)
         except Exception as error:  # whatever a model raises, the node stays and says so
             self._pipeline = None
             self.health.model_failed = True
@@ -94,15 +104,22 @@ class DepthNode(LifecycleNode):
             self.get_logger().error(f"cannot configure: {error}")
             return TransitionCallbackReturn.FAILURE
         self.health.model_failed = False
-        self._outputs = Outputs(self)
-        entry, device = self._pipeline.model.entry, self._pipeline.runtime.device
-        self.get_logger().info(
-            f"model {entry.name} ({entry.licence}) runs on {device} in {self.settings.dtype}"
-        )
+        entry = self._pipeline.model.entry
+        relative = entry.output is not Output.METRIC_DEPTH
+        self._outputs = Outputs(self, self._pipeline.metric, relative)
+        self._introduce(entry, str(self._pipeline.runtime.device))
         return TransitionCallbackReturn.SUCCESS
 
     def on_activate(self, state: LifecycleState) -> TransitionCallbackReturn:
         """Subscribe, and start to answer."""
+        try:
+            self._start()
+        except Exception as error:  # rclpy says nothing of it
+            self.get_logger().error(f"cannot activate: {error}")
+            raise
+        return super().on_activate(state)
+
+    def _start(self) -> None:
         self.health.started_s = time.monotonic()
         self._mailbox = Mailbox()
         self._worker = threading.Thread(target=self._work, name="depth", daemon=True)
@@ -115,7 +132,8 @@ class DepthNode(LifecycleNode):
             self.create_subscription(CameraInfo, "camera_info", self._on_info, _INPUT_QOS),
             self.create_subscription(kind, "image", self._on_image, _INPUT_QOS),
         ]
-        return super().on_activate(state)
+        if self._references is not None:
+            self._references.start()
 
     def on_deactivate(self, state: LifecycleState) -> TransitionCallbackReturn:
         """Unsubscribe, and stop after the frame at hand."""
@@ -127,7 +145,8 @@ class DepthNode(LifecycleNode):
         self._stop()
         if self._outputs is not None:
             self._outputs.destroy()
-        self._outputs, self._pipeline = None, None
+        self._outputs, self._pipeline, self._references = None, None, None
+        self._scale, self._scale_refused = None, ""
         self._cameras.clear()
         return TransitionCallbackReturn.SUCCESS
 
@@ -146,10 +165,24 @@ class DepthNode(LifecycleNode):
         if self.trigger_configure() == TransitionCallbackReturn.SUCCESS:
             self.trigger_activate()
 
+    def _introduce(self, entry: ModelEntry, device: str) -> None:
+        """Say once what runs, under which licence, and what its numbers are."""
+        allowed = "commercial use allowed" if entry.commercial else "NO commercial use"
+        text = f"model {entry.name} ({entry.licence}, {allowed}) runs on {device}"
+        logger = self.get_logger()
+        (logger.info if entry.commercial else logger.warning)(f"{text} in {self.settings.dtype}")
+        if self._pipeline is not None and not self._pipeline.metric:
+            logger.warning(
+                f"{entry.name} gives {entry.output.value}, no metres: only depth/relative is "
+                "published; say scale_mode:=ground or scale_mode:=anchors for depth and points"
+            )
+
     def _stop(self) -> None:
         for subscription in self._subscriptions_in:
             self.destroy_subscription(subscription)
         self._subscriptions_in = []
+        if self._references is not None:
+            self._references.stop()
         self._mailbox.close()
         if self._worker is not None:
             self._worker.join()
@@ -191,11 +224,24 @@ class DepthNode(LifecycleNode):
             message=text,
             hardware_id=device,
             values=key_values([("model", self.settings.model), ("device", device)])
-            + self.health.values(),
+            + self.health.values()
+            + key_values(self._scale_values()),
         )
         report = DiagnosticArray(status=[status])
         report.header.stamp = self.get_clock().now().to_msg()
         self._diagnostics.publish(report)
+
+    def _scale_values(self) -> list[tuple[str, str]]:
+        """Return what diagnostics tell of the scale."""
+        values, scale = [("scale mode", self.settings.scale_mode)], self._scale
+        if scale is not None:
+            values += [
+                ("scale", f"{scale.scale:.4g}"),
+                ("scale shift", f"{scale.shift:.4g}"),
+                ("scale deviation [%]", f"{100 * scale.deviation:.2f}"),
+                ("scale age [s]", f"{scale.age_s:.2f}"),
+            ]
+        return [*values, ("scale not measured, because", self._scale_refused)]
 
     # --- the worker's thread
 
@@ -204,7 +250,7 @@ class DepthNode(LifecycleNode):
         while (arrival := mailbox.take()) is not None:
             try:
                 self._answer(arrival)
-            except (MessageError, CameraError) as error:
+            except (MessageError, CameraError, ScaleError) as error:
                 self._drop(error)
             except Exception as error:  # a model may raise anything; the next frame may be fine
                 if not self.context.ok():
@@ -222,11 +268,45 @@ class DepthNode(LifecycleNode):
         rgb = self._decode(message)
         seen = self._camera_of(message.header.frame_id, rgb.shape[1], rgb.shape[0])
         frame = Frame(rgb, seen.camera, messages.stamp_ns(message.header), message.header.frame_id)
-        depth = pipeline(frame) if outputs.need_depth(self.settings.publish_points) else None
+        depth = self._depth_of(frame, message.header)
         outputs.publish(pipeline, depth, message.header, seen.depth_info)
         self.health.model_failed = False
         self.health.count("answered")
         self.health.add_latency(time.monotonic() - arrival.time_s)
+
+    def _depth_of(self, frame: Frame, header: Header) -> DepthFrame | None:
+        """Return the depth of a frame, if anybody wants it; relative values go out on the way."""
+        pipeline, outputs = self._pipeline, self._outputs
+        assert pipeline is not None and outputs is not None
+        metric, relative = outputs.need_depth(self.settings.publish_points), outputs.need_relative()
+        if not (metric or relative):
+            return None
+        reference = self._reference(header, frame.camera)
+        estimate = pipeline.predict(frame, reference)
+        if relative:
+            outputs.publish_relative(estimate.prediction.values[0], header)
+        if not metric:
+            return None
+        try:
+            depth = pipeline.measure(estimate, reference)
+        finally:
+            self._scale_refused = pipeline.scaler(frame.camera).refused
+        self._scale = depth.scale
+        return depth
+
+    def _reference(self, header: Header, camera: Camera) -> Reference | None:
+        """Return what the frame's depth is to be compared with; None where that is not known."""
+        if self._references is None:
+            return None
+        try:
+            return self._references.of(header, camera)
+        except (ScaleError, MessageError, CameraError) as error:
+            assert self._pipeline is not None
+            self._pipeline.scaler(camera).refuse(str(error))
+            self._warn(
+                "image" if self.settings.scale_mode == "ground" else ANCHORS, error, "unused"
+            )
+            return None
 
     def _camera_of(self, frame_id: str, width: int, height: int) -> _Seen:
         """Return the camera of an image; its frame_id decides where several have its size."""
@@ -246,15 +326,15 @@ class DepthNode(LifecycleNode):
         self._warn("image", error)
         self.health.count("dropped")
 
-    def _warn(self, topic: str, error: Exception) -> None:
-        """Warn of what was dropped and why; of one kind of error on one topic now and then only."""
+    def _warn(self, topic: str, error: Exception, fate: str = "dropped") -> None:
+        """Warn of what became of a message, and why; of one kind of error now and then only."""
         self.health.last_error = f"{type(error).__name__}: {error}"
         kind, now_s = (topic, type(error)), time.monotonic()
         if now_s - self._warned_s.get(kind, -math.inf) < _WARN_PERIOD_S:
             return
         self._warned_s[kind] = now_s
         name = self.resolve_topic_name(topic)
-        self.get_logger().warning(f"{name}: dropped, {self.health.last_error}")
+        self.get_logger().warning(f"{name}: {fate}, {self.health.last_error}")
 
 
 def _camera_info(message: CameraInfo, rectified: bool) -> CameraInfo:

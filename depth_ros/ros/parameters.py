@@ -37,7 +37,7 @@ def descriptor(spec: Spec) -> ParameterDescriptor:
         additional_constraints=f"one of: {', '.join(spec.choices)}" if spec.choices else "",
     )
     if spec.low is not None and spec.high is not None:
-        if isinstance(spec.default, float):
+        if isinstance(spec.default, (float, tuple)):
             described.floating_point_range = [
                 FloatingPointRange(from_value=spec.low, to_value=spec.high)
             ]

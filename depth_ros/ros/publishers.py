@@ -21,27 +21,58 @@ from depth_ros.pipeline import DepthFrame, Pipeline
 _QOS = QoSProfile(depth=2, reliability=ReliabilityPolicy.RELIABLE)
 
 
+TOPICS = {
+    "depth/image": Image,
+    "depth/color": Image,
+    "points": PointCloud2,
+    "depth/camera_info": CameraInfo,
+    "depth/relative": Image,
+}
+"""What the node may publish; metres only where there are any, relative values only of models that
+give them."""
+
+
 class Outputs:
-    """Publishes what a DepthFrame gives to those who listen, and computes nothing else."""
+    """Publishes what a DepthFrame gives to those who listen, and computes nothing else.
 
-    def __init__(self, node: Node) -> None:
-        def publisher(kind: type, topic: str) -> Publisher[Any]:
-            return node.create_publisher(kind, topic, _QOS)
+    Args:
+        node: the node whose topics these are.
+        metric: whether there will be metres.
+        relative: whether the network's own values are relative.
+    """
 
+    def __init__(self, node: Node, metric: bool = True, relative: bool = False) -> None:
         self._node = node
-        self._depth = publisher(Image, "depth/image")
-        self._info = publisher(CameraInfo, "depth/camera_info")
-        self._colour = publisher(Image, "depth/color")
-        self._points = publisher(PointCloud2, "points")
+        absent = set() if relative else {"depth/relative"}
+        if not metric:
+            absent |= {"depth/image", "depth/color", "points"}
+        self._publishers: dict[str, Publisher[Any]] = {
+            topic: node.create_publisher(kind, topic, _QOS)
+            for topic, kind in TOPICS.items()
+            if topic not in absent
+        }
         self._depth_message, self._colour_message, self._cloud = Image(), Image(), PointCloud2()
+        self._relative_message = Image()
 
     def heard(self, points: bool) -> bool:
         """Return whether anybody listens to anything; points only count when they are on."""
-        return _heard(self._info) or self.need_depth(points)
+        return self._heard("depth/camera_info") or self.need_relative() or self.need_depth(points)
 
     def need_depth(self, points: bool) -> bool:
-        """Return whether anybody listens to what the network must run for."""
-        return _heard(self._depth) or _heard(self._colour) or (points and _heard(self._points))
+        """Return whether anybody listens to metres."""
+        wanted = self._heard("depth/image") or self._heard("depth/color")
+        return wanted or (points and self._heard("points"))
+
+    def need_relative(self) -> bool:
+        """Return whether anybody listens to the network's relative values."""
+        return self._heard("depth/relative")
+
+    def publish_relative(self, values: Tensor, header: Header) -> None:
+        """Publish relative values (H, W), as 32FC1 without a unit."""
+        message = self._relative_message
+        _shape(message, header, "32FC1", values.shape, 4)
+        _fill(message.data, values.contiguous().view(torch.uint8))
+        self._publishers["depth/relative"].publish(message)
 
     def publish(
         self, pipeline: Pipeline, depth: DepthFrame | None, header: Header, info: CameraInfo
@@ -52,22 +83,26 @@ class Outputs:
         """
         if depth is not None:
             self._publish_estimate(pipeline, depth, header)
-        if _heard(self._info):
+        if self._heard("depth/camera_info"):
             info.header = header
-            self._info.publish(info)
+            self._publishers["depth/camera_info"].publish(info)
 
     def destroy(self) -> None:
         """Take the topics back."""
-        for publisher in (self._depth, self._info, self._colour, self._points):
+        for publisher in self._publishers.values():
             self._node.destroy_publisher(publisher)
+
+    def _heard(self, topic: str) -> bool:
+        publisher = self._publishers.get(topic)
+        return publisher is not None and publisher.get_subscription_count() > 0
 
     def _publish_estimate(self, pipeline: Pipeline, depth: DepthFrame, header: Header) -> None:
         settings = pipeline.settings
-        if _heard(self._depth):
+        if self._heard("depth/image"):
             self._publish_depth(depth, header, settings.depth_encoding)
-        if _heard(self._colour):
+        if self._heard("depth/color"):
             self._publish_colours(pipeline.colours(depth), header)
-        if settings.publish_points and _heard(self._points):
+        if settings.publish_points and self._heard("points"):
             self._publish_points(pipeline.points(depth), header)
 
     def _publish_depth(self, depth: DepthFrame, header: Header, encoding: str) -> None:
@@ -75,13 +110,13 @@ class Outputs:
         pixel_bytes = messages.DEPTH_PIXEL_BYTES[encoding]
         _shape(message, header, encoding, depth.depth_m.shape, pixel_bytes)
         messages.depth_to_bytes(depth.depth_m.cpu().numpy(), encoding, message.data)
-        self._depth.publish(message)
+        self._publishers["depth/image"].publish(message)
 
     def _publish_colours(self, rgb: Tensor, header: Header) -> None:
         message = self._colour_message
         _shape(message, header, "rgb8", rgb.shape, 3)
         _fill(message.data, rgb)
-        self._colour.publish(message)
+        self._publishers["depth/color"].publish(message)
 
     def _publish_points(self, payload: Tensor, header: Header) -> None:
         message = self._cloud
@@ -97,11 +132,7 @@ class Outputs:
         message.fields = [PointField(**asdict(field)) for field in messages.cloud_fields(colour)]
         resize(message.data, payload.numel())
         _fill(message.data, payload)
-        self._points.publish(message)
-
-
-def _heard(publisher: Publisher[Any]) -> bool:
-    return bool(publisher.get_subscription_count() > 0)
+        self._publishers["points"].publish(message)
 
 
 def resize(buffer: array[int], size: int) -> None:

@@ -7,6 +7,9 @@ from torch import Tensor, nn
 
 from depth_ros.errors import ModelError
 
+Raw = Tensor | tuple[Tensor, ...]
+"""What a network returns: one map, or a map and what else it says of each image."""
+
 DTYPES = {"float32": torch.float32, "float16": torch.float16, "bfloat16": torch.bfloat16}
 
 
@@ -50,7 +53,9 @@ class TorchRuntime:
         self._network = network.to(self.device, self.dtype).eval().requires_grad_(False)
 
     @torch.inference_mode()
-    def __call__(self, pixels: Tensor) -> Tensor:
-        """Return the network's float32 output for an input batch on any device."""
-        output: Tensor = self._network(pixels.to(self.device, self.dtype))
+    def __call__(self, *inputs: Tensor) -> Raw:
+        """Return the network's float32 output, or outputs, for input batches on any device."""
+        output: Raw = self._network(*(batch.to(self.device, self.dtype) for batch in inputs))
+        if isinstance(output, tuple):
+            return tuple(part.float() for part in output)
         return output.float()

@@ -26,6 +26,7 @@ OPTICAL_FROM_BODY: Floats = np.array(
 """Turns points with x ahead, y left, z up into the optical frame: x right, y down, z ahead."""
 
 _MOST_POINTS = 2000  # of a depth image: more do not make a fit better, only slower
+_MOST_DEVIATION = 0.15  # of the scale: a wall straight ahead tells a shift and no scale
 _INVERSE = "affine_inverse_depth"
 _HAS_SHIFT = {"metric_depth": False, "affine_depth": True, _INVERSE: True}
 
@@ -160,8 +161,8 @@ def align(values: Tensor, kind: str, anchors: Anchors) -> Fit:
         anchors: see from_points.
 
     Raises:
-        ScaleError: the kind is unknown, or what robust() refuses: too few anchors where values are
-            finite, no spread, no positive scale.
+        ScaleError: the kind is unknown, the scale is too uncertain, or what robust() refuses: too
+            few anchors where values are finite, no spread, no positive scale.
     """
     if kind not in _HAS_SHIFT:
         raise ScaleError(f"kind is '{kind}', expected one of: {', '.join(_HAS_SHIFT)}")
@@ -169,7 +170,13 @@ def align(values: Tensor, kind: str, anchors: Anchors) -> Fit:
     target = 1 / anchors.depth_m if kind == _INVERSE else anchors.depth_m
     known = np.isfinite(predicted)
     # A relative error of depth and one of inverse depth are the same to first order.
-    return robust(predicted[known], target[known], target[known] ** -2, _HAS_SHIFT[kind])
+    fit = robust(predicted[known], target[known], target[known] ** -2, _HAS_SHIFT[kind])
+    if fit.deviation > _MOST_DEVIATION:
+        raise ScaleError(
+            f"the anchors leave the scale uncertain by {fit.deviation:.0%}, "
+            f"expected {_MOST_DEVIATION:.0%} at most: do they differ in depth?"
+        )
+    return fit
 
 
 def prompt(anchors: Anchors, height: int, width: int, camera: Camera) -> npt.NDArray[np.float32]:

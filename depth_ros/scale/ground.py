@@ -134,7 +134,9 @@ def _metric(depth_m: Floats, ray: Floats, mount: Mount, seed: int) -> Fit:
     near, under = _judge(inverse, ray @ plane)
     length = float(np.linalg.norm(plane))
     _check_tilt(plane / length, mount)
-    fit = least_squares(inverse[near > 0], (ray @ plane)[near > 0], inverse[near > 0] ** -2.0, False)
+    fit = least_squares(
+        inverse[near > 0], (ray @ plane)[near > 0], inverse[near > 0] ** -2.0, False
+    )
     scale = mount.height_m * length
     covariance = fit.covariance * scale**2
     return _convincing(Fit(scale, 0.0, covariance, 0.0), near, under, inverse)
@@ -158,12 +160,13 @@ def _planes(inverse: Floats, ray: Floats, mount: Mount, seed: int) -> Floats:
 
 
 def _refine(inverse: Floats, ray: Floats, near: Floats, plane: Floats, mount: Mount) -> Floats:
-    """Return the plane (3,) that fits the samples near it and, as far as they leave it open, down."""
+    """Return the plane (3,) that fits the samples near it and, where they leave it open, down."""
     across = np.linalg.svd(np.array([mount.down]))[2][1:]
     straight = across / np.linalg.norm(plane) / math.radians(_MOUNT_DEG)
     weights = np.sqrt(near * _INDEPENDENT / max(near.sum(), 1e-9)) / inverse / _TOLERANCE
     rows = np.vstack([ray * weights[:, None], straight])
-    return np.linalg.lstsq(rows, np.append(inverse * weights, (0, 0)))[0]
+    refined: Floats = np.linalg.lstsq(rows, np.append(inverse * weights, (0, 0)))[0]
+    return refined
 
 
 def _affine(value: Floats, target: Floats, inverse: bool, seed: int) -> Fit:

@@ -17,6 +17,8 @@ ARGUMENTS = {
     "image",
     "camera_info",
     "model",
+    "scale_mode",
+    "anchors",
     "runtime",
     "device",
     "namespace",
@@ -133,7 +135,12 @@ def test_the_node_starts_with_the_parameter_file_and_nothing_else(launch: Launch
 
 
 def test_arguments_override_the_parameter_file(launch: Launch) -> None:
-    given = {"model": "zoedepth-nyu", "runtime": "torch", "device": "cuda:1"}
+    given = {
+        "model": "zoedepth-nyu",
+        "scale_mode": "ground",
+        "runtime": "torch",
+        "device": "cuda:1",
+    }
     node = launch(**given, use_sim_time="True", params_file="/p.yaml", namespace="robot")
     assert parameters(node["LifecycleNode"]) == {**given, "use_sim_time": True}
     keywords = node["LifecycleNode"].keywords
@@ -164,6 +171,13 @@ def test_camera_info_is_the_images_sibling(launch: Launch, image: str, camera_in
 def test_camera_info_may_be_elsewhere(launch: Launch) -> None:
     given = remaps(launch(image="/camera/image_raw", camera_info="/calibration"))
     assert given == {"image": "/camera/image_raw", "camera_info": "/calibration"}
+
+
+def test_anchors_bring_their_camera_info_along(launch: Launch) -> None:
+    given = remaps(launch(anchors="/tof/depth/image_raw"))
+    assert given["anchors"] == "/tof/depth/image_raw"
+    assert given["anchors/camera_info"] == "/tof/depth/camera_info"
+    assert "anchors" not in remaps(launch())
 
 
 def test_big_messages_get_a_profile(launch: Launch) -> None:

@@ -1,12 +1,18 @@
 """Models by name."""
 
 import json
+from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from transformers import AutoConfig
 
 from depth_ros import models
 from depth_ros.errors import ModelError
+from depth_ros.geometry.camera import Camera
+from depth_ros.models import ModelEntry, Output
+from test.models.checkpoints import FAMILIES, build
 
 
 def test_an_unknown_name_lists_the_known_ones() -> None:
@@ -32,12 +38,192 @@ def test_a_hub_id_that_cannot_be_reached_is_a_model_error(monkeypatch: pytest.Mo
         models.load("nobody/nothing")
 
 
-def test_every_entry_says_what_a_user_must_know() -> None:
-    for entry in models.MODELS.values():
-        assert entry.licence
-        assert entry.note
-        assert entry.parameters_m > 0
-        assert entry.max_depth_m > 0
+@pytest.mark.parametrize("entry", models.MODELS.values(), ids=models.MODELS)
+def test_every_entry_says_what_a_user_must_know(entry: ModelEntry) -> None:
+    assert entry.licence
+    assert entry.note
+    assert entry.parameters_m > 0
+    assert entry.preprocessing is not None
+    assert entry.family in models.FAMILIES
+    assert entry.source.count("/") == 1 or Path(entry.source).is_dir()
+    # Depth Pro's range does not end, Prompt Depth Anything's is the prompt's.
+    bounded = entry.family not in ("depth_pro", "prompt_depth_anything")
+    assert (entry.max_depth_m > 0) == (entry.output is Output.METRIC_DEPTH and bounded)
+    assert entry.commercial == (entry.licence in ("MIT", "Apache-2.0"))
+
+
+def test_no_two_entries_share_a_name_or_a_source() -> None:
+    entries = models.MODELS.values()
+    assert len({entry.source for entry in entries}) == len(entries) == len(FAMILY_OF)
+    assert {name: entry.family for name, entry in models.MODELS.items()} == FAMILY_OF
+
+
+FAMILY_OF = {
+    **{f"zoedepth-{name}": "zoedepth" for name in ("tiny", "nyu", "kitti", "nyu-kitti")},
+    **{f"dpt-beit-{name}": "dpt" for name in ("large-512", "large-384", "base-384")},
+    **{f"dpt-swinv2-{name}": "dpt" for name in ("large-384", "base-384", "tiny-256")},
+    **{"dpt-large": "dpt", "dpt-hybrid-midas": "dpt"},
+    **{
+        f"dpt-dinov2-{size}-{place}": "dpt"
+        for size in ("small", "base", "large", "giant")
+        for place in ("nyu", "kitti")
+    },
+    **{
+        f"depth-anything-{kind}{size}": "depth_anything"
+        for kind in ("", "v2-", "v2-metric-indoor-", "v2-metric-outdoor-")
+        for size in ("small", "base", "large")
+    },
+    "depth-pro": "depth_pro",
+    **{f"prompt-depth-anything-{size}": "prompt_depth_anything" for size in ("small", "large")},
+}
+"""Users' names, and what loads them: scripts and launch files hold these."""
+
+
+@pytest.mark.parametrize("name", ["dpt-swinv2-large-384", "dpt-swinv2-tiny-256", "zoedepth-tiny"])
+def test_what_overflows_in_float16_is_marked(name: str) -> None:
+    assert not models.MODELS[name].half_safe
+
+
+@pytest.mark.parametrize("name", models.MODELS)
+def test_weights_for_research_are_not_called_commercial(name: str) -> None:
+    research = name == "depth-pro" or ("anything-v2" in name and not name.endswith("small"))
+    assert models.MODELS[name].commercial != research
+
+
+def test_a_new_checkpoint_of_a_known_family_is_one_entry(
+    monkeypatch: pytest.MonkeyPatch, built: Callable[[str], Path]
+) -> None:
+    entry = ModelEntry(
+        "mine",
+        "depth_anything",
+        str(built("depth-anything-metric")),
+        Output.METRIC_DEPTH,
+        "MIT",
+        True,
+    )
+    monkeypatch.setitem(models.MODELS, "mine", entry)
+    assert models.load("mine").max_depth_m == 20
+    assert "| mine | metric_depth |" in models.table()
+
+
+def test_the_hub_id_of_an_entry_is_that_entry() -> None:
+    assert models.find("Intel/zoedepth-nyu") is models.MODELS["zoedepth-nyu"]
+    assert models.find("apple/DepthPro-hf") is models.MODELS["depth-pro"]
+
+
+@pytest.mark.parametrize("family", FAMILIES)
+def test_a_folder_says_itself_what_is_in_it(family: str, built: Callable[[str], Path]) -> None:
+    folder = str(built(family))
+    entry = models.find(folder)
+    model = models.load(folder)
+    assert (entry.name, entry.source) == (folder, folder)
+    assert entry.licence == "unknown"
+    assert not entry.commercial
+    assert entry.output is model.entry.output
+    assert entry.max_depth_m == model.max_depth_m
+
+
+def test_weights_of_an_entry_may_lie_in_a_folder(built: Callable[[str], Path]) -> None:
+    folder = str(built("depth-anything-metric"))
+    name = "depth-anything-v2-metric-indoor-small"
+    registered = models.MODELS[name]
+    assert models.find(name, folder) == replace(registered, source=folder)
+    assert models.find(registered.source, folder) == replace(registered, source=folder)
+    model = models.load(name, folder)
+    assert model.entry.licence == "Apache-2.0"
+    assert registered.training_camera is not None
+    assert model.training_f_px == model.network_f_px(registered.training_camera)
+
+
+def test_the_entry_says_the_range_where_the_checkpoint_does_not(
+    built: Callable[[str], Path],
+) -> None:
+    assert models.load("dpt-dinov2-small-nyu", str(built("dpt-dinov2"))).max_depth_m == 10
+    assert models.load(str(built("dpt-dinov2"))).max_depth_m == 0
+
+
+def test_weights_that_give_something_else_than_their_entry_are_refused(
+    built: Callable[[str], Path],
+) -> None:
+    with pytest.raises(ModelError, match="gives affine_inverse_depth, expected metric_depth"):
+        models.load("depth-anything-v2-metric-indoor-small", str(built("depth-anything")))
+    with pytest.raises(ModelError, match="cannot be loaded"):
+        models.load("depth-pro", str(built("depth-anything")))
+
+
+def test_weights_need_a_name_that_is_known_and_a_folder(tmp_path: Path) -> None:
+    with pytest.raises(ModelError, match=r"'nobody/nothing', expected one of zoedepth-tiny"):
+        models.find("nobody/nothing", str(tmp_path))
+    with pytest.raises(ModelError, match="is not a folder"):
+        models.find("zoedepth-nyu", str(tmp_path / "absent"))
+
+
+def test_the_entry_stands_in_for_a_missing_preprocessor_file(tmp_path: Path) -> None:
+    build("dpt-beit", tmp_path)
+    (tmp_path / "preprocessor_config.json").unlink()
+    model = models.load("dpt-beit-base-384", str(tmp_path))
+    assert model.preprocessing == models.MODELS["dpt-beit-base-384"].preprocessing  # type: ignore[attr-defined]
+    with pytest.raises(ModelError, match=r"no preprocessor_config\.json"):
+        models.load(str(tmp_path))
+
+
+def test_a_damaged_config_is_a_model_error(tmp_path: Path) -> None:
+    (tmp_path / "config.json").write_text("{")
+    with pytest.raises(ModelError, match="cannot be read"):
+        models.find(str(tmp_path))
+
+
+@pytest.mark.parametrize(
+    ("name", "f_px"),
+    [
+        # NYU's 640x480, padded to 746x572 and resized to 512x384 from corner to corner.
+        ("zoedepth-nyu", 519.1636 * (511 / 745 * 383 / 571) ** 0.5),
+        # Depth Anything sees Hypersim's 1024x768 as 686x518.
+        ("depth-anything-v2-metric-indoor-small", 886.81 * (686 / 1024 * 518 / 768) ** 0.5),
+        ("dpt-dinov2-small-kitti", 721.54),
+    ],
+)
+def test_metres_assume_the_focal_length_of_training(name: str, f_px: float) -> None:
+    entry = models.MODELS[name]
+    family = models.FAMILIES[entry.family]
+    model = family.__new__(family)
+    assert entry.preprocessing is not None
+    assert entry.training_camera is not None
+    model.preprocessing = entry.preprocessing
+    assert model.network_f_px(entry.training_camera) == pytest.approx(f_px, rel=1e-4)
+
+
+def test_the_training_camera_of_the_embedded_weights_is_the_one_they_store() -> None:
+    camera = models.MODELS["zoedepth-tiny"].training_camera
+    model = models.load("zoedepth-tiny")
+    assert camera == Camera(128, 96, 105.0, 105.0, 63.5, 47.5)
+    assert model.training_f_px == pytest.approx(model.network_f_px(camera))
+
+
+def test_the_table_has_one_full_row_for_every_checkpoint() -> None:
+    head, rule, *rows = models.table().splitlines()
+    assert len(rows) == len(models.MODELS)
+    assert {line.count("|") for line in (head, rule, *rows)} == {head.count("|")}
+    for name, row in zip(models.MODELS, rows, strict=True):
+        assert row.startswith(f"| {name} |")
+        assert "|  |" not in row
+
+
+def test_the_table_of_one_model_has_its_row_alone(built: Callable[[str], Path]) -> None:
+    entry = models.find(str(built("depth-anything-metric")))
+    row = models.table([entry]).splitlines()[-1]
+    assert row.startswith(
+        f"| {entry.name} | metric_depth | 20 m | - | - | - | yes | unknown | no |"
+    )
+
+
+def test_an_unregistered_hub_id_is_described_by_its_config(
+    monkeypatch: pytest.MonkeyPatch, built: Callable[[str], Path]
+) -> None:
+    config = AutoConfig.from_pretrained(built("dpt-dinov2"))
+    monkeypatch.setattr(AutoConfig, "from_pretrained", lambda *_, **__: config)
+    entry = models.find("somebody/dpt-dinov2")
+    assert (entry.family, entry.output) == ("dpt", Output.METRIC_DEPTH)
 
 
 def test_the_embedded_weights_are_as_their_entry_says() -> None:

@@ -5,12 +5,9 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
-import numpy as np
-import numpy.typing as npt
 import pytest
 import torch
 from torch.nn import functional
-from transformers import BeitConfig, ZoeDepthConfig, ZoeDepthForDepthEstimation
 from transformers.models.zoedepth import image_processing_pil_zoedepth as reference
 
 from depth_ros import models
@@ -18,49 +15,10 @@ from depth_ros.errors import ModelError
 from depth_ros.geometry.camera import Camera
 from depth_ros.models.base import Mirrored
 from depth_ros.models.zoedepth import Preprocessing, ZoeDepth
+from test.models.checkpoints import zoedepth
+from test.models.references import image
 
 SIZES = [(48, 64), (60, 91), (120, 50)]
-
-
-def small_beit(heads: int) -> Any:
-    """An untrained network like Intel's checkpoints in all but size; its outputs vary."""
-    ranges = [("nyu", 10.0), ("kitti", 80.0)][:heads]
-    router: dict[str, int] = {}
-    if heads > 1:
-        router = {
-            "num_patch_transformer_layers": 4,
-            "patch_transformer_hidden_size": 128,
-            "patch_transformer_intermediate_size": 64,
-            "patch_transformer_num_attention_heads": 4,
-        }
-    backbone = BeitConfig(
-        image_size=64,
-        hidden_size=32,
-        num_hidden_layers=4,
-        num_attention_heads=2,
-        intermediate_size=64,
-        use_relative_position_bias=True,
-        reshape_hidden_states=False,
-        out_features=["stage1", "stage2", "stage3", "stage4"],
-    )
-    config = ZoeDepthConfig(
-        backbone_config=backbone,
-        neck_hidden_sizes=[16, 16, 32, 32],
-        fusion_hidden_size=32,
-        bottleneck_features=32,
-        bin_embedding_dim=16,
-        bin_configurations=[
-            {"name": name, "n_bins": 8, "min_depth": 1e-3, "max_depth": far_m}
-            for name, far_m in ranges
-        ],
-        **router,
-    )
-    torch.manual_seed(3)
-    network = ZoeDepthForDepthEstimation(config).eval()
-    for parameter in network.parameters():
-        if parameter.ndim > 1:
-            torch.nn.init.normal_(parameter, std=0.15)
-    return network
 
 
 def processor(pad: bool, keep_aspect_ratio: bool) -> Any:
@@ -78,19 +36,12 @@ def pair(
 ) -> tuple[ZoeDepth, Any, Any]:
     """Ours, and transformers' network and processor, from one folder in the real format."""
     folder = tmp_path_factory.mktemp("zoedepth")
-    network, theirs = small_beit(1), processor(*request.param)
+    network, theirs = zoedepth(1), processor(*request.param)
     network.save_pretrained(folder)
     theirs.save_pretrained(folder)
     ours = models.load(str(folder))
     assert isinstance(ours, ZoeDepth)
     return ours, network, theirs
-
-
-def image(height: int, width: int) -> npt.NDArray[np.uint8]:
-    rng = np.random.default_rng(height)
-    coarse = rng.integers(0, 256, (6, 8, 3)).astype(np.uint8)
-    grown = np.kron(coarse, np.ones((height // 6 + 1, width // 8 + 1, 1), np.uint8))
-    return np.ascontiguousarray(grown[:height, :width])
 
 
 @pytest.fixture
@@ -158,7 +109,7 @@ def test_the_mirrored_average_agrees_with_transformers(pair: tuple[ZoeDepth, Any
 
 
 def test_a_checkpoint_with_two_heads_loads_and_its_range_is_the_longer_one(tmp_path: Path) -> None:
-    small_beit(2).save_pretrained(tmp_path)
+    zoedepth(2).save_pretrained(tmp_path)
     processor(True, True).save_pretrained(tmp_path)
     model = models.load(str(tmp_path))
     assert model.max_depth_m == 80
@@ -194,15 +145,32 @@ def test_the_network_sees_the_focal_length_of_the_resized_image(pad: bool) -> No
     assert model.network_f_px(camera) == pytest.approx(expected, rel=1e-4)
 
 
-def test_sizes_are_multiples_and_the_least_scaled_side_decides() -> None:
-    preprocessing = Preprocessing(height=384, width=512, multiple=32)
-    assert preprocessing.network_size(480, 640) == (384, 512)
-    # 384/400 is nearer to one than 512/1000: the height decides, the width follows.
-    assert preprocessing.network_size(400, 1000) == (384, 960)
+def test_one_head_is_chosen_for_all_images_of_a_call(tmp_path: Path) -> None:
+    """Why frames of different cameras must not share a batch."""
+    network = zoedepth(2)
+    network.save_pretrained(tmp_path)
+    processor(True, True).save_pretrained(tmp_path)
+    model = models.load(str(tmp_path))
+    loaded: Any = model.network.network
+    router = loaded.metric_head.mlp_classifier
+    votes = torch.tensor([[2.0, 0.0], [0.0, 3.0]])  # an indoor image, and a clearer outdoor one
+    pixels = model.preprocess(torch.from_numpy(image(60, 91))[None]).expand(2, -1, -1, -1)
+
+    def depth_m(*voters: int) -> torch.Tensor:
+        handle = router.register_forward_hook(lambda *_: votes[list(voters)])
+        with torch.inference_mode():
+            answer: torch.Tensor = model.network(pixels[: len(voters)])
+        handle.remove()
+        return answer
+
+    indoors, outdoors, both = depth_m(0)[0], depth_m(1)[0], depth_m(0, 1)
+    assert (indoors - outdoors).abs().max() > 0.01
+    torch.testing.assert_close(both[0], outdoors, rtol=1e-3, atol=1e-4)
+    torch.testing.assert_close(both[1], outdoors, rtol=1e-3, atol=1e-4)
 
 
 def test_a_folder_without_safetensors_is_refused(tmp_path: Path) -> None:
-    small_beit(1).save_pretrained(tmp_path)
+    zoedepth(1).save_pretrained(tmp_path)
     processor(True, True).save_pretrained(tmp_path)
     (tmp_path / "model.safetensors").rename(tmp_path / "pytorch_model.bin")
     with pytest.raises(ModelError, match="cannot be loaded"):

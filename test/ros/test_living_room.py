@@ -1,61 +1,165 @@
-"""The node on a real camera's bag."""
+"""The node on a real camera's bag: every family of models, and every way to metres."""
 
 from __future__ import annotations
 
+from collections import defaultdict
+from collections.abc import Callable
+from functools import cache, partial
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import cv2
 import numpy as np
 import pytest
+import torch
 
-from depth_ros import messages
+from benchmarks.alignment import floor_mount, said
+from depth_ros import messages, models
 from depth_ros.bag import reader
-from test.ros.conftest import Bench, stamp_of
+from depth_ros.evaluation import metrics
+from depth_ros.models import Output
+from test.models import checkpoints
+from test.ros.conftest import Bench, Metres, stamp_of
 
 pytest.importorskip("rclpy")
 
 from rclpy.serialization import deserialize_message
-from sensor_msgs.msg import CameraInfo, CompressedImage
+from sensor_msgs.msg import CameraInfo, CompressedImage, Image
+
+from depth_ros.ros.extrinsics import Parameters
 
 IMAGE, INFO = "/camera/color/image_raw/compressed", "/camera/color/camera_info"
+TRUTH = "/camera/aligned_depth_to_color/image_raw"
+REMAPS: tuple[str, ...] = ("-r", f"image:={IMAGE}", "-r", f"camera_info:={INFO}")
+REMAPS += ("-r", f"anchors:={TRUTH}", "-r", f"anchors/camera_info:={INFO}")
 FRAMES, EVERY = 12, 10
 OUTPUTS = ("depth/image", "depth/camera_info", "points")
+# The camera of the first frames, 0.44 m above the floor and almost level.
+BY_PARAMETERS: dict[str, Any] = {
+    "extrinsics": "parameters",
+    "camera_height_m": 0.44,
+    "camera_pitch_deg": 1.3,
+    "anchors_type": "depth",
+}
 
 
 class Moment(NamedTuple):
     info: Any
     image: Any
+    truth: Any
+
+    @property
+    def stamp_ns(self) -> int:
+        return stamp_of(self.image)
+
+    @property
+    def depth_m(self) -> Metres:
+        return messages.depth_from_image(self.truth)
 
 
 @pytest.fixture(scope="module")
 def moments(living_room: Path) -> list[Moment]:
     """Every tenth frame of the bag, as rclpy's messages."""
-    images: dict[int, Any] = {}
-    infos: dict[int, Any] = {}
-    for record in reader.records(living_room, (IMAGE, INFO)):
-        if record.topic == IMAGE:
-            image = deserialize_message(record.data, CompressedImage)
-            images[stamp_of(image)] = image
-        else:
-            info = deserialize_message(record.data, CameraInfo)
-            infos[stamp_of(info)] = info
-    chosen = sorted(images.keys() & infos.keys())[::EVERY]
+    found: dict[int, dict[str, Any]] = defaultdict(dict)
+    classes = {INFO: CameraInfo, IMAGE: CompressedImage, TRUTH: Image}
+    for record in reader.records(living_room, tuple(classes)):
+        message = deserialize_message(record.data, classes[record.topic])
+        found[stamp_of(message)][record.topic] = message
+    chosen = [found[stamp] for stamp in sorted(found)][::EVERY]
     assert len(chosen) == FRAMES
-    return [Moment(infos[stamp], images[stamp]) for stamp in chosen]
+    return [Moment(*(each[topic] for topic in classes)) for each in chosen]
 
 
 def test_every_frame_that_is_waited_for_is_answered(bench: Bench, moments: list[Moment]) -> None:
-    remaps = ("-r", f"image:={IMAGE}", "-r", f"camera_info:={INFO}")
-    bench.start(*OUTPUTS, arguments=remaps, stride=4)
-    for info, image in moments:
-        bench.deliver(INFO, info, "camera_info")
-        bench.deliver(IMAGE, image, "image")
-        stamp = stamp_of(image)
-        bench.peer.wait(lambda stamp=stamp: len(bench.peer.answers(stamp)) == len(OUTPUTS))  # type: ignore[misc]
-        assert_right(bench.peer.answers(stamp), info, image)
+    bench.start(*OUTPUTS, arguments=REMAPS, stride=4, edge_filter="off")
+    for moment in moments:
+        show(bench, moment)
+        answered = partial(bench.peer.answers, moment.stamp_ns)
+        bench.peer.wait(lambda answered=answered: len(answered()) == len(OUTPUTS))  # type: ignore[misc]
+        assert_right(answered(), moment.info, moment.image)
     assert bench.total("answered") == FRAMES
     assert bench.total("dropped") == bench.total("replaced") == 0
+
+
+def show(bench: Bench, moment: Moment) -> None:
+    """Deliver a moment: its true depth first where the node listens to anchors."""
+    bench.deliver(INFO, moment.info, "camera_info")
+    references = bench.node._references
+    if bench.node.settings.scale_mode == "anchors":
+        assert references is not None
+        bench.peer.publish(TRUTH, moment.truth)
+        kept = references._messages
+        bench.peer.wait(lambda: kept and kept[-1].header == moment.truth.header, "anchors")
+    bench.deliver(IMAGE, moment.image, "image")
+
+
+@pytest.fixture(scope="module")
+def zoo(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], str]:
+    """Returns the folder of a small random checkpoint of a family, in the real format."""
+
+    @cache
+    def folder(family: str) -> str:
+        return str(checkpoints.build(family, tmp_path_factory.mktemp(family)))
+
+    return folder
+
+
+@pytest.mark.parametrize("scale_mode", ["model", "ground", "anchors"])
+@pytest.mark.parametrize("family", checkpoints.FAMILIES)
+def test_every_family_runs_with_every_scale_mode(
+    bench: Bench, moments: list[Moment], zoo: Callable[[str], str], family: str, scale_mode: str
+) -> None:
+    entry = models.find(zoo(family))
+    metric = entry.output is Output.METRIC_DEPTH
+    prompted = entry.family == "prompt_depth_anything"
+    if prompted and scale_mode != "anchors":
+        pytest.skip("a prompted network needs anchors")
+    topic = "depth/image" if metric or scale_mode != "model" else "depth/relative"
+    bench.start(topic, arguments=REMAPS, model=zoo(family), scale_mode=scale_mode, **BY_PARAMETERS)
+    for moment in moments[:2]:
+        show(bench, moment)
+        done = partial(bench.total, "answered"), partial(bench.total, "dropped")
+        shown = bench.total("image")
+        bench.peer.wait(lambda done=done, shown=shown: sum(f() for f in done) == shown)  # type: ignore[misc]
+    assert not bench.node.health.model_failed
+    if bench.total("dropped"):
+        # A random network's floor may be anything, and its relative values may run backwards.
+        assert scale_mode == "ground" or not metric
+        assert bench.node.health.last_error.startswith("ScaleError: no scale yet")
+    else:
+        answer = bench.peer.received[topic][-1]
+        values = np.frombuffer(answer.data, "<f4")
+        assert values.size == 640 * 480
+        assert len(np.unique(values[np.isfinite(values)])) > 100
+
+
+def relative(truth_m: Metres, seed: int) -> torch.Tensor:
+    """What a network may say of true depth: inverse, scaled, shifted, noisy."""
+    values = said(truth_m.astype(float), "affine_inverse_depth", np.random.default_rng(seed))
+    return torch.from_numpy(np.nan_to_num(values)).float()[None]
+
+
+@pytest.mark.parametrize("scale_mode", ["ground", "anchors"])
+def test_relative_values_of_true_depth_come_back_metric(
+    bench: Bench,
+    moments: list[Moment],
+    zoo: Callable[[str], str],
+    monkeypatch: pytest.MonkeyPatch,
+    scale_mode: str,
+) -> None:
+    settings = {"scale_mode": scale_mode, "scale_filter": False, **BY_PARAMETERS}
+    bench.start("depth/image", arguments=REMAPS, model=zoo("depth-anything"), **settings)
+    camera = messages.camera_from_info(moments[0].info)
+    mounts = {m.stamp_ns: floor_mount(m.depth_m.astype(float), camera) for m in moments[:8]}
+    monkeypatch.setattr(Parameters, "mount", lambda self, header: mounts[stamp_of(header)])
+    for seed, moment in enumerate(moments[:8]):
+        bench.gate.instead = relative(moment.depth_m, seed)
+        show(bench, moment)
+        bench.peer.wait(lambda stamp=moment.stamp_ns: bench.peer.answers(stamp))  # type: ignore[misc]
+        answer = bench.peer.answers(moment.stamp_ns)["depth/image"]
+        depth_m = np.frombuffer(answer.data, "<f4").reshape(480, 640)
+        # The noise alone is 0.04.
+        assert metrics.score(depth_m, moment.depth_m).abs_rel < 0.06
 
 
 def assert_right(answers: dict[str, Any], info: Any, image: Any) -> None:

@@ -14,6 +14,7 @@ from depth_ros import config, share
 from depth_ros.config import SPECS, Settings
 from depth_ros.errors import SettingError
 from test.ros.conftest import Bench, stamp_of, take
+from test.ros.test_scale import LIVE_ABOVE_GROUND, LIVE_AMONG_ANCHORS
 
 pytest.importorskip("rclpy")
 
@@ -98,6 +99,22 @@ LIVE: dict[str, tuple[Callable[[float], dict[str, Any]], Callable[[Answers, Answ
         lambda middle_m: {"colour_map": "magma"},
         lambda before, after: after["depth/color"].data != before["depth/color"].data,
     ),
+    "edge_filter": (
+        lambda middle_m: {"edge_filter": "image"},
+        lambda before, after: np.isnan(metres(after)).sum() > np.isnan(metres(before)).sum(),
+    ),
+    "edge_step": (
+        lambda middle_m: {"edge_step": 1.0},
+        lambda before, after: after["points"].width > before["points"].width,
+    ),
+    "edge_radius_px": (
+        lambda middle_m: {"edge_radius_px": 1},
+        lambda before, after: after["points"].width != before["points"].width,
+    ),
+    "colour_range": (
+        lambda middle_m: {"colour_range": "percentiles"},
+        lambda before, after: after["depth/color"].data != before["depth/color"].data,
+    ),
     "colour_near_m": (
         lambda middle_m: {"colour_near_m": middle_m},
         lambda before, after: after["depth/color"].data != before["depth/color"].data,
@@ -113,8 +130,9 @@ def metres(answers: Answers) -> Any:
     return np.frombuffer(answers["depth/image"].data, "<f4")
 
 
-def test_every_live_setting_is_tried_below() -> None:
-    assert {*LIVE, "publish_points"} == {spec.name for spec in SPECS.values() if spec.live}
+def test_every_live_setting_is_tried_below_or_with_the_scale() -> None:
+    tried = {*LIVE, "publish_points", *LIVE_ABOVE_GROUND, *LIVE_AMONG_ANCHORS}
+    assert tried == {spec.name for spec in SPECS.values() if spec.live}
 
 
 @pytest.mark.parametrize("name", LIVE)

@@ -60,7 +60,19 @@ def test_the_network_runs_in_its_precision_without_gradients_and_answers_in_floa
 ) -> None:
     network = Recorder()
     output = TorchRuntime(network, "cpu", dtype)(torch.ones(1, 3, 4, 6))
+    assert isinstance(output, torch.Tensor)
     assert network.seen == [(getattr(torch, dtype), True, False)]
     assert output.dtype == torch.float32
     assert not output.requires_grad
     assert not network.scale.requires_grad
+
+
+def test_several_inputs_and_outputs_pass_in_their_order() -> None:
+    class Swap(nn.Module):
+        def forward(self, image: torch.Tensor, prompt: torch.Tensor) -> tuple[torch.Tensor, ...]:
+            return prompt, image.mean((1, 2, 3))
+
+    runtime = TorchRuntime(Swap(), "cpu", "bfloat16")
+    maps, numbers = runtime(torch.full((2, 3, 4, 6), 2.0), torch.ones(2, 1, 5, 7))
+    assert (maps.shape, maps.dtype) == ((2, 1, 5, 7), torch.float32)
+    assert numbers.tolist() == [2.0, 2.0]

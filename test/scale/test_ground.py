@@ -135,9 +135,7 @@ def test_the_angles_of_the_mount_need_only_be_rough_for_a_network_that_knows_sha
 
 @pytest.mark.parametrize("noise", [0.0, NOISE])
 @pytest.mark.parametrize("kind", KINDS)
-def test_where_the_ground_is_hidden_it_says_so(
-    hidden: list[View], kind: str, noise: float
-) -> None:
+def test_where_the_ground_is_hidden_it_says_so(hidden: list[View], kind: str, noise: float) -> None:
     for seed, view in enumerate(hidden):
         with pytest.raises(ScaleError, match=r"ground|scale|face"):
             found(view, said(view.depth_m, kind, seed, noise), kind)

@@ -1,0 +1,72 @@
+"""Depth Pro (arXiv 2410.02073): metric depth with the focal length that it estimates itself."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from depth_ros.geometry.camera import Camera
+from depth_ros.models import preprocessing
+from depth_ros.models.base import Prediction, Raw
+from depth_ros.models.transformers_model import TransformersModel
+
+# Clamps of canonical inverse depth in transformers' DepthProImageProcessor.
+_LEAST, _GREATEST = 1e-4, 1e4
+
+
+class DepthAndFov(nn.Module):
+    """A transformers DepthPro whose forward returns tensors.
+
+    They are the canonical inverse depth (B, h, w), and the horizontal field of view in degrees (B,)
+    where the checkpoint estimates one.
+    """
+
+    def __init__(self, network: nn.Module) -> None:
+        super().__init__()
+        self.network = network
+
+    def forward(self, pixels: Tensor) -> Raw:
+        """Return inverse depth, and the field of view where there is one, for (B, 3, h, w)."""
+        answer: Any = self.network(pixels)
+        if answer.field_of_view is None:
+            inverse: Tensor = answer.predicted_depth
+            return inverse
+        return answer.predicted_depth, answer.field_of_view
+
+
+class DepthPro(TransformersModel):
+    """Any checkpoint of transformers' DepthProForDepthEstimation.
+
+    The network says canonical inverse depth c; depth is f / (width c) with f and width of one image
+    (section 3.2). Only the horizontal focal length enters: the network sees all images square.
+    """
+
+    network_class = "DepthProForDepthEstimation"
+    processor = preprocessing.DEPTH_PRO
+    wrapper = DepthAndFov
+
+    def postprocess(self, raw: Raw, height: int, width: int) -> Prediction:
+        """Return metres at the estimated focal length, as DepthProImageProcessor does.
+
+        Canonical inverse depth at the lower clamp is beyond range, +inf. Without an estimate
+        metres are those of a focal length as long as the image is wide (training_f_px).
+        """
+        inverse, fov_deg = (raw, None) if isinstance(raw, Tensor) else raw
+        f_px = None
+        if fov_deg is not None:
+            f_px = 0.5 * width / torch.tan(0.5 * torch.deg2rad(fov_deg))
+            inverse = inverse * (width / f_px)[:, None, None]
+        inverse = self.preprocessing.restore(inverse, height, width, mode="bilinear")
+        depth_m = 1 / inverse.clamp(_LEAST, _GREATEST)
+        depth_m = depth_m.masked_fill(inverse <= _LEAST, math.inf)
+        return Prediction(depth_m, self.entry.output, f_px)
+
+    def network_f_px(self, camera: Camera) -> float:
+        """Return the camera's focal length across, after the resize."""
+        return camera.fx * self.preprocessing.scale(camera.height, camera.width)[1]
+
+    def _training_f_px(self, config: Any) -> float | None:
+        return None if config.use_fov_model else float(self.preprocessing.width)

@@ -1,0 +1,27 @@
+"""DPT (arXiv 2103.13413): MiDaS 3.1 (arXiv 2307.14460) and DINOv2's heads (arXiv 2304.07193)."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from depth_ros.models import preprocessing
+from depth_ros.models.base import Output
+from depth_ros.models.transformers_model import TransformersModel
+
+
+class Dpt(TransformersModel):
+    """Any checkpoint of transformers' DPTForDepthEstimation.
+
+    MiDaS and DPT give affine inverse depth; DINOv2's heads for NYU and KITTI give metres, and are
+    told by their backbone and the projection before the head.
+    """
+
+    network_class = "DPTForDepthEstimation"
+    processor = preprocessing.DPT
+
+    @staticmethod
+    def output_of(config: Any) -> Output:
+        """Return metric depth for DINOv2's heads, affine inverse depth for all others."""
+        backbone = getattr(config.backbone_config, "model_type", None)
+        metric = backbone == "dinov2" and config.add_projection
+        return Output.METRIC_DEPTH if metric else Output.AFFINE_INVERSE_DEPTH

@@ -1,0 +1,131 @@
+"""From what a user says to a loaded model."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from depth_ros.errors import ModelError
+from depth_ros.models.base import DepthModel, ModelEntry
+from depth_ros.models.depth_anything import DepthAnything
+from depth_ros.models.depth_pro import DepthPro
+from depth_ros.models.dpt import Dpt
+from depth_ros.models.prompt_depth_anything import PromptDepthAnything
+from depth_ros.models.registry import MODELS
+from depth_ros.models.transformers_model import TransformersModel
+from depth_ros.models.zoedepth import ZoeDepth
+
+FAMILIES: dict[str, type[TransformersModel]] = {
+    "zoedepth": ZoeDepth,
+    "dpt": Dpt,
+    "depth_anything": DepthAnything,
+    "prompt_depth_anything": PromptDepthAnything,
+    "depth_pro": DepthPro,
+}
+"""What loads a checkpoint, by the model_type of its config.json."""
+
+
+def find(name: str, weights: str = "") -> ModelEntry:
+    """Return the entry of a model.
+
+    Args:
+        name: a name in the registry, the hub id of one, a checkpoint's folder or any hub id.
+        weights: a folder with the checkpoint of a registered model; empty: where its entry says.
+
+    Raises:
+        ModelError: the name is none of these, or a checkpoint of an unknown family; weights is not
+            a folder, or the name beside it not in the registry.
+    """
+    entry = MODELS.get(name) or _by_source(name)
+    if weights:
+        return _at(weights, name, entry)
+    if entry is not None:
+        return entry
+    if Path(name).is_dir() or name.count("/") == 1:
+        return _unregistered(name)
+    raise ModelError(
+        f"model '{name}' is unknown, expected a folder, a hub id or one of {', '.join(MODELS)}"
+    )
+
+
+def load(name: str, weights: str = "") -> DepthModel:
+    """Load a model, named as for find, on the CPU in float32.
+
+    Raises:
+        ModelError: it is unknown, or its checkpoint is absent, damaged, unreachable or of another
+            kind than the registry says.
+    """
+    from transformers.utils import logging
+
+    logging.disable_progress_bar()
+    entry = find(name, weights)
+    try:
+        return FAMILIES[entry.family].load(entry)
+    except Exception as error:  # transformers, safetensors and the hub raise what they like
+        raise ModelError(f"model '{name}' cannot be loaded from {entry.source}: {error}") from error
+
+
+def _by_source(source: str) -> ModelEntry | None:
+    return next((entry for entry in MODELS.values() if entry.source == source), None)
+
+
+def _at(weights: str, name: str, entry: ModelEntry | None) -> ModelEntry:
+    if entry is None:
+        raise ModelError(
+            f"weights are given for model '{name}', expected one of {', '.join(MODELS)}"
+        )
+    if not Path(weights).is_dir():
+        raise ModelError(f"weights '{weights}' of model '{name}' is not a folder")
+    return replace(entry, source=weights)
+
+
+def _unregistered(source: str) -> ModelEntry:
+    """Return what a checkpoint says of itself."""
+    config = _config(source)
+    family = FAMILIES[config.model_type]
+    return ModelEntry(
+        name=source,
+        family=config.model_type,
+        source=source,
+        output=family.output_of(config),
+        licence="unknown",
+        commercial=False,
+        max_depth_m=family.max_depth_m_of(config),
+        note="not in the registry: its licence is for you to check",
+    )
+
+
+def _config(source: str) -> Any:
+    """Return a checkpoint's configuration, of a family that is known."""
+    from transformers import AutoConfig
+
+    if Path(source).is_dir():
+        # transformers' own message for a type it does not know is a page long.
+        _check_type(source, _stated_type(Path(source, "config.json")))
+    try:
+        config = AutoConfig.from_pretrained(source, trust_remote_code=False)
+    except Exception as error:  # offline, absent, private, damaged: each raises its own
+        raise ModelError(f"model '{source}' cannot be found: {error}") from error
+    _check_type(source, config.model_type)
+    return config
+
+
+def _stated_type(path: Path) -> str | None:
+    if not path.exists():
+        raise ModelError(
+            f"folder {path.parent} has no config.json, expected a transformers checkpoint"
+        )
+    try:
+        kind: str | None = json.loads(path.read_text()).get("model_type")
+    except ValueError as error:
+        raise ModelError(f"{path} cannot be read: {error}") from error
+    return kind
+
+
+def _check_type(source: str, kind: str | None) -> None:
+    if kind not in FAMILIES:
+        raise ModelError(
+            f"model '{source}' is of type '{kind}', expected one of: {', '.join(FAMILIES)}"
+        )

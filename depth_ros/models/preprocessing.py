@@ -1,0 +1,238 @@
+"""From an image to a network's input and back: every family's rules, as one value.
+
+The rules are those of transformers' image processors, in torch on the image's own device:
+ZoeDepthImageProcessor; DPTImageProcessor, which Depth Anything shares, and
+PromptDepthAnythingImageProcessor, which treats images alike; DepthProImageProcessor.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from torch import Tensor
+from torch.nn import functional
+
+from depth_ros.errors import ModelError
+
+Resize = Literal["none", "bilinear", "bilinear_corners", "pillow_bilinear", "pillow_bicubic"]
+
+# What `resample` of a preprocessor_config.json, a number of Pillow's, means to each processor.
+_RESAMPLE: dict[Resize, dict[int, Resize]] = {
+    "bilinear": {2: "bilinear"},
+    "bilinear_corners": {2: "bilinear_corners"},
+    "pillow_bicubic": {2: "pillow_bilinear", 3: "pillow_bicubic"},
+}
+
+
+@dataclass(frozen=True)
+class Preprocessing:
+    """How a checkpoint wants its images. The defaults are ZoeDepth's.
+
+    Attributes:
+        height, width: the size that images are brought near to; unused without a resize.
+        multiple: sides of the network's input are multiples of this.
+        keep_aspect_ratio: one side decides the scale of both; else the image is warped.
+        pad: put a margin around the image: mirrored, before the resize, against artefacts at the
+            border (ZoeDepth); or, without a resize, zeros up to the multiple (DINOv2's heads).
+        resize: none; bilinear between pixel areas (Depth Pro) or between the centres of the
+            outermost pixels (ZoeDepth); Pillow's antialiased filters on 8 bit (DPT and its kin).
+        mean, std: of the colours, as shares of full scale.
+    """
+
+    height: int = 384
+    width: int = 512
+    multiple: int = 32
+    keep_aspect_ratio: bool = True
+    pad: bool = True
+    resize: Resize = "bilinear_corners"
+    mean: tuple[float, ...] = (0.5, 0.5, 0.5)
+    std: tuple[float, ...] = (0.5, 0.5, 0.5)
+
+    @classmethod
+    def from_config(cls, config: dict[str, Any], defaults: Preprocessing) -> Preprocessing:
+        """Read a preprocessor_config.json; what it does not say, or says null, is the default.
+
+        Raises:
+            ModelError: it asks for what no published checkpoint does and is not done here.
+        """
+        config = {key: value for key, value in config.items() if value is not None}
+        size = config.get("size", {})
+        size = {"height": size, "width": size} if isinstance(size, int) else size
+        resize = _resize(config, defaults.resize)
+        multiple, pad = _multiple_and_pad(config, resize, defaults)
+        return cls(
+            height=size.get("height", defaults.height),
+            width=size.get("width", defaults.width),
+            multiple=multiple,
+            keep_aspect_ratio=config.get("keep_aspect_ratio", defaults.keep_aspect_ratio),
+            pad=pad,
+            resize=resize,
+            mean=_share(config, "image_mean", defaults.mean),
+            std=_share(config, "image_std", defaults.std),
+        )
+
+    def __call__(self, rgb: Tensor) -> Tensor:
+        """Turn uint8 images (B, H, W, 3) into the network's input, float32 (B, 3, h, w)."""
+        pixels = self._resized(rgb.permute(0, 3, 1, 2))
+        mean = pixels.new_tensor(self.mean)[:, None, None] * 255
+        std = pixels.new_tensor(self.std)[:, None, None] * 255
+        pixels = pixels.sub_(mean).div_(std)
+        return self._zero_padded(pixels) if self.resize == "none" else pixels
+
+    def restore(self, raw: Tensor, height: int, width: int, mode: str = "bicubic") -> Tensor:
+        """Resize maps (B, h, w), of whatever size, to the padded image and cut the margin off.
+
+        Returns: (B, height, width).
+        """
+        top, left = self.padding(height, width)
+        values = functional.interpolate(
+            raw.float()[:, None], self.padded_size(height, width), mode=mode
+        )
+        return values[:, 0, top : top + height, left : left + width]
+
+    def padding(self, height: int, width: int) -> tuple[int, int]:
+        """Return how many rows and columns of margin lie above and to the left of an image."""
+        if self.resize == "none":
+            padded = self.padded_size(height, width)
+            return (padded[0] - height) // 2, (padded[1] - width) // 2
+        return self._mirrored(height), self._mirrored(width)
+
+    def padded_size(self, height: int, width: int) -> tuple[int, int]:
+        """Return the size of an image with its margin."""
+        if self.resize == "none":
+            unit = self.multiple if self.pad else 1
+            return math.ceil(height / unit) * unit, math.ceil(width / unit) * unit
+        return height + 2 * self._mirrored(height), width + 2 * self._mirrored(width)
+
+    def network_size(self, height: int, width: int) -> tuple[int, int]:
+        """Return the network's input size for an image of height x width, margin included."""
+        if self.resize == "none":
+            return height, width
+        scale_height, scale_width = self.height / height, self.width / width
+        if self.keep_aspect_ratio:
+            # "Scale as little as possible": the side whose scale is nearer to one decides.
+            fit_width = abs(1 - scale_width) < abs(1 - scale_height)
+            scale_height = scale_width = scale_width if fit_width else scale_height
+        return self._rounded(scale_height * height), self._rounded(scale_width * width)
+
+    def scale(self, height: int, width: int) -> tuple[float, float]:
+        """Return how many network pixels one pixel of an image becomes, down and across.
+
+        Where the centres of the outermost pixels stay on each other, scales are ratios of size
+        less one.
+        """
+        padded = self.padded_size(height, width)
+        size = self.network_size(*padded)
+        less = 1 if self.resize == "bilinear_corners" else 0
+        return (size[0] - less) / (padded[0] - less), (size[1] - less) / (padded[1] - less)
+
+    def _mirrored(self, length: int) -> int:
+        """Source: ZoeDepth's infer(), int(3 sqrt(size / 2))."""
+        return int(math.sqrt(length / 2) * 3) if self.pad else 0
+
+    def _rounded(self, length: float) -> int:
+        return max(1, round(length / self.multiple)) * self.multiple
+
+    def _resized(self, pixels: Tensor) -> Tensor:
+        """Return (B, 3, h, w) uint8 as float32 at the network's size, in levels of 0 to 255."""
+        height, width = pixels.shape[-2:]
+        size = self.network_size(*self.padded_size(height, width))
+        if self.resize.startswith("pillow_"):
+            return pillow_resize(pixels, size, self.resize.removeprefix("pillow_")).float()
+        pixels = pixels.float()
+        if self.resize == "none":
+            return pixels
+        if self.resize == "bilinear":
+            return functional.interpolate(pixels, size, mode="bilinear")
+        rows, columns = self.padding(height, width)
+        if rows or columns:
+            pixels = functional.pad(pixels, (columns, columns, rows, rows), mode="reflect")
+        return functional.interpolate(pixels, size, mode="bilinear", align_corners=True)
+
+    def _zero_padded(self, pixels: Tensor) -> Tensor:
+        height, width = pixels.shape[-2:]
+        padded = self.padded_size(height, width)
+        top, left = self.padding(height, width)
+        return functional.pad(
+            pixels, (left, padded[1] - width - left, top, padded[0] - height - top)
+        )
+
+
+DPT = Preprocessing(
+    height=384, width=384, multiple=1, keep_aspect_ratio=False, pad=False, resize="pillow_bicubic"
+)
+"""DPTImageProcessor and PromptDepthAnythingImageProcessor at their defaults."""
+
+DEPTH_PRO = Preprocessing(
+    height=1536, width=1536, multiple=1, keep_aspect_ratio=False, pad=False, resize="bilinear"
+)
+"""DepthProImageProcessor at its defaults."""
+
+
+def pillow_resize(pixels: Tensor, size: tuple[int, int], mode: str) -> Tensor:
+    """Resize uint8 images (B, C, H, W) with Pillow's antialiased bilinear or bicubic filter.
+
+    On the CPU torch has Pillow's own fixed-point arithmetic; elsewhere see rounded_resize. Both
+    filter rows before columns. So does Pillow, but for images that it makes wider and lower: there
+    single pixels at edges differ by up to a dozen levels.
+    """
+    if pixels.device.type == "cpu":
+        return functional.interpolate(pixels, size, mode=mode, antialias=True)
+    return rounded_resize(pixels, size, mode)
+
+
+def rounded_resize(pixels: Tensor, size: tuple[int, int], mode: str) -> Tensor:
+    """Do what pillow_resize does in floating point: float32 whole levels of 0 to 255.
+
+    Rounding after each of the two passes matters: it cuts off what the filter overshoots at edges.
+    """
+    levels = pixels.float()
+    for part in ((pixels.shape[-2], size[1]), size):
+        levels = functional.interpolate(levels, part, mode=mode, antialias=True)
+        levels = levels.round_().clamp_(0, 255)
+    return levels
+
+
+def _resize(config: dict[str, Any], default: Resize) -> Resize:
+    if not config.get("do_resize", True):
+        return "none"
+    known = _RESAMPLE[default]
+    resample = config.get("resample")
+    if resample is None:
+        return default
+    if resample not in known:
+        raise ModelError(f"resample is {resample}, expected one of {', '.join(map(str, known))}")
+    return known[resample]
+
+
+def _multiple_and_pad(
+    config: dict[str, Any], resize: Resize, defaults: Preprocessing
+) -> tuple[int, bool]:
+    multiple = config.get("ensure_multiple_of", defaults.multiple)
+    pad = config.get("do_pad", defaults.pad)
+    if resize == "bilinear_corners":
+        return multiple, pad
+    # All but ZoeDepth pad to a multiple of size_divisor, and not at all where it is not given.
+    divisor = config.get("size_divisor") if pad else None
+    if resize == "none":
+        return divisor or 1, divisor is not None
+    if divisor and multiple % divisor:
+        raise ModelError(
+            f"size_divisor is {divisor} after a resize to multiples of {multiple}, "
+            "expected a divisor of it"
+        )
+    return multiple, False
+
+
+def _share(config: dict[str, Any], key: str, default: tuple[float, ...]) -> tuple[float, ...]:
+    """Return a mean or deviation of colours as shares of full scale, one for each colour."""
+    if not config.get("do_normalize", True):
+        return (0.0, 0.0, 0.0) if key == "image_mean" else (1.0, 1.0, 1.0)
+    value = config.get(key, default)
+    values: Sequence[float] = value if isinstance(value, Sequence) else [value] * 3
+    # Without rescaling the statistics are in levels of 0 to 255.
+    full = 255 * config.get("rescale_factor", 1 / 255) if config.get("do_rescale", True) else 255
+    return tuple(level / full for level in values)

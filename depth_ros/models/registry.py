@@ -1,0 +1,277 @@
+"""Every known checkpoint: what it is, where it is, what its licence allows.
+
+`preprocessing` is what the published preprocessor_config.json holds, or where that could not be
+read, what transformers' conversion scripts wrote into it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import replace
+from pathlib import Path
+
+from depth_ros.geometry.camera import Camera
+from depth_ros.models import preprocessing
+from depth_ros.models.base import ModelEntry, Output
+from depth_ros.models.preprocessing import Preprocessing, Resize
+from depth_ros.models.training_cameras import HYPERSIM, KITTI, NYU, VIRTUAL_KITTI
+
+WEIGHTS = Path(__file__).parent / "weights"
+"""Where the embedded weights live."""
+
+_IMAGENET_MEAN, _IMAGENET_STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
+_NC = "CC-BY-NC-4.0"
+
+
+def _zoedepth(
+    name: str, parameters_m: float, max_depth_m: float, camera: Camera | None, note: str
+) -> ModelEntry:
+    return ModelEntry(
+        name=f"zoedepth-{name}",
+        family="zoedepth",
+        source=f"Intel/zoedepth-{name}",
+        output=Output.METRIC_DEPTH,
+        licence="MIT",
+        commercial=True,
+        parameters_m=parameters_m,
+        max_depth_m=max_depth_m,
+        preprocessing=Preprocessing(),
+        training_camera=camera,
+        note=note,
+    )
+
+
+def _zoedepth_tiny() -> ModelEntry:
+    return replace(
+        _zoedepth("tiny", 3.3, 20, None, "embedded; rendered rooms only: for demos and tests"),
+        source=str(WEIGHTS / "zoedepth-tiny"),
+        licence="Apache-2.0",
+        preprocessing=Preprocessing(height=96, width=128, pad=False),
+        training_camera=Camera(128, 96, 105.0, 105.0, 63.5, 47.5),
+        half_safe=False,
+    )
+
+
+def _midas(
+    name: str,
+    parameters_m: float,
+    side: int,
+    note: str,
+    multiple: int = 1,
+    resize: Resize = "pillow_bicubic",
+) -> ModelEntry:
+    return ModelEntry(
+        name=f"dpt-{name}",
+        family="dpt",
+        source=f"Intel/dpt-{name}",
+        output=Output.AFFINE_INVERSE_DEPTH,
+        licence="MIT",
+        commercial=True,
+        parameters_m=parameters_m,
+        preprocessing=replace(
+            preprocessing.DPT, height=side, width=side, multiple=multiple, resize=resize
+        ),
+        # MiDaS's own documentation: Swin V2 gives infinities in float16.
+        half_safe="swinv2" not in name,
+        note=note,
+    )
+
+
+def _dinov2(size: str, parameters_m: float, place: str) -> ModelEntry:
+    max_depth_m, camera, note = {"nyu": (10, NYU, "indoors"), "kitti": (80, KITTI, "roads")}[place]
+    return ModelEntry(
+        name=f"dpt-dinov2-{size}-{place}",
+        family="dpt",
+        source=f"facebook/dpt-dinov2-{size}-{place}",
+        output=Output.METRIC_DEPTH,
+        licence="Apache-2.0",
+        commercial=True,
+        parameters_m=parameters_m,
+        max_depth_m=max_depth_m,
+        preprocessing=replace(
+            preprocessing.DPT,
+            multiple=14,
+            pad=True,
+            resize="none",
+            mean=_IMAGENET_MEAN,
+            std=_IMAGENET_STD,
+        ),
+        training_camera=camera,
+        note=f"{note}; runs at the image's own size",
+    )
+
+
+def _depth_anything(name: str, source: str, parameters_m: float, licence: str) -> ModelEntry:
+    return ModelEntry(
+        name=name,
+        family="depth_anything",
+        source=source,
+        output=Output.AFFINE_INVERSE_DEPTH,
+        licence=licence,
+        commercial=licence != _NC,
+        parameters_m=parameters_m,
+        preprocessing=replace(
+            preprocessing.DPT,
+            height=518,
+            width=518,
+            multiple=14,
+            keep_aspect_ratio=True,
+            mean=_IMAGENET_MEAN,
+            std=_IMAGENET_STD,
+        ),
+        note="everywhere",
+    )
+
+
+def _depth_anything_v1(size: str, parameters_m: float) -> ModelEntry:
+    name = f"depth-anything-{size}"
+    return _depth_anything(name, f"LiheYoung/{name}-hf", parameters_m, "Apache-2.0")
+
+
+def _depth_anything_v2(size: str, parameters_m: float, licence: str) -> ModelEntry:
+    source = f"depth-anything/Depth-Anything-V2-{size.title()}-hf"
+    return _depth_anything(f"depth-anything-v2-{size}", source, parameters_m, licence)
+
+
+def _depth_anything_v2_metric(
+    place: str, size: str, parameters_m: float, licence: str
+) -> ModelEntry:
+    max_depth_m, camera, note = {
+        "indoor": (20, HYPERSIM, "indoors; trained on rendered rooms"),
+        "outdoor": (80, VIRTUAL_KITTI, "roads; trained on rendered ones"),
+    }[place]
+    source = f"depth-anything/Depth-Anything-V2-Metric-{place.title()}-{size.title()}-hf"
+    return replace(
+        _depth_anything(f"depth-anything-v2-metric-{place}-{size}", source, parameters_m, licence),
+        output=Output.METRIC_DEPTH,
+        max_depth_m=max_depth_m,
+        training_camera=camera,
+        note=note,
+    )
+
+
+def _depth_pro() -> ModelEntry:
+    return ModelEntry(
+        name="depth-pro",
+        family="depth_pro",
+        source="apple/DepthPro-hf",
+        output=Output.METRIC_DEPTH,
+        licence="apple-amlr",
+        commercial=False,
+        parameters_m=952,
+        preprocessing=preprocessing.DEPTH_PRO,
+        note="everywhere; estimates the focal length; for research only",
+    )
+
+
+def _prompt_depth_anything(size: str, parameters_m: float) -> ModelEntry:
+    return replace(
+        _depth_anything(
+            f"prompt-depth-anything-{size}",
+            f"depth-anything/prompt-depth-anything-vit{size[0]}-hf",
+            parameters_m,
+            "Apache-2.0",
+        ),
+        family="prompt_depth_anything",
+        output=Output.METRIC_DEPTH,
+        preprocessing=replace(
+            preprocessing.DPT,
+            height=756,
+            width=756,
+            multiple=14,
+            keep_aspect_ratio=True,
+            mean=_IMAGENET_MEAN,
+            std=_IMAGENET_STD,
+        ),
+        note="indoors; needs coarse depth of another sensor",
+    )
+
+
+_ENTRIES = (
+    _zoedepth_tiny(),
+    _zoedepth("nyu", 345, 10, NYU, "indoors"),
+    _zoedepth("kitti", 345, 80, KITTI, "roads"),
+    _zoedepth("nyu-kitti", 346, 80, None, "chooses indoors or roads per image, of unlike cameras"),
+    _midas("beit-large-512", 345, 512, "everywhere; MiDaS 3.1's best", multiple=32),
+    _midas("beit-large-384", 344, 384, "everywhere", multiple=32),
+    _midas("beit-base-384", 112, 384, "everywhere", multiple=32),
+    _midas("swinv2-large-384", 213, 384, "everywhere"),
+    _midas("swinv2-base-384", 102, 384, "everywhere"),
+    _midas("swinv2-tiny-256", 42, 256, "everywhere; small"),
+    _midas("large", 344, 384, "everywhere; MiDaS 3.0", resize="pillow_bilinear"),
+    _midas("hybrid-midas", 123, 384, "everywhere; MiDaS 3.0"),
+    _dinov2("small", 37.2, "nyu"),
+    _dinov2("small", 37.2, "kitti"),
+    _dinov2("base", 112, "nyu"),
+    _dinov2("base", 112, "kitti"),
+    _dinov2("large", 340, "nyu"),
+    _dinov2("large", 340, "kitti"),
+    _dinov2("giant", 1199, "nyu"),
+    _dinov2("giant", 1199, "kitti"),
+    _depth_anything_v1("small", 24.8),
+    _depth_anything_v1("base", 97.5),
+    _depth_anything_v1("large", 335),
+    _depth_anything_v2("small", 24.8, "Apache-2.0"),
+    _depth_anything_v2("base", 97.5, _NC),
+    _depth_anything_v2("large", 335, _NC),
+    _depth_anything_v2_metric("indoor", "small", 24.8, "Apache-2.0"),
+    _depth_anything_v2_metric("indoor", "base", 97.5, _NC),
+    _depth_anything_v2_metric("indoor", "large", 335, _NC),
+    _depth_anything_v2_metric("outdoor", "small", 24.8, "Apache-2.0"),
+    _depth_anything_v2_metric("outdoor", "base", 97.5, _NC),
+    _depth_anything_v2_metric("outdoor", "large", 335, _NC),
+    _depth_pro(),
+    _prompt_depth_anything("small", 25.1),
+    _prompt_depth_anything("large", 340),
+)
+
+MODELS: dict[str, ModelEntry] = {entry.name: entry for entry in _ENTRIES}
+"""Every known checkpoint by name."""
+
+_COLUMNS = (
+    "model",
+    "output",
+    "range",
+    "focal length of training",
+    "input",
+    "parameters",
+    "fp16",
+    "licence",
+    "commercial use",
+    "note",
+)
+
+
+def table(entries: Iterable[ModelEntry] | None = None) -> str:
+    """Return models, all known ones if none are given, as a Markdown table."""
+    entries = MODELS.values() if entries is None else entries
+    rows = [_COLUMNS, ("---",) * len(_COLUMNS), *map(_row, entries)]
+    head, rule, *body = ("| " + " | ".join(row) + " |" for row in rows)
+    return "\n".join([head, rule.replace(" ", ""), *body])
+
+
+def _row(entry: ModelEntry) -> tuple[str, ...]:
+    camera = entry.training_camera
+    return (
+        entry.name,
+        entry.output.value,
+        f"{entry.max_depth_m:g} m" if entry.max_depth_m else "-",
+        f"{camera.f_px:.0f} px at {camera.width}" if camera else "-",
+        _input(entry.preprocessing),
+        f"{entry.parameters_m:g} M" if entry.parameters_m else "-",
+        "yes" if entry.half_safe else "no",
+        entry.licence,
+        "yes" if entry.commercial else "no",
+        entry.note,
+    )
+
+
+def _input(preprocessing: Preprocessing | None) -> str:
+    """Return width x height, as they are where the image is warped, and the multiple."""
+    if preprocessing is None:
+        return "-"
+    if preprocessing.resize == "none":
+        return f"the image's, x{preprocessing.multiple}"
+    near = "about " if preprocessing.keep_aspect_ratio else ""
+    unit = f", x{preprocessing.multiple}" if preprocessing.keep_aspect_ratio else ""
+    return f"{near}{preprocessing.width}x{preprocessing.height}{unit}"

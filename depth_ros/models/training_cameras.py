@@ -1,0 +1,17 @@
+"""The cameras of the data sets whose focal length checkpoints have learnt to see metres with."""
+
+from __future__ import annotations
+
+from depth_ros.geometry.camera import Camera
+
+NYU = Camera(640, 480, 518.8579, 519.4696, 325.5824, 253.7362)
+"""NYU Depth V2: the Kinect's colour camera, calibrated in the data set's toolbox."""
+
+KITTI = Camera(1242, 375, 721.5377, 721.5377, 609.5593, 172.854)
+"""KITTI: the left colour camera after rectification, most days' calibration (P2)."""
+
+HYPERSIM = Camera.from_fov(1024, 768, 60.0)
+"""Hypersim: rendered with 60 degrees across; 886.81 px."""
+
+VIRTUAL_KITTI = Camera(1242, 375, 725.0087, 725.0087, 620.5, 187.0)
+"""Virtual KITTI 2: its intrinsics files."""

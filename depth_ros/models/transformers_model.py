@@ -1,0 +1,134 @@
+"""What the families have in common: a checkpoint in transformers' format."""
+
+from __future__ import annotations
+
+import json
+import math
+import re
+from pathlib import Path
+from typing import Any, ClassVar, TypeVar
+
+import torch
+from torch import Tensor, nn
+
+from depth_ros.errors import ModelError
+from depth_ros.geometry.camera import Camera
+from depth_ros.models.base import DepthModel, ModelEntry, Output, Prediction, Raw
+from depth_ros.models.preprocessing import Preprocessing
+
+Model = TypeVar("Model", bound="TransformersModel")
+
+# Published checkpoints lack these: no forward pass uses them.
+_UNUSED = re.compile(r"neck\.fusion_stage\.layers\.0\.residual_layer1\.|\.mask_token$")
+
+
+class DepthOnly(nn.Module):
+    """A transformers depth network whose forward returns just the predicted map (B, h, w)."""
+
+    def __init__(self, network: nn.Module) -> None:
+        super().__init__()
+        self.network = network
+
+    def forward(self, pixels: Tensor) -> Tensor:
+        """Return the map predicted for normalised images (B, 3, h, w)."""
+        depth: Tensor = self.network(pixels).predicted_depth
+        return depth
+
+
+class TransformersModel(DepthModel):
+    """A family of transformers' networks: any checkpoint of it, loaded and run alike.
+
+    Raises:
+        ModelError: the checkpoint's numbers mean something else than its entry says.
+    """
+
+    network_class: ClassVar[str]
+    """The family's network in transformers."""
+    processor: ClassVar[Preprocessing]
+    """The family's image processor at transformers' defaults."""
+    wrapper: ClassVar[type[nn.Module]] = DepthOnly
+    """What makes the network's forward take and return tensors."""
+
+    def __init__(self, entry: ModelEntry, network: nn.Module, preprocessing: Preprocessing) -> None:
+        config: Any = network.config
+        output = self.output_of(config)
+        if output is not entry.output:
+            raise ModelError(
+                f"the checkpoint gives {output.value}, expected {entry.output.value}, "
+                f"as '{entry.name}' does"
+            )
+        self.entry = entry
+        self.network = self.wrapper(network)
+        self.preprocessing = preprocessing
+        self.max_depth_m = self.max_depth_m_of(config) or entry.max_depth_m
+        self.training_f_px = self._training_f_px(config)
+
+    @classmethod
+    def load(cls: type[Model], entry: ModelEntry) -> Model:
+        """Load a checkpoint from a folder, the hub's cache or the hub: safetensors, no code.
+
+        Raises:
+            ModelError: weights that the network needs are not in it.
+        """
+        import transformers
+
+        network, report = getattr(transformers, cls.network_class).from_pretrained(
+            entry.source,
+            revision=entry.revision,
+            use_safetensors=True,
+            dtype=torch.float32,
+            output_loading_info=True,
+        )
+        parameters = {name for name, _ in network.named_parameters()}
+        missing = sorted(parameters.intersection(report["missing_keys"]))
+        missing = [name for name in missing if not _UNUSED.search(name)]
+        if missing:
+            raise ModelError(f"it lacks {len(missing)} weights, {missing[0]} the first of them")
+        return cls(entry, network, _preprocessing(entry, cls.processor))
+
+    @staticmethod
+    def output_of(config: Any) -> Output:
+        """Return what the numbers of a checkpoint with this transformers config mean."""
+        return Output.METRIC_DEPTH
+
+    @staticmethod
+    def max_depth_m_of(config: Any) -> float:
+        """Return where the range of a checkpoint with this config ends; 0 where it says nothing."""
+        return 0.0
+
+    def preprocess(self, rgb: Tensor) -> Tensor:
+        """Do what the family's own image processor does."""
+        return self.preprocessing(rgb)
+
+    def postprocess(self, raw: Raw, height: int, width: int) -> Prediction:
+        """Resize to the padded image (bicubic, as transformers) and cut the padding off."""
+        assert isinstance(raw, Tensor)
+        return Prediction(self.preprocessing.restore(raw, height, width), self.entry.output)
+
+    def network_f_px(self, camera: Camera) -> float:
+        """Return the camera's focal length after padding and resizing."""
+        scale_y, scale_x = self.preprocessing.scale(camera.height, camera.width)
+        return math.sqrt(camera.fx * scale_x * camera.fy * scale_y)
+
+    def _training_f_px(self, config: Any) -> float | None:
+        stored: float | None = getattr(config, "training_f_px", None)
+        if stored is None and self.entry.training_camera is not None:
+            return self.network_f_px(self.entry.training_camera)
+        return stored
+
+
+def _preprocessing(entry: ModelEntry, processor: Preprocessing) -> Preprocessing:
+    from transformers.utils import cached_file
+
+    # Read as a file: transformers' own reader wants Pillow or torchvision for it.
+    path = cached_file(
+        entry.source,
+        "preprocessor_config.json",
+        revision=entry.revision,
+        _raise_exceptions_for_missing_entries=False,
+    )
+    if path is not None:
+        return Preprocessing.from_config(json.loads(Path(path).read_text()), processor)
+    if entry.preprocessing is None:
+        raise ModelError("it has no preprocessor_config.json, and no entry says what is in it")
+    return entry.preprocessing

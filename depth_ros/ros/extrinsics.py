@@ -1,0 +1,112 @@
+"""Where the camera and other sensors sit: by TF, where tf2_ros is installed, or by parameters."""
+
+from __future__ import annotations
+
+import importlib
+from collections.abc import Callable
+from typing import Any, Protocol
+
+import numpy as np
+from rclpy.duration import Duration
+from rclpy.node import Node
+from rclpy.time import Time
+
+from depth_ros.config import Settings
+from depth_ros.errors import ScaleError, SettingError
+from depth_ros.scale.anchors import OPTICAL_FROM_BODY, pose_matrix
+from depth_ros.scale.fit import Floats
+from depth_ros.scale.ground import Mount
+
+# Transforms come after images now and then; a scale that is a frame old is better than to wait.
+_PATIENCE = Duration(seconds=0.05)
+
+
+class Extrinsics(Protocol):
+    """Poses at the time of an image, whose header names the camera's optical frame."""
+
+    def mount(self, header: Any) -> Mount:
+        """Return the camera's height and direction over the ground."""
+
+    def optical_from(self, frame_id: str, header: Any, optical: bool) -> Floats:
+        """Return the 4x4 transform of points in a sensor's frame to the camera's optical frame.
+
+        Args:
+            frame_id: the sensor's frame.
+            header: the image's.
+            optical: whether the sensor's frame is an optical one (REP 103).
+        """
+
+
+class Parameters:
+    """Poses as the settings give them, the same for every image."""
+
+    def __init__(self, get_settings: Callable[[], Settings]) -> None:
+        self._get_settings = get_settings
+
+    def mount(self, header: Any) -> Mount:
+        """Return the mount of camera_height_m, camera_pitch_deg and camera_roll_deg."""
+        settings = self._get_settings()
+        angles_deg = (settings.camera_pitch_deg, settings.camera_roll_deg)
+        return Mount.from_angles(settings.camera_height_m, *angles_deg)
+
+    def optical_from(self, frame_id: str, header: Any, optical: bool) -> Floats:
+        """Return the transform of anchors_pose."""
+        settings = self._get_settings()
+        pose = OPTICAL_FROM_BODY @ pose_matrix(*settings.anchors_pose)
+        return pose @ OPTICAL_FROM_BODY.T if optical else pose
+
+
+class Tf:
+    """Poses out of TF."""
+
+    def __init__(self, node: Node, get_settings: Callable[[], Settings]) -> None:
+        try:
+            tf2_ros = importlib.import_module("tf2_ros")
+        except ImportError as error:
+            raise SettingError(
+                f"extrinsics is 'tf', expected 'parameters' where tf2_ros is missing: {error}"
+            ) from error
+        self._get_settings = get_settings
+        self._buffer = tf2_ros.Buffer()
+        self._listener = tf2_ros.TransformListener(self._buffer, node)
+
+    def mount(self, header: Any) -> Mount:
+        """Return the mount of the camera over ground_frame."""
+        settings = self._get_settings()
+        return Mount.from_transform(self._look_up(settings.ground_frame, header.frame_id, header))
+
+    def optical_from(self, frame_id: str, header: Any, optical: bool) -> Floats:
+        """Return the transform between the two frames, which TF knows as they are."""
+        return self._look_up(header.frame_id, frame_id, header)
+
+    def _look_up(self, target: str, source: str, header: Any) -> Floats:
+        stamp = Time.from_msg(header.stamp)
+        try:
+            found = self._buffer.lookup_transform(target, source, stamp, _PATIENCE)
+        except Exception as error:  # tf2 raises half a dozen unrelated types
+            raise ScaleError(f"TF has no {source} in {target}: {error}") from error
+        return _matrix(found.transform)
+
+
+def create(node: Node, get_settings: Callable[[], Settings]) -> Extrinsics:
+    """Return what the settings say poses come from.
+
+    Raises:
+        SettingError: TF is asked for, and tf2_ros is not installed.
+    """
+    settings = get_settings()
+    return Tf(node, get_settings) if settings.extrinsics == "tf" else Parameters(get_settings)
+
+
+def _matrix(transform: Any) -> Floats:
+    """Return a geometry_msgs/Transform, whose quaternion is a unit one, as 4x4."""
+    t, q = transform.translation, transform.rotation
+    x, y, z, w = q.x, q.y, q.z, q.w
+    return np.array(
+        [
+            [1 - 2 * (y * y + z * z), 2 * (x * y - z * w), 2 * (x * z + y * w), t.x],
+            [2 * (x * y + z * w), 1 - 2 * (x * x + z * z), 2 * (y * z - x * w), t.y],
+            [2 * (x * z - y * w), 2 * (y * z + x * w), 1 - 2 * (x * x + y * y), t.z],
+            [0, 0, 0, 1],
+        ]
+    )

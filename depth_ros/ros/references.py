@@ -1,0 +1,120 @@
+"""What is known of the world beside the image: the camera's mount, or another sensor's points."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+from rclpy.node import Node
+from rclpy.qos import QoSProfile, ReliabilityPolicy
+from sensor_msgs.msg import CameraInfo, Image, LaserScan, PointCloud2
+
+from depth_ros import messages
+from depth_ros.config import Settings
+from depth_ros.errors import ScaleError
+from depth_ros.geometry.camera import Camera
+from depth_ros.ros import extrinsics
+from depth_ros.scale import anchors
+from depth_ros.scale.anchors import Anchors
+from depth_ros.scale.fit import Floats
+from depth_ros.scale.scaler import Reference
+
+TOPIC, INFO_TOPIC = "anchors", "anchors/camera_info"
+_KINDS = {"points": PointCloud2, "scan": LaserScan, "depth": Image}
+_QOS = QoSProfile(depth=5, reliability=ReliabilityPolicy.BEST_EFFORT)
+# Sensors are faster or slower than cameras, and earlier or later.
+_KEPT = 30
+# A lidar's hundreds of thousands say no more about one number.
+_MOST_POINTS = 20_000
+
+
+class References:
+    """Finds what an image's depth is to be compared with.
+
+    The executor's thread keeps the newest messages; the worker's decodes the one it needs.
+    """
+
+    def __init__(self, node: Node, get_settings: Callable[[], Settings]) -> None:
+        self._node, self._get_settings = node, get_settings
+        self._extrinsics = extrinsics.create(node, get_settings)
+        self._messages: deque[Any] = deque(maxlen=_KEPT)
+        self._info: CameraInfo | None = None
+        self._subscriptions: list[Any] = []
+
+    def start(self) -> None:
+        """Subscribe to anchors, where they are wanted."""
+        settings = self._get_settings()
+        if settings.scale_mode != "anchors":
+            return
+        subscribe, kind = self._node.create_subscription, _KINDS[settings.anchors_type]
+        self._subscriptions = [subscribe(kind, TOPIC, self._on_anchors, _QOS)]
+        if settings.anchors_type == "depth":
+            self._subscriptions.append(subscribe(CameraInfo, INFO_TOPIC, self._on_info, _QOS))
+
+    def stop(self) -> None:
+        """Unsubscribe."""
+        for subscription in self._subscriptions:
+            self._node.destroy_subscription(subscription)
+        self._subscriptions = []
+        self._messages.clear()
+
+    def of(self, header: Any, camera: Camera) -> Reference:
+        """Return what there is for the image of a header.
+
+        Raises:
+            ScaleError: no anchors came near its time, or TF does not know where they are.
+            MessageError, CameraError: the anchors' message or its camera_info is damaged.
+        """
+        settings = self._get_settings()
+        if settings.scale_mode == "ground":
+            return self._extrinsics.mount(header)
+        message = self._nearest(messages.stamp_ns(header))
+        optical = isinstance(message, Image)
+        pose = self._extrinsics.optical_from(message.header.frame_id, header, optical)
+        return self._anchors(message, pose, camera)
+
+    def _on_anchors(self, message: Any) -> None:
+        self._messages.append(message)
+
+    def _on_info(self, message: CameraInfo) -> None:
+        self._info = message
+
+    def _nearest(self, stamp_ns: int) -> Any:
+        """Return the anchors' message that is nearest in time, if it is near enough."""
+        kept = list(self._messages)
+        if not kept:
+            raise ScaleError(f"nothing has come on {self._node.resolve_topic_name(TOPIC)} yet")
+
+        def apart_s(message: Any) -> float:
+            return abs(messages.stamp_ns(message.header) - stamp_ns) / 1e9
+
+        nearest = min(kept, key=apart_s)
+        settings = self._get_settings()
+        most_s = settings.anchors_max_age_s
+        if apart_s(nearest) > most_s:
+            raise ScaleError(
+                f"the nearest anchors are {apart_s(nearest):.2f} s from the image, "
+                f"expected {most_s:g} s at most"
+            )
+        return nearest
+
+    def _anchors(self, message: Any, pose: Floats, camera: Camera) -> Anchors:
+        points = self._points(message)
+        step = -(-len(points) // _MOST_POINTS) or 1
+        return anchors.from_points(anchors.transform(points[::step], pose), camera)
+
+    def _points(self, message: Any) -> Floats:
+        """Return a message's points (N, 3) in its own frame."""
+        if isinstance(message, PointCloud2):
+            return np.asarray(messages.points_from_cloud(message).xyz, np.float64).reshape(-1, 3)
+        if isinstance(message, LaserScan):
+            limits = (message.range_min, message.range_max)
+            angles = (message.angle_min, message.angle_increment)
+            return anchors.points_from_scan(message.ranges, *angles, *limits)
+        if self._info is None:
+            topic = self._node.resolve_topic_name(INFO_TOPIC)
+            raise ScaleError(f"no camera_info of the anchors has come on {topic} yet")
+        camera = messages.camera_from_info(self._info)
+        return anchors.from_depth(messages.depth_from_image(message), camera)

@@ -1,0 +1,106 @@
+"""From predictions to metres: measured on each frame that allows it, smooth over time."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from torch import Tensor
+
+from depth_ros.errors import ScaleError
+from depth_ros.geometry.depth import depth_from_inverse
+from depth_ros.scale.anchors import Anchors, align
+from depth_ros.scale.filter import ScaleFilter
+from depth_ros.scale.fit import Fit
+from depth_ros.scale.ground import Mount, find_ground
+
+Reference = Mount | Anchors
+"""What is known of the world: the camera's height over the ground, or some measured points."""
+
+
+@dataclass(frozen=True)
+class Scale:
+    """What makes a network's values metres: depth, or inverse depth, is scale * value + shift.
+
+    Attributes:
+        scale, shift: of metres, or of 1/metres for inverse depth.
+        deviation: standard deviation of the scale, as a share of it.
+        age_s: time since it was last measured.
+    """
+
+    scale: float
+    shift: float
+    deviation: float
+    age_s: float
+
+    def depth_m(self, values: Tensor, kind: str) -> Tensor:
+        """Return z-depth of values of a kind, see ground.find_ground; +inf at infinity."""
+        scaled = values * self.scale + self.shift
+        return depth_from_inverse(scaled) if kind == "affine_inverse_depth" else scaled
+
+
+class Scaler:
+    """Keeps the scale and shift of one camera's predictions.
+
+    Attributes:
+        refused: why the last frame gave no measurement; empty when it gave one.
+    """
+
+    def __init__(self) -> None:
+        self._filter = ScaleFilter()
+        self.refused = "nothing to measure it by has come"
+
+    def update(
+        self,
+        values: Tensor,
+        kind: str,
+        rays: Tensor,
+        reference: Reference,
+        stamp_ns: int,
+        smooth: bool,
+    ) -> None:
+        """Measure scale and shift on a frame; where that is impossible the last ones stay.
+
+        Args:
+            values: (H, W) prediction.
+            kind: what the values are, see ground.find_ground.
+            rays: (H, W, 2) viewing rays of the camera.
+            reference: the camera's mount, or anchors.
+            stamp_ns: the frame's time.
+            smooth: filter over time, instead of taking every measurement at its word.
+        """
+        try:
+            fit = _measure(values, kind, rays, reference)
+        except ScaleError as error:
+            self.refuse(str(error))
+            return
+        self.refused = ""
+        if not smooth:
+            self._filter.reset()
+        self._filter.update(fit, stamp_ns)
+
+    def refuse(self, reason: str) -> None:
+        """Note why a frame gave no measurement."""
+        self.refused = reason
+
+    def at(self, stamp_ns: int, max_age_s: float) -> Scale:
+        """Return the scale for a frame of a time.
+
+        Raises:
+            ScaleError: none was measured yet, or the last one is too old.
+        """
+        if not self._filter.ready:
+            raise ScaleError(f"no scale yet: {self.refused}")
+        age_s = self._filter.age_s(stamp_ns)
+        # Negative after a bag began anew.
+        if not 0 <= age_s <= max_age_s:
+            raise ScaleError(
+                f"the last scale is {age_s:.1f} s old, expected {max_age_s:g} s at most: "
+                f"{self.refused}"
+            )
+        return Scale(self._filter.scale, self._filter.shift, self._filter.deviation, age_s)
+
+
+def _measure(values: Tensor, kind: str, rays: Tensor, reference: Reference) -> Fit:
+    if isinstance(reference, Mount):
+        return find_ground(values, kind, rays, reference)
+    return align(values, kind, reference)

@@ -1,0 +1,203 @@
+"""Image to network input, against each family's own processor."""
+
+import json
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+
+from depth_ros.errors import ModelError
+from depth_ros.geometry.camera import Camera
+from depth_ros.models import MODELS, preprocessing
+from depth_ros.models.depth_pro import DepthPro
+from depth_ros.models.dpt import Dpt
+from depth_ros.models.preprocessing import Preprocessing, pillow_resize, rounded_resize
+from depth_ros.models.transformers_model import TransformersModel
+from test.models.checkpoints import (
+    DEPTH_ANYTHING_PROCESSOR,
+    DEPTH_PRO_PROCESSOR,
+    DINOV2_PROCESSOR,
+    PROMPT_PROCESSOR,
+    ZOEDEPTH_PROCESSOR,
+    dpt_processor,
+)
+from test.models.references import depth_pro_pixels, image, processor
+
+SIZES = [(48, 64), (61, 91), (50, 121), (121, 50), (480, 640)]
+LEVEL = 1 / 255
+"""One grey level, before the division by the standard deviation."""
+
+# Processor's file, defaults of the family, and how many grey levels ours may be off.
+CASES: dict[str, tuple[dict[str, Any], Preprocessing, float]] = {
+    "zoedepth": (ZOEDEPTH_PROCESSOR, Preprocessing(), 0.1),
+    "zoedepth-warped": (
+        {**ZOEDEPTH_PROCESSOR, "keep_aspect_ratio": False, "do_pad": False},
+        Preprocessing(),
+        0.1,
+    ),
+    "midas": (dpt_processor(ensure_multiple_of=32), preprocessing.DPT, 2.1),
+    "dpt-large": (dpt_processor(resample=2), preprocessing.DPT, 2.1),
+    "dinov2": (DINOV2_PROCESSOR, preprocessing.DPT, 0.1),
+    "depth-anything": (DEPTH_ANYTHING_PROCESSOR, preprocessing.DPT, 2.1),
+    "upscaled": (
+        {**DEPTH_ANYTHING_PROCESSOR, "size": {"height": 210, "width": 210}},
+        preprocessing.DPT,
+        2.1,
+    ),
+    "prompted": (PROMPT_PROCESSOR, preprocessing.DPT, 2.1),
+    "unnormalised": (dpt_processor(do_normalize=False), preprocessing.DPT, 2.1),
+}
+
+
+@pytest.mark.parametrize("name", CASES)
+@pytest.mark.parametrize(("height", "width"), SIZES, ids=str)
+def test_pixels_agree_with_transformers(name: str, height: int, width: int, tmp_path: Path) -> None:
+    config, defaults, levels = CASES[name]
+    (tmp_path / "preprocessor_config.json").write_text(json.dumps(config))
+    rgb = image(height, width)
+    expected = processor(tmp_path)(
+        images=rgb, return_tensors="pt", input_data_format="channels_last"
+    )["pixel_values"]
+    ours = Preprocessing.from_config(config, defaults)
+    pixels = ours(torch.from_numpy(rgb)[None])
+    assert pixels.shape == expected.shape
+    assert pixels.dtype == torch.float32
+    error = (pixels - expected).abs() * torch.tensor(ours.std)[:, None, None]
+    # A tall image that is made square: Pillow's other order of passes, see pillow_resize.
+    assert error.max() <= (max(levels, 12) if height > width else levels) * LEVEL
+    assert error.mean() <= 0.1 * LEVEL
+
+
+@pytest.mark.parametrize(("height", "width"), SIZES, ids=str)
+def test_depth_pros_pixels_agree_with_its_rule(height: int, width: int) -> None:
+    rgb = image(height, width)
+    ours = Preprocessing.from_config(DEPTH_PRO_PROCESSOR, preprocessing.DEPTH_PRO)
+    pixels = ours(torch.from_numpy(rgb)[None])[0]
+    np.testing.assert_allclose(pixels.numpy(), depth_pro_pixels(rgb, 64), atol=2e-5)
+
+
+@pytest.mark.parametrize("mode", ["bilinear", "bicubic"])
+@pytest.mark.parametrize("size", [(31, 44), (200, 150)], ids=["smaller", "larger"])
+def test_the_resize_of_other_devices_agrees_with_the_processors(
+    mode: str, size: tuple[int, int]
+) -> None:
+    pixels = torch.from_numpy(image(120, 91)).permute(2, 0, 1)[None]
+    fixed_point = pillow_resize(pixels, size, mode).float()
+    floating = rounded_resize(pixels, size, mode)
+    assert (fixed_point - floating).abs().max() <= 2
+    assert (fixed_point - floating).abs().mean() <= 0.1
+    assert 0 <= floating.min() <= floating.max() <= 255
+
+
+@pytest.mark.parametrize("name", [*CASES, "depth-pro"])
+@pytest.mark.parametrize(("height", "width"), [(200, 240), (131, 250)], ids=str)
+def test_the_network_sees_the_focal_length_of_the_resized_image(
+    name: str, height: int, width: int
+) -> None:
+    config, defaults, _ = {**CASES, "depth-pro": (DEPTH_PRO_PROCESSOR, preprocessing.DEPTH_PRO, 0)}[
+        name
+    ]
+    ours = Preprocessing.from_config(config, defaults)
+    family: type[TransformersModel] = DepthPro if name == "depth-pro" else Dpt
+    model = family.__new__(family)
+    model.preprocessing = ours
+
+    def pitch(ramp: torch.Tensor) -> float:
+        """Image pixels between two network pixels: the ramp's levels are image coordinates."""
+        plain = replace(ours, mean=(0.0, 0.0, 0.0), std=(1 / 255, 1 / 255, 1 / 255))
+        levels = plain(ramp[None, ..., None].expand(1, height, width, 3).contiguous())[0, 0]
+        line = (
+            levels[levels.shape[0] // 2] if ramp.shape[0] == 1 else levels[:, levels.shape[1] // 2]
+        )
+        low, high = int(len(line) * 0.3), int(len(line) * 0.7)
+        return float(line[high] - line[low]) / (high - low)
+
+    across = pitch(torch.arange(width, dtype=torch.uint8)[None])
+    down = pitch(torch.arange(height, dtype=torch.uint8)[:, None])
+    camera = Camera(width, height, 300, 200, width / 2, height / 2)
+    expected = 300 / across if name == "depth-pro" else (300 / across * 200 / down) ** 0.5
+    assert model.network_f_px(camera) == pytest.approx(expected, rel=0.03)
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_what_comes_back_lies_where_it_was_seen(name: str) -> None:
+    config, defaults, _ = CASES[name]
+    ours = Preprocessing.from_config(config, defaults)
+    plain = replace(ours, mean=(0.0, 0.0, 0.0), std=(1 / 255, 1 / 255, 1 / 255))
+    height, width = 131, 250
+    ramp = torch.arange(width, dtype=torch.uint8)[None, None, :, None]
+    seen = plain(ramp.expand(1, height, width, 3).contiguous())[:, 0]
+    back = ours.restore(seen, height, width)
+    assert back.shape == (1, height, width)
+    middle = slice(20, -20)
+    error = (back - torch.arange(width))[:, middle, middle].abs()
+    assert error.max() < 2.5, "within an image pixel or two, of four to a network pixel"
+    assert (back - torch.arange(width))[:, middle, middle].mean().abs() < 0.5
+
+
+def test_restoring_starts_from_the_maps_own_size() -> None:
+    ours = Preprocessing(height=64, width=96, pad=False)
+    ramp = torch.linspace(0, 1, 37)[None, None].expand(2, 23, 37)
+    assert ours.restore(ramp, 60, 91).shape == (2, 60, 91)
+
+
+def test_zeros_pad_both_sides_and_the_odd_one_goes_last() -> None:
+    ours = Preprocessing.from_config(DINOV2_PROCESSOR, preprocessing.DPT)
+    white = torch.full((1, 57, 71, 3), 255, dtype=torch.uint8)
+    pixels = ours(white)[0, 0]
+    assert pixels.shape == (70, 84)
+    assert ours.padding(57, 71) == (6, 6)
+    assert (pixels[6:63, 6:77] > 2).all()
+    pixels[6:63, 6:77] = 0
+    assert not pixels.any(), "the margin is zero after normalisation"
+
+
+def test_a_size_of_one_number_is_a_square() -> None:
+    ours = Preprocessing.from_config({"size": 384}, preprocessing.DPT)
+    assert (ours.height, ours.width) == (384, 384)
+
+
+def test_what_a_file_does_not_say_is_as_in_the_familys_processor() -> None:
+    for defaults in (Preprocessing(), preprocessing.DPT, preprocessing.DEPTH_PRO):
+        assert Preprocessing.from_config({}, defaults) == defaults
+        nulls = dict.fromkeys(("size", "resample", "image_mean", "ensure_multiple_of", "do_pad"))
+        assert Preprocessing.from_config(nulls, defaults) == defaults
+
+
+def test_statistics_in_levels_equal_statistics_in_shares() -> None:
+    entry = MODELS["dpt-dinov2-small-nyu"].preprocessing
+    read = Preprocessing.from_config(DINOV2_PROCESSOR, preprocessing.DPT)
+    assert entry is not None
+    assert replace(read, height=1, width=1, mean=entry.mean, std=entry.std) == replace(
+        entry, height=1, width=1
+    )
+    assert read.mean == pytest.approx(entry.mean, abs=1e-6)
+    assert read.std == pytest.approx(entry.std, abs=1e-6)
+
+
+@pytest.mark.parametrize(
+    ("config", "problem"),
+    [
+        ({"resample": 0}, "resample is 0, expected one of 2, 3"),
+        ({"do_pad": True, "size_divisor": 32, "ensure_multiple_of": 14}, "size_divisor is 32"),
+    ],
+)
+def test_what_is_not_done_here_is_refused(config: dict[str, Any], problem: str) -> None:
+    with pytest.raises(ModelError, match=problem):
+        Preprocessing.from_config(config, preprocessing.DPT)
+
+
+def test_sizes_are_multiples_and_the_least_scaled_side_decides() -> None:
+    ours = Preprocessing(height=384, width=512, multiple=32)
+    assert ours.network_size(480, 640) == (384, 512)
+    # 384/400 is nearer to one than 512/1000: the height decides, the width follows.
+    assert ours.network_size(400, 1000) == (384, 960)
+
+
+def test_no_image_is_too_flat_for_a_network() -> None:
+    ours = Preprocessing.from_config(DEPTH_ANYTHING_PROCESSOR, preprocessing.DPT)
+    pixels = ours(torch.zeros(1, 2, 640, 3, dtype=torch.uint8))
+    assert pixels.shape[-2] >= 14
