@@ -1,0 +1,31 @@
+"""List the known models, or load one and run one frame."""
+
+from __future__ import annotations
+
+import argparse
+
+from depth_ros.errors import ModelError
+
+HELP = "list the known models, or try one"
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the verb's arguments."""
+    parser.add_argument("name", nargs="?", help="one model: name, folder or hub id")
+    parser.add_argument("--check", action="store_true", help="load it and run one frame")
+    parser.add_argument("--weights", default="", help="folder with the named model's weights")
+
+
+def run(options: argparse.Namespace) -> int:
+    """Print the table, one row of it, or the report of a check."""
+    from depth_ros import models
+
+    if options.check and not options.name:
+        raise ModelError("--check is given without a name, expected the model to try")
+    if options.check:
+        print(models.check(options.name, options.weights).text())
+    elif options.name:
+        print(models.table([models.find(options.name, options.weights)]))
+    else:
+        print(models.table())
+    return 0
