@@ -1,114 +1,33 @@
 """Flying pixels: on enlarged depth of rendered rooms with exact truth, and on plain shapes."""
 
-from typing import NamedTuple
-
-import numpy as np
 import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
 from torch import Tensor
-from torch.nn import functional
 
+from benchmarks import edges
+from benchmarks.edges import View, enlarged, truth
 from depth_ros.errors import SettingError
-from depth_ros.geometry.camera import Camera
-from depth_ros.geometry.cloud import back_project
 from depth_ros.geometry.depth import depth_from_inverse
 from depth_ros.geometry.edges import flying, radius_for
-from depth_ros.training.render import render
-from depth_ros.training.scenes import Floats, Pose, Robot, Scene, random_drive
-
-WIDTH, HEIGHT = 640, 480
-DRIVES = 6
-
-
-class View(NamedTuple):
-    scene: Scene
-    pose: Pose
-    camera: Camera
-
-
-def truth(view: View, width: int = WIDTH, height: int = HEIGHT) -> Tensor:
-    """Depth (height, width) of the view, true at the centre of every pixel."""
-    return render([view.scene], [view.pose], [view.camera.scale(width, height)]).depth_m[0]
 
 
 @pytest.fixture(scope="module")
 def views() -> list[View]:
-    """The first frames of several drives."""
-    drives = [
-        random_drive(np.random.default_rng((77, seed)), Robot(), WIDTH, HEIGHT, 1)
-        for seed in range(DRIVES)
-    ]
-    return [View(drive.scene, drive.poses[0], drive.camera) for drive in drives]
+    return edges.views(6)
 
 
-def enlarged(view: View, factor: int, mode: str) -> Tensor:
-    """The best that a network can say whose output is the image's size divided by factor."""
-    low_m = truth(view, WIDTH // factor, HEIGHT // factor)
-    return functional.interpolate(low_m[None, None], (HEIGHT, WIDTH), mode=mode)[0, 0]
-
-
-def solid_distance_m(outside: list[Floats]) -> Floats:
-    """Distance to the surface of a solid, from how far outside of each pair of its faces one is."""
-    q = np.stack(outside)
-    distance_m: Floats = abs(np.linalg.norm(q.clip(min=0), axis=0) + q.max(axis=0).clip(max=0))
-    return distance_m
-
-
-def surface_distance_m(scene: Scene, points: Floats) -> Floats:
-    """Distance of points (N, 3) of the world to the nearest surface of the scene."""
-    x, y, z = points.T
-    length, width, height = scene.room_m
-    planes = (length / 2 - abs(x), width / 2 - abs(y), z, height - z)
-    nearest: Floats = abs(np.stack(planes)).min(axis=0)
-    for cx, cy, yaw, half_length, half_width, height in scene.boxes[scene.boxes[:, 5] > 0]:
-        along = np.cos(yaw) * (x - cx) + np.sin(yaw) * (y - cy)
-        across = np.cos(yaw) * (y - cy) - np.sin(yaw) * (x - cx)
-        outside = [abs(along) - half_length, abs(across) - half_width, z - height]
-        nearest = np.minimum(nearest, solid_distance_m(outside))
-    for cx, cy, radius, height in scene.cylinders[scene.cylinders[:, 3] > 0]:
-        outside = [np.hypot(x - cx, y - cy) - radius, z - height]
-        nearest = np.minimum(nearest, solid_distance_m(outside))
-    return nearest
-
-
-def in_the_air(view: View, depth_m: Tensor) -> Tensor:
-    """Where a pixel's point is farther than 5 cm and 3 % of its depth from every true surface."""
-    cloud = back_project(depth_m, torch.from_numpy(view.camera.rays().copy())).reshape(-1, 3)
-    world_from_optical = view.pose.world_from_optical()
-    points = cloud.double().numpy() @ world_from_optical[:3, :3].T + world_from_optical[:3, 3]
-    allowed_m = (0.03 * depth_m).clamp(min=0.05)
-    distance_m = torch.from_numpy(surface_distance_m(view.scene, points))
-    return distance_m.reshape(HEIGHT, WIDTH) > allowed_m
-
-
-def smooth_noise(seed: int) -> Tensor:
-    """Slow errors of 2 % (standard deviation), as networks make them."""
-    coarse = torch.randn(1, 1, 6, 8, generator=torch.Generator().manual_seed(seed))
-    noise = functional.interpolate(coarse, (HEIGHT, WIDTH), mode="bicubic")[0, 0]
-    return 1 + 0.02 * noise / noise.std()
-
-
-@pytest.mark.parametrize("mode", ["bilinear", "bicubic"])
-@pytest.mark.parametrize("factor", [2, 4])
+@pytest.mark.parametrize("noise", [False, True])
+@pytest.mark.parametrize("mode", edges.MODES)
+@pytest.mark.parametrize("factor", edges.FACTORS)
 def test_points_in_the_air_go_and_points_on_surfaces_stay(
-    views: list[View], factor: int, mode: str
+    views: list[View], factor: int, mode: str, noise: bool
 ) -> None:
-    radius_px = radius_for((HEIGHT // factor, WIDTH // factor), (HEIGHT, WIDTH))
-    flew, gone, lost = [], [], []
-    for seed, view in enumerate(views):
-        depth_m = enlarged(view, factor, mode)
-        flew.append(in_the_air(view, depth_m))
-        noisy = depth_m * smooth_noise(seed)
-        masks = torch.stack([flying(depth, radius_px=radius_px) for depth in (depth_m, noisy)])
-        gone.append((masks & flew[-1]).sum((1, 2)))
-        lost.append((masks & ~flew[-1]).sum((1, 2)))
-    bad = torch.stack(flew).sum()
-    good = (~torch.stack(flew)).sum()
-    assert bad > 500 * factor
-    assert (torch.stack(gone).sum(0) >= 0.9 * bad).all()
-    assert (torch.stack(lost).sum(0) <= 0.005 * good).all()
+    counts = edges.measure(views, factor, mode, noise)
+    assert counts.bad > 500 * factor
+    assert counts.removed >= 0.9 * counts.bad
+    assert counts.lost <= 0.005 * counts.good
 
 
 def test_true_depth_loses_next_to_nothing(views: list[View]) -> None:

@@ -1,0 +1,163 @@
+"""How many flying pixels the edge filter removes, and how many good ones with them.
+
+Depth of rendered rooms is exact; shrunk and enlarged again it is the best that a network can say.
+Run as python -m benchmarks.edges.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from pathlib import Path
+from typing import NamedTuple
+
+import cv2
+import numpy as np
+import torch
+from torch import Tensor
+from torch.nn import functional
+
+from depth_ros.evaluation.picture import Rgb, from_above, save
+from depth_ros.geometry.camera import Camera
+from depth_ros.geometry.cloud import back_project
+from depth_ros.geometry.edges import flying, radius_for
+from depth_ros.training.render import render
+from depth_ros.training.scenes import Floats, Pose, Robot, Scene, random_drive
+
+FACTORS, MODES = (2, 4), ("bilinear", "bicubic")
+WIDTH, HEIGHT = 640, 480
+DRIVES = 12
+
+
+class View(NamedTuple):
+    """A camera somewhere in a scene."""
+
+    scene: Scene
+    pose: Pose
+    camera: Camera
+
+
+def truth(view: View, width: int = WIDTH, height: int = HEIGHT) -> Tensor:
+    """Return depth (height, width) of the view, true at the centre of every pixel."""
+    return render([view.scene], [view.pose], [view.camera.scale(width, height)]).depth_m[0]
+
+
+def views(count: int = DRIVES) -> list[View]:
+    """Return the first frames of several drives."""
+    drives = [
+        random_drive(np.random.default_rng((77, seed)), Robot(), WIDTH, HEIGHT, 1)
+        for seed in range(count)
+    ]
+    return [View(drive.scene, drive.poses[0], drive.camera) for drive in drives]
+
+
+def enlarged(view: View, factor: int, mode: str) -> Tensor:
+    """Return the best that a network can say whose output is the image's size divided by factor."""
+    low_m = truth(view, WIDTH // factor, HEIGHT // factor)
+    return functional.interpolate(low_m[None, None], (HEIGHT, WIDTH), mode=mode)[0, 0]
+
+
+def solid_distance_m(outside: list[Floats]) -> Floats:
+    """Return the distance to a solid, from how far one is outside of each pair of its faces."""
+    q = np.stack(outside)
+    distance_m: Floats = abs(np.linalg.norm(q.clip(min=0), axis=0) + q.max(axis=0).clip(max=0))
+    return distance_m
+
+
+def surface_distance_m(scene: Scene, points: Floats) -> Floats:
+    """Return the distance of points (N, 3) of the world to the nearest surface of the scene."""
+    x, y, z = points.T
+    length, width, height = scene.room_m
+    planes = (length / 2 - abs(x), width / 2 - abs(y), z, height - z)
+    nearest: Floats = abs(np.stack(planes)).min(axis=0)
+    for cx, cy, yaw, half_length, half_width, height in scene.boxes[scene.boxes[:, 5] > 0]:
+        along = np.cos(yaw) * (x - cx) + np.sin(yaw) * (y - cy)
+        across = np.cos(yaw) * (y - cy) - np.sin(yaw) * (x - cx)
+        outside = [abs(along) - half_length, abs(across) - half_width, z - height]
+        nearest = np.minimum(nearest, solid_distance_m(outside))
+    for cx, cy, radius, height in scene.cylinders[scene.cylinders[:, 3] > 0]:
+        outside = [np.hypot(x - cx, y - cy) - radius, z - height]
+        nearest = np.minimum(nearest, solid_distance_m(outside))
+    return nearest
+
+
+def in_the_air(view: View, depth_m: Tensor) -> Tensor:
+    """Return where a point is farther than 5 cm and 3 % of its depth from every true surface."""
+    cloud = back_project(depth_m, torch.from_numpy(view.camera.rays().copy())).reshape(-1, 3)
+    world_from_optical = view.pose.world_from_optical()
+    points = cloud.double().numpy() @ world_from_optical[:3, :3].T + world_from_optical[:3, 3]
+    allowed_m = (0.03 * depth_m).clamp(min=0.05)
+    distance_m = torch.from_numpy(surface_distance_m(view.scene, points))
+    return distance_m.reshape(HEIGHT, WIDTH) > allowed_m
+
+
+def smooth_noise(seed: int) -> Tensor:
+    """Return slow errors of 2 % (standard deviation), as networks make them."""
+    coarse = torch.randn(1, 1, 6, 8, generator=torch.Generator().manual_seed(seed))
+    noise = functional.interpolate(coarse, (HEIGHT, WIDTH), mode="bicubic")[0, 0]
+    return 1 + 0.02 * noise / noise.std()
+
+
+class Counts(NamedTuple):
+    """Pixels: floating ones, those that the filter removed of them, good ones, and those lost."""
+
+    bad: int
+    removed: int
+    good: int
+    lost: int
+
+
+def measure(some: list[View], factor: int, mode: str, noise: bool = False) -> Counts:
+    """Count what the filter does to depth enlarged by a factor, over several views."""
+    radius_px = radius_for((HEIGHT // factor, WIDTH // factor), (HEIGHT, WIDTH))
+    counts = np.zeros(4, int)
+    for seed, view in enumerate(some):
+        depth_m = enlarged(view, factor, mode)
+        bad = in_the_air(view, depth_m)
+        mask = flying(depth_m * smooth_noise(seed) if noise else depth_m, radius_px=radius_px)
+        counts += [int(x.sum()) for x in (bad, mask & bad, ~bad, mask & ~bad)]
+    return Counts(*counts.tolist())
+
+
+def table(some: list[View]) -> str:
+    """Return shares by enlargement, to read."""
+    lines = [f"{'640x480 enlarged from':<36}{'floating':>10}{'removed':>10}{'good lost':>11}"]
+    for factor in FACTORS:
+        for mode in MODES:
+            for noise in (False, True):
+                n = measure(some, factor, mode, noise)
+                name = f"{WIDTH // factor}x{HEIGHT // factor}, {mode}{', 2 % noise' * noise}"
+                shares = (n.bad / (n.bad + n.good), n.removed / n.bad, n.lost / n.good)
+                lines.append(f"{name:<36}{shares[0]:>10.2%}{shares[1]:>10.1%}{shares[2]:>11.2%}")
+    return "\n".join(lines)
+
+
+def draw(view: View, factor: int = 4) -> Rgb:
+    """Return a picture: the image with what is removed in red; the cloud before, and after."""
+    rgb = render([view.scene], [view.pose], [view.camera]).rgb[0].numpy()
+    depth_m = enlarged(view, factor, "bicubic")
+    mask = flying(
+        depth_m, radius_px=radius_for((HEIGHT // factor, WIDTH // factor), (HEIGHT, WIDTH))
+    )
+    rgb[mask.numpy()] = (255, 40, 40)
+    rays = torch.from_numpy(view.camera.rays().copy())
+    clouds = [depth_m, depth_m.masked_fill(mask, torch.nan)]
+    above = [from_above(back_project(depth, rays).reshape(-1, 3).numpy()) for depth in clouds]
+    height, width = above[0].shape[:2]
+    return np.hstack([cv2.resize(rgb, (width, height), interpolation=cv2.INTER_AREA), *above])
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Measure, print and draw."""
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.edges", description=__doc__)
+    parser.add_argument("--out", type=Path, default=Path("out/edges.png"), help="picture")
+    options = parser.parse_args(arguments)
+    some = views()
+    print(table(some))
+    save(draw(some[0]), options.out)
+    print(f"picture: {options.out}")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
