@@ -191,7 +191,7 @@ class Settings:
         live=True,
     )
     anchors_max_age_s: float = _setting(
-        0.1,
+        0.25,
         "Most time between an image and the anchors that it is compared with.",
         unit="s",
         low=0.0,

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from functools import lru_cache
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from functools import lru_cache, partial
 
 import numpy as np
 import numpy.typing as npt
@@ -105,7 +106,8 @@ class Pipeline:
 
     def __init__(self, model: DepthModel, runtime: TorchRuntime, settings: Settings) -> None:
         self.model, self.runtime, self.settings = model, runtime, settings
-        self._packer = lru_cache(maxsize=4)(self._new_packer)
+        # No cache of a bound method: the cycle would keep the network alive, and its GPU's memory.
+        self._packer = lru_cache(maxsize=4)(partial(_new_packer, runtime.device))
         self._table = lru_cache(maxsize=4)(lambda name: colour_table(name).to(runtime.device))
         self._rays = lru_cache(maxsize=4)(lambda camera: torch.from_numpy(camera.rays().copy()))
         self.scaler = lru_cache(maxsize=4)(lambda camera: Scaler())
@@ -153,12 +155,42 @@ class Pipeline:
             ModelError: the network failed.
             ScaleError: the network is prompted with anchors and there are none.
         """
-        rgb = self._upload(frame.rgb)
-        pixels = self.model.preprocess(rgb[None])
-        raw = self.runtime(pixels, *self._prompt(frame.camera, reference))
+        return self._predict([frame], [reference])[0]
+
+    def predict_batch(
+        self, frames: Sequence[Frame], references: Sequence[Reference | None]
+    ) -> list[Estimate]:
+        """Run the network once on frames of one size; frame by frame where the model needs that.
+
+        Args:
+            frames: images and cameras.
+            references: one for each frame, see predict().
+
+        Raises:
+            CameraError: the frames differ in size.
+            ModelError, ScaleError: as predict().
+        """
+        sizes = {frame.rgb.shape[:2] for frame in frames}
+        if len(sizes) > 1:
+            raise CameraError(f"frames of one batch are {sorted(sizes)}, expected one size")
+        if self.model.batches and frames:
+            return self._predict(frames, references)
+        return [self.predict(*each) for each in zip(frames, references, strict=True)]
+
+    @torch.inference_mode()
+    def _predict(
+        self, frames: Sequence[Frame], references: Sequence[Reference | None]
+    ) -> list[Estimate]:
+        images = [self._upload(frame.rgb) for frame in frames]
+        rgb = torch.stack(images) if len(images) > 1 else images[0][None]
+        pixels = self.model.preprocess(rgb)
+        raw = self.runtime(pixels, *self._prompts(frames, references))
         height, width = (raw[0] if isinstance(raw, tuple) else raw).shape[-2:]
-        prediction = self.model.postprocess(raw, *rgb.shape[:2])
-        return Estimate(prediction, rgb, frame, (height, width))
+        whole = self.model.postprocess(raw, *rgb.shape[1:3])
+        return [
+            Estimate(prediction, image, frame, (height, width))
+            for prediction, image, frame in zip(_parts(whole), images, frames, strict=True)
+        ]
 
     @torch.inference_mode()
     def measure(self, estimate: Estimate, reference: Reference | None = None) -> DepthFrame:
@@ -186,7 +218,8 @@ class Pipeline:
         if scale is not None:
             values = scale.depth_m(values, prediction.output)
             ratio *= scale.scale
-        depth_m = limit_range(values, self.settings.min_depth_m, self.far_m(ratio))
+        far_m = min(self.far_m(ratio), scale.reach_m if scale else torch.inf)
+        depth_m = limit_range(values, self.settings.min_depth_m, far_m)
         size = estimate.network_size
         if self.settings.edge_filter == "image":
             depth_m = self._without_edges(depth_m, size)
@@ -258,13 +291,21 @@ class Pipeline:
             )
         return scaler.at(frame.stamp_ns, settings.scale_max_age_s)
 
-    def _prompt(self, camera: Camera, reference: Reference | None) -> list[Tensor]:
-        """Return what the network needs beside the image: nothing, or a metric depth prompt."""
+    def _prompts(
+        self, frames: Sequence[Frame], references: Sequence[Reference | None]
+    ) -> list[Tensor]:
+        """Return what the network needs beside images: nothing, or a batch of depth prompts."""
         if self.model.prompt_size is None:
             return []
+        pairs = zip(frames, references, strict=True)
+        return [torch.stack([self._prompt(frame.camera, known) for frame, known in pairs])]
+
+    def _prompt(self, camera: Camera, reference: Reference | None) -> Tensor:
+        """Return metric depth (1, h, w) for a network that completes it."""
+        assert self.model.prompt_size is not None
         if not isinstance(reference, Anchors):
             raise ScaleError(f"model '{self.model.entry.name}' has no anchors to complete")
-        return [torch.from_numpy(prompt(reference, *self.model.prompt_size, camera))[None, None]]
+        return torch.from_numpy(prompt(reference, *self.model.prompt_size, camera))[None]
 
     def _without_edges(self, depth_m: Tensor, network_size: tuple[int, int] | None) -> Tensor:
         settings, (height, width) = self.settings, depth_m.shape
@@ -277,6 +318,15 @@ class Pipeline:
         array = rgb if rgb.flags.writeable else rgb.copy()
         return torch.from_numpy(array).to(self.runtime.device)
 
-    def _new_packer(self, camera: Camera, colour: bool, stride: int) -> CloudPacker:
-        rays = self._rays(camera).to(self.runtime.device)
-        return CloudPacker(rays, colour, stride)
+
+def _parts(whole: Prediction) -> list[Prediction]:
+    """Return the prediction of a batch image by image."""
+    f_px = [None] * len(whole.values) if whole.f_px is None else whole.f_px.split(1)
+    return [
+        replace(whole, values=values, f_px=f)
+        for values, f in zip(whole.values.split(1), f_px, strict=True)
+    ]
+
+
+def _new_packer(device: torch.device, camera: Camera, colour: bool, stride: int) -> CloudPacker:
+    return CloudPacker(torch.from_numpy(camera.rays().copy()).to(device), colour, stride)

@@ -21,6 +21,7 @@ ARGUMENTS = {
     "model": ("", "name in `depth_ros models`, folder or hub id; empty: as params_file says"),
     "scale_mode": ("", "model, ground or anchors: whose metres; empty: as params_file says"),
     "anchors": ("", "topic of another sensor's points, for scale_mode:=anchors"),
+    "anchors_type": ("", "what comes there: points, scan or depth; empty: as params_file says"),
     "runtime": ("", "what executes the network; empty: as params_file says"),
     "device": ("", "auto, cpu, cuda or cuda:N; empty: as params_file says"),
     "namespace": ("", "namespace of the node and its topics"),
@@ -29,7 +30,7 @@ ARGUMENTS = {
     "use_sim_time": ("false", "take time from /clock"),
     "rviz": ("false", "open RViz on the outputs"),
 }
-OVERRIDES = ("model", "scale_mode", "runtime", "device")
+OVERRIDES = ("model", "scale_mode", "anchors_type", "runtime", "device")
 
 
 def camera_info_of(image: str) -> str:

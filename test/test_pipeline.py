@@ -1,6 +1,7 @@
 """Frame to DepthFrame: sizes, metres, ranges, and what is not done twice."""
 
 import math
+import weakref
 from dataclasses import replace
 
 import numpy as np
@@ -303,3 +304,31 @@ def test_colours_may_follow_each_images_own_range() -> None:
     colours = near.colours(near(BLANK))
     assert (colours.float() - far.colours(far(BLANK)).float()).abs().mean() < 2
     assert len(colours.reshape(-1, 3).unique(dim=0)) > 30
+
+
+def test_a_pipeline_that_is_let_go_frees_its_network_at_once() -> None:
+    used = says(RAMP_M)
+    used.points(used(BLANK))
+    held = weakref.ref(used)
+    del used
+    assert held() is None
+
+
+def test_a_scale_that_jumps_is_held_back_with_that_reason() -> None:
+    relative = says(1 / RAMP_M, Output.AFFINE_INVERSE_DEPTH, scale_mode="anchors")
+    relative(BLANK, ramp_anchors())
+    relative.model.look = lambda pixels: (2 / RAMP_M)[None]  # type: ignore[attr-defined]
+    depth = relative(Frame(BLANK.rgb, CAMERA, BLANK.stamp_ns + 10**8), ramp_anchors())
+    assert depth.scale is not None
+    assert depth.scale.age_s == pytest.approx(0.1)
+    assert relative.scaler(CAMERA).refused == "a scale of 0.5 jumps and is held back"
+
+
+def test_by_the_ground_a_relative_model_reaches_ten_camera_heights() -> None:
+    mount = Mount.from_angles(0.3, 15.0, 0.0)
+    rays = np.dstack([CAMERA.rays(), np.ones((48, 64))])
+    floor_m = torch.from_numpy(0.3 / (rays @ np.array(mount.down)).clip(0.02)).float()
+    relative = says(1 / floor_m, Output.AFFINE_INVERSE_DEPTH, scale_mode="ground")
+    depth_m = relative(BLANK, mount).depth_m
+    assert torch.isposinf(depth_m[floor_m > 3.05]).all()
+    assert torch.isfinite(depth_m[floor_m < 2.95]).all()

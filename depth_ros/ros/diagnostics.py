@@ -79,7 +79,7 @@ class Health:
     def level(self, active: bool, stale_after_s: float) -> Level:
         """Return the diagnostic level and its one-line message."""
         if self.model_failed:
-            return DiagnosticStatus.ERROR, f"the model fails: {self.last_error}"
+            return DiagnosticStatus.ERROR, f"failed: {self.last_error}"
         if not active:
             return DiagnosticStatus.OK, "not active"
         for event in ("image", "camera_info"):

@@ -19,6 +19,7 @@ from depth_ros.scale.ground import Mount
 
 # Transforms come after images now and then; a scale that is a frame old is better than to wait.
 _PATIENCE = Duration(seconds=0.05)
+_JUMP_NS = 1_000_000_000
 
 
 class Extrinsics(Protocol):
@@ -35,6 +36,9 @@ class Extrinsics(Protocol):
             header: the image's.
             optical: whether the sensor's frame is an optical one (REP 103).
         """
+
+    def destroy(self) -> None:
+        """Take subscriptions back."""
 
 
 class Parameters:
@@ -55,6 +59,9 @@ class Parameters:
         pose = OPTICAL_FROM_BODY @ pose_matrix(*settings.anchors_pose)
         return pose @ OPTICAL_FROM_BODY.T if optical else pose
 
+    def destroy(self) -> None:
+        """Do nothing: there is nothing to take back."""
+
 
 class Tf:
     """Poses out of TF."""
@@ -69,6 +76,7 @@ class Tf:
         self._get_settings = get_settings
         self._buffer = tf2_ros.Buffer()
         self._listener = tf2_ros.TransformListener(self._buffer, node)
+        self._newest_ns = 0
 
     def mount(self, header: Any) -> Mount:
         """Return the mount of the camera over ground_frame."""
@@ -79,8 +87,15 @@ class Tf:
         """Return the transform between the two frames, which TF knows as they are."""
         return self._look_up(header.frame_id, frame_id, header)
 
+    def destroy(self) -> None:
+        """Unsubscribe from TF: the node would keep the listener alive."""
+        self._listener.unregister()
+
     def _look_up(self, target: str, source: str, header: Any) -> Floats:
         stamp = Time.from_msg(header.stamp)
+        if stamp.nanoseconds < self._newest_ns - _JUMP_NS:
+            self._buffer.clear()  # a bag began anew: tf2 would refuse what is older than it has
+        self._newest_ns = stamp.nanoseconds
         try:
             found = self._buffer.lookup_transform(target, source, stamp, _PATIENCE)
         except Exception as error:  # tf2 raises half a dozen unrelated types

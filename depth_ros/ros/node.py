@@ -14,6 +14,7 @@ from dataclasses import asdict
 from typing import Any, NamedTuple
 
 import rclpy
+import torch
 from diagnostic_msgs.msg import DiagnosticArray, DiagnosticStatus
 from rcl_interfaces.msg import SetParametersResult
 from rclpy.clock import Clock, ClockType
@@ -145,8 +146,11 @@ class DepthNode(LifecycleNode):
         self._stop()
         if self._outputs is not None:
             self._outputs.destroy()
+        if self._references is not None:
+            self._references.destroy()
         self._outputs, self._pipeline, self._references = None, None, None
         self._scale, self._scale_refused = None, ""
+        torch.cuda.empty_cache()  # else the process keeps the model's memory; nothing without CUDA
         self._cameras.clear()
         return TransitionCallbackReturn.SUCCESS
 
@@ -234,6 +238,8 @@ class DepthNode(LifecycleNode):
     def _scale_values(self) -> list[tuple[str, str]]:
         """Return what diagnostics tell of the scale."""
         values, scale = [("scale mode", self.settings.scale_mode)], self._scale
+        if self.settings.scale_mode == "model":
+            return values
         if scale is not None:
             values += [
                 ("scale", f"{scale.scale:.4g}"),
@@ -268,29 +274,35 @@ class DepthNode(LifecycleNode):
         rgb = self._decode(message)
         seen = self._camera_of(message.header.frame_id, rgb.shape[1], rgb.shape[0])
         frame = Frame(rgb, seen.camera, messages.stamp_ns(message.header), message.header.frame_id)
-        depth = self._depth_of(frame, message.header)
+        depth = self._depth_of(frame, message.header, seen.depth_info)
         outputs.publish(pipeline, depth, message.header, seen.depth_info)
         self.health.model_failed = False
         self.health.count("answered")
         self.health.add_latency(time.monotonic() - arrival.time_s)
 
-    def _depth_of(self, frame: Frame, header: Header) -> DepthFrame | None:
+    def _depth_of(self, frame: Frame, header: Header, info: CameraInfo) -> DepthFrame | None:
         """Return the depth of a frame, if anybody wants it; relative values go out on the way."""
         pipeline, outputs = self._pipeline, self._outputs
         assert pipeline is not None and outputs is not None
         metric, relative = outputs.need_depth(self.settings.publish_points), outputs.need_relative()
         if not (metric or relative):
             return None
-        reference = self._reference(header, frame.camera)
-        estimate = pipeline.predict(frame, reference)
-        if relative:
-            outputs.publish_relative(estimate.prediction.values[0], header)
-        if not metric:
-            return None
+        # As late as may be: what is measured in the meantime fits the image better.
+        prompted, reference = pipeline.model.prompt_size is not None, None
         try:
+            if prompted:
+                reference = self._reference(header, frame.camera)
+            estimate = pipeline.predict(frame, reference)
+            if relative:
+                outputs.publish_relative(estimate.prediction.values[0], header, info)
+            if not metric:
+                return None
+            if not prompted:
+                reference = self._reference(header, frame.camera)
             depth = pipeline.measure(estimate, reference)
         finally:
-            self._scale_refused = pipeline.scaler(frame.camera).refused
+            if self._references is not None:
+                self._scale_refused = pipeline.scaler(frame.camera).refused
         self._scale = depth.scale
         return depth
 
@@ -303,9 +315,9 @@ class DepthNode(LifecycleNode):
         except (ScaleError, MessageError, CameraError) as error:
             assert self._pipeline is not None
             self._pipeline.scaler(camera).refuse(str(error))
-            self._warn(
-                "image" if self.settings.scale_mode == "ground" else ANCHORS, error, "unused"
-            )
+            by_ground = self.settings.scale_mode == "ground"
+            topic, fate = ("image", "gives no scale") if by_ground else (ANCHORS, "unused")
+            self._warn(topic, error, fate)
             return None
 
     def _camera_of(self, frame_id: str, width: int, height: int) -> _Seen:

@@ -67,12 +67,13 @@ class Outputs:
         """Return whether anybody listens to the network's relative values."""
         return self._heard("depth/relative")
 
-    def publish_relative(self, values: Tensor, header: Header) -> None:
-        """Publish relative values (H, W), as 32FC1 without a unit."""
+    def publish_relative(self, values: Tensor, header: Header, info: CameraInfo) -> None:
+        """Publish relative values (H, W), as 32FC1 without a unit, and the camera they are of."""
         message = self._relative_message
         _shape(message, header, "32FC1", values.shape, 4)
         _fill(message.data, values.contiguous().view(torch.uint8))
         self._publishers["depth/relative"].publish(message)
+        self._publish_info(header, info)
 
     def publish(
         self, pipeline: Pipeline, depth: DepthFrame | None, header: Header, info: CameraInfo
@@ -83,14 +84,18 @@ class Outputs:
         """
         if depth is not None:
             self._publish_estimate(pipeline, depth, header)
-        if self._heard("depth/camera_info"):
-            info.header = header
-            self._publishers["depth/camera_info"].publish(info)
+        if not self.need_relative():  # else it has gone out with the relative values
+            self._publish_info(header, info)
 
     def destroy(self) -> None:
         """Take the topics back."""
         for publisher in self._publishers.values():
             self._node.destroy_publisher(publisher)
+
+    def _publish_info(self, header: Header, info: CameraInfo) -> None:
+        if self._heard("depth/camera_info"):
+            info.header = header
+            self._publishers["depth/camera_info"].publish(info)
 
     def _heard(self, topic: str) -> bool:
         publisher = self._publishers.get(topic)

@@ -13,7 +13,7 @@ from sensor_msgs.msg import CameraInfo, Image, LaserScan, PointCloud2
 
 from depth_ros import messages
 from depth_ros.config import Settings
-from depth_ros.errors import ScaleError
+from depth_ros.errors import MessageError, ScaleError
 from depth_ros.geometry.camera import Camera
 from depth_ros.ros import extrinsics
 from depth_ros.scale import anchors
@@ -60,14 +60,22 @@ class References:
         self._subscriptions = []
         self._messages.clear()
 
+    def destroy(self) -> None:
+        """Take every subscription back."""
+        self.stop()
+        self._extrinsics.destroy()
+
     def of(self, header: Any, camera: Camera) -> Reference:
         """Return what there is for the image of a header.
 
         Raises:
             ScaleError: no anchors came near its time, or TF does not know where they are.
-            MessageError, CameraError: the anchors' message or its camera_info is damaged.
+            MessageError, CameraError: the image has no stamp; the anchors' message or its
+                camera_info is damaged.
         """
         settings = self._get_settings()
+        if not messages.stamp_ns(header):
+            raise MessageError("stamp is 0, expected the time of capture: a scale could not age")
         if settings.scale_mode == "ground":
             return self._extrinsics.mount(header)
         message = self._nearest(messages.stamp_ns(header))
@@ -102,7 +110,8 @@ class References:
 
     def _anchors(self, message: Any, pose: Floats, camera: Camera) -> Anchors:
         points = self._points(message)
-        step = -(-len(points) // _MOST_POINTS) or 1
+        # Odd: a power of two would pick the same rings of a lidar over and over.
+        step = len(points) // _MOST_POINTS | 1
         return anchors.from_points(anchors.transform(points[::step], pose), camera)
 
     def _points(self, message: Any) -> Floats:

@@ -89,20 +89,25 @@ class ScaleFilter:
         """Return the time from the last accepted measurement to a stamp; inf if not ready."""
         return (stamp_ns - self._accepted_ns) * _S_PER_NS if self.ready else math.inf
 
-    def update(self, fit: Fit, stamp_ns: int) -> None:
-        """Take in the fit of a frame captured at stamp_ns. Time that jumps back starts anew."""
+    def update(self, fit: Fit, stamp_ns: int) -> bool:
+        """Take in the fit of a frame captured at stamp_ns; return whether it was believed.
+
+        Time that jumps back starts anew.
+        """
         if stamp_ns < self._seen_ns:
             self.reset()
         self._seen_ns = stamp_ns
         measurement = _measure(fit, stamp_ns)
         if not self.ready or self._expects(measurement):
             self._accept(measurement)
-            return
+            return True
         self._held_back.append(measurement)
-        if _agree(self._held_back):
-            self._variance = math.inf
-            for held_back in tuple(self._held_back):
-                self._accept(held_back)
+        if not _agree(self._held_back):
+            return False
+        self._variance = math.inf
+        for held_back in tuple(self._held_back):
+            self._accept(held_back)
+        return True
 
     def _walked(self, stamp_ns: int) -> float:
         """Return the variance of log scale at a stamp, before a measurement."""

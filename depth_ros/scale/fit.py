@@ -156,7 +156,7 @@ def _best_hypothesis(
     x0, y0 = (x[second], y[second]) if shift else (0.0, 0.0)
     with np.errstate(divide="ignore", invalid="ignore"):
         scales = (y[first] - y0) / (x[first] - x0)
-    shifts = y0 - scales * x0
+        shifts = y0 - scales * x0
     usable = np.isfinite(scales) & np.isfinite(shifts)
     if not usable.any():
         raise ScaleError(f"predicted is {x[0]} almost everywhere, expected values that differ")

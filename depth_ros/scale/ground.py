@@ -16,9 +16,7 @@ import torch
 from torch import Tensor
 
 from depth_ros.errors import ScaleError
-from depth_ros.scale.fit import Fit, least_squares
-
-Floats = npt.NDArray[np.float64]
+from depth_ros.scale.fit import Fit, Floats, least_squares
 
 _SAMPLES = 800
 _HYPOTHESES = 250
@@ -56,6 +54,11 @@ class Mount:
 
     height_m: float
     down: tuple[float, float, float]
+
+    @property
+    def reach_m(self) -> float:
+        """How far ground is looked for: beyond, a relative prediction is extrapolated."""
+        return _FARTHEST_HEIGHTS * self.height_m
 
     def __post_init__(self) -> None:
         if not 0 < self.height_m < math.inf:
@@ -124,6 +127,8 @@ def _sample(values: Tensor, rays: Tensor, mount: Mount) -> tuple[Floats, Floats]
 def _metric(depth_m: Floats, ray: Floats, mount: Mount, seed: int) -> Fit:
     """Fit a plane near the mount's to predicted points: inverse depth is linear in the ray."""
     positive = depth_m > 0
+    if not positive.any():
+        raise ScaleError("nothing below the horizon has positive depth, expected the ground")
     inverse, ray = 1 / depth_m[positive], ray[positive]
     planes = _planes(inverse, ray, mount, seed)
     on, below = _judge(inverse[:, None], ray @ planes.T)

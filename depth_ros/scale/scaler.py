@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 from torch import Tensor
@@ -25,12 +26,15 @@ class Scale:
         scale, shift: of metres, or of 1/metres for inverse depth.
         deviation: standard deviation of the scale, as a share of it.
         age_s: time since it was last measured.
+        reach_m: depth that was measured at most. A relative prediction's shift is that of the
+            camera's pitch and of ground within reach: twice as far, depth is off by factors.
     """
 
     scale: float
     shift: float
     deviation: float
     age_s: float
+    reach_m: float = math.inf
 
     def depth_m(self, values: Tensor, kind: str) -> Tensor:
         """Return z-depth of values of a kind, see ground.find_ground; +inf at infinity."""
@@ -47,6 +51,7 @@ class Scaler:
 
     def __init__(self) -> None:
         self._filter = ScaleFilter()
+        self._reach_m = math.inf
         self.refused = "nothing to measure it by has come"
 
     def update(
@@ -73,10 +78,13 @@ class Scaler:
         except ScaleError as error:
             self.refuse(str(error))
             return
-        self.refused = ""
         if not smooth:
             self._filter.reset()
-        self._filter.update(fit, stamp_ns)
+        accepted = self._filter.update(fit, stamp_ns)
+        self.refused = "" if accepted else f"a scale of {fit.scale:.3g} jumps and is held back"
+        self._reach_m = math.inf
+        if isinstance(reference, Mount) and kind != "metric_depth":
+            self._reach_m = reference.reach_m
 
     def refuse(self, reason: str) -> None:
         """Note why a frame gave no measurement."""
@@ -97,7 +105,8 @@ class Scaler:
                 f"the last scale is {age_s:.1f} s old, expected {max_age_s:g} s at most: "
                 f"{self.refused}"
             )
-        return Scale(self._filter.scale, self._filter.shift, self._filter.deviation, age_s)
+        f = self._filter
+        return Scale(f.scale, f.shift, f.deviation, age_s, self._reach_m)
 
 
 def _measure(values: Tensor, kind: str, rays: Tensor, reference: Reference) -> Fit:

@@ -19,6 +19,7 @@ ARGUMENTS = {
     "model",
     "scale_mode",
     "anchors",
+    "anchors_type",
     "runtime",
     "device",
     "namespace",
@@ -137,7 +138,8 @@ def test_the_node_starts_with_the_parameter_file_and_nothing_else(launch: Launch
 def test_arguments_override_the_parameter_file(launch: Launch) -> None:
     given = {
         "model": "zoedepth-nyu",
-        "scale_mode": "ground",
+        "scale_mode": "anchors",
+        "anchors_type": "scan",
         "runtime": "torch",
         "device": "cuda:1",
     }

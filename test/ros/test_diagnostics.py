@@ -87,7 +87,7 @@ def test_a_model_that_fails_is_an_error_until_it_works_again(bench: Bench) -> No
     bench.gate.failure = RuntimeError("out of memory")
     bench.show(take(1))
     status = bench.report(lambda status: status.level == ERROR)
-    assert status.message == "the model fails: RuntimeError: out of memory"
+    assert status.message == "failed: RuntimeError: out of memory"
     assert values(status)["dropped"] == "1"
     bench.gate.failure = None
     bench.ask(take(2))

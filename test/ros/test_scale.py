@@ -6,7 +6,7 @@ import sys
 from array import array
 from dataclasses import replace
 from pathlib import Path
-from types import ModuleType, SimpleNamespace
+from types import ModuleType
 from typing import Any, ClassVar
 
 import numpy as np
@@ -117,6 +117,20 @@ def test_a_licence_that_forbids_commerce_is_warned_of(bench: Bench, metric: str)
     assert metric in bench.warning("NO commercial use", "unknown")
 
 
+def test_relative_values_come_with_their_camera(bench: Bench, relative: str) -> None:
+    bench.gate.instead = torch.rand(1, *TRUTH_M.shape, generator=torch.manual_seed(0))
+    bench.start("depth/relative", "depth/camera_info", "depth/image", model=relative, **GROUND)
+    shot = take()
+    bench.show(shot)
+    both = {"depth/relative", "depth/camera_info"}
+    bench.peer.wait(lambda: bench.peer.answers(shot.stamp_ns).keys() >= both)
+    bench.peer.wait(lambda: bench.total("dropped"))
+    bench.gate.instead = RELATIVE
+    answers = bench.ask(take(1))
+    assert len(bench.peer.received["depth/camera_info"]) == 2
+    assert answers.keys() == both | {"depth/image"}
+
+
 # --- mode ground
 
 
@@ -164,6 +178,14 @@ def test_before_any_ground_was_seen_frames_are_dropped_with_the_reason(
     bench.gate.instead = RELATIVE
     assert_true(metres(bench.ask(take(1))["depth/image"]))
     assert not bench.node.health.model_failed
+
+
+def test_an_image_without_a_stamp_gives_no_scale(bench: Bench, relative: str) -> None:
+    bench.peer.listen(LOG)
+    bench.gate.instead = RELATIVE
+    bench.start("depth/image", model=relative, **GROUND)
+    bench.show(replace(take(0), stamp_ns=0))
+    bench.warning("stamp is 0")
 
 
 def test_a_scale_that_is_too_old_is_not_used(bench: Bench, relative: str) -> None:
@@ -363,6 +385,7 @@ class Buffer:
     """Stands where tf2_ros's buffer does, which has no wheel: poses by (target, source)."""
 
     poses: ClassVar[dict[tuple[str, str], Floats]] = {}
+    clears = 0
 
     def lookup_transform(self, target: str, source: str, time: Any, timeout: Any) -> Any:
         if (target, source) not in self.poses:
@@ -375,13 +398,29 @@ class Buffer:
         move.x, move.y, move.z = pose[:3, 3]
         return found
 
+    def clear(self) -> None:
+        self.clears += 1
+
+
+class Listener:
+    """Stands where tf2_ros's listener does, which its subscriptions keep alive."""
+
+    listening = 0
+
+    def __init__(self, buffer: Buffer, node: Any) -> None:
+        Listener.listening += 1
+
+    def unregister(self) -> None:
+        Listener.listening -= 1
+
 
 @pytest.fixture
 def tf2_ros(monkeypatch: pytest.MonkeyPatch) -> type[Buffer]:
     module: Any = ModuleType("tf2_ros")
-    module.Buffer, module.TransformListener = Buffer, lambda buffer, node: SimpleNamespace()
+    module.Buffer, module.TransformListener = Buffer, Listener
     monkeypatch.setitem(sys.modules, "tf2_ros", module)
     monkeypatch.setattr(Buffer, "poses", {})
+    monkeypatch.setattr(Listener, "listening", 0)
     return Buffer
 
 
@@ -406,6 +445,26 @@ def test_tf_tells_where_the_anchors_are(bench: Bench, relative: str, tf2_ros: ty
     bench.gate.instead = RELATIVE
     bench.start("depth/image", model=relative, scale_mode="anchors")
     assert_true(ask_with(bench, cloud(lidar_points(), take(0)), take(0)))
+
+
+def test_a_node_that_is_cleaned_up_listens_to_tf_no_longer(
+    bench: Bench, relative: str, tf2_ros: type[Buffer]
+) -> None:
+    node = bench.start(model=relative, scale_mode="ground")
+    assert Listener.listening == 1
+    node.trigger_deactivate()
+    node.trigger_cleanup()
+    assert Listener.listening == 0
+
+
+def test_tf_starts_anew_when_a_bag_does(bench: Bench, relative: str, tf2_ros: type[Buffer]) -> None:
+    tf2_ros.poses["base_footprint", "camera_optical_frame"] = camera_over_ground()
+    bench.gate.instead = RELATIVE
+    node = bench.start("depth/image", model=relative, scale_mode="ground")
+    for number in (30, 31, 0):
+        assert_true(metres(bench.ask(take(number))["depth/image"]))
+    buffer = node._references._extrinsics._buffer  # type: ignore[union-attr]
+    assert buffer.clears == 1
 
 
 def test_without_tf2_the_node_says_what_to_set(

@@ -183,6 +183,12 @@ def test_a_prediction_without_a_number_is_refused(views: list[View]) -> None:
         found(views[0], np.full((HEIGHT, WIDTH), np.nan), "affine_inverse_depth")
 
 
+@pytest.mark.parametrize("value", [0.0, -2.0])
+def test_depth_that_is_nowhere_positive_is_refused(views: list[View], value: float) -> None:
+    with pytest.raises(ScaleError, match="nothing below the horizon has positive depth"):
+        found(views[0], np.full((HEIGHT, WIDTH), value), "metric_depth")
+
+
 def test_the_same_frame_gives_the_same_scale(views: list[View]) -> None:
     values = said(views[1].depth_m, "affine_inverse_depth", 1)
     first, second = (found(views[1], values, "affine_inverse_depth") for _ in range(2))
