@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from enum import Enum
 
+import numpy as np
+import numpy.typing as npt
 from torch import Tensor, nn
 
 from depth_ros.geometry.camera import Camera
@@ -119,6 +122,8 @@ class DepthModel(ABC):
     """Focal length, in pixels of the network's input, that metres assume; None when unknown."""
     prompt_size: tuple[int, int] | None = None
     """Height and width of the depth prompt that the network needs beside the image."""
+    batches: bool = True
+    """Whether what it says of an image is the same in whatever batch that image is."""
 
     @abstractmethod
     def preprocess(self, rgb: Tensor) -> Tensor:
@@ -131,3 +136,32 @@ class DepthModel(ABC):
     @abstractmethod
     def network_f_px(self, camera: Camera) -> float:
         """Return a camera's focal length in pixels of the network's input."""
+
+
+class ClipModel(ABC):
+    """A loaded network that sees many frames of a recording at once, those to come among them.
+
+    What it says of a clip is the truth up to one scale and one shift, the same for all frames.
+    """
+
+    entry: ModelEntry
+
+    @abstractmethod
+    def predict_clip(
+        self,
+        frames: Callable[[int], npt.NDArray[np.uint8]],
+        count: int,
+        seed: int = 42,
+        progress: Callable[[float], None] | None = None,
+    ) -> Iterator[npt.NDArray[np.float32]]:
+        """Yield values (H, W) of what the entry's output says, for every frame, in order.
+
+        Args:
+            frames: rgb (H, W, 3) by index, all of one size; asked for each frame once, in order.
+            count: of the frames.
+            seed: of the noise that a network starts from.
+            progress: told the share of the work that is done, 0 to 1.
+
+        Raises:
+            ModelError: there is no frame, or one is no image or of another size.
+        """

@@ -8,6 +8,7 @@ from typing import Any
 
 from torch import nn
 
+from depth_ros.models.base import ModelEntry
 from depth_ros.models.preprocessing import Preprocessing
 from depth_ros.models.transformers_model import DepthOnly, TransformersModel
 
@@ -23,6 +24,11 @@ class ZoeDepth(TransformersModel):
 
     network_class = "ZoeDepthForDepthEstimation"
     processor = Preprocessing()
+
+    def __init__(self, entry: ModelEntry, network: nn.Module, preprocessing: Preprocessing) -> None:
+        super().__init__(entry, network, preprocessing)
+        config: Any = network.config
+        self.batches = len(config.bin_configurations) == 1
 
     @staticmethod
     def max_depth_m_of(config: Any) -> float:
