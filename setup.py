@@ -50,10 +50,17 @@ setup(
         "transformers>=4.49",
     ],
     extras_require={
+        "depthcrafter": ["diffusers"],
+        "evaluate": ["h5py", "scipy"],
+        "preview": ["pillow"],
+        "ray": ["ray"],
+        "rerun": ["rerun-sdk"],
         "onnx": ["onnxruntime"],
         "onnx-gpu": ["onnxruntime-gpu"],
         "test": [
             "colcon-ros",
+            "diffusers",
+            "h5py",
             "hypothesis",
             "mcap",
             "mcap-ros2-support",
@@ -62,6 +69,8 @@ setup(
             "pytest",
             "pytest-timeout",
             "PyYAML",
+            "ray",
+            "rerun-sdk",
             # Without its [opencv] extra, which would put a second OpenCV beside the headless one.
             "rosbags-image",
             "scipy",

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
-from depth_ros.models.base import DepthModel, ModelEntry, Output, Prediction, Raw
+from depth_ros.models.base import ClipModel, DepthModel, ModelEntry, Output, Prediction, Raw
 from depth_ros.models.check import Report, check
-from depth_ros.models.loading import FAMILIES, find, load
+from depth_ros.models.depthcrafter.options import ClipOptions
+from depth_ros.models.loading import CLIP_FAMILIES, FAMILIES, find, load, load_clip
 from depth_ros.models.registry import MODELS, WEIGHTS, table
 
 __all__ = [
+    "CLIP_FAMILIES",
     "FAMILIES",
     "MODELS",
     "WEIGHTS",
+    "ClipModel",
+    "ClipOptions",
     "DepthModel",
     "ModelEntry",
     "Output",
@@ -20,5 +24,6 @@ __all__ = [
     "check",
     "find",
     "load",
+    "load_clip",
     "table",
 ]

@@ -3,14 +3,19 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from depth_ros.errors import ModelError
-from depth_ros.models.base import DepthModel, ModelEntry
+from depth_ros.models.base import ClipModel, DepthModel, ModelEntry
 from depth_ros.models.depth_anything import DepthAnything
 from depth_ros.models.depth_pro import DepthPro
+from depth_ros.models.depthcrafter import parts
+from depth_ros.models.depthcrafter.model import DepthCrafter
+from depth_ros.models.depthcrafter.options import ClipOptions
 from depth_ros.models.dpt import Dpt
 from depth_ros.models.prompt_depth_anything import PromptDepthAnything
 from depth_ros.models.registry import MODELS
@@ -25,6 +30,9 @@ FAMILIES: dict[str, type[TransformersModel]] = {
     "depth_pro": DepthPro,
 }
 """What loads a checkpoint, by the model_type of its config.json."""
+
+CLIP_FAMILIES: dict[str, type[DepthCrafter]] = {"depthcrafter": DepthCrafter}
+"""What loads a checkpoint that answers for whole recordings."""
 
 
 def find(name: str, weights: str = "") -> ModelEntry:
@@ -55,14 +63,42 @@ def load(name: str, weights: str = "") -> DepthModel:
 
     Raises:
         ModelError: it is unknown, or its checkpoint is absent, damaged, unreachable or of another
-            kind than the registry says.
+            kind than the registry says, or it answers for whole recordings only.
     """
+    entry = find(name, weights)
+    if entry.family in CLIP_FAMILIES:
+        raise ModelError(
+            f"model '{name}' needs a whole recording: depth_ros convert; "
+            "live: depth-anything-v2-small with scale_mode ground or anchors"
+        )
+    with _loading(name, entry):
+        return FAMILIES[entry.family].load(entry)
+
+
+def load_clip(name: str, weights: str = "", options: ClipOptions | None = None) -> ClipModel:
+    """Load a model that answers for whole recordings, named as for find.
+
+    Raises:
+        ModelError: as load, or it answers frame by frame.
+    """
+    entry = find(name, weights)
+    if entry.family not in CLIP_FAMILIES:
+        raise ModelError(
+            f"model '{name}' answers frame by frame, expected one for whole recordings: "
+            f"{', '.join(CLIP_FAMILIES)}"
+        )
+    with _loading(name, entry):
+        return CLIP_FAMILIES[entry.family].load(entry, options or ClipOptions())
+
+
+@contextmanager
+def _loading(name: str, entry: ModelEntry) -> Iterator[None]:
+    """Load without a progress bar, and raise whatever goes wrong as a ModelError."""
     from transformers.utils import logging
 
     logging.disable_progress_bar()
-    entry = find(name, weights)
     try:
-        return FAMILIES[entry.family].load(entry)
+        yield
     except Exception as error:  # transformers, safetensors and the hub raise what they like
         raise ModelError(f"model '{name}' cannot be loaded from {entry.source}: {error}") from error
 
@@ -83,6 +119,11 @@ def _at(weights: str, name: str, entry: ModelEntry | None) -> ModelEntry:
 
 def _unregistered(source: str) -> ModelEntry:
     """Return what a checkpoint says of itself."""
+    note = "not in the registry: its licence is for you to check"
+    if parts.holds(Path(source)):
+        return replace(
+            MODELS["depthcrafter"], name=source, source=source, licence="unknown", note=note
+        )
     config = _config(source)
     family = FAMILIES[config.model_type]
     return ModelEntry(
@@ -93,7 +134,7 @@ def _unregistered(source: str) -> ModelEntry:
         licence="unknown",
         commercial=False,
         max_depth_m=family.max_depth_m_of(config),
-        note="not in the registry: its licence is for you to check",
+        note=note,
     )
 
 

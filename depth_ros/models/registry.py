@@ -187,6 +187,22 @@ def _prompt_depth_anything(size: str, parameters_m: float) -> ModelEntry:
     )
 
 
+def _depthcrafter() -> ModelEntry:
+    return ModelEntry(
+        name="depthcrafter",
+        family="depthcrafter",
+        source="tencent/DepthCrafter",
+        output=Output.AFFINE_INVERSE_DEPTH,
+        licence="DepthCrafter (research only)",
+        commercial=False,
+        # The UNet, and what it shares with Stable Video Diffusion.
+        parameters_m=2255,
+        # As near as this comes to depthcrafter.images, which has a rule of its own for sizes.
+        preprocessing=Preprocessing(multiple=64, pad=False, resize="none"),
+        note="everywhere; whole recordings only, with one scale each",
+    )
+
+
 _ENTRIES = (
     _zoedepth_tiny(),
     _zoedepth("nyu", 345, 10, NYU, "indoors"),
@@ -223,6 +239,7 @@ _ENTRIES = (
     _depth_pro(),
     _prompt_depth_anything("small", 25.1),
     _prompt_depth_anything("large", 340),
+    _depthcrafter(),
 )
 
 MODELS: dict[str, ModelEntry] = {entry.name: entry for entry in _ENTRIES}

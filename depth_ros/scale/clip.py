@@ -84,7 +84,7 @@ def _of_anchors(values: Tensor, kind: str, anchors: Anchors) -> _Samples:
     known = np.isfinite(predicted)
     target = _target(few.depth_m[known], kind)
     # A relative error of depth and one of inverse depth are the same to first order.
-    return predicted[known], target, target**-2
+    return predicted[known], target, (FLOOR * target) ** -2
 
 
 def _of_ground(fit: Fit, kind: str, mount: Mount) -> _Samples:

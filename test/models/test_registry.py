@@ -44,7 +44,7 @@ def test_every_entry_says_what_a_user_must_know(entry: ModelEntry) -> None:
     assert entry.note
     assert entry.parameters_m > 0
     assert entry.preprocessing is not None
-    assert entry.family in models.FAMILIES
+    assert entry.family in {**models.FAMILIES, **models.CLIP_FAMILIES}
     assert entry.source.count("/") == 1 or Path(entry.source).is_dir()
     # Depth Pro's range does not end, Prompt Depth Anything's is the prompt's.
     bounded = entry.family not in ("depth_pro", "prompt_depth_anything")
@@ -59,6 +59,7 @@ def test_no_two_entries_share_a_name_or_a_source() -> None:
 
 
 FAMILY_OF = {
+    "depthcrafter": "depthcrafter",
     **{f"zoedepth-{name}": "zoedepth" for name in ("tiny", "nyu", "kitti", "nyu-kitti")},
     **{f"dpt-beit-{name}": "dpt" for name in ("large-512", "large-384", "base-384")},
     **{f"dpt-swinv2-{name}": "dpt" for name in ("large-384", "base-384", "tiny-256")},
@@ -86,7 +87,8 @@ def test_what_overflows_in_float16_is_marked(name: str) -> None:
 
 @pytest.mark.parametrize("name", models.MODELS)
 def test_weights_for_research_are_not_called_commercial(name: str) -> None:
-    research = name == "depth-pro" or ("anything-v2" in name and not name.endswith("small"))
+    large = "anything-v2" in name and not name.endswith("small")
+    research = name in ("depth-pro", "depthcrafter") or large
     assert models.MODELS[name].commercial != research
 
 
