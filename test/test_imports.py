@@ -26,9 +26,19 @@ ARROWS = {
     "scale": {"geometry"},
     "pipeline": {"geometry", "config", "models", "runtimes", "scale"},
     "training": {"geometry", "models", "evaluation.metrics"},
-    "evaluation": {"geometry", "pipeline", "config", "scale", "training.scenes", "training.render"},
+    "evaluation": {
+        "geometry",
+        "pipeline",
+        "config",
+        "scale",
+        "messages",
+        "bag.reader",
+        "training.scenes",
+        "training.render",
+    },
+    "look": {"geometry", "bag", "messages", "evaluation.picture"},
     "ros": {"pipeline", "messages", "config", "geometry", "models", "scale", "bag", "transport"},
-    "bag": {"pipeline", "messages", "config", "geometry", "models"},
+    "bag": {"pipeline", "messages", "config", "geometry", "models", "scale"},
 }
 ALL_BUT_ROS = set(ARROWS) - {"ros"}
 ARROWS["demo"] = ALL_BUT_ROS | {"cli"}

@@ -2,38 +2,87 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
+import warnings
+from collections.abc import Sequence
+from typing import NamedTuple, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
 
+Mask: TypeAlias = npt.NDArray[np.bool_]
+
+DELTA = 1.25
+"""Ratio of depth and truth below which depth counts as right."""
+
+_NONE = float("nan")
+
 
 class Scores(NamedTuple):
-    """What one depth map, or the mean over several, scores against the truth."""
+    """What one depth map, or the mean over several, scores against the truth.
+
+    Over the N pixels that count, with depth d, truth g and e = ln d - ln g:
+
+    Attributes:
+        abs_rel: mean |d - g| / g.
+        delta1: share of pixels with max(d / g, g / d) < 1.25.
+        rmse_m: root mean square of d - g.
+        sq_rel_m: mean (d - g)^2 / g.
+        rmse_log: root mean square of e.
+        log10: mean |log10 d - log10 g|.
+        silog: 100 times the standard deviation of e (KITTI's benchmark): 0 for any scale.
+        delta2, delta3: as delta1, with 1.25^2 and 1.25^3.
+    """
 
     abs_rel: float
     delta1: float
     rmse_m: float
+    sq_rel_m: float = _NONE
+    rmse_log: float = _NONE
+    log10: float = _NONE
+    silog: float = _NONE
+    delta2: float = _NONE
+    delta3: float = _NONE
 
 
 def score(depth_m: npt.ArrayLike, truth_m: npt.ArrayLike) -> Scores:
     """Compare two depth maps (H, W) over the pixels where both are finite and positive.
 
-    AbsRel is mean |d - g| / g, delta1 the share of pixels with max(d/g, g/d) < 1.25, RMSE the root
-    mean square of d - g in metres. No pixel in common gives NaN.
+    No pixel in common gives NaN.
     """
     depth, truth = np.asarray(depth_m, np.float64), np.asarray(truth_m, np.float64)
-    valid = np.isfinite(depth) & np.isfinite(truth) & (depth > 0) & (truth > 0)
+    valid = known(depth) & known(truth)
     if not valid.any():
-        return Scores(np.nan, np.nan, np.nan)
+        return Scores(_NONE, _NONE, _NONE)
     d, g = depth[valid], truth[valid]
+    e = np.log(d) - np.log(g)
+    ratio = np.maximum(d / g, g / d)
     return Scores(
         abs_rel=float(np.mean(np.abs(d - g) / g)),
-        delta1=float(np.mean(np.maximum(d / g, g / d) < 1.25)),
+        delta1=float(np.mean(ratio < DELTA)),
         rmse_m=float(np.sqrt(np.mean((d - g) ** 2))),
+        sq_rel_m=float(np.mean((d - g) ** 2 / g)),
+        rmse_log=float(np.sqrt(np.mean(e**2))),
+        log10=float(np.mean(np.abs(e)) / np.log(10)),
+        # The published mean(e^2) - mean(e)^2, without its cancellation.
+        silog=float(100 * np.std(e)),
+        delta2=float(np.mean(ratio < DELTA**2)),
+        delta3=float(np.mean(ratio < DELTA**3)),
     )
 
 
-def mean(scores: list[Scores]) -> Scores:
+def known(depth_m: npt.NDArray[np.floating]) -> Mask:
+    """Return where depth (...) is a number of metres: finite and positive."""
+    mask: Mask = np.isfinite(depth_m) & (depth_m > 0)
+    return mask
+
+
+def mean(scores: Sequence[Scores]) -> Scores:
     """Return the mean over images, each image counting the same, as published protocols do."""
-    return Scores(*(float(np.nanmean(column)) for column in zip(*scores, strict=True)))
+    return Scores(*(mean_known(column) for column in zip(*scores, strict=True)))
+
+
+def mean_known(values: Sequence[float]) -> float:
+    """Return the mean of those values that are not NaN; NaN where there is none."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", RuntimeWarning)  # "mean of empty slice"
+        return float(np.nanmean(values)) if len(values) else _NONE

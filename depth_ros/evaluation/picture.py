@@ -17,9 +17,11 @@ Rgb = npt.NDArray[np.uint8]
 
 _SETTINGS = Settings()
 NEAR_M, FAR_M = _SETTINGS.colour_near_m, _SETTINGS.colour_far_m
-_WIDTH, _HEIGHT = 320, 240
+WIDTH, HEIGHT = 320, 240
+"""Size of a cell in pixels."""
 _BAND = 22
 _VIEW_M = 8.0
+_RINGS = 8
 _TABLE = colour_table(_SETTINGS.colour_map)
 
 
@@ -39,7 +41,7 @@ def grid(rows: list[Row]) -> Rgb:
     body = np.vstack([np.hstack(list(cells.values())) for cells in pictures])
     band = np.zeros((_BAND, body.shape[1], 3), np.uint8)
     for index, title in enumerate(titles):
-        place = (index * _WIDTH + 6, _BAND - 7)
+        place = (index * WIDTH + 6, _BAND - 7)
         cv2.putText(band, title, place, cv2.FONT_HERSHEY_SIMPLEX, 0.45, (255,) * 3, 1, cv2.LINE_AA)
     return np.vstack([band, body])
 
@@ -51,43 +53,42 @@ def save(rgb: Rgb, path: Path) -> None:
 
 
 def _cells(row: Row) -> dict[str, Rgb]:
-    cells = {"image": _fit(row.rgb), f"depth, {NEAR_M:g}-{FAR_M:g} m": _depth(row.depth_m)}
+    cells = {"image": fit(row.rgb), f"depth, {NEAR_M:g}-{FAR_M:g} m": coloured(row.depth_m)}
     if row.truth_m is not None:
-        cells["truth"] = _depth(row.truth_m)
+        cells["truth"] = coloured(row.truth_m)
     if row.points is not None:
         cells[f"cloud from above, {_VIEW_M:g} m"] = from_above(row.points)
     return cells
 
 
-def _fit(rgb: Rgb) -> Rgb:
-    """Shrink a picture to a cell; borders are black where its shape differs."""
-    height, width = rgb.shape[:2]
-    scale = min(_WIDTH / width, _HEIGHT / height)
-    size = (round(width * scale), round(height * scale))
-    cell = np.zeros((_HEIGHT, _WIDTH, 3), np.uint8)
+def fit(rgb: Rgb, width: int = WIDTH, height: int = HEIGHT) -> Rgb:
+    """Shrink or enlarge a picture to a size; borders are black where its shape differs."""
+    scale = min(width / rgb.shape[1], height / rgb.shape[0])
+    size = (round(rgb.shape[1] * scale), round(rgb.shape[0] * scale))
+    cell = np.zeros((height, width, 3), np.uint8)
     cell[: size[1], : size[0]] = cv2.resize(rgb, size, interpolation=cv2.INTER_AREA)
     return cell
 
 
-def _depth(depth_m: npt.NDArray[np.float32]) -> Rgb:
-    coloured = colourise(torch.from_numpy(depth_m.copy()), NEAR_M, FAR_M, _TABLE)
-    return _fit(coloured.numpy())
+def coloured(depth_m: npt.NDArray[np.float32], near_m: float = NEAR_M, far_m: float = FAR_M) -> Rgb:
+    """Draw a depth image (H, W) in a cell, in colours from near to far."""
+    return fit(colourise(torch.from_numpy(depth_m.copy()), near_m, far_m, _TABLE).numpy())
 
 
-def from_above(points: npt.NDArray[np.float32]) -> Rgb:
+def from_above(points: npt.NDArray[np.float32], view_m: float = _VIEW_M) -> Rgb:
     """Draw points (N, 3) of an optical frame from above, the camera at the bottom, heading up.
 
-    Brighter is higher above the camera's axis; rings are one metre apart.
+    Brighter is higher above the camera's axis; rings are an eighth of the view apart.
     """
-    cell = np.full((_HEIGHT, _WIDTH, 3), 24, np.uint8)
-    px_per_m = _HEIGHT / _VIEW_M
-    for metre in range(1, int(_VIEW_M) + 1):
-        radius = round(metre * px_per_m)
-        cv2.circle(cell, (_WIDTH // 2, _HEIGHT - 1), radius, (60, 60, 60), 1, cv2.LINE_AA)
+    cell = np.full((HEIGHT, WIDTH, 3), 24, np.uint8)
+    px_per_m = HEIGHT / view_m
+    for ring in range(1, _RINGS + 1):
+        radius = round(ring * HEIGHT / _RINGS)
+        cv2.circle(cell, (WIDTH // 2, HEIGHT - 1), radius, (60, 60, 60), 1, cv2.LINE_AA)
     x, y, z = points[np.isfinite(points).all(axis=1)].T
-    u = np.round(_WIDTH / 2 + x * px_per_m).astype(int)
-    v = np.round(_HEIGHT - 1 - z * px_per_m).astype(int)
-    inside = (u >= 0) & (u < _WIDTH) & (v >= 0) & (v < _HEIGHT)
+    u = np.round(WIDTH / 2 + x * px_per_m).astype(int)
+    v = np.round(HEIGHT - 1 - z * px_per_m).astype(int)
+    inside = (u >= 0) & (u < WIDTH) & (v >= 0) & (v < HEIGHT)
     order = np.argsort(-y[inside])
     height = np.clip((1.0 - y[inside]) / 2.0, 0.15, 1.0)[order, None]
     cell[v[inside][order], u[inside][order]] = (height * (255, 220, 120)).astype(np.uint8)

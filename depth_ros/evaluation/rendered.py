@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from dataclasses import replace
+from itertools import chain
 from pathlib import Path
 from typing import NamedTuple
 
@@ -12,6 +13,7 @@ import numpy.typing as npt
 from tqdm import tqdm
 
 from depth_ros.evaluation import metrics, picture
+from depth_ros.evaluation.datasets.sample import Sample, Samples
 from depth_ros.evaluation.metrics import Scores
 from depth_ros.pipeline import Frame, Pipeline
 from depth_ros.training.render import render_drive
@@ -32,18 +34,32 @@ class Result(NamedTuple):
     rows: list[picture.Row]
 
 
+def samples(drives: int = DRIVES) -> Samples:
+    """Return the held-out frames, FRAMES_PER_DRIVE of each drive and one second apart.
+
+    A drive is rendered when its first frame is asked for.
+    """
+    return Samples(
+        lambda: chain.from_iterable(map(_drive, range(drives))), drives * FRAMES_PER_DRIVE
+    )
+
+
 def frames(drives: int = DRIVES) -> list[tuple[Frame, npt.NDArray[np.float32]]]:
-    """Render the held-out frames: FRAMES_PER_DRIVE of each drive, one second apart, with truth."""
-    out = []
-    for index in tqdm(range(drives), desc="render", unit="drive"):
-        rng = np.random.default_rng((*_SEED, index))
-        steps = FRAMES_PER_DRIVE * _STEPS_APART
-        drive = random_drive(rng, Robot(), _WIDTH, _HEIGHT, steps)
-        drive = replace(drive, poses=drive.poses[::_STEPS_APART])
-        rendered = render_drive(drive, seed=index)
-        for rgb, depth_m in zip(rendered.rgb.numpy(), rendered.depth_m.numpy(), strict=True):
-            out.append((Frame(rgb, drive.camera), depth_m))
-    return out
+    """Render all of the held-out frames, with their truth."""
+    bar = tqdm(samples(drives), desc="render", total=drives * FRAMES_PER_DRIVE, unit="frame")
+    return [(sample.frame, sample.truth_m) for sample in bar]
+
+
+def _drive(index: int) -> list[Sample]:
+    rng = np.random.default_rng((*_SEED, index))
+    drive = random_drive(rng, Robot(), _WIDTH, _HEIGHT, FRAMES_PER_DRIVE * _STEPS_APART)
+    drive = replace(drive, poses=drive.poses[::_STEPS_APART])
+    rendered = render_drive(drive, seed=index)
+    pairs = zip(rendered.rgb.numpy(), rendered.depth_m.numpy(), strict=True)
+    return [
+        Sample(Frame(rgb, drive.camera), depth_m, f"drive {index}, {second} s", f"drive {index}")
+        for second, (rgb, depth_m) in enumerate(pairs)
+    ]
 
 
 def run(pipeline: Pipeline, drives: int = DRIVES) -> Result:

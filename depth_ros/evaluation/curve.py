@@ -1,0 +1,36 @@
+"""The mean of one number over ranges of another, collected pixel by pixel."""
+
+from __future__ import annotations
+
+import numpy as np
+import numpy.typing as npt
+
+Floats = npt.NDArray[np.float64]
+
+
+class Curve:
+    """Mean y in each range of x.
+
+    Attributes:
+        edges: (K + 1,) ascending; what lies outside is not collected.
+        counts: (K,) how many were.
+    """
+
+    def __init__(self, edges: npt.ArrayLike) -> None:
+        self.edges = np.asarray(edges, np.float64)
+        self.counts = np.zeros(len(self.edges) - 1)
+        self._sums = np.zeros(len(self.edges) - 1)
+
+    def add(self, x: npt.NDArray[np.floating], y: npt.NDArray[np.floating]) -> None:
+        """Collect pixels: x and y (N,), finite."""
+        ranges = np.searchsorted(self.edges, x, side="right") - 1
+        ranges[x == self.edges[-1]] -= 1  # the last range has both of its ends
+        inside = (ranges >= 0) & (ranges < len(self.counts))
+        self.counts += np.bincount(ranges[inside], minlength=len(self.counts))
+        self._sums += np.bincount(ranges[inside], y[inside], minlength=len(self.counts))
+
+    def points(self, least: int = 1) -> tuple[Floats, Floats]:
+        """Return the middles of ranges that hold at least so many, and the means there."""
+        enough = self.counts >= least
+        middles = (self.edges[:-1] + self.edges[1:]) / 2
+        return middles[enough], self._sums[enough] / self.counts[enough]

@@ -1,0 +1,1 @@
+"""Images with true depth, one file per layout on disk."""

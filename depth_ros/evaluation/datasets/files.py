@@ -1,0 +1,103 @@
+"""Files of datasets: what must be there, images, depth in whole numbers, optional libraries."""
+
+from __future__ import annotations
+
+import importlib
+from collections.abc import Iterable
+from pathlib import Path
+from types import ModuleType
+
+import cv2
+import numpy as np
+import numpy.typing as npt
+
+from depth_ros.errors import DepthError
+
+_NAMED = 3
+
+
+class DatasetError(DepthError):
+    """A dataset whose files are missing or not in their published layout."""
+
+
+def require(root: Path, layout: str, *patterns: str) -> None:
+    """Check that every pattern, relative to a folder, matches something.
+
+    Raises:
+        DatasetError: some do not; it names them and the layout.
+    """
+    missing = [pattern for pattern in patterns if next(root.glob(pattern), None) is None]
+    _refuse(root, layout, missing)
+
+
+def require_files(root: Path, layout: str, paths: Iterable[Path]) -> None:
+    """Check that every path exists.
+
+    Raises:
+        DatasetError: some do not; it names the first of them and the layout.
+    """
+    missing = [str(path.relative_to(root)) for path in paths if not path.exists()]
+    _refuse(root, layout, missing)
+
+
+def _refuse(root: Path, layout: str, missing: list[str]) -> None:
+    if missing:
+        more = f" and {len(missing) - _NAMED} more" if len(missing) > _NAMED else ""
+        raise DatasetError(f"{root} lacks {', '.join(missing[:_NAMED])}{more}; expected {layout}")
+
+
+def read_rgb(path: Path) -> npt.NDArray[np.uint8]:
+    """Return an image file as uint8 (H, W, 3) rgb.
+
+    Raises:
+        DatasetError: it is not an image.
+    """
+    return np.ascontiguousarray(_read(path, cv2.IMREAD_COLOR)[..., ::-1]).astype(np.uint8)
+
+
+def read_uint16(path: Path) -> npt.NDArray[np.uint16]:
+    """Return a PNG of one channel of 16 bits as uint16 (H, W).
+
+    Raises:
+        DatasetError: it is something else.
+    """
+    image = _read(path, cv2.IMREAD_UNCHANGED)
+    if image.ndim != 2 or image.dtype != np.uint16:
+        raise DatasetError(
+            f"{path} is {image.dtype} of shape {image.shape}, expected one channel of 16 bits"
+        )
+    return image.astype(np.uint16)
+
+
+def metres(stored: npt.NDArray[np.uint16], per_metre: float) -> npt.NDArray[np.float32]:
+    """Return depth in metres of whole numbers, in the same shape: NaN where they are 0."""
+    depth_m = np.divide(stored, per_metre, dtype=np.float32)
+    depth_m[stored == 0] = np.nan
+    return depth_m
+
+
+def where(depth_m: npt.NDArray[np.floating], valid: npt.ArrayLike) -> npt.NDArray[np.float32]:
+    """Return depth as float32 with NaN where it is not valid, or not positive."""
+    keep = np.asarray(valid, bool) & (depth_m > 0)
+    return np.where(keep, depth_m, np.nan).astype(np.float32)
+
+
+def optional(name: str) -> ModuleType:
+    """Import a library that only some datasets need.
+
+    Raises:
+        DatasetError: it is not installed.
+    """
+    try:
+        return importlib.import_module(name)
+    except ImportError as error:
+        raise DatasetError(
+            f"this dataset needs {name}: pip install 'depth_ros[evaluate]'"
+        ) from error
+
+
+def _read(path: Path, flags: int) -> npt.NDArray[np.generic]:
+    image = cv2.imread(str(path), flags)
+    if image is None:
+        raise DatasetError(f"{path} is not an image that OpenCV reads")
+    return np.asarray(image)

@@ -1,0 +1,53 @@
+"""One image with its true depth, and many of them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import NamedTuple, TypeVar
+
+import numpy as np
+import numpy.typing as npt
+
+from depth_ros.pipeline import Frame
+
+Item = TypeVar("Item")
+
+
+class Sample(NamedTuple):
+    """A frame and its truth.
+
+    Attributes:
+        frame: image and camera.
+        truth_m: float32 (H, W) of the image, z-depth in metres; NaN where it is unknown.
+        name: which one it is, for people.
+        clip: of which video it is, neighbours in time being neighbours here; None: an image alone.
+        pose: 4x4, world from optical frame; None where it is unknown.
+    """
+
+    frame: Frame
+    truth_m: npt.NDArray[np.float32]
+    name: str
+    clip: str | None = None
+    pose: npt.NDArray[np.float64] | None = None
+
+
+@dataclass(frozen=True)
+class Samples:
+    """Samples that are read when they are asked for, as often as that is.
+
+    Attributes:
+        read: starts an iterator over them.
+        total: how many there are; None where only reading them tells.
+    """
+
+    read: Callable[[], Iterator[Sample]]
+    total: int | None = None
+
+    def __iter__(self) -> Iterator[Sample]:
+        return self.read()
+
+
+def each(read: Callable[[Item], Sample], items: Sequence[Item]) -> Samples:
+    """Return the samples that a function reads of items, in their order."""
+    return Samples(lambda: map(read, items), len(items))

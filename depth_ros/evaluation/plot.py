@@ -1,0 +1,101 @@
+"""Small line plots as SVG, for a page that loads nothing."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from html import escape
+from typing import TypeAlias
+
+import numpy as np
+import numpy.typing as npt
+
+Series: TypeAlias = tuple[str, npt.NDArray[np.float64], npt.NDArray[np.float64]]
+"""A line's name, and its x and y (N,)."""
+
+COLOURS = ("#2a6fdb", "#d9480f", "#2b8a3e", "#9c36b5", "#b08900", "#0b7285", "#c2255c")
+"""Of the lines in turn; each is told from light and dark grounds."""
+
+_WIDTH, _HEIGHT, _LEFT, _BOTTOM, _TOP, _RIGHT = 560, 300, 56, 44, 14, 12
+_LEGEND_PX = 18
+
+
+@dataclass(frozen=True)
+class Axis:
+    """One direction of a plot: what it says, and the numbers that have a mark, first to last."""
+
+    label: str
+    ticks: Sequence[float]
+    logarithmic: bool = False
+
+    def share(self, value: float) -> float:
+        """Return where a value lies between the first tick (0) and the last (1), cut off there."""
+        low, high = self._on(self.ticks[0]), self._on(self.ticks[-1])
+        return min(max((self._on(value) - low) / (high - low), 0.0), 1.0)
+
+    def _on(self, value: float) -> float:
+        return math.log(max(value, self.ticks[0])) if self.logarithmic else value
+
+
+def lines(series: Sequence[Series], x: Axis, y: Axis) -> str:
+    """Return an SVG element with the lines, axes and a legend."""
+    height = _HEIGHT + _LEGEND_PX * len(series)
+    parts = [f'<svg viewBox="0 0 {_WIDTH} {height}" role="img" class="plot">']
+    parts += [_mark_x(x, tick) for tick in x.ticks] + [_mark_y(y, tick) for tick in y.ticks]
+    middle = (_LEFT + _WIDTH - _RIGHT) / 2
+    parts.append(_text(middle, _HEIGHT - 8, x.label, "middle"))
+    parts.append(f'<g transform="rotate(-90)">{_text(-_HEIGHT / 2, 14, y.label, "middle")}</g>')
+    for index, (name, xs, ys) in enumerate(series):
+        parts.append(_line(xs, ys, x, y, COLOURS[index % len(COLOURS)]))
+        parts.append(_legend(index, name))
+    return "".join([*parts, "</svg>"])
+
+
+def nice_ticks(highest: float, count: int = 5) -> list[float]:
+    """Return round numbers from 0 to at least `highest`, some `count` of them."""
+    rough = max(highest, 1e-9) / count
+    power = 10 ** math.floor(math.log10(rough))
+    step = next(m * power for m in (1, 2, 2.5, 5, 10) if m * power >= rough * (1 - 1e-9))
+    return [step * index for index in range(math.ceil(highest / step - 1e-9) + 1)]
+
+
+def _place(x: Axis, y: Axis, px: float, py: float) -> tuple[float, float]:
+    across = _LEFT + x.share(px) * (_WIDTH - _LEFT - _RIGHT)
+    down = _HEIGHT - _BOTTOM - y.share(py) * (_HEIGHT - _BOTTOM - _TOP)
+    return across, down
+
+
+def _line(
+    xs: npt.NDArray[np.float64], ys: npt.NDArray[np.float64], x: Axis, y: Axis, colour: str
+) -> str:
+    places = [_place(x, y, a, b) for a, b in zip(xs.tolist(), ys.tolist(), strict=True)]
+    points = " ".join(f"{across:.1f},{down:.1f}" for across, down in places)
+    dots = "".join(
+        f'<circle cx="{a:.1f}" cy="{d:.1f}" r="2.5" fill="{colour}"/>' for a, d in places
+    )
+    path = f'<polyline points="{points}" fill="none" stroke="{colour}" stroke-width="2"/>'
+    return path + dots
+
+
+def _mark_x(x: Axis, tick: float) -> str:
+    across = _LEFT + x.share(tick) * (_WIDTH - _LEFT - _RIGHT)
+    line = f'<line x1="{across:.1f}" x2="{across:.1f}" y1="{_TOP}" y2="{_HEIGHT - _BOTTOM}"/>'
+    return line + _text(across, _HEIGHT - _BOTTOM + 15, f"{tick:g}", "middle")
+
+
+def _mark_y(y: Axis, tick: float) -> str:
+    down = _HEIGHT - _BOTTOM - y.share(tick) * (_HEIGHT - _BOTTOM - _TOP)
+    line = f'<line x1="{_LEFT}" x2="{_WIDTH - _RIGHT}" y1="{down:.1f}" y2="{down:.1f}"/>'
+    return line + _text(_LEFT - 6, down + 4, f"{tick:g}", "end")
+
+
+def _text(x: float, y: float, text: str, anchor: str) -> str:
+    return f'<text x="{x:.1f}" y="{y:.1f}" text-anchor="{anchor}">{escape(text)}</text>'
+
+
+def _legend(index: int, name: str) -> str:
+    down = _HEIGHT + _LEGEND_PX * index + 6
+    colour = COLOURS[index % len(COLOURS)]
+    dot = f'<circle cx="{_LEFT + 6}" cy="{down - 4}" r="4" fill="{colour}"/>'
+    return dot + _text(_LEFT + 16, down, name, "start")

@@ -1,0 +1,110 @@
+"""Published protocols as data: what is read, which pixels count, and where depth is cut off."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+
+from depth_ros.evaluation import rendered
+from depth_ros.evaluation.crops import CROPS
+from depth_ros.evaluation.datasets import bag, ddad, diode, folder, ibims, kitti, nyu, sun_rgbd
+from depth_ros.evaluation.datasets.files import DatasetError
+from depth_ros.evaluation.datasets.sample import Samples
+
+Depth = npt.NDArray[np.float32]
+
+
+@dataclass(frozen=True)
+class Protocol:
+    """How scores of a dataset are made.
+
+    Attributes:
+        name: what the user says.
+        layout: files that are expected, for people; empty: it needs none.
+        open: starts to read them from a folder; checks them first.
+        near_m, far_m: truth counts strictly between them.
+        crop: name in crops.CROPS of the rectangle that counts.
+        dense: whether truth has neighbours, so that contours can be compared.
+        fill: a prediction without depth is near_m, one beyond range far_m, and all are clipped to
+            the two, as published scores have it. Else they are left out, and coverage tells.
+        note: where the protocol is from.
+    """
+
+    name: str
+    layout: str
+    open: Callable[[Path], Samples]
+    near_m: float = 0.0
+    far_m: float = np.inf
+    crop: str = "none"
+    dense: bool = True
+    fill: bool = True
+    note: str = ""
+
+    def samples(self, data: Path | None) -> Samples:
+        """Return what there is in a folder.
+
+        Raises:
+            DatasetError: no folder is given, or files are missing in it.
+        """
+        if self.layout and data is None:
+            raise DatasetError(f"protocol '{self.name}' needs --data: a folder with {self.layout}")
+        return self.open(data or Path())
+
+    def counted(self, truth_m: Depth) -> Depth:
+        """Return truth (H, W) with NaN where it does not count."""
+        rectangle = CROPS[self.crop](*truth_m.shape)
+        counted = np.full_like(truth_m, np.nan)
+        inner = truth_m[rectangle]
+        inside = (inner > self.near_m) & (inner < self.far_m)
+        counted[rectangle] = np.where(inside, inner, np.nan)
+        return counted
+
+    def filled(self, depth_m: Depth) -> Depth:
+        """Return a prediction (H, W) as it is compared."""
+        if not self.fill:
+            return depth_m
+        return np.nan_to_num(depth_m, nan=self.near_m, posinf=self.far_m).clip(
+            self.near_m, self.far_m
+        )
+
+
+_NEAR_M = 1e-3  # what published code takes for "no measurement"
+
+
+def _published(name: str, source: object, far_m: float, note: str, **facts: object) -> Protocol:
+    layout, open_ = source.LAYOUT, source.samples  # type: ignore[attr-defined]
+    return Protocol(name, layout, open_, _NEAR_M, far_m, note=note, **facts)  # type: ignore[arg-type]
+
+
+def _own(name: str, layout: str, open_: Callable[[Path], Samples], note: str) -> Protocol:
+    return Protocol(name, layout, open_, fill=False, note=note)
+
+
+PROTOCOLS = {
+    protocol.name: protocol
+    for protocol in (
+        _own("rendered", "", lambda _: rendered.samples(), "held-out drives"),
+        _own("bag", bag.LAYOUT, bag.samples, "a recording of one's own robot"),
+        _own("rgbd-folder", folder.LAYOUT, folder.samples, "images of one's own camera"),
+        _published("nyu", nyu, 10, "654 images, Eigen crop (ZoeDepth)", crop="nyu-eigen"),
+        _published(
+            "kitti-eigen",
+            kitti,
+            80,
+            "652 images, Garg crop (ZoeDepth)",
+            crop="kitti-garg",
+            dense=False,
+        ),
+        _published("diode-indoor", diode, 10, "325 images (ZoeDepth)"),
+        _published("ibims", ibims, 10, "100 images (ZoeDepth)"),
+        _published("sun-rgbd", sun_rgbd, 8, "5050 images (ZoeDepth)"),
+        _published(
+            "ddad", ddad, 80, "front camera (ZoeDepth); TRI's papers go to 200 m", dense=False
+        ),
+    )
+}
+"""Every protocol by name."""

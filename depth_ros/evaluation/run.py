@@ -1,0 +1,216 @@
+"""Score one model by one protocol."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+from itertools import groupby, islice
+from typing import NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+from tqdm import tqdm
+
+from depth_ros.evaluation import alignment, metrics
+from depth_ros.evaluation.alignment import Alignment
+from depth_ros.evaluation.boundary import boundary_f1
+from depth_ros.evaluation.curve import Curve
+from depth_ros.evaluation.datasets.files import DatasetError
+from depth_ros.evaluation.datasets.sample import Sample, Samples
+from depth_ros.evaluation.metrics import Scores, mean_known
+from depth_ros.evaluation.protocols import Protocol
+from depth_ros.evaluation.temporal import View, temporal_alignment_error
+from depth_ros.pipeline import Pipeline
+
+Maps = npt.NDArray[np.float32]
+
+WORST = 6
+"""Frames that are kept as pictures."""
+
+_DEPTH_EDGES_M = 2.0 ** np.arange(-2, 8.25, 0.25)  # 0.25 m to 256 m, four to the octave
+_CONFIDENCE_EDGES = np.linspace(0, 1, 11)
+
+
+class ImageScores(NamedTuple):
+    """What one image scores.
+
+    Attributes:
+        name, clip: the sample's.
+        scores: over the pixels that count.
+        boundary_f1: 0 to 1; NaN where truth is not dense.
+        coverage: share of the pixels with truth that have an estimate.
+        tae: temporal alignment error [%] to the clip's image before; NaN where there is none.
+    """
+
+    name: str
+    clip: str | None
+    scores: Scores
+    boundary_f1: float
+    coverage: float
+    tae: float
+
+
+class Shown(NamedTuple):
+    """A frame to look at: uint8 (H, W, 3) image, depth and truth (H, W) in metres."""
+
+    name: str
+    abs_rel: float
+    rgb: npt.NDArray[np.uint8]
+    depth_m: Maps
+    truth_m: Maps
+
+
+@dataclass
+class Result:
+    """What a model scored.
+
+    Attributes:
+        model, device: which, and where it ran.
+        images: one by one, in order.
+        error_by_depth: AbsRel over true depth [m].
+        right_by_confidence: share within 25 % of the truth over the model's confidence, 0 to 1.
+        worst: the frames of largest AbsRel, the worst first.
+        frames_per_s: of the pipeline, on one frame after the other.
+    """
+
+    model: str
+    device: str
+    images: list[ImageScores] = field(default_factory=list)
+    error_by_depth: Curve = field(default_factory=lambda: Curve(_DEPTH_EDGES_M))
+    right_by_confidence: Curve = field(default_factory=lambda: Curve(_CONFIDENCE_EDGES))
+    worst: list[Shown] = field(default_factory=list)
+    frames_per_s: float = 0.0
+
+    def summary(self) -> dict[str, float]:
+        """Return the means over images by column name; TAE's is over clips of means over each."""
+        columns = metrics.mean([image.scores for image in self.images])._asdict()
+        columns["boundary_f1"] = mean_known([image.boundary_f1 for image in self.images])
+        columns["tae"] = mean_known(self._tae_of_clips())
+        columns["coverage"] = mean_known([image.coverage for image in self.images])
+        columns["frames_per_s"] = self.frames_per_s
+        return columns
+
+    def _tae_of_clips(self) -> list[float]:
+        clips = groupby(self.images, key=lambda image: image.clip)
+        return [mean_known([image.tae for image in images]) for _, images in clips]
+
+
+class _Said(NamedTuple):
+    """What a model said of a sample, before it is aligned."""
+
+    values: Maps
+    kind: str
+    confidence: Maps | None
+    seconds: float
+
+
+def evaluate(
+    pipeline: Pipeline,
+    protocol: Protocol,
+    samples: Samples,
+    align: Alignment = Alignment.NONE,
+    limit: int | None = None,
+) -> Result:
+    """Score a pipeline on a protocol's samples.
+
+    Args:
+        pipeline: with a model of any output.
+        protocol: which pixels count, and up to which depth.
+        samples: of the protocol.
+        align: how predictions are brought to the truth.
+        limit: the first so many samples only.
+
+    Raises:
+        ModelError: the model gives no metres, and the alignment makes none.
+        DatasetError: there is no sample.
+    """
+    if not pipeline.metric:
+        alignment.check(pipeline.model.entry.output.value, align)
+    judge = _Judge(protocol, Result(pipeline.model.entry.name, str(pipeline.runtime.device)))
+    total = samples.total if limit is None else min(limit, samples.total or limit)
+    bar = tqdm(islice(samples, limit), desc=judge.result.model, total=total, unit="frame")
+    for index, group in enumerate(_groups(bar, align)):
+        if index == 0:
+            pipeline.warm_up(*group[0].frame.rgb.shape[:2])
+        said = [_say(pipeline, sample) for sample in group]
+        values = np.stack([one.values for one in said])
+        truths_m = np.stack([protocol.counted(sample.truth_m) for sample in group])
+        depths_m = alignment.align(values, said[0].kind, truths_m, align)
+        for sample, one, depth_m, truth_m in zip(group, said, depths_m, truths_m, strict=True):
+            judge.add(sample, one, depth_m, truth_m)
+    if not judge.result.images:
+        raise DatasetError(f"protocol '{protocol.name}' met no image with truth, expected some")
+    return judge.result
+
+
+def _groups(samples: Iterable[Sample], align: Alignment) -> Iterator[list[Sample]]:
+    """Yield what shares one alignment: the images of a clip, or every image for itself."""
+    if align is not Alignment.CLIP:
+        yield from ([sample] for sample in samples)
+        return
+    for _, clip in groupby(samples, key=lambda sample: sample.clip or sample.name):
+        yield list(clip)
+
+
+def _say(pipeline: Pipeline, sample: Sample) -> _Said:
+    start_s = time.perf_counter()
+    confidence = None
+    if pipeline.metric:
+        depth = pipeline(sample.frame)
+        values, kind = depth.depth_m, alignment.METRIC
+        confidence = getattr(depth, "confidence", None)
+    else:
+        prediction = pipeline.predict(sample.frame).prediction
+        values, kind = prediction.values[0], prediction.output.value
+    array = values.cpu().numpy()
+    seconds = time.perf_counter() - start_s
+    sure = None if confidence is None else confidence.cpu().numpy()
+    return _Said(array, kind, sure, seconds)
+
+
+class _Judge:
+    """Compares frame by frame, and remembers the one before."""
+
+    def __init__(self, protocol: Protocol, result: Result) -> None:
+        self.result = result
+        self._protocol = protocol
+        self._before: tuple[str, View] | None = None
+        self._seconds = 0.0
+
+    def add(self, sample: Sample, said: _Said, depth_m: Maps, truth_m: Maps) -> None:
+        """Take an aligned prediction and the truth that counts, both (H, W) in metres."""
+        known = metrics.known(truth_m)
+        estimated = metrics.known(depth_m) & known
+        coverage = float(estimated.sum() / max(int(known.sum()), 1))
+        filled_m = self._protocol.filled(depth_m)
+        scores = metrics.score(filled_m, truth_m)
+        f1 = boundary_f1(filled_m, truth_m) if self._protocol.dense else float("nan")
+        tae = self._tae(sample, filled_m)
+        result = self.result
+        result.images.append(ImageScores(sample.name, sample.clip, scores, f1, coverage, tae))
+        self._collect(said, filled_m, truth_m)
+        shown = Shown(sample.name, scores.abs_rel, sample.frame.rgb, filled_m, truth_m)
+        frames = [*result.worst, shown] if known.any() else result.worst
+        result.worst = sorted(frames, key=lambda frame: -frame.abs_rel)[:WORST]
+        self._seconds += said.seconds
+        result.frames_per_s = len(result.images) / self._seconds
+
+    def _tae(self, sample: Sample, depth_m: Maps) -> float:
+        before, self._before = self._before, None
+        if sample.clip is None or sample.pose is None:
+            return float("nan")
+        view = View(depth_m, sample.frame.camera, sample.pose)
+        self._before = (sample.clip, view)
+        if before is None or before[0] != sample.clip:
+            return float("nan")
+        return temporal_alignment_error(before[1], view)
+
+    def _collect(self, said: _Said, depth_m: Maps, truth_m: Maps) -> None:
+        both = metrics.known(depth_m) & metrics.known(truth_m)
+        d, g = depth_m[both], truth_m[both]
+        error = np.abs(d - g) / g
+        self.result.error_by_depth.add(g, error)
+        if said.confidence is not None:
+            right = np.maximum(d / g, g / d) < metrics.DELTA
+            self.result.right_by_confidence.add(said.confidence[both], right)

@@ -1,0 +1,58 @@
+"""How well depth of one moment agrees with depth of the next: the temporal alignment error."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+
+from depth_ros.evaluation.metrics import known
+from depth_ros.geometry.camera import Camera
+
+
+class View(NamedTuple):
+    """Depth (H, W) in metres, the camera that saw it and its 4x4 pose, world from optical frame."""
+
+    depth_m: npt.NDArray[np.float32]
+    camera: Camera
+    world_from_camera: npt.NDArray[np.float64]
+
+
+def temporal_alignment_error(one: View, next_: View) -> float:
+    """Return TAE [%] of two neighbouring frames, the mean of both directions.
+
+    Every pixel's point is moved by the true motion into the other view, to the nearest pixel
+    there, and its depth is compared with that view's by AbsRel. A clip's TAE is the mean over its
+    neighbours.
+
+    Source: Video-Depth-Anything (arXiv 2501.12375), eval_tae.py, including what it leaves out:
+    of several points that meet in a pixel the last one counts, not the nearest, and no point in
+    common is no error.
+    """
+    return 50 * (_error(one, next_) + _error(next_, one))
+
+
+def _error(source: View, target: View) -> float:
+    warped_m = _warp(source, target)
+    both = known(warped_m) & known(target.depth_m)
+    if not both.any():
+        return 0.0
+    truth = target.depth_m[both].astype(np.float64)
+    return float(np.mean(np.abs(warped_m[both] - truth) / truth))
+
+
+def _warp(source: View, target: View) -> npt.NDArray[np.float64]:
+    """Return the depth (H, W) that a view's points have in another; 0 where none falls."""
+    depth = source.depth_m[..., None].astype(np.float64)
+    rays = source.camera.rays()
+    points = np.concatenate([rays * depth, depth], axis=-1)[known(source.depth_m)]
+    motion = np.linalg.inv(target.world_from_camera) @ source.world_from_camera
+    points = points @ motion[:3, :3].T + motion[:3, 3]
+    pixels = np.round(target.camera.project(points))
+    height, width = target.depth_m.shape
+    inside = ((pixels >= 0) & (pixels < (width, height))).all(axis=1)
+    u, v = pixels[inside].astype(int).T
+    warped_m = np.zeros((height, width))
+    warped_m[v, u] = points[inside, 2]
+    return warped_m

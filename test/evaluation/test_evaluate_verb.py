@@ -1,0 +1,75 @@
+"""`depth_ros evaluate`, from its arguments to its page."""
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from depth_ros import cli
+from test.evaluation.datasets.test_datasets import write_bag, write_folder
+
+
+def test_two_models_on_a_folder_make_a_table_a_page_and_numbers(
+    tmp_path: Path, checkpoint: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    write_folder(tmp_path)
+    out = tmp_path / "out"
+    arguments = ["evaluate", "zoedepth-tiny", str(checkpoint), "--protocol", "rgbd-folder"]
+    arguments += ["--data", str(tmp_path), "--out", str(out), "--device", "cpu"]
+    assert cli.main([*arguments, "--align", "scale", "--flip"]) == 0
+    title, heads, *rows, written = capsys.readouterr().out.splitlines()
+    assert title == "rgbd-folder: 1 images, alignment scale, on cpu"
+    assert {"AbsRel", "delta1", "RMSE", "frames/s"} <= set(heads.split())
+    assert rows[0].startswith("zoedepth-tiny ")
+    assert len(rows) == 2
+    assert str(out / "index.html") in written
+    assert (out / "index.html").exists()
+    numbers = json.loads((out / "scores.json").read_text())
+    assert numbers["models"][0]["mean"]["coverage"] == 1
+
+
+def test_a_bags_topics_and_range_can_be_said(tmp_path: Path) -> None:
+    write_bag(tmp_path / "bag", second=True)
+    arguments = ["evaluate", "--protocol", "bag", "--data", str(tmp_path / "bag")]
+    arguments += ["--out", str(tmp_path / "out"), "--far-m", "2.5", "--limit", "3"]
+    assert cli.main([*arguments, "--topics", "/rear/image_raw", "/cam/depth/image"]) == 0
+    numbers = json.loads((tmp_path / "out" / "scores.json").read_text())
+    assert numbers["far_m"] == 2.5
+    scored = [image["abs_rel"] for image in numbers["models"][0]["images"]]
+    assert scored[2] is None, "three metres away"
+    assert np.isfinite(scored[0])
+
+
+def test_the_command_without_arguments_scores_the_embedded_model_on_rendered_drives(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert cli.main(["evaluate", "--limit", "4", "--out", str(tmp_path)]) == 0
+    numbers = json.loads((tmp_path / "scores.json").read_text())
+    assert numbers["protocol"] == "rendered"
+    (model,) = numbers["models"]
+    assert model["model"] == "zoedepth-tiny"
+    assert [image["clip"] for image in model["images"]] == ["drive 0"] * 4
+    assert model["mean"]["abs_rel"] < 0.2
+    assert model["mean"]["delta1"] > 0.75
+
+
+@pytest.mark.parametrize(
+    ("arguments", "complaint"),
+    [
+        (["zoedepth-tiny", "depth-anything-small"], "affine_inverse_depth, which alignment 'none'"),
+        (["nonsense"], "model 'nonsense' is unknown"),
+        (["--protocol", "nyu"], "protocol 'nyu' needs --data: a folder with nyu_depth_v2"),
+        (["--protocol", "ibims", "--data", "."], "lacks imagelist.txt; expected imagelist.txt"),
+        (["--protocol", "bag", "--data", "nowhere"], "nowhere"),
+    ],
+)
+def test_what_cannot_be_evaluated_is_one_line_and_exit_code_1(
+    arguments: list[str], complaint: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert cli.main(["evaluate", *arguments, "--out", str(tmp_path)]) == 1
+    captured = capsys.readouterr()
+    assert complaint in captured.err
+    assert captured.err.count("\n") == 1
+    assert captured.out == ""
+    assert list(tmp_path.iterdir()) == []
