@@ -31,6 +31,7 @@ check: $(INSTALLED) ## style, types, and who may import whom
 
 bench: $(INSTALLED) ## how fast and how accurate on this machine
 	$(PY) -m benchmarks
+	$(PY) -m benchmarks.convert
 
 clean: ## remove what the other targets made, .venv included
 	rm -rf $(VENV) out build *.egg-info .hypothesis .mypy_cache .pytest_cache .ruff_cache

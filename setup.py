@@ -44,7 +44,9 @@ setup(
     install_requires=[
         "numpy>=1.26",
         "opencv-python-headless>=4.6",
-        "rosbags>=0.11",
+        # Damaged bags are read with its inner parts.
+        "rosbags>=0.11,<0.12",
+        "ruamel.yaml>=0.17",
         "torch>=2.4",
         "tqdm>=4.60",
         "transformers>=4.49",

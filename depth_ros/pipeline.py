@@ -133,6 +133,10 @@ class Pipeline:
         runtime = runtimes.create(settings.runtime, network, settings.device, settings.dtype)
         return cls(model, runtime, settings)
 
+    def twin(self) -> Pipeline:
+        """Return a pipeline of the same network, with scales and buffers of its own."""
+        return Pipeline(self.model, self.runtime, self.settings)
+
     @property
     def metric(self) -> bool:
         """Whether there will be metres: the model's own, or by ground or anchors."""

@@ -38,7 +38,7 @@ ARROWS = {
     },
     "look": {"geometry", "bag", "messages", "evaluation.picture"},
     "ros": {"pipeline", "messages", "config", "geometry", "models", "scale", "bag", "transport"},
-    "bag": {"pipeline", "messages", "config", "geometry", "models", "scale"},
+    "bag": {"pipeline", "messages", "config", "geometry", "models", "runtimes", "scale"},
 }
 ALL_BUT_ROS = set(ARROWS) - {"ros"}
 ARROWS["demo"] = ALL_BUT_ROS | {"cli"}

@@ -3,6 +3,7 @@
 import math
 import weakref
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -14,10 +15,12 @@ from depth_ros.config import Settings
 from depth_ros.errors import CameraError, ModelError, ScaleError
 from depth_ros.geometry.camera import Camera
 from depth_ros.models import DepthModel, ModelEntry, Output, Prediction, Raw
+from depth_ros.models.zoedepth import Preprocessing, ZoeDepth
 from depth_ros.pipeline import Frame, Pipeline
 from depth_ros.runtimes.torch_runtime import TorchRuntime
 from depth_ros.scale.anchors import Anchors
 from depth_ros.scale.ground import Mount
+from test.models import checkpoints
 
 SIZE_M = 0.5
 """Of the one kind of object in the world of ApparentSize."""
@@ -332,3 +335,54 @@ def test_by_the_ground_a_relative_model_reaches_ten_camera_heights() -> None:
     depth_m = relative(BLANK, mount).depth_m
     assert torch.isposinf(depth_m[floor_m > 3.05]).all()
     assert torch.isfinite(depth_m[floor_m < 2.95]).all()
+
+
+def test_frames_of_a_batch_say_what_they_say_alone() -> None:
+    one = pipeline()
+    frames = [view(60, distance_m) for distance_m in (0.8, 1.3, 2.1)]
+    estimates = one.predict_batch(frames, [None] * 3)
+    assert one.model.calls == 1  # type: ignore[attr-defined]
+    for frame, estimate in zip(frames, estimates, strict=True):
+        assert estimate.frame is frame
+        assert torch.allclose(one.measure(estimate).depth_m, one(frame).depth_m, atol=1e-5)
+
+
+def test_a_real_network_says_the_same_of_a_batch(checkpoint: Path) -> None:
+    one = Pipeline.from_settings(Settings(model=str(checkpoint), device="cpu"))
+    assert one.model.batches
+    rng = np.random.default_rng(0)
+    images = rng.integers(0, 256, (3, 50, 70, 3)).astype(np.uint8)
+    frames = [Frame(rgb, Camera.from_fov(70, 50, 60), 1 + i) for i, rgb in enumerate(images)]
+    for frame, estimate in zip(frames, one.predict_batch(frames, [None] * 3), strict=True):
+        alone = one.predict(frame).prediction.values
+        assert torch.allclose(estimate.prediction.values, alone, rtol=1e-4)
+
+
+def test_a_network_that_chooses_for_a_whole_batch_gets_frame_by_frame() -> None:
+    one = pipeline()
+    one.model.batches = False
+    frames = [view(60, 1.0), view(60, 2.0)]
+    assert len(one.predict_batch(frames, [None, None])) == 2
+    assert one.model.calls == 2  # type: ignore[attr-defined]
+
+
+def test_an_estimated_focal_length_goes_with_its_own_frame() -> None:
+    one = pipeline()
+    one.model.f_px = torch.tensor([100.0, 200.0])  # type: ignore[attr-defined]
+    frames = [view(60, 1.0), view(60, 1.0)]
+    first, second = one.predict_batch(frames, [None, None])
+    ratio = one.measure(first).depth_m / one.measure(second).depth_m
+    assert torch.allclose(ratio, torch.tensor(2.0))
+
+
+def test_frames_of_several_sizes_are_no_batch() -> None:
+    with pytest.raises(CameraError, match="one size"):
+        pipeline().predict_batch([view(60, 1.0), view(60, 1.0, 100, 70)], [None, None])
+    assert pipeline().predict_batch([], []) == []
+
+
+@pytest.mark.parametrize("heads", [1, 2])
+def test_zoedepth_batches_where_it_has_one_head(heads: int, tmp_path: Path) -> None:
+    network = checkpoints.zoedepth(heads)
+    entry = ModelEntry("zoe", "zoedepth", "", Output.METRIC_DEPTH, "MIT", True)
+    assert ZoeDepth(entry, network, Preprocessing()).batches == (heads == 1)

@@ -12,13 +12,10 @@ import numpy.typing as npt
 from rosbags.interfaces import Connection
 from rosbags.rosbag2 import CompressionFormat, CompressionMode, StoragePlugin, Writer
 from rosbags.rosbag2.errors import WriterError
-from rosbags.typesys import Stores, get_typestore
 
+from depth_ros.bag.types import TYPESTORE as TYPESTORE
 from depth_ros.errors import BagError
 from depth_ros.geometry.camera import Camera
-
-TYPESTORE = get_typestore(Stores.ROS2_JAZZY)
-"""The message types of ROS 2 Jazzy, whose serialisation is that of every ROS 2."""
 
 _NS_PER_S = 1_000_000_000
 

@@ -7,10 +7,20 @@ import sys
 from types import ModuleType
 
 from depth_ros import __version__
-from depth_ros.cli import demo, evaluate, models, settings, train
+from depth_ros.cli import convert, demo, evaluate, models, play, record, settings, train, view
 from depth_ros.errors import DepthError
 
-VERBS: tuple[ModuleType, ...] = (train, evaluate, demo, models, settings)
+VERBS: tuple[ModuleType, ...] = (
+    train,
+    evaluate,
+    demo,
+    convert,
+    view,
+    play,
+    record,
+    models,
+    settings,
+)
 """Each has HELP, add_arguments(parser) and run(options), which returns the exit code."""
 
 

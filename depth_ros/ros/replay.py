@@ -6,7 +6,6 @@ Run as a process of its own: python -m depth_ros.ros.replay IN OUT, with --ros-a
 from __future__ import annotations
 
 import argparse
-import importlib
 import json
 import sys
 import time
@@ -23,6 +22,8 @@ from tqdm import tqdm
 from depth_ros.bag.reader import Record, records
 from depth_ros.bag.writer import BagWriter
 from depth_ros.errors import BagError
+from depth_ros.ros.pace import Pace
+from depth_ros.ros.play import message_class
 
 RESULT = "replay.json"
 OUTPUTS = {
@@ -36,15 +37,6 @@ _ANSWER = "depth/image"
 _START_TIMEOUT_S = 180.0
 _ANSWER_TIMEOUT_S = 20.0
 _QOS = QoSProfile(depth=100, reliability=ReliabilityPolicy.RELIABLE)
-
-
-def message_class(kind: str) -> type | None:
-    """Return rclpy's class of a type such as sensor_msgs/msg/Image; None where not installed."""
-    package, _, name = kind.split("/")
-    try:
-        return getattr(importlib.import_module(f"{package}.msg"), name, None)
-    except ImportError:
-        return None
 
 
 class Replay(Node):
@@ -101,10 +93,9 @@ class Replay(Node):
 
     def play(self) -> None:
         """Publish everything at its own pace, then wait for the last image's answer."""
-        start_s, first_ns = time.monotonic(), self.played[0].time_ns
+        pace = Pace(self.played[0].time_ns)
         for record in tqdm(self.played, desc="replay", unit="msg"):
-            due_s = start_s + (record.time_ns - first_ns) / 1e9
-            while (left_s := due_s - time.monotonic()) > 0:
+            while (left_s := pace.left_s(record.time_ns)) > 0:
                 rclpy.spin_once(self, timeout_sec=left_s)
             self._send(record)
         last = max(self._sent_s)

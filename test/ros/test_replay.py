@@ -70,9 +70,3 @@ def test_a_bag_without_the_image_topic_is_named(
 ) -> None:
     assert replay.main([str(bag), str(tmp_path / "out"), "--image", "/no/image"]) == 1
     assert f"{bag} has no topic /no/image" in capsys.readouterr().err
-
-
-def test_a_type_that_is_not_installed_is_left_out() -> None:
-    assert replay.message_class("sensor_msgs/msg/Image") is not None
-    assert replay.message_class("no_such_msgs/msg/Image") is None
-    assert replay.message_class("sensor_msgs/msg/NoSuchImage") is None

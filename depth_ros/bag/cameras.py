@@ -1,0 +1,218 @@
+"""The cameras that a conversion answers: their images to frames, their frames to depth."""
+
+from __future__ import annotations
+
+from collections import Counter
+from concurrent.futures import Future
+from typing import Any, NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+
+from depth_ros import messages
+from depth_ros.bag import topics
+from depth_ros.bag.options import Options
+from depth_ros.bag.outputs import Answer, Outputs
+from depth_ros.bag.reader import Record, Recording
+from depth_ros.bag.references import References
+from depth_ros.bag.resume import Progress, freeze, thaw
+from depth_ros.bag.topics import CameraTopics
+from depth_ros.bag.types import TYPESTORE
+from depth_ros.bag.window import Window
+from depth_ros.errors import BagError, CameraError, MessageError, ScaleError
+from depth_ros.geometry.camera import Camera
+from depth_ros.messages import CameraInfoFields
+from depth_ros.pipeline import Estimate, Frame, Pipeline
+from depth_ros.scale.scaler import Reference
+
+_NS_PER_S = 1_000_000_000
+
+
+class Decoded(NamedTuple):
+    """An image message.
+
+    Attributes:
+        header: its own.
+        rgb: uint8 (H, W, 3).
+    """
+
+    header: Any
+    rgb: npt.NDArray[np.uint8]
+
+
+class Shot(NamedTuple):
+    """An image that is to be answered, being decoded."""
+
+    camera: BagCamera
+    time_ns: int
+    decoded: Future[Decoded]
+
+
+class Seen(NamedTuple):
+    """A frame, with what is known of it before the network runs."""
+
+    camera: BagCamera
+    frame: Frame
+    reference: Reference | None
+    info: CameraInfoFields
+
+
+class BagCamera:
+    """A camera of a recording.
+
+    Args:
+        where: its topics.
+        recording: where they are.
+        pipeline: makes its depth; the scale in it is of no other camera.
+        references: what its depth is compared with.
+        outputs: what is written for it.
+    """
+
+    def __init__(
+        self,
+        where: CameraTopics,
+        recording: Recording,
+        pipeline: Pipeline,
+        references: References,
+        outputs: Outputs,
+    ) -> None:
+        self.where, self.outputs = where, outputs
+        self._pipeline, self._references = pipeline, references
+        self._infos = Window(recording.records([where.info]), _NS_PER_S)
+        self._last: Camera | None = None
+
+    @property
+    def name(self) -> str:
+        """What the camera is called."""
+        return self.where.name
+
+    def look(self, shot: Shot) -> Seen:
+        """Return the frame of an image, with the camera_info nearest to its stamp.
+
+        Raises:
+            MessageError, CameraError: image or camera_info is damaged, or they do not fit.
+        """
+        at, rgb = shot.decoded.result()
+        stamp_ns = messages.stamp_ns(at)
+        info = self._infos.nearest(shot.time_ns, stamp_ns)
+        if info is None:
+            raise CameraError(f"there is no camera_info on {self.where.info}")
+        rectified = self._pipeline.settings.image_rectified
+        camera = messages.camera_from_info(info.message, rectified)
+        frame = Frame(rgb, camera, stamp_ns, at.frame_id)
+        self._last = camera
+        fields = messages.depth_info(info.message, rectified)
+        return Seen(self, frame, self._reference(frame, shot.time_ns), fields)
+
+    def measure(self, seen: Seen, estimate: Estimate) -> Answer:
+        """Return an estimate in metres where there are any.
+
+        Raises:
+            ScaleError: there is no scale that could be used.
+        """
+        pipeline = self._pipeline
+        if not pipeline.metric:
+            return Answer(estimate, None, None, seen.info)
+        depth = pipeline.measure(estimate, seen.reference)
+        # The payload is valid until the next one only.
+        points = pipeline.points(depth).clone() if self.outputs.needs_points else None
+        return Answer(estimate, depth, points, seen.info)
+
+    def frozen(self) -> str | None:
+        """Return the state of the camera's scale, if it has any."""
+        if self._last is None or self._pipeline.settings.scale_mode == "model":
+            return None
+        return freeze(self._last, self._pipeline.scaler(self._last))
+
+    def thaw(self, text: str) -> None:
+        """Take up the state of the camera's scale again."""
+        self._last, scaler = thaw(text)
+        vars(self._pipeline.scaler(self._last)).update(vars(scaler))
+
+    def _reference(self, frame: Frame, time_ns: int) -> Reference | None:
+        try:
+            return self._references.of(frame, time_ns)
+        except (ScaleError, MessageError, CameraError) as error:
+            # The last scale may still hold.
+            self._pipeline.scaler(frame.camera).refuse(str(error))
+            return None
+
+
+def find(recording: Recording, pipeline: Pipeline, options: Options) -> dict[str, BagCamera]:
+    """Return the cameras to convert, by their image topic.
+
+    Raises:
+        BagError: as topics.find() and References; or an output's topic is in the recording already.
+    """
+    found = topics.find(recording, options.images, options.infos)
+    names = Counter(each.name for each in found)
+    cameras = {}
+    for where in found:
+        if names[where.name] > 1:
+            where = where._replace(name=topics.base(where.image).strip("/"))
+        parts = (options.prefix.strip("/"), where.name if len(found) > 1 else "")
+        namespace = "".join(f"/{part}" for part in parts if part)
+        own = pipeline.twin()
+        references = References(recording, own.settings, options.anchors, options.anchors_info)
+        outputs = Outputs(namespace, own, options.extras, options.scan_rows, options.scan_frame)
+        cameras[where.image] = BagCamera(where, recording, own, references, outputs)
+        _check_new(outputs, recording, options)
+    return cameras
+
+
+def _check_new(outputs: Outputs, recording: Recording, options: Options) -> None:
+    taken = [t.name for t in outputs.topics.values() if t.name in recording.topics]
+    if taken and not options.only_depth:
+        raise BagError(f"the bag has {', '.join(taken)} already: say --prefix or --only-depth")
+
+
+def decode(record: Record) -> Decoded:
+    """Return the image of a record.
+
+    Raises:
+        MessageError: it is damaged.
+    """
+    try:
+        message: Any = TYPESTORE.deserialize_cdr(record.data, record.kind)
+    except Exception as error:  # whatever a parser makes of damaged bytes
+        raise MessageError(f"{record.topic} cannot be read: {error}") from error
+    compressed = record.kind == topics.COMPRESSED
+    as_rgb = messages.rgb_from_compressed if compressed else messages.rgb_from_image
+    return Decoded(message.header, as_rgb(message))
+
+
+def answer(shots: dict[int, Shot], pipeline: Pipeline, progress: Progress) -> dict[int, Answer]:
+    """Return what the network says of images, by their keys; what gives no depth is counted."""
+    seen: dict[int, Seen] = {}
+    for key, shot in shots.items():
+        progress.count_frame(shot.camera.name)
+        try:
+            seen[key] = shot.camera.look(shot)
+        except (MessageError, CameraError) as error:
+            progress.skip(error)
+    estimates = _predict(seen, pipeline, progress)
+    answers = {}
+    for key in estimates:
+        camera = seen[key].camera
+        try:
+            answers[key] = camera.measure(seen[key], estimates[key])
+            progress.count_answer(camera.name)
+        except ScaleError as error:
+            progress.skip(error)
+    return answers
+
+
+def _predict(seen: dict[int, Seen], pipeline: Pipeline, progress: Progress) -> dict[int, Estimate]:
+    """Return estimates by the keys of frames; those of one size share a run of the network."""
+    groups: dict[tuple[int, ...], list[int]] = {}
+    for key, each in seen.items():
+        if pipeline.model.prompt_size and each.reference is None:
+            progress.skip(ScaleError("there are no anchors to complete"))
+        else:
+            groups.setdefault(each.frame.rgb.shape, []).append(key)
+    estimates: dict[int, Estimate] = {}
+    for keys in groups.values():
+        chosen = [seen[key] for key in keys]
+        found = pipeline.predict_batch([s.frame for s in chosen], [s.reference for s in chosen])
+        estimates.update(zip(keys, found, strict=True))
+    return dict(sorted(estimates.items()))

@@ -1,0 +1,207 @@
+"""Recordings through a model that sees them whole: once for its values, once more for metres."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import NamedTuple, cast
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from torch import nn
+from tqdm import tqdm
+
+from depth_ros.bag import cameras
+from depth_ros.bag.cameras import BagCamera, Seen
+from depth_ros.bag.groups import Groups
+from depth_ros.bag.options import Options
+from depth_ros.bag.reader import Recording
+from depth_ros.config import Settings
+from depth_ros.errors import BagError, CameraError, MessageError, ModelError
+from depth_ros.geometry.camera import Camera
+from depth_ros.models import ClipModel, DepthModel, ModelEntry, Output, Prediction
+from depth_ros.pipeline import Estimate, Frame, Pipeline
+from depth_ros.runtimes.torch_runtime import TorchRuntime
+from depth_ros.scale.anchors import Anchors
+from depth_ros.scale.clip import align_clip
+from depth_ros.scale.fit import Fit
+from depth_ros.scale.ground import Mount
+from depth_ros.scale.scaler import Reference, Scale
+
+_ANCHORS = 200  # of one frame, held for the whole recording: more say no more about two numbers
+
+
+@dataclass(frozen=True)
+class _Facts:
+    """What a pipeline asks of a model beside running it."""
+
+    entry: ModelEntry
+    max_depth_m: float = 0.0
+    training_f_px: float | None = None
+    prompt_size: tuple[int, int] | None = None
+    batches: bool = True
+
+
+class _Known(NamedTuple):
+    """What is kept of a frame between the two passes."""
+
+    stamp_ns: int
+    camera: Camera
+    reference: Reference | None
+
+
+class ClipPipeline(Pipeline):
+    """Answers the frames of a recording with what a ClipModel said of it as a whole.
+
+    Args:
+        entry: the model's.
+        settings: of points, colours, range and scale.
+        values: (T, H, W) inverse depth up to one scale and shift.
+        stamps_ns: the frames' stamps, in the same order.
+        fit: what makes the values metric; None with scale_mode model.
+        reach_m: depth that was measured at most.
+    """
+
+    def __init__(
+        self,
+        entry: ModelEntry,
+        settings: Settings,
+        values: npt.NDArray[np.float32],
+        stamps_ns: Sequence[int],
+        fit: Fit | None,
+        reach_m: float,
+    ) -> None:
+        runtime = TorchRuntime(nn.Identity(), "cpu")
+        super().__init__(cast(DepthModel, _Facts(entry)), runtime, settings)
+        self._values, self._reach_m, self._fit = values, reach_m, fit
+        self._index = {stamp_ns: index for index, stamp_ns in enumerate(stamps_ns)}
+
+    def twin(self) -> ClipPipeline:
+        """Return itself: all frames of the recording have one scale."""
+        return self
+
+    def predict(self, frame: Frame, reference: Reference | None = None) -> Estimate:
+        """Look up what was said of a frame.
+
+        Raises:
+            ModelError: the frame is none of the recording's.
+        """
+        if frame.stamp_ns not in self._index:
+            raise ModelError(f"no frame of stamp {frame.stamp_ns} was seen in the first pass")
+        values = torch.from_numpy(self._values[self._index[frame.stamp_ns]].copy())
+        height, width = values.shape
+        prediction = Prediction(values[None], Output.AFFINE_INVERSE_DEPTH)
+        return Estimate(prediction, torch.from_numpy(frame.rgb.copy()), frame, (height, width))
+
+    def predict_batch(
+        self, frames: Sequence[Frame], references: Sequence[Reference | None]
+    ) -> list[Estimate]:
+        """Look frames up, one by one."""
+        return [self.predict(frame) for frame in frames]
+
+    def _scale(
+        self,
+        values: torch.Tensor,
+        kind: Output,
+        frame: Frame,
+        reference: Reference | None,
+    ) -> Scale | None:
+        if self._fit is None:
+            return None
+        return Scale(self._fit.scale, self._fit.shift, self._fit.deviation, 0.0, self._reach_m)
+
+
+def prepare(
+    sources: Sequence[Path], model: ClipModel, settings: Settings, options: Options, folder: Path
+) -> ClipPipeline:
+    """Run a model over the one camera of a recording, and fit its one scale and shift.
+
+    Values wait for the second pass in a file without a name in a folder, 4 bytes a pixel: memory
+    stays flat, however long the recording is.
+
+    Raises:
+        BagError: as cameras.find(); there are several cameras, or no image that can be used.
+        ModelError: the network failed.
+        ScaleError: nothing in the recording tells the scale.
+    """
+    known = list(_first_look(sources, model.entry, settings, options))
+    if not known:
+        raise BagError("no image of the recording can be used")
+    camera = known[0].camera
+    if any(each.camera != camera for each in known):
+        raise BagError("the camera changes within the recording, expected one calibration")
+    store = tempfile.TemporaryFile(dir=folder)  # noqa: SIM115 - the values live in it
+    shape = (len(known), camera.height, camera.width)
+    values = np.memmap(store, np.float32, "w+", shape=shape)
+    _predict(sources, model, settings, options, values)
+    fit = None
+    if settings.scale_mode != "model":
+        rays = torch.from_numpy(camera.rays().copy())
+        fit = align_clip(values, model.entry.output.value, [each.reference for each in known], rays)
+    reaches_m = [k.reference.reach_m for k in known if isinstance(k.reference, Mount)]
+    stamps_ns = [each.stamp_ns for each in known]
+    reach_m = max(reaches_m, default=float("inf"))
+    return ClipPipeline(model.entry, settings, values, stamps_ns, fit, reach_m)
+
+
+def _first_look(
+    sources: Sequence[Path], entry: ModelEntry, settings: Settings, options: Options
+) -> Iterator[_Known]:
+    for seen in tqdm(_frames(sources, entry, settings, options), desc="look", unit="frame"):
+        reference = seen.reference
+        if isinstance(reference, Anchors):
+            step = -(-len(reference.depth_m) // _ANCHORS) or 1
+            reference = Anchors(reference.pixels[::step], reference.depth_m[::step])
+        yield _Known(seen.frame.stamp_ns, seen.frame.camera, reference)
+
+
+def _predict(
+    sources: Sequence[Path],
+    model: ClipModel,
+    settings: Settings,
+    options: Options,
+    values: npt.NDArray[np.float32],
+) -> None:
+    """Fill values (T, H, W)."""
+    frames = _frames(sources, model.entry, replace(settings, scale_mode="model"), options)
+    with tqdm(desc=model.entry.name, unit="%", total=100) as bar:
+
+        def report(share: float) -> None:
+            bar.update(100 * share - bar.n)
+
+        count = len(values)
+        said = model.predict_clip(lambda index: next(frames).frame.rgb, count, progress=report)
+        for index, frame in enumerate(said):
+            values[index] = frame
+
+
+def _frames(
+    sources: Sequence[Path], entry: ModelEntry, settings: Settings, options: Options
+) -> Iterator[Seen]:
+    """Yield the frames to convert that can be used, with what they are compared with."""
+    empty = np.empty((0, 0, 0), np.float32)
+    looking = ClipPipeline(entry, settings, empty, (), None, 0.0)
+    with Recording(*sources) as recording, ThreadPoolExecutor(options.jobs) as pool:
+        found = cameras.find(recording, looking, replace(options, extras=(), only_depth=True))
+        _check_alone(found)
+        groups = Groups(recording, found, options, skip=0)
+        for group in groups.read(pool):
+            for item in group:
+                if item.shot is None:
+                    continue
+                try:
+                    yield item.shot.camera.look(item.shot)
+                except (MessageError, CameraError):
+                    continue  # the second pass says so
+
+
+def _check_alone(found: dict[str, BagCamera]) -> None:
+    if len(found) > 1:
+        raise BagError(
+            f"cameras are {', '.join(found)}, expected one: a model of whole recordings takes one "
+            "at a time, by --image"
+        )

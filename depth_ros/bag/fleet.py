@@ -1,0 +1,161 @@
+"""Convert many bags on a Ray cluster, one task per bag."""
+
+from __future__ import annotations
+
+import json
+import logging
+import os
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from glob import glob
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from tqdm import tqdm
+
+from depth_ros.errors import BagError, DepthError, SettingError
+
+Convert = Callable[[str, str, list[str]], str]
+"""Converts a bag (source, out, arguments) and says in a few words what became of it."""
+
+LOCAL = "local"
+_ATTEMPTS = 3
+_LOCAL_STORE_BYTES = 80 * 1024**2  # tasks pass names and words only
+
+
+class Outcome(NamedTuple):
+    """What became of a bag: converted, skipped (it was converted before) or failed."""
+
+    source: str
+    state: str
+    note: str
+
+
+class Summary(NamedTuple):
+    """What became of all of them, in the order of their names."""
+
+    outcomes: list[Outcome]
+
+    @property
+    def failed(self) -> int:
+        """How many failed."""
+        return sum(outcome.state == "failed" for outcome in self.outcomes)
+
+    def table(self) -> str:
+        """Return the summary for people to read."""
+        width = max(len(outcome.source) for outcome in self.outcomes)
+        rows = [f"{one.source:<{width}}  {one.state:<9}  {one.note}" for one in self.outcomes]
+        return "\n".join([*rows, f"{len(self.outcomes)} bags, {self.failed} failed"])
+
+
+def run(
+    address: str,
+    patterns: Sequence[str],
+    outdir: Path,
+    arguments: Sequence[str],
+    convert: Convert,
+    gpus: float = 0.0,
+    workers: int | None = None,
+) -> Summary:
+    """Convert every bag that matches a pattern into a folder of its name.
+
+    A worker that dies, or an error that nobody raises on purpose, costs an attempt of three. A file
+    NAME.done beside the folder says that a bag is finished: another run skips it.
+
+    Args:
+        address: of the cluster's head, as ray.init takes it; "local" runs one on this machine.
+        patterns: of files and folders, as glob takes them.
+        outdir: where bags go. All machines must have it, and the sources, under the same path.
+        arguments: for convert, besides the names.
+        convert: what a worker runs; it may find the ruins of an attempt that was cut short.
+        gpus: share of a GPU that a task needs; 0: it sees none.
+        workers: tasks at once, of a local cluster; None: as many as there are processors.
+
+    Raises:
+        BagError: there is no bag, or two have the same name.
+        SettingError: Ray is not installed, or the cluster cannot be reached.
+    """
+    jobs = _jobs(patterns, outdir)
+    outdir.mkdir(parents=True, exist_ok=True)
+    with _cluster(address, workers) as ray:
+        options = {"num_gpus": gpus, "max_retries": _ATTEMPTS - 1, "retry_exceptions": True}
+        task = ray.remote(**options)(_attempt)
+        running = {
+            task.remote(source, out, list(arguments), convert): source
+            for source, out in jobs.items()
+        }
+        outcomes = [_outcome(ray, running[one], one) for one in _finished(ray, list(running))]
+    return Summary(sorted(outcomes))
+
+
+def _jobs(patterns: Sequence[str], outdir: Path) -> dict[str, str]:
+    """Return where each source goes, both as absolute paths: workers start somewhere else."""
+    found = sorted({Path(name).absolute() for pattern in patterns for name in glob(pattern)})
+    jobs: dict[str, str] = {}
+    for source in found:
+        out = str(outdir.absolute() / (source.stem if source.is_file() else source.name))
+        if out in jobs.values():
+            raise BagError(f"{source} and another bag have one name, expected different ones")
+        jobs[str(source)] = out
+    if not jobs:
+        raise BagError(f"there is no bag like {', '.join(patterns)}")
+    return jobs
+
+
+@contextmanager
+def _cluster(address: str, workers: int | None) -> Iterator[Any]:
+    """Connect to a cluster, or start one on this machine; quiet, and without a dashboard."""
+    os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
+    try:
+        import ray
+    except ImportError as error:
+        raise SettingError("Ray is missing, expected: pip install depth_ros[ray]") from error
+    options: dict[str, Any] = {"address": address, "log_to_driver": False}
+    if address == LOCAL:
+        options |= {"num_cpus": workers, "object_store_memory": _LOCAL_STORE_BYTES}
+        options |= {"include_dashboard": False}
+    try:
+        ray.init(logging_level=logging.ERROR, **options)
+    except (ConnectionError, RuntimeError, ValueError) as error:
+        raise SettingError(f"Ray at '{address}' cannot be reached: {error}") from error
+    try:
+        yield ray
+    finally:
+        ray.shutdown()
+
+
+def _attempt(source: str, out: str, arguments: list[str], convert: Convert) -> Outcome:
+    """Convert one bag, in a worker, and mark it as done; see run()."""
+    done = Path(f"{out}.done")
+    if done.exists():
+        before = json.loads(done.read_text())["arguments"]
+        if before == arguments:
+            return Outcome(source, "skipped", "converted before")
+        return Outcome(source, "failed", f"{done} was made with {before}, remove it to convert")
+    try:
+        note = convert(source, out, arguments)
+    except DepthError as error:  # as it would be the next time
+        return Outcome(source, "failed", str(error))
+    unfinished = Path(f"{out}.done.part")
+    unfinished.write_text(json.dumps({"arguments": arguments, "note": note}) + "\n")
+    unfinished.replace(done)
+    return Outcome(source, "converted", note)
+
+
+def _finished(ray: Any, running: list[Any]) -> Iterator[Any]:
+    """Yield tasks as they end."""
+    with tqdm(total=len(running), desc="convert", unit="bag") as bar:
+        while running:
+            (one,), running = ray.wait(running)
+            yield one
+            bar.update()
+
+
+def _outcome(ray: Any, source: str, task: Any) -> Outcome:
+    try:
+        outcome: Outcome = ray.get(task)
+    except ray.exceptions.RayError as error:
+        cause = getattr(error, "cause", None) or error
+        note = (str(cause).strip() or type(cause).__name__).splitlines()[0]
+        return Outcome(source, "failed", f"{note} (after {_ATTEMPTS} attempts)")
+    return outcome

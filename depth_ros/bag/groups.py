@@ -1,0 +1,109 @@
+"""The messages of a recording in the groups that a conversion works on."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Iterable, Iterator, Mapping
+from concurrent.futures import Executor
+from typing import NamedTuple
+
+from depth_ros.bag.cameras import BagCamera, Shot, decode
+from depth_ros.bag.options import Options
+from depth_ros.bag.reader import Record, Recording
+from depth_ros.bag.references import is_static_tf
+
+_NS_PER_S = 1_000_000_000
+# A group without images ends here, so that memory stays flat.
+_MOST_RECORDS, _MOST_BYTES = 1000, 32 << 20
+
+
+class Item(NamedTuple):
+    """A message of the recording, and the image in it if that is to be answered."""
+
+    record: Record
+    shot: Shot | None
+
+
+Group = list[Item]
+"""Messages in time order, with as many images as share a run of the network.
+
+Groups, and with them numbers and files, depend on the recording and the options alone.
+"""
+
+
+class Groups:
+    """Reads a recording; images are decoded while others are worked on.
+
+    Args:
+        recording: what to read.
+        cameras: by image topic.
+        options: which part, and how many images at a time.
+        skip: messages at the beginning that are done with.
+    """
+
+    def __init__(
+        self, recording: Recording, cameras: Mapping[str, BagCamera], options: Options, skip: int
+    ) -> None:
+        self._recording, self._cameras, self._options = recording, cameras, options
+        self._skip = skip
+        self._static = [name for name in recording.topics if is_static_tf(name)]
+        self._start_ns = recording.start_ns + round(options.start_s * _NS_PER_S)
+        self._stop_ns = recording.end_ns + 1
+        if options.end_s is not None:
+            self._stop_ns = recording.start_ns + round(options.end_s * _NS_PER_S)
+
+    def expected(self) -> int:
+        """Return about how many images there are to answer."""
+        whole_ns = self._recording.end_ns + 1 - self._recording.start_ns
+        images = sum(self._recording.counts.get(topic, 0) for topic in self._cameras)
+        part = min(1.0, max(0.0, (self._stop_ns - self._start_ns) / whole_ns))
+        return round(images * part / self._options.every)
+
+    def read(self, decoders: Executor) -> Iterator[Group]:
+        """Yield groups while the next ones are being decoded."""
+        return _ahead(self._groups(decoders), self._options.jobs)
+
+    def _groups(self, decoders: Executor) -> Iterator[Group]:
+        group: Group = []
+        images = size = 0
+        for item in self._items(decoders):
+            group.append(item)
+            images += item.shot is not None
+            size += len(item.record.data)
+            full = images == self._options.batch or len(group) == _MOST_RECORDS
+            if full or size > _MOST_BYTES:
+                yield group
+                group, images, size = [], 0, 0
+        if group:
+            yield group
+
+    def _items(self, decoders: Executor) -> Iterator[Item]:
+        seen = dict.fromkeys(self._cameras, 0)
+        for number, record in enumerate(self._records()):
+            shot = None
+            if record.topic in seen:
+                wanted = seen[record.topic] % self._options.every == 0
+                seen[record.topic] += 1
+                if wanted and number >= self._skip:
+                    image = decoders.submit(decode, record)
+                    shot = Shot(self._cameras[record.topic], record.time_ns, image)
+            if number >= self._skip:
+                yield Item(record, shot)
+
+    def _records(self) -> Iterator[Record]:
+        """Yield the part that is asked for, before all what was said once and holds in it."""
+        recording, start_ns = self._recording, self._start_ns
+        if self._static and start_ns > recording.start_ns:
+            for record in recording.records(self._static, None, start_ns):
+                yield record._replace(time_ns=start_ns)
+        wanted = {*self._cameras, *self._static} if self._options.only_depth else recording.topics
+        yield from recording.records(list(wanted), start_ns, self._stop_ns)
+
+
+def _ahead(groups: Iterable[Group], depth: int) -> Iterator[Group]:
+    waiting: deque[Group] = deque()
+    for group in groups:
+        waiting.append(group)
+        if len(waiting) > depth:
+            yield waiting.popleft()
+    yield from waiting

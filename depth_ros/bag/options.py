@@ -1,0 +1,75 @@
+"""What to convert of a recording, and how."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from depth_ros.bag.outputs import EXTRAS
+from depth_ros.bag.splits import STORAGES
+from depth_ros.errors import BagError
+
+
+@dataclass(frozen=True)
+class Options:
+    """What to convert of a recording, and how.
+
+    Attributes:
+        images: image topics, one for each camera; none: the only camera of the recording.
+        infos: their camera_info topics; none: the images' siblings.
+        extras: what to write beside depth/image and depth/camera_info, see outputs.EXTRAS.
+        only_depth: leave everything of the recording out but its static transforms.
+        prefix: namespace of the outputs; of several cameras each has its own below.
+        storage: of the new bag: mcap or sqlite3.
+        start_s, end_s: part of the recording, in seconds from its start; None: to its end.
+        every: answer every n-th image only.
+        batch: images that share a run of the network.
+        jobs: threads that decode and encode.
+        split: images per file of the new bag: what a crash loses at most.
+        scan_rows: height of the band of pixels that a scan looks at.
+        scan_frame: frame of the scans, x ahead; empty: the images' without its _optical.
+        anchors: topic of the anchors; empty: the only one of its type.
+        anchors_info: their camera_info, where they are depth images; empty: the sibling.
+        resume: go on where a conversion to the same folder was interrupted.
+
+    Raises:
+        BagError: a value is out of its range.
+    """
+
+    images: tuple[str, ...] = ()
+    infos: tuple[str, ...] = ()
+    extras: tuple[str, ...] = ()
+    only_depth: bool = False
+    prefix: str = ""
+    storage: str = "mcap"
+    start_s: float = 0.0
+    end_s: float | None = None
+    every: int = 1
+    batch: int = 1
+    jobs: int = 2
+    split: int = 500
+    scan_rows: int = 1
+    scan_frame: str = ""
+    anchors: str = ""
+    anchors_info: str = ""
+    resume: bool = False
+
+    def __post_init__(self) -> None:
+        for name in ("every", "batch", "jobs", "split", "scan_rows"):
+            if getattr(self, name) < 1:
+                raise BagError(f"{name} is {getattr(self, name)}, expected 1 or more")
+        end_s = float("inf") if self.end_s is None else self.end_s
+        if not 0 <= self.start_s < end_s:
+            raise BagError(
+                f"start is {self.start_s:g} s and end {end_s:g} s, expected 0 <= start < end"
+            )
+        if self.storage not in STORAGES:
+            raise BagError(f"storage is '{self.storage}', expected one of {', '.join(STORAGES)}")
+        if unknown := set(self.extras) - set(EXTRAS):
+            raise BagError(f"extras are {sorted(unknown)}, expected some of {', '.join(EXTRAS)}")
+
+    def as_command(self) -> dict[str, Any]:
+        """Return what of it decides on the result."""
+        said = asdict(self)
+        del said["resume"], said["jobs"]
+        return {name: list(v) if isinstance(v, tuple) else v for name, v in said.items()}

@@ -1,0 +1,159 @@
+"""What a recording knows beside an image: the camera's mount, or another sensor's points."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from depth_ros import messages
+from depth_ros.bag.reader import Recording
+from depth_ros.bag.transforms import Floats, Transforms
+from depth_ros.bag.window import Window
+from depth_ros.config import Settings
+from depth_ros.errors import BagError, MessageError, ScaleError
+from depth_ros.geometry.camera import Camera
+from depth_ros.pipeline import Frame
+from depth_ros.scale import anchors
+from depth_ros.scale.anchors import OPTICAL_FROM_BODY, Anchors, pose_matrix
+from depth_ros.scale.ground import Mount
+from depth_ros.scale.scaler import Reference
+
+_KINDS = {
+    "points": "sensor_msgs/msg/PointCloud2",
+    "scan": "sensor_msgs/msg/LaserScan",
+    "depth": "sensor_msgs/msg/Image",
+}
+_NS_PER_S = 1_000_000_000
+# A lidar's hundreds of thousands say no more about one number.
+_MOST_POINTS = 20_000
+
+
+class References:
+    """Finds what an image's depth is to be compared with, as the settings ask for it.
+
+    Args:
+        recording: with /tf_static, /tf and the anchors.
+        settings: of the pipeline.
+        topic: of the anchors; empty: the only one of the type that the settings name.
+        info_topic: the camera_info of anchors that are depth images; empty: its sibling.
+
+    Raises:
+        BagError: the recording does not have the topics that are needed.
+    """
+
+    def __init__(
+        self, recording: Recording, settings: Settings, topic: str = "", info_topic: str = ""
+    ) -> None:
+        self._settings = settings
+        self._anchors: Window | None = None
+        self._infos: Window | None = None
+        self._transforms: Transforms | None = None
+        if settings.scale_mode == "model":
+            return
+        if settings.extrinsics == "tf":
+            self._transforms = _transforms(recording)
+        if settings.scale_mode == "anchors":
+            self._follow_anchors(recording, topic, info_topic)
+
+    def of(self, frame: Frame, time_ns: int) -> Reference | None:
+        """Return what there is for a frame at a bag time; None where the scale is the model's own.
+
+        Raises:
+            ScaleError: no anchors are near its time, or TF does not know where they are.
+            MessageError, CameraError: the image has no stamp; the anchors' message or its
+                camera_info is damaged.
+        """
+        if self._settings.scale_mode == "model":
+            return None
+        if not frame.stamp_ns:
+            raise MessageError("stamp is 0, expected the time of capture: a scale could not age")
+        if self._settings.scale_mode == "ground":
+            return self._mount(frame, time_ns)
+        return self._points_of(frame, time_ns)
+
+    def _follow_anchors(self, recording: Recording, topic: str, info_topic: str) -> None:
+        kind = _KINDS[self._settings.anchors_type]
+        candidates = [name for name, each in recording.topics.items() if each.kind == kind]
+        if topic not in candidates and (topic or len(candidates) != 1):
+            raise BagError(
+                f"anchors are to be {kind} on {topic or 'one topic'}, the bag has: "
+                f"{', '.join(candidates) or 'none of that type'}"
+            )
+        topic = topic or candidates[0]
+        span_ns = int(max(1.0, self._settings.anchors_max_age_s) * _NS_PER_S)
+        self._anchors = Window(recording.records([topic]), span_ns)
+        if self._settings.anchors_type == "depth":
+            info_topic = info_topic or topic.rpartition("/")[0] + "/camera_info"
+            if info_topic not in recording.topics:
+                raise BagError(f"the bag has no {info_topic}, the camera_info of {topic}")
+            self._infos = Window(recording.records([info_topic]), _NS_PER_S)
+
+    def _mount(self, frame: Frame, time_ns: int) -> Mount:
+        settings = self._settings
+        if self._transforms is None:
+            angles_deg = (settings.camera_pitch_deg, settings.camera_roll_deg)
+            return Mount.from_angles(settings.camera_height_m, *angles_deg)
+        places = (settings.ground_frame, frame.frame_id)
+        return Mount.from_transform(self._transforms.look_up(*places, frame.stamp_ns, time_ns))
+
+    def _points_of(self, frame: Frame, time_ns: int) -> Anchors:
+        assert self._anchors is not None
+        seen = self._anchors.nearest(time_ns, frame.stamp_ns)
+        most_s = self._settings.anchors_max_age_s
+        if seen is None or abs(seen.stamp_ns - frame.stamp_ns) > most_s * _NS_PER_S:
+            raise ScaleError(f"no anchors are within {most_s:g} s of the image")
+        points = self._points(seen.message, time_ns)
+        # Odd: a power of two would pick the same rings of a lidar over and over.
+        step = len(points) // _MOST_POINTS | 1
+        pose = self._pose(seen.message.header.frame_id, frame, time_ns)
+        return anchors.from_points(anchors.transform(points[::step], pose), frame.camera)
+
+    def _pose(self, frame_id: str, frame: Frame, time_ns: int) -> Floats:
+        """Return the transform of the anchors' points to the camera's optical frame."""
+        if self._transforms is not None:
+            return self._transforms.look_up(frame.frame_id, frame_id, frame.stamp_ns, time_ns)
+        pose = OPTICAL_FROM_BODY @ pose_matrix(*self._settings.anchors_pose)
+        optical = self._settings.anchors_type == "depth"
+        return pose @ OPTICAL_FROM_BODY.T if optical else pose
+
+    def _points(self, message: Any, time_ns: int) -> Floats:
+        """Return a message's points (N, 3) in its own frame."""
+        kind = self._settings.anchors_type
+        if kind == "points":
+            return np.asarray(messages.points_from_cloud(message).xyz, np.float64).reshape(-1, 3)
+        if kind == "scan":
+            limits = (message.range_min, message.range_max)
+            angles = (message.angle_min, message.angle_increment)
+            return anchors.points_from_scan(message.ranges, *angles, *limits)
+        return anchors.from_depth(
+            messages.depth_from_image(message), self._camera(message, time_ns)
+        )
+
+    def _camera(self, message: Any, time_ns: int) -> Camera:
+        assert self._infos is not None
+        info = self._infos.nearest(time_ns, messages.stamp_ns(message.header))
+        if info is None:
+            raise ScaleError("no camera_info of the anchors is in the bag")
+        return messages.camera_from_info(info.message)
+
+
+def _transforms(recording: Recording) -> Transforms:
+    of_tf = [n for n, each in recording.topics.items() if each.kind == "tf2_msgs/msg/TFMessage"]
+    static = [name for name in of_tf if is_static_tf(name)]
+    if not of_tf:
+        raise BagError(
+            "extrinsics are to come from TF, and the bag has no /tf or /tf_static: "
+            "say extrinsics=parameters and where the camera sits"
+        )
+    moving = [name for name in of_tf if name not in static]
+    nothing = iter(())
+    return Transforms(
+        recording.records(static) if static else nothing,
+        recording.records(moving) if moving else nothing,
+    )
+
+
+def is_static_tf(topic: str) -> bool:
+    """Return whether a topic carries transforms that hold for the whole recording."""
+    return topic.rpartition("/")[2] == "tf_static"

@@ -1,0 +1,204 @@
+"""Write a rosbag2 file by file: whatever happens, the files that are done are a whole bag."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import sqlite3
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from io import StringIO
+from pathlib import Path
+from typing import Any, Literal
+
+from rosbags.rosbag2 import CompressionFormat, CompressionMode, StoragePlugin, Writer
+from ruamel.yaml import YAML
+from ruamel.yaml.error import YAMLError
+
+from depth_ros.bag.types import Topic
+from depth_ros.errors import BagError
+
+STORAGES = {"mcap": StoragePlugin.MCAP, "sqlite3": StoragePlugin.SQLITE3}
+_METADATA, _UNFINISHED = "metadata.yaml", ".unfinished"
+_ROOT, _NOTE = "rosbag2_bagfile_information", "depth_ros"
+# The newest whose quality of service older ROS 2 (Humble) reads too.
+_VERSION: Literal[8] = 8
+
+
+class SplitBag:
+    """A rosbag2 folder of numbered files, mcap with zstd or sqlite3.
+
+    The file being written stays in a folder of its own until it is done. Then it is moved beside
+    the others, and metadata.yaml is replaced by one that knows it: there is no moment at which the
+    folder is no readable bag.
+
+    Args:
+        path: the folder; an existing one goes on where its last file ended.
+        storage: a name of STORAGES.
+
+    Raises:
+        BagError: the folder exists and is no bag of this storage, or cannot be written.
+    """
+
+    def __init__(self, path: Path, storage: str = "mcap") -> None:
+        self.path, self._storage = path, storage
+        self._unfinished = path / _UNFINISHED
+        self._writer: Writer | None = None
+        self._connections: dict[str, Any] = {}
+        shutil.rmtree(self._unfinished, ignore_errors=True)
+        if _in_use(path):
+            self._information = _read(path)
+            if self._information["storage_identifier"] != storage:
+                kind = self._information["storage_identifier"]
+                raise BagError(f"{path} is a bag of {kind}, expected {storage} to go on with it")
+        else:
+            self._information = _nothing(storage)
+            path.mkdir(parents=True, exist_ok=True)
+            self._replace_metadata()
+
+    @property
+    def new(self) -> bool:
+        """Whether nothing was written or noted yet."""
+        return not self._information["files"] and not self.note
+
+    @property
+    def note(self) -> dict[str, Any]:
+        """What the last finish() noted."""
+        return note(self._information)
+
+    def write(self, topic: Topic, time_ns: int, data: bytes | memoryview) -> None:
+        """Write a serialised message at a bag time.
+
+        Raises:
+            OSError: it could not be written; discard() is what is left to do.
+        """
+        writer = self._writer or self._open()
+        if topic.name not in self._connections:
+            self._connections[topic.name] = writer.add_connection(
+                topic.name,
+                topic.kind,
+                msgdef=topic.definition,
+                rihs01=topic.digest,
+                offered_qos_profiles=topic.qos,
+            )
+        with _as_os_error():
+            writer.write(self._connections[topic.name], time_ns, data)
+
+    def finish(self, note: dict[str, Any]) -> None:
+        """End the file, and take it and a note into the bag at once; the next write begins another.
+
+        Raises:
+            OSError: it could not be written; discard() is what is left to do.
+        """
+        writer, self._writer = self._writer, None
+        if writer is not None:
+            with _as_os_error():
+                writer.close()
+            part = _read(writer.path)
+            (name,) = part["relative_file_paths"]
+            os.replace(writer.path / name, self.path / name)
+            _add(self._information, part)
+        shutil.rmtree(self._unfinished, ignore_errors=True)
+        self._connections.clear()
+        self._information["custom_data"] = {_NOTE: json.dumps(note, sort_keys=True)}
+        self._replace_metadata()
+
+    def discard(self) -> None:
+        """Drop the file that is being written: the bag ends with the one before."""
+        writer, self._writer = self._writer, None
+        if writer is not None:
+            with suppress(Exception):  # it may fail for the same reason once more
+                writer.abort()
+        self._connections.clear()
+        shutil.rmtree(self._unfinished, ignore_errors=True)
+
+    def _open(self) -> Writer:
+        number = len(self._information["files"])
+        self._unfinished.mkdir(exist_ok=True)
+        folder = self._unfinished / f"{self.path.name}_{number}"
+        writer = Writer(folder, version=_VERSION, storage_plugin=STORAGES[self._storage])
+        if self._storage == "mcap":
+            writer.set_compression(CompressionMode.STORAGE, CompressionFormat.ZSTD)
+        writer.open()
+        self._writer = writer
+        return writer
+
+    def _replace_metadata(self) -> None:
+        yaml, text = YAML(typ="safe"), StringIO()
+        yaml.default_flow_style = False
+        yaml.dump({_ROOT: self._information}, text)
+        new = self.path / f"{_METADATA}.tmp"
+        new.write_text(text.getvalue())
+        os.replace(new, self.path / _METADATA)
+
+
+@contextmanager
+def _as_os_error() -> Iterator[None]:
+    """Give a full disk one type: SQLite has its own."""
+    try:
+        yield
+    except sqlite3.Error as error:
+        raise OSError(str(error)) from error
+
+
+def note(information: dict[str, Any]) -> dict[str, Any]:
+    """Return what was noted in a bag; nothing where no note is."""
+    text = (information.get("custom_data") or {}).get(_NOTE)
+    noted: dict[str, Any] = json.loads(text) if text else {}
+    return noted
+
+
+def _in_use(path: Path) -> bool:
+    """Return whether there is more at a path than what was killed before it began."""
+    if not path.is_dir():
+        return path.exists()
+    return any(each.name != f"{_METADATA}.tmp" for each in path.iterdir())
+
+
+def _read(path: Path) -> dict[str, Any]:
+    try:
+        information: dict[str, Any] = YAML(typ="safe").load(path / _METADATA)[_ROOT]
+    except (OSError, YAMLError, TypeError, KeyError) as error:
+        raise BagError(f"{path} is no bag to go on with: {error}") from error
+    return information
+
+
+def _nothing(storage: str) -> dict[str, Any]:
+    return {
+        "version": _VERSION,
+        "storage_identifier": storage,
+        "relative_file_paths": [],
+        "duration": {"nanoseconds": 0},
+        "starting_time": {"nanoseconds_since_epoch": 0},
+        "message_count": 0,
+        "topics_with_message_count": [],
+        "compression_format": "",
+        "compression_mode": "",
+        "files": [],
+        "custom_data": None,
+        "ros_distro": "rosbags",
+    }
+
+
+def _add(whole: dict[str, Any], part: dict[str, Any]) -> None:
+    """Add the description of one more file to a bag's."""
+    times_ns = [_times_ns(each) for each in (whole, part) if each["message_count"]]
+    first_ns = min(first for first, _ in times_ns)
+    whole["starting_time"] = {"nanoseconds_since_epoch": first_ns}
+    whole["duration"] = {"nanoseconds": max(last for _, last in times_ns) - first_ns}
+    whole["message_count"] += part["message_count"]
+    whole["relative_file_paths"] += part["relative_file_paths"]
+    whole["files"] += part["files"]
+    known = {each["topic_metadata"]["name"]: each for each in whole["topics_with_message_count"]}
+    for topic in part["topics_with_message_count"]:
+        name = topic["topic_metadata"]["name"]
+        if name in known:
+            known[name]["message_count"] += topic["message_count"]
+        else:
+            whole["topics_with_message_count"].append(topic)
+
+
+def _times_ns(information: dict[str, Any]) -> tuple[int, int]:
+    first: int = information["starting_time"]["nanoseconds_since_epoch"]
+    return first, first + information["duration"]["nanoseconds"]

@@ -1,0 +1,100 @@
+"""Where frames are, by a recording's /tf_static and /tf (REP 105)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from depth_ros import messages
+from depth_ros.bag.reader import Record
+from depth_ros.bag.types import TYPESTORE
+from depth_ros.bag.window import Window
+from depth_ros.errors import ScaleError
+
+Floats = npt.NDArray[np.float64]
+
+_SPAN_NS = 1_000_000_000
+_MOST_FRAMES = 1000  # of a chain: more are a ring
+
+
+class Transforms:
+    """A tree of frames: fixed ones of the whole recording, moving ones nearest in time.
+
+    Args:
+        static: the records of all tf_static topics.
+        moving: the records of /tf, in time order.
+    """
+
+    def __init__(self, static: Iterable[Record], moving: Iterable[Record]) -> None:
+        self._static: dict[str, tuple[str, Floats]] = {}
+        for record in static:
+            message: Any = TYPESTORE.deserialize_cdr(record.data, record.kind)
+            for transform in message.transforms:
+                parent, child = _frames(transform)
+                self._static[child] = (parent, matrix(transform.transform))
+        self._window = Window(moving, _SPAN_NS)
+
+    def look_up(self, target: str, source: str, stamp_ns: int, time_ns: int) -> Floats:
+        """Return the 4x4 transform of points in the source frame to the target frame.
+
+        Args:
+            target, source: frames.
+            stamp_ns: at which moving frames are wanted.
+            time_ns: the bag time of whoever asks.
+
+        Raises:
+            ScaleError: nothing connects the two within a second of the stamp.
+        """
+        parents = {**self._moving(stamp_ns, time_ns), **self._static}
+        root, from_target = _to_root(target.lstrip("/"), parents)
+        other, from_source = _to_root(source.lstrip("/"), parents)
+        if root != other:
+            raise ScaleError(f"the bag's TF has no {source} in {target}: their roots differ")
+        found: Floats = np.linalg.inv(from_target) @ from_source
+        return found
+
+    def _moving(self, stamp_ns: int, time_ns: int) -> dict[str, tuple[str, Floats]]:
+        nearest: dict[str, tuple[int, Any]] = {}
+        for seen in self._window.around(time_ns):
+            for transform in seen.message.transforms:
+                apart_ns = abs(messages.stamp_ns(transform.header) - stamp_ns)
+                child = _frames(transform)[1]
+                if apart_ns <= min(_SPAN_NS, nearest.get(child, (_SPAN_NS,))[0]):
+                    nearest[child] = apart_ns, transform
+        return {
+            child: (_frames(transform)[0], matrix(transform.transform))
+            for child, (_, transform) in nearest.items()
+        }
+
+
+def matrix(transform: Any) -> Floats:
+    """Return a geometry_msgs/Transform, whose quaternion is a unit one, as 4x4."""
+    t, q = transform.translation, transform.rotation
+    x, y, z, w = q.x, q.y, q.z, q.w
+    return np.array(
+        [
+            [1 - 2 * (y * y + z * z), 2 * (x * y - z * w), 2 * (x * z + y * w), t.x],
+            [2 * (x * y + z * w), 1 - 2 * (x * x + z * z), 2 * (y * z - x * w), t.y],
+            [2 * (x * z - y * w), 2 * (y * z + x * w), 1 - 2 * (x * x + y * y), t.z],
+            [0, 0, 0, 1],
+        ]
+    )
+
+
+def _frames(transform: Any) -> tuple[str, str]:
+    # ROS 1 began names with a slash now and then.
+    return transform.header.frame_id.lstrip("/"), transform.child_frame_id.lstrip("/")
+
+
+def _to_root(frame: str, parents: dict[str, tuple[str, Floats]]) -> tuple[str, Floats]:
+    """Return the root of a frame's tree and the transform to it."""
+    to_root: Floats = np.eye(4)
+    for _ in range(_MOST_FRAMES):
+        if frame not in parents:
+            return frame, to_root
+        frame, pose = parents[frame]
+        to_root = pose @ to_root
+    raise ScaleError(f"the bag's TF is a ring at {frame}, expected a tree")

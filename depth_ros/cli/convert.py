@@ -1,0 +1,252 @@
+"""Add depth, and points, scans or colours, to recordings: every frame, whatever the machine."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from depth_ros.errors import SettingError
+
+if TYPE_CHECKING:
+    from depth_ros.bag.convert import Summary, Watcher
+    from depth_ros.bag.options import Options
+    from depth_ros.config import Settings, Value
+    from depth_ros.pipeline import Pipeline
+
+HELP = "add depth to recordings, frame by frame"
+
+_DAMAGED = 2
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the verb's arguments."""
+    parser.add_argument(
+        "sources",
+        type=Path,
+        nargs="+",
+        metavar="IN",
+        help="rosbag2 folder, .mcap, .db3 or .bag; with --ray patterns",
+    )
+    parser.add_argument("out", type=Path, metavar="OUT", help="folder of the new bag")
+    _add_topics(parser.add_argument_group("topics"))
+    _add_part(parser.add_argument_group("part of the recording"))
+    _add_work(parser.add_argument_group("work"))
+    settings = parser.add_argument_group("settings, see `depth_ros settings`")
+    settings.add_argument("--set", action="append", default=[], metavar="NAME=VALUE", help="one")
+    settings.add_argument("--params", type=Path, metavar="FILE", help="the node's parameters file")
+    fleet = parser.add_argument_group("fleets")
+    fleet.add_argument(
+        "--ray", metavar="ADDRESS", help="a bag per task on a Ray cluster; local: this machine"
+    )
+    fleet.add_argument("--ray-gpus", type=float, default=0.0, help="share of a GPU per task")
+    look = parser.add_argument_group("previews")
+    look.add_argument("--preview", type=Path, metavar="FILE", help=".mp4, .gif or .png")
+    look.add_argument("--rerun", type=Path, metavar="FILE", help=".rrd, for the Rerun viewer")
+
+
+def _add_topics(group: Any) -> None:
+    topic = {"action": "append", "default": [], "metavar": "TOPIC"}
+    group.add_argument("--image", **topic, help="images of a camera; default: of the only one")
+    group.add_argument("--camera-info", **topic, help="for each --image; default: its sibling")
+    group.add_argument(
+        "--with",
+        nargs="+",
+        default=[],
+        choices=["points", "color", "scan"],
+        dest="extras",
+        help="outputs beside depth/image and depth/camera_info",
+    )
+    group.add_argument("--only-depth", action="store_true", help="copy nothing but tf_static")
+    group.add_argument("--prefix", default="", help="namespace of the outputs")
+    group.add_argument("--anchors", default="", metavar="TOPIC", help="default: the only one")
+    group.add_argument("--anchors-info", default="", metavar="TOPIC", help="default: the sibling")
+    group.add_argument("--scan-rows", type=int, default=1, help="height of a scan's band of pixels")
+    group.add_argument("--scan-frame", default="", help="default: the images', without _optical")
+
+
+def _add_part(group: Any) -> None:
+    group.add_argument("--start", type=float, default=0.0, metavar="S", help="from the bag's start")
+    group.add_argument("--end", type=float, metavar="S", help="from the bag's start")
+    group.add_argument("--every", type=int, default=1, metavar="N", help="only every n-th image")
+
+
+def _add_work(group: Any) -> None:
+    group.add_argument("--storage", default="mcap", choices=["mcap", "sqlite3"], help="of OUT")
+    group.add_argument("--batch", type=int, default=1, help="images per run of the network")
+    group.add_argument("--jobs", type=int, default=2, help="threads that decode and encode")
+    group.add_argument("--split", type=int, default=500, help="images per file of OUT")
+    group.add_argument(
+        "--offload", action="store_true", help="of models that see it whole: save GPU memory"
+    )
+    group.add_argument("--resume", action="store_true", help="go on with an interrupted OUT")
+
+
+def run(options: argparse.Namespace) -> int:
+    """Convert; exit code 2 when the recording is damaged and only a part of it is converted.
+
+    Images that give no depth, because they are damaged or have no scale, are warned of only.
+    """
+    if options.ray:
+        return _run_fleet(options)
+    summary = _convert(options)
+    print(_text(summary, options.out))
+    for line in [f"damaged: {text}" for text in summary.damage] + _warnings(summary):
+        print(f"depth_ros: {line}", file=sys.stderr)
+    return _DAMAGED if summary.damage else 0
+
+
+def _convert(options: argparse.Namespace) -> Summary:
+    from depth_ros.bag.convert import convert
+
+    settings, chosen = given(options.params, options.set), _options(options)
+    pipeline = _pipeline(options, settings, chosen)
+    return convert(options.sources, options.out, pipeline, chosen, _watchers(options))
+
+
+def _run_fleet(options: argparse.Namespace) -> int:
+    """Convert every IN by itself into a folder of OUT, on a cluster; exit code 1 if any failed."""
+    from depth_ros.bag import fleet
+    from depth_ros.cli.worker import convert_one
+
+    if options.preview or options.rerun:
+        raise SettingError("--preview and --rerun show one conversion, expected none with --ray")
+    patterns = [str(source) for source in options.sources]
+    work = (_arguments(options), convert_one, options.ray_gpus)
+    summary = fleet.run(options.ray, patterns, options.out, *work)
+    print(summary.table())
+    return 1 if summary.failed else 0
+
+
+def _arguments(options: argparse.Namespace) -> list[str]:
+    """Return the arguments that options came from, but for those of the fleet itself."""
+    own = ("sources", "out", "ray", "ray_gpus", "resume", "run")
+    arguments: list[str] = []
+    for name, value in vars(options).items():
+        if name in own or value in (None, False, "", []):
+            continue
+        flag = "--with" if name == "extras" else f"--{name.replace('_', '-')}"
+        if name == "extras":
+            arguments += [flag, *value]
+        elif value is True:
+            arguments.append(flag)
+        else:
+            # One by one, with =: a value may begin with a dash.
+            arguments += [f"{flag}={each}" for each in (value if type(value) is list else [value])]
+    return arguments
+
+
+def _pipeline(options: argparse.Namespace, settings: Settings, chosen: Options) -> Pipeline:
+    """Return what makes depth: frame by frame or, by some models, of a whole recording."""
+    from depth_ros import models
+    from depth_ros.pipeline import Pipeline
+
+    if models.find(settings.model, settings.weights).family not in models.CLIP_FAMILIES:
+        return Pipeline.from_settings(settings)
+    from depth_ros.bag import clip
+    from depth_ros.runtimes.torch_runtime import choose_device
+
+    device = str(choose_device(settings.device))
+    how = models.ClipOptions(device=device, dtype=settings.dtype, offload=options.offload)
+    model = models.load_clip(settings.model, settings.weights, how)
+    options.out.parent.mkdir(parents=True, exist_ok=True)
+    return clip.prepare(options.sources, model, settings, chosen, options.out.parent)
+
+
+def given(params: Path | None, assignments: list[str]) -> Settings:
+    """Return the settings of a file of parameters, and of NAME=VALUE over them.
+
+    Raises:
+        SettingError: the file cannot be read, a name is unknown or a value not allowed.
+    """
+    from depth_ros.config import Settings
+
+    settings = Settings()
+    if params is not None:
+        settings = settings.with_values(**_of_file(params))
+    return settings.with_values(**dict(_assigned(text) for text in assignments))
+
+
+def _of_file(path: Path) -> dict[str, Value]:
+    """Return the parameters in a file, of whatever node; ROS's own is left out."""
+    from ruamel.yaml import YAML
+    from ruamel.yaml.error import YAMLError
+
+    found: dict[str, Value] = {}
+    try:
+        for node in YAML(typ="safe").load(path).values():
+            found |= node["ros__parameters"]
+    except (OSError, YAMLError, AttributeError, KeyError, TypeError) as error:
+        raise SettingError(f"{path} is no file of parameters: {error}") from error
+    found.pop("use_sim_time", None)
+    return found
+
+
+def _assigned(text: str) -> tuple[str, Value]:
+    """Return name and value of NAME=VALUE, the value in the setting's type."""
+    from depth_ros.config import SPECS
+
+    name, equals, value = text.partition("=")
+    if not equals or name not in SPECS:
+        raise SettingError(f"'{text}' is no NAME=VALUE, expected a NAME of {', '.join(SPECS)}")
+    default = SPECS[name].default
+    if isinstance(default, bool):
+        if value.lower() not in ("true", "false"):
+            raise SettingError(f"{name} is '{value}', expected true or false")
+        return name, value.lower() == "true"
+    try:
+        if isinstance(default, tuple):
+            return name, tuple(float(number) for number in value.strip("[]()").split(","))
+        return name, type(default)(value)
+    except ValueError as error:
+        raise SettingError(f"{name} is '{value}', expected {type(default).__name__}") from error
+
+
+def _options(options: argparse.Namespace) -> Options:
+    from depth_ros.bag.options import Options
+
+    same = [
+        *("only_depth", "prefix", "storage", "every", "batch", "jobs", "split", "resume"),
+        *("scan_rows", "scan_frame", "anchors", "anchors_info"),
+    ]
+    return Options(
+        images=tuple(options.image),
+        infos=tuple(options.camera_info),
+        extras=tuple(dict.fromkeys(options.extras)),
+        start_s=options.start,
+        end_s=options.end,
+        **{name: getattr(options, name) for name in same},
+    )
+
+
+def _watchers(options: argparse.Namespace) -> list[Watcher]:
+    """Return what draws while the conversion runs; its libraries are extras."""
+    watchers: list[Watcher] = []
+    if options.preview:
+        from depth_ros.look import preview
+
+        watchers.append(preview.Preview(options.preview))
+    if options.rerun:
+        from depth_ros.look import rerun_log
+
+        watchers.append(rerun_log.RerunLog(options.rerun))
+    return watchers
+
+
+def _text(summary: Summary, out: Path) -> str:
+    lines = [
+        f"{name or 'camera'}: {summary.answered.get(name, 0)} of {frames} frames answered"
+        for name, frames in summary.frames.items()
+    ]
+    return "\n".join([*lines, f"bag: {out}"])
+
+
+def _warnings(summary: Summary) -> list[str]:
+    skipped = [
+        f"warning: {count} frames skipped, {kind}: {summary.examples[kind]}"
+        for kind, count in summary.skipped.items()
+    ]
+    return skipped + [
+        f"warning: {topic} is not copied: nothing defines its type" for topic in summary.not_copied
+    ]

@@ -1,0 +1,37 @@
+"""Becoming a process that speaks ROS: the command line itself never imports rclpy."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import sys
+from importlib.util import find_spec
+from typing import Any, NoReturn
+
+from depth_ros import transport
+from depth_ros.errors import DepthError
+
+
+def become(module: str, **options: Any) -> NoReturn:
+    """Replace this process by python -m module, which takes its options as JSON.
+
+    Interrupts and the exit code are then the module's own.
+
+    Raises:
+        DepthError: there is no ROS 2.
+    """
+    if find_spec("rclpy") is None:
+        raise DepthError("rclpy cannot be found, expected a sourced ROS 2 or its wheels")
+    sys.stdout.flush()
+    environment = {**os.environ, **transport.environment()}
+    command = [sys.executable, "-m", module, json.dumps(options)]
+    os.execve(sys.executable, command, environment)
+
+
+def positive(text: str) -> float:
+    """Return a number above zero, for argparse."""
+    number = float(text)
+    if not 0 < number < float("inf"):
+        raise argparse.ArgumentTypeError(f"'{text}' is not above 0")
+    return number

@@ -1,0 +1,33 @@
+"""Draw a preview of a bag with images and depth, or log it for Rerun."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+HELP = "draw a bag with images and depth"
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the verb's arguments."""
+    parser.add_argument("bag", type=Path, help="a bag: folder or file")
+    what = parser.add_mutually_exclusive_group()
+    what.add_argument(
+        "--preview", type=Path, metavar="FILE", help=".mp4, .gif or .png; default: preview.png"
+    )
+    what.add_argument("--rerun", type=Path, metavar="FILE", help=".rrd, for the Rerun viewer")
+    parser.add_argument("--image", metavar="TOPIC", help="default: the only one")
+    parser.add_argument("--depth", metavar="TOPIC", help="default: the only one, or depth/image")
+
+
+def run(options: argparse.Namespace) -> int:
+    """Draw, and say how many frames it were."""
+    from depth_ros.look.preview import Preview
+    from depth_ros.look.rerun_log import RerunLog
+    from depth_ros.look.view import view
+
+    path = options.rerun or options.preview or Path("preview.png")
+    watcher = RerunLog(path) if options.rerun else Preview(path)
+    shown = view(options.bag, [watcher], options.image, options.depth)
+    print(f"{path}: {shown} frames")
+    return 0

@@ -1,0 +1,1 @@
+"""Depth for people to look at: previews, logs for Rerun, and both from an existing bag."""

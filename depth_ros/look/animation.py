@@ -1,0 +1,62 @@
+"""Pictures to an animation (gif)."""
+
+from __future__ import annotations
+
+from itertools import pairwise
+from pathlib import Path
+
+import numpy as np
+
+from depth_ros.errors import SettingError
+from depth_ros.evaluation.picture import Rgb, fit
+from depth_ros.look import atomic
+from depth_ros.look.thinned import Thinned
+
+_MOST = 120  # all are in memory until the end
+_SHORTEST_MS, _LONGEST_MS = 20, 500  # browsers show what is shorter slower
+
+
+class Animation:
+    """Keeps an even choice of the pictures, each shown as long as its stamp says.
+
+    Raises:
+        SettingError: Pillow is not installed.
+    """
+
+    def __init__(self, path: Path) -> None:
+        try:
+            from PIL import Image
+        except ImportError as error:
+            raise SettingError(
+                f"{path} needs Pillow, expected: pip install depth_ros[preview]"
+            ) from error
+        self._image = Image
+        self._path = path
+        self._chosen: Thinned[tuple[int, Rgb]] = Thinned(_MOST)
+
+    def add(self, stamp_ns: int, picture: Rgb) -> None:
+        """Add the next picture (H, W, 3)."""
+        self._chosen.add((stamp_ns, picture))
+
+    def close(self) -> None:
+        """Write the file; without a picture there is none."""
+        if not self._chosen.items:
+            return
+        stamps_ns, pictures = zip(*self._chosen.items, strict=True)
+        height, width = np.max([picture.shape[:2] for picture in pictures], axis=0)
+        first, *others = (
+            self._image.fromarray(fit(picture, int(width), int(height))) for picture in pictures
+        )
+        path = atomic.unfinished(self._path)
+        first.save(
+            path, save_all=True, append_images=others, duration=_durations_ms(stamps_ns), loop=0
+        )
+        atomic.finish(self._path)
+
+
+def _durations_ms(stamps_ns: tuple[int, ...]) -> list[int]:
+    """Return how long each picture is shown; the last as long as the one before."""
+    steps_ms = [(after - before) / 1e6 for before, after in pairwise(stamps_ns)] or [_LONGEST_MS]
+    return [int(np.clip(step, _SHORTEST_MS, _LONGEST_MS)) for step in [*steps_ms, steps_ms[-1]]][
+        : len(stamps_ns)
+    ]

@@ -1,0 +1,83 @@
+"""One camera's part of a preview: image | depth in colour with its scale | cloud from above."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import cv2
+import numpy as np
+import numpy.typing as npt
+import torch
+
+from depth_ros.evaluation.picture import HEIGHT, WIDTH, Rgb, coloured, fit, from_above
+from depth_ros.geometry.camera import Camera
+from depth_ros.geometry.colour import robust_range
+from depth_ros.look.points import points
+
+_FARS_M = (2.0, 4.0, 8.0, 16.0, 40.0, 80.0, 200.0)
+_SHARES = (2.0, 4.0, 8.0, 16.0, 32.0)  # of far, that near is
+_TICKS = (1.0, 2.0, 4.0)  # of near
+_BAR_PX = 8
+_MARGIN_PX = 4
+
+
+class Range(NamedTuple):
+    """The depths that have colours of their own; the view from above ends at the farther one."""
+
+    near_m: float = 0.5
+    far_m: float = 8.0
+
+
+class Panel:
+    """Draws a camera's frames, all in the range of the first one that has depth."""
+
+    def __init__(self, name: str) -> None:
+        self._name = name
+        self._range: Range | None = None
+
+    def draw(self, rgb: Rgb, depth_m: npt.NDArray[np.float32], camera: Camera) -> Rgb:
+        """Return the picture (240, 960, 3) of one frame, see Preview.add."""
+        if self._range is None and np.isfinite(depth_m).any():
+            self._range = round_range(depth_m)
+        shown = self._range or Range()
+        image, depth = fit(rgb), coloured(depth_m, *shown)
+        cloud = from_above(points(rgb, depth_m, camera, across=WIDTH).xyz, shown.far_m)
+        label(image, self._name, (_MARGIN_PX, 14))
+        label(cloud, f"from above, {shown.far_m:g} m", (_MARGIN_PX, 14))
+        _draw_scale(depth, shown)
+        return np.hstack([image, depth, cloud])
+
+
+def round_range(depth_m: npt.NDArray[np.float32]) -> Range:
+    """Return round numbers of metres around all but a few pixels of a depth image."""
+    least_m, most_m = robust_range(torch.from_numpy(depth_m.copy()))
+    far_m = next((far_m for far_m in _FARS_M if far_m >= most_m), _FARS_M[-1])
+    nears_m = [far_m / share for share in _SHARES]
+    return Range(next((near_m for near_m in nears_m if near_m <= least_m), nears_m[-1]), far_m)
+
+
+def label(picture: Rgb, text: str, place: tuple[int, int]) -> None:
+    """Write a line of text that is readable on any ground; place is its left end's foot."""
+    x, y = place
+    for right, down in ((-1, 0), (1, 0), (0, -1), (0, 1)):
+        _write(picture, text, (x + right, y + down), (0, 0, 0))
+    _write(picture, text, place, (255, 255, 255))
+
+
+def _write(picture: Rgb, text: str, place: tuple[int, int], rgb: tuple[int, int, int]) -> None:
+    font = cv2.FONT_HERSHEY_SIMPLEX
+    cv2.putText(picture, text, place, font, 0.4, rgb, 1, cv2.LINE_AA)
+
+
+def _draw_scale(cell: Rgb, shown: Range) -> None:
+    """Draw the colours along the foot of a cell, and the metres that some of them mean."""
+    near_m, far_m = shown
+    # Colours are even in inverse depth.
+    ramp_m = 1 / np.linspace(1 / near_m, 1 / far_m, WIDTH, dtype=np.float32)
+    cell[-_BAR_PX:] = coloured(np.tile(ramp_m, (HEIGHT, 1)), near_m, far_m)[:_BAR_PX]
+    for tick_m in sorted({far_m, *(near_m * tick for tick in _TICKS if near_m * tick < far_m)}):
+        text = f"{tick_m:g}" + (" m" if tick_m == far_m else "")
+        middle = (1 / near_m - 1 / tick_m) / (1 / near_m - 1 / far_m) * WIDTH
+        width = cv2.getTextSize(text, cv2.FONT_HERSHEY_SIMPLEX, 0.4, 1)[0][0]
+        left = np.clip(middle - width / 2, _MARGIN_PX, WIDTH - width - _MARGIN_PX)
+        label(cell, text, (int(left), HEIGHT - _BAR_PX - _MARGIN_PX))

@@ -1,0 +1,92 @@
+"""A preview of depth that is being made: film, animation or contact sheet."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Protocol
+
+import numpy as np
+import numpy.typing as npt
+
+from depth_ros.errors import SettingError
+from depth_ros.evaluation.picture import HEIGHT, Rgb
+from depth_ros.geometry.camera import Camera
+from depth_ros.look.animation import Animation
+from depth_ros.look.panel import Panel, label
+from depth_ros.look.sheet import Sheet
+from depth_ros.look.video import Video
+
+
+class Pictures(Protocol):
+    """Takes pictures in the order of their stamps, and makes a file of them."""
+
+    def add(self, stamp_ns: int, picture: Rgb) -> None:
+        """Add the next picture (H, W, 3)."""
+
+    def close(self) -> None:
+        """Finish the file."""
+
+
+_KINDS: dict[str, Callable[[Path], Pictures]] = {".mp4": Video, ".gif": Animation, ".png": Sheet}
+
+
+class Preview:
+    """Draws frames of one or several cameras: image | depth in colour | cloud from above.
+
+    Cameras stand below each other. A picture is made whenever one of them comes again; the others
+    keep their last frame meanwhile. Memory is bounded, however many frames come. The file is there
+    once it is closed, and whole; one of that name that was there before stays until then.
+
+    Args:
+        path: .mp4 is a film, .gif an animation and .png a sheet of frames evenly chosen.
+
+    Raises:
+        SettingError: another suffix, or a .gif without Pillow.
+    """
+
+    def __init__(self, path: Path) -> None:
+        if path.suffix not in _KINDS:
+            raise SettingError(f"preview is '{path}', expected a name in {', '.join(_KINDS)}")
+        self._pictures = _KINDS[path.suffix](path)
+        self._panels: dict[str, Panel] = {}
+        self._drawn: dict[str, Rgb] = {}
+        self._round: dict[str, int] = {}  # stamps of those that came since the last picture
+        self._start_ns: int | None = None
+
+    def add(
+        self,
+        name: str,
+        stamp_ns: int,
+        rgb: npt.NDArray[np.uint8],
+        depth_m: npt.NDArray[np.float32],
+        camera: Camera,
+    ) -> None:
+        """Add a frame.
+
+        Args:
+            name: of the camera.
+            stamp_ns: time of capture; a camera's frames come in order.
+            rgb: uint8 (H, W, 3).
+            depth_m: float32 (H, W), NaN no estimate, +inf beyond range.
+            camera: for images of H x W.
+        """
+        if name in self._round:
+            self._finish_round()
+        self._round[name] = stamp_ns
+        panel = self._panels.setdefault(name, Panel(name))
+        self._drawn[name] = panel.draw(rgb, depth_m, camera)
+
+    def close(self) -> None:
+        """Finish the file; without a frame there is none."""
+        if self._round:
+            self._finish_round()
+        self._pictures.close()
+
+    def _finish_round(self) -> None:
+        stamp_ns = min(self._round.values())
+        self._start_ns = stamp_ns if self._start_ns is None else self._start_ns
+        picture = np.vstack(list(self._drawn.values()))
+        label(picture, f"{(stamp_ns - self._start_ns) / 1e9:.2f} s", (4, HEIGHT - 6))
+        self._pictures.add(stamp_ns, picture)
+        self._round = {}

@@ -1,0 +1,84 @@
+"""A recording for the Rerun viewer (rrd)."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+import numpy.typing as npt
+
+from depth_ros.errors import SettingError
+from depth_ros.geometry.camera import Camera
+from depth_ros.look import atomic
+from depth_ros.look.points import points
+
+TIMELINE = "stamp"
+_COLUMNS = 160
+_JPEG_QUALITY = 90
+
+
+class RerunLog:
+    """Writes frames of one or several cameras: image, depth, camera and points, by stamp.
+
+    Each camera is an entity of its name, with `image`, `depth` and `points` below it, in its
+    optical frame. The viewer's own cloud of `depth` takes the camera for a pinhole; `points` are
+    right for every lens. The file is there once it is closed, and whole.
+
+    Args:
+        path: the file, in .rrd.
+
+    Raises:
+        SettingError: rerun-sdk is not installed.
+    """
+
+    def __init__(self, path: Path) -> None:
+        try:
+            import rerun
+        except ImportError as error:
+            raise SettingError(
+                f"{path} needs rerun-sdk, expected: pip install depth_ros[rerun]"
+            ) from error
+        self._rerun, self._path = rerun, path
+        self._stream = rerun.RecordingStream("depth_ros")
+        self._stream.set_log_time_enabled(False)  # the time of the drawing says nothing
+        self._stream.save(atomic.unfinished(path))
+        self._cameras: dict[str, Camera] = {}
+
+    def add(
+        self,
+        name: str,
+        stamp_ns: int,
+        rgb: npt.NDArray[np.uint8],
+        depth_m: npt.NDArray[np.float32],
+        camera: Camera,
+    ) -> None:
+        """Add a frame, see Preview.add."""
+        rr, entity = self._rerun, "/" + name.strip("/")
+        self._stream.set_time(TIMELINE, timestamp=np.datetime64(stamp_ns, "ns"))
+        if self._cameras.get(name) != camera:
+            self._cameras[name] = camera
+            self._stream.log(entity, self._pinhole(camera))
+        jpeg = cv2.imencode(".jpg", rgb[..., ::-1], [cv2.IMWRITE_JPEG_QUALITY, _JPEG_QUALITY])[1]
+        image = rr.EncodedImage(contents=jpeg.tobytes(), media_type="image/jpeg")
+        self._stream.log(f"{entity}/image", image)
+        self._stream.log(f"{entity}/depth", rr.DepthImage(depth_m, meter=1.0))
+        cloud = points(rgb, depth_m, camera, across=_COLUMNS)
+        self._stream.log(f"{entity}/points", rr.Points3D(cloud.xyz, colors=cloud.rgb))
+
+    def close(self) -> None:
+        """Finish the file."""
+        self._stream.flush()
+        self._stream.disconnect()
+        atomic.finish(self._path)
+
+    def _pinhole(self, camera: Camera) -> Any:
+        rr = self._rerun
+        return rr.Pinhole(
+            focal_length=(camera.fx, camera.fy),
+            # Rerun's pixels have their centres at halves.
+            principal_point=(camera.cx + 0.5, camera.cy + 0.5),
+            resolution=(camera.width, camera.height),
+            camera_xyz=rr.ViewCoordinates.RDF,
+        )

@@ -1,0 +1,192 @@
+"""Play a bag over DDS: its messages as bytes, at their own pace.
+
+Run as a process of its own, which `depth_ros play` starts: python -m depth_ros.ros.play JSON, the
+fields of Play; with --ros-args for remaps.
+"""
+
+from __future__ import annotations
+
+import importlib
+import json
+import math
+import signal
+import sys
+import time
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import rclpy
+from rclpy.node import Node
+from rclpy.publisher import Publisher
+from rclpy.qos import DurabilityPolicy, QoSProfile, ReliabilityPolicy
+from rclpy.signals import SignalHandlerOptions
+from rosbags.interfaces import Qos, QosDurability, QosReliability
+
+from depth_ros.bag.reader import Record, Recording
+from depth_ros.errors import BagError, DepthError, SettingError
+from depth_ros.ros.pace import Pace
+
+CLOCK = "/clock"
+# Always latched; recordings that say nothing of QoS have it, too.
+_LATCHED = {"/tf_static"}
+_DEPTH = 10
+_DISCOVERY_S = 1.0
+
+
+@dataclass(frozen=True)
+class Play:
+    """What to play, and how.
+
+    Attributes:
+        bag: a bag, of ROS 2 or 1.
+        rate: 2 is twice as fast as it was.
+        loop: start again at the end, until interrupted.
+        clock_hz: publish the bag's time on /clock so often, for use_sim_time; 0: not at all.
+        topics: those to play; none: all.
+        start_s: leave out so much of the beginning, except for latched topics such as /tf_static.
+        wait: begin when every topic has a subscriber; else after a second at the latest.
+    """
+
+    bag: str
+    rate: float = 1.0
+    loop: bool = False
+    clock_hz: float = 0.0
+    topics: tuple[str, ...] = ()
+    start_s: float = 0.0
+    wait: bool = False
+
+
+def message_class(kind: str) -> type | None:
+    """Return rclpy's class of a type such as sensor_msgs/msg/Image; None where not installed."""
+    package, _, name = kind.split("/")
+    try:
+        return getattr(importlib.import_module(f"{package}.msg"), name, None)
+    except ImportError:
+        return None
+
+
+def qos_profile(topic: str, offered: Iterable[Qos]) -> QoSProfile:
+    """Return the QoS to offer for a topic: that of the recorded publishers, where it is known.
+
+    It is reliable or latched (transient local) if one of them was. Where nothing was recorded it is
+    reliable, and latched for /tf_static.
+    """
+    offered = list(offered)
+    reliable = not offered or any(o.reliability is not QosReliability.BEST_EFFORT for o in offered)
+    latched = any(o.durability is QosDurability.TRANSIENT_LOCAL for o in offered)
+    latched = latched or (not offered and topic in _LATCHED)
+    return QoSProfile(
+        depth=max([_DEPTH, *(o.depth for o in offered)]),
+        reliability=ReliabilityPolicy.RELIABLE if reliable else ReliabilityPolicy.BEST_EFFORT,
+        durability=DurabilityPolicy.TRANSIENT_LOCAL if latched else DurabilityPolicy.VOLATILE,
+    )
+
+
+class Player(Node):
+    """Publishes a bag's messages, without decoding them, and the bag's time if asked to.
+
+    Raises:
+        BagError: the bag lacks a topic, or has nothing to play.
+        SettingError: the time is asked for, and rosgraph_msgs is not installed.
+    """
+
+    def __init__(self, play: Play, bag: Recording) -> None:
+        super().__init__("player")
+        self._play, self._bag = play, bag
+        if missing := {*play.topics} - bag.topics.keys():
+            raise BagError(f"{play.bag} has no topic {missing}, it has {sorted(bag.topics)}")
+        self._clock = self._offer_clock() if play.clock_hz else None
+        self._outputs: dict[str, Publisher[Any]] = {}
+        for topic in play.topics or bag.topics:
+            if not (self._clock and topic == CLOCK):
+                self._offer(topic)
+        if not self._outputs:
+            raise BagError(f"{play.bag} has nothing to play, its topics are {sorted(bag.topics)}")
+
+    def _offer(self, topic: str) -> None:
+        kind, qos = self._bag.topics[topic].kind, self._bag.topics[topic].qos
+        cls = message_class(kind)
+        if cls is None:
+            self.get_logger().warning(f"{topic} is not played: {kind} is not installed")
+        else:
+            self._outputs[topic] = self.create_publisher(cls, topic, qos_profile(topic, qos))
+
+    def _offer_clock(self) -> Publisher[Any]:
+        cls = message_class("rosgraph_msgs/msg/Clock")
+        if cls is None:
+            raise SettingError("--clock needs rosgraph_msgs, which is not installed")
+        return self.create_publisher(cls, CLOCK, QoSProfile(depth=1))
+
+    def run(self) -> None:
+        """Play once, or until interrupted."""
+        until_s = time.monotonic() + (math.inf if self._play.wait else _DISCOVERY_S)
+        while time.monotonic() < until_s and not self._all_are_heard():
+            time.sleep(0.02)
+        self._run_once()
+        while self._play.loop:
+            self._run_once()
+        for output in self._outputs.values():
+            output.wait_for_all_acked()
+        for damage in self._bag.damage:
+            self.get_logger().warning(damage)
+
+    def _all_are_heard(self) -> bool:
+        return all(output.get_subscription_count() for output in self._outputs.values())
+
+    def _run_once(self) -> None:
+        start_ns = self._bag.start_ns + round(self._play.start_s * 1e9)
+        if latched := [topic for topic, output in self._outputs.items() if _is_latched(output)]:
+            for record in self._bag.records(latched, stop_ns=start_ns):
+                self._outputs[record.topic].publish(record.data)
+        pace = Pace(start_ns, self._play.rate)
+        self._next_tick_s = 0.0
+        for record in self._bag.records(self._outputs, start_ns):
+            self._wait(pace, record)
+            self._outputs[record.topic].publish(record.data)
+
+    def _wait(self, pace: Pace, record: Record) -> None:
+        """Wait until a record is due, and tell the time meanwhile."""
+        self._tick(pace)
+        while (left_s := pace.left_s(record.time_ns)) > 0:
+            if self._clock:
+                left_s = min(left_s, max(0.0, self._next_tick_s - time.monotonic()))
+            time.sleep(left_s)
+            self._tick(pace)
+
+    def _tick(self, pace: Pace) -> None:
+        if self._clock is None or time.monotonic() < self._next_tick_s:
+            return
+        self._next_tick_s = time.monotonic() + 1 / self._play.clock_hz
+        message = self._clock.msg_type()
+        message.clock.sec, message.clock.nanosec = divmod(pace.now_ns(), 10**9)
+        self._clock.publish(message)
+
+
+def _is_latched(output: Publisher[Any]) -> bool:
+    return bool(output.qos_profile.durability is DurabilityPolicy.TRANSIENT_LOCAL)
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Play one bag, until its end or an interrupt; exit code 1 when it cannot be played."""
+    options, *ros_arguments = sys.argv[1:] if arguments is None else arguments
+    # Python's own handlers: an interrupt ends the playing, not ROS in the middle of a message.
+    rclpy.init(args=ros_arguments, signal_handler_options=SignalHandlerOptions.NO)
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    play = Play(**json.loads(options))
+    try:
+        with Recording(Path(play.bag)) as bag:
+            Player(play, bag).run()
+    except DepthError as error:
+        print(f"play: {error}", file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:
+        pass
+    finally:
+        rclpy.try_shutdown()
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,171 @@
+"""Record topics over DDS into a bag: messages as bytes, as they come.
+
+Run as a process of its own, which `depth_ros record` starts: python -m depth_ros.ros.record JSON,
+the fields of Recording; with --ros-args for remaps.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import signal
+import sys
+import time
+from collections import Counter
+from collections.abc import Iterable
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+
+import rclpy
+from rclpy.node import Node
+from rclpy.qos import DurabilityPolicy, QoSProfile, ReliabilityPolicy
+from rclpy.signals import SignalHandlerOptions
+from rclpy.topic_endpoint_info import TopicEndpointInfo
+from rosbags.interfaces import Qos, QosReliability
+
+from depth_ros.bag.splits import SplitBag
+from depth_ros.bag.types import LATCHED, RELIABLE, TYPESTORE, Topic, standard
+from depth_ros.errors import BagError, DepthError
+from depth_ros.ros.play import message_class
+
+_LOOK_S = 0.2  # from one search for new topics to the next
+_DEPTH = 100
+_FILE_S = 60.0  # length of a file: what a power cut costs at most
+_DRAIN_S = 2.0  # at most, where messages come faster than they are written
+
+
+@dataclass(frozen=True)
+class Recording:
+    """What to record.
+
+    Attributes:
+        out: folder of the bag, which must not exist.
+        topics: those to record, whenever they appear; none: all but hidden ones.
+        seconds: length; 0: until interrupted.
+    """
+
+    out: str
+    topics: tuple[str, ...] = ()
+    seconds: float = 0.0
+
+
+class Recorder(Node):
+    """Writes every message of the topics into a bag, stamped with the time it came at.
+
+    The bag keeps what QoS was offered, so that playing it offers the same.
+    """
+
+    def __init__(self, recording: Recording, bag: SplitBag) -> None:
+        super().__init__("recorder")
+        self.counts: Counter[str] = Counter()
+        self._wanted = {self.resolve_topic_name(topic) for topic in recording.topics}
+        self._seconds, self._bag = recording.seconds, bag
+        self._seen: set[str] = set()
+        self._stopped = False
+
+    def run(self) -> None:
+        """Record until the time is over or stop() is called, then what has come until then.
+
+        Raises:
+            OSError: the bag cannot be written, its last file is lost.
+        """
+        look_s, file_s = time.monotonic(), time.monotonic() + _FILE_S
+        until_s = time.monotonic() + (self._seconds or math.inf)
+        while not self._stopped and (now_s := time.monotonic()) < until_s:
+            if now_s >= look_s:
+                self._look()
+                look_s = now_s + _LOOK_S
+            if now_s >= file_s:
+                self._bag.finish({})
+                file_s = now_s + _FILE_S
+            rclpy.spin_once(self, timeout_sec=_LOOK_S / 4)
+        self._drain()
+        self._bag.finish({})
+
+    def stop(self) -> None:
+        """End run(), between two messages; may be called by a signal's handler."""
+        self._stopped = True
+
+    def _drain(self) -> None:
+        until_s, before = time.monotonic() + _DRAIN_S, -1
+        while before < self.counts.total() and time.monotonic() < until_s:
+            before = self.counts.total()
+            rclpy.spin_once(self, timeout_sec=0.01)
+
+    def _look(self) -> None:
+        """Listen to topics that are new; hidden ones have a name that starts with _ somewhere."""
+        for topic, kinds in self.get_topic_names_and_types():
+            wanted = topic in self._wanted if self._wanted else "/_" not in topic
+            offers = self.get_publishers_info_by_topic(topic) if wanted else []
+            if offers and topic not in self._seen:
+                self._seen.add(topic)
+                self._listen(topic, kinds[0], offers)
+
+    def _listen(self, topic: str, kind: str, offers: list[TopicEndpointInfo]) -> None:
+        cls = message_class(kind)
+        if cls is None or kind not in TYPESTORE.types:
+            self.get_logger().warning(f"{topic} is not recorded: {kind} is not known")
+            return
+        offered = dict.fromkeys(_recorded(offer.qos_profile) for offer in offers)
+        keep = partial(self._keep, standard(topic, kind, *offered))
+        self.create_subscription(cls, topic, keep, _matching(offers), raw=True)
+
+    def _keep(self, topic: Topic, data: bytes) -> None:
+        self._bag.write(topic, time.time_ns(), data)
+        self.counts[topic.name] += 1
+
+
+def _matching(offers: Iterable[TopicEndpointInfo]) -> QoSProfile:
+    """Return the QoS that hears every publisher, and the most of it: what all of them offer."""
+    profiles = [offer.qos_profile for offer in offers]
+    reliable = all(p.reliability is ReliabilityPolicy.RELIABLE for p in profiles)
+    latched = all(p.durability is DurabilityPolicy.TRANSIENT_LOCAL for p in profiles)
+    return QoSProfile(
+        depth=_DEPTH,
+        reliability=ReliabilityPolicy.RELIABLE if reliable else ReliabilityPolicy.BEST_EFFORT,
+        durability=DurabilityPolicy.TRANSIENT_LOCAL if latched else DurabilityPolicy.VOLATILE,
+    )
+
+
+def _recorded(profile: QoSProfile) -> Qos:
+    """Return a publisher's QoS as bags keep it."""
+    latched = profile.durability is DurabilityPolicy.TRANSIENT_LOCAL
+    reliable = profile.reliability is ReliabilityPolicy.RELIABLE
+    qos = (LATCHED if latched else RELIABLE)._replace(depth=max(1, profile.depth))
+    return qos if reliable else qos._replace(reliability=QosReliability.BEST_EFFORT)
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Record until the time is over or an interrupt; exit code 1 when the bag cannot be written."""
+    options, *ros_arguments = sys.argv[1:] if arguments is None else arguments
+    recording = Recording(**json.loads(options))
+    rclpy.init(args=ros_arguments, signal_handler_options=SignalHandlerOptions.NO)
+    try:
+        _record(recording)
+    except (DepthError, OSError) as error:
+        print(f"record: {error}", file=sys.stderr)
+        return 1
+    finally:
+        rclpy.try_shutdown()
+    return 0
+
+
+def _record(recording: Recording) -> None:
+    path = Path(recording.out)
+    if path.exists():
+        raise BagError(f"{path} exists already, expected a new folder")
+    recorder = Recorder(recording, SplitBag(path))
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, lambda *_: recorder.stop())
+    recorder.run()
+    print(_summary(recording.out, recorder.counts))
+
+
+def _summary(out: str, counts: Counter[str]) -> str:
+    rows = [f"  {count:7d}  {topic}" for topic, count in sorted(counts.items())]
+    return "\n".join([f"{out}: {counts.total()} messages", *rows])
+
+
+if __name__ == "__main__":
+    sys.exit(main())

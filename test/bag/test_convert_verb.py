@@ -1,0 +1,120 @@
+"""depth_ros convert, as it is said on the command line."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from depth_ros import cli
+from depth_ros.bag import reader
+from depth_ros.cli import convert as verb
+from depth_ros.config import Settings
+from depth_ros.errors import SettingError
+from test.bag.recordings import by_topic, drive, read, write
+
+
+@pytest.fixture
+def source(tmp_path: Path) -> Path:
+    return write(tmp_path / "in", drive(4))
+
+
+def said(source: Path, out: Path, checkpoint: Path, *more: str) -> list[str]:
+    model = ["--set", f"model={checkpoint}", "--set", "device=cpu"]
+    return ["convert", str(source), str(out), *model, *more]
+
+
+def test_a_bag_is_converted(
+    source: Path, tmp_path: Path, checkpoint: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    out = tmp_path / "out"
+    more = ["--with", "points", "scan", "--storage", "sqlite3", "--batch", "2", "--prefix", "/net"]
+    more += ["--set", "depth_encoding=16UC1", "--scan-rows", "5", "--scan-frame", "laser"]
+    assert cli.main(said(source, out, checkpoint, *more)) == 0
+    assert "camera: 4 of 4 frames answered" in capsys.readouterr().out
+    assert len(list(out.glob("*.db3"))) == 1
+    assert {m.encoding for m in read(out, "/net/depth/image")} == {"16UC1"}
+    assert {m.header.frame_id for m in read(out, "/net/scan")} == {"laser"}
+    assert len(by_topic(out)["/net/points"]) == 4
+
+
+def test_a_damaged_bag_is_converted_in_part_and_says_so(
+    source: Path, tmp_path: Path, checkpoint: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "in" / "metadata.yaml").unlink()
+    whole = (tmp_path / "in" / "in.mcap").read_bytes()
+    (tmp_path / "in" / "more.mcap").write_bytes(whole[: len(whole) // 2])
+    assert cli.main(said(source, tmp_path / "out", checkpoint, "--every", "4")) == 2
+    errors = capsys.readouterr().err
+    assert "depth_ros: damaged: more.mcap: from byte" in errors
+
+
+def test_an_error_is_one_line(
+    source: Path, tmp_path: Path, checkpoint: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    arguments = said(source, tmp_path / "out", checkpoint, "--image", "/nothing")
+    assert cli.main(arguments) == 1
+    assert "depth_ros: /nothing is not in the bag" in capsys.readouterr().err
+    assert not (tmp_path / "out").exists()
+
+
+def test_interrupted_and_gone_on_with(source: Path, tmp_path: Path, checkpoint: Path) -> None:
+    for _ in range(2):
+        arguments = said(source, tmp_path / "out", checkpoint, "--resume", "--only-depth")
+        assert cli.main(arguments) == 0
+    assert len(list(reader.records(tmp_path / "out"))) == 9
+
+
+def test_settings_come_from_a_file_and_from_words_over_it(tmp_path: Path) -> None:
+    file = tmp_path / "params.yaml"
+    lines = ["use_sim_time: true", "stride: 4", "flip: true"]
+    file.write_text("\n    ".join(["/robot/depth:\n  ros__parameters:", *lines]))
+    words = ["stride=2", "min_depth_m=0.5", "flip=False", "anchors_pose=[1,2,3,0,0,-1.5]"]
+    settings = verb.given(file, words)
+    expected: dict[str, Any] = {
+        "stride": 2,
+        "min_depth_m": 0.5,
+        "anchors_pose": (1.0, 2.0, 3.0, 0.0, 0.0, -1.5),
+    }
+    assert settings == Settings().with_values(**expected)
+    assert verb.given(file, []).stride == 4
+
+
+@pytest.mark.parametrize(
+    ("word", "told"),
+    [
+        ("stride", "no NAME=VALUE"),
+        ("strid=2", "NAME of model"),
+        ("stride=two", "stride is 'two', expected int"),
+        ("stride=0", "expected 1 to 64"),
+        ("flip=maybe", "expected true or false"),
+        ("anchors_pose=1,2", "expected 6 numbers"),
+    ],
+)
+def test_a_wrong_setting_is_refused(word: str, told: str) -> None:
+    with pytest.raises(SettingError, match=told):
+        verb.given(None, [word])
+
+
+@pytest.mark.parametrize("text", ["", "a: 1", "node:\n  ros__parameters: [", "node: {}"])
+def test_a_file_that_has_no_parameters_is_refused(tmp_path: Path, text: str) -> None:
+    (tmp_path / "params.yaml").write_text(text)
+    for path in (tmp_path / "params.yaml", tmp_path / "missing.yaml"):
+        with pytest.raises(SettingError, match="no file of parameters"):
+            verb.given(path, [])
+
+
+def test_a_preview_is_drawn_on_the_way(source: Path, tmp_path: Path, checkpoint: Path) -> None:
+    pytest.importorskip("depth_ros.look.preview")
+    picture = tmp_path / "preview.png"
+    assert cli.main(said(source, tmp_path / "out", checkpoint, "--preview", str(picture))) == 0
+    assert picture.stat().st_size > 1000
+
+
+def test_the_arguments_of_a_worker_are_those_of_the_user() -> None:
+    words = ["--image=/a", "--image=/b", "--with", "scan", "points", "--set=stride=2", "--every=3"]
+    words += ["--only-depth", "--end=2.5", "--scan-frame=-odd"]
+    before = cli.parser().parse_args(["convert", "in", "out", *words, "--ray", "local"])
+    after = cli.parser().parse_args(["convert", "in", "out", *verb._arguments(before)])
+    assert vars(after) == {**vars(before), "ray": None}

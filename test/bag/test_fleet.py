@@ -1,0 +1,187 @@
+"""Many bags on a Ray cluster, of which workers die."""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from depth_ros import cli
+from depth_ros.bag import fleet
+from depth_ros.cli.worker import convert_one
+from depth_ros.errors import BagError, SettingError
+
+
+@pytest.fixture
+def bags(tmp_path: Path) -> Path:
+    """A folder with four bags, as files."""
+    for name in "abcd":
+        (tmp_path / f"{name}.mcap").write_text(name)
+    return tmp_path
+
+
+@pytest.fixture
+def convert(tmp_path: Path) -> fleet.Convert:
+    """Writes a source in capitals, in two steps, and what it was asked for."""
+
+    def convert(source: str, out: str, arguments: list[str]) -> str:
+        # Defined here, so that Ray sends it as it is: workers cannot import this file.
+        from depth_ros.errors import BagError
+
+        with Path(f"{out}.attempts").open("a") as attempts:
+            attempts.write("x")
+        first = Path(f"{out}.attempts").read_text() == "x"
+        Path(out).mkdir(exist_ok=True)
+        if "kill" in arguments and first and Path(source).stem == "b":
+            os.kill(os.getpid(), signal.SIGKILL)
+        if "stumble" in arguments and first and Path(source).stem == "b":
+            raise OSError("the network is down")
+        if "hang" in arguments and Path(source).stem == "b":
+            raise OSError("the disk is full")
+        if "refuse" in arguments and Path(source).stem == "c":
+            raise BagError("c is no bag")
+        Path(out, "bag").write_text(Path(source).read_text().upper())
+        return "whole"
+
+    return convert
+
+
+Run = Callable[..., fleet.Summary]
+
+
+@pytest.fixture
+def run(convert: fleet.Convert, bags: Path) -> Run:
+    pytest.importorskip("ray")
+
+    def run(*arguments: str) -> fleet.Summary:
+        pattern = str(bags / "*.mcap")
+        return fleet.run("local", [pattern], bags / "out", arguments, convert, workers=2)
+
+    return run
+
+
+def states(summary: fleet.Summary) -> dict[str, str]:
+    return {Path(one.source).stem: one.state for one in summary.outcomes}
+
+
+def converted(bags: Path) -> dict[str, str]:
+    return {file.parent.name: file.read_text() for file in sorted((bags / "out").glob("*/bag"))}
+
+
+def attempts(bags: Path) -> dict[str, int]:
+    files = sorted((bags / "out").glob("*.attempts"))
+    return {file.stem: len(file.read_text()) for file in files}
+
+
+EVERYTHING = {"a": "A", "b": "B", "c": "C", "d": "D"}
+
+
+def test_a_killed_worker_costs_an_attempt_and_a_second_run_costs_nothing(
+    run: Run, bags: Path
+) -> None:
+    summary = run("kill")
+    assert states(summary) == dict.fromkeys("abcd", "converted")
+    assert [one.note for one in summary.outcomes] == ["whole"] * 4
+    assert converted(bags) == EVERYTHING
+    assert attempts(bags) == {"a": 1, "b": 2, "c": 1, "d": 1}
+
+    (bags / "out" / "d.done").unlink()
+    assert states(run("kill")) == {**dict.fromkeys("abc", "skipped"), "d": "converted"}
+    assert attempts(bags) == {"a": 1, "b": 2, "c": 1, "d": 2}
+
+
+def test_what_may_pass_is_tried_again_and_what_will_not_is_not(run: Run, bags: Path) -> None:
+    summary = run("stumble", "refuse")
+    assert states(summary) == {"a": "converted", "b": "converted", "c": "failed", "d": "converted"}
+    assert attempts(bags) == {"a": 1, "b": 2, "c": 1, "d": 1}
+    assert summary.failed == 1
+    assert "failed     c is no bag" in summary.table()
+    assert summary.table().endswith("4 bags, 1 failed")
+    assert not (bags / "out" / "c.done").exists()
+
+
+def test_what_fails_every_time_is_given_up_and_other_arguments_are_no_repetition(
+    run: Run, bags: Path
+) -> None:
+    summary = run("hang")
+    assert states(summary) == {"a": "converted", "b": "failed", "c": "converted", "d": "converted"}
+    assert attempts(bags)["b"] == 3
+    assert "the disk is full" in summary.outcomes[1].note
+
+    again = run("other")
+    assert states(again) == {"a": "failed", "b": "converted", "c": "failed", "d": "failed"}
+    assert "a.done was made with ['hang']" in again.outcomes[0].note
+
+
+def test_two_bags_of_one_name_are_refused(bags: Path, convert: fleet.Convert) -> None:
+    (bags / "more").mkdir()
+    (bags / "more" / "a.mcap").touch()
+    patterns = [str(bags / "*.mcap"), str(bags / "more" / "*.mcap")]
+    with pytest.raises(BagError, match="one name"):
+        fleet.run("local", patterns, bags / "out", (), convert)
+
+
+def test_patterns_without_a_bag_are_refused(bags: Path, convert: fleet.Convert) -> None:
+    with pytest.raises(BagError, match=r"no bag like .*\.db3"):
+        fleet.run("local", [str(bags / "*.db3")], bags / "out", (), convert)
+
+
+def test_a_cluster_that_is_not_there_is_one_error(bags: Path, convert: fleet.Convert) -> None:
+    pytest.importorskip("ray")
+    with pytest.raises(SettingError, match=r"nonsense.* cannot be reached"):
+        fleet.run("nonsense://nowhere", [str(bags / "*.mcap")], bags / "out", (), convert)
+
+
+def test_a_missing_ray_says_what_to_install(
+    bags: Path, convert: fleet.Convert, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(sys.modules, "ray", None)
+    with pytest.raises(SettingError, match=r"depth_ros\[ray\]"):
+        fleet.run("local", [str(bags / "*.mcap")], bags / "out", (), convert)
+
+
+@pytest.fixture
+def said(monkeypatch: pytest.MonkeyPatch) -> Callable[[int, str], list[list[str]]]:
+    """Lets the command line end with a code and a line, and keeps what it was asked."""
+
+    def say(code: int, line: str) -> list[list[str]]:
+        asked: list[list[str]] = []
+
+        def main(arguments: list[str]) -> int:
+            asked.append(arguments)
+            print(line, file=sys.stderr)
+            return code
+
+        monkeypatch.setattr(cli, "main", main)
+        return asked
+
+    return say
+
+
+def test_a_worker_converts_and_goes_on_with_what_was_begun(
+    said: Callable[[int, str], list[list[str]]], tmp_path: Path
+) -> None:
+    asked, out = said(0, "convert: 100%"), str(tmp_path / "out")
+    assert convert_one("a", out, ["--end", "1"]) == ""
+    Path(out).mkdir()
+    convert_one("a", out, [])
+    assert asked == [["convert", "a", out, "--end", "1"], ["convert", "a", out, "--resume"]]
+
+
+def test_a_worker_says_what_is_damaged_and_what_failed(
+    said: Callable[[int, str], list[list[str]]], tmp_path: Path
+) -> None:
+    said(2, "depth_ros: damaged: a: after 3 s")
+    assert convert_one("a", str(tmp_path / "out"), []) == "damaged: a: after 3 s"
+    said(1, "depth_ros: a cannot be read")
+    with pytest.raises(BagError, match=r"^a cannot be read$"):
+        convert_one("a", str(tmp_path / "out"), [])
+
+
+def test_a_worker_refuses_arguments_that_the_command_line_does_not_know(tmp_path: Path) -> None:
+    with pytest.raises(BagError, match="error"):
+        convert_one("a", str(tmp_path / "out"), ["--nonsense"])

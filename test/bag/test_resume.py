@@ -1,0 +1,331 @@
+"""Conversions that are cut short: killed, interrupted, out of disk; and gone on with."""
+
+from __future__ import annotations
+
+import os
+import pickle
+import resource
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pytest
+
+from depth_ros.bag import reader, resume
+from depth_ros.bag.convert import convert
+from depth_ros.bag.options import Options
+from depth_ros.bag.splits import SplitBag
+from depth_ros.bag.types import RELIABLE, standard
+from depth_ros.errors import BagError, ModelError
+from depth_ros.geometry.camera import Camera
+from depth_ros.scale.scaler import Scaler
+from test.bag.recordings import CAMERA, Brightness, drive, pipeline, write
+
+REPO = Path(__file__).parents[2]
+COUNT = 20
+
+
+@pytest.fixture(scope="module")
+def source(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return write(tmp_path_factory.mktemp("source") / "in", drive(COUNT))
+
+
+@pytest.fixture
+def out(tmp_path: Path) -> Path:
+    return tmp_path / "out"
+
+
+@pytest.fixture(scope="module")
+def whole(source: Path, tmp_path_factory: pytest.TempPathFactory) -> list[reader.Record]:
+    """What a conversion writes that nothing interrupts."""
+    path = tmp_path_factory.mktemp("whole") / "out"
+    convert([source], path, pipeline())
+    return list(reader.records(path))
+
+
+SLOW = """
+import sys, time
+from pathlib import Path
+from depth_ros.bag.convert import convert
+from depth_ros.bag.options import Options
+from recordings import pipeline
+
+class Slow:
+    def add(self, *frame): time.sleep(0.1)
+    def close(self): print("closed", flush=True)
+
+options = Options(split=3, resume="resume" in sys.argv)
+convert([Path(sys.argv[1])], Path(sys.argv[2]), pipeline(), options, [Slow()])
+"""
+
+
+def begin(source: Path, out: Path) -> subprocess.Popen[str]:
+    """Convert slowly in a process of its own, and return when a few files are done."""
+    # Not as test.bag: outside of pytest that is a part of Python's own library.
+    environment = {**os.environ, "PYTHONPATH": f"{REPO}{os.pathsep}{REPO / 'test' / 'bag'}"}
+    process = subprocess.Popen(
+        [sys.executable, "-c", SLOW, str(source), str(out)],
+        env=environment,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    until_s = time.monotonic() + 60
+    while not (out / "out_1.mcap").exists():
+        assert process.poll() is None, process.communicate()
+        assert time.monotonic() < until_s
+        time.sleep(0.02)
+    return process
+
+
+def test_a_killed_conversion_leaves_a_whole_bag_and_goes_on(
+    source: Path, out: Path, whole: list[reader.Record]
+) -> None:
+    process = begin(source, out)
+    process.send_signal(signal.SIGKILL)
+    process.communicate()
+    left = list(reader.records(out))
+    assert 0 < len(left) < len(whole)
+    assert left == whole[: len(left)]
+    summary = convert([source], out, pipeline(), Options(split=3, resume=True))
+    assert list(reader.records(out)) == whole
+    assert summary.frames == summary.answered == {"camera": COUNT}
+
+
+def test_an_interrupted_conversion_keeps_all_it_has_done(
+    source: Path, out: Path, whole: list[reader.Record]
+) -> None:
+    process = begin(source, out)
+    process.send_signal(signal.SIGINT)
+    printed, errors = process.communicate(timeout=60)
+    assert "KeyboardInterrupt" in errors
+    assert "closed" in printed
+    left = list(reader.records(out))
+    assert left == whole[: len(left)]
+    assert not (out / ".unfinished").exists()
+    convert([source], out, pipeline(), Options(split=3, resume=True))
+    assert list(reader.records(out)) == whole
+
+
+class Failing(Brightness):
+    """Fails at its n-th run."""
+
+    def __init__(self, at: int) -> None:
+        super().__init__()
+        self._at = at
+
+    def network_f_px(self, camera: Camera) -> float:
+        return camera.f_px
+
+    def preprocess(self, rgb: Any) -> Any:
+        if len(self.batches_seen) == self._at:
+            raise ModelError("out of memory")
+        return super().preprocess(rgb)
+
+
+@pytest.mark.parametrize("storage", ["mcap", "sqlite3"])
+@pytest.mark.parametrize("at", [0, 1, 7, 19])
+def test_wherever_the_network_fails_the_rest_is_whole_and_goes_on(
+    source: Path, out: Path, whole: list[reader.Record], at: int, storage: str
+) -> None:
+    with pytest.raises(ModelError, match="out of memory"):
+        convert([source], out, pipeline(Failing(at)), Options(storage=storage, split=5))
+    left = list(reader.records(out))
+    assert left == whole[: len(left)]
+    assert sum(record.topic == "/depth/image" for record in left) == at
+    convert([source], out, pipeline(), Options(storage=storage, split=5, resume=True))
+    assert list(reader.records(out)) == whole
+
+
+def test_the_count_of_every_nth_goes_on(source: Path, out: Path, tmp_path: Path) -> None:
+    options = Options(every=3, batch=2, split=2)
+    straight = tmp_path / "straight"
+    convert([source], straight, pipeline(), options)
+    with pytest.raises(ModelError):
+        convert([source], out, pipeline(Failing(2)), options)
+    summary = convert([source], out, pipeline(), replace(options, resume=True))
+    assert list(reader.records(out)) == list(reader.records(straight))
+    assert summary.frames == {"camera": 7}
+
+
+def test_the_state_of_the_scale_goes_on(source: Path, out: Path, tmp_path: Path) -> None:
+    """The network's share of the truth changes at each frame: a filter forgets slowly."""
+
+    class Wavering(Failing):
+        def postprocess(self, raw: Any, height: int, width: int) -> Any:
+            share = 1 + 0.05 * np.sin(float(raw.mean()))
+            return super().postprocess(raw * share, height, width)
+
+    from test.bag.test_references import above_ground
+
+    ground = write(tmp_path / "ground", above_ground(COUNT))
+    straight = tmp_path / "straight"
+    settings = {"scale_mode": "ground", "extrinsics": "parameters", "camera_height_m": 0.5}
+    convert([ground], straight, pipeline(Wavering(-1), **settings))
+    expected = list(reader.records(straight))
+    with pytest.raises(ModelError):
+        convert([ground], out, pipeline(Wavering(11), **settings), Options(split=4))
+    convert([ground], out, pipeline(Wavering(-1), **settings), Options(split=4, resume=True))
+    assert list(reader.records(out)) == expected
+
+
+def test_a_finished_conversion_is_not_done_again(source: Path, out: Path) -> None:
+    convert([source], out, pipeline())
+    before = (out / "metadata.yaml").stat().st_mtime_ns
+    model = Brightness()
+    summary = convert([source], out, pipeline(model), Options(resume=True))
+    assert model.batches_seen == []
+    assert summary.answered == {"camera": COUNT}
+    assert (out / "metadata.yaml").stat().st_mtime_ns == before
+
+
+def test_there_may_be_nothing_to_go_on_with(source: Path, out: Path) -> None:
+    summary = convert([source], out, pipeline(), Options(resume=True))
+    assert summary.answered == {"camera": COUNT}
+
+
+@pytest.mark.parametrize("left", [[], ["metadata.yaml.tmp"], [".unfinished/out_0/out_0.mcap"]])
+def test_a_conversion_that_was_killed_before_it_began_begins(
+    source: Path, out: Path, left: list[str]
+) -> None:
+    out.mkdir()
+    for name in left:
+        (out / name).parent.mkdir(parents=True, exist_ok=True)
+        (out / name).touch()
+    summary = convert([source], out, pipeline(), Options(resume=True))
+    assert summary.answered == {"camera": COUNT}
+    assert not (out / ".unfinished").exists()
+
+
+def test_only_the_same_command_goes_on(source: Path, out: Path) -> None:
+    with pytest.raises(ModelError):
+        convert([source], out, pipeline(Failing(7)))
+    for changed, told in [
+        ((pipeline(), Options(every=2, resume=True)), "options"),
+        ((pipeline(min_depth_m=1.0), Options(resume=True)), "min_depth_m"),
+    ]:
+        with pytest.raises(BagError, match=f"same command.*{told}"):
+            convert([source], out, *changed)
+    convert([source], out, pipeline(), Options(jobs=1, resume=True))
+
+
+def test_a_bag_that_no_conversion_wrote_is_refused(source: Path) -> None:
+    before = list(reader.records(source))
+    with pytest.raises(BagError, match="none that a conversion wrote"):
+        convert([source], source, pipeline(), Options(resume=True))
+    assert list(reader.records(source)) == before
+
+
+# --- a full disk
+
+
+@pytest.fixture
+def small_files() -> Iterator[None]:
+    """No file may grow beyond 40 kB, as if the disk were full."""
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    old = signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (40_000, before[1]))
+    yield
+    resource.setrlimit(resource.RLIMIT_FSIZE, before)
+    signal.signal(signal.SIGXFSZ, old)
+
+
+@pytest.mark.parametrize("storage", ["mcap", "sqlite3"])
+@pytest.mark.usefixtures("small_files")
+def test_a_full_disk_is_an_error_that_says_so(source: Path, out: Path, storage: str) -> None:
+    with pytest.raises(BagError, match=r"cannot be written on.*--resume"):
+        convert([source], out, pipeline(), Options(storage=storage, extras=("points", "color")))
+    assert list(reader.records(out)) == []
+    assert [path.name for path in out.iterdir()] == ["metadata.yaml"]
+
+
+def test_what_was_written_before_the_disk_was_full_is_whole_and_goes_on(
+    source: Path, out: Path, whole: list[reader.Record], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    straight, written = SplitBag.write, []
+
+    def write_until_full(self: SplitBag, *message: Any) -> None:
+        written.append(message)
+        if len(written) > 50:
+            raise OSError(28, "No space left on device")
+        straight(self, *message)
+
+    monkeypatch.setattr(SplitBag, "write", write_until_full)
+    with pytest.raises(BagError, match="No space left on device"):
+        convert([source], out, pipeline(), Options(split=3))
+    monkeypatch.undo()
+    left = list(reader.records(out))
+    assert 0 < len(left) <= 50
+    assert left == whole[: len(left)]
+    convert([source], out, pipeline(), Options(split=3, resume=True))
+    assert list(reader.records(out)) == whole
+
+
+def test_a_watcher_that_fails_costs_no_frame(
+    source: Path, out: Path, whole: list[reader.Record]
+) -> None:
+    class Broken:
+        def add(self, *frame: Any) -> None:
+            raise ValueError("no ink")
+
+        def close(self) -> None:
+            pass
+
+    with pytest.raises(ValueError, match="no ink"):
+        convert([source], out, pipeline(), watchers=[Broken()])
+    left = list(reader.records(out))
+    assert left == whole[: len(left)]
+    convert([source], out, pipeline(), Options(resume=True))
+    assert list(reader.records(out)) == whole
+
+
+# --- the parts
+
+
+def test_a_scale_is_frozen_and_thawed() -> None:
+    scaler = Scaler()
+    scaler.refuse("too dark")
+    camera, thawed = resume.thaw(resume.freeze(CAMERA, scaler))
+    assert camera == CAMERA
+    assert thawed.refused == "too dark"
+
+
+def test_nothing_but_a_scale_is_thawed() -> None:
+    import base64
+
+    class Evil:
+        def __reduce__(self) -> Any:
+            return os.mkdir, ("/tmp/evil",)
+
+    text = base64.b64encode(pickle.dumps((CAMERA, Evil()))).decode()
+    with pytest.raises(BagError, match=r"mkdir|cannot be read"):
+        resume.thaw(text)
+    assert not Path("/tmp/evil").exists()
+
+
+def test_a_bag_goes_on_in_its_own_storage_only(tmp_path: Path) -> None:
+    SplitBag(tmp_path / "bag", "sqlite3")
+    with pytest.raises(BagError, match="sqlite3, expected mcap"):
+        SplitBag(tmp_path / "bag", "mcap")
+
+
+def test_a_file_that_is_discarded_leaves_no_trace(tmp_path: Path) -> None:
+    bag = SplitBag(tmp_path / "bag")
+    topic = standard("/word", "std_msgs/msg/String", RELIABLE)
+    data: npt.NDArray[np.uint8] = np.frombuffer(b"\0\1\0\0\3\0\0\0hi\0", np.uint8)
+    bag.write(topic, 5, data.tobytes())
+    bag.finish({"at": 1})
+    bag.write(topic, 6, data.tobytes())
+    bag.discard()
+    again = SplitBag(tmp_path / "bag")
+    assert again.note == {"at": 1}
+    again.write(topic, 7, data.tobytes())
+    again.finish({"at": 2})
+    assert [record.time_ns for record in reader.records(tmp_path / "bag")] == [5, 7]

@@ -1,0 +1,100 @@
+"""Which images of a recording are a camera's, found by type or by name."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from depth_ros.bag import topics
+from depth_ros.bag import writer as bag
+from depth_ros.bag.reader import Recording
+from depth_ros.bag.topics import CameraTopics
+from depth_ros.errors import BagError
+from test.bag.recordings import CAMERA, START_NS, Message, compressed, picture, scene, write
+
+RGB = picture(scene(0))
+AT = (START_NS, "optical")
+
+
+def camera(name: str, encoding: str = "rgb8", packed: bool = False) -> Iterator[Message]:
+    grey: Any = RGB[..., 0]
+    shapes = {"rgb8": RGB, "mono8": grey, "16UC1": grey.astype(np.uint16)}
+    if packed:
+        message = compressed(RGB, *AT)
+        message.format = {"16UC1": "16UC1; compressedDepth png"}.get(encoding, "jpeg")
+        yield f"{name}/compressed", message, START_NS
+    else:
+        yield name, bag.image(shapes[encoding], encoding, *AT), START_NS
+    yield topics.sibling(name), bag.camera_info(CAMERA, *AT), START_NS
+
+
+def found(tmp_path: Path, *messages: Iterator[Message], **named: list[str]) -> list[CameraTopics]:
+    source = write(tmp_path / "in", [each for part in messages for each in part])
+    with Recording(source) as recording:
+        return topics.find(recording, **named)
+
+
+def test_the_only_camera_is_found_among_depth_and_words(tmp_path: Path) -> None:
+    parts = (camera("/cam/color/image_raw"), camera("/cam/depth/image_rect_raw", "16UC1"))
+    expected = CameraTopics("cam/color", "/cam/color/image_raw", "/cam/color/camera_info")
+    assert found(tmp_path, *parts) == [expected]
+
+
+def test_a_compressed_camera_is_found_among_compressed_depth(tmp_path: Path) -> None:
+    parts = (camera("/rgb/image", packed=True), camera("/tof/image", "16UC1", packed=True))
+    (one,) = found(tmp_path, *parts)
+    assert one == CameraTopics("rgb", "/rgb/image/compressed", "/rgb/camera_info")
+
+
+def test_raw_images_are_taken_before_the_same_compressed(tmp_path: Path) -> None:
+    parts = (camera("/rgb/image", packed=True), camera("/rgb/image"))
+    assert found(tmp_path, *parts)[0].image == "/rgb/image"
+
+
+def test_colour_is_taken_before_grey_and_grey_before_nothing(tmp_path: Path) -> None:
+    parts = (camera("/infra/image", "mono8"), camera("/rgb/image"))
+    assert found(tmp_path, *parts)[0].image == "/rgb/image"
+    grey = found(tmp_path / "grey", camera("/infra/image", "mono8"))
+    assert grey[0].image == "/infra/image"
+
+
+def test_a_choice_is_told_with_all_candidates(tmp_path: Path) -> None:
+    parts = (camera("/left/image"), camera("/right/image"), camera("/tof/image", "16UC1"))
+    with pytest.raises(BagError, match=r"--image.*are: /left/image, /right/image;.*/tof/image"):
+        found(tmp_path, *parts)
+
+
+def test_cameras_are_taken_by_name(tmp_path: Path) -> None:
+    parts = (camera("/left/image"), camera("/right/image"))
+    two = found(tmp_path, *parts, images=["/right/image", "/left/image"])
+    assert [each.name for each in two] == ["right", "left"]
+    other = {"images": ["/left/image"], "infos": ["/right/camera_info"]}
+    assert found(tmp_path / "again", *camera_pair(), **other)[0].info == "/right/camera_info"
+
+
+def camera_pair() -> tuple[Iterator[Message], Iterator[Message]]:
+    return camera("/left/image"), camera("/right/image")
+
+
+@pytest.mark.parametrize(
+    ("named", "told"),
+    [
+        ({"images": ["/none"]}, "/none is not in the bag.*: /left/image, /right/image"),
+        ({"images": ["/left/camera_info"]}, "is sensor_msgs/msg/CameraInfo, expected"),
+        ({"images": ["/left/image"], "infos": ["/none"]}, "/none is not in.*/left/camera_info"),
+        ({"images": ["/left/image"], "infos": ["/a", "/b"]}, "2 camera_info.*expected 1"),
+    ],
+)
+def test_a_wrong_name_is_refused(tmp_path: Path, named: dict[str, list[str]], told: str) -> None:
+    with pytest.raises(BagError, match=told):
+        found(tmp_path, *camera_pair(), **named)
+
+
+def test_images_without_camera_info_are_no_camera(tmp_path: Path) -> None:
+    lone = [(f"/rgb/{name}", message, at) for name, message, at in camera("/image")][:1]
+    with pytest.raises(BagError, match=r"none with a camera_info.*/rgb//image"):
+        found(tmp_path, iter(lone))

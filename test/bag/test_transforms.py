@@ -1,0 +1,67 @@
+"""Frames of a recording against scipy's rotations, and a tree that a recording broke."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+import pytest
+
+from depth_ros.bag import writer as bag
+from depth_ros.bag.reader import Record
+from depth_ros.bag.transforms import Floats, Transforms
+from depth_ros.bag.types import TYPESTORE
+from depth_ros.errors import ScaleError
+
+rotation = pytest.importorskip("scipy.spatial.transform").Rotation
+SECOND = 1_000_000_000
+TF = "tf2_msgs/msg/TFMessage"
+
+
+def pose(seed: int) -> Floats:
+    matrix = np.eye(4)
+    matrix[:3, :3] = rotation.random(random_state=seed).as_matrix()
+    matrix[:3, 3] = np.random.default_rng(seed).normal(size=3)
+    return matrix
+
+
+def said(parent: str, child: str, matrix: Any, at_ns: int = 0) -> Record:
+    message = bag.static_transform(parent, child, matrix, at_ns)
+    return Record("/tf", TF, at_ns, bytes(TYPESTORE.serialize_cdr(message, TF)))
+
+
+def test_a_chain_is_multiplied_up_and_down() -> None:
+    a, b, c = pose(1), pose(2), pose(3)
+    static = [said("base", "arm", a), said("arm", "hand", b), said("/base", "/camera", c)]
+    tree = Transforms(static, iter(()))
+    assert np.allclose(tree.look_up("base", "hand", 0, 0), a @ b)
+    assert np.allclose(tree.look_up("hand", "base", 0, 0), np.linalg.inv(a @ b))
+    assert np.allclose(tree.look_up("camera", "hand", 0, 0), np.linalg.inv(c) @ a @ b)
+    assert np.allclose(tree.look_up("arm", "arm", 0, 0), np.eye(4))
+
+
+def test_a_moving_frame_is_taken_nearest_in_time() -> None:
+    def moving() -> Iterator[Record]:
+        for index in range(100):
+            there = np.eye(4)
+            there[0, 3] = index
+            yield said("map", "base", there, index * SECOND // 10)
+
+    tree = Transforms([said("base", "camera", pose(1))], moving())
+    for at_ns, index in [(0, 0), (SECOND, 10), (SECOND + 60_000_000, 11), (9 * SECOND, 90)]:
+        assert tree.look_up("map", "base", at_ns, at_ns + 5)[0, 3] == index
+    with pytest.raises(ScaleError, match="no base in map"):
+        tree.look_up("map", "base", 30 * SECOND, 30 * SECOND)
+
+
+def test_what_nothing_connects_is_said() -> None:
+    tree = Transforms([said("base", "camera", pose(1))], iter(()))
+    with pytest.raises(ScaleError, match="no camera in map"):
+        tree.look_up("map", "camera", 0, 0)
+
+
+def test_a_ring_is_said() -> None:
+    tree = Transforms([said("a", "b", pose(1)), said("b", "a", pose(2))], iter(()))
+    with pytest.raises(ScaleError, match="ring"):
+        tree.look_up("a", "b", 0, 0)

@@ -1,0 +1,219 @@
+"""Bags played over real DDS, by a process as the command line starts it."""
+
+from __future__ import annotations
+
+import signal
+import sys
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+pytest.importorskip("rclpy")
+
+from rclpy.qos import DurabilityPolicy, QoSProfile, ReliabilityPolicy
+from rosbags.interfaces import QosDurability, QosReliability
+from sensor_msgs.msg import CameraInfo, Image
+
+from depth_ros import cli
+from depth_ros.bag import writer
+from depth_ros.bag.types import LATCHED, RELIABLE
+from depth_ros.ros import play
+from depth_ros.ros.pace import Pace
+from test.ros.conftest import FRAME_ID, LENS, START_NS, Peer, Process, stamp_of, take
+
+FRAMES = 6
+STEP_S = 0.1
+IMAGE, INFO = "/camera/image", "/camera/camera_info"
+
+
+@pytest.fixture
+def bag(tmp_path: Path) -> Path:
+    """A camera's bag, 0.1 s from frame to frame, with one transform at its beginning."""
+    with writer.BagWriter(tmp_path / "bag") as out:
+        mount = writer.static_transform("base", FRAME_ID, np.eye(4), START_NS)
+        out.write("/tf_static", mount, START_NS)
+        for number in range(FRAMES):
+            stamp, rgb = take(number).stamp_ns, take(number).rgb
+            out.write(INFO, writer.camera_info(LENS, stamp, FRAME_ID), stamp)
+            out.write(IMAGE, writer.image(rgb, "rgb8", stamp, FRAME_ID), stamp)
+    return tmp_path / "bag"
+
+
+Start = Callable[..., Process]
+
+
+@pytest.fixture
+def start(tmp_path: Path) -> Iterator[Start]:
+    """Starts the command line as a process."""
+    started: list[Process] = []
+
+    def start(*arguments: Any) -> Process:
+        command = [sys.executable, "-m", "depth_ros.cli", *map(str, arguments)]
+        started.append(Process(command, tmp_path / f"log{len(started)}"))
+        return started[-1]
+
+    yield start
+    for process in started:
+        process.close()
+
+
+class Listener:
+    """Keeps messages, with the times they came at."""
+
+    def __init__(self, peer: Peer, kind: Any, topic: str, **qos: Any) -> None:
+        self.messages: list[Any] = []
+        self.times_s: list[float] = []
+        self._peer = peer
+        profile = QoSProfile(depth=100, **qos)
+        self._subscription = peer.ros.create_subscription(kind, topic, self._keep, profile)
+
+    def _keep(self, message: Any) -> None:
+        self.messages.append(message)
+        self.times_s.append(time.monotonic())
+
+    def wait(self, count: int) -> None:
+        self._peer.wait(lambda: len(self.messages) >= count, f"{count} messages")
+
+    @property
+    def numbers(self) -> list[int]:
+        """Which frames came."""
+        return [(stamp_of(message) - START_NS) // 100_000_000 for message in self.messages]
+
+
+def test_everything_is_played_as_it_was_and_at_its_pace(
+    peer: Peer, bag: Path, start: Start
+) -> None:
+    images, infos = Listener(peer, Image, IMAGE), Listener(peer, CameraInfo, INFO)
+    process = start("play", bag, "--wait")
+    images.wait(FRAMES)
+    infos.wait(FRAMES)
+    assert process.popen.wait(60) == 0, process.output
+    assert images.numbers == infos.numbers == list(range(FRAMES))
+    for number, message in enumerate(images.messages):
+        assert bytes(message.data) == take(number).rgb.tobytes()
+    assert list(infos.messages[0].d) == list(LENS.coefficients)
+    took_s = images.times_s[-1] - images.times_s[0]
+    assert took_s >= 0.9 * (FRAMES - 1) * STEP_S
+
+
+def test_the_rate_slows_it_down_and_the_start_is_left_out(
+    peer: Peer, bag: Path, start: Start
+) -> None:
+    images = Listener(peer, Image, IMAGE)
+    start("play", bag, "--rate", 0.4, "--start", 0.25, "--topics", IMAGE, "--wait")
+    images.wait(FRAMES - 3)
+    assert images.numbers == list(range(3, FRAMES))
+    took_s = images.times_s[-1] - images.times_s[0]
+    assert took_s >= 0.9 * (FRAMES - 4) * STEP_S / 0.4
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_loop_goes_on_until_it_is_interrupted(
+    peer: Peer, bag: Path, start: Start, number: signal.Signals
+) -> None:
+    images = Listener(peer, Image, IMAGE)
+    process = start("play", bag, "--loop", "--rate", 5, "--topics", IMAGE, "--wait")
+    images.wait(2 * FRAMES + 1)
+    assert images.numbers[: 2 * FRAMES] == [*range(FRAMES), *range(FRAMES)]
+    assert process.stop(number) == 0, process.output
+    assert "Traceback" not in process.output
+
+
+def test_the_clock_tells_the_bags_time(peer: Peer, bag: Path, start: Start) -> None:
+    clock_class = play.message_class("rosgraph_msgs/msg/Clock")
+    if clock_class is None:
+        pytest.skip("rosgraph_msgs is not installed")
+    clock = Listener(peer, clock_class, "/clock")
+    images = Listener(peer, Image, IMAGE)
+    start("play", bag, "--clock", 50, "--rate", 0.5, "--topics", IMAGE, "--wait")
+    images.wait(FRAMES)
+    times = [m.clock.sec * 10**9 + m.clock.nanosec for m in clock.messages]
+    assert times == sorted(times)
+    assert times[0] >= START_NS
+    assert times[-1] - times[0] >= 0.7e9 * (FRAMES - 1) * STEP_S
+    assert times[-1] <= take(FRAMES).stamp_ns
+    assert len(times) >= 10
+
+
+def test_who_comes_late_still_gets_what_is_latched(
+    peer: Peer, tmp_path: Path, start: Start
+) -> None:
+    # Transforms by their name, whose messages have no wheels: a camera_info stands in.
+    with writer.BagWriter(tmp_path / "latched") as out:
+        out.write("/tf_static", writer.camera_info(LENS, START_NS, FRAME_ID), START_NS)
+        for number in range(1, FRAMES):
+            stamp, rgb = take(number).stamp_ns, take(number).rgb
+            out.write(IMAGE, writer.image(rgb, "rgb8", stamp, FRAME_ID), stamp)
+    images = Listener(peer, Image, IMAGE)
+    start("play", tmp_path / "latched", "--start", 0.05, "--loop")
+    images.wait(1)
+    latched = {"durability": DurabilityPolicy.TRANSIENT_LOCAL}
+    late = Listener(peer, CameraInfo, "/tf_static", **latched)
+    late.wait(1)
+    assert late.numbers[0] == 0
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (["nothing"], "play: nothing cannot be read"),
+        (["BAG", "--topics", "/none"], "has no topic {'/none'}, it has ['/camera/camera_info'"),
+        (["BAG", "--rate", "0"], "--rate: '0' is not above 0"),
+    ],
+)
+def test_what_cannot_be_played_is_said(
+    bag: Path, start: Start, arguments: list[str], words: str
+) -> None:
+    process = start("play", *(str(bag) if word == "BAG" else word for word in arguments))
+    assert process.popen.wait(60) != 0
+    assert words in process.output
+    assert "Traceback" not in process.output
+
+
+def test_a_missing_ros_is_one_line(
+    bag: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr("depth_ros.cli.ros_process.find_spec", lambda name: None)
+    assert cli.main(["play", str(bag)]) == 1
+    assert capsys.readouterr().err.startswith("depth_ros: rclpy cannot be found")
+
+
+def test_the_recorded_quality_of_service_is_offered_again() -> None:
+    best_effort = RELIABLE._replace(reliability=QosReliability.BEST_EFFORT, depth=50)
+    offered = play.qos_profile("/image", [best_effort])
+    assert offered.reliability is ReliabilityPolicy.BEST_EFFORT
+    assert offered.depth == 50
+    both = play.qos_profile("/image", [best_effort, LATCHED])
+    assert both.reliability is ReliabilityPolicy.RELIABLE
+    assert both.durability is DurabilityPolicy.TRANSIENT_LOCAL
+    latched = RELIABLE._replace(durability=QosDurability.VOLATILE)
+    assert play.qos_profile("/tf_static", [latched]).durability is DurabilityPolicy.VOLATILE
+
+
+def test_without_a_recorded_quality_of_service_it_is_reliable() -> None:
+    for topic, durability in (
+        ("/image", DurabilityPolicy.VOLATILE),
+        ("/tf_static", DurabilityPolicy.TRANSIENT_LOCAL),
+    ):
+        offered = play.qos_profile(topic, [])
+        assert offered.reliability is ReliabilityPolicy.RELIABLE
+        assert offered.durability is durability
+        assert offered.depth == 10
+
+
+def test_a_type_that_is_not_installed_is_left_out() -> None:
+    assert play.message_class("sensor_msgs/msg/Image") is not None
+    assert play.message_class("no_such_msgs/msg/Image") is None
+    assert play.message_class("sensor_msgs/msg/NoSuchImage") is None
+
+
+def test_pace_runs_at_its_rate() -> None:
+    pace = Pace(START_NS, rate=4.0)
+    assert 0.24 < pace.left_s(START_NS + 10**9) <= 0.25
+    time.sleep(0.05)
+    assert pace.now_ns() - START_NS >= 0.2e9
+    assert pace.left_s(START_NS) <= -0.05

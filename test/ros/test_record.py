@@ -1,0 +1,133 @@
+"""Topics recorded over real DDS, by a process as the command line starts it."""
+
+from __future__ import annotations
+
+import signal
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+pytest.importorskip("rclpy")
+
+from rclpy.qos import DurabilityPolicy, QoSProfile, ReliabilityPolicy
+from sensor_msgs.msg import CameraInfo, Image
+from std_msgs.msg import String
+
+from depth_ros import cli, messages
+from depth_ros.bag import reader
+from depth_ros.ros import play
+from test.ros.conftest import Peer, Process, stamp_of, take
+
+Start = Callable[..., Process]
+
+
+@pytest.fixture
+def start(tmp_path: Path) -> Iterator[Start]:
+    """Starts a recorder by the command line, as a process."""
+    started: list[Process] = []
+
+    def start(*arguments: Any) -> Process:
+        command = [sys.executable, "-m", "depth_ros.cli", "record", *map(str, arguments)]
+        started.append(Process(command, tmp_path / "log"))
+        return started[-1]
+
+    yield start
+    for process in started:
+        process.close()
+
+
+class Driver:
+    """Publishes on a topic, to a recorder that listens."""
+
+    def __init__(self, peer: Peer, kind: Any, topic: str, **qos: Any) -> None:
+        self._peer = peer
+        self.publisher = peer.ros.create_publisher(kind, topic, QoSProfile(depth=50, **qos))
+
+    def send(self, *sent: Any) -> None:
+        self._peer.wait(self.publisher.get_subscription_count, "the recorder")
+        for message in sent:
+            self.publisher.publish(message)
+
+    def wait(self) -> None:
+        """Wait until everything has come: DDS asks every three seconds."""
+        self.publisher.wait_for_all_acked()
+
+
+def stamps(bag: Path, topic: str) -> list[int]:
+    return [stamp_of(message) for _, message in reader.messages(bag, topic)]
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_an_interrupted_recording_has_what_came(
+    peer: Peer, start: Start, tmp_path: Path, number: signal.Signals
+) -> None:
+    out = tmp_path / "out"
+    images, infos = Driver(peer, Image, "/image"), Driver(peer, CameraInfo, "/camera_info")
+    other = Driver(peer, Image, "/other")
+    process = start(out, "--topics", "/image", "camera_info", "/never")
+    images.send(*(take(index).image() for index in range(5)))
+    infos.send(*(take(index).info() for index in range(3)))
+    for driver in (images, infos):
+        driver.wait()
+    assert other.publisher.get_subscription_count() == 0
+    assert process.stop(number) == 0, process.output
+    assert "Traceback" not in process.output
+    assert "8 messages" in process.output
+    assert stamps(out, "/image") == [take(index).stamp_ns for index in range(5)]
+    assert stamps(out, "/camera_info") == [take(index).stamp_ns for index in range(3)]
+    (image, *_) = (message for _, message in reader.messages(out, "/image"))
+    assert messages.rgb_from_image(image).tobytes() == take(0).rgb.tobytes()
+    assert {record.topic for record in reader.records(out)} == {"/image", "/camera_info"}
+
+
+def test_everything_is_recorded_but_what_is_hidden_and_topics_that_appear_later(
+    peer: Peer, start: Start, tmp_path: Path
+) -> None:
+    out = tmp_path / "out"
+    process = start(out, "--all")
+    images = Driver(peer, Image, "/image")
+    images.send(take(0).image())
+    hidden = Driver(peer, Image, "/camera/_hidden")
+    # What drivers offer: best effort, and what is said once and kept for those who come later.
+    best_effort = ReliabilityPolicy.BEST_EFFORT
+    Driver(peer, Image, "/sensor", reliability=best_effort).send(take(1).image())
+    latched = Driver(peer, String, "/said", durability=DurabilityPolicy.TRANSIENT_LOCAL)
+    latched.publisher.publish(String(data="once"))
+    latched.send()
+    for driver in (images, latched):
+        driver.wait()
+    assert hidden.publisher.get_subscription_count() == 0
+    assert process.stop(signal.SIGINT) == 0, process.output
+    recorded = {record.topic for record in reader.records(out)}
+    assert {"/image", "/said"} <= recorded
+    assert "/camera/_hidden" not in recorded
+    assert [message.data for _, message in reader.messages(out, "/said")] == ["once"]
+    with reader.Recording(out) as recording:
+        said, image = recording.topics["/said"], recording.topics["/image"]
+        assert play.qos_profile("/said", said.qos).durability is DurabilityPolicy.TRANSIENT_LOCAL
+        assert play.qos_profile("/image", image.qos).durability is DurabilityPolicy.VOLATILE
+        if "/sensor" in recording.topics:
+            sensor = play.qos_profile("/sensor", recording.topics["/sensor"].qos)
+            assert sensor.reliability is best_effort
+
+
+def test_a_recording_ends_by_itself(peer: Peer, start: Start, tmp_path: Path) -> None:
+    process = start(tmp_path / "out", "--all", "--seconds", 0.5)
+    assert process.popen.wait(60) == 0, process.output
+    assert reader.Recording(tmp_path / "out").topics is not None
+
+
+def test_a_recording_does_not_overwrite(start: Start, tmp_path: Path) -> None:
+    process = start(tmp_path, "--all")
+    assert process.popen.wait(60) == 1
+    assert "record: " in process.output
+    assert "exists" in process.output
+
+
+def test_what_to_record_must_be_said(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit):
+        cli.main(["record", str(tmp_path / "out")])
+    assert "one of the arguments --topics --all is required" in capsys.readouterr().err
