@@ -239,3 +239,10 @@ def test_warnings_of_one_kind_are_throttled_and_do_not_hide_another(bench: Bench
     bench.warning("/image", "'rgb7'")
     warnings = [log.msg for log in bench.peer.received["/rosout"] if "no usable" in log.msg]
     assert len(warnings) == 1
+
+
+def test_a_model_of_whole_recordings_is_refused_with_the_alternatives(bench: Bench) -> None:
+    node = bench.start(model="depthcrafter")
+    assert node.health.model_failed
+    assert "needs a whole recording: depth_ros convert" in node.health.last_error
+    assert "depth-anything-v2-small" in node.health.last_error

@@ -16,10 +16,10 @@ pytest.importorskip("rclpy")
 
 from rclpy.qos import DurabilityPolicy, QoSProfile, ReliabilityPolicy
 from rosbags.interfaces import QosDurability, QosReliability
-from sensor_msgs.msg import CameraInfo, Image
+from sensor_msgs.msg import CameraInfo, Image, PointCloud2
 
 from depth_ros import cli
-from depth_ros.bag import writer
+from depth_ros.bag import reader, writer
 from depth_ros.bag.types import LATCHED, RELIABLE
 from depth_ros.ros import play
 from depth_ros.ros.pace import Pace
@@ -217,3 +217,26 @@ def test_pace_runs_at_its_rate() -> None:
     time.sleep(0.05)
     assert pace.now_ns() - START_NS >= 0.2e9
     assert pace.left_s(START_NS) <= -0.05
+
+
+def test_a_converted_bag_plays_to_a_live_subscriber(
+    peer: Peer, bag: Path, checkpoint: Path, tmp_path: Path, start: Start
+) -> None:
+    out = tmp_path / "converted"
+    command = ["convert", str(bag), str(out), "--with", "points", "--set", f"model={checkpoint}"]
+    assert cli.main(command) == 0
+    depths = Listener(peer, Image, "/depth/image", reliability=ReliabilityPolicy.RELIABLE)
+    clouds = Listener(peer, PointCloud2, "/points", reliability=ReliabilityPolicy.BEST_EFFORT)
+    images = Listener(peer, Image, IMAGE, reliability=ReliabilityPolicy.RELIABLE)
+    listened = ["/depth/image", "/points", IMAGE]
+    start("play", out, "--wait", "--topics", *listened)
+    for listener in (depths, images, clouds):
+        listener.wait(FRAMES)
+    written = [message for _, message in reader.messages(out, "/depth/image")]
+    for number, (depth, cloud, image) in enumerate(
+        zip(depths.messages, clouds.messages, images.messages, strict=True)
+    ):
+        assert stamp_of(depth) == stamp_of(cloud) == stamp_of(image) == take(number).stamp_ns
+        assert depth.header.frame_id == cloud.header.frame_id == FRAME_ID
+        assert bytes(depth.data) == written[number].data.tobytes()
+        assert cloud.width > 100
