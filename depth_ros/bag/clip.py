@@ -128,9 +128,12 @@ def prepare(
         ModelError: the network failed.
         ScaleError: nothing in the recording tells the scale.
     """
+    _check(sources, model.entry, settings, options)
     known = list(_first_look(sources, model.entry, settings, options))
     if not known:
         raise BagError("no image of the recording can be used")
+    if len({each.stamp_ns for each in known}) < len(known):
+        raise BagError("images share stamps, expected one stamp for each")
     camera = known[0].camera
     if any(each.camera != camera for each in known):
         raise BagError("the camera changes within the recording, expected one calibration")
@@ -146,6 +149,19 @@ def prepare(
     stamps_ns = [each.stamp_ns for each in known]
     reach_m = max(reaches_m, default=float("inf"))
     return ClipPipeline(model.entry, settings, values, stamps_ns, fit, reach_m)
+
+
+def _check(
+    sources: Sequence[Path], entry: ModelEntry, settings: Settings, options: Options
+) -> None:
+    """Refuse now what the second pass would refuse after hours."""
+    with Recording(*sources) as recording:
+        _check_alone(cameras.find(recording, _unseen(entry, settings), options))
+
+
+def _unseen(entry: ModelEntry, settings: Settings) -> ClipPipeline:
+    """Return a pipeline that no frame was seen for, to look for cameras with."""
+    return ClipPipeline(entry, settings, np.empty((0, 0, 0), np.float32), (), None, 0.0)
 
 
 def _first_look(
@@ -183,11 +199,9 @@ def _frames(
     sources: Sequence[Path], entry: ModelEntry, settings: Settings, options: Options
 ) -> Iterator[Seen]:
     """Yield the frames to convert that can be used, with what they are compared with."""
-    empty = np.empty((0, 0, 0), np.float32)
-    looking = ClipPipeline(entry, settings, empty, (), None, 0.0)
+    quiet = replace(options, extras=(), only_depth=True)
     with Recording(*sources) as recording, ThreadPoolExecutor(options.jobs) as pool:
-        found = cameras.find(recording, looking, replace(options, extras=(), only_depth=True))
-        _check_alone(found)
+        found = cameras.find(recording, _unseen(entry, settings), quiet)
         groups = Groups(recording, found, options, skip=0)
         for group in groups.read(pool):
             for item in group:

@@ -97,6 +97,8 @@ def convert(
         found = cameras.find(recording, pipeline, options)
         command = {
             "sources": [path.name for path in sources],
+            # Drives are often called alike.
+            "recording": [recording.start_ns, recording.end_ns, dict(recording.counts)],
             "options": options.as_command(),
             "settings": pipeline.settings.as_dict(),
         }
@@ -112,10 +114,19 @@ def convert(
         return Summary(*counted, recording.damage, [] if options.only_depth else recording.unknown)
 
 
-def _begin(out: Path, options: Options, command: dict[str, Any]) -> tuple[SplitBag, Progress]:
-    """Return the new bag, or one to go on with, and how far it is."""
+def check_out(out: Path, options: Options) -> None:
+    """Refuse to write over anything.
+
+    Raises:
+        BagError: out exists, and is not to be gone on with.
+    """
     if out.exists() and not options.resume:
         raise BagError(f"{out} exists already, expected a new folder, or --resume to go on")
+
+
+def _begin(out: Path, options: Options, command: dict[str, Any]) -> tuple[SplitBag, Progress]:
+    """Return the new bag, or one to go on with, and how far it is."""
+    check_out(out, options)
     bag = SplitBag(out, options.storage)
     if not bag.new:
         return bag, Progress.from_note(bag.note, command)
@@ -226,7 +237,10 @@ class _Conversion:
                 continue
             for watcher in self._watchers:
                 name = shot.camera.name
-                watcher.add(name, frame.stamp_ns, frame.rgb, each.depth_m, frame.camera)
+                try:
+                    watcher.add(name, frame.stamp_ns, frame.rgb, each.depth_m, frame.camera)
+                except OSError as error:  # else it would be taken for the bag's own
+                    raise BagError(f"a preview cannot be written: {error}") from error
 
     def _complete(self) -> None:
         self._progress.complete = True

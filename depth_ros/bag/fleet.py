@@ -128,16 +128,20 @@ def _attempt(source: str, out: str, arguments: list[str], convert: Convert) -> O
     """Convert one bag, in a worker, and mark it as done; see run()."""
     done = Path(f"{out}.done")
     if done.exists():
-        before = json.loads(done.read_text())["arguments"]
-        if before == arguments:
+        before = json.loads(done.read_text())
+        same = (before["source"], before["arguments"]) == (source, arguments)
+        if same and Path(out).exists():
             return Outcome(source, "skipped", "converted before")
-        return Outcome(source, "failed", f"{done} was made with {before}, remove it to convert")
+        said = f"{done} was made of {before['source']} with {before['arguments']}"
+        return Outcome(source, "failed", f"{said}, remove it to convert")
     try:
         note = convert(source, out, arguments)
     except DepthError as error:  # as it would be the next time
         return Outcome(source, "failed", str(error))
     unfinished = Path(f"{out}.done.part")
-    unfinished.write_text(json.dumps({"arguments": arguments, "note": note}) + "\n")
+    unfinished.write_text(
+        json.dumps({"source": source, "arguments": arguments, "note": note}) + "\n"
+    )
     unfinished.replace(done)
     return Outcome(source, "converted", note)
 

@@ -46,7 +46,6 @@ class SplitBag:
         self._unfinished = path / _UNFINISHED
         self._writer: Writer | None = None
         self._connections: dict[str, Any] = {}
-        shutil.rmtree(self._unfinished, ignore_errors=True)
         if _in_use(path):
             self._information = _read(path)
             if self._information["storage_identifier"] != storage:
@@ -54,13 +53,18 @@ class SplitBag:
                 raise BagError(f"{path} is a bag of {kind}, expected {storage} to go on with it")
         else:
             self._information = _nothing(storage)
-            path.mkdir(parents=True, exist_ok=True)
-            self._replace_metadata()
+            shutil.rmtree(self._unfinished, ignore_errors=True)
+            try:
+                path.mkdir(parents=True, exist_ok=True)
+                self._replace_metadata()
+            except OSError as error:
+                raise BagError(f"{path} cannot be made: {error}") from error
 
     @property
     def new(self) -> bool:
         """Whether nothing was written or noted yet."""
-        return not self._information["files"] and not self.note
+        begun = self._information["files"] or self._unfinished.exists()
+        return not begun and not self.note
 
     @property
     def note(self) -> dict[str, Any]:
@@ -115,7 +119,8 @@ class SplitBag:
 
     def _open(self) -> Writer:
         number = len(self._information["files"])
-        self._unfinished.mkdir(exist_ok=True)
+        shutil.rmtree(self._unfinished, ignore_errors=True)  # of a run that was killed
+        self._unfinished.mkdir()
         folder = self._unfinished / f"{self.path.name}_{number}"
         writer = Writer(folder, version=_VERSION, storage_plugin=STORAGES[self._storage])
         if self._storage == "mcap":
@@ -153,7 +158,7 @@ def _in_use(path: Path) -> bool:
     """Return whether there is more at a path than what was killed before it began."""
     if not path.is_dir():
         return path.exists()
-    return any(each.name != f"{_METADATA}.tmp" for each in path.iterdir())
+    return any(each.name not in (f"{_METADATA}.tmp", _UNFINISHED) for each in path.iterdir())
 
 
 def _read(path: Path) -> dict[str, Any]:

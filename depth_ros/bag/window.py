@@ -36,10 +36,14 @@ class Window:
         """Return what there is around a bag time, in the order of the bag; times only go on."""
         while self._next is not None and self._next.time_ns <= time_ns + self._span_ns:
             self._seen.append(self._next)
+            self._trim(time_ns)  # at once: hours may be skipped
             self._next = self._pull()
+        self._trim(time_ns)
+        return list(self._seen)
+
+    def _trim(self, time_ns: int) -> None:
         while len(self._seen) > 1 and self._seen[1].time_ns < time_ns - self._span_ns:
             self._seen.popleft()
-        return list(self._seen)
 
     def nearest(self, time_ns: int, stamp_ns: int) -> Seen | None:
         """Return the message around a bag time whose stamp is nearest to another."""
@@ -48,9 +52,11 @@ class Window:
         )
 
     def _pull(self) -> Seen | None:
-        record = next(self._records, None)
-        if record is None:
-            return None
-        message: Any = TYPESTORE.deserialize_cdr(record.data, record.kind)
-        stamp_ns = messages.stamp_ns(message.header) if hasattr(message, "header") else 0
-        return Seen(record.time_ns, stamp_ns, message)
+        for record in self._records:
+            try:
+                message: Any = TYPESTORE.deserialize_cdr(record.data, record.kind)
+            except Exception:  # whatever a parser makes of damaged bytes: its neighbours stand in
+                continue
+            stamp_ns = messages.stamp_ns(message.header) if hasattr(message, "header") else 0
+            return Seen(record.time_ns, stamp_ns, message)
+        return None

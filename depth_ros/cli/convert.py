@@ -98,11 +98,18 @@ def run(options: argparse.Namespace) -> int:
 
 
 def _convert(options: argparse.Namespace) -> Summary:
-    from depth_ros.bag.convert import convert
+    from depth_ros.bag.convert import check_out, convert
 
     settings, chosen = given(options.params, options.set), _options(options)
-    pipeline = _pipeline(options, settings, chosen)
-    return convert(options.sources, options.out, pipeline, chosen, _watchers(options))
+    check_out(options.out, chosen)  # before a network works for hours
+    watchers = _watchers(options)
+    try:
+        pipeline = _pipeline(options, settings, chosen)
+    except BaseException:
+        for watcher in watchers:
+            watcher.close()
+        raise
+    return convert(options.sources, options.out, pipeline, chosen, watchers)
 
 
 def _run_fleet(options: argparse.Namespace) -> int:
@@ -124,7 +131,7 @@ def _arguments(options: argparse.Namespace) -> list[str]:
     own = ("sources", "out", "ray", "ray_gpus", "resume", "run")
     arguments: list[str] = []
     for name, value in vars(options).items():
-        if name in own or value in (None, False, "", []):
+        if name in own or value is None or value is False or value in ("", []):
             continue
         flag = "--with" if name == "extras" else f"--{name.replace('_', '-')}"
         if name == "extras":

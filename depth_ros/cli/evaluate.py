@@ -35,7 +35,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         choices=ALIGNMENTS,
         help="bring predictions to the truth: by median, or scale and shift per image or clip",
     )
-    parser.add_argument("--limit", type=int, help="the first so many images only")
+    parser.add_argument("--limit", type=_positive, help="the first so many images only")
     parser.add_argument("--crop", choices=CROPS, help="instead of the protocol's own")
     parser.add_argument("--far-m", type=float, help="truth beyond does not count")
     parser.add_argument(
@@ -44,6 +44,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--flip", action="store_true", help="average with the mirrored image")
     parser.add_argument("--device", default="auto", help="auto, cpu, cuda or cuda:N")
     parser.add_argument("--out", type=Path, default=Path("out/evaluate"), help="report's folder")
+
+
+def _positive(text: str) -> int:
+    number = int(text)
+    if number < 1:
+        raise argparse.ArgumentTypeError(f"{number} is not 1 or more")
+    return number
 
 
 def run(options: argparse.Namespace) -> int:

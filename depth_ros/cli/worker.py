@@ -15,7 +15,7 @@ def convert_one(source: str, out: str, arguments: list[str]) -> str:
     """Convert a bag as `depth_ros convert` does; one that was begun before is gone on with.
 
     Returns:
-        What is to be said of it: where the source is damaged, or nothing.
+        What is to be said of it: damage and warnings, or nothing.
 
     Raises:
         BagError: it cannot be converted.
@@ -26,7 +26,9 @@ def convert_one(source: str, out: str, arguments: list[str]) -> str:
     resume = ["--resume"] if Path(out).exists() else []
     with redirect_stderr(errors), suppress(SystemExit):  # of argparse, which is no DepthError
         code = cli.main(["convert", source, out, *resume, *arguments])
-    said = (errors.getvalue().strip().splitlines() or [""])[-1].removeprefix("depth_ros: ")
+    lines = errors.getvalue().strip().splitlines()
+    own = [line.removeprefix("depth_ros: ") for line in lines if line.startswith("depth_ros: ")]
     if code not in (0, _DAMAGED):
-        raise BagError(said or f"{source} was not converted, exit code {code}")
-    return said if code == _DAMAGED else ""
+        said = own or lines  # argparse speaks for itself
+        raise BagError(said[-1] if said else f"{source} was not converted, exit code {code}")
+    return "; ".join(own)

@@ -68,10 +68,13 @@ class RerunLog:
         self._stream.log(f"{entity}/points", rr.Points3D(cloud.xyz, colors=cloud.rgb))
 
     def close(self) -> None:
-        """Finish the file."""
+        """Finish the file; without a frame there is none, and an older one stays."""
         self._stream.flush()
         self._stream.disconnect()
-        atomic.finish(self._path)
+        if self._cameras:
+            atomic.finish(self._path)
+        else:
+            atomic.unfinished(self._path).unlink(missing_ok=True)
 
     def _pinhole(self, camera: Camera) -> Any:
         rr = self._rerun

@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import Any
 
 import rclpy
+from rclpy.duration import Duration
 from rclpy.node import Node
 from rclpy.publisher import Publisher
 from rclpy.qos import DurabilityPolicy, QoSProfile, ReliabilityPolicy
@@ -128,7 +129,9 @@ class Player(Node):
         while self._play.loop:
             self._run_once()
         for output in self._outputs.values():
-            output.wait_for_all_acked()
+            output.wait_for_all_acked(Duration(seconds=_DISCOVERY_S))  # one may be hung
+        for topic in self._bag.unknown:
+            self.get_logger().warning(f"{topic} is not played: nothing defines its type")
         for damage in self._bag.damage:
             self.get_logger().warning(damage)
 
@@ -177,7 +180,11 @@ def main(arguments: list[str] | None = None) -> int:
     play = Play(**json.loads(options))
     try:
         with Recording(Path(play.bag)) as bag:
-            Player(play, bag).run()
+            player = Player(play, bag)
+            try:
+                player.run()
+            finally:
+                player.destroy_node()
     except DepthError as error:
         print(f"play: {error}", file=sys.stderr)
         return 1

@@ -158,7 +158,10 @@ def _record(recording: Recording) -> None:
     recorder = Recorder(recording, SplitBag(path))
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda *_: recorder.stop())
-    recorder.run()
+    try:
+        recorder.run()
+    finally:
+        recorder.destroy_node()
     print(_summary(recording.out, recorder.counts))
 
 

@@ -133,6 +133,7 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--image", required=True, help="the bag's image topic")
     options, ros_arguments = parser.parse_known_args(arguments)
     rclpy.init(args=ros_arguments)
+    replay = None
     try:
         replay = Replay(options.bag, options.image)
         if not replay.wait(replay.connected, _START_TIMEOUT_S):
@@ -144,6 +145,8 @@ def main(arguments: list[str] | None = None) -> int:
         print(f"replay: {error}", file=sys.stderr)
         return 1
     finally:
+        if replay is not None:
+            replay.destroy_node()  # else it listens on until Python looks for garbage
         rclpy.try_shutdown()
     return 0
 

@@ -159,3 +159,27 @@ def test_a_checkpoint_of_depthcrafter_converts_a_recording(tmp_path: Path) -> No
     values = read(out, "/depth/relative")
     assert len(values) == 3
     assert np.isfinite(np.frombuffer(values[0].data, np.float32)).all()
+
+
+def test_images_that_share_stamps_are_refused(tmp_path: Path) -> None:
+    messages = list(drive(3))
+    for topic, message, _ in messages:
+        if topic == "/camera/image":
+            message.header.stamp.sec, message.header.stamp.nanosec = 0, 0
+    with pytest.raises(BagError, match="images share stamps"):
+        converted(tmp_path, source(tmp_path, iter(messages)))
+
+
+def test_what_would_be_refused_in_the_end_is_refused_before_the_network_runs(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def run(*arguments: Any, **keywords: Any) -> Any:
+        raise AssertionError("the network ran")
+
+    monkeypatch.setattr(OneLine, "predict_clip", run)
+    taken = [
+        ("/depth/relative" if topic == "/chatter" else topic, message, at)
+        for topic, message, at in drive(2)
+    ]
+    with pytest.raises(BagError, match="/depth/relative already"):
+        converted(tmp_path, source(tmp_path, iter(taken)))

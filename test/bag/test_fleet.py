@@ -114,7 +114,8 @@ def test_what_fails_every_time_is_given_up_and_other_arguments_are_no_repetition
 
     again = run("other")
     assert states(again) == {"a": "failed", "b": "converted", "c": "failed", "d": "failed"}
-    assert "a.done was made with ['hang']" in again.outcomes[0].note
+    assert "a.done was made of" in again.outcomes[0].note
+    assert "with ['hang']" in again.outcomes[0].note
 
 
 def test_two_bags_of_one_name_are_refused(bags: Path, convert: fleet.Convert) -> None:

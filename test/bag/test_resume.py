@@ -331,3 +331,13 @@ def test_a_file_that_is_discarded_leaves_no_trace(tmp_path: Path) -> None:
     again.write(topic, 7, data.tobytes())
     again.finish({"at": 2})
     assert [record.time_ns for record in reader.records(tmp_path / "bag")] == [5, 7]
+
+
+def test_another_recording_of_the_same_name_is_not_gone_on_with(
+    source: Path, out: Path, tmp_path: Path
+) -> None:
+    with pytest.raises(ModelError):
+        convert([source], out, pipeline(Failing(7)))
+    other = write(tmp_path / "day2" / source.name, drive(COUNT, offset_ns=86_400_000_000_000))
+    with pytest.raises(BagError, match=r"same command.*recording"):
+        convert([other], out, pipeline(), Options(resume=True))
