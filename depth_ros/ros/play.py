@@ -174,9 +174,11 @@ def _is_latched(output: Publisher[Any]) -> bool:
 def main(arguments: list[str] | None = None) -> int:
     """Play one bag, until its end or an interrupt; exit code 1 when it cannot be played."""
     options, *ros_arguments = sys.argv[1:] if arguments is None else arguments
-    # Python's own handlers: an interrupt ends the playing, not ROS in the middle of a message.
+    # Python's own handlers: an interrupt ends the playing, not ROS in the middle of a message. Set
+    # here, because a shell lets what it starts in the background ignore Ctrl-C.
     rclpy.init(args=ros_arguments, signal_handler_options=SignalHandlerOptions.NO)
-    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, signal.default_int_handler)
     play = Play(**json.loads(options))
     try:
         with Recording(Path(play.bag)) as bag:

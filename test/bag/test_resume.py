@@ -51,11 +51,13 @@ def whole(source: Path, tmp_path_factory: pytest.TempPathFactory) -> list[reader
 
 
 SLOW = """
-import sys, time
+import signal, sys, time
 from pathlib import Path
 from depth_ros.bag.convert import convert
 from depth_ros.bag.options import Options
 from recordings import pipeline
+# What a shell starts in the background, a run of the tests say, ignores it.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 
 class Slow:
     def add(self, *frame): time.sleep(0.1)
