@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Collection
 from dataclasses import asdict
 from typing import Any, NamedTuple
@@ -129,7 +130,8 @@ class Outputs:
             time_increment=0.0,  # all beams are of one moment
             scan_time=0.0,
             range_min=settings.min_depth_m,
-            range_max=far_m,
+            # The limit is one of z-depth: at the sides ranges are longer.
+            range_max=far_m / min(math.cos(found.angle_min), math.cos(found.angle_max)),
             ranges=found.ranges,
             intensities=np.empty(0, np.float32),
         )
