@@ -27,12 +27,10 @@ from depth_ros.models import ClipModel, DepthModel, ModelEntry, Output, Predicti
 from depth_ros.pipeline import Estimate, Frame, Pipeline
 from depth_ros.runtimes.torch_runtime import TorchRuntime
 from depth_ros.scale.anchors import Anchors
-from depth_ros.scale.clip import align_clip
+from depth_ros.scale.clip import ANCHORS, align_clip
 from depth_ros.scale.fit import Fit
 from depth_ros.scale.ground import Mount
 from depth_ros.scale.scaler import Reference, Scale
-
-_ANCHORS = 200  # of one frame, held for the whole recording: more say no more about two numbers
 
 
 @dataclass(frozen=True)
@@ -170,8 +168,7 @@ def _first_look(
     for seen in tqdm(_frames(sources, entry, settings, options), desc="look", unit="frame"):
         reference = seen.reference
         if isinstance(reference, Anchors):
-            step = -(-len(reference.depth_m) // _ANCHORS) or 1
-            reference = Anchors(reference.pixels[::step], reference.depth_m[::step])
+            reference = reference.thinned(ANCHORS)  # what is held for the whole recording
         yield _Known(seen.frame.stamp_ns, seen.frame.camera, reference)
 
 

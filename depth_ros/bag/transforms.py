@@ -34,7 +34,7 @@ class Transforms:
             message: Any = TYPESTORE.deserialize_cdr(record.data, record.kind)
             for transform in message.transforms:
                 parent, child = _frames(transform)
-                self._static[child] = (parent, matrix(transform.transform))
+                self._static[child] = (parent, messages.matrix_from_transform(transform.transform))
         self._window = Window(moving, _SPAN_NS)
 
     def look_up(self, target: str, source: str, stamp_ns: int, time_ns: int) -> Floats:
@@ -65,23 +65,9 @@ class Transforms:
                 if apart_ns <= min(_SPAN_NS, nearest.get(child, (_SPAN_NS,))[0]):
                     nearest[child] = apart_ns, transform
         return {
-            child: (_frames(transform)[0], matrix(transform.transform))
+            child: (_frames(transform)[0], messages.matrix_from_transform(transform.transform))
             for child, (_, transform) in nearest.items()
         }
-
-
-def matrix(transform: Any) -> Floats:
-    """Return a geometry_msgs/Transform, whose quaternion is a unit one, as 4x4."""
-    t, q = transform.translation, transform.rotation
-    x, y, z, w = q.x, q.y, q.z, q.w
-    return np.array(
-        [
-            [1 - 2 * (y * y + z * z), 2 * (x * y - z * w), 2 * (x * z + y * w), t.x],
-            [2 * (x * y + z * w), 1 - 2 * (x * x + z * z), 2 * (y * z - x * w), t.y],
-            [2 * (x * z - y * w), 2 * (y * z + x * w), 1 - 2 * (x * x + y * y), t.z],
-            [0, 0, 0, 1],
-        ]
-    )
 
 
 def _frames(transform: Any) -> tuple[str, str]:

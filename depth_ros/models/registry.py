@@ -21,6 +21,15 @@ WEIGHTS = Path(__file__).parent / "weights"
 
 _IMAGENET_MEAN, _IMAGENET_STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
 _NC = "CC-BY-NC-4.0"
+_DEPTH_ANYTHING = replace(
+    preprocessing.DPT,
+    height=518,
+    width=518,
+    multiple=14,
+    keep_aspect_ratio=True,
+    mean=_IMAGENET_MEAN,
+    std=_IMAGENET_STD,
+)
 
 
 def _zoedepth(
@@ -110,15 +119,7 @@ def _depth_anything(name: str, source: str, parameters_m: float, licence: str) -
         licence=licence,
         commercial=licence != _NC,
         parameters_m=parameters_m,
-        preprocessing=replace(
-            preprocessing.DPT,
-            height=518,
-            width=518,
-            multiple=14,
-            keep_aspect_ratio=True,
-            mean=_IMAGENET_MEAN,
-            std=_IMAGENET_STD,
-        ),
+        preprocessing=_DEPTH_ANYTHING,
         note="everywhere",
     )
 
@@ -165,24 +166,12 @@ def _depth_pro() -> ModelEntry:
 
 
 def _prompt_depth_anything(size: str, parameters_m: float) -> ModelEntry:
+    source = f"depth-anything/prompt-depth-anything-vit{size[0]}-hf"
     return replace(
-        _depth_anything(
-            f"prompt-depth-anything-{size}",
-            f"depth-anything/prompt-depth-anything-vit{size[0]}-hf",
-            parameters_m,
-            "Apache-2.0",
-        ),
+        _depth_anything(f"prompt-depth-anything-{size}", source, parameters_m, "Apache-2.0"),
         family="prompt_depth_anything",
         output=Output.METRIC_DEPTH,
-        preprocessing=replace(
-            preprocessing.DPT,
-            height=756,
-            width=756,
-            multiple=14,
-            keep_aspect_ratio=True,
-            mean=_IMAGENET_MEAN,
-            std=_IMAGENET_STD,
-        ),
+        preprocessing=replace(_DEPTH_ANYTHING, height=756, width=756),
         note="indoors; needs coarse depth of another sensor",
     )
 

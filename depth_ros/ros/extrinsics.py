@@ -6,11 +6,11 @@ import importlib
 from collections.abc import Callable
 from typing import Any, Protocol
 
-import numpy as np
 from rclpy.duration import Duration
 from rclpy.node import Node
 from rclpy.time import Time
 
+from depth_ros import messages
 from depth_ros.config import Settings
 from depth_ros.errors import ScaleError, SettingError
 from depth_ros.scale.anchors import OPTICAL_FROM_BODY, pose_matrix
@@ -100,7 +100,7 @@ class Tf:
             found = self._buffer.lookup_transform(target, source, stamp, _PATIENCE)
         except Exception as error:  # tf2 raises half a dozen unrelated types
             raise ScaleError(f"TF has no {source} in {target}: {error}") from error
-        return _matrix(found.transform)
+        return messages.matrix_from_transform(found.transform)
 
 
 def create(node: Node, get_settings: Callable[[], Settings]) -> Extrinsics:
@@ -111,17 +111,3 @@ def create(node: Node, get_settings: Callable[[], Settings]) -> Extrinsics:
     """
     settings = get_settings()
     return Tf(node, get_settings) if settings.extrinsics == "tf" else Parameters(get_settings)
-
-
-def _matrix(transform: Any) -> Floats:
-    """Return a geometry_msgs/Transform, whose quaternion is a unit one, as 4x4."""
-    t, q = transform.translation, transform.rotation
-    x, y, z, w = q.x, q.y, q.z, q.w
-    return np.array(
-        [
-            [1 - 2 * (y * y + z * z), 2 * (x * y - z * w), 2 * (x * z + y * w), t.x],
-            [2 * (x * y + z * w), 1 - 2 * (x * x + z * z), 2 * (y * z - x * w), t.y],
-            [2 * (x * z - y * w), 2 * (y * z + x * w), 1 - 2 * (x * x + y * y), t.z],
-            [0, 0, 0, 1],
-        ]
-    )

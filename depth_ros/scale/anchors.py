@@ -26,7 +26,8 @@ OPTICAL_FROM_BODY: Floats = np.array(
 """Turns points with x ahead, y left, z up into the optical frame: x right, y down, z ahead."""
 
 _MOST_POINTS = 2000  # of a depth image: more do not make a fit better, only slower
-_MOST_DEVIATION = 0.15  # of the scale: a wall straight ahead tells a shift and no scale
+MOST_DEVIATION = 0.15
+"""Of the scale: anchors on a wall straight ahead tell a shift and no scale."""
 _INVERSE = "affine_inverse_depth"
 _HAS_SHIFT = {"metric_depth": False, "affine_depth": True, _INVERSE: True}
 
@@ -42,6 +43,11 @@ class Anchors:
 
     pixels: Floats
     depth_m: Floats
+
+    def thinned(self, most: int) -> Anchors:
+        """Return at most so many of them, evenly chosen."""
+        step = max(1, -(-len(self.depth_m) // most))
+        return Anchors(self.pixels[::step], self.depth_m[::step])
 
 
 def from_points(points: npt.ArrayLike, camera: Camera) -> Anchors:
@@ -171,10 +177,10 @@ def align(values: Tensor, kind: str, anchors: Anchors) -> Fit:
     known = np.isfinite(predicted)
     # A relative error of depth and one of inverse depth are the same to first order.
     fit = robust(predicted[known], target[known], target[known] ** -2, _HAS_SHIFT[kind])
-    if fit.deviation > _MOST_DEVIATION:
+    if fit.deviation > MOST_DEVIATION:
         raise ScaleError(
             f"the anchors leave the scale uncertain by {fit.deviation:.0%}, "
-            f"expected {_MOST_DEVIATION:.0%} at most: do they differ in depth?"
+            f"expected {MOST_DEVIATION:.0%} at most: do they differ in depth?"
         )
     return fit
 

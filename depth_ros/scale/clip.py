@@ -10,16 +10,17 @@ import torch
 from torch import Tensor
 
 from depth_ros.errors import ScaleError
-from depth_ros.scale.anchors import Anchors, sample
+from depth_ros.scale.anchors import MOST_DEVIATION, Anchors, sample
 from depth_ros.scale.filter import FLOOR
 from depth_ros.scale.fit import Fit, Floats, robust
 from depth_ros.scale.ground import Mount, find_ground
 from depth_ros.scale.scaler import Reference
 
-_ANCHORS = 200  # of one frame: more do not make the fit of a clip better, only slower
+ANCHORS = 200
+"""Of one frame: more do not make the fit of a clip better, only slower."""
+
 # Where ground is seen, in camera heights of depth: a frame's line is known there, and nowhere else.
 _HEIGHTS = np.geomspace(1, 10, 16)
-_MOST_DEVIATION = 0.15  # of the scale, as for the anchors of a single frame
 
 _Samples = tuple[Floats, Floats, Floats]
 
@@ -62,10 +63,10 @@ def align_clip(
         raise ScaleError(f"no frame of the clip tells its scale: {refused}")
     predicted, target, weights = (np.concatenate(part) for part in zip(*evidence, strict=True))
     fit = robust(predicted, target, weights, kind != "metric_depth")
-    if fit.deviation > _MOST_DEVIATION:
+    if fit.deviation > MOST_DEVIATION:
         raise ScaleError(
             f"the clip leaves its scale uncertain by {fit.deviation:.0%}, "
-            f"expected {_MOST_DEVIATION:.0%} at most: does anything differ in depth?"
+            f"expected {MOST_DEVIATION:.0%} at most: does anything differ in depth?"
         )
     return fit
 
@@ -78,8 +79,7 @@ def _evidence(values: Tensor, kind: str, reference: Reference, rays: Tensor) -> 
 
 
 def _of_anchors(values: Tensor, kind: str, anchors: Anchors) -> _Samples:
-    step = max(1, -(-len(anchors.depth_m) // _ANCHORS))
-    few = Anchors(anchors.pixels[::step], anchors.depth_m[::step])
+    few = anchors.thinned(ANCHORS)
     predicted = sample(values, few)
     known = np.isfinite(predicted)
     target = _target(few.depth_m[known], kind)
