@@ -24,6 +24,7 @@ ARROWS = {
     "messages": {"geometry"},
     "models": {"geometry"},
     "scale": {"geometry"},
+    "anchor_messages": {"geometry", "messages", "scale"},
     "pipeline": {"geometry", "config", "models", "runtimes", "scale"},
     "training": {"geometry", "models", "evaluation.metrics"},
     "evaluation": {
@@ -37,8 +38,27 @@ ARROWS = {
         "training.render",
     },
     "look": {"geometry", "bag", "messages", "evaluation.picture"},
-    "ros": {"pipeline", "messages", "config", "geometry", "models", "scale", "bag", "transport"},
-    "bag": {"pipeline", "messages", "config", "geometry", "models", "runtimes", "scale"},
+    "ros": {
+        "pipeline",
+        "messages",
+        "anchor_messages",
+        "config",
+        "geometry",
+        "models",
+        "scale",
+        "bag",
+        "transport",
+    },
+    "bag": {
+        "pipeline",
+        "messages",
+        "anchor_messages",
+        "config",
+        "geometry",
+        "models",
+        "runtimes",
+        "scale",
+    },
 }
 ALL_BUT_ROS = set(ARROWS) - {"ros"}
 ARROWS["demo"] = ALL_BUT_ROS | {"cli"}

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any
 
-import numpy as np
-
 from depth_ros import messages
+from depth_ros.anchor_messages import anchors_from, optical_from_sensor
 from depth_ros.bag.reader import Recording
 from depth_ros.bag.transforms import Floats, Transforms
 from depth_ros.bag.window import Window
@@ -14,8 +14,7 @@ from depth_ros.config import Settings
 from depth_ros.errors import BagError, MessageError, ScaleError
 from depth_ros.geometry.camera import Camera
 from depth_ros.pipeline import Frame
-from depth_ros.scale import anchors
-from depth_ros.scale.anchors import OPTICAL_FROM_BODY, Anchors, pose_matrix
+from depth_ros.scale.anchors import Anchors
 from depth_ros.scale.ground import Mount
 from depth_ros.scale.scaler import Reference
 
@@ -25,8 +24,6 @@ _KINDS = {
     "depth": "sensor_msgs/msg/Image",
 }
 _NS_PER_S = 1_000_000_000
-# A lidar's hundreds of thousands say no more about one number.
-_MOST_POINTS = 20_000
 
 
 class References:
@@ -103,32 +100,17 @@ class References:
         most_s = self._settings.anchors_max_age_s
         if seen is None or abs(seen.stamp_ns - frame.stamp_ns) > most_s * _NS_PER_S:
             raise ScaleError(f"no anchors are within {most_s:g} s of the image")
-        points = self._points(seen.message, time_ns)
-        # Odd: a power of two would pick the same rings of a lidar over and over.
-        step = len(points) // _MOST_POINTS | 1
         pose = self._pose(seen.message.header.frame_id, frame, time_ns)
-        return anchors.from_points(anchors.transform(points[::step], pose), frame.camera)
+        kind = self._settings.anchors_type
+        sensor = partial(self._camera, seen.message, time_ns)
+        return anchors_from(seen.message, kind, pose, frame.camera, sensor)
 
     def _pose(self, frame_id: str, frame: Frame, time_ns: int) -> Floats:
         """Return the transform of the anchors' points to the camera's optical frame."""
         if self._transforms is not None:
             return self._transforms.look_up(frame.frame_id, frame_id, frame.stamp_ns, time_ns)
-        pose = OPTICAL_FROM_BODY @ pose_matrix(*self._settings.anchors_pose)
         optical = self._settings.anchors_type == "depth"
-        return pose @ OPTICAL_FROM_BODY.T if optical else pose
-
-    def _points(self, message: Any, time_ns: int) -> Floats:
-        """Return a message's points (N, 3) in its own frame."""
-        kind = self._settings.anchors_type
-        if kind == "points":
-            return np.asarray(messages.points_from_cloud(message).xyz, np.float64).reshape(-1, 3)
-        if kind == "scan":
-            limits = (message.range_min, message.range_max)
-            angles = (message.angle_min, message.angle_increment)
-            return anchors.points_from_scan(message.ranges, *angles, *limits)
-        return anchors.from_depth(
-            messages.depth_from_image(message), self._camera(message, time_ns)
-        )
+        return optical_from_sensor(self._settings.anchors_pose, optical)
 
     def _camera(self, message: Any, time_ns: int) -> Camera:
         assert self._infos is not None

@@ -11,9 +11,9 @@ from rclpy.node import Node
 from rclpy.time import Time
 
 from depth_ros import messages
+from depth_ros.anchor_messages import optical_from_sensor
 from depth_ros.config import Settings
 from depth_ros.errors import ScaleError, SettingError
-from depth_ros.scale.anchors import OPTICAL_FROM_BODY, pose_matrix
 from depth_ros.scale.fit import Floats
 from depth_ros.scale.ground import Mount
 
@@ -56,8 +56,7 @@ class Parameters:
     def optical_from(self, frame_id: str, header: Any, optical: bool) -> Floats:
         """Return the transform of anchors_pose."""
         settings = self._get_settings()
-        pose = OPTICAL_FROM_BODY @ pose_matrix(*settings.anchors_pose)
-        return pose @ OPTICAL_FROM_BODY.T if optical else pose
+        return optical_from_sensor(settings.anchors_pose, optical)
 
     def destroy(self) -> None:
         """Do nothing: there is nothing to take back."""

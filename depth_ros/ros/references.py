@@ -6,19 +6,16 @@ from collections import deque
 from collections.abc import Callable
 from typing import Any
 
-import numpy as np
 from rclpy.node import Node
 from rclpy.qos import QoSProfile, ReliabilityPolicy
 from sensor_msgs.msg import CameraInfo, Image, LaserScan, PointCloud2
 
 from depth_ros import messages
+from depth_ros.anchor_messages import anchors_from
 from depth_ros.config import Settings
 from depth_ros.errors import MessageError, ScaleError
 from depth_ros.geometry.camera import Camera
 from depth_ros.ros import extrinsics
-from depth_ros.scale import anchors
-from depth_ros.scale.anchors import Anchors
-from depth_ros.scale.fit import Floats
 from depth_ros.scale.scaler import Reference
 
 TOPIC, INFO_TOPIC = "anchors", "anchors/camera_info"
@@ -26,8 +23,6 @@ _KINDS = {"points": PointCloud2, "scan": LaserScan, "depth": Image}
 _QOS = QoSProfile(depth=5, reliability=ReliabilityPolicy.BEST_EFFORT)
 # Sensors are faster or slower than cameras, and earlier or later.
 _KEPT = 30
-# A lidar's hundreds of thousands say no more about one number.
-_MOST_POINTS = 20_000
 
 
 class References:
@@ -81,7 +76,7 @@ class References:
         message = self._nearest(messages.stamp_ns(header))
         optical = isinstance(message, Image)
         pose = self._extrinsics.optical_from(message.header.frame_id, header, optical)
-        return self._anchors(message, pose, camera)
+        return anchors_from(message, settings.anchors_type, pose, camera, self._sensor)
 
     def _on_anchors(self, message: Any) -> None:
         self._messages.append(message)
@@ -108,22 +103,9 @@ class References:
             )
         return nearest
 
-    def _anchors(self, message: Any, pose: Floats, camera: Camera) -> Anchors:
-        points = self._points(message)
-        # Odd: a power of two would pick the same rings of a lidar over and over.
-        step = len(points) // _MOST_POINTS | 1
-        return anchors.from_points(anchors.transform(points[::step], pose), camera)
-
-    def _points(self, message: Any) -> Floats:
-        """Return a message's points (N, 3) in its own frame."""
-        if isinstance(message, PointCloud2):
-            return np.asarray(messages.points_from_cloud(message).xyz, np.float64).reshape(-1, 3)
-        if isinstance(message, LaserScan):
-            limits = (message.range_min, message.range_max)
-            angles = (message.angle_min, message.angle_increment)
-            return anchors.points_from_scan(message.ranges, *angles, *limits)
+    def _sensor(self) -> Camera:
+        """Return the camera of anchors that are depth images."""
         if self._info is None:
             topic = self._node.resolve_topic_name(INFO_TOPIC)
             raise ScaleError(f"no camera_info of the anchors has come on {topic} yet")
-        camera = messages.camera_from_info(self._info)
-        return anchors.from_depth(messages.depth_from_image(message), camera)
+        return messages.camera_from_info(self._info)

@@ -1,0 +1,59 @@
+"""Messages of other sensors as anchors: clouds, scans, depth images; rclpy's and rosbags'."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from depth_ros import messages
+from depth_ros.geometry.camera import Camera
+from depth_ros.scale import anchors
+from depth_ros.scale.anchors import OPTICAL_FROM_BODY, Anchors, pose_matrix
+from depth_ros.scale.fit import Floats
+
+# A lidar's hundreds of thousands say no more about one number.
+_MOST_POINTS = 20_000
+
+
+def anchors_from(
+    message: Any, kind: str, pose: Floats, camera: Camera, sensor: Callable[[], Camera]
+) -> Anchors:
+    """Return what a message's sensor measured, in the image of a camera.
+
+    Args:
+        message: sensor_msgs/PointCloud2, LaserScan or Image.
+        kind: which of them: points, scan or depth.
+        pose: 4x4 transform of the sensor's frame to the camera's optical frame.
+        camera: the image's.
+        sensor: returns the camera of a depth image; raises what it likes where there is none.
+    """
+    points = _points(message, kind, sensor)
+    # Odd: a power of two would pick the same rings of a lidar over and over.
+    step = len(points) // _MOST_POINTS | 1
+    return anchors.from_points(anchors.transform(points[::step], pose), camera)
+
+
+def optical_from_sensor(anchors_pose: tuple[float, ...], optical: bool) -> Floats:
+    """Return the 4x4 transform of the setting anchors_pose to the camera's optical frame.
+
+    Args:
+        anchors_pose: x, y, z [m], roll, pitch, yaw [rad], see the setting.
+        optical: whether the sensor's frame is an optical one (REP 103).
+    """
+    pose = OPTICAL_FROM_BODY @ pose_matrix(*anchors_pose)
+    return pose @ OPTICAL_FROM_BODY.T if optical else pose
+
+
+def _points(message: Any, kind: str, sensor: Callable[[], Camera]) -> Floats:
+    """Return a message's points (N, 3) in its own frame."""
+    if kind == "points":
+        return np.asarray(messages.points_from_cloud(message).xyz, np.float64).reshape(-1, 3)
+    if kind == "scan":
+        limits = (message.range_min, message.range_max)
+        angles = (message.angle_min, message.angle_increment)
+        return anchors.points_from_scan(message.ranges, *angles, *limits)
+    # The camera first: without one there is no need to decode.
+    camera = sensor()
+    return anchors.from_depth(messages.depth_from_image(message), camera)
