@@ -108,6 +108,40 @@ class Settings:
         False,
         "Average with the mirrored image, as ZoeDepth's own evaluation does, at twice the cost.",
     )
+    steps: int = _setting(
+        0,
+        "Of models that denoise (GRIN): steps of the sampler; 0: as many as the weights say, or "
+        "half of that with carry.",
+        low=0,
+        high=1000,
+        live=True,
+    )
+    samples: int = _setting(
+        0,
+        "Of models that denoise: samples whose median is the depth; two or more give confidence; "
+        "0: as many as the weights say.",
+        low=0,
+        high=64,
+        live=True,
+    )
+    seed: int = _setting(
+        0, "Of models that denoise: which noise they start from.", low=0, high=2**31 - 1, live=True
+    )
+    query_stride: int = _setting(
+        0,
+        "Of models that denoise: ask for every n-th pixel and row, and interpolate between them; "
+        "0: as coarsely as the weights say.",
+        unit="px",
+        low=0,
+        high=64,
+        live=True,
+    )
+    carry: bool = _setting(
+        False,
+        "Of models that denoise: start from the depth of the frame before, which saves steps and "
+        "calms depth down.",
+        live=True,
+    )
     image_rectified: bool = _setting(
         False, "The image is already rectified: use P of camera_info and no distortion."
     )
@@ -229,6 +263,13 @@ class Settings:
         unit="px",
         low=0,
         high=64,
+        live=True,
+    )
+    min_confidence: float = _setting(
+        0.0,
+        "Points whose confidence is less are left out; needs samples of two or more.",
+        low=0.0,
+        high=1.0,
         live=True,
     )
     publish_points: bool = _setting(True, "Publish points to those who subscribe.", live=True)

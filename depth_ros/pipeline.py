@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import OrderedDict
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache, partial
@@ -20,7 +21,7 @@ from depth_ros.geometry.colour import colour_table, colourise, robust_range
 from depth_ros.geometry.depth import limit_range
 from depth_ros.geometry.edges import flying, radius_for
 from depth_ros.models import DepthModel, Output, Prediction
-from depth_ros.models.base import Mirrored
+from depth_ros.models.base import Memory, Mirrored, Request, Sampling
 from depth_ros.runtimes.torch_runtime import TorchRuntime
 from depth_ros.scale.anchors import Anchors, prompt
 from depth_ros.scale.scaler import Reference, Scale, Scaler
@@ -28,6 +29,9 @@ from depth_ros.scale.scaler import Reference, Scale, Scaler
 # Networks approach the end of their range and hardly reach it (a sigmoid never does): what lies
 # this close to it is beyond it, and not a wall there.
 _SATURATION = 0.99
+# Within this time a scene has not become another one.
+_CARRY_NS = 1_000_000_000
+_CARRIED_CAMERAS = 8
 
 
 @dataclass(frozen=True)
@@ -66,12 +70,15 @@ class Estimate:
         rgb: uint8 (H, W, 3), the image, on the network's device.
         frame: the frame itself.
         network_size: height and width of the network's own map.
+        stride: which pixels of the camera's image these are: every n-th one and row; frame, rgb
+            and values hold no others.
     """
 
     prediction: Prediction
     rgb: Tensor
     frame: Frame
     network_size: tuple[int, int]
+    stride: int = 1
 
 
 @dataclass(frozen=True)
@@ -86,6 +93,9 @@ class DepthFrame:
         scale: what was measured to make it metric; None where the model's own metres are taken.
         network_size: height and width of the network's map that it was enlarged from; None: it was
             not enlarged.
+        confidence: float32 (H, W), the probability, by the model's own word, that depth is within
+            a factor of 1.25 of the truth; None where it says nothing of that.
+        stride: see Estimate.
     """
 
     depth_m: Tensor
@@ -95,6 +105,8 @@ class DepthFrame:
     frame_id: str
     scale: Scale | None = None
     network_size: tuple[int, int] | None = None
+    confidence: Tensor | None = None
+    stride: int = 1
 
 
 class Pipeline:
@@ -112,14 +124,15 @@ class Pipeline:
         self._rays = lru_cache(maxsize=4)(lambda camera: torch.from_numpy(camera.rays().copy()))
         self.scaler = lru_cache(maxsize=4)(lambda camera: Scaler())
         """What keeps the scale of a camera's predictions."""
+        self._memories: OrderedDict[tuple[str, Camera], tuple[int, Memory]] = OrderedDict()
 
     @classmethod
     def from_settings(cls, settings: Settings) -> Pipeline:
         """Load the model the settings name, on the device they name.
 
         Raises:
-            ModelError: the model or the device cannot be had, float16 is unsafe for the model, or
-                it needs anchors that the settings do not give.
+            ModelError: the model or the device cannot be had, float16 is unsafe for the model, it
+                needs anchors that the settings do not give, or takes no mirror image.
         """
         model = models.load(settings.model, settings.weights)
         if settings.dtype == "float16" and not model.entry.half_safe:
@@ -128,6 +141,11 @@ class Pipeline:
             raise ModelError(
                 f"model '{settings.model}' completes depth that another sensor measured, "
                 "say scale_mode:=anchors"
+            )
+        if settings.flip and model.denoises:
+            raise ModelError(
+                f"model '{settings.model}' knows the camera, which has no mirror image: "
+                "say flip:=false, and samples:=2 or more"
             )
         network = Mirrored(model.network) if settings.flip else model.network
         runtime = runtimes.create(settings.runtime, network, settings.device, settings.dtype)
@@ -148,17 +166,23 @@ class Pipeline:
         return self.measure(self.predict(frame, reference), reference)
 
     @torch.inference_mode()
-    def predict(self, frame: Frame, reference: Reference | None = None) -> Estimate:
+    def predict(
+        self, frame: Frame, reference: Reference | None = None, points_only: bool = False
+    ) -> Estimate:
         """Run the network on a frame.
 
         Args:
             frame: image and camera.
             reference: anchors, for a network that is prompted with them.
+            points_only: nothing but points() will be asked of it: where the model can, and it is
+                less work, only the pixels that these take are estimated.
 
         Raises:
             ModelError: the network failed.
             ScaleError: the network is prompted with anchors and there are none.
         """
+        if points_only and self._sparse(frame.camera):
+            return self._predict([frame], [reference], self.settings.stride)[0]
         return self._predict([frame], [reference])[0]
 
     def predict_batch(
@@ -177,24 +201,68 @@ class Pipeline:
         sizes = {frame.rgb.shape[:2] for frame in frames}
         if len(sizes) > 1:
             raise CameraError(f"frames of one batch are {sorted(sizes)}, expected one size")
-        if self.model.batches and frames:
+        carried = self.model.denoises and self.settings.carry
+        if self.model.batches and frames and not carried:
             return self._predict(frames, references)
         return [self.predict(*each) for each in zip(frames, references, strict=True)]
 
     @torch.inference_mode()
     def _predict(
-        self, frames: Sequence[Frame], references: Sequence[Reference | None]
+        self,
+        frames: Sequence[Frame],
+        references: Sequence[Reference | None],
+        stride: int | None = None,
     ) -> list[Estimate]:
+        """Return estimates of whole images; of a stride's pixels alone where one is given."""
         images = [self._upload(frame.rgb) for frame in frames]
         rgb = torch.stack(images) if len(images) > 1 else images[0][None]
-        pixels = self.model.preprocess(rgb)
-        raw = self.runtime(pixels, *self._prompts(frames, references))
-        height, width = (raw[0] if isinstance(raw, tuple) else raw).shape[-2:]
-        whole = self.model.postprocess(raw, *rgb.shape[1:3])
+        request = Request(
+            [frame.camera for frame in frames],
+            self._prompts(frames, references),
+            self._sampling(stride),
+            self._recall(frames[0]) if len(frames) == 1 else None,
+            enlarge=stride is None,
+        )
+        whole = self.model.infer(self.runtime, rgb, request)
+        if whole.memory is not None and self.settings.carry:
+            self._remember(frames[0], whole.memory)
+        height, width = frames[0].rgb.shape[:2]
+        size, step = whole.network_size or (height, width), stride or 1
         return [
-            Estimate(prediction, image, frame, (height, width))
+            Estimate(prediction, image[::step, ::step], _strided(frame, step), size, step)
             for prediction, image, frame in zip(_parts(whole), images, frames, strict=True)
         ]
+
+    def _sampling(self, stride: int | None) -> Sampling:
+        settings = self.settings
+        return Sampling(
+            settings.steps,
+            settings.samples,
+            settings.seed,
+            settings.query_stride if stride is None else stride,
+        )
+
+    def _sparse(self, camera: Camera) -> bool:
+        """Whether asking for a cloud's pixels alone is possible, and less work than all."""
+        settings = self.settings
+        if not self.model.denoises or settings.stride == 1 or settings.scale_mode != "model":
+            return False
+        return self.model.cost(camera, settings.stride) < self.model.cost(
+            camera, settings.query_stride
+        )
+
+    def _recall(self, frame: Frame) -> Memory | None:
+        """Return what was carried from the frame before, unless time jumped or it is long ago."""
+        stamp_ns, memory = self._memories.get((frame.frame_id, frame.camera), (0, None))
+        fresh = 0 < frame.stamp_ns - stamp_ns <= _CARRY_NS
+        return memory if fresh and self.settings.carry else None
+
+    def _remember(self, frame: Frame, memory: Memory) -> None:
+        key = (frame.frame_id, frame.camera)
+        self._memories.pop(key, None)
+        self._memories[key] = (frame.stamp_ns, memory)
+        while len(self._memories) > _CARRIED_CAMERAS:
+            self._memories.popitem(last=False)
 
     @torch.inference_mode()
     def measure(self, estimate: Estimate, reference: Reference | None = None) -> DepthFrame:
@@ -228,24 +296,38 @@ class Pipeline:
         if self.settings.edge_filter == "image":
             depth_m = self._without_edges(depth_m, size)
         origin = (frame.camera, frame.stamp_ns, frame.frame_id)
-        return DepthFrame(depth_m, estimate.rgb, *origin, scale, size)
+        sure = prediction.confidence
+        return DepthFrame(
+            depth_m,
+            estimate.rgb,
+            *origin,
+            scale,
+            size,
+            None if sure is None else sure[0],
+            estimate.stride,
+        )
 
     @torch.inference_mode()
     def warm_up(self, height: int = 480, width: int = 640) -> None:
         """Run one blank frame, so that the first real one does not pay for first-time set-up."""
-        rgb = torch.zeros(height, width, 3, dtype=torch.uint8, device=self.runtime.device)
-        prompts = [torch.ones(1, 1, *self.model.prompt_size)] if self.model.prompt_size else []
-        raw = self.runtime(self.model.preprocess(rgb[None]), *prompts)
-        self.model.postprocess(raw, height, width)
+        rgb = torch.zeros(1, height, width, 3, dtype=torch.uint8, device=self.runtime.device)
+        prompts = torch.ones(1, 1, *self.model.prompt_size) if self.model.prompt_size else None
+        camera = Camera.from_fov(width, height, 60.0)  # of no consequence
+        self.model.infer(self.runtime, rgb, Request([camera], prompts, self._sampling(None)))
 
     @torch.inference_mode()
     def points(self, depth: DepthFrame) -> Tensor:
         """Return the payload of a cloud, see CloudPacker.pack, as the settings ask for it."""
         settings = self.settings
-        packer = self._packer(depth.camera, settings.points_colour, settings.stride)
+        stride = max(1, settings.stride // depth.stride)
+        packer = self._packer(depth.camera, settings.points_colour, stride)
         depth_m = depth.depth_m
         if settings.edge_filter == "points":
             depth_m = self._without_edges(depth_m, depth.network_size)
+        if settings.min_confidence and depth.confidence is not None:
+            # Negated so that NaN, which compares false, is left out too.
+            unsure = ~(depth.confidence >= settings.min_confidence)
+            depth_m = depth_m.masked_fill(unsure, torch.nan)
         return packer.pack(depth_m, depth.rgb, settings.points_organised)
 
     @torch.inference_mode()
@@ -297,12 +379,12 @@ class Pipeline:
 
     def _prompts(
         self, frames: Sequence[Frame], references: Sequence[Reference | None]
-    ) -> list[Tensor]:
-        """Return what the network needs beside images: nothing, or a batch of depth prompts."""
+    ) -> Tensor | None:
+        """Return the batch of depth prompts that the network needs, if it needs any."""
         if self.model.prompt_size is None:
-            return []
+            return None
         pairs = zip(frames, references, strict=True)
-        return [torch.stack([self._prompt(frame.camera, known) for frame, known in pairs])]
+        return torch.stack([self._prompt(frame.camera, known) for frame, known in pairs])
 
     def _prompt(self, camera: Camera, reference: Reference | None) -> Tensor:
         """Return metric depth (1, h, w) for a network that completes it."""
@@ -325,11 +407,20 @@ class Pipeline:
 
 def _parts(whole: Prediction) -> list[Prediction]:
     """Return the prediction of a batch image by image."""
-    f_px = [None] * len(whole.values) if whole.f_px is None else whole.f_px.split(1)
+    count = len(whole.values)
+    f_px = [None] * count if whole.f_px is None else whole.f_px.split(1)
+    sure = [None] * count if whole.confidence is None else whole.confidence.split(1)
     return [
-        replace(whole, values=values, f_px=f)
-        for values, f in zip(whole.values.split(1), f_px, strict=True)
+        replace(whole, values=values, f_px=f, confidence=confidence)
+        for values, f, confidence in zip(whole.values.split(1), f_px, sure, strict=True)
     ]
+
+
+def _strided(frame: Frame, step: int) -> Frame:
+    """Return every step-th pixel and row of a frame as a frame."""
+    if step == 1:
+        return frame
+    return replace(frame, rgb=frame.rgb[::step, ::step], camera=frame.camera.subsample(step))
 
 
 def _new_packer(device: torch.device, camera: Camera, colour: bool, stride: int) -> CloudPacker:

@@ -42,6 +42,7 @@ class _Facts:
     training_f_px: float | None = None
     prompt_size: tuple[int, int] | None = None
     batches: bool = True
+    denoises: bool = False
 
 
 class _Known(NamedTuple):
@@ -82,7 +83,9 @@ class ClipPipeline(Pipeline):
         """Return itself: all frames of the recording have one scale."""
         return self
 
-    def predict(self, frame: Frame, reference: Reference | None = None) -> Estimate:
+    def predict(
+        self, frame: Frame, reference: Reference | None = None, points_only: bool = False
+    ) -> Estimate:
         """Look up what was said of a frame.
 
         Raises:

@@ -19,7 +19,7 @@ from depth_ros.config import Settings
 from depth_ros.messages import CameraInfoFields
 from depth_ros.pipeline import DepthFrame, Estimate, Pipeline
 
-EXTRAS = ("points", "color", "scan")
+EXTRAS = ("points", "color", "scan", "confidence")
 """What is written beside depth/image and depth/camera_info when it is asked for."""
 
 _NAMES = {
@@ -29,6 +29,7 @@ _NAMES = {
     "points": ("points", "sensor_msgs/msg/PointCloud2"),
     "color": ("depth/color", "sensor_msgs/msg/Image"),
     "scan": ("scan", "sensor_msgs/msg/LaserScan"),
+    "confidence": ("depth/confidence", "sensor_msgs/msg/Image"),
 }
 _SCAN_FAR_M = 100.0  # where neither the user nor the model knows an end
 
@@ -102,7 +103,8 @@ class Outputs:
             made |= self._metric(answer.depth, depth_m, at)
         if answer.points is not None:
             made["points"] = cloud(answer.points.cpu().numpy(), at)
-        return Encoded([(self.topics[name], _cdr(made[name])) for name in self.topics], depth_m)
+        written = [name for name in self.topics if name in made]
+        return Encoded([(self.topics[name], _cdr(made[name])) for name in written], depth_m)
 
     def _metric(
         self, depth: DepthFrame, depth_m: npt.NDArray[np.float32], at: Any
@@ -114,6 +116,8 @@ class Outputs:
         made = {"depth": image(pixels, encoding, *place)}
         if "color" in self.topics:
             made["color"] = image(self._pipeline.colours(depth).cpu().numpy(), "rgb8", *place)
+        if "confidence" in self.topics and depth.confidence is not None:
+            made["confidence"] = image(depth.confidence.cpu().numpy(), "32FC1", *place)
         if "scan" in self.topics:
             made["scan"] = self._laser_scan(depth, depth_m, settings)
         return made

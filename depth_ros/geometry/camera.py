@@ -118,6 +118,18 @@ class Camera:
             cy=(self.cy + 0.5) * sy - 0.5,
         )
 
+    def subsample(self, step: int) -> Camera:
+        """Return the camera of every step-th pixel and row of the image, from the first on."""
+        return replace(
+            self,
+            width=math.ceil(self.width / step),
+            height=math.ceil(self.height / step),
+            fx=self.fx / step,
+            fy=self.fy / step,
+            cx=self.cx / step,
+            cy=self.cy / step,
+        )
+
     def crop(self, x: int, y: int, width: int, height: int) -> Camera:
         """Return the camera of the image cut to width x height pixels from corner (x, y).
 

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field, replace
 from enum import Enum
+from typing import Protocol
 
 import numpy as np
 import numpy.typing as npt
+import torch
 from torch import Tensor, nn
 
 from depth_ros.geometry.camera import Camera
@@ -65,6 +67,70 @@ class ModelEntry:
 
 
 @dataclass(frozen=True)
+class Memory:
+    """What a model carries from a frame to the next one of the same camera.
+
+    Attributes:
+        values: what it denoised, (h, w) at the pixels that it was asked for.
+        latents: (N, L, C) of every sample.
+    """
+
+    values: Tensor
+    latents: Tensor
+
+
+@dataclass(frozen=True)
+class Sampling:
+    """How a model that denoises is asked; others have nothing to choose.
+
+    Attributes:
+        steps: of the sampler; 0: as its weights say.
+        samples: whose median is the answer; two or more have a spread, hence confidence; 0: as its
+            weights say.
+        seed: of the noise it starts from, the same for every image.
+        stride: asks for every n-th pixel and row; 0: as coarsely as its weights say.
+    """
+
+    steps: int = 0
+    samples: int = 0
+    seed: int = 0
+    stride: int = 0
+
+
+@dataclass(frozen=True)
+class Request:
+    """What a model may know of images beside their pixels, and how it is asked.
+
+    Attributes:
+        cameras: of the images, one each.
+        prompts: metric depth (B, 1, *prompt_size), for a model that has a prompt_size.
+        sampling: for a model that denoises.
+        memory: of the frame before, for a single image and a model that carries one.
+        enlarge: whether the answer is as large as the image, or has just the pixels asked for.
+    """
+
+    cameras: Sequence[Camera]
+    prompts: Tensor | None = None
+    sampling: Sampling = field(default_factory=Sampling)
+    memory: Memory | None = None
+    enlarge: bool = True
+
+
+class Executor(Protocol):
+    """What runs a network, or one of its parts: tensors in, float32 tensors out."""
+
+    @property
+    def device(self) -> torch.device:
+        """Where outputs are."""
+
+    def __call__(self, *inputs: Tensor) -> Raw:
+        """Run it."""
+
+    def part(self, name: str) -> Executor:
+        """Return what runs the network's part of this name alone."""
+
+
+@dataclass(frozen=True)
 class Prediction:
     """What a network said, at the image's resolution.
 
@@ -73,11 +139,18 @@ class Prediction:
         output: what the values mean; metres only for METRIC_DEPTH.
         f_px: (B,) focal length across, in pixels of the image, that the network itself estimated
             and that its metres assume; None where it estimates none.
+        confidence: float32 (B, H, W), 0 to 1: the probability, by the model's own word, that a
+            value is within a factor of 1.25 of the truth; None where it says nothing of that.
+        network_size: height and width of the map that the values were enlarged from.
+        memory: for the camera's next frame, of a single image and a model that carries one.
     """
 
     values: Tensor
     output: Output
     f_px: Tensor | None = None
+    confidence: Tensor | None = None
+    network_size: tuple[int, int] | None = None
+    memory: Memory | None = None
 
 
 class Mirrored(nn.Module):
@@ -109,13 +182,16 @@ def _mean(straight: Tensor, mirrored: Raw) -> Tensor:
 class DepthModel(ABC):
     """A loaded network with what is particular to it before and after it runs.
 
-    preprocess and postprocess run in torch on the device of their input; a runtime executes
-    network in between: (B, 3, h, w) float32 in, Raw out. A network with a prompt_size is called
-    with images and metric depth prompts (B, 1, *prompt_size), others with images alone.
+    infer does it all. preprocess and postprocess run in torch on the device of their input; a
+    runtime executes network in between: (B, 3, h, w) float32 in, Raw out. A network with a
+    prompt_size is called with images and metric depth prompts (B, 1, *prompt_size), others with
+    images alone.
     """
 
     entry: ModelEntry
     network: nn.Module
+    preprocessing: Preprocessing
+    """How images are brought to the network."""
     max_depth_m: float
     """Depth at which the range ends; 0 where it does not, or is unknown."""
     training_f_px: float | None
@@ -124,6 +200,26 @@ class DepthModel(ABC):
     """Height and width of the depth prompt that the network needs beside the image."""
     batches: bool = True
     """Whether what it says of an image is the same in whatever batch that image is."""
+    denoises: bool = False
+    """Whether a request's sampling and memory mean something to it; and it has no mirror image."""
+
+    def infer(self, execute: Executor, rgb: Tensor, request: Request) -> Prediction:
+        """Return what the network says of images.
+
+        Args:
+            execute: runs the network.
+            rgb: uint8 (B, H, W, 3) on the executor's device.
+            request: what else is known, and wanted.
+        """
+        prompts = [] if request.prompts is None else [request.prompts]
+        raw = execute(self.preprocess(rgb), *prompts)
+        height, width = (raw[0] if isinstance(raw, tuple) else raw).shape[-2:]
+        prediction = self.postprocess(raw, *rgb.shape[1:3])
+        return replace(prediction, network_size=(height, width))
+
+    def cost(self, camera: Camera, stride: int) -> int:
+        """Return how many pixels of a camera's image are asked for with a stride, see Sampling."""
+        return camera.width * camera.height
 
     @abstractmethod
     def preprocess(self, rgb: Tensor) -> Tensor:

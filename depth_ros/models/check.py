@@ -6,13 +6,13 @@ import time
 from dataclasses import dataclass, fields
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from depth_ros.errors import ModelError
-from depth_ros.models.base import DepthModel, ModelEntry, Prediction
+from depth_ros.geometry.camera import Camera
+from depth_ros.models.base import DepthModel, ModelEntry, Prediction, Raw, Request
 from depth_ros.models.loading import load
 from depth_ros.models.preprocessing import Preprocessing
-from depth_ros.models.transformers_model import TransformersModel
 
 HEIGHT, WIDTH = 480, 640
 
@@ -68,23 +68,41 @@ def check(name: str, weights: str = "") -> Report:
         ModelError: it cannot be loaded, or its answer is not a number or the same everywhere.
     """
     model = load(name, weights)
-    pixels = model.preprocess(_image())
-    inputs = (pixels,) if model.prompt_size is None else (pixels, _prompt(*model.prompt_size))
+    prompts = None if model.prompt_size is None else _prompt(*model.prompt_size)
+    request = Request([Camera.from_fov(WIDTH, HEIGHT, 60.0)], prompts)
     with torch.inference_mode():
-        model.network(*inputs)  # the first run pays for set-up
-        start = time.perf_counter()
-        raw = model.network(*inputs)
-        network_ms = (time.perf_counter() - start) * 1e3
-        prediction = model.postprocess(raw, HEIGHT, WIDTH)
+        model.infer(_Timed(model.network), _image(), request)  # the first run pays for set-up
+        timed = _Timed(model.network)
+        prediction = model.infer(timed, _image(), request)
+        pixels = model.preprocess(_image())
     return Report(
         entry=model.entry,
         parameters_m=sum(parameter.numel() for parameter in model.network.parameters()) / 1e6,
         input_size=(pixels.shape[-2], pixels.shape[-1]),
         values=_range(name, prediction),
         f_px=None if prediction.f_px is None else float(prediction.f_px[0]),
-        network_ms=network_ms,
+        network_ms=timed.total_ms,
         differences=_differences(model),
     )
+
+
+class _Timed:
+    """Runs a network on the CPU and adds up the time that it takes, parts included."""
+
+    device = torch.device("cpu")
+
+    def __init__(self, network: nn.Module, whole: _Timed | None = None) -> None:
+        self._network, self._whole = network, whole
+        self.total_ms = 0.0
+
+    def __call__(self, *inputs: Tensor) -> Raw:
+        start_s = time.perf_counter()
+        raw: Raw = self._network(*inputs)
+        (self._whole or self).total_ms += 1e3 * (time.perf_counter() - start_s)
+        return raw
+
+    def part(self, name: str) -> _Timed:
+        return _Timed(getattr(self._network, name), self._whole or self)
 
 
 def _image() -> Tensor:
@@ -114,7 +132,6 @@ def _range(name: str, prediction: Prediction) -> tuple[float, float]:
 
 
 def _differences(model: DepthModel) -> tuple[str, ...]:
-    assert isinstance(model, TransformersModel)
     registered, found = model.entry.preprocessing, model.preprocessing
     if registered is None:
         return ("not in the registry",)

@@ -7,7 +7,6 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 from depth_ros.errors import ModelError
 from depth_ros.models.base import ClipModel, DepthModel, ModelEntry
@@ -17,17 +16,20 @@ from depth_ros.models.depthcrafter import parts
 from depth_ros.models.depthcrafter.model import DepthCrafter
 from depth_ros.models.depthcrafter.options import ClipOptions
 from depth_ros.models.dpt import Dpt
+from depth_ros.models.grin.config import MODEL_TYPE as GRIN
+from depth_ros.models.grin.model import GrinModel
 from depth_ros.models.prompt_depth_anything import PromptDepthAnything
 from depth_ros.models.registry import MODELS
 from depth_ros.models.transformers_model import TransformersModel
 from depth_ros.models.zoedepth import ZoeDepth
 
-FAMILIES: dict[str, type[TransformersModel]] = {
+FAMILIES: dict[str, type[TransformersModel] | type[GrinModel]] = {
     "zoedepth": ZoeDepth,
     "dpt": Dpt,
     "depth_anything": DepthAnything,
     "prompt_depth_anything": PromptDepthAnything,
     "depth_pro": DepthPro,
+    GRIN: GrinModel,
 }
 """What loads a checkpoint, by the model_type of its config.json."""
 
@@ -124,11 +126,15 @@ def _unregistered(source: str) -> ModelEntry:
         return replace(
             MODELS["depthcrafter"], name=source, source=source, licence="unknown", note=note
         )
-    config = _config(source)
-    family = FAMILIES[config.model_type]
+    kind = _kind(source)
+    family = FAMILIES[kind]
+    try:
+        config = family.config_of(source)
+    except Exception as error:  # offline, absent, private, damaged: each raises its own
+        raise ModelError(f"model '{source}' cannot be found: {error}") from error
     return ModelEntry(
         name=source,
-        family=config.model_type,
+        family=kind,
         source=source,
         output=family.output_of(config),
         licence="unknown",
@@ -138,35 +144,29 @@ def _unregistered(source: str) -> ModelEntry:
     )
 
 
-def _config(source: str) -> Any:
-    """Return a checkpoint's configuration, of a family that is known."""
-    from transformers import AutoConfig
+def _kind(source: str) -> str:
+    """Return the family of a checkpoint, one that is known."""
+    from transformers.utils import cached_file
 
-    if Path(source).is_dir():
-        # transformers' own message for a type it does not know is a page long.
-        _check_type(source, _stated_type(Path(source, "config.json")))
-    try:
-        config = AutoConfig.from_pretrained(source, trust_remote_code=False)
-    except Exception as error:  # offline, absent, private, damaged: each raises its own
-        raise ModelError(f"model '{source}' cannot be found: {error}") from error
-    _check_type(source, config.model_type)
-    return config
+    path = Path(source, "config.json")
+    if not Path(source).is_dir():
+        try:
+            path = Path(cached_file(source, path.name))
+        except Exception as error:  # offline, absent, private: each raises its own
+            raise ModelError(f"model '{source}' cannot be found: {error}") from error
+    elif not path.exists():
+        raise ModelError(f"folder {source} has no config.json, expected a checkpoint of depth")
+    kind = _stated_type(path)
+    if kind not in FAMILIES:
+        raise ModelError(
+            f"model '{source}' is of type '{kind}', expected one of: {', '.join(FAMILIES)}"
+        )
+    return kind
 
 
 def _stated_type(path: Path) -> str | None:
-    if not path.exists():
-        raise ModelError(
-            f"folder {path.parent} has no config.json, expected a transformers checkpoint"
-        )
     try:
         kind: str | None = json.loads(path.read_text()).get("model_type")
     except ValueError as error:
         raise ModelError(f"{path} cannot be read: {error}") from error
     return kind
-
-
-def _check_type(source: str, kind: str | None) -> None:
-    if kind not in FAMILIES:
-        raise ModelError(
-            f"model '{source}' is of type '{kind}', expected one of: {', '.join(FAMILIES)}"
-        )

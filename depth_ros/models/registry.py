@@ -13,6 +13,7 @@ from pathlib import Path
 from depth_ros.geometry.camera import Camera
 from depth_ros.models import preprocessing
 from depth_ros.models.base import ModelEntry, Output
+from depth_ros.models.grin.config import TINY, preprocessing_of
 from depth_ros.models.preprocessing import Preprocessing, Resize
 from depth_ros.models.training_cameras import HYPERSIM, KITTI, NYU, VIRTUAL_KITTI
 
@@ -58,6 +59,21 @@ def _zoedepth_tiny() -> ModelEntry:
         preprocessing=Preprocessing(height=96, width=128, pad=False),
         training_camera=Camera(128, 96, 105.0, 105.0, 63.5, 47.5),
         half_safe=False,
+    )
+
+
+def _grin_tiny() -> ModelEntry:
+    return ModelEntry(
+        name="grin-tiny",
+        family="grin",
+        source=str(WEIGHTS / "grin-tiny"),
+        output=Output.METRIC_DEPTH,
+        licence="Apache-2.0",
+        commercial=True,
+        parameters_m=5.4,
+        max_depth_m=20,
+        preprocessing=preprocessing_of(TINY),
+        note="embedded; knows the camera, may say how sure it is; rendered rooms only",
     )
 
 
@@ -194,6 +210,7 @@ def _depthcrafter() -> ModelEntry:
 
 _ENTRIES = (
     _zoedepth_tiny(),
+    _grin_tiny(),
     _zoedepth("nyu", 345, 10, NYU, "indoors"),
     _zoedepth("kitti", 345, 80, KITTI, "roads"),
     _zoedepth("nyu-kitti", 346, 80, None, "chooses indoors or roads per image, of unlike cameras"),

@@ -87,6 +87,13 @@ class TransformersModel(DepthModel):
         return cls(entry, network, _preprocessing(entry, cls.processor))
 
     @staticmethod
+    def config_of(source: str) -> Any:
+        """Return transformers' configuration of a checkpoint."""
+        from transformers import AutoConfig
+
+        return AutoConfig.from_pretrained(source, trust_remote_code=False)
+
+    @staticmethod
     def output_of(config: Any) -> Output:
         """Return what the numbers of a checkpoint with this transformers config mean."""
         return Output.METRIC_DEPTH

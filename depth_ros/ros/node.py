@@ -107,7 +107,8 @@ class DepthNode(LifecycleNode):
         self.health.model_failed = False
         entry = self._pipeline.model.entry
         relative = entry.output is not Output.METRIC_DEPTH
-        self._outputs = Outputs(self, self._pipeline.metric, relative)
+        confidence = self._pipeline.model.denoises
+        self._outputs = Outputs(self, self._pipeline.metric, relative, confidence)
         self._introduce(entry, str(self._pipeline.runtime.device))
         return TransitionCallbackReturn.SUCCESS
 
@@ -292,7 +293,8 @@ class DepthNode(LifecycleNode):
         try:
             if prompted:
                 reference = self._reference(header, frame.camera)
-            estimate = pipeline.predict(frame, reference)
+            points_only = not (relative or outputs.need_image())
+            estimate = pipeline.predict(frame, reference, points_only)
             if relative:
                 outputs.publish_relative(estimate.prediction.values[0], header, info)
             if not metric:

@@ -27,9 +27,10 @@ TOPICS = {
     "points": PointCloud2,
     "depth/camera_info": CameraInfo,
     "depth/relative": Image,
+    "depth/confidence": Image,
 }
-"""What the node may publish; metres only where there are any, relative values only of models that
-give them."""
+"""What the node may publish; metres only where there are any, relative values and confidence only
+of models that give them."""
 
 
 class Outputs:
@@ -39,11 +40,16 @@ class Outputs:
         node: the node whose topics these are.
         metric: whether there will be metres.
         relative: whether the network's own values are relative.
+        confidence: whether the network may say how sure it is.
     """
 
-    def __init__(self, node: Node, metric: bool = True, relative: bool = False) -> None:
+    def __init__(
+        self, node: Node, metric: bool = True, relative: bool = False, confidence: bool = False
+    ) -> None:
         self._node = node
         absent = set() if relative else {"depth/relative"}
+        if not confidence:
+            absent |= {"depth/confidence"}
         if not metric:
             absent |= {"depth/image", "depth/color", "points"}
         self._publishers: dict[str, Publisher[Any]] = {
@@ -52,7 +58,7 @@ class Outputs:
             if topic not in absent
         }
         self._depth_message, self._colour_message, self._cloud = Image(), Image(), PointCloud2()
-        self._relative_message = Image()
+        self._relative_message, self._confidence_message = Image(), Image()
 
     def heard(self, points: bool) -> bool:
         """Return whether anybody listens to anything; points only count when they are on."""
@@ -60,8 +66,11 @@ class Outputs:
 
     def need_depth(self, points: bool) -> bool:
         """Return whether anybody listens to metres."""
-        wanted = self._heard("depth/image") or self._heard("depth/color")
-        return wanted or (points and self._heard("points"))
+        return self.need_image() or (points and self._heard("points"))
+
+    def need_image(self) -> bool:
+        """Return whether anybody listens to what has a value for every pixel."""
+        return any(map(self._heard, ("depth/image", "depth/color", "depth/confidence")))
 
     def need_relative(self) -> bool:
         """Return whether anybody listens to the network's relative values."""
@@ -69,10 +78,7 @@ class Outputs:
 
     def publish_relative(self, values: Tensor, header: Header, info: CameraInfo) -> None:
         """Publish relative values (H, W), as 32FC1 without a unit, and the camera they are of."""
-        message = self._relative_message
-        _shape(message, header, "32FC1", values.shape, 4)
-        _fill(message.data, values.contiguous().view(torch.uint8))
-        self._publishers["depth/relative"].publish(message)
+        self._publish_values("depth/relative", self._relative_message, values, header)
         self._publish_info(header, info)
 
     def publish(
@@ -107,6 +113,9 @@ class Outputs:
             self._publish_depth(depth, header, settings.depth_encoding)
         if self._heard("depth/color"):
             self._publish_colours(pipeline.colours(depth), header)
+        if depth.confidence is not None and self._heard("depth/confidence"):
+            message = self._confidence_message
+            self._publish_values("depth/confidence", message, depth.confidence, header)
         if settings.publish_points and self._heard("points"):
             self._publish_points(pipeline.points(depth), header)
 
@@ -116,6 +125,11 @@ class Outputs:
         _shape(message, header, encoding, depth.depth_m.shape, pixel_bytes)
         messages.depth_to_bytes(depth.depth_m.cpu().numpy(), encoding, message.data)
         self._publishers["depth/image"].publish(message)
+
+    def _publish_values(self, topic: str, message: Image, values: Tensor, header: Header) -> None:
+        _shape(message, header, "32FC1", values.shape, 4)
+        _fill(message.data, values.contiguous().view(torch.uint8))
+        self._publishers[topic].publish(message)
 
     def _publish_colours(self, rgb: Tensor, header: Header) -> None:
         message = self._colour_message

@@ -41,6 +41,11 @@ def choose_device(name: str) -> torch.device:
 class TorchRuntime:
     """Executes a network without gradients.
 
+    Args:
+        network: called with input batches in the runtime's precision; one whose `casts_itself` is
+            true gets float32, and casts what may be less exact.
+        device, dtype: where, and in which precision; by name.
+
     Raises:
         ModelError: the device is not there or the precision unknown.
     """
@@ -50,12 +55,22 @@ class TorchRuntime:
             raise ModelError(f"dtype is '{dtype}', expected one of {', '.join(DTYPES)}")
         self.device = choose_device(device)
         self.dtype = DTYPES[dtype]
+        self._names = (device, dtype)
         self._network = network.to(self.device, self.dtype).eval().requires_grad_(False)
+        exact = getattr(network, "casts_itself", False)
+        self._input_dtype = torch.float32 if exact else self.dtype
+        self._parts: dict[str, TorchRuntime] = {}
 
     @torch.inference_mode()
     def __call__(self, *inputs: Tensor) -> Raw:
         """Return the network's float32 output, or outputs, for input batches on any device."""
-        output: Raw = self._network(*(batch.to(self.device, self.dtype) for batch in inputs))
+        output: Raw = self._network(*(batch.to(self.device, self._input_dtype) for batch in inputs))
         if isinstance(output, tuple):
             return tuple(part.float() for part in output)
         return output.float()
+
+    def part(self, name: str) -> TorchRuntime:
+        """Return what executes the network's submodule of this name alone."""
+        if name not in self._parts:
+            self._parts[name] = TorchRuntime(getattr(self._network, name), *self._names)
+        return self._parts[name]

@@ -7,7 +7,7 @@ The world frame is that of REP 103: x forward, y left, z up, the floor at z = 0.
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TypeAlias
 
 import numpy as np
@@ -29,12 +29,16 @@ class Robot:
 
     The camera's height is what makes the floor a ruler: a network that saw one robot's range
     knows its metres from it (and is wrong by the ratio of heights on another robot).
+    off_centre is how far the principal point may be from the image's middle, as a share of its
+    size; squeeze how much the focal length down may differ from that across, as a share of it.
     """
 
     camera_height_m: tuple[float, float] = (0.49, 0.51)
     pitch_down_deg: tuple[float, float] = (-2.0, 10.0)
     roll_deg: tuple[float, float] = (-1.5, 1.5)
     fov_deg: tuple[float, float] = (55.0, 75.0)
+    off_centre: float = 0.0
+    squeeze: float = 0.0
 
 
 @dataclass(frozen=True)
@@ -187,7 +191,14 @@ def _random_material(rng: np.random.Generator, surface: int) -> Floats:
 
 def random_camera(rng: np.random.Generator, robot: Robot, width: int, height: int) -> Camera:
     """Return an undistorted camera whose field of view is within the robot's range."""
-    return Camera.from_fov(width, height, rng.uniform(*robot.fov_deg))
+    camera = Camera.from_fov(width, height, rng.uniform(*robot.fov_deg))
+    if not (robot.off_centre or robot.squeeze):
+        return camera
+    x, y = rng.uniform(-robot.off_centre, robot.off_centre, 2)
+    ratio = 1 + rng.uniform(-robot.squeeze, robot.squeeze)
+    return replace(
+        camera, fy=camera.fy * ratio, cx=camera.cx + x * width, cy=camera.cy + y * height
+    )
 
 
 def random_pose(rng: np.random.Generator, scene: Scene, robot: Robot) -> Pose:

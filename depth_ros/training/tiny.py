@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from pathlib import Path
-from typing import Any
 
 import torch
 from torch import nn
 
 from depth_ros import models
 from depth_ros.models.zoedepth import DepthOnly, Preprocessing, save, tiny_network
+from depth_ros.training.frames import FramePool
+from depth_ros.training.metric import MetricDepth
 from depth_ros.training.scenes import Robot
 from depth_ros.training.train import TrainConfig, Trainer
 
@@ -20,7 +22,13 @@ MAX_DEPTH_M = 20.0
 
 
 def train(
-    out: Path, device: str, init: str | None, robot: Robot, backbone_only: bool, **changes: Any
+    out: Path,
+    device: str,
+    init: str | None,
+    robot: Robot,
+    backbone_only: bool,
+    config: TrainConfig,
+    affine_weight: float = 0.0,
 ) -> None:
     """Train zoedepth-tiny and save it in out, or go on where an interrupted run stopped.
 
@@ -30,12 +38,12 @@ def train(
         init: a zoedepth-tiny, by name or folder, to start from; None starts from nothing.
         robot: what carries the cameras.
         backbone_only: of init, take the backbone and train neck and head from nothing.
-        changes: fields of TrainConfig that differ from their defaults.
+        config: of the run.
+        affine_weight: of the affine-invariant loss.
 
     Raises:
         ModelError: init cannot be loaded.
     """
-    config = TrainConfig(**changes)
     torch.manual_seed(config.seed)
     network = tiny_network(WIDTH, HEIGHT, TRAINING_F_PX, MAX_DEPTH_M)
     if init is not None:
@@ -43,7 +51,10 @@ def train(
         if backbone_only:
             weights = {n: value for n, value in weights.items() if n.startswith("backbone.")}
         network.load_state_dict(weights, strict=not backbone_only)
-    trainer = Trainer(network, config, WIDTH, HEIGHT, TRAINING_F_PX, out, device, robot)
+    objective = MetricDepth(TRAINING_F_PX, affine_weight=affine_weight)
+    pool = FramePool(config.seed, robot, WIDTH, HEIGHT, config.fresh, config.batch)
+    said = {"robot": asdict(robot), "objective": asdict(objective)}
+    trainer = Trainer(network, objective, pool, config, out, device, said)
     save(trainer.run(), out, Preprocessing(height=HEIGHT, width=WIDTH, pad=False))
 
 

@@ -1,39 +1,38 @@
-"""Train a small metric network on rendered scenes, repeatably and resumably."""
+"""Train a small network, repeatably and resumably."""
 
 from __future__ import annotations
 
 import json
 import math
+from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Any, Generic, TypeVar
 
-import numpy as np
 import torch
 from torch import Tensor, nn
 from tqdm import tqdm
 
-from depth_ros.training import losses
-from depth_ros.training.render import random_frames
-from depth_ros.training.scenes import Robot
+from depth_ros.training.frames import Batch, Frames
 
 CHECKPOINT = "checkpoint.pt"
 TRAINING = "training.json"
-_POOL_FRAMES = 1024
+
+Network = TypeVar("Network", bound=nn.Module)
 
 
 @dataclass(frozen=True)
 class TrainConfig:
-    """What a training run depends on; it is saved beside the weights.
+    """What every training run depends on; it is saved beside the weights.
 
     Attributes:
         steps: optimiser steps.
         batch: frames per step.
         fresh: newly rendered frames per step; the rest of a batch was rendered earlier.
         learning_rate: the peak, after a warm-up over warmup of the steps, before a cosine decay.
-        gradient_weight: weight of the log-depth gradient term beside SILog.
-        mean_weight: how much SILog cares for scale, see losses.silog.
-        affine_weight: weight of the scale-and-shift-invariant loss on inverse depth, which teaches
-            shape where labels are right up to scale and shift.
+        ema: decay of the averaged weights, which are the result.
+        clip: largest norm of the gradients.
+        bf16: run what autocast thinks fit in bfloat16.
         seed: start weights and every rendered frame follow from it.
         checkpoint_every: steps between checkpoints.
     """
@@ -44,61 +43,11 @@ class TrainConfig:
     learning_rate: float = 1e-3
     warmup: float = 0.05
     weight_decay: float = 0.01
-    gradient_weight: float = 0.5
-    mean_weight: float = 0.5
-    affine_weight: float = 0.0
     ema: float = 0.999
     clip: float = 1.0
+    bf16: bool = False
     seed: int = 0
     checkpoint_every: int = 500
-
-
-class FramePool:
-    """The newest rendered frames, of which every step draws a batch and replaces a few.
-
-    Rendering costs about as much as a training step, so a frame is used several times. What the
-    pool holds at a step depends on seed and step alone: a resumed run sees the same frames.
-    """
-
-    def __init__(
-        self, config: TrainConfig, robot: Robot, width: int, height: int, start: int
-    ) -> None:
-        self._config, self._robot, self._size = config, robot, (width, height)
-        self._rgb = torch.zeros(_POOL_FRAMES, height, width, 3, dtype=torch.uint8)
-        self._depth_m = torch.zeros(_POOL_FRAMES, height, width)
-        self._f_px = torch.zeros(_POOL_FRAMES)
-        rounds = _POOL_FRAMES // config.fresh
-        for step in tqdm(range(start - rounds, start), desc="first frames", leave=False):
-            self._refresh(step)
-
-    def _refresh(self, step: int) -> None:
-        # Seeds are non-negative; the pool's first rounds lie before step 0.
-        rng = np.random.default_rng((self._config.seed, step + _POOL_FRAMES))
-        frames, cameras = random_frames(rng, self._robot, *self._size, self._config.fresh)
-        first = step * self._config.fresh % _POOL_FRAMES
-        slots = torch.arange(first, first + self._config.fresh) % _POOL_FRAMES
-        self._rgb[slots] = frames.rgb
-        self._depth_m[slots] = frames.depth_m
-        self._f_px[slots] = torch.tensor([camera.f_px for camera in cameras], dtype=torch.float32)
-
-    def draw(self, step: int) -> tuple[Tensor, Tensor, Tensor]:
-        """Return rgb uint8 (B, H, W, 3), depth_m (B, H, W) and f_px (B,) of a step's batch."""
-        self._refresh(step)
-        generator = torch.Generator().manual_seed(self._config.seed * 1_000_003 + step)
-        chosen = torch.randint(_POOL_FRAMES, (self._config.batch,), generator=generator)
-        rgb, depth_m = self._rgb[chosen], self._depth_m[chosen]
-        mirrored = torch.rand(self._config.batch, generator=generator) < 0.5
-        rgb[mirrored], depth_m[mirrored] = rgb[mirrored].flip(2), depth_m[mirrored].flip(2)
-        return _jitter(rgb, generator), depth_m, self._f_px[chosen]
-
-
-def _jitter(rgb: Tensor, generator: torch.Generator) -> Tensor:
-    """Return images with random brightness, contrast and colour balance."""
-    count = len(rgb)
-    gain = 1 + 0.3 * (torch.rand(count, 1, 1, 3, generator=generator) - 0.5)
-    gain = gain * (1 + 0.5 * (torch.rand(count, 1, 1, 1, generator=generator) - 0.5))
-    power = 1 + 0.5 * (torch.rand(count, 1, 1, 1, generator=generator) - 0.5)
-    return (255 * (rgb / 255 * gain).clamp(0, 1) ** power).to(torch.uint8)
 
 
 def learning_rate(config: TrainConfig, step: int) -> float:
@@ -110,40 +59,28 @@ def learning_rate(config: TrainConfig, step: int) -> float:
     return config.learning_rate * (0.01 + 0.99 * (1 + math.cos(math.pi * progress)) / 2)
 
 
-def total_loss(depth_m: Tensor, truth_m: Tensor, config: TrainConfig) -> Tensor:
-    """Return the weighted sum of a run's losses over the pixels with truth.
+class Trainer(Generic[Network]):
+    """One training run.
 
-    SILog, log-gradient matching and, where it has weight, the affine-invariant loss.
-    """
-    valid = torch.isfinite(truth_m) & (truth_m > 0)
-    depth_m, truth_m = depth_m.float() + 1e-6, truth_m.masked_fill(~valid, 1.0) + 1e-6
-    residual = (torch.log(depth_m) - torch.log(truth_m)).masked_fill(~valid, 0)
-    loss = losses.silog(depth_m, truth_m, valid, config.mean_weight)
-    loss = loss + config.gradient_weight * losses.gradient(residual, valid)
-    if config.affine_weight:
-        affine = losses.affine_invariant(1 / depth_m, 1 / truth_m, valid)
-        loss = loss + config.affine_weight * affine
-    return loss
-
-
-class Trainer:
-    """One training run of a network whose input size, normalisation and focal length are fixed.
-
-    The network learns depth as if every camera had its training focal length: truth is multiplied
-    by f_training / f_camera, and inference multiplies by the inverse (the canonical camera of
-    Metric3D, arXiv 2307.10984). What is left to learn does not depend on the lens.
+    Args:
+        network: what is trained.
+        objective: the loss of a network on a batch; draws from the generator only.
+        frames: where batches come from.
+        config: of the run.
+        out: folder of checkpoints and of what the run depended on.
+        device: where to train.
+        said: what the run depends on besides config, for training.json.
     """
 
     def __init__(
         self,
-        network: nn.Module,
+        network: Network,
+        objective: Callable[[Network, Batch, torch.Generator], Tensor],
+        frames: Frames,
         config: TrainConfig,
-        width: int,
-        height: int,
-        training_f_px: float,
         out: Path,
         device: str = "cpu",
-        robot: Robot | None = None,
+        said: dict[str, Any] | None = None,
     ) -> None:
         self.network = network.to(device).train()
         # Convolutions on the CPU are faster with channels last.
@@ -152,7 +89,7 @@ class Trainer:
             name: value.detach().clone() for name, value in network.state_dict().items()
         }
         self.config, self.out, self.device = config, out, device
-        self._robot, self._size, self._f_px = robot or Robot(), (width, height), training_f_px
+        self._objective, self._frames, self._said = objective, frames, said or {}
         decayed = [p for p in network.parameters() if p.ndim > 1]
         others = [p for p in network.parameters() if p.ndim <= 1]
         self.optimizer = torch.optim.AdamW(
@@ -163,17 +100,17 @@ class Trainer:
         )
         self.step = 0
 
-    def run(self) -> nn.Module:
+    def run(self) -> Network:
         """Train to the last step, from the checkpoint if there is one; return averaged weights."""
         self.out.mkdir(parents=True, exist_ok=True)
         self._resume()
-        said = {**asdict(self.config), "robot": asdict(self._robot)}
+        said = {**asdict(self.config), **self._said}
         (self.out / TRAINING).write_text(json.dumps(said, indent=2) + "\n")
-        pool = FramePool(self.config, self._robot, *self._size, start=self.step)
+        self._frames.start(self.step)
         bar = tqdm(total=self.config.steps, initial=self.step, desc="train", unit="step")
         smooth = math.nan
         while self.step < self.config.steps:
-            loss = self._advance(*pool.draw(self.step))
+            loss = self._advance(self._frames.draw(self.step))
             smooth = loss if math.isnan(smooth) else 0.98 * smooth + 0.02 * loss
             bar.set_postfix(loss=f"{smooth:.3f}", refresh=False)
             bar.update()
@@ -185,11 +122,13 @@ class Trainer:
         self.network.eval()
         return self.network
 
-    def _advance(self, rgb: Tensor, depth_m: Tensor, f_px: Tensor) -> float:
-        pixels = rgb.to(self.device).permute(0, 3, 1, 2).float() / 127.5 - 1
-        truth = (depth_m * (self._f_px / f_px)[:, None, None]).to(self.device)
-        depth = self.network(pixels).predicted_depth
-        loss = total_loss(depth, truth, self.config)
+    def _advance(self, batch: Batch) -> float:
+        batch = Batch(*(part.to(self.device) for part in batch))
+        # On the CPU: random numbers are the same whatever the device.
+        generator = torch.Generator().manual_seed(self.config.seed * 1_000_003 + self.step)
+        kind = torch.device(self.device).type
+        with torch.autocast(kind, torch.bfloat16, enabled=self.config.bf16):
+            loss = self._objective(self.network, batch, generator)
         self.optimizer.zero_grad(set_to_none=True)
         loss.backward()
         norm = nn.utils.clip_grad_norm_(self.network.parameters(), self.config.clip)

@@ -1,7 +1,6 @@
 """Training: it learns, repeats itself, and goes on after an interruption."""
 
 import json
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -12,22 +11,32 @@ from torch import nn
 
 from depth_ros import models
 from depth_ros.models.zoedepth import Preprocessing, save, tiny_network
+from depth_ros.training import frames
 from depth_ros.training import train as training
-from depth_ros.training.train import FramePool, TrainConfig, Trainer, learning_rate
+from depth_ros.training.frames import FramePool
+from depth_ros.training.metric import MetricDepth
+from depth_ros.training.scenes import Robot
+from depth_ros.training.train import TrainConfig, Trainer, learning_rate
 
 WIDTH, HEIGHT = 64, 32
+TRAINING_F_PX = 50.0
 
 
 @pytest.fixture(autouse=True)
 def small_pool(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(training, "_POOL_FRAMES", 16)
+    monkeypatch.setattr(frames, "_POOL_FRAMES", 16)
 
 
-def trainer(out: Path, steps: int, **changes: float) -> Trainer:
+def pool(seed: int = 0) -> FramePool:
+    return FramePool(seed, Robot(), WIDTH, HEIGHT, fresh=2, batch=4)
+
+
+def trainer(out: Path, steps: int, **changes: float) -> Trainer[nn.Module]:
     config = TrainConfig(steps=steps, batch=4, fresh=2, checkpoint_every=3, **changes)  # type: ignore[arg-type]
     torch.manual_seed(config.seed)
-    network = tiny_network(WIDTH, HEIGHT, 50.0, 20.0)
-    return Trainer(network, config, WIDTH, HEIGHT, 50.0, out)
+    network = tiny_network(WIDTH, HEIGHT, TRAINING_F_PX, 20.0)
+    objective = MetricDepth(TRAINING_F_PX)
+    return Trainer(network, objective, pool(config.seed), config, out, said={"robot": "this one"})
 
 
 def same(a: nn.Module, b: nn.Module) -> bool:
@@ -37,9 +46,10 @@ def same(a: nn.Module, b: nn.Module) -> bool:
 
 def test_a_few_steps_lower_the_loss(tmp_path: Path) -> None:
     run = trainer(tmp_path, 12)
-    pool = FramePool(run.config, run._robot, WIDTH, HEIGHT, 0)
-    batch = pool.draw(0)
-    first, *_, last = [run._advance(*batch) for _ in range(12)]
+    some = pool()
+    some.start(0)
+    batch = some.draw(0)
+    first, *_, last = [run._advance(batch) for _ in range(12)]
     assert last < 0.7 * first
 
 
@@ -72,27 +82,19 @@ def test_the_configuration_is_saved_beside_the_weights(tmp_path: Path) -> None:
     saved = json.loads((tmp_path / training.TRAINING).read_text())
     assert saved["learning_rate"] == 0.5
     assert saved["steps"] == 1
+    assert saved["robot"] == "this one"
 
 
 @pytest.mark.filterwarnings("ignore:var")
 def test_one_batch_without_finite_gradients_changes_nothing(tmp_path: Path) -> None:
     run = trainer(tmp_path, 2)
-    pool = FramePool(run.config, run._robot, WIDTH, HEIGHT, 0)
-    rgb, depth_m, f_px = pool.draw(0)
+    some = pool()
+    some.start(0)
+    batch = some.draw(0)
     before = {name: value.clone() for name, value in run.network.state_dict().items()}
-    run._advance(rgb, torch.full_like(depth_m, torch.nan), f_px)
+    run._advance(batch._replace(depth_m=torch.full_like(batch.depth_m, torch.nan)))
     after = run.network.state_dict()
     assert all(torch.equal(before[name], after[name]) for name in before)
-
-
-def test_the_pool_at_a_step_does_not_depend_on_where_the_run_started(tmp_path: Path) -> None:
-    config = TrainConfig(batch=4, fresh=2)
-    robot = trainer(tmp_path, 1)._robot
-    through = FramePool(config, robot, WIDTH, HEIGHT, 0)
-    for step in range(5):
-        drawn = through.draw(step)
-    resumed = FramePool(config, robot, WIDTH, HEIGHT, 4).draw(4)
-    assert all(torch.equal(a, b) for a, b in zip(drawn, resumed, strict=True))
 
 
 def test_the_learning_rate_warms_up_and_falls_to_a_hundredth() -> None:
@@ -112,14 +114,3 @@ def test_saved_weights_load_through_the_registry_with_their_focal_length(tmp_pat
     assert model.max_depth_m == 20.0
     weights = load_file(tmp_path / "model.safetensors")
     assert {value.dtype for value in weights.values()} == {torch.float16}
-
-
-def test_every_weighted_loss_counts() -> None:
-    generator = torch.Generator().manual_seed(0)
-    depth_m, truth_m = 1 + torch.rand(2, 2, 12, 16, generator=generator)
-    truth_m[0, 0, :5] = torch.nan
-    plain = TrainConfig(gradient_weight=0.0)
-    silog = float(training.total_loss(depth_m, truth_m, plain))
-    assert silog > 0
-    for changed in (replace(plain, gradient_weight=1.0), replace(plain, affine_weight=1.0)):
-        assert float(training.total_loss(depth_m, truth_m, changed)) > silog + 0.01

@@ -1,0 +1,170 @@
+"""What a GRIN is built of, and which of it the paper (arXiv 2409.09896) says."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict, dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+from depth_ros.errors import ModelError
+from depth_ros.models.preprocessing import Preprocessing
+
+MODEL_TYPE = "grin"
+
+
+def _swinv2(**sizes: Any) -> dict[str, Any]:
+    stages = [f"stage{stage}" for stage in range(1, 5)]
+    return {"model_type": "swinv2", "out_features": stages, "drop_path_rate": 0.0, **sizes}
+
+
+@dataclass(frozen=True)
+class GrinConfig:
+    """The sizes of a GRIN. Where the paper is silent it says 'our choice', and after whom.
+
+    Attributes:
+        backbone: transformers' configuration of the image encoder; every map that it returns is
+            used. Paper: an image encoder, unnamed. Our choice: Swin V2, after MiDaS 3.1; it takes
+            any shape, has maps of every scale, learns from little data, and checkpoints abound.
+        height, width: images are brought near to this size, with their aspect ratio kept. Paper:
+            fitted into 640x512.
+        multiple: of both sides of the encoder's input: one cell of its coarsest map.
+        map_stride: without further wishes, depth is asked for at one position per so many pixels
+            of the encoder's input, down and across. Paper: 1, every pixel.
+        cell: one token of the global conditioning per so many pixels of the encoder's input, down
+            and across. Paper: scene-level tokens, of which any part will do; our choice of number.
+        d_min_m, d_max_m: depth at -1 and 1. Paper: log scale; our choice of range, after MVGD
+            (arXiv 2501.18804): 0.1 to 200 m.
+        schedule: noise schedule by name. Our choice, after RIN's later code: sigmoid.
+        input_scale: values are multiplied by this before noise is added, so that they vary about as
+            much as the noise does. Our choice, after Chen (arXiv 2301.10972).
+        blocks, layers: blocks of read, compute and write, and self-attention layers in each
+            compute. Paper: blocks of RIN; our choice of numbers, after RIN (arXiv 2212.11972).
+        latents, latent_dim, token_dim, heads: number and width of the latents, width of the
+            interface, attention heads. Our choice, after RIN.
+        bands, max_frequency: Fourier features of rays: frequencies from 1 to max_frequency, linear.
+            Our choice, after ZeroDepth (arXiv 2306.17253): it has 16 bands, up to 32, but what
+            learns from few cameras must be smooth to be right about others.
+        rays: condition on the camera's rays, as in the paper; else on those of a camera of 90
+            degrees down and across, which the paper puts in the place of one that is unknown.
+        steps, samples: of the sampler, without further wishes. Paper: 10 samples for uncertainty.
+        carry_noise: time in [0, 1] at which sampling starts from the depth of the frame before.
+            Our choice.
+        spread_gain: deviation of log depth from truth over that among samples; calibrated.
+    """
+
+    backbone: dict[str, Any] = field(default_factory=dict)
+    height: int = 96
+    width: int = 128
+    multiple: int = 32
+    map_stride: int = 2
+    cell: int = 8
+    d_min_m: float = 0.1
+    d_max_m: float = 20.0
+    schedule: str = "sigmoid"
+    input_scale: float = 4.0
+    blocks: int = 3
+    layers: int = 2
+    latents: int = 48
+    latent_dim: int = 128
+    token_dim: int = 96
+    heads: int = 4
+    bands: int = 4
+    max_frequency: float = 4.0
+    rays: bool = True
+    steps: int = 4
+    samples: int = 1
+    carry_noise: float = 0.5
+    spread_gain: float = 1.0
+
+    def save(self, folder: Path) -> None:
+        """Write config.json."""
+        said = {"model_type": MODEL_TYPE, **asdict(self)}
+        (folder / "config.json").write_text(json.dumps(said, indent=2, sort_keys=True) + "\n")
+
+    @classmethod
+    def from_dict(cls, said: dict[str, Any]) -> GrinConfig:
+        """Return the configuration that a config.json holds.
+
+        Raises:
+            ModelError: it is of another model, or has a field that is unknown.
+        """
+        fields = dict(said)
+        kind = fields.pop("model_type", None)
+        unknown = sorted(fields.keys() - cls.__dataclass_fields__.keys())
+        if kind != MODEL_TYPE or unknown:
+            raise ModelError(
+                f"config.json is of type '{kind}' with unknown fields {unknown}, "
+                f"expected '{MODEL_TYPE}' and none"
+            )
+        return cls(**fields)
+
+
+TINY = GrinConfig(
+    backbone=_swinv2(
+        image_size=[96, 128],
+        embed_dim=32,
+        depths=[1, 2, 4, 2],
+        num_heads=[1, 2, 4, 8],
+        window_size=4,
+    )
+)
+"""Small enough to live in this package; its encoder is zoedepth-tiny's."""
+
+SMALL = replace(
+    TINY,
+    backbone=_swinv2(
+        image_size=[256, 256],
+        embed_dim=96,
+        depths=[2, 2, 6, 2],
+        num_heads=[3, 6, 12, 24],
+        window_size=8,
+    ),
+    height=256,
+    width=320,
+    cell=16,
+    d_max_m=200.0,
+    latents=128,
+    latent_dim=384,
+    token_dim=192,
+    blocks=4,
+    layers=2,
+    heads=8,
+    bands=16,
+    max_frequency=32.0,
+)
+"""Trains on one GPU; its encoder is microsoft/swinv2-tiny-patch4-window8-256's."""
+
+BASE = replace(
+    SMALL,
+    backbone=_swinv2(
+        image_size=[256, 256],
+        embed_dim=128,
+        depths=[2, 2, 18, 2],
+        num_heads=[4, 8, 16, 32],
+        window_size=8,
+    ),
+    height=384,
+    width=640,
+    latents=256,
+    latent_dim=1024,
+    token_dim=512,
+    layers=4,
+    heads=16,
+)
+"""The paper's scale: 640x384, latents as MVGD's base, four blocks of four layers as RIN's;
+its encoder is microsoft/swinv2-base-patch4-window8-256's."""
+
+CONFIGS = {"grin-tiny": TINY, "grin-small": SMALL, "grin-base": BASE}
+"""Every size by name."""
+
+
+def preprocessing_of(config: GrinConfig) -> Preprocessing:
+    """Return how images are brought to a GRIN of these sizes."""
+    return Preprocessing(
+        height=config.height,
+        width=config.width,
+        multiple=config.multiple,
+        pad=False,
+        resize="bilinear",
+    )

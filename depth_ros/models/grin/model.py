@@ -1,0 +1,301 @@
+"""GRIN as a depth model: which pixels are asked for, and how samples become depth."""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor
+from torch.nn import functional
+
+from depth_ros.geometry.camera import Camera
+from depth_ros.models.base import (
+    DepthModel,
+    Executor,
+    Memory,
+    ModelEntry,
+    Output,
+    Prediction,
+    Raw,
+    Request,
+)
+from depth_ros.models.grin import log_depth, schedule
+from depth_ros.models.grin.config import GrinConfig, preprocessing_of
+from depth_ros.models.grin.network import Grin
+from depth_ros.models.grin.positions import grid, normalise
+from depth_ros.models.grin.sampler import ddim, times
+
+_RIGHT = math.log(1.25)
+_CAMERAS = 8
+
+
+@dataclass(frozen=True)
+class Pixels:
+    """The pixels of an image that depth is asked for.
+
+    Attributes:
+        height, width: of the grid that they lie on.
+        positions, rays: (N, 2) of those that have a viewing ray.
+        known: bool (height * width,), which of the grid these N are.
+    """
+
+    height: int
+    width: int
+    positions: Tensor
+    rays: Tensor
+    known: Tensor
+
+    @classmethod
+    def of(cls, camera: Camera, positions: Tensor) -> Pixels:
+        """Return the pixels of a camera whose pixels lie at positions (N, 2) of the image."""
+        rays = torch.from_numpy(camera.rays().copy()).reshape(-1, 2)
+        known = rays.isfinite().all(-1)
+        return cls(camera.height, camera.width, positions[known], rays[known], known)
+
+    def to(self, device: torch.device) -> Pixels:
+        """Return the same on a device."""
+        parts = {name: getattr(self, name).to(device) for name in ("positions", "rays", "known")}
+        return replace(self, **parts)
+
+    def spread(self, values: Tensor) -> Tensor:
+        """Return values (..., N) on the grid, (..., height, width): NaN where there is no ray."""
+        shape = (*values.shape[:-1], self.height, self.width)
+        if values.shape[-1] == len(self.known):
+            return values.reshape(shape)
+        whole = values.new_full((*values.shape[:-1], len(self.known)), torch.nan)
+        whole[..., self.known] = values
+        return whole.reshape(shape)
+
+    def gather(self, grid_values: Tensor) -> Tensor:
+        """Return the values (..., N) of those of the grid (..., height, width) that have a ray."""
+        return grid_values.flatten(-2)[..., self.known]
+
+
+class GrinModel(DepthModel):
+    """A checkpoint of GRIN.
+
+    Noise belongs to pixels of the image: whichever of them are asked for, in whatever frame, each
+    starts from the same noise. Pixels without a viewing ray are not asked for.
+    """
+
+    denoises = True
+    training_f_px = None  # its metres know the camera
+
+    def __init__(self, entry: ModelEntry, network: Grin) -> None:
+        self.entry, self.network, self.config = entry, network, network.config
+        self.preprocessing = preprocessing_of(network.config)
+        self.max_depth_m = network.config.d_max_m
+        self._pixels = lru_cache(maxsize=_CAMERAS)(self._new_pixels)
+        self._cells = lru_cache(maxsize=_CAMERAS)(self._new_cells)
+        self._noise = lru_cache(maxsize=_CAMERAS)(_new_noise)
+
+    @classmethod
+    def load(cls, entry: ModelEntry) -> GrinModel:
+        """Load a checkpoint from a folder, the hub's cache or the hub.
+
+        Raises:
+            ModelError: its files do not fit each other.
+        """
+        return cls(entry, Grin.from_pretrained(entry.source, entry.revision))
+
+    @staticmethod
+    def config_of(source: str) -> GrinConfig:
+        """Return the configuration of a checkpoint."""
+        from transformers.utils import cached_file
+
+        path = Path(cached_file(source, "config.json"))
+        return GrinConfig.from_dict(json.loads(path.read_text()))
+
+    @staticmethod
+    def output_of(config: Any) -> Output:
+        """Return what its numbers mean."""
+        return Output.METRIC_DEPTH
+
+    @staticmethod
+    def max_depth_m_of(config: GrinConfig) -> float:
+        """Return where the range of a checkpoint ends."""
+        return config.d_max_m
+
+    def cost(self, camera: Camera, stride: int) -> int:
+        """Return how many pixels are asked for."""
+        asked, _ = self._asked(camera, stride)
+        return asked.width * asked.height
+
+    def preprocess(self, rgb: Tensor) -> Tensor:
+        """Bring uint8 images (B, H, W, 3) to the encoder: (B, 3, h, w), -1 to 1."""
+        return self.preprocessing(rgb)
+
+    def postprocess(self, raw: Raw, height: int, width: int) -> Prediction:
+        """Enlarge maps of depth [m] (B, h, w) to the image."""
+        assert isinstance(raw, Tensor)
+        return Prediction(self.preprocessing.restore(raw, height, width, "bilinear"), self.output)
+
+    def network_f_px(self, camera: Camera) -> float:
+        """Return the camera's focal length at the encoder's size."""
+        scale_y, scale_x = self.preprocessing.scale(camera.height, camera.width)
+        return math.sqrt(camera.fx * scale_x * camera.fy * scale_y)
+
+    @property
+    def output(self) -> Output:
+        """What its numbers mean."""
+        return self.entry.output
+
+    def infer(self, execute: Executor, rgb: Tensor, request: Request) -> Prediction:
+        """Return depth of images by denoising; see DepthModel.infer.
+
+        Images of one camera are answered together, those of several one by one: their pixels are
+        other sets.
+        """
+        if len(set(request.cameras)) <= 1:
+            return self._infer(execute, rgb, request)
+        parts = [
+            self._infer(execute, image[None], replace(request, cameras=[camera]))
+            for image, camera in zip(rgb, request.cameras, strict=True)
+        ]
+        sure = [part.confidence for part in parts if part.confidence is not None]
+        return replace(
+            parts[0],
+            values=torch.cat([part.values for part in parts]),
+            confidence=torch.cat(sure) if sure else None,
+            memory=None,
+        )
+
+    def _infer(self, execute: Executor, rgb: Tensor, request: Request) -> Prediction:
+        camera, sampling = request.cameras[0], request.sampling
+        pixels = self._pixels(camera, sampling.stride, execute.device)
+        samples = sampling.samples or self.config.samples
+        values, latents = self._denoise(execute, rgb, request, pixels, samples)
+        median = _median(values)
+        maps = [log_depth.decode(median, *self._range)]
+        if samples > 1:
+            maps.append(self._confidence(values))
+        maps = [pixels.spread(each) for each in maps]
+        if request.enlarge:
+            maps = [self._enlarge(each, sampling.stride, camera) for each in maps]
+        depth_m, *confidence = maps
+        memory = Memory(pixels.spread(median[0]), latents) if len(rgb) == 1 else None
+        size = (pixels.height, pixels.width)
+        return Prediction(
+            depth_m,
+            self.output,
+            confidence=confidence[0] if confidence else None,
+            network_size=size,
+            memory=memory,
+        )
+
+    def _denoise(
+        self, execute: Executor, rgb: Tensor, request: Request, pixels: Pixels, samples: int
+    ) -> tuple[Tensor, Tensor]:
+        """Return clean values (B, samples, N) and latents (B * samples, L, C)."""
+        batch, camera, sampling = len(rgb), request.cameras[0], request.sampling
+        cells, cell_rays = self._cells(camera, execute.device)
+        conditions = execute.part("encoder")(
+            self.preprocess(rgb),
+            *(each.expand(batch, -1, -1) for each in (pixels.positions, pixels.rays)),
+            *(each.expand(batch, -1, -1) for each in (cells, cell_rays)),
+        )
+        local, scene = (part.repeat_interleave(samples, dim=0) for part in conditions)
+        denoise = self._denoiser(execute.part("denoiser"), local, scene)
+        size = (camera.height, camera.width) if sampling.stride else (pixels.height, pixels.width)
+        field = self._noise(samples, *size, sampling.seed, execute.device)
+        step = sampling.stride or 1
+        x = pixels.gather(field[:, ::step, ::step]).repeat(batch, 1)
+        memory = _fitting(request.memory, pixels, samples)
+        scale, steps, start = self.config.input_scale, sampling.steps or self.config.steps, 1.0
+        if memory is not None:
+            steps, start = sampling.steps or max(1, steps // 2), self.config.carry_noise
+        gammas = schedule.find(self.config.schedule)(times(steps, start)).to(execute.device)
+        if memory is not None:
+            x = schedule.add_noise(scale * pixels.gather(memory.values), x, gammas[0])
+        before = None if memory is None else memory.latents
+        values, latents = ddim(denoise, x, gammas, before, scale)
+        return (values / scale).unflatten(0, (batch, samples)), latents
+
+    def _denoiser(
+        self, execute: Executor, local: Tensor, scene: Tensor
+    ) -> Callable[[Tensor, Tensor, Tensor | None], tuple[Tensor, Tensor]]:
+        count = len(local)
+        none = local.new_zeros(count, self.config.latents, self.config.latent_dim)
+
+        def denoise(x: Tensor, gamma: Tensor, before: Tensor | None) -> tuple[Tensor, Tensor]:
+            latents = none if before is None else before
+            output = execute(x, gamma.expand(count), local, scene, latents)
+            assert isinstance(output, tuple)
+            return output[0], output[1]
+
+        return denoise
+
+    def _confidence(self, values: Tensor) -> Tensor:
+        """Return the probability (B, N) that depth is within a factor of 1.25 of the truth.
+
+        The log of depth is taken as normal, with the samples' deviation times spread_gain.
+        """
+        spread = log_depth.log_spread(values.std(dim=1), *self._range) * self.config.spread_gain
+        return torch.erf(_RIGHT / (math.sqrt(2) * spread))
+
+    @property
+    def _range(self) -> tuple[float, float]:
+        return self.config.d_min_m, self.config.d_max_m
+
+    def _enlarge(self, maps: Tensor, stride: int, camera: Camera) -> Tensor:
+        """Return maps (B, h, w) at the image's size, interpolated between the pixels asked for."""
+        if not stride:
+            return self.preprocessing.restore(maps, camera.height, camera.width, "bilinear")
+        if stride == 1:
+            return maps
+        height, width = ((side - 1) * stride + 1 for side in maps.shape[1:])
+        inner = functional.interpolate(
+            maps[:, None], (height, width), mode="bilinear", align_corners=True
+        )
+        beyond = (0, camera.width - width, 0, camera.height - height)
+        return functional.pad(inner, beyond, mode="replicate")[:, 0]
+
+    def _asked(self, camera: Camera, stride: int) -> tuple[Camera, Tensor]:
+        """Return the camera whose pixels are asked for, and where they are in the image (N, 2)."""
+        if not stride:
+            height, width = (s // self.config.map_stride for s in self._input_size(camera))
+            return camera.scale(width, height), grid(height, width)
+        asked = camera.subsample(stride)
+        v, u = torch.arange(asked.height) * stride, torch.arange(asked.width) * stride
+        uv = torch.cartesian_prod(v, u).flip(-1)
+        return asked, normalise(uv, camera.height, camera.width)
+
+    def _new_pixels(self, camera: Camera, stride: int, device: torch.device) -> Pixels:
+        return Pixels.of(*self._asked(camera, stride)).to(device)
+
+    def _new_cells(self, camera: Camera, device: torch.device) -> tuple[Tensor, Tensor]:
+        """Return positions and rays (M, 2) of the global conditioning."""
+        height, width = (side // self.config.cell for side in self._input_size(camera))
+        rays = torch.from_numpy(camera.scale(width, height).rays().copy()).reshape(-1, 2)
+        return grid(height, width).to(device), rays.nan_to_num(0.0).to(device)
+
+    def _input_size(self, camera: Camera) -> tuple[int, int]:
+        return self.preprocessing.network_size(camera.height, camera.width)
+
+
+def _new_noise(samples: int, height: int, width: int, seed: int, device: torch.device) -> Tensor:
+    """Return normal noise (samples, height, width), the same on every device."""
+    generator = torch.Generator().manual_seed(seed)
+    return torch.randn(samples, height, width, generator=generator).to(device)
+
+
+def _median(values: Tensor) -> Tensor:
+    """Return the median (B, N) of samples (B, S, N); of an even number, between the middle two."""
+    if values.shape[1] == 1:
+        return values[:, 0]
+    ordered = values.sort(dim=1).values
+    middle = values.shape[1] // 2
+    return (ordered[:, middle] + ordered[:, -middle - 1]) / 2
+
+
+def _fitting(memory: Memory | None, pixels: Pixels, samples: int) -> Memory | None:
+    """Return the memory if it is of the same pixels and as many samples."""
+    size = (pixels.height, pixels.width)
+    fits = memory is not None and memory.values.shape == size and len(memory.latents) == samples
+    return memory if fits else None

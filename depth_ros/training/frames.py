@@ -1,0 +1,160 @@
+"""What training steps see: batches of images with depth, and the viewing rays of their cameras."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import NamedTuple, Protocol
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from torch import Tensor
+from tqdm import tqdm
+
+from depth_ros.geometry.camera import Camera
+from depth_ros.training.render import random_frames
+from depth_ros.training.scenes import Robot
+
+_POOL_FRAMES = 1024
+
+
+class Batch(NamedTuple):
+    """Frames of one size.
+
+    Attributes:
+        rgb: uint8 (B, H, W, 3).
+        depth_m: (B, H, W) z-depth; what is not finite and positive is no label.
+        rays: (B, H, W, 2) viewing rays x/z and y/z; NaN where there is none.
+        f_px: (B,) focal lengths.
+    """
+
+    rgb: Tensor
+    depth_m: Tensor
+    rays: Tensor
+    f_px: Tensor
+
+    def mirrored(self, which: Tensor) -> Batch:
+        """Return the frames with those of which, bool (B,), as a mirror shows them."""
+        rgb, depth_m, rays = self.rgb.clone(), self.depth_m.clone(), self.rays.clone()
+        rgb[which], depth_m[which] = rgb[which].flip(2), depth_m[which].flip(2)
+        rays[which] = rays[which].flip(2) * rays.new_tensor([-1.0, 1.0])
+        return Batch(rgb, depth_m, rays, self.f_px)
+
+
+class Rgbd(NamedTuple):
+    """A recorded image, uint8 (H, W, 3), with its depth in metres (H, W) and its camera."""
+
+    rgb: npt.NDArray[np.uint8]
+    depth_m: npt.NDArray[np.float32]
+    camera: Camera
+
+
+class Frames(Protocol):
+    """Where batches come from. What a step sees depends on the step alone, not on those before."""
+
+    def start(self, step: int) -> None:
+        """Get ready to draw the batch of a step, and then those that follow."""
+
+    def draw(self, step: int) -> Batch:
+        """Return a step's batch."""
+
+
+class FramePool:
+    """The newest rendered frames, of which every step draws a batch and replaces a few.
+
+    Rendering costs about as much as a training step, so a frame is used several times. What the
+    pool holds at a step depends on seed and step alone: a resumed run sees the same frames.
+
+    Args:
+        seed: every frame follows from it.
+        robot: what carries the cameras.
+        width, height: of the frames.
+        fresh: newly rendered frames per step.
+        batch: frames per step.
+        labels: share of the pixels that have depth, chosen once for each frame.
+    """
+
+    def __init__(
+        self,
+        seed: int,
+        robot: Robot,
+        width: int,
+        height: int,
+        fresh: int,
+        batch: int,
+        labels: float = 1.0,
+    ) -> None:
+        self._seed, self._robot, self._size = seed, robot, (width, height)
+        self._fresh, self._batch, self._labels = fresh, batch, labels
+        self._pool = Batch(
+            torch.zeros(_POOL_FRAMES, height, width, 3, dtype=torch.uint8),
+            torch.zeros(_POOL_FRAMES, height, width),
+            torch.zeros(_POOL_FRAMES, height, width, 2),
+            torch.zeros(_POOL_FRAMES),
+        )
+
+    def start(self, step: int) -> None:
+        """Render what the pool holds before a step."""
+        rounds = _POOL_FRAMES // self._fresh
+        for before in tqdm(range(step - rounds, step), desc="first frames", leave=False):
+            self._refresh(before)
+
+    def _refresh(self, step: int) -> None:
+        # Seeds are non-negative; the pool's first rounds lie before step 0.
+        rng = np.random.default_rng((self._seed, step + _POOL_FRAMES))
+        frames, cameras = random_frames(rng, self._robot, *self._size, self._fresh)
+        first = step * self._fresh % _POOL_FRAMES
+        slots = torch.arange(first, first + self._fresh) % _POOL_FRAMES
+        self._pool.rgb[slots] = frames.rgb
+        self._pool.depth_m[slots] = self._sparse(frames.depth_m, rng)
+        rays = np.stack([camera.rays() for camera in cameras])
+        self._pool.rays[slots] = torch.from_numpy(rays)
+        self._pool.f_px[slots] = torch.tensor(
+            [camera.f_px for camera in cameras], dtype=torch.float32
+        )
+
+    def _sparse(self, depth_m: Tensor, rng: np.random.Generator) -> Tensor:
+        if self._labels >= 1:
+            return depth_m
+        dropped = torch.from_numpy(rng.random(depth_m.shape) >= self._labels)
+        return depth_m.masked_fill(dropped, torch.nan)
+
+    def draw(self, step: int) -> Batch:
+        """Return a step's batch, with random colours, half of it mirrored."""
+        self._refresh(step)
+        generator = torch.Generator().manual_seed(self._seed * 1_000_003 + step)
+        chosen = torch.randint(_POOL_FRAMES, (self._batch,), generator=generator)
+        batch = Batch(*(part[chosen] for part in self._pool))
+        batch = batch.mirrored(torch.rand(self._batch, generator=generator) < 0.5)
+        return batch._replace(rgb=jitter(batch.rgb, generator))
+
+
+class Shapes:
+    """Pools of several shapes, of which every step takes the next.
+
+    Args:
+        pools: one for each shape.
+    """
+
+    def __init__(self, pools: Sequence[FramePool]) -> None:
+        self._pools = pools
+
+    def start(self, step: int) -> None:
+        """Get every pool ready."""
+        count = len(self._pools)
+        for index, pool in enumerate(self._pools):
+            # The first step from here on that is this pool's.
+            pool.start((step + (index - step) % count) // count)
+
+    def draw(self, step: int) -> Batch:
+        """Return a step's batch."""
+        return self._pools[step % len(self._pools)].draw(step // len(self._pools))
+
+
+def jitter(rgb: Tensor, generator: torch.Generator) -> Tensor:
+    """Return images with random brightness, contrast and colour balance."""
+    count = len(rgb)
+    gain = 1 + 0.3 * (torch.rand(count, 1, 1, 3, generator=generator) - 0.5)
+    gain = gain * (1 + 0.5 * (torch.rand(count, 1, 1, 1, generator=generator) - 0.5))
+    power = 1 + 0.5 * (torch.rand(count, 1, 1, 1, generator=generator) - 0.5)
+    return (255 * (rgb / 255 * gain).clamp(0, 1) ** power).to(torch.uint8)

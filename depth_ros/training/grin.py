@@ -1,0 +1,113 @@
+"""The recipe of GRIN, of whatever size."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, replace
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import torch
+
+from depth_ros import models
+from depth_ros.errors import ModelError
+from depth_ros.models.grin.config import GrinConfig
+from depth_ros.models.grin.network import Grin
+from depth_ros.training.denoising import Denoising
+from depth_ros.training.frames import FramePool, Frames, Shapes
+from depth_ros.training.scenes import Robot
+from depth_ros.training.train import TrainConfig, Trainer
+
+FOV_DEG = (50.0, 80.0)
+"""Fields of view across, of rendered frames."""
+# The farther the axis is off the middle, and the less square pixels are, the less can a ray be
+# guessed from its place in the image.
+_OFF_CENTRE, _SQUEEZE = 0.15, 0.15
+
+
+class Start(NamedTuple):
+    """Weights to start from.
+
+    Attributes:
+        init: a GRIN by name or folder; None: nothing.
+        backbone_only: init is anything whose backbone fits, and only that is taken.
+    """
+
+    init: str | None = None
+    backbone_only: bool = False
+
+
+def train(
+    out: Path,
+    device: str,
+    sizes: GrinConfig,
+    start: Start,
+    config: TrainConfig,
+    objective: Denoising,
+    frames: Frames,
+    said: dict[str, Any],
+) -> None:
+    """Train a GRIN and save it in out, or go on where an interrupted run stopped.
+
+    Args:
+        out: folder of the weights, the training's configuration and its checkpoints.
+        device: where to train.
+        sizes: of the network.
+        start: weights to start from.
+        config, objective: of the run.
+        frames: what is trained on, at the network's size.
+        said: what there is to say of the frames, for training.json.
+
+    Raises:
+        ModelError: the weights to start from cannot be loaded, or do not fit.
+    """
+    torch.manual_seed(config.seed)
+    network = Grin(sizes)
+    if start.init is not None:
+        _start_from(network, start.init, start.backbone_only)
+    facts = {"objective": asdict(objective), "start": start._asdict(), **said}
+    Trainer(network, objective, frames, config, out, device, facts).run().save_pretrained(out)
+
+
+def with_many_cameras(robot: Robot) -> Robot:
+    """Return the robot with cameras of many lenses, for camera augmentation."""
+    return replace(robot, fov_deg=FOV_DEG, off_centre=_OFF_CENTRE, squeeze=_SQUEEZE)
+
+
+def rendered(sizes: GrinConfig, config: TrainConfig, robot: Robot, labels: float) -> Frames:
+    """Return rendered frames of several shapes, all of about the network's number of pixels."""
+    return Shapes(
+        [
+            FramePool(config.seed, robot, width, height, config.fresh, config.batch, labels)
+            for width, height in shapes(sizes)
+        ]
+    )
+
+
+def shapes(sizes: GrinConfig) -> list[tuple[int, int]]:
+    """Return the network's own width and height, and one cell wider and less high."""
+    unit = sizes.multiple
+    return [(sizes.width, sizes.height), (sizes.width + unit, sizes.height - unit)]
+
+
+def _start_from(network: Grin, init: str, backbone_only: bool) -> None:
+    """Load weights, or a backbone of zoedepth-tiny's kind, of another GRIN's or of the hub's."""
+    try:
+        if backbone_only:
+            network.encoder.backbone.load_state_dict(_backbone(init))
+        else:
+            network.load_state_dict(Grin.from_pretrained(models.find(init).source).state_dict())
+    except (OSError, RuntimeError) as error:
+        raise ModelError(f"init '{init}' does not fit: {error}") from error
+
+
+def _backbone(init: str) -> dict[str, torch.Tensor]:
+    from transformers import AutoBackbone
+
+    try:
+        network = models.load(init).network
+    except ModelError:
+        # No depth network: an image encoder of the hub's.
+        weights: dict[str, torch.Tensor] = AutoBackbone.from_pretrained(init).state_dict()
+        return weights
+    marked = ((name.partition("backbone."), value) for name, value in network.state_dict().items())
+    return {rest: value for (_, mark, rest), value in marked if mark}

@@ -1,0 +1,54 @@
+"""The objective of networks that say metric depth at once."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, nn
+
+from depth_ros.training import losses
+from depth_ros.training.frames import Batch
+
+
+@dataclass(frozen=True)
+class MetricDepth:
+    """Loss of a network of transformers on a batch whose size and focal length are its own.
+
+    The network learns depth as if every camera had its training focal length: truth is multiplied
+    by f_training / f_camera, and inference multiplies by the inverse (the canonical camera of
+    Metric3D, arXiv 2307.10984). What is left to learn does not depend on the lens.
+
+    Attributes:
+        training_f_px: that focal length, at the frames' size.
+        gradient_weight: weight of the log-depth gradient term beside SILog.
+        mean_weight: how much SILog cares for scale, see losses.silog.
+        affine_weight: weight of the scale-and-shift-invariant loss on inverse depth, which teaches
+            shape where labels are right up to scale and shift.
+    """
+
+    training_f_px: float
+    gradient_weight: float = 0.5
+    mean_weight: float = 0.5
+    affine_weight: float = 0.0
+
+    def __call__(self, network: nn.Module, batch: Batch, generator: torch.Generator) -> Tensor:
+        """Return the loss; nothing in it is drawn at random."""
+        pixels = batch.rgb.permute(0, 3, 1, 2).float() / 127.5 - 1
+        truth_m = batch.depth_m * (self.training_f_px / batch.f_px)[:, None, None]
+        return self.loss(network(pixels).predicted_depth, truth_m)
+
+    def loss(self, depth_m: Tensor, truth_m: Tensor) -> Tensor:
+        """Return the weighted sum of losses over the pixels with truth, both (B, H, W).
+
+        SILog, log-gradient matching and, where it has weight, the affine-invariant loss.
+        """
+        valid = torch.isfinite(truth_m) & (truth_m > 0)
+        depth_m, truth_m = depth_m.float() + 1e-6, truth_m.masked_fill(~valid, 1.0) + 1e-6
+        residual = (torch.log(depth_m) - torch.log(truth_m)).masked_fill(~valid, 0)
+        loss = losses.silog(depth_m, truth_m, valid, self.mean_weight)
+        loss = loss + self.gradient_weight * losses.gradient(residual, valid)
+        if self.affine_weight:
+            affine = losses.affine_invariant(1 / depth_m, 1 / truth_m, valid)
+            loss = loss + self.affine_weight * affine
+        return loss
