@@ -132,7 +132,8 @@ class Pipeline:
 
         Raises:
             ModelError: the model or the device cannot be had, float16 is unsafe for the model, it
-                needs anchors that the settings do not give, or takes no mirror image.
+                needs anchors that the settings do not give, takes no mirror image, or says no
+                confidence where the settings want some.
         """
         model = models.load(settings.model, settings.weights)
         if settings.dtype == "float16" and not model.entry.half_safe:
@@ -147,6 +148,8 @@ class Pipeline:
                 f"model '{settings.model}' knows the camera, which has no mirror image: "
                 "say flip:=false, and samples:=2 or more"
             )
+        if settings.min_confidence and not model.sure(settings.samples):
+            raise ModelError(_no_confidence(model))
         network = Mirrored(model.network) if settings.flip else model.network
         runtime = runtimes.create(settings.runtime, network, settings.device, settings.dtype)
         return cls(model, runtime, settings)
@@ -160,6 +163,11 @@ class Pipeline:
         """Whether there will be metres: the model's own, or by ground or anchors."""
         own = self.model.entry.output is Output.METRIC_DEPTH
         return own or self.settings.scale_mode != "model"
+
+    @property
+    def confident(self) -> bool:
+        """Whether depth comes with confidence."""
+        return self.model.sure(self.settings.samples)
 
     def __call__(self, frame: Frame, reference: Reference | None = None) -> DepthFrame:
         """Estimate the depth of a frame; see predict() and measure() for what they raise."""
@@ -317,14 +325,20 @@ class Pipeline:
 
     @torch.inference_mode()
     def points(self, depth: DepthFrame) -> Tensor:
-        """Return the payload of a cloud, see CloudPacker.pack, as the settings ask for it."""
+        """Return the payload of a cloud, see CloudPacker.pack, as the settings ask for it.
+
+        Raises:
+            ModelError: the settings want confidence, and depth has none.
+        """
         settings = self.settings
         stride = max(1, settings.stride // depth.stride)
         packer = self._packer(depth.camera, settings.points_colour, stride)
         depth_m = depth.depth_m
         if settings.edge_filter == "points":
             depth_m = self._without_edges(depth_m, depth.network_size)
-        if settings.min_confidence and depth.confidence is not None:
+        if settings.min_confidence:
+            if depth.confidence is None:
+                raise ModelError(_no_confidence(self.model))
             # Negated so that NaN, which compares false, is left out too.
             unsure = ~(depth.confidence >= settings.min_confidence)
             depth_m = depth_m.masked_fill(unsure, torch.nan)
@@ -421,6 +435,12 @@ def _strided(frame: Frame, step: int) -> Frame:
     if step == 1:
         return frame
     return replace(frame, rgb=frame.rgb[::step, ::step], camera=frame.camera.subsample(step))
+
+
+def _no_confidence(model: DepthModel) -> str:
+    if not model.denoises:
+        return f"model '{model.entry.name}' says no confidence, expected min_confidence:=0"
+    return "one sample says no confidence, expected samples:=2 or more, or min_confidence:=0"
 
 
 def _new_packer(device: torch.device, camera: Camera, colour: bool, stride: int) -> CloudPacker:

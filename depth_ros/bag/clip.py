@@ -44,6 +44,10 @@ class _Facts:
     batches: bool = True
     denoises: bool = False
 
+    def sure(self, samples: int) -> bool:
+        """Whether it says its confidence."""
+        return False
+
 
 class _Known(NamedTuple):
     """What is kept of a frame between the two passes."""

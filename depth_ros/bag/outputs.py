@@ -16,6 +16,7 @@ from depth_ros.bag import scan
 from depth_ros.bag.types import RELIABLE, TYPESTORE, Topic, standard
 from depth_ros.bag.writer import header, image
 from depth_ros.config import Settings
+from depth_ros.errors import BagError
 from depth_ros.messages import CameraInfoFields
 from depth_ros.pipeline import DepthFrame, Estimate, Pipeline
 
@@ -78,6 +79,11 @@ class Outputs:
     ) -> None:
         self._pipeline = pipeline
         self._scan_rows, self._scan_frame = scan_rows, scan_frame
+        if "confidence" in extras and not pipeline.confident:
+            raise BagError(
+                f"model '{pipeline.model.entry.name}' says no confidence as it is asked, expected "
+                "one that denoises (grin-tiny), and samples of 2 or more"
+            )
         names = ("depth", "info", *extras) if pipeline.metric else ("relative", "info")
         self.topics = {
             name: standard(f"{namespace}/{_NAMES[name][0]}", _NAMES[name][1], RELIABLE)
@@ -103,8 +109,7 @@ class Outputs:
             made |= self._metric(answer.depth, depth_m, at)
         if answer.points is not None:
             made["points"] = cloud(answer.points.cpu().numpy(), at)
-        written = [name for name in self.topics if name in made]
-        return Encoded([(self.topics[name], _cdr(made[name])) for name in written], depth_m)
+        return Encoded([(self.topics[name], _cdr(made[name])) for name in self.topics], depth_m)
 
     def _metric(
         self, depth: DepthFrame, depth_m: npt.NDArray[np.float32], at: Any
@@ -116,7 +121,8 @@ class Outputs:
         made = {"depth": image(pixels, encoding, *place)}
         if "color" in self.topics:
             made["color"] = image(self._pipeline.colours(depth).cpu().numpy(), "rgb8", *place)
-        if "confidence" in self.topics and depth.confidence is not None:
+        if "confidence" in self.topics:
+            assert depth.confidence is not None
             made["confidence"] = image(depth.confidence.cpu().numpy(), "32FC1", *place)
         if "scan" in self.topics:
             made["scan"] = self._laser_scan(depth, depth_m, settings)

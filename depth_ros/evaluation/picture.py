@@ -26,16 +26,17 @@ _TABLE = colour_table(_SETTINGS.colour_map)
 
 
 class Row(NamedTuple):
-    """What one row shows: an image, its depth, the truth, and points in the optical frame."""
+    """What one row shows: an image, its depth, the truth, optical-frame points, and confidence."""
 
     rgb: Rgb
     depth_m: npt.NDArray[np.float32]
     truth_m: npt.NDArray[np.float32] | None = None
     points: npt.NDArray[np.float32] | None = None
+    confidence: npt.NDArray[np.float32] | None = None
 
 
 def grid(rows: list[Row]) -> Rgb:
-    """Draw rows of image | depth | truth | cloud from above, under one line of titles."""
+    """Draw rows of image, depth and what else there is, under one line of titles."""
     pictures = [_cells(row) for row in rows]
     titles = list(pictures[0])
     body = np.vstack([np.hstack(list(cells.values())) for cells in pictures])
@@ -56,6 +57,9 @@ def _cells(row: Row) -> dict[str, Rgb]:
     cells = {"image": fit(row.rgb), f"depth, {NEAR_M:g}-{FAR_M:g} m": coloured(row.depth_m)}
     if row.truth_m is not None:
         cells["truth"] = coloured(row.truth_m)
+    if row.confidence is not None:
+        grey = (255 * np.nan_to_num(row.confidence)).astype(np.uint8)
+        cells["confidence: black 0, white 1"] = fit(np.repeat(grey[..., None], 3, axis=-1))
     if row.points is not None:
         cells[f"cloud from above, {_VIEW_M:g} m"] = from_above(row.points)
     return cells

@@ -217,6 +217,10 @@ class DepthModel(ABC):
         prediction = self.postprocess(raw, *rgb.shape[1:3])
         return replace(prediction, network_size=(height, width))
 
+    def sure(self, samples: int) -> bool:
+        """Whether it says its confidence when asked for so many samples, see Sampling."""
+        return False
+
     def cost(self, camera: Camera, stride: int) -> int:
         """Return how many pixels of a camera's image are asked for with a stride, see Sampling."""
         return camera.width * camera.height

@@ -73,6 +73,7 @@ def _grin_tiny() -> ModelEntry:
         parameters_m=5.4,
         max_depth_m=20,
         preprocessing=preprocessing_of(TINY),
+        half_safe=False,
         note="embedded; knows the camera, may say how sure it is; rendered rooms only",
     )
 

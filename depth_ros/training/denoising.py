@@ -34,11 +34,11 @@ class Denoising:
         L1 is our choice, after MVGD; noise levels are spread evenly over time.
         """
         config, device = network.config, batch.rgb.device
-        chosen = choose(_labelled(batch), self.pixels * self.levels, self.levels, generator)
+        chosen = choose(labelled(batch), self.pixels * self.levels, self.levels, generator)
         x0 = log_depth.encode(
             batch.depth_m.flatten(1).gather(1, chosen), config.d_min_m, config.d_max_m
         )
-        local, scene = _condition(network, batch, chosen)
+        local, scene = condition(network, batch, chosen)
         samples = len(x0) * self.levels
         t = (torch.arange(samples) + torch.rand(samples, generator=generator)) / samples
         t = t[torch.randperm(samples, generator=generator)]
@@ -66,27 +66,27 @@ class Denoising:
         return before
 
 
-def choose(labelled: Tensor, most: int, multiple: int, generator: torch.Generator) -> Tensor:
+def choose(candidates: Tensor, most: int, multiple: int, generator: torch.Generator) -> Tensor:
     """Return indices (B, N) of N distinct labelled pixels of each image, at random.
 
     Args:
-        labelled: bool (B, P).
+        candidates: bool (B, P), those that are labelled.
         most: N is at most this, and what every image has.
         multiple: N is a multiple of it.
         generator: of the choice.
     """
-    count = min(most, int(labelled.sum(1).min())) // multiple * multiple
-    lots = torch.rand(labelled.shape, generator=generator).to(labelled.device)
-    return lots.masked_fill(~labelled, -1.0).topk(count, dim=1).indices
+    count = min(most, int(candidates.sum(1).min())) // multiple * multiple
+    lots = torch.rand(candidates.shape, generator=generator).to(candidates.device)
+    return lots.masked_fill(~candidates, -1.0).topk(count, dim=1).indices
 
 
-def _labelled(batch: Batch) -> Tensor:
+def labelled(batch: Batch) -> Tensor:
     """Return which pixels (B, H * W) have depth and a ray."""
     known = torch.isfinite(batch.depth_m) & (batch.depth_m > 0)
     return (known & batch.rays.isfinite().all(-1)).flatten(1)
 
 
-def _condition(network: Grin, batch: Batch, chosen: Tensor) -> tuple[Tensor, Tensor]:
+def condition(network: Grin, batch: Batch, chosen: Tensor) -> tuple[Tensor, Tensor]:
     """Return local conditioning of chosen pixels (B, N), and that of the whole image."""
     height, width = batch.depth_m.shape[1:]
     pixels = batch.rgb.permute(0, 3, 1, 2).float() / 127.5 - 1

@@ -33,6 +33,10 @@ class Batch(NamedTuple):
     rays: Tensor
     f_px: Tensor
 
+    def to(self, device: str) -> Batch:
+        """Return the same on a device."""
+        return Batch(*(part.to(device) for part in self))
+
     def mirrored(self, which: Tensor) -> Batch:
         """Return the frames with those of which, bool (B,), as a mirror shows them."""
         rgb, depth_m, rays = self.rgb.clone(), self.depth_m.clone(), self.rays.clone()

@@ -12,6 +12,7 @@ from depth_ros import models
 from depth_ros.errors import ModelError
 from depth_ros.models.grin.config import GrinConfig
 from depth_ros.models.grin.network import Grin
+from depth_ros.training.calibration import spread_gain
 from depth_ros.training.denoising import Denoising
 from depth_ros.training.frames import FramePool, Frames, Shapes
 from depth_ros.training.scenes import Robot
@@ -19,6 +20,7 @@ from depth_ros.training.train import TrainConfig, Trainer
 
 FOV_DEG = (50.0, 80.0)
 """Fields of view across, of rendered frames."""
+_CALIBRATION_BATCHES = 4
 # The farther the axis is off the middle, and the less square pixels are, the less can a ray be
 # guessed from its place in the image.
 _OFF_CENTRE, _SQUEEZE = 0.15, 0.15
@@ -65,7 +67,11 @@ def train(
     if start.init is not None:
         _start_from(network, start.init, start.backbone_only)
     facts = {"objective": asdict(objective), "start": start._asdict(), **said}
-    Trainer(network, objective, frames, config, out, device, facts).run().save_pretrained(out)
+    trained = Trainer(network, objective, frames, config, out, device, facts).run()
+    last = (frames.draw(config.steps + index) for index in range(_CALIBRATION_BATCHES))
+    gain = spread_gain(trained, (batch.to(device) for batch in last), config.seed)
+    trained.config = replace(trained.config, spread_gain=round(gain, 2))
+    trained.save_pretrained(out)
 
 
 def with_many_cameras(robot: Robot) -> Robot:

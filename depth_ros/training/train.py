@@ -123,7 +123,7 @@ class Trainer(Generic[Network]):
         return self.network
 
     def _advance(self, batch: Batch) -> float:
-        batch = Batch(*(part.to(self.device) for part in batch))
+        batch = batch.to(self.device)
         # On the CPU: random numbers are the same whatever the device.
         generator = torch.Generator().manual_seed(self.config.seed * 1_000_003 + self.step)
         kind = torch.device(self.device).type

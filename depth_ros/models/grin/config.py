@@ -50,7 +50,8 @@ class GrinConfig:
         steps, samples: of the sampler, without further wishes. Paper: 10 samples for uncertainty.
         carry_noise: time in [0, 1] at which sampling starts from the depth of the frame before.
             Our choice.
-        spread_gain: deviation of log depth from truth over that among samples; calibrated.
+        spread_gain: on the deviation of log depth among samples, which few steps understate; found
+            after training, see training.calibration.
     """
 
     backbone: dict[str, Any] = field(default_factory=dict)

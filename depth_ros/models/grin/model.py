@@ -8,7 +8,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import lru_cache
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor
@@ -26,12 +26,13 @@ from depth_ros.models.base import (
     Request,
 )
 from depth_ros.models.grin import log_depth, schedule
+from depth_ros.models.grin.confidence import within
 from depth_ros.models.grin.config import GrinConfig, preprocessing_of
 from depth_ros.models.grin.network import Grin
 from depth_ros.models.grin.positions import grid, normalise
 from depth_ros.models.grin.sampler import ddim, times
+from depth_ros.models.preprocessing import Preprocessing
 
-_RIGHT = math.log(1.25)
 _CAMERAS = 8
 
 
@@ -77,6 +78,36 @@ class Pixels:
         return grid_values.flatten(-2)[..., self.known]
 
 
+class _Places(NamedTuple):
+    """Where a network of some sizes asks in the image of a camera."""
+
+    config: GrinConfig
+    preprocessing: Preprocessing
+
+    def asked(self, camera: Camera, stride: int) -> tuple[Camera, Tensor]:
+        """Return the camera whose pixels are asked for, and where they are in the image (N, 2)."""
+        if not stride:
+            height, width = (side // self.config.map_stride for side in self._input_size(camera))
+            return camera.scale(width, height), grid(height, width)
+        asked = camera.subsample(stride)
+        v, u = torch.arange(asked.height) * stride, torch.arange(asked.width) * stride
+        uv = torch.cartesian_prod(v, u).flip(-1)
+        return asked, normalise(uv, camera.height, camera.width)
+
+    def pixels(self, camera: Camera, stride: int, device: torch.device) -> Pixels:
+        """Return the pixels that are asked for, on a device."""
+        return Pixels.of(*self.asked(camera, stride)).to(device)
+
+    def cells(self, camera: Camera, device: torch.device) -> tuple[Tensor, Tensor]:
+        """Return positions and rays (M, 2) of the global conditioning."""
+        height, width = (side // self.config.cell for side in self._input_size(camera))
+        rays = torch.from_numpy(camera.scale(width, height).rays().copy()).reshape(-1, 2)
+        return grid(height, width).to(device), rays.nan_to_num(0.0).to(device)
+
+    def _input_size(self, camera: Camera) -> tuple[int, int]:
+        return self.preprocessing.network_size(camera.height, camera.width)
+
+
 class GrinModel(DepthModel):
     """A checkpoint of GRIN.
 
@@ -91,8 +122,10 @@ class GrinModel(DepthModel):
         self.entry, self.network, self.config = entry, network, network.config
         self.preprocessing = preprocessing_of(network.config)
         self.max_depth_m = network.config.d_max_m
-        self._pixels = lru_cache(maxsize=_CAMERAS)(self._new_pixels)
-        self._cells = lru_cache(maxsize=_CAMERAS)(self._new_cells)
+        # No cache of a bound method: the cycle would keep the network alive, and its GPU's memory.
+        self._places = _Places(self.config, self.preprocessing)
+        self._pixels = lru_cache(maxsize=_CAMERAS)(self._places.pixels)
+        self._cells = lru_cache(maxsize=_CAMERAS)(self._places.cells)
         self._noise = lru_cache(maxsize=_CAMERAS)(_new_noise)
 
     @classmethod
@@ -122,9 +155,13 @@ class GrinModel(DepthModel):
         """Return where the range of a checkpoint ends."""
         return config.d_max_m
 
+    def sure(self, samples: int) -> bool:
+        """Whether it says its confidence: one sample has no spread."""
+        return (samples or self.config.samples) > 1
+
     def cost(self, camera: Camera, stride: int) -> int:
         """Return how many pixels are asked for."""
-        asked, _ = self._asked(camera, stride)
+        asked, _ = self._places.asked(camera, stride)
         return asked.width * asked.height
 
     def preprocess(self, rgb: Tensor) -> Tensor:
@@ -232,12 +269,9 @@ class GrinModel(DepthModel):
         return denoise
 
     def _confidence(self, values: Tensor) -> Tensor:
-        """Return the probability (B, N) that depth is within a factor of 1.25 of the truth.
-
-        The log of depth is taken as normal, with the samples' deviation times spread_gain.
-        """
-        spread = log_depth.log_spread(values.std(dim=1), *self._range) * self.config.spread_gain
-        return torch.erf(_RIGHT / (math.sqrt(2) * spread))
+        """Return confidence (B, N) of samples (B, S, N)."""
+        spread = log_depth.log_spread(values.std(dim=1), *self._range)
+        return within(spread * self.config.spread_gain)
 
     @property
     def _range(self) -> tuple[float, float]:
@@ -255,28 +289,6 @@ class GrinModel(DepthModel):
         )
         beyond = (0, camera.width - width, 0, camera.height - height)
         return functional.pad(inner, beyond, mode="replicate")[:, 0]
-
-    def _asked(self, camera: Camera, stride: int) -> tuple[Camera, Tensor]:
-        """Return the camera whose pixels are asked for, and where they are in the image (N, 2)."""
-        if not stride:
-            height, width = (s // self.config.map_stride for s in self._input_size(camera))
-            return camera.scale(width, height), grid(height, width)
-        asked = camera.subsample(stride)
-        v, u = torch.arange(asked.height) * stride, torch.arange(asked.width) * stride
-        uv = torch.cartesian_prod(v, u).flip(-1)
-        return asked, normalise(uv, camera.height, camera.width)
-
-    def _new_pixels(self, camera: Camera, stride: int, device: torch.device) -> Pixels:
-        return Pixels.of(*self._asked(camera, stride)).to(device)
-
-    def _new_cells(self, camera: Camera, device: torch.device) -> tuple[Tensor, Tensor]:
-        """Return positions and rays (M, 2) of the global conditioning."""
-        height, width = (side // self.config.cell for side in self._input_size(camera))
-        rays = torch.from_numpy(camera.scale(width, height).rays().copy()).reshape(-1, 2)
-        return grid(height, width).to(device), rays.nan_to_num(0.0).to(device)
-
-    def _input_size(self, camera: Camera) -> tuple[int, int]:
-        return self.preprocessing.network_size(camera.height, camera.width)
 
 
 def _new_noise(samples: int, height: int, width: int, seed: int, device: torch.device) -> Tensor:

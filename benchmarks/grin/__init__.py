@@ -1,0 +1,1 @@
+"""What GRIN can do, measured on rendered drives: accuracy, cameras, labels, confidence, video."""

@@ -1,0 +1,19 @@
+"""From the spread of samples to the probability of being right."""
+
+from __future__ import annotations
+
+import math
+
+import torch
+from torch import Tensor
+
+RIGHT = 1.25
+"""Factor within which depth is called right, as in the metric delta1."""
+
+
+def within(log_spread: Tensor) -> Tensor:
+    """Return the probability (...) that depth is within a factor of RIGHT of the truth.
+
+    The natural log of depth is taken as normal about its estimate, with a deviation (...).
+    """
+    return torch.erf(math.log(RIGHT) / (math.sqrt(2) * log_spread))

@@ -1,0 +1,72 @@
+"""How far the spread among a GRIN's samples is from its errors."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable
+
+import torch
+from torch import Tensor
+
+from depth_ros.models.grin import log_depth, schedule
+from depth_ros.models.grin.confidence import RIGHT, within
+from depth_ros.models.grin.network import Grin
+from depth_ros.models.grin.sampler import ddim, times
+from depth_ros.training.denoising import choose, condition, labelled
+from depth_ros.training.frames import Batch
+
+_PIXELS = 2048
+_SAMPLES = 5
+_HALVINGS = 40
+
+
+@torch.inference_mode()
+def spread_gain(network: Grin, batches: Iterable[Batch], seed: int = 0) -> float:
+    """Return the factor on the spread that makes mean confidence the share of right pixels.
+
+    Right is within a factor of 1.25 of the truth, see models.grin.confidence.
+
+    Args:
+        network: trained.
+        batches: frames with depth, on its device.
+        seed: of noise and pixels.
+    """
+    generator = torch.Generator().manual_seed(seed)
+    pairs = [_errors_and_spreads(network, batch, generator) for batch in batches]
+    errors, spreads = (torch.cat(part) for part in zip(*pairs, strict=True))
+    share = float((errors < math.log(RIGHT)).float().mean())
+    low, high = 1e-3, 1e3
+    for _ in range(_HALVINGS):
+        middle = math.sqrt(low * high)
+        # A larger gain says less confidence.
+        too_sure = float(within(spreads * middle).mean()) > share
+        low, high = (middle, high) if too_sure else (low, middle)
+    return math.sqrt(low * high)
+
+
+def _errors_and_spreads(
+    network: Grin, batch: Batch, generator: torch.Generator
+) -> tuple[Tensor, Tensor]:
+    """Return |ln depth - ln truth| and the deviation of ln depth among samples, pixel by pixel."""
+    config = network.config
+    ends = (config.d_min_m, config.d_max_m)
+    chosen = choose(labelled(batch), _PIXELS, 1, generator)
+    truth = log_depth.encode(batch.depth_m.flatten(1).gather(1, chosen), *ends)
+    local, scene = (
+        part.repeat_interleave(_SAMPLES, dim=0) for part in condition(network, batch, chosen)
+    )
+    before = local.new_zeros(len(local), config.latents, config.latent_dim)
+
+    def denoise(x: Tensor, gamma: Tensor, latents: Tensor | None) -> tuple[Tensor, Tensor]:
+        latents = before if latents is None else latents
+        output: tuple[Tensor, Tensor] = network.denoiser(
+            x, gamma.expand(len(x)), local, scene, latents
+        )
+        return output
+
+    x = torch.randn(len(local), chosen.shape[1], generator=generator).to(local.device)
+    gammas = schedule.find(config.schedule)(times(config.steps)).to(local.device)
+    values, _ = ddim(denoise, x, gammas, limit=config.input_scale)
+    samples = (values / config.input_scale).unflatten(0, (-1, _SAMPLES))
+    errors = log_depth.log_spread((samples.median(dim=1).values - truth).abs(), *ends)
+    return errors.flatten(), log_depth.log_spread(samples.std(dim=1), *ends).flatten()
