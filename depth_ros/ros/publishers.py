@@ -109,15 +109,19 @@ class Outputs:
 
     def _publish_estimate(self, pipeline: Pipeline, depth: DepthFrame, header: Header) -> None:
         settings = pipeline.settings
+        if depth.stride == 1:  # else its listeners came after the question
+            self._publish_images(pipeline, depth, header)
+        if settings.publish_points and self._heard("points"):
+            self._publish_points(pipeline.points(depth), header)
+
+    def _publish_images(self, pipeline: Pipeline, depth: DepthFrame, header: Header) -> None:
         if self._heard("depth/image"):
-            self._publish_depth(depth, header, settings.depth_encoding)
+            self._publish_depth(depth, header, pipeline.settings.depth_encoding)
         if self._heard("depth/color"):
             self._publish_colours(pipeline.colours(depth), header)
         if depth.confidence is not None and self._heard("depth/confidence"):
             message = self._confidence_message
             self._publish_values("depth/confidence", message, depth.confidence, header)
-        if settings.publish_points and self._heard("points"):
-            self._publish_points(pipeline.points(depth), header)
 
     def _publish_depth(self, depth: DepthFrame, header: Header, encoding: str) -> None:
         message = self._depth_message
