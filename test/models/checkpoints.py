@@ -32,6 +32,8 @@ from transformers import (
 )
 from transformers.utils import logging
 
+from test.models.grin import small
+
 NECK: dict[str, Any] = {"neck_hidden_sizes": [16, 16, 32, 32], "fusion_hidden_size": 32}
 VIT: dict[str, Any] = {
     "hidden_size": 32,
@@ -48,7 +50,8 @@ def build(family: str, folder: Path) -> Path:
     make, processor = _FAMILIES[family]
     logging.disable_progress_bar()
     make().half().save_pretrained(folder)
-    (folder / "preprocessor_config.json").write_text(json.dumps(processor))
+    if processor:
+        (folder / "preprocessor_config.json").write_text(json.dumps(processor))
     return folder
 
 
@@ -305,5 +308,6 @@ _FAMILIES: dict[str, tuple[Callable[[], Any], dict[str, Any]]] = {
     "prompt-depth-anything": (prompt_depth_anything, PROMPT_PROCESSOR),
     "depth-pro": (depth_pro, DEPTH_PRO_PROCESSOR),
     "depth-pro-without-fov": (lambda: depth_pro(use_fov_model=False), DEPTH_PRO_PROCESSOR),
+    "grin": (small.network, {}),
 }
 FAMILIES = tuple(_FAMILIES)

@@ -60,6 +60,7 @@ def test_no_two_entries_share_a_name_or_a_source() -> None:
 
 FAMILY_OF = {
     "depthcrafter": "depthcrafter",
+    "grin-tiny": "grin",
     **{f"zoedepth-{name}": "zoedepth" for name in ("tiny", "nyu", "kitti", "nyu-kitti")},
     **{f"dpt-beit-{name}": "dpt" for name in ("large-512", "large-384", "base-384")},
     **{f"dpt-swinv2-{name}": "dpt" for name in ("large-384", "base-384", "tiny-256")},
@@ -80,7 +81,9 @@ FAMILY_OF = {
 """Users' names, and what loads them: scripts and launch files hold these."""
 
 
-@pytest.mark.parametrize("name", ["dpt-swinv2-large-384", "dpt-swinv2-tiny-256", "zoedepth-tiny"])
+@pytest.mark.parametrize(
+    "name", ["dpt-swinv2-large-384", "dpt-swinv2-tiny-256", "zoedepth-tiny", "grin-tiny"]
+)
 def test_what_overflows_in_float16_is_marked(name: str) -> None:
     assert not models.MODELS[name].half_safe
 
@@ -164,7 +167,7 @@ def test_the_entry_stands_in_for_a_missing_preprocessor_file(tmp_path: Path) -> 
     build("dpt-beit", tmp_path)
     (tmp_path / "preprocessor_config.json").unlink()
     model = models.load("dpt-beit-base-384", str(tmp_path))
-    assert model.preprocessing == models.MODELS["dpt-beit-base-384"].preprocessing  # type: ignore[attr-defined]
+    assert model.preprocessing == models.MODELS["dpt-beit-base-384"].preprocessing
     with pytest.raises(ModelError, match=r"no preprocessor_config\.json"):
         models.load(str(tmp_path))
 
@@ -219,13 +222,15 @@ def test_the_table_of_one_model_has_its_row_alone(built: Callable[[str], Path]) 
     )
 
 
+@pytest.mark.parametrize(("family", "loaded_by"), [("dpt-dinov2", "dpt"), ("grin", "grin")])
 def test_an_unregistered_hub_id_is_described_by_its_config(
-    monkeypatch: pytest.MonkeyPatch, built: Callable[[str], Path]
+    monkeypatch: pytest.MonkeyPatch, built: Callable[[str], Path], family: str, loaded_by: str
 ) -> None:
-    config = AutoConfig.from_pretrained(built("dpt-dinov2"))
-    monkeypatch.setattr(AutoConfig, "from_pretrained", lambda *_, **__: config)
-    entry = models.find("somebody/dpt-dinov2")
-    assert (entry.family, entry.output) == ("dpt", Output.METRIC_DEPTH)
+    folder, read = built(family), AutoConfig.from_pretrained
+    monkeypatch.setattr("transformers.utils.cached_file", lambda _, name: str(folder / name))
+    monkeypatch.setattr(AutoConfig, "from_pretrained", lambda *_, **__: read(folder))
+    entry = models.find(f"somebody/{family}")
+    assert (entry.family, entry.output) == (loaded_by, Output.METRIC_DEPTH)
 
 
 def test_the_embedded_weights_are_as_their_entry_says() -> None:

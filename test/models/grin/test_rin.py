@@ -1,6 +1,6 @@
 """The denoiser over a set of pixels: any number, in any order, each image for itself."""
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import pytest
 import torch
@@ -10,7 +10,7 @@ from depth_ros.models.grin.rin import Rin, embed_level
 from test.models.grin import small
 
 CONFIG = small.CONFIG
-NEAR = {"rtol": 1e-5, "atol": 1e-5}
+NEAR: dict[str, Any] = {"rtol": 1e-5, "atol": 1e-5}
 
 
 class Given(NamedTuple):
