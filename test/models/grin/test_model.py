@@ -111,6 +111,28 @@ def test_the_same_seed_says_the_same_and_another_does_not(grin: GrinModel) -> No
     assert torch.equal(fresh, first)
 
 
+@pytest.mark.parametrize("camera", [CAMERA, FISHEYE], ids=lambda camera: camera.lens)
+@pytest.mark.parametrize("stride", [2, 5])
+def test_noise_belongs_to_pixels_whichever_of_them_are_asked_for(
+    grin: GrinModel, spy: Spy, camera: Camera, stride: int
+) -> None:
+    ask(grin, cameras=[camera], execute=spy, stride=1, samples=3, steps=1)
+    ask(grin, cameras=[camera], execute=spy, stride=stride, samples=3, steps=1)
+    every, some = (x for x, *_ in spy.calls["denoiser"])
+    known = torch.from_numpy(camera.rays().copy()).isfinite().all(-1)
+    whole = torch.full((3, HEIGHT, WIDTH), torch.nan)
+    whole[:, known] = every
+    near(some, whole[:, ::stride, ::stride][:, known[::stride, ::stride]])
+    assert every.std(dim=0).mean() > 0.5
+
+
+def test_every_image_of_a_batch_starts_from_the_same_noise(grin: GrinModel, spy: Spy) -> None:
+    ask(grin, picture(count=2), [CAMERA] * 2, execute=spy, samples=3, steps=1)
+    ((x, *_),) = spy.calls["denoiser"]
+    assert torch.equal(x[:3], x[3:])
+    assert not torch.equal(x[0], x[1])
+
+
 @pytest.mark.parametrize("stride", [2, 4, 7])
 def test_pixels_say_almost_the_same_whether_all_are_asked_for_or_some(
     grin: GrinModel, stride: int
@@ -290,8 +312,8 @@ def test_confidence_is_a_probability_that_falls_with_the_spread(
 
 def test_samples_that_agree_are_sure(monkeypatch: pytest.MonkeyPatch) -> None:
     grin = small.model()
-    same = torch.randn(1, HEIGHT, WIDTH).expand(4, -1, -1)
-    monkeypatch.setattr(grin, "_noise", lambda *_: same)
+    same = torch.randn(1, HEIGHT * WIDTH, generator=torch.Generator().manual_seed(5))
+    monkeypatch.setattr(grin, "_noise", lambda *_: same.expand(4, -1))
     said = ask(grin, samples=4, stride=1)
     assert float(sure(said).min()) == pytest.approx(1.0, abs=1e-6)
 
@@ -301,7 +323,8 @@ def test_depth_is_the_median_of_the_samples(
     monkeypatch: pytest.MonkeyPatch, samples: int, middle: slice
 ) -> None:
     grin = small.model()
-    noise = torch.randn(samples, HEIGHT, WIDTH, generator=torch.Generator().manual_seed(5))
+    count = grin.cost(CAMERA, 4)
+    noise = torch.randn(samples, count, generator=torch.Generator().manual_seed(5))
     monkeypatch.setattr(grin, "_noise", lambda *_: noise)
     said = ask(grin, samples=samples, stride=4, enlarge=False)
     alone = []
