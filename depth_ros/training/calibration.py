@@ -8,11 +8,11 @@ from collections.abc import Iterable
 import torch
 from torch import Tensor
 
-from depth_ros.models.grin import log_depth, schedule
+from depth_ros.models.grin import log_depth, noise, schedule
 from depth_ros.models.grin.confidence import RIGHT, within
 from depth_ros.models.grin.network import Grin
 from depth_ros.models.grin.sampler import ddim, times
-from depth_ros.training.denoising import choose, condition, labelled
+from depth_ros.training.denoising import choose, condition, labelled, positions
 from depth_ros.training.frames import Batch
 
 _PIXELS = 2048
@@ -64,7 +64,10 @@ def _errors_and_spreads(
         )
         return output
 
-    x = torch.randn(len(local), chosen.shape[1], generator=generator).to(local.device)
+    places = positions(batch, chosen).repeat_interleave(_SAMPLES, dim=0)
+    white = torch.randn(places.shape[:2], generator=generator).to(places.device)
+    grids = [grid.to(places.device) for grid in noise.coarse(len(places), generator)]
+    x = noise.at(white, grids, places)
     gammas = schedule.find(config.schedule)(times(config.steps)).to(local.device)
     values, _ = ddim(denoise, x, gammas, limit=config.input_scale)
     samples = (values / config.input_scale).unflatten(0, (-1, _SAMPLES))

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from depth_ros.models.grin import log_depth, schedule
+from depth_ros.models.grin import log_depth, noise, schedule
 from depth_ros.models.grin.network import Grin
 from depth_ros.models.grin.positions import grid, normalise
 from depth_ros.training.frames import Batch
@@ -44,7 +44,9 @@ class Denoising:
         t = t[torch.randperm(samples, generator=generator)]
         gamma = schedule.find(config.schedule)(t).to(device)
         x0 = config.input_scale * x0.reshape(samples, -1)
-        eps = torch.randn(x0.shape, generator=generator).to(device)
+        white, grids = torch.randn(x0.shape, generator=generator), noise.coarse(samples, generator)
+        places = positions(batch, chosen).reshape(samples, -1, 2)
+        eps = noise.at(white.to(device), [grid.to(device) for grid in grids], places)
         x_t = schedule.add_noise(x0, eps, gamma[:, None])
         local = local.reshape(samples, -1, local.shape[-1])
         scene = scene.repeat_interleave(self.levels, dim=0)
@@ -88,14 +90,18 @@ def labelled(batch: Batch) -> Tensor:
 
 def condition(network: Grin, batch: Batch, chosen: Tensor) -> tuple[Tensor, Tensor]:
     """Return local conditioning of chosen pixels (B, N), and that of the whole image."""
-    height, width = batch.depth_m.shape[1:]
     pixels = batch.rgb.permute(0, 3, 1, 2).float() / 127.5 - 1
-    uv = torch.stack([chosen % width, chosen // width], dim=-1)
     rays = batch.rays.flatten(1, 2).gather(1, chosen[..., None].expand(-1, -1, 2))
     # The mean ray of a cell is that of its middle, but for the lens's curvature inside of it.
     cell_rays = functional.avg_pool2d(batch.rays.movedim(-1, 1), network.config.cell)
     cells = grid(*cell_rays.shape[2:]).to(rays.device).expand(len(rays), -1, -1)
     cell_rays = cell_rays.flatten(2).transpose(1, 2).nan_to_num(0.0)
-    positions = normalise(uv, height, width)
-    output: tuple[Tensor, Tensor] = network.encoder(pixels, positions, rays, cells, cell_rays)
+    places = positions(batch, chosen)
+    output: tuple[Tensor, Tensor] = network.encoder(pixels, places, rays, cells, cell_rays)
     return output
+
+
+def positions(batch: Batch, chosen: Tensor) -> Tensor:
+    """Return where pixels (B, N) of the frames are: (B, N, 2)."""
+    height, width = batch.depth_m.shape[1:]
+    return normalise(torch.stack([chosen % width, chosen // width], dim=-1), height, width)

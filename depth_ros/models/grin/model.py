@@ -25,7 +25,7 @@ from depth_ros.models.base import (
     Raw,
     Request,
 )
-from depth_ros.models.grin import log_depth, schedule
+from depth_ros.models.grin import log_depth, noise, schedule
 from depth_ros.models.grin.confidence import within
 from depth_ros.models.grin.config import GrinConfig, preprocessing_of
 from depth_ros.models.grin.network import Grin
@@ -104,6 +104,19 @@ class _Places(NamedTuple):
         rays = torch.from_numpy(camera.scale(width, height).rays().copy()).reshape(-1, 2)
         return grid(height, width).to(device), rays.nan_to_num(0.0).to(device)
 
+    def noise(
+        self, camera: Camera, stride: int, samples: int, seed: int, device: torch.device
+    ) -> Tensor:
+        """Return what sampling starts from, (samples, N) at the pixels that are asked for."""
+        generator = torch.Generator().manual_seed(seed)
+        grids = noise.centred(noise.coarse(samples, generator))
+        asked, positions = self.asked(camera, stride)
+        whole = camera if stride else asked
+        white = torch.randn(samples, whole.height, whole.width, generator=generator)
+        white = white[:, :: stride or 1, :: stride or 1].flatten(1)
+        values = noise.at(white, grids, positions.expand(samples, -1, -1))
+        return values[:, torch.from_numpy(asked.rays().copy()).isfinite().all(-1).flatten()].to(device)
+
     def _input_size(self, camera: Camera) -> tuple[int, int]:
         return self.preprocessing.network_size(camera.height, camera.width)
 
@@ -126,7 +139,7 @@ class GrinModel(DepthModel):
         self._places = _Places(self.config, self.preprocessing)
         self._pixels = lru_cache(maxsize=_CAMERAS)(self._places.pixels)
         self._cells = lru_cache(maxsize=_CAMERAS)(self._places.cells)
-        self._noise = lru_cache(maxsize=_CAMERAS)(_new_noise)
+        self._noise = lru_cache(maxsize=_CAMERAS)(self._places.noise)
 
     @classmethod
     def load(cls, entry: ModelEntry) -> GrinModel:
@@ -231,28 +244,32 @@ class GrinModel(DepthModel):
     ) -> tuple[Tensor, Tensor]:
         """Return clean values (B, samples, N) and latents (B * samples, L, C)."""
         batch, camera, sampling = len(rgb), request.cameras[0], request.sampling
-        cells, cell_rays = self._cells(camera, execute.device)
-        conditions = execute.part("encoder")(
-            self.preprocess(rgb),
-            *(each.expand(batch, -1, -1) for each in (pixels.positions, pixels.rays)),
-            *(each.expand(batch, -1, -1) for each in (cells, cell_rays)),
-        )
-        local, scene = (part.repeat_interleave(samples, dim=0) for part in conditions)
+        local, scene = self._condition(execute, rgb, camera, pixels)
+        local, scene = (part.repeat_interleave(samples, dim=0) for part in (local, scene))
         denoise = self._denoiser(execute.part("denoiser"), local, scene)
-        size = (camera.height, camera.width) if sampling.stride else (pixels.height, pixels.width)
-        field = self._noise(samples, *size, sampling.seed, execute.device)
-        step = sampling.stride or 1
-        x = pixels.gather(field[:, ::step, ::step]).repeat(batch, 1)
+        x = self._noise(camera, sampling.stride, samples, sampling.seed, execute.device)
         memory = _fitting(request.memory, pixels, samples)
-        scale, steps, start = self.config.input_scale, sampling.steps or self.config.steps, 1.0
+        steps, start, latents = sampling.steps or self.config.steps, 1.0, None
         if memory is not None:
             steps, start = sampling.steps or max(1, steps // 2), self.config.carry_noise
+            latents = memory.latents
         gammas = schedule.find(self.config.schedule)(times(steps, start)).to(execute.device)
+        scale = self.config.input_scale
         if memory is not None:
             x = schedule.add_noise(scale * pixels.gather(memory.values), x, gammas[0])
-        before = None if memory is None else memory.latents
-        values, latents = ddim(denoise, x, gammas, before, scale)
+        values, latents = ddim(denoise, x.repeat(batch, 1), gammas, latents, scale)
         return (values / scale).unflatten(0, (batch, samples)), latents
+
+    def _condition(
+        self, execute: Executor, rgb: Tensor, camera: Camera, pixels: Pixels
+    ) -> tuple[Tensor, Tensor]:
+        """Return local (B, N, token_dim) and global (B, M, latent_dim) conditioning."""
+        places = (pixels.positions, pixels.rays, *self._cells(camera, execute.device))
+        output = execute.part("encoder")(
+            self.preprocess(rgb), *(each.expand(len(rgb), -1, -1) for each in places)
+        )
+        assert isinstance(output, tuple)
+        return output[0], output[1]
 
     def _denoiser(
         self, execute: Executor, local: Tensor, scene: Tensor
@@ -289,12 +306,6 @@ class GrinModel(DepthModel):
         )
         beyond = (0, camera.width - width, 0, camera.height - height)
         return functional.pad(inner, beyond, mode="replicate")[:, 0]
-
-
-def _new_noise(samples: int, height: int, width: int, seed: int, device: torch.device) -> Tensor:
-    """Return normal noise (samples, height, width), the same on every device."""
-    generator = torch.Generator().manual_seed(seed)
-    return torch.randn(samples, height, width, generator=generator).to(device)
 
 
 def _median(values: Tensor) -> Tensor:
