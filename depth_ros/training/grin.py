@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import torch
+from torch import Tensor, nn
 
 from depth_ros import models
 from depth_ros.errors import ModelError
@@ -96,24 +97,30 @@ def shapes(sizes: GrinConfig) -> list[tuple[int, int]]:
 
 
 def _start_from(network: Grin, init: str, backbone_only: bool) -> None:
-    """Load weights, or a backbone of zoedepth-tiny's kind, of another GRIN's or of the hub's."""
+    """Load weights, or a backbone: of a depth network here, or of any checkpoint of its kind."""
+    backbone = network.encoder.backbone
     try:
         if backbone_only:
-            network.encoder.backbone.load_state_dict(_backbone(init))
+            backbone.load_state_dict(_backbone(backbone, init))
         else:
             network.load_state_dict(Grin.from_pretrained(models.find(init).source).state_dict())
     except (OSError, RuntimeError) as error:
         raise ModelError(f"init '{init}' does not fit: {error}") from error
 
 
-def _backbone(init: str) -> dict[str, torch.Tensor]:
-    from transformers import AutoBackbone
-
+def _backbone(like: nn.Module, init: str) -> dict[str, Tensor]:
+    """Return the weights of a depth network's backbone, or of an image encoder of like's kind."""
     try:
         network = models.load(init).network
     except ModelError:
-        # No depth network: an image encoder of the hub's.
-        weights: dict[str, torch.Tensor] = AutoBackbone.from_pretrained(init).state_dict()
-        return weights
+        return _encoder(like, init)
     marked = ((name.partition("backbone."), value) for name, value in network.state_dict().items())
     return {rest: value for (_, mark, rest), value in marked if mark}
+
+
+def _encoder(like: Any, init: str) -> dict[str, Tensor]:
+    encoder, report = type(like).from_pretrained(init, config=like.config, output_loading_info=True)
+    if missing := sorted(report["missing_keys"]):
+        raise ModelError(f"init '{init}' lacks {len(missing)} weights, {missing[0]} the first")
+    weights: dict[str, Tensor] = encoder.state_dict()
+    return weights
