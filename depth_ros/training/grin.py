@@ -104,7 +104,7 @@ def _start_from(network: Grin, init: str, backbone_only: bool) -> None:
             backbone.load_state_dict(_backbone(backbone, init))
         else:
             network.load_state_dict(Grin.from_pretrained(models.find(init).source).state_dict())
-    except (OSError, RuntimeError) as error:
+    except (OSError, RuntimeError, ValueError) as error:
         raise ModelError(f"init '{init}' does not fit: {error}") from error
 
 
