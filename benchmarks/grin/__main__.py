@@ -9,7 +9,7 @@ from pathlib import Path
 import torch
 
 from benchmarks.grin import cameras, picture, queries, steps, uncertainty, video
-from benchmarks.grin.frames import views
+from benchmarks.grin.frames import held_out, views
 from benchmarks.machine import describe
 
 _PARTS = ("steps", "cameras", "uncertainty", "queries", "video", "picture")
@@ -30,7 +30,7 @@ def main(arguments: list[str] | None = None) -> int:
 def _run(part: str, options: argparse.Namespace) -> str:
     model, count = options.model, options.frames
     if part == "steps":
-        return steps.table(model, list(views(count)))
+        return steps.table(model, held_out(count))
     if part == "cameras":
         return cameras.table([model, *options.beside], min(count, 40))
     if part == "uncertainty":
@@ -49,7 +49,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "--beside", nargs="*", default=[], help="more of them, to compare cameras with"
     )
-    parser.add_argument("--frames", type=int, default=200, help="of as many drives")
+    parser.add_argument("--frames", type=int, default=200, help="at most, in each part")
     parser.add_argument("--threads", type=int, help="of the CPU")
     parser.add_argument("--out", type=Path, default=Path("out/grin.png"), help="picture")
     return parser

@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
+from itertools import islice
 from typing import NamedTuple
 
 import numpy as np
@@ -13,7 +14,7 @@ from tqdm import tqdm
 
 from benchmarks.timing import Spread
 from depth_ros.config import Settings
-from depth_ros.evaluation import metrics
+from depth_ros.evaluation import metrics, rendered
 from depth_ros.evaluation.metrics import Scores
 from depth_ros.geometry.camera import Camera
 from depth_ros.pipeline import Frame, Pipeline
@@ -47,6 +48,13 @@ def drives(count: int, steps: int) -> list[Drive]:
     ]
 
 
+def held_out(count: int) -> list[View]:
+    """Return the first count frames of the rendered benchmark, see evaluation.rendered."""
+    samples = rendered.samples(-(-count // rendered.FRAMES_PER_DRIVE))
+    bar = tqdm(islice(samples, count), desc="render", total=count, unit="frame", leave=False)
+    return [View(sample.frame, sample.truth_m) for sample in bar]
+
+
 def views(count: int, camera: Camera | None = None) -> Iterator[View]:
     """Yield one frame of each of count drives, seen through a camera instead of its own."""
     for index, drive in enumerate(drives(count, _FAR)):
@@ -55,10 +63,10 @@ def views(count: int, camera: Camera | None = None) -> Iterator[View]:
 
 def view(drive: Drive, step: int, seed: int) -> View:
     """Render one step of a drive."""
-    rendered = render([drive.scene], [drive.poses[step]], [drive.camera], seed)
+    seen = render([drive.scene], [drive.poses[step]], [drive.camera], seed)
     stamp_ns = 1 + step * 100_000_000
-    frame = Frame(rendered.rgb[0].numpy(), drive.camera, stamp_ns, "camera")
-    return View(frame, rendered.depth_m[0].numpy())
+    frame = Frame(seen.rgb[0].numpy(), drive.camera, stamp_ns, "camera")
+    return View(frame, seen.depth_m[0].numpy())
 
 
 def pipeline(model: str, **settings: int | bool) -> Pipeline:
