@@ -115,7 +115,7 @@ class _Places(NamedTuple):
         white = torch.randn(samples, whole.height, whole.width, generator=generator)
         white = white[:, :: stride or 1, :: stride or 1].flatten(1)
         values = noise.at(white, grids, positions.expand(samples, -1, -1))
-        return values[:, torch.from_numpy(asked.rays().copy()).isfinite().all(-1).flatten()].to(device)
+        return values[:, Pixels.of(asked, positions).known].to(device)
 
     def _input_size(self, camera: Camera) -> tuple[int, int]:
         return self.preprocessing.network_size(camera.height, camera.width)
