@@ -54,7 +54,7 @@ def _add_topics(group: Any) -> None:
         "--with",
         nargs="+",
         default=[],
-        choices=["points", "color", "scan"],
+        choices=["points", "color", "scan", "confidence"],
         dest="extras",
         help="outputs beside depth/image and depth/camera_info",
     )
