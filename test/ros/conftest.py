@@ -195,6 +195,7 @@ def _kinds() -> dict[str, type]:
         "depth/camera_info": CameraInfo,
         "depth/color": Image,
         "depth/relative": Image,
+        "depth/confidence": Image,
         "points": PointCloud2,
         "/diagnostics": DiagnosticArray,
         LOG: Log,
