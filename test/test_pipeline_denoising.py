@@ -1,0 +1,346 @@
+"""A pipeline with a model that denoises: pixels alone, confidence, and what is carried."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pytest
+import torch
+from torch import Tensor, nn
+
+from depth_ros.config import Settings
+from depth_ros.errors import ModelError
+from depth_ros.geometry.camera import Camera
+from depth_ros.models import DepthModel, ModelEntry, Output, Prediction, Raw
+from depth_ros.models.base import Executor, Memory, Request
+from depth_ros.pipeline import Frame, Pipeline
+from depth_ros.runtimes.torch_runtime import TorchRuntime
+from test.models.checkpoints import build
+from test.models.grin import small
+
+CAMERA = Camera(66, 50, 60.0, 63.0, 31.0, 26.0)
+OTHER = replace(CAMERA, fx=70.0)
+SECOND_NS = 10**9
+OWN_STRIDE = 2
+
+
+class Sees(DepthModel):
+    """Takes red for depth, exactly, and green for confidence; what it carries is a number."""
+
+    entry = ModelEntry("sees", "test", "", Output.METRIC_DEPTH, "Apache-2.0", True)
+    denoises = True
+    max_depth_m = 0.0
+    training_f_px = None
+
+    def __init__(self) -> None:
+        self.network = nn.Identity()
+        self.asked: list[Request] = []
+
+    def infer(self, execute: Executor, rgb: Tensor, request: Request) -> Prediction:
+        self.asked.append(request)
+        step = 1 if request.enlarge else request.sampling.stride
+        depth_m, sure = (rgb[:, ::step, ::step, channel] / 25.0 for channel in (0, 1))
+        sure = (sure / 10).masked_fill(rgb[:, ::step, ::step, 2] == 255, torch.nan)
+        memory = Memory(torch.tensor(float(len(self.asked))), torch.zeros(()))
+        return Prediction(
+            depth_m,
+            self.entry.output,
+            confidence=sure if self.sure(request.sampling.samples) else None,
+            network_size=(depth_m.shape[1], depth_m.shape[2]),
+            memory=memory if len(rgb) == 1 else None,
+        )
+
+    def sure(self, samples: int) -> bool:
+        return samples > 1
+
+    def cost(self, camera: Camera, stride: int) -> int:
+        some = camera.subsample(stride or OWN_STRIDE)
+        return some.width * some.height
+
+    def preprocess(self, rgb: Tensor) -> Tensor:
+        raise NotImplementedError
+
+    def postprocess(self, raw: Raw, height: int, width: int) -> Prediction:
+        raise NotImplementedError
+
+    def network_f_px(self, camera: Camera) -> float:
+        return camera.f_px
+
+
+def pipeline(**values: Any) -> tuple[Pipeline, Sees]:
+    model = Sees()
+    settings = Settings(device="cpu", edge_filter="off").with_values(**values)
+    return Pipeline(model, TorchRuntime(model.network, "cpu"), settings), model
+
+
+def picture(seed: int = 0) -> npt.NDArray[np.uint8]:
+    rgb = np.random.default_rng(seed).integers(20, 250, (50, 66, 3)).astype(np.uint8)
+    rgb[10:20, 10:30, 2] = 255
+    return rgb
+
+
+def frame(stamp_ns: int = SECOND_NS, camera: Camera = CAMERA, frame_id: str = "eye") -> Frame:
+    return Frame(picture(), camera, stamp_ns, frame_id)
+
+
+def started_from(model: Sees) -> list[int | None]:
+    """Of every question, the number of the one that it started from."""
+    memories = [request.memory for request in model.asked]
+    return [None if memory is None else int(memory.values) for memory in memories]
+
+
+def cloud(given: Pipeline, depth: Any) -> npt.NDArray[np.float32]:
+    payload = given.points(depth).numpy().reshape(-1)
+    return np.frombuffer(payload.tobytes(), np.float32)
+
+
+# --- pixels alone ---
+
+
+@pytest.mark.parametrize("organised", [False, True])
+@pytest.mark.parametrize("stride", [3, 4, 7])
+def test_a_cloud_of_its_own_pixels_alone_is_that_of_the_whole_image(
+    stride: int, organised: bool
+) -> None:
+    given, model = pipeline(stride=stride, points_organised=organised, max_depth_m=7.0)
+    few = given.measure(given.predict(frame(), points_only=True))
+    assert few.depth_m.shape == (-(-50 // stride), -(-66 // stride))
+    assert few.stride == stride
+    assert few.rgb.shape[:2] == few.depth_m.shape
+    assert (few.stamp_ns, few.frame_id) == (SECOND_NS, "eye")
+    found, expected = cloud(given, few), cloud(given, given(frame()))
+    assert len(found) > 100
+    np.testing.assert_allclose(found, expected, rtol=1e-6)
+    sparse, whole = model.asked
+    assert (sparse.sampling.stride, sparse.enlarge) == (stride, False)
+    assert (whole.sampling.stride, whole.enlarge) == (0, True)
+
+
+@pytest.mark.parametrize(
+    "settings",
+    [
+        {"stride": 1},
+        {"stride": 2},
+        {"stride": 4, "query_stride": 4},
+        {"stride": 4, "query_stride": 9},
+        {"stride": 4, "scale_mode": "anchors"},
+    ],
+    ids=str,
+)
+def test_the_whole_image_is_asked_for_where_that_is_no_more_work_or_needed(
+    settings: dict[str, Any],
+) -> None:
+    given, model = pipeline(**settings)
+    estimate = given.predict(frame(), points_only=True)
+    assert estimate.stride == 1
+    assert estimate.prediction.values.shape == (1, 50, 66)
+    (asked,) = model.asked
+    assert asked.enlarge
+    assert asked.sampling.stride == settings.get("query_stride", 0)
+
+
+def test_the_whole_image_is_asked_for_where_more_than_points_is_wanted() -> None:
+    given, model = pipeline(stride=4)
+    assert given.predict(frame()).stride == 1
+    assert model.asked[0].enlarge
+
+
+def test_a_model_that_does_not_denoise_is_asked_as_ever() -> None:
+    given, model = pipeline(stride=4)
+    model.denoises = False
+    assert given.predict(frame(), points_only=True).stride == 1
+
+
+def test_what_the_settings_say_of_sampling_is_asked_for() -> None:
+    given, model = pipeline(steps=7, samples=3, seed=11, query_stride=5)
+    given.predict(frame())
+    said = model.asked[0].sampling
+    assert (said.steps, said.samples, said.seed, said.stride) == (7, 3, 11, 5)
+    assert list(model.asked[0].cameras) == [CAMERA]
+
+
+def test_a_small_grin_gives_almost_the_same_cloud_of_its_pixels_alone(tmp_path: Path) -> None:
+    build("grin", tmp_path)
+    said: dict[str, Any] = {
+        "stride": 5,
+        "query_stride": 1,
+        "edge_filter": "off",
+        "points_organised": True,
+    }
+    given = Pipeline.from_settings(Settings(str(tmp_path), device="cpu").with_values(**said))
+    few = given.measure(given.predict(frame(), points_only=True))
+    assert few.stride == 5
+    xyz, whole = (
+        given.points(depth).numpy().view(np.float32)[..., :3] for depth in (few, given(frame()))
+    )
+    known = np.isfinite(whole) & np.isfinite(xyz)
+    assert known.mean() > 0.7
+    np.testing.assert_allclose(xyz[known], whole[known], rtol=0.05, atol=1e-3)
+
+
+# --- confidence ---
+
+
+def test_points_that_are_unsure_or_say_nothing_of_it_are_left_out() -> None:
+    given, _ = pipeline(samples=2, min_confidence=0.6, points_organised=True)
+    depth = given(frame())
+    assert depth.confidence is not None
+    assert depth.confidence.shape == depth.depth_m.shape
+    z = given.points(depth).numpy().view(np.float32)[..., 2]
+    rgb = picture()
+    kept = (rgb[..., 1] / 250 >= 0.6) & (rgb[..., 2] != 255)
+    assert 0.1 < kept.mean() < 0.9
+    np.testing.assert_array_equal(np.isfinite(z), kept)
+    assert depth.depth_m.isfinite().all(), "the depth image keeps them"
+
+
+def test_without_a_least_confidence_all_points_stay() -> None:
+    given, _ = pipeline(samples=2, points_organised=True)
+    z = given.points(given(frame())).numpy().view(np.float32)[..., 2]
+    assert np.isfinite(z).all()
+
+
+def test_confidence_goes_with_its_own_frame_of_a_batch() -> None:
+    given, _ = pipeline(samples=2)
+    images = [replace(frame(), rgb=picture(seed)) for seed in (1, 2)]
+    for each, estimate in zip(images, given.predict_batch(images, [None] * 2), strict=True):
+        sure = given.measure(estimate).confidence
+        assert sure is not None
+        assert torch.equal(sure.nan_to_num(9.0), given(each).confidence.nan_to_num(9.0))  # type: ignore[union-attr]
+
+
+def test_a_least_confidence_of_a_model_that_says_none_is_an_error(
+    tmp_path: Path, checkpoint: Path
+) -> None:
+    build("grin", tmp_path)
+    wanted = Settings(str(tmp_path), device="cpu", min_confidence=0.5)
+    with pytest.raises(ModelError, match="samples:=2"):
+        Pipeline.from_settings(wanted)
+    assert Pipeline.from_settings(replace(wanted, samples=2)).confident
+    with pytest.raises(ModelError, match="min_confidence:=0"):
+        Pipeline.from_settings(replace(wanted, model=str(checkpoint), samples=2))
+    given, _ = pipeline(min_confidence=0.5)
+    with pytest.raises(ModelError, match="samples:=2"):
+        given.points(given(frame()))
+
+
+# --- what is carried ---
+
+
+def ask(given: Pipeline, frames: Sequence[Frame]) -> None:
+    for each in frames:
+        given.predict(each)
+
+
+def test_a_frame_starts_from_the_one_before() -> None:
+    given, model = pipeline(carry=True)
+    ask(given, [frame(SECOND_NS + step * 10**8) for step in range(4)])
+    assert started_from(model) == [None, 1, 2, 3]
+
+
+def test_without_carry_nothing_is_started_from_and_nothing_kept() -> None:
+    given, model = pipeline()
+    ask(given, [frame(SECOND_NS), frame(SECOND_NS + 1)])
+    given.settings = given.settings.with_values(carry=True)
+    ask(given, [frame(SECOND_NS + 2), frame(SECOND_NS + 3)])
+    given.settings = given.settings.with_values(carry=False)
+    ask(given, [frame(SECOND_NS + 4)])
+    assert started_from(model) == [None, None, None, 3, None]
+
+
+@pytest.mark.parametrize("other", [{"camera": OTHER}, {"frame_id": "other eye"}], ids=str)
+def test_every_camera_has_its_own_frame_before(other: dict[str, Any]) -> None:
+    given, model = pipeline(carry=True)
+    for step in range(2):
+        stamp_ns = SECOND_NS + step * 10**8
+        ask(given, [frame(stamp_ns), frame(stamp_ns, **other)])
+    assert started_from(model) == [None, None, 1, 2]
+
+
+@pytest.mark.parametrize(
+    ("step_ns", "carried"),
+    [(1, True), (SECOND_NS, True), (SECOND_NS + 1, False), (0, False), (-(10**8), False)],
+)
+def test_time_that_jumps_or_goes_back_starts_afresh(step_ns: int, carried: bool) -> None:
+    given, model = pipeline(carry=True)
+    start_ns = 5 * SECOND_NS
+    ask(given, [frame(start_ns), frame(start_ns + step_ns), frame(start_ns + step_ns + 1)])
+    assert started_from(model) == [None, 1 if carried else None, 2]
+
+
+def test_what_is_carried_does_not_pile_up() -> None:
+    given, model = pipeline(carry=True)
+    ask(given, [frame(frame_id=f"eye {number}") for number in range(30)])
+    ask(given, [frame(SECOND_NS + 1, frame_id=f"eye {number}") for number in (29, 0)])
+    assert started_from(model)[30:] == [30, None]
+
+
+def test_a_twin_carries_its_own() -> None:
+    given, model = pipeline(carry=True)
+    ask(given, [frame()])
+    ask(given.twin(), [frame(SECOND_NS + 1)])
+    assert started_from(model) == [None, None]
+
+
+def test_frames_of_a_batch_follow_each_other_where_they_are_carried() -> None:
+    frames = [frame(SECOND_NS + step) for step in range(3)]
+    given, model = pipeline(carry=True)
+    given.predict_batch(frames, [None] * 3)
+    assert started_from(model) == [None, 1, 2]
+    given, model = pipeline()
+    assert len(given.predict_batch(frames, [None] * 3)) == 3
+    assert len(model.asked) == 1
+
+
+def test_a_small_grin_carries(tmp_path: Path) -> None:
+    build("grin", tmp_path)
+    given = Pipeline.from_settings(Settings(str(tmp_path), device="cpu", carry=True, samples=2))
+    first, second, afresh = (
+        given(frame(stamp_ns)).depth_m for stamp_ns in (SECOND_NS, SECOND_NS + 1, 9 * SECOND_NS)
+    )
+    assert torch.equal(first, afresh)
+    assert not torch.equal(first, second)
+
+
+# --- the rest ---
+
+
+def test_there_is_no_mirror_image_for_a_model_that_knows_the_camera(tmp_path: Path) -> None:
+    build("grin", tmp_path)
+    with pytest.raises(ModelError, match="say flip:=false"):
+        Pipeline.from_settings(Settings(str(tmp_path), device="cpu", flip=True))
+
+
+@pytest.mark.parametrize("carry", [False, True])
+def test_warming_up_carries_nothing(tmp_path: Path, carry: bool) -> None:
+    build("grin", tmp_path)
+    settings = Settings(str(tmp_path), device="cpu", carry=carry, steps=1)
+    warm, cold = Pipeline.from_settings(settings), Pipeline.from_settings(settings)
+    warm.warm_up(50, 66)
+    assert torch.equal(warm(frame()).depth_m, cold(frame()).depth_m)
+
+
+def test_metres_of_a_model_that_knows_the_camera_are_its_own(tmp_path: Path) -> None:
+    build("grin", tmp_path)
+    settings = Settings(str(tmp_path), device="cpu", edge_filter="off")
+    for camera in (CAMERA, OTHER):
+        given = Pipeline.from_settings(settings)
+        estimate = given.predict(frame(camera=camera))
+        depth_m = given.measure(estimate).depth_m
+        near = depth_m.isfinite()
+        assert near.float().mean() > 0.9
+        assert torch.equal(depth_m[near], estimate.prediction.values[0][near])
+    assert small.CONFIG.d_max_m == given.model.max_depth_m
+
+
+def test_images_need_no_writable_memory(tmp_path: Path, recwarn: pytest.WarningsRecorder) -> None:
+    build("grin", tmp_path)
+    given = Pipeline.from_settings(Settings(str(tmp_path), device="cpu", samples=2))
+    recwarn.clear()
+    given(frame())
+    assert not recwarn.list
