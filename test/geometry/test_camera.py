@@ -223,6 +223,14 @@ def test_a_cut_image_keeps_the_rays_of_its_pixels(index: int, data: st.DataObjec
     )
 
 
+@any_camera
+@pytest.mark.parametrize("step", [1, 2, 3, 7, 100])
+def test_every_nth_pixel_keeps_its_ray(camera: Camera, step: int) -> None:
+    some = camera.subsample(step)
+    assert (some.width, some.height) == (math.ceil(WIDTH / step), math.ceil(HEIGHT / step))
+    np.testing.assert_allclose(some.rays(), camera.rays()[::step, ::step], atol=1e-6)
+
+
 # --- the ray table
 
 

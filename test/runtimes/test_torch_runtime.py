@@ -76,3 +76,38 @@ def test_several_inputs_and_outputs_pass_in_their_order() -> None:
     maps, numbers = runtime(torch.full((2, 3, 4, 6), 2.0), torch.ones(2, 1, 5, 7))
     assert (maps.shape, maps.dtype) == ((2, 1, 5, 7), torch.float32)
     assert numbers.tolist() == [2.0, 2.0]
+
+
+class Parts(nn.Module):
+    """Two networks in one, of which one casts by itself."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.plain, self.exact = Recorder(), Recorder()
+        self.exact.casts_itself = True  # type: ignore[assignment]
+
+
+@pytest.mark.parametrize("dtype", ["float32", "bfloat16"])
+def test_a_part_runs_alone_in_the_whole_networks_precision(dtype: str) -> None:
+    network = Parts()
+    part = TorchRuntime(network, "cpu", dtype).part("plain")
+    assert part(torch.ones(1, 3, 4, 6)).dtype == torch.float32  # type: ignore[union-attr]
+    assert network.plain.seen == [(getattr(torch, dtype), True, False)]
+    assert network.exact.seen == []
+    assert (part.device, part.dtype) == (torch.device("cpu"), getattr(torch, dtype))
+
+
+def test_a_part_is_made_once() -> None:
+    runtime = TorchRuntime(Parts(), "cpu")
+    assert runtime.part("plain") is runtime.part("plain")
+    assert runtime.part("plain") is not runtime.part("exact")
+
+
+def test_a_network_that_casts_by_itself_gets_float32_and_has_the_weights_precision() -> None:
+    network = Parts()
+    runtime = TorchRuntime(network, "cpu", "bfloat16")
+    exact = runtime.part("exact")(torch.full((1, 3, 4, 6), 1.001))
+    assert network.exact.seen == [(torch.float32, True, False)]
+    assert network.exact.scale.dtype == torch.bfloat16
+    assert isinstance(exact, Tensor)
+    assert float(exact.mean()) == pytest.approx(1.001, abs=1e-6)
