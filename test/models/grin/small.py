@@ -31,6 +31,7 @@ CONFIG = GrinConfig(
     latents=8,
     latent_dim=32,
     token_dim=24,
+    steps=4,
 )
 """Of images of about 64x32."""
 

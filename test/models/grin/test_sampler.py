@@ -35,6 +35,17 @@ def test_times_go_down_to_nothing_in_equal_parts(steps: int) -> None:
     torch.testing.assert_close(found.diff(), torch.full((steps,), -0.6 / steps))
 
 
+@pytest.mark.parametrize("warp", [1.0, 2.0, 3.0])
+def test_times_that_are_warped_keep_their_ends_and_crowd_where_little_noise_is_left(
+    warp: float,
+) -> None:
+    found = times(5, 0.6, warp)
+    assert (float(found[0]), float(found[-1])) == pytest.approx((0.6, 0.0))
+    parts = -found.diff()
+    assert (parts > 0).all()
+    assert float(parts[0] / parts[-1]) == pytest.approx(5**warp - 4**warp)
+
+
 @pytest.mark.parametrize("name", schedule.SCHEDULES)
 @pytest.mark.parametrize("start", [1.0, 0.5, 0.1])
 @pytest.mark.parametrize("steps", [1, 2, 3, 10, 100])
