@@ -68,7 +68,8 @@ def _errors_and_spreads(
     white = torch.randn(places.shape[:2], generator=generator).to(places.device)
     grids = [grid.to(places.device) for grid in noise.coarse(len(places), generator)]
     x = noise.at(white, grids, places)
-    gammas = schedule.find(config.schedule)(times(config.steps)).to(local.device)
+    at = times(config.steps, warp=config.warp)
+    gammas = schedule.find(config.schedule)(at).to(local.device)
     values, _ = ddim(denoise, x, gammas, limit=config.input_scale)
     samples = (values / config.input_scale).unflatten(0, (-1, _SAMPLES))
     errors = log_depth.log_spread((samples.median(dim=1).values - truth).abs(), *ends)

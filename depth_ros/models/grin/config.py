@@ -48,6 +48,7 @@ class GrinConfig:
         rays: condition on the camera's rays, as in the paper; else on those of a camera of 90
             degrees down and across, which the paper puts in the place of one that is unknown.
         steps, samples: of the sampler, without further wishes. Paper: 10 samples for uncertainty.
+        warp: how the sampler's times crowd at the end, see sampler.times. Our choice, after EDM.
         carry_noise: time in [0, 1] at which sampling starts from the depth of the frame before.
             Our choice.
         spread_gain: on the deviation of log depth among samples, which few steps understate; found
@@ -73,8 +74,9 @@ class GrinConfig:
     bands: int = 4
     max_frequency: float = 4.0
     rays: bool = True
-    steps: int = 4
+    steps: int = 2
     samples: int = 1
+    warp: float = 2.0
     carry_noise: float = 0.5
     spread_gain: float = 1.0
 

@@ -253,7 +253,8 @@ class GrinModel(DepthModel):
         if memory is not None:
             steps, start = sampling.steps or max(1, steps // 2), self.config.carry_noise
             latents = memory.latents
-        gammas = schedule.find(self.config.schedule)(times(steps, start)).to(execute.device)
+        at = times(steps, start, self.config.warp)
+        gammas = schedule.find(self.config.schedule)(at).to(execute.device)
         scale = self.config.input_scale
         if memory is not None:
             x = schedule.add_noise(scale * pixels.gather(memory.values), x, gammas[0])

@@ -14,9 +14,13 @@ Denoise = Callable[[Tensor, Tensor, Tensor | None], tuple[Tensor, Tensor]]
 """Noisy values, gamma (one number) and the latents of the step before to v and new latents."""
 
 
-def times(steps: int, start: float = 1.0) -> Tensor:
-    """Return the steps + 1 times, start to 0 in equal parts."""
-    return torch.linspace(start, 0.0, steps + 1)
+def times(steps: int, start: float = 1.0, warp: float = 1.0) -> Tensor:
+    """Return the steps + 1 times from start to 0: equal parts of 1, raised to the power of warp.
+
+    A larger warp spends more of few steps where little noise is left, as EDM does
+    (arXiv 2206.00364, equation 5).
+    """
+    return start * torch.linspace(1.0, 0.0, steps + 1) ** warp
 
 
 def ddim(
