@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from depth_ros.cli import evaluate
+from depth_ros.errors import ModelError
 
 if TYPE_CHECKING:
     from depth_ros.models.grin.config import GrinConfig
@@ -68,6 +69,7 @@ def run(options: argparse.Namespace) -> int:
     from depth_ros.training.scenes import Robot
     from depth_ros.training.train import TrainConfig
 
+    _check(options)
     if options.threads:
         torch.set_num_threads(options.threads)
     names = ("steps", "batch", "learning_rate", "seed")
@@ -83,6 +85,17 @@ def run(options: argparse.Namespace) -> int:
     print(f"weights: {options.out}")
     evaluate.score_rendered(str(options.out), options.device, 4, options.out)
     return 0
+
+
+def _check(options: argparse.Namespace) -> None:
+    """Refuse what the model's recipe has no use for."""
+    of_grin = {"--data": options.data, "--no-rays": options.no_rays, "--bf16": options.bf16}
+    of_grin["--labels"] = options.labels != 1
+    said = {"--affine-weight": options.affine_weight}
+    if options.model == "zoedepth-tiny":
+        said = of_grin
+    if unused := [name for name, value in said.items() if value]:
+        raise ModelError(f"{', '.join(unused)} is nothing for model '{options.model}'")
 
 
 def _zoedepth(options: argparse.Namespace, device: str, robot: Robot, config: TrainConfig) -> None:

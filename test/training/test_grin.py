@@ -268,3 +268,21 @@ def test_data_that_is_not_there_is_one_line(
     assert cli.main([*arguments, "--data", str(tmp_path / "nowhere"), "--device", "cpu"]) == 1
     assert "nowhere" in capsys.readouterr().err
     assert scored == []
+
+
+@pytest.mark.parametrize(
+    ("model", "argument"),
+    [
+        ("zoedepth-tiny", "--data=somewhere"),
+        ("zoedepth-tiny", "--no-rays"),
+        ("zoedepth-tiny", "--labels=0.5"),
+        ("grin-tiny", "--affine-weight=0.1"),
+    ],
+)
+def test_what_a_models_recipe_has_no_use_for_is_refused(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], model: str, argument: str
+) -> None:
+    arguments = ["train", "--model", model, "--out", str(tmp_path / "out"), "--device", "cpu"]
+    assert cli.main([*arguments, argument]) == 1
+    assert f"{argument.partition('=')[0]} is nothing for model '{model}'" in capsys.readouterr().err
+    assert not (tmp_path / "out").exists()
