@@ -128,6 +128,19 @@ def test_the_loss_is_the_mean_absolute_error_of_v(levels: int) -> None:
     torch.testing.assert_close(found, expected, rtol=1e-4, atol=1e-5)
 
 
+def test_every_sample_knows_its_own_image_and_pixels() -> None:
+    trained, told, given = network(), [], []
+    trained.encoder.register_forward_hook(lambda _, i, o: told.append(o))
+    trained.denoiser.register_forward_pre_hook(lambda _, inputs: given.append(inputs))
+    loss(Denoising(10, levels=3, self_conditioning=0.0), batch(), trained)
+    ((local, scene),), ((_, _, locals_given, scenes_given, _),) = told, given
+    assert not torch.equal(scene[0], scene[1])
+    for sample in range(6):
+        image, level = divmod(sample, 3)
+        assert torch.equal(scenes_given[sample], scene[image])
+        assert torch.equal(locals_given[sample], local[image, 10 * level : 10 * (level + 1)])
+
+
 def test_noise_levels_are_spread_evenly_over_time() -> None:
     trained, seen = network(), []
     trained.denoiser.register_forward_pre_hook(lambda _, inputs: seen.append(inputs[1]))
