@@ -26,7 +26,7 @@ class RecordedFrames:
     axis is off the middle. Depth is never interpolated.
 
     Args:
-        recorded: images with camera and truth; read once.
+        recorded: images with camera and truth; read once. Those without any truth are left out.
         preprocessing: how the network's images are sized.
         batch: frames per step.
         seed: every batch follows from it.
@@ -48,6 +48,8 @@ class RecordedFrames:
         rng = np.random.default_rng(seed)
         groups: dict[tuple[int, int], list[Batch]] = {}
         for each in tqdm(recorded, desc="read", unit="frame"):
+            if not (np.isfinite(each.depth_m) & (each.depth_m > 0)).any():
+                continue  # a batch has as many labelled pixels of each frame as the poorest one has
             size = preprocessing.network_size(each.camera.height, each.camera.width)
             groups.setdefault(size, []).append(_prepare(each, size, labels, rng))
         if not groups:

@@ -129,3 +129,12 @@ def test_half_of_the_frames_are_mirrored_and_colours_vary() -> None:
 def test_no_frame_is_an_error() -> None:
     with pytest.raises(DepthError, match="no frame with depth"):
         RecordedFrames([], SIZES, 4, 0)
+
+
+def test_frames_without_any_depth_are_left_out() -> None:
+    full = plane(CAMERA)
+    empty = full._replace(depth_m=np.full_like(full.depth_m, np.nan))
+    some = frames(empty, full, empty)
+    assert all(some.draw(step).depth_m.isfinite().flatten(1).any(1).all() for step in range(6))
+    with pytest.raises(DepthError, match="no frame with depth"):
+        frames(empty)

@@ -49,10 +49,13 @@ class GrinConfig:
             degrees down and across, which the paper puts in the place of one that is unknown.
         steps, samples: of the sampler, without further wishes. Paper: 10 samples for uncertainty.
         warp: how the sampler's times crowd at the end, see sampler.times. Our choice, after EDM.
-        carry_noise: time in [0, 1] at which sampling starts from the depth of the frame before.
+        carry_noise: time in (0, 1] at which sampling starts from the depth of the frame before.
             Our choice.
         spread_gain: on the deviation of log depth among samples, which few steps understate; found
             after training, see training.calibration.
+
+    Raises:
+        ModelError: carry_noise is out of its range.
     """
 
     backbone: dict[str, Any] = field(default_factory=dict)
@@ -79,6 +82,10 @@ class GrinConfig:
     warp: float = 2.0
     carry_noise: float = 0.5
     spread_gain: float = 1.0
+
+    def __post_init__(self) -> None:
+        if not 0 < self.carry_noise <= 1:
+            raise ModelError(f"carry_noise is {self.carry_noise}, expected above 0 and at most 1")
 
     def save(self, folder: Path) -> None:
         """Write config.json."""

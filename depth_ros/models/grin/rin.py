@@ -22,24 +22,26 @@ def embed_level(gamma: Tensor, width: int) -> Tensor:
 
 
 class Attention(nn.Module):
-    """Queries (B, N, dim) attend to a context (B, M, context_dim); both are normalised first.
+    """Queries (B, N, dim) attend to a context (B, M, context_dim), or to themselves.
 
-    Its result is to be added to the queries. Its width is the narrower of the two, as in RIN.
+    Both are normalised first. Its result is to be added to the queries. Its width is the narrower
+    of the two, as in RIN.
     """
 
-    def __init__(self, dim: int, context_dim: int, heads: int) -> None:
+    def __init__(self, dim: int, heads: int, context_dim: int | None = None) -> None:
         super().__init__()
+        self.heads, self.norm = heads, nn.LayerNorm(dim)
+        self.context_norm = None if context_dim is None else nn.LayerNorm(context_dim)
+        context_dim = context_dim or dim
         width = min(dim, context_dim)
-        self.heads = heads
-        self.norm, self.context_norm = nn.LayerNorm(dim), nn.LayerNorm(context_dim)
         self.queries = nn.Linear(dim, width)
         self.keys_values = nn.Linear(context_dim, 2 * width)
         self.out = nn.Linear(width, dim)
 
     def forward(self, x: Tensor, context: Tensor | None = None) -> Tensor:
-        """Return what x (B, N, dim) finds in the context, or in itself."""
+        """Return what x (B, N, dim) finds in its context, or in itself where it has none."""
         normed = self.norm(x)
-        source = normed if context is None else self.context_norm(context)
+        source = normed if self.context_norm is None else self.context_norm(context)
         keys, values = self.keys_values(source).chunk(2, dim=-1)
         found = functional.scaled_dot_product_attention(
             self._split(self.queries(normed)), self._split(keys), self._split(values)
@@ -66,7 +68,7 @@ class Layer(nn.Module):
 
     def __init__(self, dim: int, heads: int) -> None:
         super().__init__()
-        self.attend, self.mlp = Attention(dim, dim, heads), Mlp(dim)
+        self.attend, self.mlp = Attention(dim, heads), Mlp(dim)
 
     def forward(self, latents: Tensor) -> Tensor:
         """Return new latents."""
@@ -85,11 +87,11 @@ class Block(nn.Module):
     def __init__(self, config: GrinConfig) -> None:
         super().__init__()
         latent, token, heads = config.latent_dim, config.token_dim, config.heads
-        self.read_scene = Attention(latent, latent, heads)
-        self.read = Attention(latent, token, heads)
+        self.read_scene = Attention(latent, heads, latent)
+        self.read = Attention(latent, heads, token)
         self.read_mlp = Mlp(latent)
         self.compute = nn.ModuleList(Layer(latent, heads) for _ in range(config.layers))
-        self.write = Attention(token, latent, heads)
+        self.write = Attention(token, heads, latent)
         self.write_mlp = Mlp(token, ratio=2)
 
     def forward(self, latents: Tensor, tokens: Tensor, scene: Tensor) -> tuple[Tensor, Tensor]:

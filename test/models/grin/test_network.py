@@ -1,6 +1,7 @@
 """Checkpoints of GRIN: what is written is what is read, and nothing else is."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -113,3 +114,9 @@ def test_the_sizes_with_a_name_fit_themselves(name: str) -> None:
         network = Grin(config)
     strides = [2 ** (2 + stage) for stage in range(len(network.encoder.backbone.channels))]
     assert strides[-1] == config.multiple
+
+
+@pytest.mark.parametrize("time", [0.0, -1.0, 1.5, float("nan")])
+def test_a_frame_cannot_be_carried_on_from_without_noise(time: float) -> None:
+    with pytest.raises(ModelError, match=r"carry_noise is .*, expected above 0 and at most 1"):
+        replace(small.CONFIG, carry_noise=time)
