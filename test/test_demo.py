@@ -24,8 +24,9 @@ def test_the_bars_are_answers_and_quality() -> None:
     assert GOOD._replace(answered=50, expected=55).passed, "a slow machine is not a sick node"
 
 
-def test_a_drive_becomes_a_depth_recording_and_a_picture(tmp_path: Path) -> None:
-    report = demo.run(tmp_path / "demo", "zoedepth-tiny", seconds=1.5, seed=3)
+@pytest.mark.parametrize("model", ["zoedepth-tiny", "grin-tiny"])
+def test_a_drive_becomes_a_depth_recording_and_a_picture(tmp_path: Path, model: str) -> None:
+    report = demo.run(tmp_path / "demo", model, seconds=1.5, seed=3)
     assert report.images == 15
     assert 1 <= report.answered <= 15
     assert report.median_ms > 0

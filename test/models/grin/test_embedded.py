@@ -1,0 +1,67 @@
+"""grin-tiny, the weights that live in the package: right on rooms and cameras it never saw."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from benchmarks.grin import cameras, queries, uncertainty
+from benchmarks.grin.frames import View, held_out, pipeline, score, views
+from depth_ros import models
+from depth_ros.geometry.camera import Camera
+
+MODEL = "grin-tiny"
+FRAMES = 40
+"""Of the 200 that the README's table is made of: 4 of 20 drives."""
+
+
+@pytest.fixture(scope="module")
+def seen() -> list[View]:
+    return held_out(FRAMES)
+
+
+def test_it_fits_into_the_package() -> None:
+    folder = Path(models.MODELS[MODEL].source)
+    assert sum(path.stat().st_size for path in folder.iterdir()) <= 12e6
+    assert {path.name for path in folder.iterdir()} == {
+        "config.json",
+        "model.safetensors",
+        "training.json",
+    }
+
+
+def test_one_sample_is_as_exact_as_the_readme_says(seen: list[View]) -> None:
+    scores = score(pipeline(MODEL, samples=1), seen, "one sample").scores
+    assert scores.abs_rel <= 0.15
+    assert scores.delta1 >= 0.80
+
+
+@pytest.mark.parametrize("name", [name for name, camera in cameras.cameras().items() if camera])
+def test_a_camera_it_never_saw_costs_less_than_twice_the_error(name: str) -> None:
+    known, unknown = (
+        score(pipeline(MODEL), views(8, camera), name).scores.abs_rel
+        for camera in (None, cameras.cameras()[name])
+    )
+    assert unknown <= 2 * known
+
+
+def test_spread_knows_where_depth_is_wrong(seen: list[View]) -> None:
+    found = uncertainty.measure(MODEL, seen[::4], steps=2, samples=5)
+    assert found.spearman > 0.3
+    assert found.confidence == pytest.approx(found.right, abs=0.15)
+
+
+def test_asking_for_every_fourth_pixel_is_within_a_percent_of_asking_for_all() -> None:
+    view = next(views(1, Camera.from_fov(128, 96, 65.0)))
+    asked = dict(zip(queries.STRIDES, queries.measure(MODEL, view, repeats=1), strict=True))
+    assert asked[4].pixels * 16 == asked[1].pixels
+    assert asked[4].median < 0.01
+
+
+def test_the_same_seed_gives_the_same_bytes(seen: list[View]) -> None:
+    one, again = (pipeline(MODEL)(seen[0].frame).depth_m.numpy() for _ in range(2))
+    assert one.tobytes() == again.tobytes()
+    other = pipeline(MODEL, seed=1)(seen[0].frame).depth_m.numpy()
+    assert 0 < np.nanmean(np.abs(other - one) / one) < 0.2
