@@ -108,7 +108,9 @@ class DepthNode(LifecycleNode):
         entry = self._pipeline.model.entry
         relative = entry.output is not Output.METRIC_DEPTH
         confidence = self._pipeline.model.denoises
-        self._outputs = Outputs(self, self._pipeline.metric, relative, confidence)
+        self._outputs = Outputs(
+            self, self._pipeline.metric, relative, confidence, self._pipeline.profile
+        )
         self._introduce(entry, str(self._pipeline.runtime.device))
         return TransitionCallbackReturn.SUCCESS
 
@@ -230,7 +232,8 @@ class DepthNode(LifecycleNode):
             hardware_id=device,
             values=key_values([("model", self.settings.model), ("device", device)])
             + self.health.values()
-            + key_values(self._scale_values()),
+            + key_values(self._scale_values())
+            + key_values(self._stage_values()),
         )
         report = DiagnosticArray(status=[status])
         report.header.stamp = self.get_clock().now().to_msg()
@@ -249,6 +252,12 @@ class DepthNode(LifecycleNode):
                 ("scale age [s]", f"{scale.age_s:.2f}"),
             ]
         return [*values, ("scale not measured, because", self._scale_refused)]
+
+    def _stage_values(self) -> list[tuple[str, str]]:
+        """Return how long each stage of the last frames took."""
+        if self._pipeline is None:
+            return []
+        return [(f"stage {lap.stage} [ms]", lap.text()) for lap in self._pipeline.profile.medians()]
 
     # --- the worker's thread
 
@@ -271,15 +280,20 @@ class DepthNode(LifecycleNode):
         if not outputs.heard(points=self.settings.publish_points):
             self.health.count("unheard")
             return
+        with pipeline.profile.frame(time.monotonic() - arrival.time_s):
+            self._answer_heard(arrival, pipeline, outputs)
+        self.health.model_failed = False
+        self.health.count("answered")
+        self.health.add_latency(time.monotonic() - arrival.time_s)
+
+    def _answer_heard(self, arrival: _Arrival, pipeline: Pipeline, outputs: Outputs) -> None:
+        pipeline.profile.begin("decode")
         message = arrival.message
         rgb = self._decode(message)
         seen = self._camera_of(message.header.frame_id, rgb.shape[1], rgb.shape[0])
         frame = Frame(rgb, seen.camera, messages.stamp_ns(message.header), message.header.frame_id)
         depth = self._depth_of(frame, message.header, seen.depth_info)
         outputs.publish(pipeline, depth, message.header, seen.depth_info)
-        self.health.model_failed = False
-        self.health.count("answered")
-        self.health.add_latency(time.monotonic() - arrival.time_s)
 
     def _depth_of(self, frame: Frame, header: Header, info: CameraInfo) -> DepthFrame | None:
         """Return the depth of a frame, if anybody wants it; relative values go out on the way."""
