@@ -176,6 +176,11 @@ class Pipeline:
         return own or self.settings.scale_mode != "model"
 
     @property
+    def batches(self) -> bool:
+        """Whether frames of one size can share a run of the network."""
+        return self.model.batches and not (self.model.denoises and self.settings.carry)
+
+    @property
     def confident(self) -> bool:
         """Whether depth comes with confidence."""
         return self.model.sure(self.settings.samples)
@@ -184,7 +189,6 @@ class Pipeline:
         """Estimate the depth of a frame; see predict() and measure() for what they raise."""
         return self.measure(self.predict(frame, reference), reference)
 
-    @torch.inference_mode()
     def predict(
         self, frame: Frame, reference: Reference | None = None, points_only: bool = False
     ) -> Estimate:
@@ -200,18 +204,20 @@ class Pipeline:
             ModelError: the network failed.
             ScaleError: the network is prompted with anchors and there are none.
         """
-        if points_only and self._sparse(frame.camera):
-            return self._predict([frame], [reference], self.settings.stride)[0]
-        return self._predict([frame], [reference])[0]
+        return self._predict([frame], [reference], points_only)[0]
 
     def predict_batch(
-        self, frames: Sequence[Frame], references: Sequence[Reference | None]
+        self,
+        frames: Sequence[Frame],
+        references: Sequence[Reference | None],
+        points_only: bool = False,
     ) -> list[Estimate]:
         """Run the network once on frames of one size; frame by frame where the model needs that.
 
         Args:
             frames: images and cameras.
             references: one for each frame, see predict().
+            points_only: see predict().
 
         Raises:
             CameraError: the frames differ in size.
@@ -220,19 +226,20 @@ class Pipeline:
         sizes = {frame.rgb.shape[:2] for frame in frames}
         if len(sizes) > 1:
             raise CameraError(f"frames of one batch are {sorted(sizes)}, expected one size")
-        carried = self.model.denoises and self.settings.carry
-        if self.model.batches and frames and not carried:
-            return self._predict(frames, references)
-        return [self.predict(*each) for each in zip(frames, references, strict=True)]
+        if self.batches and frames:
+            return self._predict(frames, references, points_only)
+        pairs = zip(frames, references, strict=True)
+        return [self.predict(frame, reference, points_only) for frame, reference in pairs]
 
     @torch.inference_mode()
     def _predict(
         self,
         frames: Sequence[Frame],
         references: Sequence[Reference | None],
-        stride: int | None = None,
+        points_only: bool,
     ) -> list[Estimate]:
-        """Return estimates of whole images; of a stride's pixels alone where one is given."""
+        sparse = points_only and all(self._sparse(frame.camera) for frame in frames)
+        stride = self.settings.stride if sparse else None
         self.profile.begin("upload")
         images = [self._upload(frame.rgb) for frame in frames]
         rgb = torch.stack(images) if len(images) > 1 else images[0][None]

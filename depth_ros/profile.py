@@ -97,7 +97,7 @@ class Profile:
 
     @contextmanager
     def frame(self, waited_s: float = 0.0) -> Iterator[None]:
-        """Keep the stages of what is done inside; of a frame that fails nothing is kept.
+        """Keep the stages of what is done inside, if it says any and does not fail.
 
         Args:
             waited_s: how long the frame waited before, a stage of its own.
@@ -105,9 +105,10 @@ class Profile:
         self._marks = []
         try:
             yield
-            self.begin("end")
-            with self._lock:
-                self._pending.append(_Pass(waited_s, self._marks))
+            if self._marks:
+                self.begin("end")
+                with self._lock:
+                    self._pending.append(_Pass(waited_s, self._marks))
         finally:
             self._marks = None
 

@@ -43,6 +43,7 @@ class Outputs:
         relative: whether the network's own values are relative.
         confidence: whether the network may say how sure it is.
         profile: told when bytes are copied and messages sent.
+        prefix: what the topics' names begin with.
     """
 
     def __init__(
@@ -52,6 +53,7 @@ class Outputs:
         relative: bool = False,
         confidence: bool = False,
         profile: Profile | None = None,
+        prefix: str = "",
     ) -> None:
         self._node, self._profile = node, profile or Profile()
         absent = set() if relative else {"depth/relative"}
@@ -60,7 +62,7 @@ class Outputs:
         if not metric:
             absent |= {"depth/image", "depth/color", "points"}
         self._publishers: dict[str, Publisher[Any]] = {
-            topic: node.create_publisher(kind, topic, _QOS)
+            topic: node.create_publisher(kind, f"{prefix}{topic}", _QOS)
             for topic, kind in TOPICS.items()
             if topic not in absent
         }
