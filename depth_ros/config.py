@@ -123,6 +123,13 @@ class Settings:
         "Precision of the network's weights and activations.",
         choices=("float32", "float16", "bfloat16"),
     )
+    threads: int = _setting(
+        0,
+        "Threads of the CPU for the network; 0: one core is left for ROS, where there are three or "
+        "more.",
+        low=0,
+        high=1024,
+    )
     flip: bool = _setting(
         False,
         "Average with the mirrored image, as ZoeDepth's own evaluation does, at twice the cost.",

@@ -42,6 +42,7 @@ ARROWS = {
     "ros": {
         "pipeline",
         "profile",
+        "runtimes",
         "messages",
         "anchor_messages",
         "config",

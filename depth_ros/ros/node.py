@@ -27,6 +27,7 @@ from depth_ros.ros.diagnostics import Health
 from depth_ros.ros.extrinsics import Extrinsics
 from depth_ros.ros.mailbox import Mailbox
 from depth_ros.ros.stream import Arrival, Stream
+from depth_ros.runtimes import threads
 
 _DIAGNOSTICS_PERIOD_S = 1.0
 
@@ -67,6 +68,7 @@ class DepthNode(LifecycleNode):
     def on_configure(self, state: LifecycleState) -> TransitionCallbackReturn:
         """Load and warm the model, and announce the outputs."""
         try:
+            threads.use(self.settings.threads)
             pipeline = Pipeline.from_settings(self.settings)
             pipeline.warm_up()
             if self.settings.scale_mode != "model":
