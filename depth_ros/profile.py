@@ -8,6 +8,7 @@ import time
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from functools import partial
 from typing import Any, NamedTuple, Protocol
 
 import torch
@@ -16,10 +17,7 @@ _FRAMES = 100
 
 
 class Event(Protocol):
-    """A mark in a device's stream of work, as torch.cuda.Event is."""
-
-    def record(self) -> None:
-        """Put it behind all work that was asked for so far."""
+    """A mark behind all work that a device was asked for so far, as torch.cuda.Event is."""
 
     def query(self) -> bool:
         """Return whether the device has come to it."""
@@ -77,12 +75,12 @@ class Profile:
     where it is; any thread may read. Outside of frame() begin() does nothing.
 
     Args:
-        new_event: makes a mark for the device; None where the host does all the work.
+        mark: leaves a mark in the device's work; None where the host does all the work.
         frames: how many of the last ones are kept.
     """
 
-    def __init__(self, new_event: Callable[[], Event] | None = None, frames: int = _FRAMES) -> None:
-        self._new_event = new_event
+    def __init__(self, mark: Callable[[], Event] | None = None, frames: int = _FRAMES) -> None:
+        self._mark = mark
         self._marks: list[_Mark] | None = None
         self._lock = threading.Lock()
         self._pending: deque[_Pass] = deque(maxlen=frames)
@@ -93,7 +91,7 @@ class Profile:
         """Return a profile of work on a device."""
         if device.type != "cuda":
             return cls()
-        return cls(lambda: torch.cuda.Event(enable_timing=True))
+        return cls(partial(_cuda_mark, device))
 
     @contextmanager
     def frame(self, waited_s: float = 0.0) -> Iterator[None]:
@@ -116,10 +114,7 @@ class Profile:
         """Say that a stage begins, and that another one before is over."""
         if self._marks is None or (self._marks and self._marks[-1].stage == stage):
             return
-        event = None
-        if self._new_event is not None:
-            event = self._new_event()
-            event.record()
+        event = None if self._mark is None else self._mark()
         self._marks.append(_Mark(stage, time.perf_counter(), event))
 
     def frames(self) -> list[list[Lap]]:
@@ -132,6 +127,12 @@ class Profile:
     def medians(self) -> list[Lap]:
         """Return every stage's median over the last frames that had it, in a frame's order."""
         return medians(self.frames())
+
+
+def _cuda_mark(device: torch.device) -> Event:
+    event = torch.cuda.Event(enable_timing=True)
+    event.record(torch.cuda.current_stream(device))
+    return event
 
 
 def medians(frames: Sequence[Sequence[Lap]]) -> list[Lap]:

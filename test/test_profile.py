@@ -33,9 +33,7 @@ class DeviceEvent:
     """The n-th mark, n * n milliseconds after the first."""
 
     def __init__(self, device: Device) -> None:
-        self._device, self.number = device, 0
-
-    def record(self) -> None:
+        self._device = device
         self._device.marks.append(self)
         self.number = len(self._device.marks)
 
