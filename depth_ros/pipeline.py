@@ -24,6 +24,7 @@ from depth_ros.models import DepthModel, Output, Prediction
 from depth_ros.models.base import Executor, Memory, Mirrored, Raw, Request, Sampling
 from depth_ros.profile import Profile
 from depth_ros.runtimes.torch_runtime import TorchRuntime
+from depth_ros.runtimes.upload import Upload
 from depth_ros.scale.anchors import Anchors, prompt
 from depth_ros.scale.scaler import Reference, Scale, Scaler
 
@@ -129,6 +130,7 @@ class Pipeline:
     ) -> None:
         self.model, self.runtime, self.settings = model, runtime, settings
         self.profile = profile or Profile.on(runtime.device)
+        self._upload = Upload(runtime.device)
         # No cache of a bound method: the cycle would keep the network alive, and its GPU's memory.
         self._packer = lru_cache(maxsize=4)(partial(_new_packer, runtime.device))
         self._table = lru_cache(maxsize=4)(lambda name: colour_table(name).to(runtime.device))
@@ -439,11 +441,6 @@ class Pipeline:
         image = (height, width)
         radius_px = settings.edge_radius_px or radius_for(network_size or image, image)
         return depth_m.masked_fill(flying(depth_m, settings.edge_step, radius_px), torch.nan)
-
-    def _upload(self, rgb: npt.NDArray[np.uint8]) -> Tensor:
-        # torch cannot express read-only memory and warns about it: bags decode into such.
-        array = rgb if rgb.flags.writeable else rgb.copy()
-        return torch.from_numpy(array).to(self.runtime.device)
 
 
 class _Staged:
