@@ -70,9 +70,14 @@ class Result(NamedTuple):
     drift_mb: float
 
     @property
-    def lost(self) -> int:
-        """Messages that DDS lost, on the way in or out."""
-        return self.sent - self.received + self.answered - self.arrived
+    def lost_in(self) -> int:
+        """Images that no node saw, be it that another one overwrote them in its queue of one."""
+        return self.sent - self.received
+
+    @property
+    def lost_out(self) -> int:
+        """Clouds that the consumer did not see."""
+        return self.answered - self.arrived
 
     @property
     def per_second(self) -> float:
@@ -84,7 +89,9 @@ class Result(NamedTuple):
         split = ", ".join(f"{name} {ms:.1f}" for name, ms in self.split_ms.items())
         latencies = ", ".join(f"{ms:.0f}" for ms in self.latencies_ms)
         verdicts = {
-            f"lost over DDS {self.lost}, wanted 0": self.lost == 0,
+            f"lost over DDS {self.lost_in} in, {self.lost_out} out, wanted 0": (
+                self.lost_in == self.lost_out == 0
+            ),
             f"memory {self.drift_mb:+.1f} MB, wanted less than {MAX_DRIFT_MB:g} in 10 minutes": (
                 self.drift_mb < MAX_DRIFT_MB
             ),

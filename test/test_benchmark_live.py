@@ -41,7 +41,8 @@ def test_what_is_lost_on_the_wire_is_told_from_what_was_replaced() -> None:
     samples = [Sample(1.0, 500.0), Sample(1.5, 520.0), Sample(2.0, 521.0), Sample(2.8, 523.5)]
     result = live.summarise("two", 10, noted(), samples)
     assert (result.sent, result.received, result.replaced) == (20, 20, 2)
-    assert (result.answered, result.arrived, result.lost) == (18, 17, 1)
+    assert (result.answered, result.arrived) == (18, 17)
+    assert (result.lost_in, result.lost_out) == (0, 1)
     assert result.seconds == pytest.approx(0.9)
     assert result.cpu_ms == pytest.approx(100)
     assert result.drift_mb == pytest.approx(3.5)
