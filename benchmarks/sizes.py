@@ -60,7 +60,8 @@ def small() -> Size:
 
 def large() -> Size:
     """Return ZoeDepth with BEiT-L, 344 M parameters."""
-    stock = ZoeDepthForDepthEstimation(ZoeDepthConfig()).eval()
+    config = ZoeDepthConfig(neck_hidden_sizes=[256, 512, 1024, 1024])  # as Intel/zoedepth-nyu has
+    stock = ZoeDepthForDepthEstimation(config).eval()
     entry = models.find("zoedepth-nyu")
     said = {
         "image_processor_type": "ZoeDepthImageProcessor",

@@ -8,7 +8,7 @@ import torch
 
 pytest.importorskip("rclpy", reason="the benchmarks fill rclpy's messages")
 
-from benchmarks import sizes, whole
+from benchmarks import network, sizes, whole
 from benchmarks.checks import MismatchError
 from benchmarks.sizes import Size
 from benchmarks.whole import NETWORK, STOCK, Case
@@ -49,6 +49,15 @@ def test_both_ways_agree_and_every_stage_but_the_network_is_overhead() -> None:
         assert stages >= {"decode", "preprocess", "network", "post", "points", "copy"}
         assert len(case.overhead[name]) == len(case.series[name]) == 2
         assert (case.overhead[name] < case.series[name]).all()
+
+
+@pytest.mark.parametrize(("name", "parameters_m"), [("small", 24.8), ("large", 344)])
+def test_the_networks_are_as_large_as_those_that_they_stand_for(
+    name: str, parameters_m: float
+) -> None:
+    with torch.device("meta"):
+        size = sizes.SIZES[name]()
+    assert network.millions(size.model.network) == pytest.approx(parameters_m, rel=0.01)
 
 
 def test_ways_that_differ_are_found(monkeypatch: pytest.MonkeyPatch) -> None:
