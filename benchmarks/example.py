@@ -51,6 +51,12 @@ def make(pipeline: Pipeline) -> Example:
     return Example(drive.camera, _image(rgb), _compressed(rgb), raw)
 
 
+def render(width: int, height: int) -> tuple[Camera, Image]:
+    """Return a rendered frame of a size, and its camera."""
+    drive = random_drive(np.random.default_rng(_SEED), Robot(), width, height, 1)
+    return drive.camera, _image(render_drive(drive, seed=_SEED).rgb[0].numpy())
+
+
 @torch.inference_mode()
 def _raw(pipeline: Pipeline, rgb: Tensor, depth_m: Tensor) -> Tensor:
     said = pipeline.runtime(pipeline.model.preprocess(rgb))

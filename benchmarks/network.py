@@ -17,6 +17,11 @@ def build() -> nn.Module:
 
     They take as long as trained ones: how much there is to compute does not depend on them.
     """
+    return DepthOnly(DepthAnythingForDepthEstimation(config()))
+
+
+def config() -> DepthAnythingConfig:
+    """Return its configuration, of the kind that gives inverse depth without a scale."""
     backbone = Dinov2Config(
         image_size=SIDE,
         patch_size=14,
@@ -25,14 +30,13 @@ def build() -> nn.Module:
         out_features=["stage3", "stage6", "stage9", "stage12"],
         reshape_hidden_states=False,
     )
-    config = DepthAnythingConfig(
+    return DepthAnythingConfig(
         backbone_config=backbone,
         reassemble_hidden_size=384,
         neck_hidden_sizes=[48, 96, 192, 384],
         fusion_hidden_size=64,
         head_hidden_size=32,
     )
-    return DepthOnly(DepthAnythingForDepthEstimation(config))
 
 
 def millions(network: nn.Module) -> float:

@@ -13,8 +13,8 @@ from benchmarks.timing import Series, Spread
 
 MIN_SPEED_UP = 5.0
 """How many times as long the obvious way is to take."""
-MAX_SHARE = 0.15
-"""The share of the network's time that all the rest is to take at most."""
+MAX_SHARE = 0.05
+"""The share of the network's time that all the rest, edge filter included, is to take at most."""
 
 OURS, OBVIOUS = "ours", "obvious"
 NETWORK, OWN_NETWORK, COPY, WHOLE = "network", "own network", "copy", "whole frame"
@@ -89,8 +89,9 @@ class Report:
         return Aim(name, ratio, f"at least {MIN_SPEED_UP:g}", ratio.median >= MIN_SPEED_UP)
 
     def _share(self, source: str) -> Aim:
-        ratio = Spread.of(self.total(OURS, source) / self.series[NETWORK])
-        name = f"ours / network, from {source}"
+        ours = self.total(OURS, source) + self.series[EDGES]
+        ratio = Spread.of(ours / self.series[NETWORK])
+        name = f"ours, edges too / network, {source}"
         return Aim(name, ratio, f"at most {MAX_SHARE:g}", ratio.median <= MAX_SHARE)
 
     def _header(self) -> list[str]:
@@ -123,7 +124,7 @@ class Report:
 
     def _judged(self) -> list[str]:
         return [
-            f"{'reached' if aim.is_reached else 'MISSED':<9}{aim.name:<32}"
+            f"{'reached' if aim.is_reached else 'MISSED':<9}{aim.name:<36}"
             f"{_spread(aim.ratio, 3):>22}   wanted: {aim.wanted}"
             for aim in self.aims()
         ]

@@ -74,7 +74,7 @@ class Ours:
         self.pipeline, self.example = pipeline, example
         self._ratio = pipeline.focal_ratio(example.camera)
         self._far_m = pipeline.far_m(self._ratio)
-        self._node = _Node()
+        self._node = Nowhere()
         self._outputs = Outputs(self._node)
 
     def decode_jpeg(self) -> None:
@@ -136,7 +136,7 @@ class _Publisher:
         self.message = message
 
 
-class _Node:
+class Nowhere:
     """Stands where the node does: what it publishes goes nowhere, which costs nothing."""
 
     def __init__(self) -> None:

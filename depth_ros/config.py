@@ -6,12 +6,17 @@ README's table are generated from these declarations or tested against them.
 
 from __future__ import annotations
 
+import json
+import re
 from dataclasses import Field, asdict, dataclass, field, fields, replace
 from typing import Any
 
 from depth_ros.errors import SettingError
 
-Value = bool | int | float | str | tuple[float, ...]
+Value = bool | int | float | str | tuple[float, ...] | tuple[str, ...]
+
+# Parts of a topic's name, as ROS allows them.
+_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*(/[A-Za-z_][A-Za-z0-9_]*)*")
 
 
 @dataclass(frozen=True)
@@ -44,6 +49,8 @@ class Spec:
             SettingError: wrong type, out of range, or not one of the choices.
         """
         if isinstance(self.default, tuple):
+            if isinstance(self.default[0], str):
+                return self._check_names(value)
             return self._check_list(value, len(self.default))
         wanted = type(self.default)
         if wanted is float and type(value) is int:
@@ -70,6 +77,18 @@ class Spec:
                 f"{self.name} is {value!r}, expected {length} numbers of {self.low} to {self.high}"
             )
         return numbers
+
+    def _check_names(self, value: Any) -> Value:
+        """Return different names of topics; an empty list is the default."""
+        names = tuple(value) if isinstance(value, (list, tuple)) else ()
+        if names in ((), self.default) and not isinstance(value, str):
+            return self.default
+        valid = all(isinstance(name, str) and _NAME.fullmatch(name) for name in names)
+        if not names or not valid or len(set(names)) < len(names):
+            raise SettingError(
+                f"{self.name} is {value!r}, expected a list of different names as topics have them"
+            )
+        return names
 
     def _inside(self, value: float) -> bool:
         # Written so that NaN is outside of every range.
@@ -103,6 +122,13 @@ class Settings:
         "float32",
         "Precision of the network's weights and activations.",
         choices=("float32", "float16", "bfloat16"),
+    )
+    threads: int = _setting(
+        0,
+        "Threads of the CPU for the network; 0: one core is left for ROS, where there are three or "
+        "more.",
+        low=0,
+        high=1024,
     )
     flip: bool = _setting(
         False,
@@ -152,6 +178,11 @@ class Settings:
     )
     autostart: bool = _setting(
         True, "Configure and activate at start; false leaves that to a lifecycle manager."
+    )
+    cameras: tuple[str, ...] = _setting(
+        ("",),
+        "Names of several cameras that share the network, each with the topics below its name; "
+        'none, or "": one camera, on image and camera_info.',
     )
     stale_after_s: float = _setting(
         2.0,
@@ -325,6 +356,16 @@ class Settings:
                 f"({self.min_depth_m})"
             )
 
+        if (
+            len(self.cameras) > 1
+            and self.scale_mode == "anchors"
+            and self.extrinsics == "parameters"
+        ):
+            raise SettingError(
+                f"extrinsics is 'parameters', expected 'tf' for {len(self.cameras)} cameras: one "
+                "anchors_pose is that of one camera"
+            )
+
     def with_values(self, **values: Value) -> Settings:
         """Return settings with some values changed.
 
@@ -355,7 +396,7 @@ SPECS: dict[str, Spec] = {declared.name: _spec(declared) for declared in fields(
 
 def _yaml_value(value: Value) -> str:
     if isinstance(value, tuple):
-        return str(list(value))
+        return json.dumps(list(value))
     if value == "":
         return '""'
     return str(value).lower() if isinstance(value, bool) else str(value)
@@ -365,7 +406,7 @@ def _allowed(spec: Spec) -> str:
     if spec.choices:
         return ", ".join(spec.choices)
     if isinstance(spec.default, tuple):
-        return f"{len(spec.default)} numbers"
+        return "names" if isinstance(spec.default[0], str) else f"{len(spec.default)} numbers"
     if spec.low is None:
         return type(spec.default).__name__
     return f"{spec.low:g} to {spec.high:g} {spec.unit}".rstrip()

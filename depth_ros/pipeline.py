@@ -21,8 +21,10 @@ from depth_ros.geometry.colour import colour_table, colourise, robust_range
 from depth_ros.geometry.depth import limit_range
 from depth_ros.geometry.edges import flying, radius_for
 from depth_ros.models import DepthModel, Output, Prediction
-from depth_ros.models.base import Memory, Mirrored, Request, Sampling
+from depth_ros.models.base import Executor, Memory, Mirrored, Raw, Request, Sampling
+from depth_ros.profile import Profile
 from depth_ros.runtimes.torch_runtime import TorchRuntime
+from depth_ros.runtimes.upload import Upload
 from depth_ros.scale.anchors import Anchors, prompt
 from depth_ros.scale.scaler import Reference, Scale, Scaler
 
@@ -114,10 +116,21 @@ class Pipeline:
 
     Settings that are live may be replaced between frames. Payloads that points() returns are valid
     until its next call.
+
+    Attributes:
+        profile: told which stage a frame is in; whoever works on frames says where each begins.
     """
 
-    def __init__(self, model: DepthModel, runtime: TorchRuntime, settings: Settings) -> None:
+    def __init__(
+        self,
+        model: DepthModel,
+        runtime: TorchRuntime,
+        settings: Settings,
+        profile: Profile | None = None,
+    ) -> None:
         self.model, self.runtime, self.settings = model, runtime, settings
+        self.profile = profile or Profile.on(runtime.device)
+        self._upload = Upload(runtime.device)
         # No cache of a bound method: the cycle would keep the network alive, and its GPU's memory.
         self._packer = lru_cache(maxsize=4)(partial(_new_packer, runtime.device))
         self._table = lru_cache(maxsize=4)(lambda name: colour_table(name).to(runtime.device))
@@ -155,14 +168,19 @@ class Pipeline:
         return cls(model, runtime, settings)
 
     def twin(self) -> Pipeline:
-        """Return a pipeline of the same network, with scales and buffers of its own."""
-        return Pipeline(self.model, self.runtime, self.settings)
+        """Return a pipeline of the same network and profile, with scales and buffers of its own."""
+        return Pipeline(self.model, self.runtime, self.settings, self.profile)
 
     @property
     def metric(self) -> bool:
         """Whether there will be metres: the model's own, or by ground or anchors."""
         own = self.model.entry.output is Output.METRIC_DEPTH
         return own or self.settings.scale_mode != "model"
+
+    @property
+    def batches(self) -> bool:
+        """Whether frames of one size can share a run of the network."""
+        return self.model.batches and not (self.model.denoises and self.settings.carry)
 
     @property
     def confident(self) -> bool:
@@ -173,7 +191,6 @@ class Pipeline:
         """Estimate the depth of a frame; see predict() and measure() for what they raise."""
         return self.measure(self.predict(frame, reference), reference)
 
-    @torch.inference_mode()
     def predict(
         self, frame: Frame, reference: Reference | None = None, points_only: bool = False
     ) -> Estimate:
@@ -189,18 +206,20 @@ class Pipeline:
             ModelError: the network failed.
             ScaleError: the network is prompted with anchors and there are none.
         """
-        if points_only and self._sparse(frame.camera):
-            return self._predict([frame], [reference], self.settings.stride)[0]
-        return self._predict([frame], [reference])[0]
+        return self._predict([frame], [reference], points_only)[0]
 
     def predict_batch(
-        self, frames: Sequence[Frame], references: Sequence[Reference | None]
+        self,
+        frames: Sequence[Frame],
+        references: Sequence[Reference | None],
+        points_only: bool = False,
     ) -> list[Estimate]:
         """Run the network once on frames of one size; frame by frame where the model needs that.
 
         Args:
             frames: images and cameras.
             references: one for each frame, see predict().
+            points_only: see predict().
 
         Raises:
             CameraError: the frames differ in size.
@@ -209,19 +228,21 @@ class Pipeline:
         sizes = {frame.rgb.shape[:2] for frame in frames}
         if len(sizes) > 1:
             raise CameraError(f"frames of one batch are {sorted(sizes)}, expected one size")
-        carried = self.model.denoises and self.settings.carry
-        if self.model.batches and frames and not carried:
-            return self._predict(frames, references)
-        return [self.predict(*each) for each in zip(frames, references, strict=True)]
+        if self.batches and frames:
+            return self._predict(frames, references, points_only)
+        pairs = zip(frames, references, strict=True)
+        return [self.predict(frame, reference, points_only) for frame, reference in pairs]
 
     @torch.inference_mode()
     def _predict(
         self,
         frames: Sequence[Frame],
         references: Sequence[Reference | None],
-        stride: int | None = None,
+        points_only: bool,
     ) -> list[Estimate]:
-        """Return estimates of whole images; of a stride's pixels alone where one is given."""
+        sparse = points_only and all(self._sparse(frame.camera) for frame in frames)
+        stride = self.settings.stride if sparse else None
+        self.profile.begin("upload")
         images = [self._upload(frame.rgb) for frame in frames]
         rgb = torch.stack(images) if len(images) > 1 else images[0][None]
         request = Request(
@@ -231,7 +252,8 @@ class Pipeline:
             self._recall(frames[0]) if len(frames) == 1 else None,
             enlarge=stride is None,
         )
-        whole = self.model.infer(self.runtime, rgb, request)
+        self.profile.begin("preprocess")
+        whole = self.model.infer(_Staged(self.runtime, self.profile), rgb, request)
         if whole.memory is not None and self.settings.carry:
             self._remember(frames[0], whole.memory)
         height, width = frames[0].rgb.shape[:2]
@@ -285,11 +307,13 @@ class Pipeline:
             ModelError: the model's values are no metres, and nothing is there to make them so.
             ScaleError: no scale was measured yet, or the last one is too old.
         """
+        self.profile.begin("post")
         frame, prediction = estimate.frame, estimate.prediction
         own = prediction.output is Output.METRIC_DEPTH
         ratio = self.focal_ratio(frame.camera, prediction) if own else 1.0
         values = prediction.values[0] * ratio
         scale = self._scale(values, prediction.output, frame, reference)
+        self.profile.begin("post")
         if scale is None and not own:
             raise ModelError(
                 f"model '{self.model.entry.name}' gives {prediction.output.value}, expected "
@@ -302,6 +326,7 @@ class Pipeline:
         depth_m = limit_range(values, self.settings.min_depth_m, far_m)
         size = estimate.network_size
         if self.settings.edge_filter == "image":
+            self.profile.begin("edges")
             depth_m = self._without_edges(depth_m, size)
         origin = (frame.camera, frame.stamp_ns, frame.frame_id)
         sure = prediction.confidence
@@ -335,7 +360,9 @@ class Pipeline:
         packer = self._packer(depth.camera, settings.points_colour, stride)
         depth_m = depth.depth_m
         if settings.edge_filter == "points":
+            self.profile.begin("edges")
             depth_m = self._without_edges(depth_m, depth.network_size)
+        self.profile.begin("points")
         if settings.min_confidence:
             if depth.confidence is None:
                 raise ModelError(_no_confidence(self.model))
@@ -347,6 +374,7 @@ class Pipeline:
     @torch.inference_mode()
     def colours(self, depth: DepthFrame) -> Tensor:
         """Return depth in colour, uint8 (H, W, 3) rgb, as the settings ask for it."""
+        self.profile.begin("colours")
         settings = self.settings
         near_m, far_m = settings.colour_near_m, settings.colour_far_m
         if settings.colour_range == "percentiles":
@@ -383,6 +411,7 @@ class Pipeline:
         settings = self.settings
         if settings.scale_mode == "model":
             return None
+        self.profile.begin("scale")
         scaler = self.scaler(frame.camera)
         if reference is not None:
             rays = self._rays(frame.camera)
@@ -413,10 +442,25 @@ class Pipeline:
         radius_px = settings.edge_radius_px or radius_for(network_size or image, image)
         return depth_m.masked_fill(flying(depth_m, settings.edge_step, radius_px), torch.nan)
 
-    def _upload(self, rgb: npt.NDArray[np.uint8]) -> Tensor:
-        # torch cannot express read-only memory and warns about it: bags decode into such.
-        array = rgb if rgb.flags.writeable else rgb.copy()
-        return torch.from_numpy(array).to(self.runtime.device)
+
+class _Staged:
+    """Runs a network, and says to a profile that it does: what follows it is postprocessing."""
+
+    def __init__(self, executor: Executor, profile: Profile) -> None:
+        self._executor, self._profile = executor, profile
+
+    @property
+    def device(self) -> torch.device:
+        return self._executor.device
+
+    def __call__(self, *inputs: Tensor) -> Raw:
+        self._profile.begin("network")
+        raw = self._executor(*inputs)
+        self._profile.begin("post")
+        return raw
+
+    def part(self, name: str) -> _Staged:
+        return _Staged(self._executor.part(name), self._profile)
 
 
 def _parts(whole: Prediction) -> list[Prediction]:

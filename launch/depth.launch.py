@@ -1,4 +1,4 @@
-"""Launch the depth node for one camera: ros2 launch depth_ros depth.launch.py image:=TOPIC."""
+"""Launch the depth node: ros2 launch depth_ros depth.launch.py image:=TOPIC."""
 
 import os
 
@@ -18,6 +18,7 @@ PROFILE = "FASTRTPS_DEFAULT_PROFILES_FILE"
 ARGUMENTS = {
     "image": ("image", "image topic; raw, or compressed when it ends in /compressed"),
     "camera_info": ("", "camera_info topic; empty: the sibling of the image topic"),
+    "cameras": ("", "names of several cameras, separated by commas, for {camera} in other topics"),
     "model": ("", "name in `depth_ros models`, folder or hub id; empty: as params_file says"),
     "scale_mode": ("", "model, ground or anchors: whose metres; empty: as params_file says"),
     "anchors": ("", "topic of another sensor's points, for scale_mode:=anchors"),
@@ -40,6 +41,11 @@ def camera_info_of(image: str) -> str:
     return f"{parent}/camera_info" if parent or topic.startswith("/") else "camera_info"
 
 
+def names(value: dict[str, str]) -> list[str]:
+    """Return the cameras' names; none for a single camera."""
+    return [name.strip() for name in value["cameras"].split(",") if name.strip()]
+
+
 def remappings(value: dict[str, str]) -> list[tuple[str, str]]:
     """Return the node's topics, and the user's names of them."""
     pairs = [
@@ -49,13 +55,25 @@ def remappings(value: dict[str, str]) -> list[tuple[str, str]]:
     if value["anchors"]:
         pairs.append(("anchors", value["anchors"]))
         pairs.append(("anchors/camera_info", camera_info_of(value["anchors"])))
-    return pairs
+    several = [(name, *pair) for name in names(value) for pair in pairs]
+    return [(f"{name}/{topic}", of(name, said)) for name, topic, said in several] or pairs
+
+
+def of(camera: str, topic: str) -> str:
+    """Return a camera's topic: its name stands where {camera} does, or before a relative one.
+
+    A topic that is absolute and the same for all, such as one lidar's, stays as it is.
+    """
+    if "{camera}" in topic or topic.startswith("/"):
+        return topic.replace("{camera}", camera)
+    return f"{camera}/{topic}"
 
 
 def nodes(context: LaunchContext) -> list[LaunchDescriptionEntity]:
     """Return the actions, now that the arguments have values."""
     value = {name: LaunchConfiguration(name).perform(context) for name in ARGUMENTS}
     overrides = {name: value[name] for name in OVERRIDES if value[name]}
+    cameras = {"cameras": names(value)} if names(value) else {}
     sim_time = {"use_sim_time": value["use_sim_time"].lower() == "true"}
     profile = os.environ.get(PROFILE) or os.path.join(SHARE, "config", "fastdds.xml")
     return [
@@ -67,7 +85,7 @@ def nodes(context: LaunchContext) -> list[LaunchDescriptionEntity]:
             name="depth",
             namespace=value["namespace"],
             output="screen",
-            parameters=[value["params_file"], overrides, sim_time],
+            parameters=[value["params_file"], overrides, cameras, sim_time],
             remappings=remappings(value),
             arguments=["--ros-args", "--log-level", value["log_level"]],
         ),

@@ -29,6 +29,12 @@ ROOT = Path(__file__).parent.parent
         ("model", 3),
         ("flip", "yes"),
         ("flip", 1),
+        ("cameras", "front"),
+        ("cameras", ["front", "front"]),
+        ("cameras", ["front", ""]),
+        ("cameras", ["/front"]),
+        ("cameras", ["left eye"]),
+        ("cameras", [1]),
     ],
 )
 def test_a_bad_value_is_refused_by_name_value_and_expectation(name: str, value: Any) -> None:
@@ -42,9 +48,10 @@ def test_a_bad_value_is_refused_by_name_value_and_expectation(name: str, value: 
         {"colour_near_m": 10.0},
         {"colour_far_m": 0.5},
         {"min_depth_m": 5.0, "max_depth_m": 5.0},
+        {"cameras": ["a", "b"], "scale_mode": "anchors", "extrinsics": "parameters"},
     ],
 )
-def test_values_that_contradict_each_other_are_refused(values: dict[str, float]) -> None:
+def test_values_that_contradict_each_other_are_refused(values: dict[str, Any]) -> None:
     with pytest.raises(SettingError, match="expected"):
         Settings().with_values(**values)
 
@@ -58,6 +65,17 @@ def test_a_whole_number_serves_where_a_float_is_expected() -> None:
     changed = Settings().with_values(max_depth_m=5)
     assert changed.max_depth_m == 5.0
     assert type(changed.max_depth_m) is float
+
+
+@pytest.mark.parametrize(
+    ("said", "meant"),
+    [([], ("",)), ([""], ("",)), (["rig/left", "_2"], ("rig/left", "_2"))],
+    ids=str,
+)
+def test_cameras_are_different_names_of_topics_or_a_single_one_without_a_name(
+    said: Any, meant: tuple[str, ...]
+) -> None:
+    assert Settings(cameras=said).cameras == meant
 
 
 def test_every_setting_has_help_and_every_number_a_range() -> None:

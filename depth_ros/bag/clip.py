@@ -103,7 +103,10 @@ class ClipPipeline(Pipeline):
         return Estimate(prediction, torch.from_numpy(frame.rgb.copy()), frame, (height, width))
 
     def predict_batch(
-        self, frames: Sequence[Frame], references: Sequence[Reference | None]
+        self,
+        frames: Sequence[Frame],
+        references: Sequence[Reference | None],
+        points_only: bool = False,
     ) -> list[Estimate]:
         """Look frames up, one by one."""
         return [self.predict(frame) for frame in frames]

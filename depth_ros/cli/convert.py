@@ -204,7 +204,9 @@ def _assigned(text: str) -> tuple[str, Value]:
         return name, value.lower() == "true"
     try:
         if isinstance(default, tuple):
-            return name, tuple(float(number) for number in value.strip("[]()").split(","))
+            parts = [part.strip() for part in value.strip("[]()").split(",")]
+            names = isinstance(default[0], str)
+            return name, tuple(parts) if names else tuple(map(float, parts))
         return name, type(default)(value)
     except ValueError as error:
         raise SettingError(f"{name} is '{value}', expected {type(default).__name__}") from error

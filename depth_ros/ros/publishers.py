@@ -16,6 +16,7 @@ from torch import Tensor
 
 from depth_ros import messages
 from depth_ros.pipeline import DepthFrame, Pipeline
+from depth_ros.profile import Profile
 
 # Reliable satisfies every subscriber; two messages let a slow one finish the last while one waits.
 _QOS = QoSProfile(depth=2, reliability=ReliabilityPolicy.RELIABLE)
@@ -41,19 +42,27 @@ class Outputs:
         metric: whether there will be metres.
         relative: whether the network's own values are relative.
         confidence: whether the network may say how sure it is.
+        profile: told when bytes are copied and messages sent.
+        prefix: what the topics' names begin with.
     """
 
     def __init__(
-        self, node: Node, metric: bool = True, relative: bool = False, confidence: bool = False
+        self,
+        node: Node,
+        metric: bool = True,
+        relative: bool = False,
+        confidence: bool = False,
+        profile: Profile | None = None,
+        prefix: str = "",
     ) -> None:
-        self._node = node
+        self._node, self._profile = node, profile or Profile()
         absent = set() if relative else {"depth/relative"}
         if not confidence:
             absent |= {"depth/confidence"}
         if not metric:
             absent |= {"depth/image", "depth/color", "points"}
         self._publishers: dict[str, Publisher[Any]] = {
-            topic: node.create_publisher(kind, topic, _QOS)
+            topic: node.create_publisher(kind, f"{prefix}{topic}", _QOS)
             for topic, kind in TOPICS.items()
             if topic not in absent
         }
@@ -101,11 +110,15 @@ class Outputs:
     def _publish_info(self, header: Header, info: CameraInfo) -> None:
         if self._heard("depth/camera_info"):
             info.header = header
-            self._publishers["depth/camera_info"].publish(info)
+            self._send("depth/camera_info", info)
 
     def _heard(self, topic: str) -> bool:
         publisher = self._publishers.get(topic)
         return publisher is not None and publisher.get_subscription_count() > 0
+
+    def _send(self, topic: str, message: Any) -> None:
+        self._profile.begin("publish")
+        self._publishers[topic].publish(message)
 
     def _publish_estimate(self, pipeline: Pipeline, depth: DepthFrame, header: Header) -> None:
         settings = pipeline.settings
@@ -124,24 +137,28 @@ class Outputs:
             self._publish_values("depth/confidence", message, depth.confidence, header)
 
     def _publish_depth(self, depth: DepthFrame, header: Header, encoding: str) -> None:
+        self._profile.begin("copy")
         message = self._depth_message
         pixel_bytes = messages.DEPTH_PIXEL_BYTES[encoding]
         _shape(message, header, encoding, depth.depth_m.shape, pixel_bytes)
         messages.depth_to_bytes(depth.depth_m.cpu().numpy(), encoding, message.data)
-        self._publishers["depth/image"].publish(message)
+        self._send("depth/image", message)
 
     def _publish_values(self, topic: str, message: Image, values: Tensor, header: Header) -> None:
+        self._profile.begin("copy")
         _shape(message, header, "32FC1", values.shape, 4)
         _fill(message.data, values.contiguous().view(torch.uint8))
-        self._publishers[topic].publish(message)
+        self._send(topic, message)
 
     def _publish_colours(self, rgb: Tensor, header: Header) -> None:
+        self._profile.begin("copy")
         message = self._colour_message
         _shape(message, header, "rgb8", rgb.shape, 3)
         _fill(message.data, rgb)
-        self._publishers["depth/color"].publish(message)
+        self._send("depth/color", message)
 
     def _publish_points(self, payload: Tensor, header: Header) -> None:
+        self._profile.begin("copy")
         message = self._cloud
         organised = payload.ndim == 3
         colour = payload.shape[-1] == messages.point_step(colour=True)
@@ -155,7 +172,7 @@ class Outputs:
         message.fields = [PointField(**asdict(field)) for field in messages.cloud_fields(colour)]
         resize(message.data, payload.numel())
         _fill(message.data, payload)
-        self._publishers["points"].publish(message)
+        self._send("points", message)
 
 
 def resize(buffer: array[int], size: int) -> None:

@@ -15,10 +15,10 @@ from depth_ros.anchor_messages import anchors_from
 from depth_ros.config import Settings
 from depth_ros.errors import MessageError, ScaleError
 from depth_ros.geometry.camera import Camera
-from depth_ros.ros import extrinsics
+from depth_ros.ros.extrinsics import Extrinsics
 from depth_ros.scale.scaler import Reference
 
-TOPIC, INFO_TOPIC = "anchors", "anchors/camera_info"
+TOPIC, _INFO_TOPIC = "anchors", "anchors/camera_info"
 _KINDS = {"points": PointCloud2, "scan": LaserScan, "depth": Image}
 _QOS = QoSProfile(depth=5, reliability=ReliabilityPolicy.BEST_EFFORT)
 # Sensors are faster or slower than cameras, and earlier or later.
@@ -29,11 +29,24 @@ class References:
     """Finds what an image's depth is to be compared with.
 
     The executor's thread keeps the newest messages; the worker's decodes the one it needs.
+
+    Args:
+        node: the node whose topics these are.
+        extrinsics: where the camera and the sensor sit.
+        get_settings: returns the settings of the moment.
+        prefix: what the topics' names begin with.
     """
 
-    def __init__(self, node: Node, get_settings: Callable[[], Settings]) -> None:
+    def __init__(
+        self,
+        node: Node,
+        extrinsics: Extrinsics,
+        get_settings: Callable[[], Settings],
+        prefix: str = "",
+    ) -> None:
         self._node, self._get_settings = node, get_settings
-        self._extrinsics = extrinsics.create(node, get_settings)
+        self._extrinsics = extrinsics
+        self._topic, self._info_topic = f"{prefix}{TOPIC}", f"{prefix}{_INFO_TOPIC}"
         self._messages: deque[Any] = deque(maxlen=_KEPT)
         self._info: CameraInfo | None = None
         self._subscriptions: list[Any] = []
@@ -44,9 +57,10 @@ class References:
         if settings.scale_mode != "anchors":
             return
         subscribe, kind = self._node.create_subscription, _KINDS[settings.anchors_type]
-        self._subscriptions = [subscribe(kind, TOPIC, self._on_anchors, _QOS)]
+        self._subscriptions = [subscribe(kind, self._topic, self._on_anchors, _QOS)]
         if settings.anchors_type == "depth":
-            self._subscriptions.append(subscribe(CameraInfo, INFO_TOPIC, self._on_info, _QOS))
+            info = subscribe(CameraInfo, self._info_topic, self._on_info, _QOS)
+            self._subscriptions.append(info)
 
     def stop(self) -> None:
         """Unsubscribe."""
@@ -54,11 +68,6 @@ class References:
             self._node.destroy_subscription(subscription)
         self._subscriptions = []
         self._messages.clear()
-
-    def destroy(self) -> None:
-        """Take every subscription back."""
-        self.stop()
-        self._extrinsics.destroy()
 
     def of(self, header: Any, camera: Camera) -> Reference:
         """Return what there is for the image of a header.
@@ -88,7 +97,9 @@ class References:
         """Return the anchors' message that is nearest in time, if it is near enough."""
         kept = list(self._messages)
         if not kept:
-            raise ScaleError(f"nothing has come on {self._node.resolve_topic_name(TOPIC)} yet")
+            raise ScaleError(
+                f"nothing has come on {self._node.resolve_topic_name(self._topic)} yet"
+            )
 
         def apart_s(message: Any) -> float:
             return abs(messages.stamp_ns(message.header) - stamp_ns) / 1e9
@@ -106,6 +117,6 @@ class References:
     def _sensor(self) -> Camera:
         """Return the camera of anchors that are depth images."""
         if self._info is None:
-            topic = self._node.resolve_topic_name(INFO_TOPIC)
+            topic = self._node.resolve_topic_name(self._info_topic)
             raise ScaleError(f"no camera_info of the anchors has come on {topic} yet")
         return messages.camera_from_info(self._info)

@@ -71,11 +71,13 @@ def test_settings_come_from_a_file_and_from_words_over_it(tmp_path: Path) -> Non
     lines = ["use_sim_time: true", "stride: 4", "flip: true"]
     file.write_text("\n    ".join(["/robot/depth:\n  ros__parameters:", *lines]))
     words = ["stride=2", "min_depth_m=0.5", "flip=False", "anchors_pose=[1,2,3,0,0,-1.5]"]
+    words += ["cameras=[front, left]"]
     settings = verb.given(file, words)
     expected: dict[str, Any] = {
         "stride": 2,
         "min_depth_m": 0.5,
         "anchors_pose": (1.0, 2.0, 3.0, 0.0, 0.0, -1.5),
+        "cameras": ("front", "left"),
     }
     assert settings == Settings().with_values(**expected)
     assert verb.given(file, []).stride == 4

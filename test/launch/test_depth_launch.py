@@ -16,6 +16,7 @@ PROFILE = "FASTRTPS_DEFAULT_PROFILES_FILE"
 ARGUMENTS = {
     "image",
     "camera_info",
+    "cameras",
     "model",
     "scale_mode",
     "anchors",
@@ -180,6 +181,28 @@ def test_anchors_bring_their_camera_info_along(launch: Launch) -> None:
     assert given["anchors"] == "/tof/depth/image_raw"
     assert given["anchors/camera_info"] == "/tof/depth/camera_info"
     assert "anchors" not in remaps(launch())
+
+
+def test_several_cameras_have_their_names_in_their_topics(launch: Launch) -> None:
+    actions = launch(cameras="front, left", image="/{camera}/color/image_raw", anchors="/scan")
+    assert parameters(actions["LifecycleNode"])["cameras"] == ["front", "left"]
+    assert remaps(actions) == {
+        f"{name}/{topic}": said
+        for name in ("front", "left")
+        for topic, said in {
+            "image": f"/{name}/color/image_raw",
+            "camera_info": f"/{name}/color/camera_info",
+            "anchors": "/scan",
+            "anchors/camera_info": "/camera_info",
+        }.items()
+    }
+
+
+def test_relative_topics_of_several_cameras_are_below_their_names(launch: Launch) -> None:
+    assert remaps(launch(cameras="front", image="image_raw/compressed")) == {
+        "front/image": "front/image_raw/compressed",
+        "front/camera_info": "front/camera_info",
+    }
 
 
 def test_big_messages_get_a_profile(launch: Launch) -> None:

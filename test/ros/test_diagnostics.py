@@ -55,6 +55,14 @@ def test_a_report_counts_frames_and_times_them(bench: Bench) -> None:
     assert said["last error"].startswith("MessageError: encoding is ''")
 
 
+def test_a_report_says_how_long_each_stage_took(bench: Bench) -> None:
+    bench.start("depth/image", "points", "/diagnostics", stale_after_s=1000.0)
+    bench.ask(take())
+    said = values(bench.report(lambda status: "stage publish [ms]" in values(status)))
+    stages = ["wait", "decode", "upload", "preprocess", "network", "post", "copy", "publish"]
+    assert all(float(said[f"stage {stage} [ms]"]) >= 0 for stage in [*stages, "edges", "points"])
+
+
 def test_silence_of_the_camera_is_a_warning_that_says_what_is_missing(bench: Bench) -> None:
     bench.start("/diagnostics", stale_after_s=0.1)
     status = bench.report(lambda status: status.level == WARN)

@@ -313,7 +313,7 @@ def scan(shot: Shot) -> LaserScan:
 
 def ask_with(bench: Bench, anchors: Any, shot: Shot, topic: str = "anchors") -> Floats:
     """Publish anchors, then ask for depth once the node has them."""
-    references = bench.node._references
+    references = bench.node.streams[0].references
     assert references is not None
     bench.peer.publish(topic, anchors)
     bench.peer.wait(lambda: anchors.header in [m.header for m in references._messages])
@@ -342,7 +342,7 @@ def test_a_low_resolution_depth_image_makes_a_relative_model_metric(
     depth_m = TRUTH_M.reshape(15, 4, 20, 4).mean((1, 3)).astype("<f4")
     shot = Shot(np.zeros((15, 20, 3), np.uint8), small, take(0).stamp_ns, "tof")
     bench.peer.publish("anchors/camera_info", shot.info())
-    references = bench.node._references
+    references = bench.node.streams[0].references
     assert references is not None
     bench.peer.wait(lambda: references._info is not None)
     image = Image(
@@ -463,7 +463,7 @@ def test_tf_starts_anew_when_a_bag_does(bench: Bench, relative: str, tf2_ros: ty
     node = bench.start("depth/image", model=relative, scale_mode="ground")
     for number in (30, 31, 0):
         assert_true(metres(bench.ask(take(number))["depth/image"]))
-    buffer = node._references._extrinsics._buffer  # type: ignore[union-attr]
+    buffer = node._extrinsics._buffer  # type: ignore[union-attr]
     assert buffer.clears == 1
 
 

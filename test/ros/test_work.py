@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from depth_ros.pipeline import Pipeline
+from depth_ros.runtimes import threads
 from test.ros.conftest import Bench, stamp_of, take
 
 pytest.importorskip("rclpy")
@@ -85,3 +86,12 @@ def test_frames_that_come_during_inference_replace_each_other(bench: Bench) -> N
     stamps = [stamp_of(depth) for depth in bench.peer.received["depth/image"]]
     assert stamps == [take(0).stamp_ns, take(4).stamp_ns]
     assert (bench.total("image"), bench.total("answered"), bench.total("dropped")) == (5, 2, 0)
+
+
+def test_the_network_gets_as_many_threads_as_the_settings_say(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    given: list[int] = []
+    monkeypatch.setattr(threads, "use", given.append)
+    bench.start(threads=3)
+    assert given == [3]

@@ -1,0 +1,81 @@
+"""The two sizes of network that whole frames are measured with: random weights, real shapes."""
+
+from __future__ import annotations
+
+import json
+import tempfile
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from transformers import (
+    AutoImageProcessor,
+    DepthAnythingForDepthEstimation,
+    ZoeDepthConfig,
+    ZoeDepthForDepthEstimation,
+)
+
+from benchmarks import network
+from depth_ros import models
+from depth_ros.models import DepthModel
+from depth_ros.models.depth_anything import DepthAnything
+from depth_ros.models.zoedepth import ZoeDepth
+
+
+class Size(NamedTuple):
+    """A network in both ways' hands.
+
+    Attributes:
+        name: what it is.
+        stock: transformers' own network.
+        processor: transformers' own image processor for it.
+        model: this package's model around the same network.
+    """
+
+    name: str
+    stock: Any
+    processor: Any
+    model: DepthModel
+
+
+def small() -> Size:
+    """Return Depth Anything V2-S, the metric kind, 24.8 M parameters."""
+    config = network.config()
+    config.depth_estimation_type, config.max_depth = "metric", 20
+    stock = DepthAnythingForDepthEstimation(config).eval()
+    entry = models.find("depth-anything-v2-metric-indoor-small")
+    assert entry.preprocessing is not None
+    said = {
+        "image_processor_type": "DPTImageProcessor",
+        "size": {"height": network.SIDE, "width": network.SIDE},
+        "ensure_multiple_of": 14,
+        "keep_aspect_ratio": True,
+        "resample": 3,
+        "image_mean": [0.485, 0.456, 0.406],
+        "image_std": [0.229, 0.224, 0.225],
+    }
+    model = DepthAnything(entry, stock, entry.preprocessing)
+    return Size("Depth Anything V2-S", stock, _processor(said), model)
+
+
+def large() -> Size:
+    """Return ZoeDepth with BEiT-L, 344 M parameters."""
+    config = ZoeDepthConfig(neck_hidden_sizes=[256, 512, 1024, 1024])  # as Intel/zoedepth-nyu has
+    stock = ZoeDepthForDepthEstimation(config).eval()
+    entry = models.find("zoedepth-nyu")
+    said = {
+        "image_processor_type": "ZoeDepthImageProcessor",
+        "size": {"height": 384, "width": 512},
+        "ensure_multiple_of": 32,
+    }
+    model = ZoeDepth(entry, stock, entry.preprocessing or ZoeDepth.processor)
+    return Size("ZoeDepth", stock, _processor(said), model)
+
+
+SIZES: dict[str, Callable[[], Size]] = {"small": small, "large": large}
+
+
+def _processor(said: dict[str, Any]) -> Any:
+    with tempfile.TemporaryDirectory() as folder:
+        Path(folder, "preprocessor_config.json").write_text(json.dumps(said))
+        return AutoImageProcessor.from_pretrained(folder)

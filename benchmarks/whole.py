@@ -1,0 +1,241 @@
+"""Measure whole frames: the obvious way, this package, the network alone and copies, in turn.
+
+Run as python -m benchmarks.whole. Time is told apart by stages: what is not the network's is
+overhead, and of that each way has its own.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from collections.abc import Callable, Iterator
+from functools import partial
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+import torch
+
+from benchmarks import machine
+from benchmarks.checks import MismatchError
+from benchmarks.example import render
+from benchmarks.network import millions
+from benchmarks.sizes import SIZES, Size
+from benchmarks.stages import Nowhere
+from benchmarks.stock import Stock
+from benchmarks.timing import Series, Spread, Timer
+from depth_ros import messages, runtimes
+from depth_ros.config import Settings
+from depth_ros.errors import DepthError
+from depth_ros.geometry.camera import Camera
+from depth_ros.pipeline import DepthFrame, Frame, Pipeline
+from depth_ros.profile import Lap, Profile, medians
+from depth_ros.ros.publishers import Outputs
+
+STOCK, NETWORK, COPIES = "transformers pipeline + NumPy", "the network alone", "memory copies"
+MAX_SHARE, MIN_SPEED_UP = 0.05, 5.0
+DEPTH_TOLERANCE = 0.02
+"""Largest median relative difference of two ways' depth: they enlarge the network's map alike."""
+_WARM_UP = 1
+
+
+class Case(NamedTuple):
+    """A network, the size of the images, and what was measured of them.
+
+    Attributes:
+        label: both in words.
+        series: milliseconds per round of every way.
+        laps: the median stages of every way that has stages.
+        overhead: milliseconds per round of all stages but the network.
+    """
+
+    label: str
+    series: dict[str, Series]
+    laps: dict[str, list[Lap]]
+    overhead: dict[str, Series]
+
+
+class Ours:
+    """A frame from Image to depth image and cloud, as the node answers it.
+
+    Attributes:
+        depth: of the last frame.
+    """
+
+    def __init__(self, size: Size, camera: Camera, runtime: str, device: str) -> None:
+        settings = Settings(device=device, focal_correction=False)
+        executor = runtimes.create(runtime, size.model.network, device, "float32")
+        self.pipeline = Pipeline(size.model, executor, settings)
+        self._camera, node = camera, Nowhere()
+        self._outputs = Outputs(node, profile=self.pipeline.profile)
+        for topic, publisher in node.publishers.items():
+            publisher.is_heard = topic in ("depth/image", "points")
+
+    def __call__(self, message: Any) -> None:
+        """Answer an image, with the filters that are on by default."""
+        self.pipeline.profile.begin("decode")
+        self.depth: DepthFrame = self.pipeline(
+            Frame(messages.rgb_from_image(message), self._camera)
+        )
+        self._outputs.publish(self.pipeline, self.depth, message.header, None)
+
+
+def measure(size: Size, width: int, height: int, device: str, repeats: int) -> Case:
+    """Check that the ways agree, then time them in turn.
+
+    Raises:
+        MismatchError: the ways' depth differs.
+    """
+    camera, message = render(width, height)
+    ways: dict[str, Any] = {
+        f"depth_ros, {name}": Ours(size, camera, name, device) for name in runtimes.RUNTIMES
+    }
+    profiles = {name: way.pipeline.profile for name, way in ways.items()}
+    used = next(iter(ways.values())).pipeline.runtime
+    profiles[STOCK] = Profile.on(used.device)
+    ways[STOCK] = Stock(size, camera, str(used.device), profiles[STOCK])
+    calls: dict[str, Callable[[], object]] = {
+        name: partial(_framed, profiles[name], way, message) for name, way in ways.items()
+    }
+    for call in calls.values():
+        call()
+    _check(ways)
+    rgb = torch.zeros(1, height, width, 3, dtype=torch.uint8, device=used.device)
+    calls[NETWORK] = partial(used, size.model.preprocess(rgb))
+    calls[COPIES] = _copies(width, height)
+    series = _rounds(calls, used.device, repeats)
+    laps = {name: profile.frames()[-repeats:] for name, profile in profiles.items()}
+    label = f"{size.name}, {millions(size.model.network):.1f} M, {width}x{height} in"
+    means = {name: medians(each) for name, each in laps.items()}
+    return Case(label, series, means, {name: _overhead(each) for name, each in laps.items()})
+
+
+def _framed(profile: Profile, way: Callable[[Any], None], message: Any) -> None:
+    with profile.frame():
+        way(message)
+
+
+def _check(ways: dict[str, Any]) -> None:
+    theirs = ways[STOCK].depth
+    for name, way in ways.items():
+        mine = way.depth if name == STOCK else way.depth.depth_m.cpu().numpy()
+        off = float(np.median(np.abs(mine - theirs) / theirs))
+        if not off <= DEPTH_TOLERANCE:
+            raise MismatchError(f"{name}: depth is {off:.1%} off, expected {DEPTH_TOLERANCE:.0%}")
+
+
+def _copies(width: int, height: int) -> Callable[[], None]:
+    """Return what copies as many bytes as a frame has in, and out as depth and points."""
+    pixels = np.ones(width * height * (3 + 4 + 16), np.uint8)
+    return partial(np.copyto, np.empty_like(pixels), pixels)
+
+
+@torch.inference_mode()
+def _rounds(
+    calls: dict[str, Callable[[], object]], device: torch.device, repeats: int
+) -> dict[str, Series]:
+    return Timer(device, repeats, _WARM_UP).measure(calls)
+
+
+def _overhead(frames: list[list[Lap]]) -> Series:
+    """Return the milliseconds of all stages but the network, where they ran."""
+    return np.array([sum(_ms(lap) for lap in laps if lap.stage != "network") for laps in frames])
+
+
+def _ms(lap: Lap) -> float:
+    return lap.host_ms if lap.device_ms is None else lap.device_ms
+
+
+def table(case: Case) -> str:
+    """Return a case to read: every way, and below a bar that is missed the stages that say why."""
+    lines = [case.label, f"{'milliseconds: median [quartiles]':<34}{'frame':>26}{'overhead':>26}"]
+    for name, series in case.series.items():
+        overhead = _spread(case.overhead[name]) if name in case.overhead else ""
+        lines.append(f"{name:<34}{_spread(series):>26}{overhead:>26}")
+    for name in case.overhead:
+        if name != STOCK:
+            lines += _judged(case, name)
+    return "\n".join(lines)
+
+
+def bars(case: Case, name: str) -> dict[str, tuple[float, bool]]:
+    """Return the ratios that a way of ours is judged by, and whether they are as wanted."""
+    share = Spread.of(case.overhead[name] / case.series[NETWORK]).median
+    speed_up = Spread.of(case.overhead[STOCK] / case.overhead[name]).median
+    return {
+        f"overhead / network, at most {MAX_SHARE:g}": (share, share <= MAX_SHARE),
+        f"obvious / our overhead, at least {MIN_SPEED_UP:g}": (speed_up, speed_up >= MIN_SPEED_UP),
+    }
+
+
+def _judged(case: Case, name: str) -> list[str]:
+    found = bars(case, name)
+    lines = [
+        f"{'reached' if reached else 'MISSED':<9}{name}: {bar}: {value:.3f}"
+        for bar, (value, reached) in found.items()
+    ]
+    if not all(reached for _, reached in found.values()):
+        for way in (name, STOCK):
+            stages = ", ".join(f"{lap.stage} {lap.text()}" for lap in case.laps[way])
+            lines.append(f"         {way}: {stages}")
+    return lines
+
+
+def _spread(series: Series) -> str:
+    spread = Spread.of(series)
+    return f"{spread.median:.2f} [{spread.low:.2f}, {spread.high:.2f}]"
+
+
+def as_json(case: Case) -> dict[str, Any]:
+    """Return a case for programs."""
+    return {
+        "case": case.label,
+        "frame_ms": {name: Spread.of(series)._asdict() for name, series in case.series.items()},
+        "overhead_ms": {name: Spread.of(each)._asdict() for name, each in case.overhead.items()},
+        "stages_ms": {
+            name: {lap.stage: [lap.host_ms, lap.device_ms] for lap in laps}
+            for name, laps in case.laps.items()
+        },
+        "bars": {name: bars(case, name) for name in case.overhead if name != STOCK},
+    }
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Measure every case and report; the exit code is 0 whether or not the bars are reached."""
+    options = _parser().parse_args(arguments)
+    try:
+        cases = list(_cases(options))
+    except (DepthError, ModuleNotFoundError) as error:
+        print(f"benchmarks.whole: {error}", file=sys.stderr)
+        return 1
+    facts = machine.describe(torch.device("cuda" if torch.cuda.is_available() else "cpu"))
+    content = {"machine": facts, "cases": [as_json(case) for case in cases]}
+    options.out.parent.mkdir(parents=True, exist_ok=True)
+    options.out.write_text(json.dumps(content, indent=2) + "\n")
+    print(f"numbers: {options.out}")
+    return 0
+
+
+def _cases(options: argparse.Namespace) -> Iterator[Case]:
+    for name in options.networks:
+        size = SIZES[name]()
+        for image in options.images:
+            width, height = (int(side) for side in image.split("x"))
+            case = measure(size, width, height, options.device, options.repeats)
+            print(f"{table(case)}\n", flush=True)
+            yield case
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.whole", description=__doc__)
+    parser.add_argument("--networks", nargs="+", choices=list(SIZES), default=list(SIZES))
+    parser.add_argument("--images", nargs="+", default=["640x480", "1280x720"], help="sizes")
+    parser.add_argument("--device", default="auto", help="auto, cpu, cuda or cuda:N")
+    parser.add_argument("--repeats", type=int, default=10, help="rounds, one of warm-up aside")
+    parser.add_argument("--out", type=Path, default=Path("out/bench/whole.json"))
+    return parser
+
+
+if __name__ == "__main__":
+    sys.exit(main())

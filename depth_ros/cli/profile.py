@@ -1,0 +1,104 @@
+"""Run a model on images of noise and show how long each stage of a frame takes on this machine."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from depth_ros.errors import SettingError
+
+if TYPE_CHECKING:
+    from depth_ros.pipeline import Frame, Pipeline
+    from depth_ros.profile import Lap
+
+HELP = "show how long each stage of a frame takes"
+_WARM_UP = 2
+_FOV_DEG = 60.0
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the verb's arguments."""
+    parser.add_argument("--model", default="zoedepth-tiny", help="name, folder or hub id")
+    parser.add_argument("--weights", default="", help="folder with the named model's weights")
+    parser.add_argument("--size", default="640x480", help="of the images, WIDTHxHEIGHT")
+    parser.add_argument("--device", default="auto", help="auto, cpu, cuda or cuda:N")
+    parser.add_argument("--dtype", default="float32", help="float32, float16 or bfloat16")
+    parser.add_argument("--frames", type=int, default=20, help="frames, two of warm-up aside")
+    parser.add_argument("--out", type=Path, default=Path("out/profile.png"), help="the picture")
+
+
+def run(options: argparse.Namespace) -> int:
+    """Run the frames, print the table and draw the picture."""
+    from depth_ros.config import Settings
+    from depth_ros.evaluation.picture import save
+    from depth_ros.look import flame
+    from depth_ros.pipeline import Pipeline
+
+    width, height = _size(options.size)
+    if options.frames < 1:
+        raise SettingError(f"--frames is {options.frames}, expected 1 or more")
+    names = ("model", "weights", "device", "dtype")
+    pipeline = Pipeline.from_settings(Settings(**{name: getattr(options, name) for name in names}))
+    laps = _measure(pipeline, width, height, options.frames)
+    title = f"{pipeline.model.entry.name}, {options.size}, {options.dtype}, "
+    title += f"{pipeline.runtime.device}: median ms of {options.frames} frames"
+    print(f"{title}\n\n{_table(laps)}\n")
+    save(flame.draw(laps, title), options.out)
+    print(f"picture: {options.out}")
+    return 0
+
+
+def _size(text: str) -> tuple[int, int]:
+    """Return width and height."""
+    try:
+        width, height = (int(part) for part in text.split("x"))
+    except ValueError:
+        width = height = 0
+    if width < 1 or height < 1:
+        raise SettingError(f"--size is '{text}', expected WIDTHxHEIGHT, such as 640x480")
+    return width, height
+
+
+def _measure(pipeline: Pipeline, width: int, height: int, count: int) -> list[Lap]:
+    """Return the median stages of so many frames from pixels to the bytes of depth and points."""
+    import numpy as np
+
+    from depth_ros.geometry.camera import Camera
+    from depth_ros.pipeline import Frame
+
+    rgb = np.random.default_rng(0).integers(0, 256, (height, width, 3)).astype(np.uint8)
+    frame = Frame(rgb, Camera.from_fov(width, height, _FOV_DEG))
+    for _ in range(_WARM_UP):
+        _pass(pipeline, frame)
+    for _ in range(count):
+        with pipeline.profile.frame():
+            _pass(pipeline, frame)
+    return pipeline.profile.medians()
+
+
+def _pass(pipeline: Pipeline, frame: Frame) -> None:
+    """Take a frame from pixels to bytes on the host; what is relative has no points."""
+    if not pipeline.metric:
+        values = pipeline.predict(frame).prediction.values
+        pipeline.profile.begin("copy")
+        values.cpu()
+        return
+    depth = pipeline(frame)
+    points = pipeline.points(depth)
+    pipeline.profile.begin("copy")
+    depth.depth_m.cpu()
+    points.cpu()
+
+
+def _table(laps: Sequence[Lap]) -> str:
+    """Return stages, milliseconds and shares, aligned; a column for the device if there is one."""
+    total_ms = sum(lap.host_ms for lap in laps)
+    has_device = any(lap.device_ms is not None for lap in laps)
+    lines = [f"{'stage':<12}{'host':>10}{'share':>8}" + (f"{'device':>10}" if has_device else "")]
+    for lap in laps:
+        device = "" if lap.device_ms is None else f"{lap.device_ms:>10.2f}"
+        share = lap.host_ms / total_ms
+        lines.append(f"{lap.stage:<12}{lap.host_ms:>10.2f}{share:>8.1%}{device}")
+    return "\n".join([*lines, f"{'sum':<12}{total_ms:>10.2f}"])

@@ -1,0 +1,37 @@
+"""Threads of the CPU: one core stays free for ROS."""
+
+import os
+from collections.abc import Iterator
+
+import pytest
+import torch
+
+from depth_ros.runtimes import threads
+
+
+@pytest.fixture(autouse=True)
+def as_before() -> Iterator[None]:
+    before = torch.get_num_threads()
+    yield
+    torch.set_num_threads(before)
+
+
+@pytest.mark.parametrize(("cores", "expected"), [(1, 1), (2, 2), (3, 2), (4, 3), (64, 63)])
+def test_a_core_is_left_where_that_is_not_half_of_all(cores: int, expected: int) -> None:
+    assert threads.choose(cores) == expected
+
+
+def test_a_number_is_taken_at_its_word() -> None:
+    threads.use(3)
+    assert torch.get_num_threads() == 3
+
+
+@pytest.mark.parametrize(("at_start", "expected"), [(1, 1), (7, 7), (16, 7)])
+def test_zero_takes_no_more_than_the_environment_allows(
+    at_start: int, expected: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(threads, "_AT_START", at_start)
+    monkeypatch.setattr(os, "sched_getaffinity", lambda process: set(range(8)))
+    for _ in range(2):  # the second time is no other
+        threads.use(0)
+        assert torch.get_num_threads() == expected

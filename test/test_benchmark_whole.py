@@ -1,0 +1,79 @@
+"""Whole frames, the obvious way's and ours: that they agree, and what is said of them."""
+
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+
+pytest.importorskip("rclpy", reason="the benchmarks fill rclpy's messages")
+
+from benchmarks import network, sizes, whole
+from benchmarks.checks import MismatchError
+from benchmarks.sizes import Size
+from benchmarks.whole import NETWORK, STOCK, Case
+from depth_ros.models import ModelEntry, Output
+from depth_ros.models.zoedepth import Preprocessing, ZoeDepth, tiny_network
+from depth_ros.profile import Lap
+
+OURS = "depth_ros, torch"
+
+
+def tiny() -> Size:
+    torch.manual_seed(0)
+    stock: Any = tiny_network(64, 48, 60.0, 20.0).eval()
+    said = {
+        "image_processor_type": "ZoeDepthImageProcessor",
+        "size": {"height": 48, "width": 64},
+        "ensure_multiple_of": 32,
+    }
+    entry = ModelEntry("tiny", "zoedepth", "", Output.METRIC_DEPTH, "Apache-2.0", True)
+    model = ZoeDepth(entry, stock, Preprocessing(48, 64, 32))
+    return Size("tiny", stock, sizes._processor(said), model)
+
+
+def made_up(ours_ms: float, obvious_ms: float) -> Case:
+    """The network takes 100 ms, and both ways what is said beside it."""
+    rounds = np.ones(4)
+    overhead = {OURS: ours_ms * rounds, STOCK: obvious_ms * rounds}
+    series = {name: 100 + each for name, each in overhead.items()} | {NETWORK: 100 * rounds}
+    laps = {name: [Lap("network", 100.0), Lap("points", 1.0)] for name in overhead}
+    return Case("a case", series, laps, overhead)
+
+
+def test_both_ways_agree_and_every_stage_but_the_network_is_overhead() -> None:
+    case = whole.measure(tiny(), 80, 60, "cpu", repeats=2)
+    assert {OURS, STOCK, NETWORK, whole.COPIES} == case.series.keys()
+    for name in (OURS, STOCK):
+        stages = {lap.stage for lap in case.laps[name]}
+        assert stages >= {"decode", "preprocess", "network", "post", "points", "copy"}
+        assert len(case.overhead[name]) == len(case.series[name]) == 2
+        assert (case.overhead[name] < case.series[name]).all()
+
+
+@pytest.mark.parametrize(("name", "parameters_m"), [("small", 24.8), ("large", 344)])
+def test_the_networks_are_as_large_as_those_that_they_stand_for(
+    name: str, parameters_m: float
+) -> None:
+    with torch.device("meta"):
+        size = sizes.SIZES[name]()
+    assert network.millions(size.model.network) == pytest.approx(parameters_m, rel=0.01)
+
+
+def test_ways_that_differ_are_found(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(whole, "DEPTH_TOLERANCE", -1.0)
+    with pytest.raises(MismatchError, match="depth is"):
+        whole.measure(tiny(), 80, 60, "cpu", repeats=1)
+
+
+def test_a_bar_that_is_missed_is_shown_with_the_stages_that_say_why() -> None:
+    good, bad = whole.table(made_up(4.0, 21.0)), whole.table(made_up(6.0, 12.0))
+    assert (good.count("reached"), good.count("MISSED"), good.count("points 1.00")) == (2, 0, 0)
+    assert (bad.count("reached"), bad.count("MISSED"), bad.count("points 1.00")) == (0, 2, 2)
+
+
+def test_numbers_for_programs_hold_every_way_and_bar() -> None:
+    said = whole.as_json(made_up(4.0, 21.0))
+    assert said["frame_ms"][NETWORK]["median"] == 100
+    assert said["overhead_ms"][STOCK]["median"] == 21
+    assert [reached for _, reached in said["bars"][OURS].values()] == [True, True]

@@ -1,0 +1,212 @@
+"""The stages of a frame: what is timed, what is kept, and what is never waited for."""
+
+import threading
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import cv2
+import numpy as np
+import pytest
+
+from depth_ros import cli
+from depth_ros import profile as module
+from depth_ros.config import Settings
+from depth_ros.geometry.camera import Camera
+from depth_ros.look import flame
+from depth_ros.pipeline import Frame, Pipeline
+from depth_ros.profile import Lap, Profile, medians
+
+
+class Device:
+    """A device that is done with so much of its work, and counts whoever asks it."""
+
+    def __init__(self) -> None:
+        self.marks: list[DeviceEvent] = []
+        self.done = 0
+
+    def event(self) -> "DeviceEvent":
+        return DeviceEvent(self)
+
+
+class DeviceEvent:
+    """The n-th mark, n * n milliseconds after the first."""
+
+    def __init__(self, device: Device) -> None:
+        self._device = device
+        self._device.marks.append(self)
+        self.number = len(self._device.marks)
+
+    def query(self) -> bool:
+        return self.number <= self._device.done
+
+    def elapsed_time(self, end_event: Any) -> float:
+        assert end_event.query(), "it would have to be waited for"
+        return float(end_event.number**2 - self.number**2)
+
+
+@pytest.fixture
+def clock(monkeypatch: pytest.MonkeyPatch) -> SimpleNamespace:
+    clock = SimpleNamespace(now_s=1000.0)
+    monkeypatch.setattr(module, "time", SimpleNamespace(perf_counter=lambda: clock.now_s))
+    return clock
+
+
+def stages(profile: Profile) -> list[list[str]]:
+    return [[lap.stage for lap in laps] for laps in profile.frames()]
+
+
+def test_a_stage_lasts_until_the_next_one_begins(clock: SimpleNamespace) -> None:
+    profile = Profile()
+    with profile.frame():
+        for stage, taken_s in (("decode", 0.001), ("network", 0.02), ("post", 0.003)):
+            profile.begin(stage)
+            clock.now_s += taken_s
+    (laps,) = profile.frames()
+    assert [lap.stage for lap in laps] == ["decode", "network", "post"]
+    assert [lap.host_ms for lap in laps] == pytest.approx([1, 20, 3])
+    assert all(lap.device_ms is None for lap in laps)
+
+
+def test_the_wait_before_a_frame_is_a_stage_of_it(clock: SimpleNamespace) -> None:
+    profile = Profile()
+    with profile.frame(waited_s=0.25):
+        profile.begin("decode")
+    assert profile.frames()[0][0] == Lap("wait", 250.0)
+
+
+def test_a_stage_that_begins_again_goes_on() -> None:
+    profile = Profile()
+    with profile.frame():
+        for stage in ("post", "post", "points", "post"):
+            profile.begin(stage)
+    assert stages(profile) == [["post", "points", "post"]]
+
+
+def test_outside_of_a_frame_nothing_is_kept() -> None:
+    profile = Profile(pytest.fail)
+    for _ in range(3):
+        profile.begin("network")
+    assert profile.frames() == []
+
+
+def test_of_a_frame_that_fails_nothing_is_kept() -> None:
+    profile = Profile()
+    with pytest.raises(RuntimeError), profile.frame():
+        profile.begin("decode")
+        raise RuntimeError("out of memory")
+    profile.begin("decode")
+    with profile.frame(waited_s=1.0):
+        pass  # nobody listened
+    assert profile.frames() == []
+
+
+def test_only_the_last_frames_are_kept() -> None:
+    profile = Profile(frames=3)
+    for number in range(10):
+        with profile.frame():
+            profile.begin(str(number))
+    assert stages(profile) == [["7"], ["8"], ["9"]]
+
+
+def test_a_device_is_asked_and_never_waited_for() -> None:
+    device = Device()
+    profile = Profile(device.event)
+    for _ in range(2):
+        with profile.frame():
+            profile.begin("network")
+            profile.begin("post")
+    assert profile.frames() == []
+    device.done = 3  # the first frame's marks
+    (laps,) = profile.frames()
+    assert [lap.device_ms for lap in laps] == [2**2 - 1, 3**2 - 2**2]
+    device.done = 6
+    assert len(profile.frames()) == 2
+
+
+def test_a_device_that_hangs_does_not_make_memory_grow() -> None:
+    device = Device()
+    profile = Profile(device.event, frames=3)
+    for _ in range(10):
+        with profile.frame():
+            profile.begin("network")
+    device.done = len(device.marks)
+    assert len(profile.frames()) == 3
+
+
+def test_a_median_is_over_the_frames_that_had_the_stage() -> None:
+    frames = [
+        [Lap("decode", 1.0), Lap("network", 10.0)],
+        [Lap("decode", 3.0), Lap("network", 30.0), Lap("points", 5.0)],
+        [Lap("decode", 2.0), Lap("network", 90.0)],
+    ]
+    assert medians(frames) == [Lap("decode", 2.0), Lap("network", 30.0), Lap("points", 5.0)]
+    assert medians([]) == []
+
+
+def test_what_a_frame_begins_again_is_added_up() -> None:
+    laps = [Lap("decode", 1.0, 0.5), Lap("network", 9.0, 8.0), Lap("decode", 2.0, 0.25)]
+    assert medians([laps]) == [Lap("decode", 3.0, 0.75), Lap("network", 9.0, 8.0)]
+
+
+def test_another_thread_may_read_meanwhile() -> None:
+    profile, closing = Profile(frames=10), threading.Event()
+    failures: list[Exception] = []
+
+    def read() -> None:
+        try:
+            while not closing.is_set():
+                profile.medians()
+        except Exception as error:
+            failures.append(error)
+
+    reader = threading.Thread(target=read)
+    reader.start()
+    for _ in range(2000):
+        with profile.frame():
+            profile.begin("decode")
+    closing.set()
+    reader.join()
+    assert not failures
+
+
+def test_a_pipeline_says_where_a_frame_is(checkpoint: Path) -> None:
+    pipeline = Pipeline.from_settings(Settings(model=str(checkpoint), device="cpu"))
+    rgb = np.random.default_rng(0).integers(0, 256, (48, 64, 3)).astype(np.uint8)
+    frame = Frame(rgb, Camera.from_fov(64, 48, 60.0))
+    with pipeline.profile.frame():
+        depth = pipeline(frame)
+        pipeline.points(depth)
+        pipeline.colours(depth)
+    model = ["upload", "preprocess", "network", "post"]
+    assert stages(pipeline.profile) == [[*model, "edges", "points", "colours"]]
+    assert pipeline.twin().profile is pipeline.profile
+
+
+def test_a_flame_is_as_wide_as_its_stage_is_long() -> None:
+    drawn = flame.draw([Lap("network", 30.0), Lap("points", 10.0)], "title")
+    row = drawn[flame._TOP + 2]
+    widths = [(row == colour).all(-1).sum() for colour in flame._COLOURS[:2]]
+    assert widths[0] == pytest.approx(3 * widths[1], rel=0.02)
+    both = flame.draw([Lap("network", 3.0, 30.0)], "title")
+    assert len(both) > len(flame.draw([Lap("network", 3.0)], "title"))
+
+
+def test_the_verb_prints_a_table_and_draws_a_picture(
+    checkpoint: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    picture = tmp_path / "new" / "profile.png"
+    said = ["--model", str(checkpoint), "--size", "80x60", "--frames", "2", "--device", "cpu"]
+    assert cli.main(["profile", *said, "--out", str(picture)]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    for stage in ("upload", "preprocess", "network", "post", "points", "copy", "sum"):
+        assert any(line.startswith(stage) for line in lines), stage
+    assert cv2.imread(str(picture)) is not None
+
+
+@pytest.mark.parametrize("more", [["--size", "640"], ["--size", "0x9"], ["--frames", "0"]])
+def test_the_verb_refuses_what_it_cannot_do(
+    more: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert cli.main(["profile", *more]) == 1
+    assert f"{more[0]} is" in capsys.readouterr().err
