@@ -21,8 +21,7 @@ from depth_ros.geometry.colour import colour_table, colourise, robust_range
 from depth_ros.geometry.depth import limit_range
 from depth_ros.geometry.edges import flying, radius_for
 from depth_ros.models import DepthModel, Output, Prediction
-from depth_ros.models.base import Memory, Mirrored, Request, Sampling
-from depth_ros.runtimes.torch_runtime import TorchRuntime
+from depth_ros.models.base import Executor, Memory, Mirrored, Request, Sampling
 from depth_ros.scale.anchors import Anchors, prompt
 from depth_ros.scale.scaler import Reference, Scale, Scaler
 
@@ -116,7 +115,7 @@ class Pipeline:
     until its next call.
     """
 
-    def __init__(self, model: DepthModel, runtime: TorchRuntime, settings: Settings) -> None:
+    def __init__(self, model: DepthModel, runtime: Executor, settings: Settings) -> None:
         self.model, self.runtime, self.settings = model, runtime, settings
         # No cache of a bound method: the cycle would keep the network alive, and its GPU's memory.
         self._packer = lru_cache(maxsize=4)(partial(_new_packer, runtime.device))
@@ -150,9 +149,15 @@ class Pipeline:
             )
         if settings.min_confidence and not model.sure(settings.samples):
             raise ModelError(_no_confidence(model))
-        network = Mirrored(model.network) if settings.flip else model.network
-        runtime = runtimes.create(settings.runtime, network, settings.device, settings.dtype)
-        return cls(model, runtime, settings)
+        runtime: Executor = runtimes.create(
+            settings.runtime,
+            model.network,
+            settings.device,
+            settings.dtype,
+            model.graphs,
+            settings.providers,
+        )
+        return cls(model, Mirrored(runtime) if settings.flip else runtime, settings)
 
     def twin(self) -> Pipeline:
         """Return a pipeline of the same network, with scales and buffers of its own."""

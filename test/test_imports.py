@@ -22,7 +22,9 @@ ARROWS = {
     "geometry": set[str](),
     "runtimes": set[str](),
     "messages": {"geometry"},
-    "models": {"geometry"},
+    # A file's metadata are read where files are executed.
+    "models": {"geometry", "runtimes.graph", "runtimes.onnx_file"},
+    "export": {"geometry", "models", "runtimes"},
     "scale": {"geometry"},
     "anchor_messages": {"geometry", "messages", "scale"},
     "pipeline": {"geometry", "config", "models", "runtimes", "scale"},
