@@ -164,6 +164,12 @@ class Pipeline:
         return Pipeline(self.model, self.runtime, self.settings)
 
     @property
+    def dtype(self) -> str:
+        """Precision of the network's weights: of exported graphs their own, else the setting."""
+        precisions = {graph.precision for graph in self.model.graphs.values()}
+        return ", ".join(sorted(precisions)) or self.settings.dtype
+
+    @property
     def metric(self) -> bool:
         """Whether there will be metres: the model's own, or by ground or anchors."""
         own = self.model.entry.output is Output.METRIC_DEPTH
@@ -322,7 +328,11 @@ class Pipeline:
 
     @torch.inference_mode()
     def warm_up(self, height: int = 480, width: int = 640) -> None:
-        """Run one blank frame, so that the first real one does not pay for first-time set-up."""
+        """Run one blank frame, so that the first real one does not pay for first-time set-up.
+
+        An exported network of one size is run at that size, whatever is said here.
+        """
+        height, width = self.model.fixed_size or (height, width)
         rgb = torch.zeros(1, height, width, 3, dtype=torch.uint8, device=self.runtime.device)
         prompts = torch.ones(1, 1, *self.model.prompt_size) if self.model.prompt_size else None
         camera = Camera.from_fov(width, height, 60.0)  # of no consequence

@@ -234,6 +234,16 @@ class DepthModel(ABC):
     denoises: bool = False
     """Whether a request's sampling and memory mean something to it; and it has no mirror image."""
 
+    @property
+    def fixed_size(self) -> tuple[int, int] | None:
+        """Height and width of images that an exported network of one size takes; None: any."""
+        for graph in self.graphs.values():
+            height, width = graph.inputs[0][1][-2:]
+            if height is not None and width is not None:
+                return self.preprocessing.image_size(height, width)
+            break
+        return None
+
     def infer(self, execute: Executor, rgb: Tensor, request: Request) -> Prediction:
         """Return what the network says of images.
 

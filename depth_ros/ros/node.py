@@ -175,7 +175,8 @@ class DepthNode(LifecycleNode):
         allowed = "commercial use allowed" if entry.commercial else "NO commercial use"
         text = f"model {entry.name} ({entry.licence}, {allowed}) runs on {device}"
         logger = self.get_logger()
-        (logger.info if entry.commercial else logger.warning)(f"{text} in {self.settings.dtype}")
+        dtype = self._pipeline.dtype if self._pipeline is not None else self.settings.dtype
+        (logger.info if entry.commercial else logger.warning)(f"{text} in {dtype}")
         if self._pipeline is not None and not self._pipeline.metric:
             logger.warning(
                 f"{entry.name} gives {entry.output.value}, no metres: only depth/relative is "
