@@ -7,7 +7,18 @@ import sys
 from types import ModuleType
 
 from depth_ros import __version__
-from depth_ros.cli import convert, demo, evaluate, models, play, record, settings, train, view
+from depth_ros.cli import (
+    convert,
+    demo,
+    evaluate,
+    export,
+    models,
+    play,
+    record,
+    settings,
+    train,
+    view,
+)
 from depth_ros.errors import DepthError
 
 VERBS: tuple[ModuleType, ...] = (
@@ -19,6 +30,7 @@ VERBS: tuple[ModuleType, ...] = (
     play,
     record,
     models,
+    export,
     settings,
 )
 """Each has HELP, add_arguments(parser) and run(options), which returns the exit code."""

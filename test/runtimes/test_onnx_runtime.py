@@ -9,7 +9,7 @@ import pytest
 import torch
 
 from depth_ros.errors import ModelError
-from depth_ros.runtimes import onnx_runtime, providers, tensorrt
+from depth_ros.runtimes import providers, tensorrt
 from depth_ros.runtimes.graph import Graph
 from depth_ros.runtimes.onnx_runtime import WHOLE, GraphRuntime, OnnxRuntime
 from depth_ros.runtimes.providers import PROVIDERS
@@ -159,10 +159,8 @@ def test_on_a_gpu_inputs_and_outputs_are_bound_where_they_are(
     monkeypatch.setattr(ort, "InferenceSession", lambda *_, **__: session)
     waits: list[str] = []
     stream = SimpleNamespace(synchronize=lambda: waits.append("torch"))
-    monkeypatch.setattr(onnx_runtime.torch.cuda, "current_stream", lambda device: stream)
-    monkeypatch.setattr(
-        onnx_runtime.torch, "empty", lambda shape, device: torch.zeros(shape, device="cpu")
-    )
+    monkeypatch.setattr(torch.cuda, "current_stream", lambda device: stream)
+    monkeypatch.setattr(torch, "empty", lambda shape, device: torch.zeros(shape))
     one = GraphRuntime(graph(None, 3, None, None), GPU, ("cuda",), ort)
     pixels = torch.rand(1, 3, 4, 6)
     first = one._run_on_device(session, (("pixels", (1, 3, 4, 6)),), [pixels])
@@ -177,7 +175,7 @@ def test_on_a_gpu_inputs_and_outputs_are_bound_where_they_are(
 @pytest.fixture
 def one_gpu(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     gpu = SimpleNamespace(name="Orin", major=8, minor=7)
-    monkeypatch.setattr(tensorrt.torch.cuda, "get_device_properties", lambda device: gpu)
+    monkeypatch.setattr(torch.cuda, "get_device_properties", lambda device: gpu)
     monkeypatch.setattr(tensorrt, "version", lambda: "10.3")
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
 
@@ -217,7 +215,7 @@ def test_an_engine_is_found_again_by_all_that_it_depends_on_and_nothing_else(
     monkeypatch.setattr(tensorrt, "version", lambda: "10.4")
     others.append(folder(one))
     gpu = SimpleNamespace(name="Thor", major=10, minor=1)
-    monkeypatch.setattr(tensorrt.torch.cuda, "get_device_properties", lambda device: gpu)
+    monkeypatch.setattr(torch.cuda, "get_device_properties", lambda device: gpu)
     others.append(folder(one))
     assert len({*others, folder(moved)}) == len(others)
 

@@ -185,9 +185,7 @@ class GrinModel(DepthModel):
 
     def at_size(self, height: int, width: int) -> GrinModel:
         """Return the same model, sharing the network, for another size; see DepthModel."""
-        return GrinModel(
-            self.entry, self.network, replace(self.config, height=height, width=width)
-        )
+        return GrinModel(self.entry, self.network, replace(self.config, height=height, width=width))
 
     def preprocess(self, rgb: Tensor) -> Tensor:
         """Bring uint8 images (B, H, W, 3) to the encoder: (B, 3, h, w), -1 to 1."""
