@@ -19,6 +19,8 @@ from tqdm import tqdm
 from depth_ros.errors import ModelError
 from depth_ros.runtimes.graph import Graph
 
+_UNKNOWN = "unknown"
+
 Shapes = tuple[tuple[str, tuple[int, ...]], ...]
 """Names of inputs and their shapes."""
 
@@ -42,6 +44,11 @@ class EngineKey:
     graph: str
     precision: str
     shapes: str
+
+    @property
+    def keeps(self) -> bool:
+        """Whether it is kept: of a TensorRT of unknown version it may not fit the next one."""
+        return self.tensorrt != _UNKNOWN
 
     @property
     def folder(self) -> Path:
@@ -88,7 +95,7 @@ def options(key: EngineKey, device: torch.device) -> dict[str, str]:
     folder = str(key.folder)
     told = {
         "device_id": str(device.index or 0),
-        "trt_engine_cache_enable": "True",
+        "trt_engine_cache_enable": str(key.keeps),
         "trt_engine_cache_path": folder,
         "trt_timing_cache_enable": "True",
         "trt_timing_cache_path": folder,
@@ -108,10 +115,11 @@ def profile(shapes: Shapes) -> str:
 def building(key: EngineKey) -> Iterator[None]:
     """Show how long an engine is being built, if it is: minutes in which nothing else is heard."""
     key.folder.mkdir(parents=True, exist_ok=True)
-    if any(key.folder.glob("*.engine")):
+    if key.keeps and any(key.folder.glob("*.engine")):
         yield
         return
-    said = f"TensorRT builds an engine for {key.shapes} on {key.gpu}, once"
+    often = "once" if key.keeps else "anew at every start, as its version cannot be told"
+    said = f"TensorRT builds an engine for {key.shapes} on {key.gpu}, {often}"
     with tqdm(desc=said, bar_format="{desc}: {elapsed}"):
         yield
 
@@ -119,7 +127,7 @@ def building(key: EngineKey) -> Iterator[None]:
 def version() -> str:
     """Return TensorRT's version: of the library that is installed, or of its package for pip."""
     found = _library_version()
-    return found or next(_package_versions(), "unknown")
+    return found or next(_package_versions(), _UNKNOWN)
 
 
 def _library_version() -> str:

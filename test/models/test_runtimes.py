@@ -9,12 +9,15 @@ import pytest
 import torch
 from torch import Tensor
 
-from depth_ros import models, runtimes
+from depth_ros import cli, models, runtimes
+from depth_ros.config import Settings
 from depth_ros.errors import ModelError
 from depth_ros.geometry.camera import Camera
 from depth_ros.models import DepthModel, Prediction
 from depth_ros.models.base import Executor, Mirrored, Request
+from depth_ros.pipeline import Frame, Pipeline
 from depth_ros.runtimes import RUNTIMES
+from test.bag.recordings import drive, write
 from test.models.checkpoints import EXPORTED, FAMILIES
 from test.models.references import image
 
@@ -124,6 +127,34 @@ def test_an_exported_file_says_all_that_its_checkpoint_says(family: str, loaded:
     assert other.network_f_px(camera) == model.network_f_px(camera)
     for name in ("family", "output", "licence", "commercial", "half_safe", "note"):
         assert getattr(other.entry, name) == getattr(model.entry, name), name
+
+
+@pytest.mark.parametrize("family", ["zoedepth", "depth-anything-metric", "grin"])
+def test_an_exported_file_alone_is_enough_for_the_pipeline(
+    family: str, built: Callable[[str], Path], exported: Callable[[str, str], Path]
+) -> None:
+    frame = Frame(image(61, 91), Camera.from_fov(91, 61, 70.0))
+    depths_m = []
+    for path in (built(family), exported(family, "float32")):
+        pipeline = Pipeline.from_settings(Settings(model=str(path), device="cpu"))
+        pipeline.warm_up()  # at a size that the graph takes
+        depths_m.append(pipeline(frame).depth_m)
+        assert pipeline.dtype == "float32"
+    near = depths_m[0].isfinite() & depths_m[1].isfinite()
+    assert near.float().mean() > 0.5
+    assert_same(depths_m[1][near], depths_m[0][near], TOLERANCES["float32"])
+
+
+def test_an_exported_file_alone_is_enough_for_the_verbs(
+    exported: Callable[[str, str], Path], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = str(exported("depth-anything-metric", "float32"))
+    assert cli.main(["models", path, "--check"]) == 0
+    assert "for 640x480" in capsys.readouterr().out
+    bag = write(tmp_path / "bag", drive(2))
+    said = ["convert", str(bag), str(tmp_path / "out"), "--set", f"model={path}"]
+    assert cli.main([*said, "--set", "device=cpu", "--set", "runtime=onnxruntime"]) == 0
+    assert "2 of 2 frames answered" in capsys.readouterr().out
 
 
 def test_an_image_of_another_size_than_the_graphs_says_how_to_export_it(loaded: Models) -> None:

@@ -240,6 +240,19 @@ def test_a_new_engine_is_announced_and_a_kept_one_is_not(
 
 
 @pytest.mark.usefixtures("one_gpu")
+def test_an_engine_of_an_unknown_tensorrt_is_not_kept(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(tensorrt, "version", lambda: "unknown")
+    key = tensorrt.key(graph(None, 3, None, None), SHAPES, GPU, Ort([TENSORRT]))
+    assert tensorrt.options(key, GPU)["trt_engine_cache_enable"] == "False"
+    for _ in range(2):
+        with tensorrt.building(key):
+            (key.folder / "some.engine").touch()
+        assert "anew at every start" in capsys.readouterr().err
+
+
+@pytest.mark.usefixtures("one_gpu")
 def test_each_shape_has_an_engine_of_its_own_and_few_stay_loaded() -> None:
     ort = Ort([TENSORRT, CUDA, CPU])
     one = GraphRuntime(graph(None, 3, None, None), GPU, ("tensorrt", "cuda"), ort)
