@@ -17,7 +17,7 @@ from depth_ros.errors import ModelError
 from depth_ros.export.part import Part
 from depth_ros.models.base import Raw
 
-_NOISY = ("torch.onnx", "torch._guards", "torch._dynamo", "onnxscript", "onnx_ir")
+_NOISY = ("torch.onnx", "torch._guards", "torch._dynamo", "onnxscript", "onnx_ir", "transformers")
 
 
 class Float32Ends(nn.Module):
@@ -58,14 +58,10 @@ def write(part: Part, path: Path, dtype: torch.dtype) -> None:
     Raises:
         ModelError: the network cannot be one.
     """
-    from transformers import PreTrainedModel
-
     network = Float32Ends(part.network, dtype).eval().requires_grad_(False)
-    for module in network.modules():
-        if isinstance(module, PreTrainedModel):
-            module.set_attn_implementation("eager")  # others are no operators of ONNX
     try:
         with _quiet():
+            _attend_eagerly(network)
             program: Any = torch.onnx.export(
                 _exported(network, part),
                 input_names=list(part.inputs),
@@ -77,6 +73,15 @@ def write(part: Part, path: Path, dtype: torch.dtype) -> None:
     except Exception as error:  # torch and onnxscript raise what they like
         reason = str(error).strip().split("\n\n")[0]
         raise ModelError(f"this network cannot be exported with these options: {reason}") from error
+
+
+def _attend_eagerly(network: nn.Module) -> None:
+    """Have transformers' modules attend in plain operators, the only ones that ONNX has."""
+    from transformers import PreTrainedModel
+
+    for module in network.modules():
+        if isinstance(module, PreTrainedModel):
+            module.set_attn_implementation("eager")
 
 
 def _exported(network: nn.Module, part: Part) -> Any:
