@@ -57,8 +57,10 @@ setup(
         "preview": ["pillow"],
         "ray": ["ray"],
         "rerun": ["rerun-sdk"],
+        # Either of these two, never both: they are one module under two names.
         "onnx": ["onnxruntime"],
         "onnx-gpu": ["onnxruntime-gpu"],
+        "export": ["onnx", "onnxscript"],
         "test": [
             "colcon-ros",
             "diffusers",
@@ -66,6 +68,9 @@ setup(
             "hypothesis",
             "mcap",
             "mcap-ros2-support",
+            "onnx",
+            "onnxruntime",
+            "onnxscript",
             # transformers' image processors, which ours are compared with, want it.
             "pillow",
             "pytest",

@@ -54,7 +54,7 @@ def small() -> Size:
         "image_mean": [0.485, 0.456, 0.406],
         "image_std": [0.229, 0.224, 0.225],
     }
-    model = DepthAnything(entry, stock, entry.preprocessing)
+    model = DepthAnything.of(entry, stock, entry.preprocessing)
     return Size("Depth Anything V2-S", stock, _processor(said), model)
 
 
@@ -68,7 +68,7 @@ def large() -> Size:
         "size": {"height": 384, "width": 512},
         "ensure_multiple_of": 32,
     }
-    model = ZoeDepth(entry, stock, entry.preprocessing or ZoeDepth.processor)
+    model = ZoeDepth.of(entry, stock, entry.preprocessing or ZoeDepth.processor)
     return Size("ZoeDepth", stock, _processor(said), model)
 
 

@@ -109,18 +109,28 @@ class Settings:
 
     model: str = _setting(
         "zoedepth-tiny",
-        "Name in `depth_ros models`, a checkpoint's folder, or a hub id.",
+        "Name in `depth_ros models`, a checkpoint's folder, an exported .onnx file, or a hub id.",
     )
     weights: str = _setting(
         "", "Folder with the weights of the model named, instead of the hub; empty: the hub."
     )
-    runtime: str = _setting("torch", "What executes the network.", choices=("torch",))
+    runtime: str = _setting(
+        "auto",
+        "What executes the network; auto: onnxruntime for an .onnx file, torch for all others.",
+        choices=("auto", "torch", "onnxruntime"),
+    )
+    providers: str = _setting(
+        "auto",
+        "Of onnxruntime: some of tensorrt, cuda, cpu in the order in which they are to be asked, "
+        "with commas between them; auto: cuda on a CUDA device, else cpu. What is asked for must "
+        "exist.",
+    )
     device: str = _setting(
         "auto", "auto (CUDA where there is one), cpu, cuda or cuda:N; what is asked for must exist."
     )
     dtype: str = _setting(
         "float32",
-        "Precision of the network's weights and activations.",
+        "Precision of the network's weights and activations; an .onnx file has its own.",
         choices=("float32", "float16", "bfloat16"),
     )
     threads: int = _setting(

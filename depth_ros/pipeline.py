@@ -23,7 +23,6 @@ from depth_ros.geometry.edges import flying, radius_for
 from depth_ros.models import DepthModel, Output, Prediction
 from depth_ros.models.base import Executor, Memory, Mirrored, Raw, Request, Sampling
 from depth_ros.profile import Profile
-from depth_ros.runtimes.torch_runtime import TorchRuntime
 from depth_ros.runtimes.upload import Upload
 from depth_ros.scale.anchors import Anchors, prompt
 from depth_ros.scale.scaler import Reference, Scale, Scaler
@@ -124,7 +123,7 @@ class Pipeline:
     def __init__(
         self,
         model: DepthModel,
-        runtime: TorchRuntime,
+        runtime: Executor,
         settings: Settings,
         profile: Profile | None = None,
     ) -> None:
@@ -163,13 +162,25 @@ class Pipeline:
             )
         if settings.min_confidence and not model.sure(settings.samples):
             raise ModelError(_no_confidence(model))
-        network = Mirrored(model.network) if settings.flip else model.network
-        runtime = runtimes.create(settings.runtime, network, settings.device, settings.dtype)
-        return cls(model, runtime, settings)
+        runtime: Executor = runtimes.create(
+            settings.runtime,
+            model.network,
+            settings.device,
+            settings.dtype,
+            model.graphs,
+            settings.providers,
+        )
+        return cls(model, Mirrored(runtime) if settings.flip else runtime, settings)
 
     def twin(self) -> Pipeline:
         """Return a pipeline of the same network and profile, with scales and buffers of its own."""
         return Pipeline(self.model, self.runtime, self.settings, self.profile)
+
+    @property
+    def dtype(self) -> str:
+        """Precision of the network's weights: of exported graphs their own, else the setting."""
+        precisions = {graph.precision for graph in self.model.graphs.values()}
+        return ", ".join(sorted(precisions)) or self.settings.dtype
 
     @property
     def metric(self) -> bool:
@@ -342,7 +353,11 @@ class Pipeline:
 
     @torch.inference_mode()
     def warm_up(self, height: int = 480, width: int = 640) -> None:
-        """Run one blank frame, so that the first real one does not pay for first-time set-up."""
+        """Run one blank frame, so that the first real one does not pay for first-time set-up.
+
+        An exported network of one size is run at that size, whatever is said here.
+        """
+        height, width = self.model.fixed_size or (height, width)
         rgb = torch.zeros(1, height, width, 3, dtype=torch.uint8, device=self.runtime.device)
         prompts = torch.ones(1, 1, *self.model.prompt_size) if self.model.prompt_size else None
         camera = Camera.from_fov(width, height, 60.0)  # of no consequence

@@ -28,7 +28,7 @@ def tiny() -> Size:
         "ensure_multiple_of": 32,
     }
     entry = ModelEntry("tiny", "zoedepth", "", Output.METRIC_DEPTH, "Apache-2.0", True)
-    model = ZoeDepth(entry, stock, Preprocessing(48, 64, 32))
+    model = ZoeDepth.of(entry, stock, Preprocessing(48, 64, 32))
     return Size("tiny", stock, sizes._processor(said), model)
 
 

@@ -98,7 +98,7 @@ def test_names_of_lengths_and_times_carry_their_unit() -> None:
         ("colour_map", COLOUR_MAPS),
         ("depth_encoding", DEPTH_PIXEL_BYTES),
         ("dtype", DTYPES),
-        ("runtime", RUNTIMES),
+        ("runtime", {"auto": None, **RUNTIMES}),
     ],
 )
 def test_the_choices_are_what_their_owner_knows(name: str, owned: dict[str, Any]) -> None:

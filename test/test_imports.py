@@ -23,7 +23,9 @@ ARROWS = {
     "profile": set[str](),
     "runtimes": set[str](),
     "messages": {"geometry"},
-    "models": {"geometry"},
+    # A file's metadata are read where files are executed.
+    "models": {"geometry", "runtimes.graph", "runtimes.onnx_file"},
+    "export": {"geometry", "models", "runtimes"},
     "scale": {"geometry"},
     "anchor_messages": {"geometry", "messages", "scale"},
     "pipeline": {"geometry", "config", "models", "profile", "runtimes", "scale"},

@@ -385,4 +385,4 @@ def test_frames_of_several_sizes_are_no_batch() -> None:
 def test_zoedepth_batches_where_it_has_one_head(heads: int, tmp_path: Path) -> None:
     network = checkpoints.zoedepth(heads)
     entry = ModelEntry("zoe", "zoedepth", "", Output.METRIC_DEPTH, "MIT", True)
-    assert ZoeDepth(entry, network, Preprocessing()).batches == (heads == 1)
+    assert ZoeDepth.of(entry, network, Preprocessing()).batches == (heads == 1)

@@ -11,6 +11,7 @@ from depth_ros.cli import (
     convert,
     demo,
     evaluate,
+    export,
     models,
     play,
     profile,
@@ -31,6 +32,7 @@ VERBS: tuple[ModuleType, ...] = (
     record,
     models,
     profile,
+    export,
     settings,
 )
 """Each has HELP, add_arguments(parser) and run(options), which returns the exit code."""

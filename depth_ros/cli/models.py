@@ -11,19 +11,26 @@ HELP = "list the known models, or try one"
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the verb's arguments."""
-    parser.add_argument("name", nargs="?", help="one model: name, folder or hub id")
+    parser.add_argument("name", nargs="?", help="one model: name, folder, .onnx file or hub id")
     parser.add_argument("--check", action="store_true", help="load it and run one frame")
     parser.add_argument("--weights", default="", help="folder with the named model's weights")
 
 
 def run(options: argparse.Namespace) -> int:
     """Print the table, one row of it, or the report of a check."""
-    from depth_ros import models
+    from depth_ros import models, runtimes
 
     if options.check and not options.name:
         raise ModelError("--check is given without a name, expected the model to try")
     if options.check:
-        print(models.check(options.name, options.weights).text())
+        report = models.check(
+            options.name,
+            options.weights,
+            lambda model: runtimes.create(
+                "auto", model.network, "cpu", "float32", model.graphs, "cpu"
+            ),
+        )
+        print(report.text())
     elif options.name:
         print(models.table([models.find(options.name, options.weights)]))
     else:

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from enum import Enum
+from types import MappingProxyType
 from typing import Protocol
 
 import numpy as np
@@ -13,8 +14,10 @@ import numpy.typing as npt
 import torch
 from torch import Tensor, nn
 
+from depth_ros.errors import ModelError
 from depth_ros.geometry.camera import Camera
 from depth_ros.models.preprocessing import Preprocessing
+from depth_ros.runtimes.graph import Graph
 
 Raw = Tensor | tuple[Tensor, ...]
 """What a network returns: maps (B, h, w), and numbers (B,) that belong to whole images."""
@@ -64,6 +67,24 @@ class ModelEntry:
     revision: str = "main"
     half_safe: bool = True
     note: str = ""
+
+
+@dataclass(frozen=True)
+class Facts:
+    """What is needed around a network beside its entry: how it is asked, how it is understood.
+
+    Attributes:
+        preprocessing: how images are brought to the network.
+        max_depth_m: depth at which the range ends; 0 where it does not, or is unknown.
+        training_f_px: focal length, in pixels of the network's input, that metres assume; None
+            when unknown.
+        batches: whether what it says of an image is the same in whatever batch that image is.
+    """
+
+    preprocessing: Preprocessing
+    max_depth_m: float = 0.0
+    training_f_px: float | None = None
+    batches: bool = True
 
 
 @dataclass(frozen=True)
@@ -153,24 +174,32 @@ class Prediction:
     memory: Memory | None = None
 
 
-class Mirrored(nn.Module):
-    """A network whose output is the mean over an image and its mirror image, at twice the cost.
+class Mirrored:
+    """An executor whose output is the mean over an image and its mirror image, at twice the cost.
 
     The two run one after the other: networks that choose one head for a whole batch may choose
     another for the mirror image.
     """
 
-    def __init__(self, network: nn.Module) -> None:
-        super().__init__()
-        self.network = network
+    def __init__(self, execute: Executor) -> None:
+        self._execute = execute
 
-    def forward(self, *inputs: Tensor) -> Raw:
+    @property
+    def device(self) -> torch.device:
+        """Where outputs are."""
+        return self._execute.device
+
+    def __call__(self, *inputs: Tensor) -> Raw:
         """Return the mean output for images (B, 3, h, w) and, where there is one, their prompt."""
-        straight: Raw = self.network(*inputs)
-        mirrored: Raw = self.network(*(image.flip(-1) for image in inputs))
+        straight = self._execute(*inputs)
+        mirrored = self._execute(*(image.flip(-1) for image in inputs))
         if isinstance(straight, Tensor):
             return _mean(straight, mirrored)
         return tuple(_mean(one, other) for one, other in zip(straight, mirrored, strict=True))
+
+    def part(self, name: str) -> Mirrored:
+        """Return the same for a part of the network."""
+        return Mirrored(self._execute.part(name))
 
 
 def _mean(straight: Tensor, mirrored: Raw) -> Tensor:
@@ -200,8 +229,20 @@ class DepthModel(ABC):
     """Height and width of the depth prompt that the network needs beside the image."""
     batches: bool = True
     """Whether what it says of an image is the same in whatever batch that image is."""
+    graphs: Mapping[str, Graph] = MappingProxyType({})
+    """Files of an exported network, by part; none where network is torch's own."""
     denoises: bool = False
     """Whether a request's sampling and memory mean something to it; and it has no mirror image."""
+
+    @property
+    def fixed_size(self) -> tuple[int, int] | None:
+        """Height and width of images that an exported network of one size takes; None: any."""
+        for graph in self.graphs.values():
+            height, width = graph.inputs[0][1][-2:]
+            if height is not None and width is not None:
+                return self.preprocessing.image_size(height, width)
+            break
+        return None
 
     def infer(self, execute: Executor, rgb: Tensor, request: Request) -> Prediction:
         """Return what the network says of images.
@@ -224,6 +265,17 @@ class DepthModel(ABC):
     def cost(self, camera: Camera, stride: int) -> int:
         """Return how many pixels of a camera's image are asked for with a stride, see Sampling."""
         return camera.width * camera.height
+
+    def at_size(self, height: int, width: int) -> DepthModel:
+        """Return the same model with images brought near to another size of the network's input.
+
+        Metres stay those of the field of view: the focal length that they assume is scaled with
+        the size.
+
+        Raises:
+            ModelError: its network takes images of one size only.
+        """
+        raise ModelError(f"model '{self.entry.name}' takes no {width}x{height}, but one size only")
 
     @abstractmethod
     def preprocess(self, rgb: Tensor) -> Tensor:

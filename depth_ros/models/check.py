@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 from dataclasses import dataclass, fields
 
 import torch
@@ -10,7 +11,7 @@ from torch import Tensor, nn
 
 from depth_ros.errors import ModelError
 from depth_ros.geometry.camera import Camera
-from depth_ros.models.base import DepthModel, ModelEntry, Prediction, Raw, Request
+from depth_ros.models.base import DepthModel, Executor, ModelEntry, Prediction, Raw, Request
 from depth_ros.models.loading import load
 from depth_ros.models.preprocessing import Preprocessing
 
@@ -26,7 +27,8 @@ class Report:
     Attributes:
         entry: what the registry says.
         parameters_m: millions of parameters in the checkpoint.
-        input_size: height and width of the network's input for the image.
+        image_size: height and width of the image.
+        input_size: height and width of the network's input for it.
         values: least and greatest finite value of the answer.
         f_px: focal length that the network estimated, in pixels of the image; None for none.
         network_ms: time of the network alone, in its second run.
@@ -35,6 +37,7 @@ class Report:
 
     entry: ModelEntry
     parameters_m: float
+    image_size: tuple[int, int]
     input_size: tuple[int, int]
     values: tuple[float, float]
     f_px: float | None
@@ -52,7 +55,7 @@ class Report:
             "parameters": f"{self.parameters_m:.1f} M (registry: {entry.parameters_m:g} M)",
             "output": entry.output.value,
             "values": f"{self.values[0]:.4g} to {self.values[1]:.4g}{unit}",
-            "input": f"{self.input_size[1]}x{self.input_size[0]} for {WIDTH}x{HEIGHT}",
+            "input": f"{_text(self.input_size)} for {_text(self.image_size)}",
             "network": f"{self.network_ms:.0f} ms on the CPU",
             "preprocessing": "; ".join(self.differences) or "as the registry says",
         }
@@ -61,23 +64,33 @@ class Report:
         return "\n".join(f"{name:<13} {value}" for name, value in rows.items())
 
 
-def check(name: str, weights: str = "") -> Report:
+def check(
+    name: str, weights: str = "", executor: Callable[[DepthModel], Executor] | None = None
+) -> Report:
     """Load a model, named as for find, and run one frame through it on the CPU.
+
+    Args:
+        name, weights: of the model.
+        executor: makes what runs its network there; None: torch does.
 
     Raises:
         ModelError: it cannot be loaded, or its answer is not a number or the same everywhere.
     """
     model = load(name, weights)
     prompts = None if model.prompt_size is None else _prompt(*model.prompt_size)
-    request = Request([Camera.from_fov(WIDTH, HEIGHT, 60.0)], prompts)
+    height, width = size = model.fixed_size or (HEIGHT, WIDTH)
+    request, image = Request([Camera.from_fov(width, height, 60.0)], prompts), _image(*size)
+    execute = _Network(model.network) if executor is None else executor(model)
     with torch.inference_mode():
-        model.infer(_Timed(model.network), _image(), request)  # the first run pays for set-up
-        timed = _Timed(model.network)
-        prediction = model.infer(timed, _image(), request)
-        pixels = model.preprocess(_image())
+        model.infer(execute, image, request)  # the first run pays for set-up
+        timed = _Timed(execute)
+        prediction = model.infer(timed, image, request)
+        pixels = model.preprocess(image)
+    counted_m = sum(parameter.numel() for parameter in model.network.parameters()) / 1e6
     return Report(
         entry=model.entry,
-        parameters_m=sum(parameter.numel() for parameter in model.network.parameters()) / 1e6,
+        parameters_m=model.entry.parameters_m if model.graphs else counted_m,
+        image_size=size,
         input_size=(pixels.shape[-2], pixels.shape[-1]),
         values=_range(name, prediction),
         f_px=None if prediction.f_px is None else float(prediction.f_px[0]),
@@ -86,31 +99,53 @@ def check(name: str, weights: str = "") -> Report:
     )
 
 
-class _Timed:
-    """Runs a network on the CPU and adds up the time that it takes, parts included."""
+class _Network:
+    """Runs a network of torch on the CPU as it is."""
 
     device = torch.device("cpu")
 
-    def __init__(self, network: nn.Module, whole: _Timed | None = None) -> None:
-        self._network, self._whole = network, whole
+    def __init__(self, network: nn.Module) -> None:
+        self._network = network
+
+    def __call__(self, *inputs: Tensor) -> Raw:
+        raw: Raw = self._network(*inputs)
+        return raw
+
+    def part(self, name: str) -> _Network:
+        return _Network(getattr(self._network, name))
+
+
+class _Timed:
+    """Adds up the time that an executor takes, parts included."""
+
+    def __init__(self, execute: Executor, whole: _Timed | None = None) -> None:
+        self._execute, self._whole = execute, whole
         self.total_ms = 0.0
+
+    @property
+    def device(self) -> torch.device:
+        return self._execute.device
 
     def __call__(self, *inputs: Tensor) -> Raw:
         start_s = time.perf_counter()
-        raw: Raw = self._network(*inputs)
+        raw = self._execute(*inputs)
         (self._whole or self).total_ms += 1e3 * (time.perf_counter() - start_s)
         return raw
 
     def part(self, name: str) -> _Timed:
-        return _Timed(getattr(self._network, name), self._whole or self)
+        return _Timed(self._execute.part(name), self._whole or self)
 
 
-def _image() -> Tensor:
-    """Return uint8 (1, HEIGHT, WIDTH, 3): a room of gradients with a bright box in it."""
-    row = torch.linspace(40, 200, HEIGHT)[:, None].expand(HEIGHT, WIDTH)
-    column = torch.linspace(0, 55, WIDTH)[None].expand(HEIGHT, WIDTH)
+def _text(size: tuple[int, int]) -> str:
+    return f"{size[1]}x{size[0]}"
+
+
+def _image(height: int, width: int) -> Tensor:
+    """Return uint8 (1, height, width, 3): a room of gradients with a bright box in it."""
+    row = torch.linspace(40, 200, height)[:, None].expand(height, width)
+    column = torch.linspace(0, 55, width)[None].expand(height, width)
     image = torch.stack([row + column, row, 255 - row], dim=-1)
-    image[HEIGHT // 3 : 2 * HEIGHT // 3, WIDTH // 4 : WIDTH // 2] = 250
+    image[height // 3 : 2 * height // 3, width // 4 : width // 2] = 250
     return image.to(torch.uint8)[None]
 
 

@@ -16,7 +16,9 @@ from depth_ros.models.depthcrafter import parts
 from depth_ros.models.depthcrafter.model import DepthCrafter
 from depth_ros.models.depthcrafter.options import ClipOptions
 from depth_ros.models.dpt import Dpt
+from depth_ros.models.exported import Exported, entry_of, graphs_of, is_exported, main_card
 from depth_ros.models.grin.config import MODEL_TYPE as GRIN
+from depth_ros.models.grin.config import GrinConfig
 from depth_ros.models.grin.model import GrinModel
 from depth_ros.models.prompt_depth_anything import PromptDepthAnything
 from depth_ros.models.registry import MODELS
@@ -41,13 +43,18 @@ def find(name: str, weights: str = "") -> ModelEntry:
     """Return the entry of a model.
 
     Args:
-        name: a name in the registry, the hub id of one, a checkpoint's folder or any hub id.
+        name: a name in the registry, the hub id of one, a checkpoint's folder, an exported file
+            (.onnx) or any hub id.
         weights: a folder with the checkpoint of a registered model; empty: where its entry says.
 
     Raises:
         ModelError: the name is none of these, or a checkpoint of an unknown family; weights is not
             a folder, or the name beside it not in the registry.
     """
+    if is_exported(name):
+        if weights:
+            raise ModelError(f"weights are given for {name}, expected none: it holds its own")
+        return entry_of(Path(name))
     entry = MODELS.get(name) or _by_source(name)
     if weights:
         return _at(weights, name, entry)
@@ -73,8 +80,27 @@ def load(name: str, weights: str = "") -> DepthModel:
             f"model '{name}' needs a whole recording: depth_ros convert; "
             "live: depth-anything-v2-small with scale_mode ground or anchors"
         )
+    if is_exported(name):
+        return _load_exported(Path(name))
     with _loading(name, entry):
         return FAMILIES[entry.family].load(entry)
+
+
+def _load_exported(path: Path) -> DepthModel:
+    """Load what an exported file says of its network; a runtime opens its graphs."""
+    card, entry = main_card(path), entry_of(path)
+    family = FAMILIES.get(entry.family)
+    if family is None:
+        raise ModelError(
+            f"{path} is of family '{entry.family}', expected one of {', '.join(FAMILIES)}"
+        )
+    model: DepthModel
+    if issubclass(family, GrinModel):
+        model = family(entry, Exported(GrinConfig.from_dict(dict(card.config))))
+    else:
+        model = family(entry, Exported(), card.facts)
+    model.graphs = graphs_of(path, card)
+    return model
 
 
 def load_clip(name: str, weights: str = "", options: ClipOptions | None = None) -> ClipModel:

@@ -118,6 +118,22 @@ class Preprocessing:
             scale_height = scale_width = scale_width if fit_width else scale_height
         return self._rounded(scale_height * height), self._rounded(scale_width * width)
 
+    def image_size(self, height: int, width: int) -> tuple[int, int]:
+        """Return height and width of an image that is brought to exactly this network's input.
+
+        Raises:
+            ModelError: none is.
+        """
+        # The larger an image is, the less its margin changes its aspect ratio.
+        for factor in (1, 2, 4, 8):
+            image = factor * height, factor * width
+            if self.network_size(*self.padded_size(*image)) == (height, width):
+                return image
+        raise ModelError(
+            f"no image is brought to {height}x{width}, expected a size that is a multiple of "
+            f"{self.multiple} and of the aspect ratio of the camera's images"
+        )
+
     def scale(self, height: int, width: int) -> tuple[float, float]:
         """Return how many network pixels one pixel of an image becomes, down and across.
 

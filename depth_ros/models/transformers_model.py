@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import copy
 import json
 import math
 import re
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, ClassVar, TypeVar
 
@@ -13,7 +15,7 @@ from torch import Tensor, nn
 
 from depth_ros.errors import ModelError
 from depth_ros.geometry.camera import Camera
-from depth_ros.models.base import DepthModel, ModelEntry, Output, Prediction, Raw
+from depth_ros.models.base import DepthModel, Facts, ModelEntry, Output, Prediction, Raw
 from depth_ros.models.preprocessing import Preprocessing
 
 Model = TypeVar("Model", bound="TransformersModel")
@@ -38,8 +40,10 @@ class DepthOnly(nn.Module):
 class TransformersModel(DepthModel):
     """A family of transformers' networks: any checkpoint of it, loaded and run alike.
 
-    Raises:
-        ModelError: the checkpoint's numbers mean something else than its entry says.
+    Args:
+        entry: what is known of the checkpoint.
+        network: takes and returns tensors.
+        facts: what is needed around it.
     """
 
     network_class: ClassVar[str]
@@ -49,26 +53,42 @@ class TransformersModel(DepthModel):
     wrapper: ClassVar[type[nn.Module]] = DepthOnly
     """What makes the network's forward take and return tensors."""
 
-    def __init__(self, entry: ModelEntry, network: nn.Module, preprocessing: Preprocessing) -> None:
+    def __init__(self, entry: ModelEntry, network: nn.Module, facts: Facts) -> None:
+        self.entry, self.network = entry, network
+        self.preprocessing = facts.preprocessing
+        self.max_depth_m = facts.max_depth_m
+        self.training_f_px = facts.training_f_px
+        self.batches = facts.batches
+
+    @classmethod
+    def of(
+        cls: type[Model], entry: ModelEntry, network: nn.Module, preprocessing: Preprocessing
+    ) -> Model:
+        """Return the model of a network of transformers.
+
+        Raises:
+            ModelError: the checkpoint's numbers mean something else than its entry says.
+        """
         config: Any = network.config
-        output = self.output_of(config)
+        output = cls.output_of(config)
         if output is not entry.output:
             raise ModelError(
                 f"the checkpoint gives {output.value}, expected {entry.output.value}, "
                 f"as '{entry.name}' does"
             )
-        self.entry = entry
-        self.network = self.wrapper(network)
-        self.preprocessing = preprocessing
-        self.max_depth_m = self.max_depth_m_of(config) or entry.max_depth_m
-        self.training_f_px = self._training_f_px(config)
+        max_depth_m = cls.max_depth_m_of(config) or entry.max_depth_m
+        facts = Facts(preprocessing, max_depth_m, batches=cls.batches_of(config))
+        model = cls(entry, cls.wrapper(network), facts)
+        model.training_f_px = model._training_f_px(config)
+        return model
 
     @classmethod
     def load(cls: type[Model], entry: ModelEntry) -> Model:
         """Load a checkpoint from a folder, the hub's cache or the hub: safetensors, no code.
 
         Raises:
-            ModelError: weights that the network needs are not in it.
+            ModelError: weights that the network needs are not in it, or its numbers mean something
+                else than the entry says.
         """
         import transformers
 
@@ -84,7 +104,7 @@ class TransformersModel(DepthModel):
         missing = [name for name in missing if not _UNUSED.search(name)]
         if missing:
             raise ModelError(f"it lacks {len(missing)} weights, {missing[0]} the first of them")
-        return cls(entry, network, _preprocessing(entry, cls.processor))
+        return cls.of(entry, network, _preprocessing(entry, cls.processor))
 
     @staticmethod
     def config_of(source: str) -> Any:
@@ -103,6 +123,11 @@ class TransformersModel(DepthModel):
         """Return where the range of a checkpoint with this config ends; 0 where it says nothing."""
         return 0.0
 
+    @staticmethod
+    def batches_of(config: Any) -> bool:
+        """Return whether a checkpoint with this config answers every image by itself."""
+        return True
+
     def preprocess(self, rgb: Tensor) -> Tensor:
         """Do what the family's own image processor does."""
         return self.preprocessing(rgb)
@@ -116,6 +141,16 @@ class TransformersModel(DepthModel):
         """Return the camera's focal length after padding and resizing."""
         scale_y, scale_x = self.preprocessing.scale(camera.height, camera.width)
         return math.sqrt(camera.fx * scale_x * camera.fy * scale_y)
+
+    def at_size(self: Model, height: int, width: int) -> Model:
+        """Return the same model, sharing the network, for another size; see DepthModel."""
+        other = copy.copy(self)
+        other.preprocessing = replace(self.preprocessing, height=height, width=width)
+        if self.training_f_px is not None:
+            camera = Camera.from_fov(width, height, 60.0)  # any will do
+            ratio = other.network_f_px(camera) / self.network_f_px(camera)
+            other.training_f_px = self.training_f_px * ratio
+        return other
 
     def _training_f_px(self, config: Any) -> float | None:
         stored: float | None = getattr(config, "training_f_px", None)

@@ -8,7 +8,6 @@ from typing import Any
 
 from torch import nn
 
-from depth_ros.models.base import ModelEntry
 from depth_ros.models.preprocessing import Preprocessing
 from depth_ros.models.transformers_model import DepthOnly, TransformersModel
 
@@ -25,15 +24,15 @@ class ZoeDepth(TransformersModel):
     network_class = "ZoeDepthForDepthEstimation"
     processor = Preprocessing()
 
-    def __init__(self, entry: ModelEntry, network: nn.Module, preprocessing: Preprocessing) -> None:
-        super().__init__(entry, network, preprocessing)
-        config: Any = network.config
-        self.batches = len(config.bin_configurations) == 1
-
     @staticmethod
     def max_depth_m_of(config: Any) -> float:
         """Return the range of the head that sees farthest."""
         return float(max(head["max_depth"] for head in config.bin_configurations))
+
+    @staticmethod
+    def batches_of(config: Any) -> bool:
+        """Return whether there is one head, and none to choose for the whole batch."""
+        return len(config.bin_configurations) == 1
 
 
 def tiny_network(width: int, height: int, training_f_px: float, max_depth_m: float) -> nn.Module:

@@ -136,7 +136,7 @@ class DepthNode(LifecycleNode):
         allowed = "commercial use allowed" if entry.commercial else "NO commercial use"
         text = f"model {entry.name} ({entry.licence}, {allowed}) runs on {pipeline.runtime.device}"
         logger = self.get_logger()
-        (logger.info if entry.commercial else logger.warning)(f"{text} in {self.settings.dtype}")
+        (logger.info if entry.commercial else logger.warning)(f"{text} in {pipeline.dtype}")
         if not pipeline.metric:
             logger.warning(
                 f"{entry.name} gives {entry.output.value}, no metres: only depth/relative is "

@@ -2,21 +2,67 @@
 
 from __future__ import annotations
 
-from torch import nn
+from collections.abc import Mapping
+from types import MappingProxyType
+from typing import Protocol
+
+import torch
+from torch import Tensor, nn
 
 from depth_ros.errors import ModelError
-from depth_ros.runtimes.torch_runtime import TorchRuntime
+from depth_ros.runtimes.graph import Graph
+from depth_ros.runtimes.onnx_runtime import OnnxRuntime
+from depth_ros.runtimes.torch_runtime import Raw, TorchRuntime
 
-RUNTIMES = {"torch": TorchRuntime}
+RUNTIMES = {"torch": TorchRuntime, "onnxruntime": OnnxRuntime}
 """Every runtime by name."""
 
 
-def create(name: str, network: nn.Module, device: str, dtype: str) -> TorchRuntime:
+class Runtime(Protocol):
+    """What executes a network, or one of its parts: tensors in, float32 tensors out."""
+
+    @property
+    def device(self) -> torch.device:
+        """Where outputs are."""
+
+    def __call__(self, *inputs: Tensor) -> Raw:
+        """Run it."""
+
+    def part(self, name: str) -> Runtime:
+        """Return what runs the network's part of this name alone."""
+
+
+def create(
+    name: str,
+    network: nn.Module,
+    device: str,
+    dtype: str,
+    graphs: Mapping[str, Graph] = MappingProxyType({}),
+    providers: str = "auto",
+) -> Runtime:
     """Return a runtime, by name, that executes a network on a device in a precision.
 
+    Args:
+        name: auto: onnxruntime for graphs, torch for others.
+        network: what torch executes.
+        device: see choose_device().
+        dtype: the precision.
+        graphs: what onnxruntime executes, by part; none: the network was not exported.
+        providers: of onnxruntime, see providers.choose().
+
     Raises:
-        ModelError: the runtime is unknown, the device not there, or the precision unknown.
+        ModelError: the runtime is unknown or cannot execute this network, the device or a provider
+            is not there, or the precision unknown.
     """
-    if name not in RUNTIMES:
+    if name not in ("auto", *RUNTIMES):
         raise ModelError(f"runtime '{name}' is unknown, expected one of {', '.join(RUNTIMES)}")
-    return RUNTIMES[name](network, device, dtype)
+    if name == "torch" and graphs:
+        raise ModelError("runtime torch was asked for of an .onnx file, expected onnxruntime")
+    if name == "onnxruntime" and not graphs:
+        raise ModelError(
+            "runtime onnxruntime executes .onnx files: depth_ros export MODEL OUT.onnx, then say "
+            "model:=OUT.onnx"
+        )
+    if graphs:
+        return OnnxRuntime(graphs, device, providers, dtype)
+    return TorchRuntime(network, device, dtype)

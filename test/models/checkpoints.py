@@ -311,3 +311,17 @@ _FAMILIES: dict[str, tuple[Callable[[], Any], dict[str, Any]]] = {
     "grin": (small.network, {}),
 }
 FAMILIES = tuple(_FAMILIES)
+
+EXPORTED: dict[str, tuple[bool, tuple[int, int] | None]] = {
+    "zoedepth": (False, (64, 96)),
+    "dpt-beit": (False, None),
+    "dpt-swinv2": (False, None),
+    "dpt-vit": (False, None),
+    "dpt-hybrid": (False, None),
+    "dpt-dinov2": (True, None),
+    "depth-anything-metric": (True, None),
+    "prompt-depth-anything": (True, None),
+    "depth-pro": (False, None),
+    "grin": (False, (32, 64)),
+}
+"""How each family is exported for the tests: whether its size is open, or which it is."""

@@ -4,6 +4,7 @@ import torch
 from torch import Tensor, nn
 
 from depth_ros.models.base import Mirrored
+from depth_ros.runtimes.torch_runtime import TorchRuntime
 
 
 class Echo(nn.Module):
@@ -15,7 +16,7 @@ class Echo(nn.Module):
 
 def test_maps_are_turned_back_and_numbers_of_images_are_averaged() -> None:
     pixels, prompt = torch.rand(2, 3, 4, 6), torch.rand(2, 1, 5, 7)
-    map_, prompted, number = Mirrored(Echo())(pixels, prompt)
+    map_, prompted, number = Mirrored(TorchRuntime(Echo(), "cpu"))(pixels, prompt)
     torch.testing.assert_close(map_, pixels[:, 0])
     torch.testing.assert_close(prompted, prompt[:, 0])
     rims = pixels[:, 0, :, 0] + pixels[:, 0, :, -1]
@@ -24,6 +25,6 @@ def test_maps_are_turned_back_and_numbers_of_images_are_averaged() -> None:
 
 def test_a_single_map_stays_a_map() -> None:
     pixels = torch.rand(2, 1, 4, 6)
-    output = Mirrored(nn.Flatten(1, 2))(pixels)
+    output = Mirrored(TorchRuntime(nn.Flatten(1, 2), "cpu"))(pixels)
     assert isinstance(output, Tensor)
     torch.testing.assert_close(output, pixels[:, 0])

@@ -15,6 +15,7 @@ from depth_ros.errors import ModelError
 from depth_ros.geometry.camera import Camera
 from depth_ros.models.base import Mirrored
 from depth_ros.models.zoedepth import Preprocessing, ZoeDepth
+from depth_ros.runtimes.torch_runtime import TorchRuntime
 from test.models.checkpoints import zoedepth
 from test.models.references import image
 
@@ -103,7 +104,8 @@ def test_the_mirrored_average_agrees_with_transformers(pair: tuple[ZoeDepth, Any
         expected = theirs.post_process_depth_estimation(
             outputs, source_sizes=[(60, 91)], outputs_flipped=flipped
         )
-        raw = Mirrored(ours.network)(ours.preprocess(torch.from_numpy(rgb)[None]))
+        mirrored = Mirrored(TorchRuntime(ours.network, "cpu"))
+        raw = mirrored(ours.preprocess(torch.from_numpy(rgb)[None]))
     depth_m = ours.postprocess(raw, 60, 91).values[0]
     assert_same_depth(depth_m, expected[0]["predicted_depth"])
 

@@ -16,6 +16,7 @@ from depth_ros.models import DepthModel, Output, Raw
 from depth_ros.models.base import Mirrored
 from depth_ros.models.dpt import Dpt
 from depth_ros.models.transformers_model import TransformersModel
+from depth_ros.runtimes.torch_runtime import TorchRuntime
 from test.models.checkpoints import FAMILIES, build, dinov2
 from test.models.references import image, processor
 
@@ -117,7 +118,7 @@ def test_the_mirrored_average_does_not_see_left_from_right(
     family: str, built: Callable[[str], Path]
 ) -> None:
     model = models.load(str(built(family)))
-    mirrored = Mirrored(model.network)
+    mirrored = Mirrored(TorchRuntime(model.network, "cpu"))
     given = inputs(model, image(64, 91))
     with torch.inference_mode():
         raw = mirrored(*given)

@@ -44,7 +44,7 @@ def test_auto_is_the_cpu_without_cuda() -> None:
 
 
 def test_the_runtimes_are_those_that_the_setting_allows() -> None:
-    assert tuple(runtimes.RUNTIMES) == SPECS["runtime"].choices
+    assert ("auto", *runtimes.RUNTIMES) == SPECS["runtime"].choices
     with pytest.raises(ModelError, match="runtime 'tvm' is unknown, expected one of torch"):
         runtimes.create("tvm", nn.Identity(), "cpu", "float32")
 

@@ -25,6 +25,7 @@ from depth_ros.models.base import (
     Raw,
     Request,
 )
+from depth_ros.models.exported import Exported
 from depth_ros.models.grin import log_depth, noise, schedule
 from depth_ros.models.grin.confidence import within
 from depth_ros.models.grin.config import GrinConfig, preprocessing_of
@@ -131,10 +132,15 @@ class GrinModel(DepthModel):
     denoises = True
     training_f_px = None  # its metres know the camera
 
-    def __init__(self, entry: ModelEntry, network: Grin) -> None:
-        self.entry, self.network, self.config = entry, network, network.config
-        self.preprocessing = preprocessing_of(network.config)
-        self.max_depth_m = network.config.d_max_m
+    network: Grin | Exported
+
+    def __init__(
+        self, entry: ModelEntry, network: Grin | Exported, config: GrinConfig | None = None
+    ) -> None:
+        self.entry, self.network = entry, network
+        self.config: GrinConfig = network.config if config is None else config
+        self.preprocessing = preprocessing_of(self.config)
+        self.max_depth_m = self.config.d_max_m
         # No cache of a bound method: the cycle would keep the network alive, and its GPU's memory.
         self._places = _Places(self.config, self.preprocessing)
         self._pixels = lru_cache(maxsize=_CAMERAS)(self._places.pixels)
@@ -176,6 +182,10 @@ class GrinModel(DepthModel):
         """Return how many pixels are asked for."""
         asked, _ = self._places.asked(camera, stride)
         return asked.width * asked.height
+
+    def at_size(self, height: int, width: int) -> GrinModel:
+        """Return the same model, sharing the network, for another size; see DepthModel."""
+        return GrinModel(self.entry, self.network, replace(self.config, height=height, width=width))
 
     def preprocess(self, rgb: Tensor) -> Tensor:
         """Bring uint8 images (B, H, W, 3) to the encoder: (B, 3, h, w), -1 to 1."""

@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import numpy as np
 import pytest
 
 from benchmarks.grin import cameras, queries, uncertainty
 from benchmarks.grin.frames import View, held_out, pipeline, score, views
-from depth_ros import models
 from depth_ros.geometry.camera import Camera
 
 MODEL = "grin-tiny"
@@ -22,29 +19,25 @@ def seen() -> list[View]:
     return held_out(FRAMES)
 
 
-def test_it_fits_into_the_package() -> None:
-    folder = Path(models.MODELS[MODEL].source)
-    assert sum(path.stat().st_size for path in folder.iterdir()) <= 12e6
-    assert {path.name for path in folder.iterdir()} == {
-        "config.json",
-        "model.safetensors",
-        "training.json",
-    }
-
-
 def test_one_sample_is_as_exact_as_the_readme_says(seen: list[View]) -> None:
     scores = score(pipeline(MODEL, samples=1), seen, "one sample").scores
     assert scores.abs_rel <= 0.15
     assert scores.delta1 >= 0.80
 
 
+@pytest.fixture(scope="module")
+def known() -> float:
+    """AbsRel of the drives' own cameras, whose fields of view are among those of training."""
+    return abs_rel(None)
+
+
+def abs_rel(camera: Camera | None) -> float:
+    return score(pipeline(MODEL), views(24, camera), "camera").scores.abs_rel
+
+
 @pytest.mark.parametrize("name", [name for name, camera in cameras.cameras().items() if camera])
-def test_a_camera_it_never_saw_costs_less_than_twice_the_error(name: str) -> None:
-    known, unknown = (
-        score(pipeline(MODEL), views(8, camera), name).scores.abs_rel
-        for camera in (None, cameras.cameras()[name])
-    )
-    assert unknown <= 2 * known
+def test_a_camera_it_never_saw_costs_less_than_twice_the_error(name: str, known: float) -> None:
+    assert abs_rel(cameras.cameras()[name]) <= 2 * known
 
 
 def test_spread_knows_where_depth_is_wrong(seen: list[View]) -> None:

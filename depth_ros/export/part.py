@@ -1,0 +1,130 @@
+"""The parts of a model's network, each of which becomes a graph, and what each is called with."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, nn
+from torch.export import Dim
+
+from depth_ros.errors import ModelError
+from depth_ros.models.base import DepthModel
+from depth_ros.models.grin.model import GrinModel
+from depth_ros.models.grin.network import Grin
+
+# transformers' code of these splits by the size of the batch, which a graph would freeze.
+_IMAGE_BY_IMAGE = ("zoedepth", "depth_pro")
+_LONGEST = 256
+_MOST_IMAGES, _MOST_PIXELS = 256, 1 << 24
+
+Dims = Mapping[int, Dim]
+"""Axes whose length is left open."""
+
+
+@dataclass(frozen=True)
+class Part:
+    """A network, or a part of one, that becomes a graph.
+
+    Attributes:
+        name: the executor's; empty: the whole network.
+        network: takes and returns tensors.
+        inputs: an example of each, by name, in order.
+        open: axes of each whose length is left open.
+        outputs: their names.
+    """
+
+    name: str
+    network: nn.Module
+    inputs: Mapping[str, Tensor]
+    open: tuple[Dims, ...]
+    outputs: tuple[str, ...]
+
+    @property
+    def shapes(self) -> tuple[tuple[str, tuple[int | None, ...]], ...]:
+        """Names and shapes of the inputs; None stands for any length."""
+        return tuple(
+            (name, tuple(None if axis in dims else side for axis, side in enumerate(each.shape)))
+            for (name, each), dims in zip(self.inputs.items(), self.open, strict=True)
+        )
+
+
+def parts_of(model: DepthModel, size: tuple[int, int] | None) -> tuple[Part, ...]:
+    """Return the parts of a model's network, the one that leads to the others first.
+
+    Args:
+        model: of torch.
+        size: height and width of the network's input; None leaves them open.
+
+    Raises:
+        ModelError: the network chooses its way by what it sees, which a graph cannot, or was
+            exported already.
+    """
+    if not model.batches:
+        raise ModelError(
+            f"model '{model.entry.name}' chooses one of its heads by what it sees, which a graph "
+            "cannot, expected one of a single head: zoedepth-nyu or zoedepth-kitti"
+        )
+    batch = Dim("batch", min=1, max=_MOST_IMAGES)
+    pixels, sides = _pixels(model, size, 1 if _one_by_one(model) else 2)
+    images: dict[int, Dim] = sides if _one_by_one(model) else {0: batch, **sides}
+    if isinstance(model, GrinModel):
+        return _grin_parts(model, pixels, images, batch)
+    inputs, open_ = {"pixels": pixels}, [images]
+    if model.prompt_size is not None:
+        inputs["prompt_depth_m"] = 1 + torch.rand(len(pixels), 1, *model.prompt_size)
+        open_.append({0: batch})
+    with torch.inference_mode():
+        raw = model.network(*inputs.values())
+    outputs = ("values", "fov_deg") if isinstance(raw, tuple) else ("values",)
+    return (Part("", model.network, inputs, tuple(open_), outputs),)
+
+
+def _one_by_one(model: DepthModel) -> bool:
+    return model.entry.family in _IMAGE_BY_IMAGE
+
+
+def _pixels(
+    model: DepthModel, size: tuple[int, int] | None, batch: int
+) -> tuple[Tensor, dict[int, Dim]]:
+    """Return example images, and the axes of their size that are left open."""
+    if size is not None:
+        return torch.randn(batch, 3, *size), {}
+    unit = model.preprocessing.multiple
+    sides = {2: Dim("rows", min=2, max=_LONGEST), 3: Dim("columns", min=2, max=_LONGEST)}
+    return torch.randn(batch, 3, 4 * unit, 6 * unit), {axis: unit * d for axis, d in sides.items()}
+
+
+def _grin_parts(
+    model: GrinModel, pixels: Tensor, images: dict[int, Dim], batch: Dim
+) -> tuple[Part, ...]:
+    network, config = model.network, model.config
+    if not isinstance(network, Grin):
+        raise ModelError(f"model '{model.entry.name}' was exported already")
+    count, some, few = len(pixels), 30, 12
+    asked = {0: batch, 1: Dim("positions", min=2, max=_MOST_PIXELS)}
+    cells = {0: batch, 1: Dim("cells", min=2, max=_MOST_PIXELS)}
+    alone = {0: batch}
+    seen = {
+        "pixels": pixels,
+        "positions": 2 * torch.rand(count, some, 2) - 1,
+        "rays": torch.randn(count, some, 2),
+        "cells": 2 * torch.rand(count, few, 2) - 1,
+        "cell_rays": torch.randn(count, few, 2),
+    }
+    noisy = {
+        "x": torch.randn(count, some),
+        "gamma": torch.rand(count),
+        "local": torch.randn(count, some, config.token_dim),
+        "scene": torch.randn(count, few, config.latent_dim),
+        "before": torch.randn(count, config.latents, config.latent_dim),
+    }
+    seen_open, noisy_open = (
+        (images, asked, asked, cells, cells),
+        (asked, alone, asked, cells, alone),
+    )
+    return (
+        Part("encoder", network.encoder, seen, seen_open, ("local", "scene")),
+        Part("denoiser", network.denoiser, noisy, noisy_open, ("v", "latents")),
+    )

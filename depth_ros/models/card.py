@@ -1,0 +1,98 @@
+"""What an exported file says of itself: all that is needed to use it, in its metadata."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+from depth_ros.errors import ModelError
+from depth_ros.models.base import Facts, ModelEntry, Output
+from depth_ros.models.preprocessing import Preprocessing
+from depth_ros.runtimes import onnx_file
+
+SUFFIX = ".onnx"
+KEY = "depth_ros"
+"""Of the metadata that hold a card."""
+FORMAT = 1
+
+Inputs = tuple[tuple[str, tuple[int | None, ...]], ...]
+"""Names and shapes; None stands for any length."""
+
+
+@dataclass(frozen=True)
+class Card:
+    """What an exported file says of itself.
+
+    Attributes:
+        entry: the model's, as it was when it was exported; its source is that of the weights.
+        facts: what is needed around the network.
+        part: of the network that is in this file; empty: all of it.
+        parts: hashes of all parts' graphs, by part; this file's own among them.
+        inputs: what the graph takes.
+        precision: of weights and activations: float32, float16 or int8.
+        config: of a family whose network says more than facts do (GRIN).
+        weights: hashes of the checkpoint's files, by their names.
+        versions: of what exported it.
+    """
+
+    entry: ModelEntry
+    facts: Facts
+    part: str
+    parts: Mapping[str, str]
+    inputs: Inputs
+    precision: str
+    config: Mapping[str, Any] = field(default_factory=dict)
+    weights: Mapping[str, str] = field(default_factory=dict)
+    versions: Mapping[str, str] = field(default_factory=dict)
+
+    def as_metadata(self) -> dict[str, str]:
+        """Return the metadata of a file: what people ask first, then all of it as JSON."""
+        said = {"format": FORMAT, **asdict(self)}
+        return {
+            "model": self.entry.name,
+            "licence": self.entry.licence,
+            KEY: json.dumps(said),  # unsorted: the first of the parts leads to the others
+        }
+
+    @classmethod
+    def of(cls, path: Path) -> Card:
+        """Return the card of a file.
+
+        Raises:
+            ModelError: there is no such file, or no card of this format in it.
+        """
+        text = onnx_file.metadata(path).get(KEY)
+        if text is None:
+            raise ModelError(f"{path} says nothing of itself, expected a file of depth_ros export")
+        try:
+            return cls._from(json.loads(text))
+        except (ValueError, KeyError, TypeError) as error:
+            raise ModelError(f"{path} says what cannot be understood of itself: {error}") from error
+
+    @classmethod
+    def _from(cls, said: dict[str, Any]) -> Card:
+        if said.pop("format") != FORMAT:
+            raise ValueError(f"expected format {FORMAT}")
+        facts, entry = said.pop("facts"), said.pop("entry")
+        inputs = tuple((name, tuple(shape)) for name, shape in said.pop("inputs"))
+        return cls(_entry(entry), _facts(facts), inputs=inputs, **said)
+
+
+def part_path(path: Path, part: str) -> Path:
+    """Return the file of a network's part, beside the one that the user names."""
+    return path.with_name(f"{path.stem}.{part}{SUFFIX}")
+
+
+def _facts(said: dict[str, Any]) -> Facts:
+    return Facts(**{**said, "preprocessing": _preprocessing(said["preprocessing"])})
+
+
+def _preprocessing(said: dict[str, Any]) -> Preprocessing:
+    return Preprocessing(**{**said, "mean": tuple(said["mean"]), "std": tuple(said["std"])})
+
+
+def _entry(said: dict[str, Any]) -> ModelEntry:
+    return ModelEntry(**{**said, "output": Output(said["output"])})

@@ -1,0 +1,243 @@
+"""Run a network's graphs in ONNX Runtime, on the providers that were asked for and no others."""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from collections.abc import Mapping
+from contextlib import ExitStack
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from depth_ros.errors import ModelError
+from depth_ros.runtimes import providers as known
+from depth_ros.runtimes import tensorrt
+from depth_ros.runtimes.graph import Graph
+from depth_ros.runtimes.tensorrt import Shapes
+from depth_ros.runtimes.torch_runtime import Raw, choose_device
+
+WHOLE = ""
+"""The part that is the whole network."""
+
+_ENGINES = 4
+"""Shapes whose TensorRT engines stay loaded, for each graph."""
+
+_ERRORS = 3
+"""ONNX Runtime's severity of errors: it warns of every operator that it does on the CPU."""
+
+
+class OnnxRuntime:
+    """Executes graphs.
+
+    Args:
+        graphs: by part; WHOLE for a network of one.
+        device: where inputs and outputs are, by name, see choose_device(). On a CUDA device the
+            CUDA and TensorRT providers read and write there, without a copy.
+        providers: see providers.choose().
+        dtype: float32, or the precision of the graphs.
+        ort: the module onnxruntime; None: the one that is installed.
+
+    Raises:
+        ModelError: device or provider are not there, a graph cannot be opened, or is of another
+            precision than dtype.
+    """
+
+    def __init__(
+        self,
+        graphs: Mapping[str, Graph],
+        device: str = "auto",
+        providers: str = "auto",
+        dtype: str = "float32",
+        ort: Any = None,
+    ) -> None:
+        ort = known.import_onnxruntime() if ort is None else ort
+        self.device = choose_device(device)
+        asked = known.choose(providers, self.device.type == "cuda")
+        known.check_installed(asked, ort)
+        for graph in graphs.values():
+            _check_precision(graph, dtype)
+        self._parts = {
+            name: GraphRuntime(graph, self.device, asked, ort) for name, graph in graphs.items()
+        }
+
+    def __call__(self, *inputs: Tensor) -> Raw:
+        """Return the network's float32 output, or outputs, for input batches on any device."""
+        return self.part(WHOLE)(*inputs)
+
+    def part(self, name: str) -> GraphRuntime:
+        """Return what executes a part of the network alone.
+
+        Raises:
+            ModelError: there is no such part.
+        """
+        if name not in self._parts:
+            raise ModelError(f"graphs are {', '.join(self._parts)}, expected one called '{name}'")
+        return self._parts[name]
+
+
+class GraphRuntime:
+    """Executes one graph. TensorRT opens it anew for each shape of its inputs."""
+
+    def __init__(
+        self, graph: Graph, device: torch.device, asked: tuple[str, ...], ort: Any
+    ) -> None:
+        self.device = device
+        self._graph, self._asked, self._ort = graph, asked, ort
+        self._on_device = device.type == "cuda" and asked[0] != "cpu"
+        self._opened: OrderedDict[Shapes, Any] = OrderedDict()
+        self._output_shapes: dict[Shapes, list[tuple[int, ...]]] = {}
+        if "tensorrt" not in asked:
+            self._session(())
+
+    def __call__(self, *inputs: Tensor) -> Raw:
+        """Return the graph's float32 output, or outputs, for input batches on any device.
+
+        A graph whose batch is 1 is run image by image.
+
+        Raises:
+            ModelError: the graph takes other inputs, or fails.
+        """
+        home = self.device if self._on_device else torch.device("cpu")
+        given = [each.to(home, torch.float32).contiguous() for each in inputs]
+        batch = len(given[0]) if self._graph.inputs[0][1][0] == 1 else 1
+        images = zip(*(each.chunk(batch) for each in given), strict=True)
+        runs = [self._run(list(each)) for each in images]
+        joined = runs[0] if batch == 1 else [torch.cat(each) for each in zip(*runs, strict=True)]
+        outputs = [each.to(self.device) for each in joined]
+        return outputs[0] if len(outputs) == 1 else tuple(outputs)
+
+    def part(self, name: str) -> GraphRuntime:
+        """Refuse: a graph has no parts.
+
+        Raises:
+            ModelError: always.
+        """
+        raise ModelError(f"part '{name}' was asked for of {self._graph.path}, which is one graph")
+
+    def _run(self, inputs: list[Tensor]) -> list[Tensor]:
+        shapes = self._named_shapes(inputs)
+        session = self._session(shapes if "tensorrt" in self._asked else ())
+        try:
+            if self._on_device:
+                return self._run_on_device(session, shapes, inputs)
+            named = {name: each.numpy() for (name, _), each in zip(shapes, inputs, strict=True)}
+            return [torch.from_numpy(each) for each in session.run(None, named)]
+        except Exception as error:  # ONNX Runtime raises many kinds, none of them its own base
+            raise ModelError(f"{self._graph.path} failed in onnxruntime: {error}") from error
+
+    def _run_on_device(self, session: Any, shapes: Shapes, inputs: list[Tensor]) -> list[Tensor]:
+        """Run on the GPU's own memory, with torch's buffers at both ends.
+
+        Outputs' sizes are known after the first run of these shapes only, whose outputs ONNX
+        Runtime places itself.
+        """
+        binding = session.io_binding()
+        place = ("cuda", self.device.index or 0)
+        for (name, shape), each in zip(shapes, inputs, strict=True):
+            binding.bind_input(name, *place, np.float32, shape, each.data_ptr())
+        names = [output.name for output in session.get_outputs()]
+        buffers = self._buffers(shapes)
+        if buffers is None:
+            for name in names:
+                binding.bind_output(name, *place)
+        else:
+            for name, buffer in zip(names, buffers, strict=True):
+                shape = tuple(buffer.shape)
+                binding.bind_output(name, *place, np.float32, shape, buffer.data_ptr())
+        # ONNX Runtime has a stream of its own, which it waits for itself.
+        torch.cuda.current_stream(self.device).synchronize()
+        session.run_with_iobinding(binding)
+        if buffers is not None:
+            return buffers
+        outputs = [torch.from_numpy(each) for each in binding.copy_outputs_to_cpu()]
+        self._output_shapes[shapes] = [tuple(each.shape) for each in outputs]
+        return outputs
+
+    def _buffers(self, shapes: Shapes) -> list[Tensor] | None:
+        """Return memory for outputs; torch's allocator keeps it from frame to frame."""
+        if shapes not in self._output_shapes:
+            return None
+        return [torch.empty(each, device=self.device) for each in self._output_shapes[shapes]]
+
+    def _named_shapes(self, inputs: list[Tensor]) -> Shapes:
+        """Return names and shapes of inputs.
+
+        Raises:
+            ModelError: the graph takes others.
+        """
+        wanted = self._graph.inputs
+        if len(inputs) != len(wanted):
+            raise ModelError(
+                f"{len(inputs)} inputs are given, {self._graph.path} takes {len(wanted)}"
+            )
+        for (name, shape), given in zip(wanted, inputs, strict=True):
+            if not _fits(tuple(given.shape), shape):
+                raise ModelError(
+                    f"{name} is {_text(tuple(given.shape))}, {self._graph.path.name} takes "
+                    f"{_text(shape)}: export it with --size {_text(tuple(given.shape[-2:]))}, or "
+                    "with --dynamic"
+                )
+        return tuple(
+            (name, tuple(each.shape)) for (name, _), each in zip(wanted, inputs, strict=True)
+        )
+
+    def _session(self, shapes: Shapes) -> Any:
+        """Return the session for inputs of these shapes; the longest unused one makes room."""
+        if shapes not in self._opened:
+            while len(self._opened) >= _ENGINES:
+                self._opened.popitem(last=False)
+            self._opened[shapes] = self._open(shapes)
+        self._opened.move_to_end(shapes)
+        return self._opened[shapes]
+
+    def _open(self, shapes: Shapes) -> Any:
+        """Open the graph.
+
+        Raises:
+            ModelError: it cannot be opened, or not on the providers that were asked for.
+        """
+        with ExitStack() as stack:
+            told = [
+                (known.PROVIDERS[name], self._told(name, shapes, stack)) for name in self._asked
+            ]
+            options = self._ort.SessionOptions()
+            options.intra_op_num_threads = torch.get_num_threads()
+            options.log_severity_level = _ERRORS
+            try:
+                session = self._ort.InferenceSession(
+                    str(self._graph.path), sess_options=options, providers=told
+                )
+            except Exception as error:  # ONNX Runtime raises many kinds, none of them its own base
+                raise ModelError(
+                    f"{self._graph.path} cannot be opened by onnxruntime: {error}"
+                ) from error
+        known.check_started(self._asked, session, self._ort)
+        return session
+
+    def _told(self, provider: str, shapes: Shapes, stack: ExitStack) -> dict[str, str]:
+        """Return a provider's options; TensorRT shows that it works while the session opens."""
+        if provider == "tensorrt":
+            key = tensorrt.key(self._graph, shapes, self.device, self._ort)
+            stack.enter_context(tensorrt.building(key))
+            return tensorrt.options(key, self.device)
+        return {"device_id": str(self.device.index or 0)} if provider == "cuda" else {}
+
+
+def _check_precision(graph: Graph, dtype: str) -> None:
+    if dtype not in ("float32", graph.precision):
+        raise ModelError(
+            f"dtype is '{dtype}', {graph.path} was exported in {graph.precision}: expected "
+            f"{graph.precision}, or an export with --fp16"
+        )
+
+
+def _fits(given: tuple[int, ...], wanted: tuple[int | None, ...]) -> bool:
+    return len(given) == len(wanted) and all(
+        want in (None, have) for have, want in zip(given, wanted, strict=True)
+    )
+
+
+def _text(shape: tuple[int | None, ...]) -> str:
+    return "x".join("?" if side is None else str(side) for side in shape)
