@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -91,6 +92,42 @@ def parameter(name: str, value: Any) -> Any:
     from rclpy.parameter import Parameter
 
     return Parameter(name, value=value)
+
+
+# What to change, what of the request says so, and the value that it has then.
+LIVE_OF_DENOISING: dict[str, tuple[Any, Callable[[Request], object]]] = {
+    "steps": (3, lambda request: request.sampling.steps),
+    "samples": (4, lambda request: request.sampling.samples),
+    "seed": (7, lambda request: request.sampling.seed),
+    "query_stride": (5, lambda request: request.sampling.stride),
+    "carry": (True, lambda request: request.memory is not None),
+}
+
+
+@pytest.mark.parametrize("name", LIVE_OF_DENOISING)
+def test_how_a_model_is_asked_can_change_while_it_runs(
+    bench: Bench, grin: str, asked: Asked, name: str
+) -> None:
+    node = bench.start("depth/image", model=grin, device="cpu")
+    value, said = LIVE_OF_DENOISING[name]
+    bench.ask(take(0))
+    assert said(asked.last) != value
+    node.set_parameters([parameter(name, value)])
+    # Only what was carried from the frame before can be carried on.
+    for number in (1, 2):
+        bench.ask(take(number))
+    assert said(asked.last) == value
+
+
+def test_the_confidence_that_points_need_can_change_while_the_node_runs(
+    bench: Bench, grin: str
+) -> None:
+    node = bench.start("points", TOPIC, model=grin, device="cpu", samples=3, max_depth_m=1000.0)
+    answers = bench.ask(take(0))
+    least = float(np.median(values(answers[TOPIC])))
+    node.set_parameters([parameter("min_confidence", least)])
+    fewer = bench.ask(take(1))["points"].width
+    assert 0 < fewer < 0.8 * answers["points"].width
 
 
 def test_confidence_that_nobody_listens_to_is_not_published(

@@ -14,6 +14,7 @@ from depth_ros import config, share
 from depth_ros.config import SPECS, Settings
 from depth_ros.errors import SettingError
 from test.ros.conftest import Bench, stamp_of, take
+from test.ros.test_confidence import LIVE_OF_DENOISING
 from test.ros.test_scale import LIVE_ABOVE_GROUND, LIVE_AMONG_ANCHORS
 
 pytest.importorskip("rclpy")
@@ -130,8 +131,9 @@ def metres(answers: Answers) -> Any:
     return np.frombuffer(answers["depth/image"].data, "<f4")
 
 
-def test_every_live_setting_is_tried_below_or_with_the_scale() -> None:
+def test_every_live_setting_is_tried_below_with_the_scale_or_with_confidence() -> None:
     tried = {*LIVE, "publish_points", *LIVE_ABOVE_GROUND, *LIVE_AMONG_ANCHORS}
+    tried |= {*LIVE_OF_DENOISING, "min_confidence"}
     assert tried == {spec.name for spec in SPECS.values() if spec.live}
 
 
