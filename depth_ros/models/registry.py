@@ -70,7 +70,7 @@ def _grin_tiny() -> ModelEntry:
         output=Output.METRIC_DEPTH,
         licence="Apache-2.0",
         commercial=True,
-        parameters_m=5.4,
+        parameters_m=5.3,
         max_depth_m=20,
         preprocessing=preprocessing_of(TINY),
         half_safe=False,
