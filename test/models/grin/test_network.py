@@ -120,3 +120,11 @@ def test_the_sizes_with_a_name_fit_themselves(name: str) -> None:
 def test_a_frame_cannot_be_carried_on_from_without_noise(time: float) -> None:
     with pytest.raises(ModelError, match=r"carry_noise is .*, expected above 0 and at most 1"):
         replace(small.CONFIG, carry_noise=time)
+
+
+@pytest.mark.parametrize(("name", "parameters_m"), [("tiny", 5.3), ("small", 55), ("base", 378)])
+def test_every_size_can_be_built(name: str, parameters_m: float) -> None:
+    with torch.device("meta"):
+        network = Grin(sizes.CONFIGS[f"grin-{name}"])
+    count = sum(parameter.numel() for parameter in network.parameters())
+    assert count / 1e6 == pytest.approx(parameters_m, rel=0.01)
