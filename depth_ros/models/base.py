@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -285,9 +286,10 @@ class DepthModel(ABC):
     def postprocess(self, raw: Raw, height: int, width: int) -> Prediction:
         """Turn the network's output, in float32, into values at height x width."""
 
-    @abstractmethod
     def network_f_px(self, camera: Camera) -> float:
-        """Return a camera's focal length in pixels of the network's input."""
+        """Return a camera's focal length in pixels of the network's input, padded and resized."""
+        scale_y, scale_x = self.preprocessing.scale(camera.height, camera.width)
+        return math.sqrt(camera.fx * scale_x * camera.fy * scale_y)
 
 
 class ClipModel(ABC):

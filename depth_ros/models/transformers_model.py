@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import copy
 import json
-import math
 import re
 from dataclasses import replace
 from pathlib import Path
@@ -136,11 +135,6 @@ class TransformersModel(DepthModel):
         """Resize to the padded image (bicubic, as transformers) and cut the padding off."""
         assert isinstance(raw, Tensor)
         return Prediction(self.preprocessing.restore(raw, height, width), self.entry.output)
-
-    def network_f_px(self, camera: Camera) -> float:
-        """Return the camera's focal length after padding and resizing."""
-        scale_y, scale_x = self.preprocessing.scale(camera.height, camera.width)
-        return math.sqrt(camera.fx * scale_x * camera.fy * scale_y)
 
     def at_size(self: Model, height: int, width: int) -> Model:
         """Return the same model, sharing the network, for another size; see DepthModel."""

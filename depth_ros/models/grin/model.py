@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import math
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import lru_cache
@@ -195,11 +194,6 @@ class GrinModel(DepthModel):
         """Enlarge maps of depth [m] (B, h, w) to the image."""
         assert isinstance(raw, Tensor)
         return Prediction(self.preprocessing.restore(raw, height, width, "bilinear"), self.output)
-
-    def network_f_px(self, camera: Camera) -> float:
-        """Return the camera's focal length at the encoder's size."""
-        scale_y, scale_x = self.preprocessing.scale(camera.height, camera.width)
-        return math.sqrt(camera.fx * scale_x * camera.fy * scale_y)
 
     @property
     def output(self) -> Output:
