@@ -16,13 +16,14 @@ from depth_ros import models, runtimes
 from depth_ros.config import Settings
 from depth_ros.errors import CameraError, ModelError, ScaleError
 from depth_ros.geometry.camera import Camera
-from depth_ros.geometry.cloud import CloudPacker
+from depth_ros.geometry.cloud import Allocate, CloudPacker
 from depth_ros.geometry.colour import colour_table, colourise, robust_range
 from depth_ros.geometry.depth import limit_range
 from depth_ros.geometry.edges import flying, radius_for
 from depth_ros.models import DepthModel, Output, Prediction
 from depth_ros.models.base import Executor, Memory, Mirrored, Raw, Request, Sampling
 from depth_ros.profile import Profile
+from depth_ros.runtimes.download import Download
 from depth_ros.runtimes.upload import Upload
 from depth_ros.scale.anchors import Anchors, prompt
 from depth_ros.scale.scaler import Reference, Scale, Scaler
@@ -129,7 +130,7 @@ class Pipeline:
     ) -> None:
         self.model, self.runtime, self.settings = model, runtime, settings
         self.profile = profile or Profile.on(runtime.device)
-        self._upload = Upload(runtime.device)
+        self._upload, self._download = Upload(runtime.device), Download()
         # No cache of a bound method: the cycle would keep the network alive, and its GPU's memory.
         self._packer = lru_cache(maxsize=4)(partial(_new_packer, runtime.device))
         self._table = lru_cache(maxsize=4)(lambda name: colour_table(name).to(runtime.device))
@@ -364,8 +365,13 @@ class Pipeline:
         self.model.infer(self.runtime, rgb, Request([camera], prompts, self._sampling(None)))
 
     @torch.inference_mode()
-    def points(self, depth: DepthFrame) -> Tensor:
+    def points(self, depth: DepthFrame, allocate: Allocate | None = None) -> Tensor:
         """Return the payload of a cloud, see CloudPacker.pack, as the settings ask for it.
+
+        Args:
+            depth: of measure().
+            allocate: gives the payload's memory, on the host; None: it is on depth's device, and
+                valid until the next call.
 
         Raises:
             ModelError: the settings want confidence, and depth has none.
@@ -384,7 +390,12 @@ class Pipeline:
             # Negated so that NaN, which compares false, is left out too.
             unsure = ~(depth.confidence >= settings.min_confidence)
             depth_m = depth_m.masked_fill(unsure, torch.nan)
-        return packer.pack(depth_m, depth.rgb, settings.points_organised)
+        if allocate is None or depth_m.device.type == "cpu":
+            return packer.pack(depth_m, depth.rgb, settings.points_organised, allocate)
+        payload = packer.pack(depth_m, depth.rgb, settings.points_organised)
+        self.profile.begin("copy")
+        memory = allocate(payload.numel() // 4)
+        return memory.view(torch.uint8).view(payload.shape).copy_(self._download(payload))
 
     @torch.inference_mode()
     def colours(self, depth: DepthFrame) -> Tensor:

@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
+import torch
 
 from depth_ros import messages
 from depth_ros.bag import topics
@@ -114,8 +115,7 @@ class BagCamera:
         if not pipeline.metric:
             return Answer(estimate, None, None, seen.info)
         depth = pipeline.measure(estimate, seen.reference)
-        # The payload is valid until the next one only.
-        points = pipeline.points(depth).clone() if self.outputs.needs_points else None
+        points = pipeline.points(depth, torch.empty) if self.outputs.needs_points else None
         return Answer(estimate, depth, points, seen.info)
 
     def frozen(self) -> str | None:

@@ -2,74 +2,94 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
+import cv2
 import torch
 from torch import Tensor
 
+Allocate = Callable[[int], Tensor]
+"""Gives memory for so many float32, one after the other."""
 
-def back_project(depth_m: Tensor, rays: Tensor, out: Tensor | None = None) -> Tensor:
+
+def back_project(depth_m: Tensor, rays: Tensor) -> Tensor:
     """Return the points of a depth image in the camera's optical frame.
 
     Args:
         depth_m: (H, W) z-depth; NaN and +inf mean that there is no point.
         rays: (H, W, 2) viewing rays x/z and y/z, as Camera.rays() gives.
-        out: (H, W, C >= 3) float32 to write x, y, z into, instead of new memory.
 
     Returns:
-        (H, W, C) float32; x, y and z are all NaN where there is no point.
+        (H, W, 3) float32; x, y and z are all NaN where there is no point.
     """
-    if out is None:
-        out = depth_m.new_empty((*depth_m.shape, 3))
+    return torch.stack(_coordinates(depth_m, *rays.unbind(-1)), -1)
+
+
+def _coordinates(depth_m: Tensor, x: Tensor, y: Tensor) -> tuple[Tensor, Tensor, Tensor]:
     # 0 times infinity or NaN is NaN: there is no point where depth is infinite or there is no ray.
-    x, y = rays.unbind(-1)
-    z = torch.add(depth_m, depth_m, alpha=0).add_(x, alpha=0)
-    torch.mul(x, z, out=out[..., 0])
-    torch.mul(y, z, out=out[..., 1])
-    out[..., 2] = z
-    return out
+    z = torch.add(depth_m, x * depth_m, alpha=0)
+    return x * z, y * z, z
 
 
 class CloudPacker:
     """Fills PointCloud2 payloads: x, y, z (+ rgb) float32, for images of one size.
 
-    It owns device buffers that every call reuses; a returned payload is valid until the next call.
+    It owns device buffers that every call reuses; a payload in them is valid until the next call.
     """
 
     def __init__(self, rays: Tensor, colour: bool, stride: int = 1) -> None:
         # One plane of x/z and one of y/z, which are read one after the other.
-        self._rays = rays[::stride, ::stride].movedim(-1, 0).contiguous().movedim(0, -1)
+        self._x, self._y = (plane.contiguous() for plane in rays[::stride, ::stride].unbind(-1))
         self._stride, self._colour = stride, colour
-        channels = 4 if colour else 3
-        height, width = self._rays.shape[:2]
-        self._points = torch.zeros(height, width, channels, device=rays.device)
-        self._dense = torch.empty(height * width, channels, device=rays.device)
+        self._points = torch.empty(*self._x.shape, 4 if colour else 3, device=rays.device)
+        self._dense = torch.empty(self._points.numel(), device=rays.device)
 
-    def pack(self, depth_m: Tensor, rgb: Tensor | None, organised: bool) -> Tensor:
+    def pack(
+        self,
+        depth_m: Tensor,
+        rgb: Tensor | None,
+        organised: bool,
+        allocate: Allocate | None = None,
+    ) -> Tensor:
         """Return the payload as uint8 (H, W, bytes) when organised, else (N, bytes).
 
         Args:
             depth_m: (H, W) z-depth at the image's resolution.
             rgb: uint8 (H, W, 3), needed when the cloud has colour.
             organised: keep one point per pixel, with NaN for none.
+            allocate: gives the payload's memory, on depth's device; None: it is the packer's own.
         """
-        step = self._stride
-        points = back_project(depth_m[::step, ::step], self._rays, self._points)
+        step, allocate = self._stride, allocate or self._own
+        planes = list(_coordinates(depth_m[::step, ::step], self._x, self._y))
         if self._colour:
             assert rgb is not None
-            _pack_colour(rgb[::step, ::step], points)
-        if not organised:
-            points = self._select(points.flatten(0, 1))
-        return points.view(torch.uint8)
+            planes.append(packed_colours(rgb[::step, ::step]))
+        height, width, channels = self._points.shape
+        indices = None if organised else (planes[2] < torch.inf).flatten().nonzero()[:, 0]
+        if indices is None or len(indices) == height * width:
+            memory = allocate(self._points.numel())
+            points = torch.stack(planes, -1, out=memory.view(height, width, channels))
+            return (points if organised else points.flatten(0, 1)).view(torch.uint8)
+        points = torch.stack(planes, -1, out=self._points).flatten(0, 1)
+        memory = allocate(len(indices) * channels).view(len(indices), channels)
+        return torch.index_select(points, 0, indices, out=memory).view(torch.uint8)
 
-    def _select(self, points: Tensor) -> Tensor:
-        """Return those of points (H * W, channels) that are not NaN."""
-        indices = (points[:, 2] < torch.inf).nonzero()[:, 0]
-        if len(indices) == len(points):
-            return points
-        return torch.index_select(points, 0, indices, out=self._dense[: len(indices)])
+    def _own(self, count: int) -> Tensor:
+        return self._dense[:count]
 
 
-def _pack_colour(rgb: Tensor, points: Tensor) -> None:
-    """Write 0x00RRGGBB into the fourth float of each point (little-endian: bytes b, g, r, 0)."""
-    packed = points.view(torch.uint8)
-    for channel in range(3):
-        packed[..., 14 - channel] = rgb[..., channel]
+def packed_colours(rgb: Tensor) -> Tensor:
+    """Return colours, uint8 (H, W, 3), as the float32 (H, W) whose bits are 0x00RRGGBB."""
+    if rgb.device.type == "cpu":  # OpenCV is several times as fast
+        # Bytes b, g, r, 255 in little-endian memory.
+        bgra = torch.from_numpy(cv2.cvtColor(rgb.numpy(), cv2.COLOR_RGB2BGRA))
+        bits = bgra.view(torch.int32)[..., 0].bitwise_and_(0xFFFFFF)
+    else:
+        bits = bits_of(rgb)
+    return bits.view(torch.float32)
+
+
+def bits_of(rgb: Tensor) -> Tensor:
+    """Return colours, uint8 (H, W, 3), as int32 0x00RRGGBB (H, W), on any device."""
+    red, green, blue = rgb.unbind(-1)
+    return red.to(torch.int32).mul_(256).add_(green).mul_(256).add_(blue)

@@ -11,6 +11,7 @@ import numpy as np
 import numpy.typing as npt
 import torch
 from torch import Tensor
+from torch.nn.functional import threshold
 
 from depth_ros.errors import CameraError
 
@@ -41,7 +42,7 @@ def limit_range(depth_m: Tensor, near_m: float, far_m: float) -> Tensor:
     NaN (no estimate, REP 117) for what is not positive, not finite or nearer than near_m; +inf
     (beyond range, REP 117) from far_m on, so that range never ends in a wall.
     """
-    # threshold_ replaces what is at most its threshold, in one pass each and leaving NaN alone.
+    # threshold replaces what is at most its threshold, in one pass each and leaving NaN alone.
     below_m = float(np.nextafter(np.float32(near_m), np.float32(0)))
     torch.threshold_(depth_m, below_m, torch.nan)
     return torch.threshold_(depth_m.neg_(), -far_m, -torch.inf).neg_()
@@ -49,7 +50,7 @@ def limit_range(depth_m: Tensor, near_m: float, far_m: float) -> Tensor:
 
 def inverse_from_depth(depth_m: Tensor) -> Tensor:
     """Return inverse depth [1/m] in the same shape: 0 for +inf, NaN for what is not positive."""
-    return depth_m.reciprocal().masked_fill_(depth_m <= 0, torch.nan)
+    return threshold(depth_m, 0, torch.nan).reciprocal_()
 
 
 def depth_from_inverse(inverse: Tensor) -> Tensor:

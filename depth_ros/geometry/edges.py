@@ -41,14 +41,21 @@ def flying(depth_m: Tensor, threshold: float = 0.025, radius_px: int = 3) -> Ten
         raise SettingError(f"threshold is {threshold}, expected positive")
     if radius_px < 1:
         raise SettingError(f"radius_px is {radius_px}, expected at least 1")
-    inverse = inverse_from_depth(depth_m)
+    inverse = inverse_from_depth(depth_m).contiguous()
     mask = torch.zeros_like(inverse, dtype=torch.bool)
-    span = 4 * radius_px + 1
+    limit = threshold * inverse
     for dim in range(2):
-        inner = inverse.shape[dim] - span + 1
+        inner = inverse.shape[dim] - 4 * radius_px
         if inner > 0:
-            lines = inverse.unfold(dim, span, 1)[..., ::radius_px]
-            mask.narrow(dim, 2 * radius_px, inner).logical_or_(_disagree(lines, threshold))
+            apart = radius_px * inverse.stride(dim)
+            # Wrong where a line goes on in the next row: outside of the inner part.
+            flies = torch.zeros_like(mask)
+            judged = slice(2 * apart, -2 * apart)
+            least = _disagreement(inverse.flatten(), apart)
+            torch.gt(least, limit.flatten()[judged], out=flies.flatten()[judged])
+            mask.narrow(dim, 2 * radius_px, inner).logical_or_(
+                flies.narrow(dim, 2 * radius_px, inner)
+            )
     return mask.logical_and_(inverse > 0)
 
 
@@ -58,13 +65,19 @@ def radius_for(network: tuple[int, int], image: tuple[int, int]) -> int:
     return max(1, math.ceil(_REACH * enlargement))
 
 
-def _disagree(lines: Tensor, threshold: float) -> Tensor:
-    """Judge the middle ones of inverse depths (H, W, 5), a radius apart: bool (H, W)."""
-    left2, left1, middle, right1, right2 = lines.unbind(-1)
-    left = torch.sub(left1, left2).add_(left1)
-    right = torch.sub(right1, right2).add_(right1)
-    least = (left - right).abs_()
-    for foretold in (left1, left, right1, right):
-        least = torch.minimum(least, (foretold - middle).abs_())
-    # NaN goes through minimum, and compares false.
-    return least > threshold * middle
+def _disagreement(values: Tensor, apart: int) -> Tensor:
+    """Return how much values (N,) differ from what is foretold of them, at the least.
+
+    Lines are of five values, each so far apart from the next; what is returned is of the middle
+    ones, values[2 * apart : -2 * apart]. Slices of flat memory are what any device reads fastest.
+    """
+    slope = values[apart:] - values[:-apart]
+    bend = slope[apart:] - slope[:-apart]
+    least = (bend[2 * apart :] - bend[: -2 * apart]).abs_()  # of what both sides foretell
+    # A side's nearer value is a slope away from the middle one, its line a bend.
+    slope.abs_()
+    bend.abs_()
+    for differences, start in ((slope, apart), (slope, 2 * apart), (bend, 0), (bend, 2 * apart)):
+        # NaN goes through minimum, and compares false.
+        torch.minimum(least, differences[start : start + len(least)], out=least)
+    return least

@@ -17,6 +17,7 @@ from torch import Tensor
 from depth_ros import messages
 from depth_ros.pipeline import DepthFrame, Pipeline
 from depth_ros.profile import Profile
+from depth_ros.runtimes.download import Download
 
 # Reliable satisfies every subscriber; two messages let a slow one finish the last while one waits.
 _QOS = QoSProfile(depth=2, reliability=ReliabilityPolicy.RELIABLE)
@@ -66,6 +67,7 @@ class Outputs:
             for topic, kind in TOPICS.items()
             if topic not in absent
         }
+        self._download = Download()
         self._depth_message, self._colour_message, self._cloud = Image(), Image(), PointCloud2()
         self._relative_message, self._confidence_message = Image(), Image()
 
@@ -125,7 +127,7 @@ class Outputs:
         if depth.stride == 1:  # else its listeners came after the question
             self._publish_images(pipeline, depth, header)
         if settings.publish_points and self._heard("points"):
-            self._publish_points(pipeline.points(depth), header)
+            self._publish_points(pipeline.points(depth, self._cloud_memory), header)
 
     def _publish_images(self, pipeline: Pipeline, depth: DepthFrame, header: Header) -> None:
         if self._heard("depth/image"):
@@ -141,24 +143,24 @@ class Outputs:
         message = self._depth_message
         pixel_bytes = messages.DEPTH_PIXEL_BYTES[encoding]
         _shape(message, header, encoding, depth.depth_m.shape, pixel_bytes)
-        messages.depth_to_bytes(depth.depth_m.cpu().numpy(), encoding, message.data)
+        depth_m = self._download(depth.depth_m).numpy()
+        messages.depth_to_bytes(depth_m, encoding, message.data)
         self._send("depth/image", message)
 
     def _publish_values(self, topic: str, message: Image, values: Tensor, header: Header) -> None:
         self._profile.begin("copy")
         _shape(message, header, "32FC1", values.shape, 4)
-        _fill(message.data, values.contiguous().view(torch.uint8))
+        _fill(message.data, self._download(values))
         self._send(topic, message)
 
     def _publish_colours(self, rgb: Tensor, header: Header) -> None:
         self._profile.begin("copy")
         message = self._colour_message
         _shape(message, header, "rgb8", rgb.shape, 3)
-        _fill(message.data, rgb)
+        _fill(message.data, self._download(rgb))
         self._send("depth/color", message)
 
     def _publish_points(self, payload: Tensor, header: Header) -> None:
-        self._profile.begin("copy")
         message = self._cloud
         organised = payload.ndim == 3
         colour = payload.shape[-1] == messages.point_step(colour=True)
@@ -170,9 +172,14 @@ class Outputs:
         message.is_dense = not organised
         message.is_bigendian = False
         message.fields = [PointField(**asdict(field)) for field in messages.cloud_fields(colour)]
-        resize(message.data, payload.numel())
-        _fill(message.data, payload)
         self._send("points", message)
+
+    def _cloud_memory(self, count: int) -> Tensor:
+        """Return the cloud message's own memory, for so many float32."""
+        resize(self._cloud.data, 4 * count)
+        if not count:  # torch cannot view an empty array
+            return torch.empty(0)
+        return torch.frombuffer(self._cloud.data, dtype=torch.float32)
 
 
 def resize(buffer: array[int], size: int) -> None:
@@ -194,7 +201,6 @@ def _shape(
     resize(message.data, message.height * message.step)
 
 
-def _fill(buffer: array[int], payload: Tensor) -> None:
-    """Copy a tensor's bytes, from whatever device, into a message's buffer: the only copy."""
-    if len(buffer):  # torch cannot view an empty one
-        torch.frombuffer(buffer, dtype=torch.uint8).copy_(payload.reshape(-1))
+def _fill(buffer: array[int], values: Tensor) -> None:
+    """Copy a tensor's bytes into a message's buffer: the only copy on the host."""
+    torch.frombuffer(buffer, dtype=values.dtype).view(values.shape).copy_(values)
