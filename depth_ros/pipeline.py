@@ -23,6 +23,7 @@ from depth_ros.geometry.edges import flying, radius_for
 from depth_ros.models import DepthModel, Output, Prediction
 from depth_ros.models.base import Executor, Memory, Mirrored, Raw, Request, Sampling
 from depth_ros.profile import Profile
+from depth_ros.runtimes import heap
 from depth_ros.runtimes.download import Download
 from depth_ros.runtimes.upload import Upload
 from depth_ros.scale.anchors import Anchors, prompt
@@ -143,6 +144,8 @@ class Pipeline:
     def from_settings(cls, settings: Settings) -> Pipeline:
         """Load the model the settings name, on the device they name.
 
+        On the CPU the process keeps its memory from then on, see runtimes.heap.
+
         Raises:
             ModelError: the model or the device cannot be had, float16 is unsafe for the model, it
                 needs anchors that the settings do not give, takes no mirror image, or says no
@@ -171,6 +174,8 @@ class Pipeline:
             model.graphs,
             settings.providers,
         )
+        if runtime.device.type == "cpu":
+            heap.keep()
         return cls(model, Mirrored(runtime) if settings.flip else runtime, settings)
 
     def twin(self) -> Pipeline:

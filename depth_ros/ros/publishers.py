@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from array import array
 from dataclasses import asdict
+from functools import lru_cache
 from typing import Any
 
 import torch
@@ -171,7 +172,7 @@ class Outputs:
         message.row_step = message.width * message.point_step
         message.is_dense = not organised
         message.is_bigendian = False
-        message.fields = [PointField(**asdict(field)) for field in messages.cloud_fields(colour)]
+        message.fields = _fields(colour)
         self._send("points", message)
 
     def _cloud_memory(self, count: int) -> Tensor:
@@ -180,6 +181,11 @@ class Outputs:
         if not count:  # torch cannot view an empty array
             return torch.empty(0)
         return torch.frombuffer(self._cloud.data, dtype=torch.float32)
+
+
+@lru_cache(maxsize=2)
+def _fields(colour: bool) -> list[PointField]:
+    return [PointField(**asdict(field)) for field in messages.cloud_fields(colour)]
 
 
 def resize(buffer: array[int], size: int) -> None:

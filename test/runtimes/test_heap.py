@@ -1,0 +1,51 @@
+"""Memory that is freed and taken again, in processes of their own: the setting cannot be undone."""
+
+import os
+import subprocess
+import sys
+
+import pytest
+
+# Four times the largest size that glibc ever keeps by itself.
+_CHURN = """
+import resource, sys
+import torch
+from depth_ros.runtimes import heap
+
+if sys.argv[1] == "keep":
+    heap.keep()
+
+def churn():
+    for _ in range(20):
+        torch.ones(1 << 25)
+
+def faults():
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_minflt
+    churn()
+    return resource.getrusage(resource.RUSAGE_SELF).ru_minflt - before
+
+churn()
+print(faults())
+"""
+
+
+def faults(mode: str, **environment: str) -> int:
+    """Return how many pages the kernel gave a process that frees and takes 128 MB 20 times."""
+    told = {"MALLOC_", "GLIBC_TUNABLES"}
+    clean = {k: v for k, v in os.environ.items() if not any(k.startswith(name) for name in told)}
+    command = [sys.executable, "-c", _CHURN, mode]
+    done = subprocess.run(
+        command, env=clean | environment, capture_output=True, text=True, check=True
+    )
+    return int(done.stdout)
+
+
+def test_memory_that_is_kept_is_not_asked_for_again() -> None:
+    if not sys.platform.startswith("linux"):
+        pytest.skip("glibc only")
+    assert faults("keep") < 100
+    assert faults("leave") > 1000
+
+
+def test_the_environments_word_stands() -> None:
+    assert faults("keep", MALLOC_MMAP_THRESHOLD_="131072") > 1000
