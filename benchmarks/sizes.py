@@ -17,6 +17,7 @@ from transformers import (
 
 from benchmarks import network
 from depth_ros import models
+from depth_ros.export import Options, export
 from depth_ros.models import DepthModel
 from depth_ros.models.depth_anything import DepthAnything
 from depth_ros.models.zoedepth import ZoeDepth
@@ -28,14 +29,31 @@ class Size(NamedTuple):
     Attributes:
         name: what it is.
         stock: transformers' own network.
-        processor: transformers' own image processor for it.
+        said: its preprocessor_config.json.
         model: this package's model around the same network.
     """
 
     name: str
     stock: Any
-    processor: Any
+    said: dict[str, Any]
     model: DepthModel
+
+    @property
+    def processor(self) -> Any:
+        """Return transformers' own image processor for it."""
+        with tempfile.TemporaryDirectory() as folder:
+            _say(self.said, folder)
+            return AutoImageProcessor.from_pretrained(folder)
+
+    def exported(self, width: int, height: int, folder: Path) -> DepthModel:
+        """Export the network, for images of one size, into a folder, and load it from there."""
+        self.stock.save_pretrained(folder)
+        _say(self.said, folder)
+        rules, path = self.model.preprocessing, folder / "exported.onnx"
+        export(str(folder), path, Options(rules.network_size(*rules.padded_size(height, width))))
+        model = models.load(str(path))
+        assert isinstance(model, DepthModel)
+        return model
 
 
 def small() -> Size:
@@ -55,7 +73,7 @@ def small() -> Size:
         "image_std": [0.229, 0.224, 0.225],
     }
     model = DepthAnything.of(entry, stock, entry.preprocessing)
-    return Size("Depth Anything V2-S", stock, _processor(said), model)
+    return Size("Depth Anything V2-S", stock, said, model)
 
 
 def large() -> Size:
@@ -69,13 +87,11 @@ def large() -> Size:
         "ensure_multiple_of": 32,
     }
     model = ZoeDepth.of(entry, stock, entry.preprocessing or ZoeDepth.processor)
-    return Size("ZoeDepth", stock, _processor(said), model)
+    return Size("ZoeDepth", stock, said, model)
 
 
 SIZES: dict[str, Callable[[], Size]] = {"small": small, "large": large}
 
 
-def _processor(said: dict[str, Any]) -> Any:
-    with tempfile.TemporaryDirectory() as folder:
-        Path(folder, "preprocessor_config.json").write_text(json.dumps(said))
-        return AutoImageProcessor.from_pretrained(folder)
+def _say(said: dict[str, Any], folder: str | Path) -> None:
+    Path(folder, "preprocessor_config.json").write_text(json.dumps(said))

@@ -205,6 +205,8 @@ class GraphRuntime:
             options = self._ort.SessionOptions()
             options.intra_op_num_threads = torch.get_num_threads()
             options.log_severity_level = _ERRORS
+            # Threads that spin between runs take the cores from what comes after the network.
+            options.add_session_config_entry("session.intra_op.allow_spinning", "0")
             try:
                 session = self._ort.InferenceSession(
                     str(self._graph.path), sess_options=options, providers=told

@@ -1,8 +1,10 @@
 """One suite over every runtime and every family: the same depth, whatever executes the network."""
 
+import time
 from collections.abc import Callable
 from functools import cache
 from pathlib import Path
+from threading import Event
 
 import numpy as np
 import pytest
@@ -67,6 +69,15 @@ def assert_same(found: Tensor, expected: Tensor, tolerance: float) -> None:
     assert found.dtype == expected.dtype == torch.float32
     error = (found - expected).abs() / expected.abs().clamp(min=0.1 * float(expected.abs().max()))
     assert float(error.max()) < tolerance
+
+
+@pytest.mark.parametrize("runtime", RUNTIMES)
+def test_after_a_run_the_cores_are_free(runtime: str, loaded: Models) -> None:
+    model, execute = loaded("depth-anything-metric", runtime, "float32")
+    ask(model, execute, *SIZES[0])
+    busy_s, clock_s = time.process_time(), time.perf_counter()
+    Event().wait(0.2)
+    assert time.process_time() - busy_s < 0.1 * (time.perf_counter() - clock_s)
 
 
 @pytest.mark.parametrize("runtime", RUNTIMES)

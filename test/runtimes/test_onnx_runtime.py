@@ -35,7 +35,7 @@ class Ort:
         return self.installed
 
     def SessionOptions(self) -> Any:  # noqa: N802 - onnxruntime's name
-        return SimpleNamespace()
+        return SimpleNamespace(add_session_config_entry=lambda name, value: None)
 
     def InferenceSession(self, path: str, sess_options: Any, providers: Any) -> Any:  # noqa: N802
         self.opened.append(providers)
