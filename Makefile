@@ -32,7 +32,7 @@ check: $(INSTALLED) ## style, types, and who may import whom
 bench: $(INSTALLED) ## how fast and how accurate on this machine
 	$(PY) -m benchmarks
 	$(PY) -m benchmarks.whole
-	$(PY) -m benchmarks.heap
+	$(PY) -m benchmarks.cpu
 	$(PY) -m benchmarks.live
 	$(PY) -m benchmarks.live --cameras 3 --out out/bench/cameras.json
 	$(PY) -m benchmarks.convert

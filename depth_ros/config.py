@@ -133,6 +133,11 @@ class Settings:
         "Precision of the network's weights and activations; an .onnx file has its own.",
         choices=("float32", "float16", "bfloat16"),
     )
+    compile: bool = _setting(
+        False,
+        "Compile a network of torch with torch.compile, for each size of image anew: the first one "
+        "takes a minute, and needs a C++ compiler, or Triton on CUDA.",
+    )
     threads: int = _setting(
         0,
         "Threads of the CPU for the network; 0: one core is left for ROS, where there are three or "

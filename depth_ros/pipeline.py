@@ -173,6 +173,7 @@ class Pipeline:
             settings.dtype,
             model.graphs,
             settings.providers,
+            settings.compile,
         )
         if runtime.device.type == "cpu":
             heap.keep()

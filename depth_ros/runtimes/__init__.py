@@ -39,6 +39,7 @@ def create(
     dtype: str,
     graphs: Mapping[str, Graph] = MappingProxyType({}),
     providers: str = "auto",
+    compiled: bool = False,
 ) -> Runtime:
     """Return a runtime, by name, that executes a network on a device in a precision.
 
@@ -49,6 +50,7 @@ def create(
         dtype: the precision.
         graphs: what onnxruntime executes, by part; none: the network was not exported.
         providers: of onnxruntime, see providers.choose().
+        compiled: see TorchRuntime.
 
     Raises:
         ModelError: the runtime is unknown or cannot execute this network, the device or a provider
@@ -63,6 +65,8 @@ def create(
             "runtime onnxruntime executes .onnx files: depth_ros export MODEL OUT.onnx, then say "
             "model:=OUT.onnx"
         )
+    if compiled and graphs:
+        raise ModelError("compile was asked for of an .onnx file, which is compiled already")
     if graphs:
         return OnnxRuntime(graphs, device, providers, dtype)
-    return TorchRuntime(network, device, dtype)
+    return TorchRuntime(network, device, dtype, compiled)

@@ -15,7 +15,7 @@ def keep() -> None:
 
     A network takes and frees hundreds of megabytes for each image. By default glibc returns them to
     the kernel, which has to clear every page again for the next image: about a tenth of the time,
-    see python -m benchmarks.heap. What the process holds is then what it once held at most.
+    see python -m benchmarks.cpu. What the process holds is then what it once held at most.
 
     Nothing is done where the environment tells malloc something else, nor without glibc.
     """

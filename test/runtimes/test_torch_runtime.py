@@ -1,12 +1,18 @@
 """The torch runtime: where it runs, in what precision, and what it must not do."""
 
+import shutil
+from pathlib import Path
+
 import pytest
 import torch
 from torch import Tensor, nn
+from torch._dynamo.utils import counters
+from torch._inductor import config as inductor
 
 from depth_ros import runtimes
 from depth_ros.config import SPECS
 from depth_ros.errors import ModelError
+from depth_ros.runtimes.graph import Graph
 from depth_ros.runtimes.torch_runtime import TorchRuntime, choose_device
 
 NO_CUDA = pytest.mark.skipif(torch.cuda.is_available(), reason="this machine has CUDA")
@@ -111,3 +117,47 @@ def test_a_network_that_casts_by_itself_gets_float32_and_has_the_weights_precisi
     assert network.exact.scale.dtype == torch.bfloat16
     assert isinstance(exact, Tensor)
     assert float(exact.mean()) == pytest.approx(1.001, abs=1e-6)
+
+
+class Shrink(nn.Module):
+    """As small as a network with a convolution can be."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        torch.manual_seed(0)
+        self.layer = nn.Conv2d(3, 4, 3, stride=2)
+
+    def forward(self, pixels: Tensor) -> tuple[Tensor, Tensor]:
+        maps = self.layer(pixels).relu()
+        return maps.mean(1), maps.mean((1, 2, 3))
+
+
+@pytest.mark.parametrize("dtype", ["float32", "bfloat16"])
+def test_convolutions_on_the_cpu_run_with_channels_last(dtype: str) -> None:
+    network = Shrink()
+    TorchRuntime(network, "cpu", dtype)
+    assert network.layer.weight.is_contiguous(memory_format=torch.channels_last)
+
+
+@pytest.mark.skipif(shutil.which("c++") is None, reason="this machine has no C++ compiler")
+def test_a_compiled_network_says_the_same_for_every_size_and_compiles_each_once() -> None:
+    sizes = [(8, 12), (12, 8), (8, 12)]
+    images = [torch.rand(1, 3, *size) for size in sizes]
+    eager, compiled = TorchRuntime(Shrink(), "cpu"), TorchRuntime(Shrink(), "cpu", compiled=True)
+    counters.clear()
+    for image in images:
+        torch.testing.assert_close(compiled(image), eager(image))
+    assert counters["stats"]["unique_graphs"] == 2
+
+
+def test_a_compiler_that_fails_says_how_to_do_without(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(inductor.cpp, "cxx", (None, "no-such-compiler"))
+    monkeypatch.setattr(inductor, "force_disable_caches", True)
+    with pytest.raises(ModelError, match=r"torch\.compile failed, say compile:=false.*C\+\+"):
+        TorchRuntime(Shrink(), "cpu", compiled=True)(torch.rand(1, 3, 9, 7))
+
+
+def test_an_exported_network_is_not_compiled_again() -> None:
+    graph = Graph(Path("network.onnx"), "abc", "float32", (("pixels", (1, 3, 8, 8)),))
+    with pytest.raises(ModelError, match=r"compile was asked for of an \.onnx file"):
+        runtimes.create("auto", nn.Identity(), "cpu", "float32", {"": graph}, compiled=True)

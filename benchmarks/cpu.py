@@ -1,0 +1,148 @@
+"""Measure a network alone on the CPU, by what is done for its speed, in turn.
+
+Run as python -m benchmarks.cpu. Each way runs in a process of its own: malloc is told once.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+import tempfile
+from collections.abc import Callable
+from functools import partial
+from multiprocessing import get_context
+from multiprocessing.connection import Connection
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from benchmarks import machine, sizes
+from benchmarks.checks import MismatchError
+from benchmarks.example import HEIGHT, WIDTH
+from benchmarks.timing import Series, Spread, Timer
+from depth_ros import runtimes
+from depth_ros.errors import DepthError
+from depth_ros.runtimes import heap
+from depth_ros.runtimes.torch_runtime import TorchRuntime
+
+Run = Callable[[Tensor], object]
+
+TOLERANCE = 0.01
+"""Largest relative difference of the ways' mean depth; bfloat16 has less than three digits."""
+_WARM_UP = 2
+
+
+def _plain(size: sizes.Size) -> Run:
+    return torch.inference_mode()(size.model.network.eval())
+
+
+def _kept(size: sizes.Size) -> Run:
+    heap.keep()
+    return _plain(size)
+
+
+def _ours(size: sizes.Size, dtype: str = "float32", compiled: bool = False) -> Run:
+    heap.keep()
+    return TorchRuntime(size.model.network, "cpu", dtype, compiled)
+
+
+def _onnx(size: sizes.Size) -> Run:
+    heap.keep()
+    with tempfile.TemporaryDirectory() as folder:
+        model = size.exported(WIDTH, HEIGHT, Path(folder))
+        return runtimes.create("auto", model.network, "cpu", "float32", model.graphs)
+
+
+AS_IT_COMES = "torch as it comes"
+WAYS: dict[str, Callable[[sizes.Size], Run]] = {
+    AS_IT_COMES: _plain,
+    "memory kept": _kept,
+    "and channels last: depth_ros": _ours,
+    "and compiled: compile:=true": partial(_ours, compiled=True),
+    "dtype:=bfloat16": partial(_ours, dtype="bfloat16"),
+    "ONNX Runtime, exported": _onnx,
+}
+"""What is done for the network, from its size to what runs it."""
+
+
+def _serve(pipe: Connection, way: str, network: str) -> None:
+    """Run the network whenever asked, and answer with its mean depth."""
+    torch.manual_seed(0)
+    size = sizes.SIZES[network]()
+    pixels = size.model.preprocess(torch.zeros(1, HEIGHT, WIDTH, 3, dtype=torch.uint8))
+    run = WAYS[way](size)
+    while pipe.recv():
+        output = run(pixels)
+        assert isinstance(output, Tensor)
+        pipe.send(float(output.double().mean()))
+
+
+def _ask(pipe: Connection) -> float:
+    pipe.send(True)
+    answer: float = pipe.recv()
+    return answer
+
+
+def measure(network: str, ways: list[str], repeats: int) -> dict[str, Series]:
+    """Return milliseconds per round of each way, with the pipe's tenth of one.
+
+    Raises:
+        MismatchError: they answer differently.
+    """
+    context, pipes = get_context("spawn"), {}
+    for way in ways:
+        pipes[way], theirs = context.Pipe()
+        context.Process(target=_serve, args=(theirs, way, network), daemon=True).start()
+        theirs.close()
+    answers = {way: _ask(pipe) for way, pipe in pipes.items()}
+    if not np.allclose(list(answers.values()), answers[ways[0]], rtol=TOLERANCE):
+        raise MismatchError(f"the network's mean depth is {answers}, expected the same")
+    calls = {way: partial(_ask, pipe) for way, pipe in pipes.items()}
+    series = Timer(torch.device("cpu"), repeats, _WARM_UP).measure(calls)
+    for pipe in pipes.values():
+        pipe.send(False)
+    return series
+
+
+def table(series: dict[str, Series]) -> str:
+    """Return the ways' milliseconds, and how much faster than the first one each is."""
+    first = next(iter(series.values()))
+    lines = [f"{'milliseconds: median [quartiles]':<34}{'frame':>26}{'first / it':>26}"]
+    for way, each in series.items():
+        time, ratio = Spread.of(each), Spread.of(first / each)
+        lines.append(
+            f"{way:<34}{f'{time.median:.1f} [{time.low:.1f}, {time.high:.1f}]':>26}"
+            f"{f'{ratio.median:.2f} [{ratio.low:.2f}, {ratio.high:.2f}]':>26}"
+        )
+    return "\n".join(lines)
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Measure and report."""
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.cpu", description=__doc__)
+    parser.add_argument("--network", choices=list(sizes.SIZES), default="small")
+    parser.add_argument("--repeats", type=int, default=10, help="rounds, two of warm-up aside")
+    parser.add_argument("--out", type=Path, default=Path("out/bench/cpu.json"))
+    options = parser.parse_args(arguments)
+    try:
+        series = measure(options.network, list(WAYS), options.repeats)
+    except (DepthError, EOFError) as error:
+        print(f"benchmarks.cpu: {error or 'a way failed, see above'}", file=sys.stderr)
+        return 1
+    print(f"{options.network}, {WIDTH}x{HEIGHT} in, on the CPU")
+    print(table(series))
+    content = {
+        "machine": machine.describe(torch.device("cpu")),
+        "frame_ms": {way: Spread.of(each)._asdict() for way, each in series.items()},
+    }
+    options.out.parent.mkdir(parents=True, exist_ok=True)
+    options.out.write_text(json.dumps(content, indent=2) + "\n")
+    print(f"numbers: {options.out}")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
