@@ -10,6 +10,7 @@ from torch import Tensor, nn
 from torch.export import Dim
 
 from depth_ros.errors import ModelError
+from depth_ros.export.heads import choosing
 from depth_ros.models.base import DepthModel
 from depth_ros.models.grin.model import GrinModel
 from depth_ros.models.grin.network import Grin
@@ -58,27 +59,22 @@ def parts_of(model: DepthModel, size: tuple[int, int] | None) -> tuple[Part, ...
         size: height and width of the network's input; None leaves them open.
 
     Raises:
-        ModelError: the network chooses its way by what it sees, which a graph cannot, or was
-            exported already.
+        ModelError: the network was exported already.
     """
-    if not model.batches:
-        raise ModelError(
-            f"model '{model.entry.name}' chooses one of its heads by what it sees, which a graph "
-            "cannot, expected one of a single head: zoedepth-nyu or zoedepth-kitti"
-        )
     batch = Dim("batch", min=1, max=_MOST_IMAGES)
     pixels, sides = _pixels(model, size, 1 if _one_by_one(model) else 2)
     images: dict[int, Dim] = sides if _one_by_one(model) else {0: batch, **sides}
     if isinstance(model, GrinModel):
         return _grin_parts(model, pixels, images, batch)
+    network = model.network if model.batches else choosing(model.network)
     inputs, open_ = {"pixels": pixels}, [images]
     if model.prompt_size is not None:
         inputs["prompt_depth_m"] = 1 + torch.rand(len(pixels), 1, *model.prompt_size)
         open_.append({0: batch})
     with torch.inference_mode():
-        raw = model.network(*inputs.values())
+        raw = network(*inputs.values())
     outputs = ("values", "fov_deg") if isinstance(raw, tuple) else ("values",)
-    return (Part("", model.network, inputs, tuple(open_), outputs),)
+    return (Part("", network, inputs, tuple(open_), outputs),)
 
 
 def _one_by_one(model: DepthModel) -> bool:

@@ -43,7 +43,9 @@ def trials(model: DepthModel, size: tuple[int, int] | None) -> list[Trial]:
 
 
 def answers(model: DepthModel, execute: Executor, tried: Sequence[Trial]) -> list[Prediction]:
-    """Return what a model says of images."""
+    """Return what a model says of images; one by one where others of a batch change the answer."""
+    if not model.batches:
+        tried = [Trial(rgb, each.camera) for each in tried for rgb in each.rgb.split(1)]
     with torch.inference_mode():
         return [model.infer(execute, each.rgb, _request(model, each)) for each in tried]
 

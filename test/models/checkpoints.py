@@ -314,6 +314,7 @@ FAMILIES = tuple(_FAMILIES)
 
 EXPORTED: dict[str, tuple[bool, tuple[int, int] | None]] = {
     "zoedepth": (False, (64, 96)),
+    "zoedepth-nk": (False, (64, 96)),
     "dpt-beit": (False, None),
     "dpt-swinv2": (False, None),
     "dpt-vit": (False, None),

@@ -3,6 +3,7 @@
 import json
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import onnx
 import pytest
@@ -12,6 +13,7 @@ from depth_ros import cli, models
 from depth_ros.errors import DepthError, ModelError, SettingError
 from depth_ros.export import Options, export
 from depth_ros.export.compare import compare
+from depth_ros.export.heads import choosing
 from depth_ros.export.trial import Trial, trials
 from depth_ros.geometry.camera import Camera
 from depth_ros.models import Output, Prediction
@@ -26,7 +28,6 @@ from test.bag.recordings import drive, write
     [
         ("dpt-beit", Options(dynamic=True), "takes every image at 64x64, expected --size"),
         ("depth-anything", Options(size=(60, 84)), "size is 60x84, expected multiples of 14"),
-        ("zoedepth-nk", Options(size=(64, 96)), "chooses one of its heads by what it sees"),
         ("dpt-beit", Options(precision="int8"), "0 are given, expected 2 or more: --calibrate"),
     ],
 )
@@ -189,3 +190,18 @@ def test_an_open_size_is_tried_with_two(built: Callable[[str], Path]) -> None:
     tried = trials(model, None)
     assert len({rules.network_size(*each.rgb.shape[1:3]) for each in tried}) == 2
     assert {len(each.rgb) for each in tried} == {1, 2}
+
+
+def test_every_image_elects_its_own_head_in_a_graph(built: Callable[[str], Path]) -> None:
+    model = models.load(str(built("zoedepth-nk"))).at_size(64, 96)
+    network = model.network.eval()
+    heads: Any = network.get_submodule("network.metric_head")
+    elected: list[int] = []
+    heads.mlp_classifier.register_forward_hook(lambda _, __, votes: elected.append(votes.argmax()))
+    graph = choosing(network)
+    with torch.inference_mode():
+        for rgb in trials(model, (64, 96))[0].rgb.split(1):
+            pixels = model.preprocess(rgb)
+            assert torch.equal(graph(pixels), network(pixels))
+    assert set(map(int, elected)) == {0, 1}
+    assert network.get_submodule("network.metric_head") is heads

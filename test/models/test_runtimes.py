@@ -187,6 +187,5 @@ def test_a_runtime_that_cannot_execute_a_model_says_which_can(loaded: Models) ->
         exported.network(torch.zeros(1, 3, 28, 28))
 
 
-def test_all_families_but_those_that_choose_their_head_are_exported() -> None:
-    variants = {"depth-anything", "depth-pro-without-fov"}
-    assert {*EXPORTED} == {*FAMILIES} - variants - {"zoedepth-nk"}
+def test_all_families_are_exported() -> None:
+    assert {*EXPORTED} == {*FAMILIES} - {"depth-anything", "depth-pro-without-fov"}
