@@ -68,11 +68,17 @@ class _Pass(NamedTuple):
         return wait + [_lap(*pair) for pair in zip(self.marks[:-1], self.marks[1:], strict=True)]
 
 
+class _Thread(threading.local):
+    """What a thread noted of the frame that it is working on, if it is on one."""
+
+    marks: list[_Mark] | None = None
+
+
 class Profile:
     """Notes when the stages of a frame begin; each lasts until the next one begins.
 
-    So nothing between the first stage and the end is left out. One thread works on frames and says
-    where it is; any thread may read. Outside of frame() begin() does nothing.
+    So nothing between the first stage and the end is left out. Each thread that works on a frame
+    says where it is; any thread may read. Outside of frame() begin() does nothing.
 
     Args:
         mark: leaves a mark in the device's work; None where the host does all the work.
@@ -80,8 +86,7 @@ class Profile:
     """
 
     def __init__(self, mark: Callable[[], Event] | None = None, frames: int = _FRAMES) -> None:
-        self._mark = mark
-        self._marks: list[_Mark] | None = None
+        self._mark, self._at = mark, _Thread()
         self._lock = threading.Lock()
         self._pending: deque[_Pass] = deque(maxlen=frames)
         self._done: deque[list[Lap]] = deque(maxlen=frames)
@@ -100,22 +105,24 @@ class Profile:
         Args:
             waited_s: how long the frame waited before, a stage of its own.
         """
-        self._marks = []
+        marks: list[_Mark] = []
+        self._at.marks = marks
         try:
             yield
-            if self._marks:
+            if marks:
                 self.begin("end")
                 with self._lock:
-                    self._pending.append(_Pass(waited_s, self._marks))
+                    self._pending.append(_Pass(waited_s, marks))
         finally:
-            self._marks = None
+            self._at.marks = None
 
     def begin(self, stage: str) -> None:
         """Say that a stage begins, and that another one before is over."""
-        if self._marks is None or (self._marks and self._marks[-1].stage == stage):
+        marks = self._at.marks
+        if marks is None or (marks and marks[-1].stage == stage):
             return
         event = None if self._mark is None else self._mark()
-        self._marks.append(_Mark(stage, time.perf_counter(), event))
+        marks.append(_Mark(stage, time.perf_counter(), event))
 
     def frames(self) -> list[list[Lap]]:
         """Return the laps of the last frames that the device is done with, the oldest first."""

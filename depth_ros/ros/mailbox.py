@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Generic, TypeVar
 
 Item = TypeVar("Item")
@@ -11,12 +13,13 @@ Item = TypeVar("Item")
 class Mailbox(Generic[Item]):
     """Holds the newest item of each sender that nobody took yet.
 
-    All that wait are taken at once, in the order in which their senders began to wait: so no sender
-    waits for another one twice.
+    They are taken in the order in which their senders began to wait: so no sender waits for another
+    one twice. While somebody works for a sender, nobody else is given what comes from it.
     """
 
     def __init__(self) -> None:
         self._items: dict[str, Item] = {}
+        self._busy: list[frozenset[str]] = []
         self._open = True
         self._changed = threading.Condition()
 
@@ -25,18 +28,37 @@ class Mailbox(Generic[Item]):
         with self._changed:
             replaced = sender in self._items
             self._items[sender] = item  # one that replaces another one has its place
-            self._changed.notify()
+            self._changed.notify_all()
             return replaced
 
-    def take(self) -> list[Item] | None:
-        """Wait for items and take all of them; None once the mailbox is closed."""
+    @contextmanager
+    def take(self, most: int | None = None) -> Iterator[list[Item] | None]:
+        """Wait for items, and work on them inside; None once the mailbox is closed.
+
+        Args:
+            most: of how many senders; None: of all.
+        """
         with self._changed:
-            self._changed.wait_for(lambda: self._items or not self._open)
-            items, self._items = list(self._items.values()), {}
-            return items if self._open else None
+            self._changed.wait_for(lambda: self._ready() or not self._open)
+            senders = frozenset(self._ready()[:most] if self._open else ())
+            items = [item for sender, item in self._items.items() if sender in senders]
+            for sender in senders:
+                del self._items[sender]
+            self._busy.append(senders)
+        try:
+            yield items or None
+        finally:
+            with self._changed:
+                self._busy.remove(senders)
+                self._changed.notify_all()
 
     def close(self) -> None:
-        """Let take() return None, now and from now on."""
+        """Let take() give None, now and from now on."""
         with self._changed:
             self._open = False
             self._changed.notify_all()
+
+    def _ready(self) -> list[str]:
+        """Return the senders that wait and that nobody works for."""
+        busy = frozenset().union(*self._busy)
+        return [sender for sender in self._items if sender not in busy]

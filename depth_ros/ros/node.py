@@ -35,9 +35,8 @@ _DIAGNOSTICS_PERIOD_S = 1.0
 class DepthNode(LifecycleNode):
     """Turns the images and camera_info of one or several cameras into metric depth and points.
 
-    The executor's thread only receives; one worker thread decodes, infers and publishes, for all
-    cameras that have an image waiting at once. A frame that cannot be answered is dropped, counted
-    and warned of; nothing that arrives stops the node.
+    The executor's thread only receives; workers, each a thread, decode, infer and publish. A frame
+    that cannot be answered is dropped, counted and warned of; nothing that arrives stops the node.
     """
 
     def __init__(self, **kwargs: Any) -> None:
@@ -50,7 +49,7 @@ class DepthNode(LifecycleNode):
         ]
         self._extrinsics: Extrinsics | None = None
         self._mailbox: Mailbox[Arrival] = Mailbox()
-        self._worker: threading.Thread | None = None
+        self._threads, self._workers = 1, list[threading.Thread]()
         change_state = self._service_change_state
         change_state.callback = _refusing(change_state.callback)
         self._diagnostics = self.create_publisher(DiagnosticArray, "/diagnostics", 10)
@@ -68,7 +67,7 @@ class DepthNode(LifecycleNode):
     def on_configure(self, state: LifecycleState) -> TransitionCallbackReturn:
         """Load and warm the model, and announce the outputs."""
         try:
-            threads.use(self.settings.threads)
+            self._threads = threads.use(self.settings.threads)
             pipeline = Pipeline.from_settings(self.settings)
             pipeline.warm_up()
             if self.settings.scale_mode != "model":
@@ -94,8 +93,15 @@ class DepthNode(LifecycleNode):
 
     def _start(self) -> None:
         self._mailbox = Mailbox()
-        self._worker = threading.Thread(target=self._work, name="depth", daemon=True)
-        self._worker.start()
+        pipeline = self.streams[0].pipeline
+        assert pipeline is not None
+        count = worker.count_for(pipeline, len(self.streams), self._threads)
+        self._workers = [
+            threading.Thread(target=self._work, args=(pipeline, count), name="depth", daemon=True)
+            for _ in range(count)
+        ]
+        for each in self._workers:
+            each.start()
         for stream in self.streams:
             stream.start()
 
@@ -147,9 +153,9 @@ class DepthNode(LifecycleNode):
         for stream in self.streams:
             stream.stop()
         self._mailbox.close()
-        if self._worker is not None:
-            self._worker.join()
-        self._worker = None
+        for each in self._workers:
+            each.join()
+        self._workers = []
 
     # --- the executor's thread
 
@@ -164,18 +170,22 @@ class DepthNode(LifecycleNode):
         return result
 
     def _publish_diagnostics(self) -> None:
-        active = self._worker is not None
+        active = bool(self._workers)
         report = DiagnosticArray(status=[stream.status(active) for stream in self.streams])
         report.header.stamp = self.get_clock().now().to_msg()
         self._diagnostics.publish(report)
 
-    # --- the worker's thread
+    # --- the workers' threads
 
-    def _work(self) -> None:
-        mailbox, pipeline = self._mailbox, self.streams[0].pipeline
-        assert pipeline is not None
-        while (arrivals := mailbox.take()) is not None:
-            worker.answer(arrivals, pipeline, self.context.ok)
+    def _work(self, pipeline: Pipeline, count: int) -> None:
+        """Answer what waits: all of it at once, or, beside other workers, image by image."""
+        mailbox, most = self._mailbox, 1 if count > 1 else None
+        threads.share(self._threads, count)
+        while True:
+            with mailbox.take(most) as arrivals:
+                if arrivals is None:
+                    return
+                worker.answer(arrivals, pipeline, self.context.ok)
 
 
 def _refusing(change_state: Callable[[Any, Any], Any]) -> Callable[[Any, Any], Any]:

@@ -1,4 +1,4 @@
-"""What the worker's thread does with the images that wait: as few runs of the network as can be."""
+"""What a worker's thread does with the images that wait: as few runs of the network as can be."""
 
 from __future__ import annotations
 
@@ -7,6 +7,17 @@ from collections.abc import Callable, Sequence
 
 from depth_ros.pipeline import Estimate, Pipeline
 from depth_ros.ros.stream import Arrival, Question
+
+
+def count_for(pipeline: Pipeline, cameras: int, threads: int) -> int:
+    """Return how many workers serve the cameras of a node that has so many threads of the CPU.
+
+    A GPU is fastest with all images in one batch. On the CPU a batch saves little, and what comes
+    before and after the network runs on one core meanwhile.
+    """
+    if pipeline.runtime.device.type != "cpu":
+        return 1
+    return min(cameras, threads)
 
 
 def answer(arrivals: Sequence[Arrival], pipeline: Pipeline, alive: Callable[[], bool]) -> None:

@@ -10,13 +10,24 @@ import torch
 _AT_START = torch.get_num_threads()
 
 
-def use(count: int) -> None:
-    """Let torch use so many threads in this process.
+def use(count: int) -> int:
+    """Let torch use so many threads in this process, and return how many these are.
 
     Args:
         count: 0 stands for choose(), but no more than torch began with: OMP_NUM_THREADS counts.
     """
-    torch.set_num_threads(count or min(_AT_START, choose(len(os.sched_getaffinity(0)))))
+    count = count or min(_AT_START, choose(len(os.sched_getaffinity(0))))
+    torch.set_num_threads(count)
+    return count
+
+
+def share(count: int, workers: int) -> None:
+    """Let torch use the calling thread's part of so many, of workers that work side by side.
+
+    Networks in parallel, each with few threads, wait less for each other's threads than one with
+    many does.
+    """
+    torch.set_num_threads(max(1, count // workers))
 
 
 def choose(cores: int) -> int:

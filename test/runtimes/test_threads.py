@@ -22,8 +22,14 @@ def test_a_core_is_left_where_that_is_not_half_of_all(cores: int, expected: int)
 
 
 def test_a_number_is_taken_at_its_word() -> None:
-    threads.use(3)
+    assert threads.use(3) == 3
     assert torch.get_num_threads() == 3
+
+
+@pytest.mark.parametrize(("count", "workers", "expected"), [(8, 3, 2), (2, 2, 1), (1, 4, 1)])
+def test_workers_share_threads_and_each_has_one(count: int, workers: int, expected: int) -> None:
+    threads.share(count, workers)
+    assert torch.get_num_threads() == expected
 
 
 @pytest.mark.parametrize(("at_start", "expected"), [(1, 1), (7, 7), (16, 7)])
@@ -33,5 +39,5 @@ def test_zero_takes_no_more_than_the_environment_allows(
     monkeypatch.setattr(threads, "_AT_START", at_start)
     monkeypatch.setattr(os, "sched_getaffinity", lambda process: set(range(8)))
     for _ in range(2):  # the second time is no other
-        threads.use(0)
+        assert threads.use(0) == expected
         assert torch.get_num_threads() == expected
