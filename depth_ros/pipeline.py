@@ -345,7 +345,7 @@ class Pipeline:
         size = estimate.network_size
         if self.settings.edge_filter == "image":
             self.profile.begin("edges")
-            depth_m = self._without_edges(depth_m, size)
+            depth_m.masked_fill_(self._flying(depth_m, size), torch.nan)
         origin = (frame.camera, frame.stamp_ns, frame.frame_id)
         sure = prediction.confidence
         return DepthFrame(
@@ -382,26 +382,31 @@ class Pipeline:
         Raises:
             ModelError: the settings want confidence, and depth has none.
         """
-        settings = self.settings
+        settings, depth_m = self.settings, depth.depth_m
         stride = max(1, settings.stride // depth.stride)
         packer = self._packer(depth.camera, settings.points_colour, stride)
-        depth_m = depth.depth_m
+        without = self._no_points(depth)
+        self.profile.begin("points")
+        if allocate is None or depth_m.device.type == "cpu":
+            return packer.pack(depth_m, depth.rgb, settings.points_organised, allocate, without)
+        payload = packer.pack(depth_m, depth.rgb, settings.points_organised, None, without)
+        self.profile.begin("copy")
+        memory = allocate(payload.numel() // 4)
+        return memory.view(torch.uint8).view(payload.shape).copy_(self._download(payload))
+
+    def _no_points(self, depth: DepthFrame) -> Tensor | None:
+        """Return which pixels (H, W) the settings want no points of; None: none of them."""
+        settings, without = self.settings, None
         if settings.edge_filter == "points":
             self.profile.begin("edges")
-            depth_m = self._without_edges(depth_m, depth.network_size)
-        self.profile.begin("points")
+            without = self._flying(depth.depth_m, depth.network_size)
         if settings.min_confidence:
             if depth.confidence is None:
                 raise ModelError(_no_confidence(self.model))
             # Negated so that NaN, which compares false, is left out too.
             unsure = ~(depth.confidence >= settings.min_confidence)
-            depth_m = depth_m.masked_fill(unsure, torch.nan)
-        if allocate is None or depth_m.device.type == "cpu":
-            return packer.pack(depth_m, depth.rgb, settings.points_organised, allocate)
-        payload = packer.pack(depth_m, depth.rgb, settings.points_organised)
-        self.profile.begin("copy")
-        memory = allocate(payload.numel() // 4)
-        return memory.view(torch.uint8).view(payload.shape).copy_(self._download(payload))
+            without = unsure if without is None else without.logical_or_(unsure)
+        return without
 
     @torch.inference_mode()
     def colours(self, depth: DepthFrame) -> Tensor:
@@ -468,11 +473,11 @@ class Pipeline:
             raise ScaleError(f"model '{self.model.entry.name}' has no anchors to complete")
         return torch.from_numpy(prompt(reference, *self.model.prompt_size, camera))[None]
 
-    def _without_edges(self, depth_m: Tensor, network_size: tuple[int, int] | None) -> Tensor:
+    def _flying(self, depth_m: Tensor, network_size: tuple[int, int] | None) -> Tensor:
         settings, (height, width) = self.settings, depth_m.shape
         image = (height, width)
         radius_px = settings.edge_radius_px or radius_for(network_size or image, image)
-        return depth_m.masked_fill(flying(depth_m, settings.edge_step, radius_px), torch.nan)
+        return flying(depth_m, settings.edge_step, radius_px)
 
 
 class _Staged:

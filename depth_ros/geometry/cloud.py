@@ -25,10 +25,15 @@ def back_project(depth_m: Tensor, rays: Tensor) -> Tensor:
     return torch.stack(_coordinates(depth_m, *rays.unbind(-1)), -1)
 
 
-def _coordinates(depth_m: Tensor, x: Tensor, y: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+def _coordinates(
+    depth_m: Tensor, x: Tensor, y: Tensor, without: Tensor | None = None
+) -> list[Tensor]:
+    across = x * depth_m
     # 0 times infinity or NaN is NaN: there is no point where depth is infinite or there is no ray.
-    z = torch.add(depth_m, x * depth_m, alpha=0)
-    return x * z, y * z, z
+    z = torch.add(depth_m, across, alpha=0)
+    if without is not None:
+        z.masked_fill_(without, torch.nan)
+    return [torch.mul(x, z, out=across), y * z, z]
 
 
 class CloudPacker:
@@ -50,6 +55,7 @@ class CloudPacker:
         rgb: Tensor | None,
         organised: bool,
         allocate: Allocate | None = None,
+        without: Tensor | None = None,
     ) -> Tensor:
         """Return the payload as uint8 (H, W, bytes) when organised, else (N, bytes).
 
@@ -58,9 +64,12 @@ class CloudPacker:
             rgb: uint8 (H, W, 3), needed when the cloud has colour.
             organised: keep one point per pixel, with NaN for none.
             allocate: gives the payload's memory, on depth's device; None: it is the packer's own.
+            without: bool (H, W), pixels that are no points whatever their depth.
         """
         step, allocate = self._stride, allocate or self._own
-        planes = list(_coordinates(depth_m[::step, ::step], self._x, self._y))
+        if without is not None:
+            without = without[::step, ::step]
+        planes = _coordinates(depth_m[::step, ::step], self._x, self._y, without)
         if self._colour:
             assert rgb is not None
             planes.append(packed_colours(rgb[::step, ::step]))

@@ -43,16 +43,13 @@ def flying(depth_m: Tensor, threshold: float = 0.025, radius_px: int = 3) -> Ten
         raise SettingError(f"radius_px is {radius_px}, expected at least 1")
     inverse = inverse_from_depth(depth_m).contiguous()
     mask = torch.zeros_like(inverse, dtype=torch.bool)
-    limit = threshold * inverse
     for dim in range(2):
         inner = inverse.shape[dim] - 4 * radius_px
         if inner > 0:
             apart = radius_px * inverse.stride(dim)
             # Wrong where a line goes on in the next row: outside of the inner part.
             flies = torch.zeros_like(mask)
-            judged = slice(2 * apart, -2 * apart)
-            least = _disagreement(inverse.flatten(), apart)
-            torch.gt(least, limit.flatten()[judged], out=flies.flatten()[judged])
+            flies.flatten()[2 * apart : -2 * apart] = _disagree(inverse.flatten(), apart, threshold)
             mask.narrow(dim, 2 * radius_px, inner).logical_or_(
                 flies.narrow(dim, 2 * radius_px, inner)
             )
@@ -65,8 +62,8 @@ def radius_for(network: tuple[int, int], image: tuple[int, int]) -> int:
     return max(1, math.ceil(_REACH * enlargement))
 
 
-def _disagreement(values: Tensor, apart: int) -> Tensor:
-    """Return how much values (N,) differ from what is foretold of them, at the least.
+def _disagree(values: Tensor, apart: int, threshold: float) -> Tensor:
+    """Return which of values (N,) differ from all that is foretold of them by more than a share.
 
     Lines are of five values, each so far apart from the next; what is returned is of the middle
     ones, values[2 * apart : -2 * apart]. Slices of flat memory are what any device reads fastest.
@@ -80,4 +77,6 @@ def _disagreement(values: Tensor, apart: int) -> Tensor:
     for differences, start in ((slope, apart), (slope, 2 * apart), (bend, 0), (bend, 2 * apart)):
         # NaN goes through minimum, and compares false.
         torch.minimum(least, differences[start : start + len(least)], out=least)
-    return least
+    # New memory costs as much as the work in it: slopes are not needed any more.
+    limit = torch.mul(values[2 * apart : -2 * apart], threshold, out=slope[: len(least)])
+    return least > limit

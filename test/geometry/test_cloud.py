@@ -5,7 +5,7 @@ import pytest
 import torch
 
 from depth_ros.geometry.camera import Camera
-from depth_ros.geometry.cloud import CloudPacker, back_project
+from depth_ros.geometry.cloud import CloudPacker, back_project, bits_of, packed_colours
 
 CAMERAS = [
     Camera(12, 9, 10.0, 11.0, 5.2, 4.1),
@@ -98,3 +98,44 @@ def test_calls_reuse_one_buffer() -> None:
     first = packer.pack(depth_m, rgb, organised=True)
     second = packer.pack(depth_m * 2, rgb, organised=True)
     assert first.data_ptr() == second.data_ptr()
+
+
+@pytest.mark.parametrize("organised", [True, False])
+@pytest.mark.parametrize("stride", [1, 2])
+def test_pixels_that_are_left_out_are_as_those_without_depth(stride: int, organised: bool) -> None:
+    camera = CAMERAS[0]
+    depth_m, rgb = scene(camera)
+    without = torch.rand(depth_m.shape, generator=torch.Generator().manual_seed(0)) < 0.3
+    hidden = depth_m.masked_fill(without, torch.nan)
+    packer = CloudPacker(rays(camera), True, stride)
+    expected = packer.pack(hidden, rgb, organised).clone()
+    found = packer.pack(depth_m, rgb, organised, without=without)
+    assert torch.equal(found, expected)
+
+
+@pytest.mark.parametrize("organised", [True, False])
+@pytest.mark.parametrize("holes", [True, False])
+def test_a_payload_lies_in_the_memory_that_is_given_for_it(organised: bool, holes: bool) -> None:
+    camera = CAMERAS[0]
+    depth_m, rgb = scene(camera)
+    if not holes:
+        depth_m = depth_m.nan_to_num(2.0, posinf=3.0)
+    packer, given = CloudPacker(rays(camera), True), list[torch.Tensor]()
+
+    def allocate(count: int) -> torch.Tensor:
+        given.append(torch.empty(count))
+        return given[-1]
+
+    payload = packer.pack(depth_m, rgb, organised, allocate)
+    assert [memory.data_ptr() for memory in given] == [payload.data_ptr()]
+    assert given[0].nbytes == payload.nbytes
+    assert torch.equal(payload, packer.pack(depth_m, rgb, organised))
+
+
+def test_colours_are_packed_alike_on_every_device() -> None:
+    _, rgb = scene(CAMERAS[0])
+    bits = bits_of(rgb)
+    assert torch.equal(packed_colours(rgb).view(torch.int32), bits)
+    assert torch.equal(packed_colours(rgb[::2, 1::3]).view(torch.int32), bits[::2, 1::3])
+    red, green, blue = rgb[3, 4].tolist()
+    assert bits[3, 4].item() == red << 16 | green << 8 | blue

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from torch.nn import functional
 
 from depth_ros.errors import ModelError
 from depth_ros.geometry.camera import Camera
@@ -201,3 +202,13 @@ def test_no_image_is_too_flat_for_a_network() -> None:
     ours = Preprocessing.from_config(DEPTH_ANYTHING_PROCESSOR, preprocessing.DPT)
     pixels = ours(torch.zeros(1, 2, 640, 3, dtype=torch.uint8))
     assert pixels.shape[-2] >= 14
+
+
+@pytest.mark.parametrize("size", [(60, 91), (37, 53), (20, 30), (140, 12)])
+@pytest.mark.parametrize("turned", [False, True])
+def test_maps_are_restored_as_torch_interpolates_them(size: tuple[int, int], turned: bool) -> None:
+    raw = torch.rand(2, 53, 37, generator=torch.Generator().manual_seed(0))
+    raw = raw.transpose(1, 2) if turned else raw[:, :, 3:]  # neither is contiguous
+    expected = functional.interpolate(raw[:, None], size, mode="bicubic")[:, 0]
+    found = preprocessing.DPT.restore(raw, *size)
+    torch.testing.assert_close(found, expected, rtol=0, atol=1e-4)
