@@ -23,7 +23,6 @@ from depth_ros.geometry.edges import flying, radius_for
 from depth_ros.models import DepthModel, Output, Prediction
 from depth_ros.models.base import Executor, Memory, Mirrored, Raw, Request, Sampling
 from depth_ros.profile import Profile
-from depth_ros.runtimes import heap
 from depth_ros.runtimes.download import Download
 from depth_ros.runtimes.upload import Upload
 from depth_ros.scale.anchors import Anchors, prompt
@@ -144,7 +143,7 @@ class Pipeline:
     def from_settings(cls, settings: Settings) -> Pipeline:
         """Load the model the settings name, on the device they name.
 
-        On the CPU the process keeps its memory from then on, see runtimes.heap.
+        The process is prepared for the device, see runtimes.prepare().
 
         Raises:
             ModelError: the model or the device cannot be had, float16 is unsafe for the model, it
@@ -175,8 +174,7 @@ class Pipeline:
             settings.providers,
             settings.compile,
         )
-        if runtime.device.type == "cpu":
-            heap.keep()
+        runtimes.prepare(runtime.device)
         return cls(model, Mirrored(runtime) if settings.flip else runtime, settings)
 
     def twin(self) -> Pipeline:

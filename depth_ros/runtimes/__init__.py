@@ -10,6 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from depth_ros.errors import ModelError
+from depth_ros.runtimes import heap, threads
 from depth_ros.runtimes.graph import Graph
 from depth_ros.runtimes.onnx_runtime import OnnxRuntime
 from depth_ros.runtimes.torch_runtime import Raw, TorchRuntime
@@ -30,6 +31,16 @@ class Runtime(Protocol):
 
     def part(self, name: str) -> Runtime:
         """Return what runs the network's part of this name alone."""
+
+
+def prepare(device: torch.device) -> None:
+    """Prepare this process for networks on a device: on the CPU, what it does beside them matters.
+
+    See heap.keep() and threads.only_torchs(); neither is undone.
+    """
+    if device.type == "cpu":
+        heap.keep()
+        threads.only_torchs()
 
 
 def create(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 
+import cv2
 import torch
 
 # Before anybody changed it: what OMP_NUM_THREADS says, or as many as there are cores.
@@ -19,6 +20,14 @@ def use(count: int) -> int:
     count = count or min(_AT_START, choose(len(os.sched_getaffinity(0))))
     torch.set_num_threads(count)
     return count
+
+
+def only_torchs() -> None:
+    """Leave the cores to torch: OpenCV does its work on the thread that asks for it.
+
+    Its own threads spin while they wait for more, on the cores that torch's are about to need.
+    """
+    cv2.setNumThreads(1)
 
 
 def share(count: int, workers: int) -> None:

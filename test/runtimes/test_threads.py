@@ -3,9 +3,11 @@
 import os
 from collections.abc import Iterator
 
+import cv2
 import pytest
 import torch
 
+from depth_ros import runtimes
 from depth_ros.runtimes import threads
 
 
@@ -41,3 +43,15 @@ def test_zero_takes_no_more_than_the_environment_allows(
     for _ in range(2):  # the second time is no other
         assert threads.use(0) == expected
         assert torch.get_num_threads() == expected
+
+
+def test_a_process_that_runs_networks_on_the_cpu_leaves_the_cores_to_torch() -> None:
+    before = cv2.getNumThreads()
+    try:
+        cv2.setNumThreads(2)
+        runtimes.prepare(torch.device("cuda"))
+        assert cv2.getNumThreads() == 2
+        runtimes.prepare(torch.device("cpu"))
+        assert cv2.getNumThreads() == 1
+    finally:
+        cv2.setNumThreads(before)
