@@ -11,7 +11,7 @@ from scipy.stats import spearmanr
 from tqdm import tqdm
 
 from benchmarks.grin.frames import View, pipeline
-from depth_ros.evaluation.metrics import DELTA
+from depth_ros.geometry.depth import RIGHT
 
 _EVERY = 7  # pixels: neighbours say the same
 Pixels = npt.NDArray[np.float32]
@@ -51,7 +51,7 @@ def measure(model: str, seen: Sequence[View], steps: int, samples: int) -> Uncer
         float(abs_rel.mean()),
         float(abs_rel[sure].mean()),
         float(confidence.mean()),
-        float((ratio < DELTA).mean()),
+        float((ratio < RIGHT).mean()),
     )
 
 

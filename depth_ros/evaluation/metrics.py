@@ -9,10 +9,9 @@ from typing import NamedTuple, TypeAlias
 import numpy as np
 import numpy.typing as npt
 
-Mask: TypeAlias = npt.NDArray[np.bool_]
+from depth_ros.geometry.depth import RIGHT
 
-DELTA = 1.25
-"""Ratio of depth and truth below which depth counts as right."""
+Mask: TypeAlias = npt.NDArray[np.bool_]
 
 _NONE = float("nan")
 
@@ -58,15 +57,15 @@ def score(depth_m: npt.ArrayLike, truth_m: npt.ArrayLike) -> Scores:
     ratio = np.maximum(d / g, g / d)
     return Scores(
         abs_rel=float(np.mean(np.abs(d - g) / g)),
-        delta1=float(np.mean(ratio < DELTA)),
+        delta1=float(np.mean(ratio < RIGHT)),
         rmse_m=float(np.sqrt(np.mean((d - g) ** 2))),
         sq_rel_m=float(np.mean((d - g) ** 2 / g)),
         rmse_log=float(np.sqrt(np.mean(e**2))),
         log10=float(np.mean(np.abs(e)) / np.log(10)),
         # The published mean(e^2) - mean(e)^2, without its cancellation.
         silog=float(100 * np.std(e)),
-        delta2=float(np.mean(ratio < DELTA**2)),
-        delta3=float(np.mean(ratio < DELTA**3)),
+        delta2=float(np.mean(ratio < RIGHT**2)),
+        delta3=float(np.mean(ratio < RIGHT**3)),
     )
 
 

@@ -21,6 +21,7 @@ from depth_ros.evaluation.datasets.sample import Sample, Samples
 from depth_ros.evaluation.metrics import Scores, mean_known
 from depth_ros.evaluation.protocols import Protocol
 from depth_ros.evaluation.temporal import View, temporal_alignment_error
+from depth_ros.geometry.depth import RIGHT
 from depth_ros.pipeline import Pipeline
 
 Maps = npt.NDArray[np.float32]
@@ -212,5 +213,5 @@ class _Judge:
         error = np.abs(d - g) / g
         self.result.error_by_depth.add(g, error)
         if said.confidence is not None:
-            right = np.maximum(d / g, g / d) < metrics.DELTA
+            right = np.maximum(d / g, g / d) < RIGHT
             self.result.right_by_confidence.add(said.confidence[both], right)

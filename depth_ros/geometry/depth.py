@@ -15,6 +15,9 @@ from torch.nn.functional import threshold
 
 from depth_ros.errors import CameraError
 
+RIGHT = 1.25
+"""Depth within this factor of the truth counts as right: delta1 of Eigen (arXiv 1406.2283)."""
+
 _MM_PER_M = np.float32(1000)
 _MOST_MM = 65535
 

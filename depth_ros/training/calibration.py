@@ -8,8 +8,9 @@ from collections.abc import Iterable
 import torch
 from torch import Tensor
 
+from depth_ros.geometry.depth import RIGHT
 from depth_ros.models.grin import log_depth, noise, schedule
-from depth_ros.models.grin.confidence import RIGHT, within
+from depth_ros.models.grin.confidence import within
 from depth_ros.models.grin.network import Grin
 from depth_ros.models.grin.sampler import ddim, times
 from depth_ros.training.denoising import choose, condition, labelled, positions

@@ -5,7 +5,8 @@ import math
 import pytest
 import torch
 
-from depth_ros.models.grin.confidence import RIGHT, within
+from depth_ros.geometry.depth import RIGHT
+from depth_ros.models.grin.confidence import within
 from depth_ros.training import calibration, frames
 from depth_ros.training.calibration import spread_gain
 from depth_ros.training.frames import Batch, FramePool

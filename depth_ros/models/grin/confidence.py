@@ -7,8 +7,7 @@ import math
 import torch
 from torch import Tensor
 
-RIGHT = 1.25
-"""Factor within which depth is called right, as in the metric delta1."""
+from depth_ros.geometry.depth import RIGHT
 
 
 def within(log_spread: Tensor) -> Tensor:

@@ -5,7 +5,8 @@ import math
 import pytest
 import torch
 
-from depth_ros.models.grin.confidence import RIGHT, within
+from depth_ros.geometry.depth import RIGHT
+from depth_ros.models.grin.confidence import within
 
 
 @pytest.mark.parametrize("spread", [0.05, 0.2, 0.8])
