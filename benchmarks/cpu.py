@@ -129,7 +129,7 @@ def main(arguments: list[str] | None = None) -> int:
     options = parser.parse_args(arguments)
     try:
         series = measure(options.network, list(WAYS), options.repeats)
-    except (DepthError, EOFError) as error:
+    except (DepthError, EOFError, OSError) as error:
         print(f"benchmarks.cpu: {error or 'a way failed, see above'}", file=sys.stderr)
         return 1
     print(f"{options.network}, {WIDTH}x{HEIGHT} in, on the CPU")

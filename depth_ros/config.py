@@ -135,8 +135,8 @@ class Settings:
     )
     compile: bool = _setting(
         False,
-        "Compile a network of torch with torch.compile, for each size of image anew: the first one "
-        "takes a minute, and needs a C++ compiler, or Triton on CUDA.",
+        "Compile a network of torch with torch.compile, for each size of image anew, up to eight: "
+        "the first one takes a minute, and needs a C++ compiler, or Triton on CUDA.",
     )
     threads: int = _setting(
         0,

@@ -22,6 +22,7 @@ from depth_ros.geometry.depth import limit_range
 from depth_ros.geometry.edges import flying, radius_for
 from depth_ros.models import DepthModel, Output, Prediction
 from depth_ros.models.base import Executor, Memory, Mirrored, Raw, Request, Sampling
+from depth_ros.models.transformers_model import runs_side_by_side
 from depth_ros.profile import Profile
 from depth_ros.runtimes.download import Download
 from depth_ros.runtimes.upload import Upload
@@ -199,6 +200,14 @@ class Pipeline:
         return self.model.batches and not (self.model.denoises and self.settings.carry)
 
     @property
+    def side_by_side(self) -> bool:
+        """Whether several threads may run the network at once.
+
+        What torch.compile makes is made for one number of threads, and by one of them.
+        """
+        return bool(self.model.graphs) or (not self.settings.compile and runs_side_by_side())
+
+    @property
     def confident(self) -> bool:
         """Whether depth comes with confidence."""
         return self.model.sure(self.settings.samples)
@@ -358,7 +367,7 @@ class Pipeline:
 
     @torch.inference_mode()
     def warm_up(self, height: int = 480, width: int = 640) -> None:
-        """Run one blank frame, so that the first real one does not pay for first-time set-up.
+        """Run a blank frame, so that the first real one does not pay for first-time set-up.
 
         An exported network of one size is run at that size, whatever is said here.
         """
@@ -366,7 +375,9 @@ class Pipeline:
         rgb = torch.zeros(1, height, width, 3, dtype=torch.uint8, device=self.runtime.device)
         prompts = torch.ones(1, 1, *self.model.prompt_size) if self.model.prompt_size else None
         camera = Camera.from_fov(width, height, 60.0)  # of no consequence
-        self.model.infer(self.runtime, rgb, Request([camera], prompts, self._sampling(None)))
+        request = Request([camera], prompts, self._sampling(None))
+        for _ in range(2 if self.settings.compile else 1):  # the second captures CUDA's graph
+            self.model.infer(self.runtime, rgb, request)
 
     @torch.inference_mode()
     def points(self, depth: DepthFrame, allocate: Allocate | None = None) -> Tensor:

@@ -386,3 +386,8 @@ def test_zoedepth_batches_where_it_has_one_head(heads: int, tmp_path: Path) -> N
     network = checkpoints.zoedepth(heads)
     entry = ModelEntry("zoe", "zoedepth", "", Output.METRIC_DEPTH, "MIT", True)
     assert ZoeDepth.of(entry, network, Preprocessing()).batches == (heads == 1)
+
+
+def test_what_is_compiled_runs_in_one_thread_at_a_time() -> None:
+    assert pipeline().side_by_side
+    assert not pipeline(compile=True).side_by_side

@@ -6,6 +6,7 @@ import copy
 import json
 import re
 from dataclasses import replace
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, ClassVar, TypeVar
 
@@ -21,6 +22,14 @@ Model = TypeVar("Model", bound="TransformersModel")
 
 # Published checkpoints lack these: no forward pass uses them.
 _UNUSED = re.compile(r"neck\.fusion_stage\.layers\.0\.residual_layer1\.|\.mask_token$")
+
+
+def runs_side_by_side() -> bool:
+    """Return whether several threads may run one of transformers' networks at once.
+
+    Older versions replace methods of a network while it runs, to see what passes through it.
+    """
+    return find_spec("transformers.utils.output_capturing") is not None
 
 
 class DepthOnly(nn.Module):

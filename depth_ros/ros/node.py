@@ -27,7 +27,7 @@ from depth_ros.ros.diagnostics import Health
 from depth_ros.ros.extrinsics import Extrinsics
 from depth_ros.ros.mailbox import Mailbox
 from depth_ros.ros.stream import Arrival, Stream
-from depth_ros.runtimes import threads
+from depth_ros.runtimes import heap, threads
 
 _DIAGNOSTICS_PERIOD_S = 1.0
 
@@ -203,6 +203,7 @@ def _refusing(change_state: Callable[[Any, Any], Any]) -> Callable[[Any, Any], A
 
 def main(args: list[str] | None = None) -> int:
     """Run the node until it is interrupted; exit code 1 when its arguments cannot be used."""
+    heap.one_for_all()  # before ROS begins its threads
     os.environ.update(transport.environment())
     try:
         rclpy.init(args=args)

@@ -82,7 +82,8 @@ class _Seen(NamedTuple):
 class Stream:
     """One camera of the node, with topics, scale and counters of its own.
 
-    The executor's thread receives and reports; the worker's asks and answers.
+    The executor's thread receives and reports; a worker's asks and answers. While one works for a
+    camera, the mailbox gives none of its images to another.
 
     Args:
         node: the node whose topics these are.
@@ -215,7 +216,7 @@ class Stream:
         others = [item for item in self._cameras.items() if item[0] != key]
         self._cameras = dict([*others, (key, _Seen(camera, info))][-_CAMERAS:])
 
-    # --- the worker's thread
+    # --- a worker's thread
 
     def heard(self) -> bool:
         """Return whether anybody listens; an image that nobody wants is counted."""

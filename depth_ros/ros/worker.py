@@ -15,7 +15,7 @@ def count_for(pipeline: Pipeline, cameras: int, threads: int) -> int:
     A GPU is fastest with all images in one batch. On the CPU a batch saves little, and what comes
     before and after the network runs on one core meanwhile.
     """
-    if pipeline.runtime.device.type != "cpu":
+    if pipeline.runtime.device.type != "cpu" or not pipeline.side_by_side:
         return 1
     return min(cameras, threads)
 

@@ -31,12 +31,12 @@ def only_torchs() -> None:
 
 
 def share(count: int, workers: int) -> None:
-    """Let torch use the calling thread's part of so many, of workers that work side by side.
+    """Let torch use the calling thread's part of so many, rounded up, of workers side by side.
 
     Networks in parallel, each with few threads, wait less for each other's threads than one with
     many does.
     """
-    torch.set_num_threads(max(1, count // workers))
+    torch.set_num_threads(-(-count // workers))
 
 
 def choose(cores: int) -> int:

@@ -95,7 +95,8 @@ class TorchRuntime:
     def part(self, name: str) -> TorchRuntime:
         """Return what executes the network's submodule of this name alone."""
         if name not in self._parts:
-            self._parts[name] = TorchRuntime(getattr(self._network, name), *self._options)
+            part = TorchRuntime(getattr(self._network, name), *self._options)
+            self._parts.setdefault(name, part)
         return self._parts[name]
 
     def _placed(self, network: nn.Module) -> nn.Module:

@@ -139,3 +139,12 @@ def test_colours_are_packed_alike_on_every_device() -> None:
     assert torch.equal(packed_colours(rgb[::2, 1::3]).view(torch.int32), bits[::2, 1::3])
     red, green, blue = rgb[3, 4].tolist()
     assert bits[3, 4].item() == red << 16 | green << 8 | blue
+
+
+@pytest.mark.parametrize("colour", [True, False])
+def test_a_dense_payload_may_be_empty(colour: bool) -> None:
+    depth_m, rgb = scene(CAMERAS[0])
+    packer = CloudPacker(rays(CAMERAS[0]), colour)
+    nothing = torch.full_like(depth_m, torch.nan)
+    payload = packer.pack(nothing, rgb, organised=False, allocate=torch.empty)
+    assert payload.shape == (0, 16 if colour else 12)

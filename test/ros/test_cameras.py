@@ -5,10 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import replace
 from functools import partial
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
 import pytest
+import torch
 
 from test.ros.conftest import CAMERA, LOG, Bench, Metres, Reference, Shot, compressed, take
 from test.ros.test_scale import GROUND, RELATIVE, relative  # noqa: F401 - a fixture
@@ -17,6 +19,7 @@ pytest.importorskip("rclpy")
 
 from depth_ros.errors import SettingError
 from depth_ros.pipeline import Pipeline
+from depth_ros.ros import worker
 from depth_ros.ros.stream import Stream
 
 NAMES = ["front", "left", "rig/right"]
@@ -141,16 +144,25 @@ def test_no_camera_waits_twice_while_another_one_is_served(
 
 
 def test_on_several_threads_of_the_cpu_cameras_are_answered_side_by_side(
-    bench: Bench, reference: Reference
+    bench: Bench, reference: Reference, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     bench.start(*DEPTHS, cameras=NAMES, threads=2)
     runs, shots = bench.gate.runs, {name: shot_of(name) for name in NAMES}
+    asked: list[str] = []
+    ask = Stream.ask
+
+    def noting(self: Stream, arrival: Any) -> Any:
+        asked.append(self.name)
+        return ask(self, arrival)
+
+    monkeypatch.setattr(Stream, "ask", noting)
     bench.gate.close()
+    show(bench, "front", shot_of("front", 1))
+    bench.peer.wait(lambda: bench.gate.runs == runs + 1, "the first run")
     for name, shot in shots.items():
         show(bench, name, shot)
-    bench.peer.wait(lambda: bench.gate.runs == runs + 2, "two runs at once")
-    show(bench, "front", shot_of("front", 1))
-    assert bench.gate.runs == runs + 2  # right waits for a worker, front's new one for front
+    bench.peer.wait(lambda: bench.gate.runs == runs + 2, "a run beside it")
+    assert asked == ["front", "left"]  # front's second image waits for its first
     bench.gate.open()
     bench.peer.wait(all_answered(bench, 4))
     assert totals(bench, "answered") == [2, 1, 1]
@@ -158,6 +170,17 @@ def test_on_several_threads_of_the_cpu_cameras_are_answered_side_by_side(
     bench.peer.wait(lambda: answers(take().stamp_ns).keys() >= set(DEPTHS))
     for name, shot in shots.items():
         np.testing.assert_allclose(metres(bench, name, shot), reference(shot), 1e-3, 1e-3)
+
+
+@pytest.mark.parametrize(
+    ("device", "side_by_side", "expected"), [("cpu", True, 2), ("cpu", False, 1), ("cuda", True, 1)]
+)
+def test_only_on_the_cpu_and_where_the_network_allows_it_there_are_several_workers(
+    device: str, side_by_side: bool, expected: int
+) -> None:
+    runtime = SimpleNamespace(device=torch.device(device))
+    pipeline: Any = SimpleNamespace(runtime=runtime, side_by_side=side_by_side)
+    assert worker.count_for(pipeline, cameras=3, threads=2) == expected
 
 
 def test_a_bad_image_of_one_camera_costs_the_others_nothing(bench: Bench) -> None:

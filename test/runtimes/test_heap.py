@@ -8,11 +8,12 @@ import pytest
 
 # Four times the largest size that glibc ever keeps by itself.
 _CHURN = """
-import resource, sys
+import resource, sys, threading
 import torch
 from depth_ros.runtimes import heap
 
-if sys.argv[1] == "keep":
+if sys.argv[1] != "leave":
+    heap.one_for_all()
     heap.keep()
 
 def churn():
@@ -24,8 +25,16 @@ def faults():
     churn()
     return resource.getrusage(resource.RUSAGE_SELF).ru_minflt - before
 
-churn()
-print(faults())
+def measured():
+    churn()
+    print(faults())
+
+if sys.argv[1] == "keep in a thread":
+    thread = threading.Thread(target=measured)
+    thread.start()
+    thread.join()
+else:
+    measured()
 """
 
 
@@ -44,6 +53,7 @@ def test_memory_that_is_kept_is_not_asked_for_again() -> None:
     if not sys.platform.startswith("linux"):
         pytest.skip("glibc only")
     assert faults("keep") < 100
+    assert faults("keep in a thread") < 100
     assert faults("leave") > 1000
 
 

@@ -28,7 +28,7 @@ def test_a_number_is_taken_at_its_word() -> None:
     assert torch.get_num_threads() == 3
 
 
-@pytest.mark.parametrize(("count", "workers", "expected"), [(8, 3, 2), (2, 2, 1), (1, 4, 1)])
+@pytest.mark.parametrize(("count", "workers", "expected"), [(8, 3, 3), (2, 2, 1), (1, 4, 1)])
 def test_workers_share_threads_and_each_has_one(count: int, workers: int, expected: int) -> None:
     threads.share(count, workers)
     assert torch.get_num_threads() == expected
