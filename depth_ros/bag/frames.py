@@ -8,6 +8,7 @@ from typing import Any
 
 from depth_ros import messages
 from depth_ros.bag import topics
+from depth_ros.bag.cameras import Decoded, decode
 from depth_ros.bag.reader import Recording
 from depth_ros.bag.types import TYPESTORE
 from depth_ros.errors import BagError, CameraError, MessageError
@@ -41,22 +42,19 @@ def _frames(recording: Recording, topic: topics.CameraTopics, step: int) -> Iter
     known: Camera | None = None
     seen = 0
     for record in recording.records([topic.image, topic.info]):
-        message: Any = None
         try:
             if record.topic == topic.info:
-                message = TYPESTORE.deserialize_cdr(record.data, record.kind)
+                message: Any = TYPESTORE.deserialize_cdr(record.data, record.kind)
                 known = messages.camera_from_info(message)
                 continue
             seen += 1
             if known is None or (seen - 1) % step:
                 continue
-            message = TYPESTORE.deserialize_cdr(record.data, record.kind)
-            yield _frame(message, known, record.kind)
+            yield _frame(decode(record), known)
         except (MessageError, CameraError):
             continue
 
 
-def _frame(message: Any, camera: Camera, kind: str) -> Frame:
-    raw = kind == topics.IMAGE
-    rgb = messages.rgb_from_image(message) if raw else messages.rgb_from_compressed(message)
-    return Frame(rgb, camera, messages.stamp_ns(message.header), message.header.frame_id)
+def _frame(image: Decoded, camera: Camera) -> Frame:
+    header = image.header
+    return Frame(image.rgb, camera, messages.stamp_ns(header), header.frame_id)
