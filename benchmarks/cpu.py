@@ -6,7 +6,6 @@ Run as python -m benchmarks.cpu. Each way runs in a process of its own: malloc i
 from __future__ import annotations
 
 import argparse
-import json
 import sys
 import tempfile
 from collections.abc import Callable
@@ -138,8 +137,7 @@ def main(arguments: list[str] | None = None) -> int:
         "machine": machine.describe(torch.device("cpu")),
         "frame_ms": {way: Spread.of(each)._asdict() for way, each in series.items()},
     }
-    options.out.parent.mkdir(parents=True, exist_ok=True)
-    options.out.write_text(json.dumps(content, indent=2) + "\n")
+    machine.save(content, options.out)
     print(f"numbers: {options.out}")
     return 0
 

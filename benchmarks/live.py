@@ -283,8 +283,7 @@ def main(arguments: list[str] | None = None) -> int:
         print(f"{one.label} / {many.label}: {ratio:.2f} times the answers")
     facts = machine.describe(torch.device("cuda" if torch.cuda.is_available() else "cpu"))
     content = {"machine": facts, "runs": [result._asdict() for result in results]}
-    options.out.parent.mkdir(parents=True, exist_ok=True)
-    options.out.write_text(json.dumps(content, indent=2) + "\n")
+    machine.save(content, options.out)
     print(f"numbers: {options.out}")
     return 0
 

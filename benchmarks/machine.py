@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import json
 import os
 import platform
 import subprocess
 from datetime import datetime, timezone
 from importlib.metadata import version
 from pathlib import Path
+from typing import Any
 
 import cv2
 import torch
@@ -33,6 +35,12 @@ def describe(device: torch.device) -> Facts:
     if device.type == "cuda":
         facts["gpu"] = torch.cuda.get_device_name(device)
     return facts | {name: version(name) for name in ("torch", "transformers", "numpy")}
+
+
+def save(content: dict[str, Any], path: Path) -> None:
+    """Write numbers as JSON, the folder with them."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(json.dumps(content, indent=2) + "\n")
 
 
 def _cpu() -> str:

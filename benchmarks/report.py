@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from benchmarks import machine
 from benchmarks.machine import Facts
 from benchmarks.stages import STAGES
 from benchmarks.timing import Series, Spread
@@ -80,8 +80,7 @@ class Report:
             "samples": {name: _sample(series) for name, series in samples.items()},
             "aims": [_aim(aim) for aim in self.aims()],
         }
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(json.dumps(content, indent=2) + "\n")
+        machine.save(content, path)
 
     def _speed_up(self, source: str) -> Aim:
         ratio = Spread.of(self.total(OBVIOUS, source) / self.total(OURS, source))

@@ -7,7 +7,6 @@ overhead, and of that each way has its own.
 from __future__ import annotations
 
 import argparse
-import json
 import sys
 import tempfile
 from collections.abc import Callable, Iterator
@@ -233,8 +232,7 @@ def main(arguments: list[str] | None = None) -> int:
         return 1
     facts = machine.describe(torch.device("cuda" if torch.cuda.is_available() else "cpu"))
     content = {"machine": facts, "cases": [as_json(case) for case in cases]}
-    options.out.parent.mkdir(parents=True, exist_ok=True)
-    options.out.write_text(json.dumps(content, indent=2) + "\n")
+    machine.save(content, options.out)
     print(f"numbers: {options.out}")
     return 0
 

@@ -10,6 +10,7 @@ from torch import Tensor
 
 from depth_ros.geometry.camera import Camera
 from depth_ros.models.base import DepthModel, Executor, Prediction, Request
+from depth_ros.models.check import floor_m, room
 
 
 @dataclass(frozen=True)
@@ -53,16 +54,11 @@ def answers(model: DepthModel, execute: Executor, tried: Sequence[Trial]) -> lis
 def _request(model: DepthModel, trial: Trial) -> Request:
     count, prompts = len(trial.rgb), None
     if model.prompt_size is not None:
-        floor = torch.linspace(5, 1, model.prompt_size[0])
-        prompts = floor[None, None, :, None].repeat(count, 1, 1, model.prompt_size[1])
+        prompts = floor_m(*model.prompt_size).repeat(count, 1, 1, 1)
     return Request([trial.camera] * count, prompts)
 
 
 def _trial(height: int, width: int, count: int) -> Trial:
-    """Return images of gradients with a bright box in them, each its own."""
-    row = torch.linspace(40, 200, height)[:, None].expand(height, width)
-    column = torch.linspace(0, 55, width)[None].expand(height, width)
-    image = torch.stack([row + column, row, 255 - row], dim=-1)
-    image[height // 3 : 2 * height // 3, width // 4 : width // 2] = 250
-    images = [image.roll(37 * index, dims=1) for index in range(count)]
-    return Trial(torch.stack(images).to(torch.uint8), Camera.from_fov(width, height, 60.0))
+    """Return images of a room, each turned aside by its own."""
+    images = [room(height, width).roll(37 * index, dims=2) for index in range(count)]
+    return Trial(torch.cat(images), Camera.from_fov(width, height, 60.0))

@@ -77,9 +77,9 @@ def check(
         ModelError: it cannot be loaded, or its answer is not a number or the same everywhere.
     """
     model = load(name, weights)
-    prompts = None if model.prompt_size is None else _prompt(*model.prompt_size)
+    prompts = None if model.prompt_size is None else floor_m(*model.prompt_size)
     height, width = size = model.fixed_size or (HEIGHT, WIDTH)
-    request, image = Request([Camera.from_fov(width, height, 60.0)], prompts), _image(*size)
+    request, image = Request([Camera.from_fov(width, height, 60.0)], prompts), room(*size)
     execute = _Network(model.network) if executor is None else executor(model)
     with torch.inference_mode():
         model.infer(execute, image, request)  # the first run pays for set-up
@@ -140,7 +140,7 @@ def _text(size: tuple[int, int]) -> str:
     return f"{size[1]}x{size[0]}"
 
 
-def _image(height: int, width: int) -> Tensor:
+def room(height: int, width: int) -> Tensor:
     """Return uint8 (1, height, width, 3): a room of gradients with a bright box in it."""
     row = torch.linspace(40, 200, height)[:, None].expand(height, width)
     column = torch.linspace(0, 55, width)[None].expand(height, width)
@@ -149,7 +149,7 @@ def _image(height: int, width: int) -> Tensor:
     return image.to(torch.uint8)[None]
 
 
-def _prompt(height: int, width: int) -> Tensor:
+def floor_m(height: int, width: int) -> Tensor:
     """Return metres (1, 1, height, width): a floor, 5 m away at the top and 1 m at the bottom."""
     return torch.linspace(5, 1, height)[None, None, :, None].expand(1, 1, height, width)
 
