@@ -1,24 +1,28 @@
-"""Train a small network on rendered scenes or on RGB-D, and score it on rendered drives."""
+"""Train a small network on rendered rooms, on RGB-D, or on both, and score it."""
 
 from __future__ import annotations
 
 import argparse
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from depth_ros.cli import evaluate
-from depth_ros.errors import ModelError
+from depth_ros.errors import DepthError, ModelError
 
 if TYPE_CHECKING:
-    from depth_ros.models.grin.config import GrinConfig
     from depth_ros.training.frames import Frames
+    from depth_ros.training.mixture import Source
     from depth_ros.training.scenes import Robot
+    from depth_ros.training.store import FrameStore
     from depth_ros.training.train import TrainConfig
 
-HELP = "train a small network on rendered scenes or on RGB-D"
+HELP = "train a small network on rendered rooms, on RGB-D, or on both"
 
 # Their modules are too slow to import for a line of help.
-MODELS = ("zoedepth-tiny", "grin-tiny", "grin-small", "grin-base")
+MODELS = ("zoedepth-lite", "zoedepth-tiny", "grin-tiny", "grin-small", "grin-base")
+_HEADS = ("log", "bins")
+_RENDERED_FRAMES = 2000
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -26,39 +30,95 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--out", type=Path, required=True, help="folder for weights and checkpoints"
     )
-    parser.add_argument("--model", default="zoedepth-tiny", choices=MODELS)
-    parser.add_argument("--steps", type=int, help="optimiser steps")
-    parser.add_argument("--batch", type=int, help="frames per step")
+    parser.add_argument("--model", default="zoedepth-lite", choices=MODELS)
+    parser.add_argument("--steps", type=_positive, help="optimiser steps")
+    parser.add_argument("--batch", type=_positive, help="frames per step")
     parser.add_argument("--learning-rate", type=float, help="peak of the schedule")
-    parser.add_argument("--affine-weight", type=float, help="of the affine-invariant loss")
-    parser.add_argument("--init", help="weights to start from: name or folder")
+    parser.add_argument("--ema", type=float, help="decay of the averaged weights, the result")
+    parser.add_argument("--weight-decay", type=float, help="of the optimiser (AdamW)")
+    parser.add_argument(
+        "--init",
+        help="weights to start from: name or folder; zoedepth-lite also: imagenet, which starts "
+        "from the encoder's published weights (extra 'train')",
+    )
     parser.add_argument(
         "--backbone-only", action="store_true", help="of --init take the backbone, not the head"
     )
-    parser.add_argument(
-        "--camera-height-m", type=float, nargs=2, metavar=("LOW", "HIGH"), help="above the floor"
-    )
-    parser.add_argument("--seed", type=int, help="of start weights and rendered frames")
+    parser.add_argument("--seed", type=int, help="of start weights and every random choice")
     parser.add_argument("--device", default="auto", help="auto, cpu, cuda or cuda:N")
     parser.add_argument(
         "--threads", type=int, help="of the CPU; runs side by side share it best with one each"
     )
-    grin = parser.add_argument_group("of GRIN")
-    grin.add_argument(
-        "--data", type=Path, help="train on this folder or bag of RGB-D, not on rendered scenes"
-    )
-    grin.add_argument(
-        "--protocol", default="bag", choices=evaluate.PROTOCOLS[1:], help="what --data is"
-    )
-    grin.add_argument("--labels", type=float, default=1.0, help="share of the pixels with depth")
-    grin.add_argument(
-        "--no-rays", action="store_true", help="hide the camera from the network: an ablation"
-    )
-    grin.add_argument(
+    parser.add_argument(
         "--bf16",
         action=argparse.BooleanOptionalAction,
         help="compute in bfloat16; default: on a GPU",
     )
+    _add_sources(parser.add_argument_group("what it learns from"))
+    lite = parser.add_argument_group("of zoedepth-lite")
+    lite.add_argument("--head", choices=_HEADS, help="log depth or ZoeDepth's metric bins")
+    lite.add_argument(
+        "--size", type=_size, metavar="WxH", help="of the network's input; default: 256x192"
+    )
+    tiny = parser.add_argument_group("of zoedepth-tiny")
+    tiny.add_argument("--affine-weight", type=float, help="of the affine-invariant loss")
+    grin = parser.add_argument_group("of GRIN")
+    grin.add_argument(
+        "--no-rays", action="store_true", help="hide the camera from the network: an ablation"
+    )
+
+
+def _add_sources(group: Any) -> None:
+    group.add_argument(
+        "--data",
+        action="append",
+        default=[],
+        metavar="FOLDER[=WEIGHT]",
+        help="folder or bag of RGB-D, and its share of the draws (default 1); may be repeated",
+    )
+    group.add_argument(
+        "--protocol",
+        action="append",
+        default=[],
+        choices=evaluate.PROTOCOLS[1:],
+        help="what --data is: one for all, or one for each (default: bag)",
+    )
+    group.add_argument(
+        "--rendered", type=float, metavar="WEIGHT", help="share of the draws that are rendered"
+    )
+    group.add_argument(
+        "--rendered-frames",
+        type=_positive,
+        default=_RENDERED_FRAMES,
+        help=f"rendered before training starts (default {_RENDERED_FRAMES})",
+    )
+    group.add_argument(
+        "--validate",
+        type=float,
+        default=0.05,
+        metavar="SHARE",
+        help="of every --data, its last frames, by which the best weights are chosen "
+        "(default 0.05; 0: the last weights are kept)",
+    )
+    group.add_argument("--labels", type=float, default=1.0, help="share of the pixels with depth")
+    group.add_argument(
+        "--camera-height-m", type=float, nargs=2, metavar=("LOW", "HIGH"), help="when rendered"
+    )
+
+
+def _positive(text: str) -> int:
+    number = int(text)
+    if number < 1:
+        raise argparse.ArgumentTypeError(f"{number} is not 1 or more")
+    return number
+
+
+def _size(text: str) -> tuple[int, int]:
+    try:
+        width, height = map(int, text.split("x"))
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(f"'{text}' is not WIDTHxHEIGHT") from error
+    return width, height
 
 
 def run(options: argparse.Namespace) -> int:
@@ -66,22 +126,19 @@ def run(options: argparse.Namespace) -> int:
     import torch
 
     from depth_ros.runtimes.torch_runtime import choose_device
-    from depth_ros.training.scenes import Robot
     from depth_ros.training.train import TrainConfig
 
     _check(options)
     if options.threads:
         torch.set_num_threads(options.threads)
-    names = ("steps", "batch", "learning_rate", "seed")
+    names = ("steps", "batch", "learning_rate", "seed", "ema", "weight_decay")
     chosen: dict[str, Any] = {name: getattr(options, name) for name in names}
     chosen = {name: value for name, value in chosen.items() if value is not None}
     device = str(choose_device(options.device))
     if options.model != "zoedepth-tiny":
         chosen["bf16"] = device != "cpu" if options.bf16 is None else options.bf16
-    height = options.camera_height_m
-    robot = Robot(camera_height_m=tuple(height)) if height else Robot()
-    train = _zoedepth if options.model == "zoedepth-tiny" else _grin
-    train(options, device, robot, TrainConfig(**chosen))
+    train = {"zoedepth-lite": _lite, "zoedepth-tiny": _tiny}.get(options.model, _grin)
+    train(options, device, TrainConfig(**chosen))
     print(f"weights: {options.out}")
     evaluate.score_rendered(str(options.out), options.device, 4, options.out)
     return 0
@@ -89,55 +146,153 @@ def run(options: argparse.Namespace) -> int:
 
 def _check(options: argparse.Namespace) -> None:
     """Refuse what the model's recipe has no use for."""
-    of_grin = {"--data": options.data, "--no-rays": options.no_rays, "--bf16": options.bf16}
-    of_grin["--labels"] = options.labels != 1
-    said = {"--affine-weight": options.affine_weight}
-    if options.model == "zoedepth-tiny":
-        said = of_grin
-    if unused := [name for name, value in said.items() if value]:
-        raise ModelError(f"{', '.join(unused)} is nothing for model '{options.model}'")
+    given = {
+        "--data": bool(options.data),
+        "--rendered": options.rendered is not None,
+        "--labels": options.labels != 1,
+        "--bf16": options.bf16 is not None,
+        "--no-rays": options.no_rays,
+        "--affine-weight": options.affine_weight is not None,
+        "--backbone-only": options.backbone_only,
+        "--head": options.head is not None,
+        "--size": options.size is not None,
+    }
+    shared = {"--data", "--rendered", "--labels", "--bf16"}
+    used = {
+        "zoedepth-lite": shared | {"--head", "--size"},
+        "zoedepth-tiny": {"--affine-weight", "--backbone-only"},
+    }.get(options.model, shared | {"--no-rays", "--backbone-only"})
+    if unused := sorted(name for name, is_given in given.items() if is_given and name not in used):
+        raise ModelError(
+            f"{', '.join(unused)} has no meaning for model '{options.model}', "
+            f"which takes {', '.join(sorted(used))}"
+        )
 
 
-def _zoedepth(options: argparse.Namespace, device: str, robot: Robot, config: TrainConfig) -> None:
+def _robot(options: argparse.Namespace) -> Robot:
+    from depth_ros.training.scenes import Robot
+
+    height = options.camera_height_m
+    return Robot(camera_height_m=tuple(height)) if height else Robot()
+
+
+def _tiny(options: argparse.Namespace, device: str, config: TrainConfig) -> None:
     from depth_ros.training import tiny
 
-    affine_weight = options.affine_weight or 0.0
     tiny.train(
-        options.out, device, options.init, robot, options.backbone_only, config, affine_weight
+        options.out,
+        device,
+        options.init,
+        _robot(options),
+        options.backbone_only,
+        config,
+        options.affine_weight or 0.0,
     )
 
 
-def _grin(options: argparse.Namespace, device: str, robot: Robot, config: TrainConfig) -> None:
-    from dataclasses import asdict, replace
+def _lite(options: argparse.Namespace, device: str, config: TrainConfig) -> None:
+    from depth_ros.models.lite.config import LiteConfig
+    from depth_ros.training import lite
 
+    network = lite.start(options.init or lite.IMAGENET, _lite_sizes(options, LiteConfig()), config.seed)
+    sizes = network.config
+    sources, held_out, said = _sources(options, (sizes.width, sizes.height), config.seed, device)
+    said = {"init": options.init or lite.IMAGENET, "config": asdict(sizes), **said}
+    lite.train(options.out, device, network, config, sources, held_out, said)
+
+
+def _lite_sizes(options: argparse.Namespace, sizes: Any) -> Any:
+    if options.size:
+        width, height = options.size
+        f_px = sizes.training_f_px * width / sizes.width
+        sizes = replace(sizes, width=width, height=height, training_f_px=f_px)
+    return replace(sizes, head=options.head) if options.head else sizes
+
+
+def _grin(options: argparse.Namespace, device: str, config: TrainConfig) -> None:
     from depth_ros.models.grin.config import CONFIGS
     from depth_ros.training import grin
     from depth_ros.training.denoising import Denoising
 
     sizes = replace(CONFIGS[options.model], rays=not options.no_rays)
     said: dict[str, Any] = {"model": options.model, "labels": options.labels}
-    if options.data is None:
-        robot = grin.with_many_cameras(robot)
+    frames: Frames
+    if options.data:
+        from depth_ros.training.mixture import Mixture
+
+        size = (sizes.width, sizes.height)
+        sources, _, facts = _sources(options, size, config.seed, device)
+        frames = Mixture(sources, grin.shapes(sizes), config.batch, config.seed)
+        said |= facts
+    else:
+        robot = grin.with_many_cameras(_robot(options))
         frames = grin.rendered(sizes, config, robot, options.labels)
         said |= {"robot": asdict(robot)}
-    else:
-        frames = _recorded(options, sizes, config)
-        said |= {"data": options.data.name, "protocol": options.protocol}
     start = grin.Start(options.init, options.backbone_only)
     grin.train(options.out, device, sizes, start, config, Denoising(), frames, said)
 
 
-def _recorded(options: argparse.Namespace, sizes: GrinConfig, config: TrainConfig) -> Frames:
-    from depth_ros.evaluation.protocols import PROTOCOLS
-    from depth_ros.models.grin.config import preprocessing_of
-    from depth_ros.training.frames import Rgbd
-    from depth_ros.training.recorded import RecordedFrames
+def _sources(
+    options: argparse.Namespace, size: tuple[int, int], seed: int, device: str
+) -> tuple[list[Source], list[FrameStore], dict[str, Any]]:
+    """Return what is learnt from, what is kept out of it, and what there is to say of both."""
+    from depth_ros.training import rendered
+    from depth_ros.training.mixture import Source
 
-    protocol = PROTOCOLS[options.protocol]
+    sources, held_out, said = [], [], []
+    for (path, weight), protocol in zip(_weighted(options.data), _protocols(options), strict=True):
+        kept, out = [], []
+        for store in _stores(path, protocol, size[0], options.labels):
+            count = round(options.validate * len(store))
+            parts = store.split(count) if count else (store,)
+            kept.append(parts[0])
+            out.extend(parts[1:])
+        sources.append(Source(kept, weight))
+        held_out.extend(out)
+        said.append({"data": path.name, "protocol": protocol, "weight": weight})
+    weight = options.rendered if options.rendered is not None else 0.0 if sources else 1.0
+    if weight:
+        count = options.rendered_frames
+        sources.append(Source(rendered.stores(options.out, count, size, seed, device), weight))
+        said.append({"data": "rendered", "frames": options.rendered_frames, "weight": weight})
+    return sources, held_out, {"sources": said, "validate": options.validate}
+
+
+def _weighted(data: list[str]) -> list[tuple[Path, float]]:
+    return [_weighted_one(each) for each in data]
+
+
+def _weighted_one(text: str) -> tuple[Path, float]:
+    """Split FOLDER=WEIGHT; a folder's own name may hold an equals sign."""
+    if Path(text).exists() or "=" not in text:
+        return Path(text), 1.0
+    folder, _, weight = text.rpartition("=")
+    try:
+        return Path(folder), float(weight)
+    except ValueError as error:
+        raise DepthError(f"--data is '{text}', expected FOLDER or FOLDER=WEIGHT") from error
+
+
+def _protocols(options: argparse.Namespace) -> list[str]:
+    protocols = options.protocol or ["bag"]
+    if len(protocols) == 1:
+        return protocols * len(options.data)
+    if len(protocols) != len(options.data):
+        raise DepthError(
+            f"{len(protocols)} times --protocol for {len(options.data)} times --data, "
+            "expected one for all or one for each"
+        )
+    return list(protocols)
+
+
+def _stores(path: Path, name: str, width: int, labels: float) -> list[FrameStore]:
+    from depth_ros.evaluation.protocols import PROTOCOLS
+    from depth_ros.training.frames import Rgbd
+    from depth_ros.training.store import stores_of
+
+    protocol = PROTOCOLS[name]
     frames = (
         Rgbd(sample.frame.rgb, protocol.counted(sample.truth_m), sample.frame.camera)
-        for sample in protocol.samples(options.data)
+        for sample in protocol.samples(path)
     )
-    return RecordedFrames(
-        frames, preprocessing_of(sizes), config.batch, config.seed, options.labels
-    )
+    return stores_of(frames, width, labels)

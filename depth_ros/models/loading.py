@@ -20,6 +20,8 @@ from depth_ros.models.exported import Exported, entry_of, graphs_of, is_exported
 from depth_ros.models.grin.config import MODEL_TYPE as GRIN
 from depth_ros.models.grin.config import GrinConfig
 from depth_ros.models.grin.model import GrinModel
+from depth_ros.models.lite.config import MODEL_TYPE as LITE
+from depth_ros.models.lite.model import LiteModel
 from depth_ros.models.prompt_depth_anything import PromptDepthAnything
 from depth_ros.models.registry import MODELS
 from depth_ros.models.transformers_model import TransformersModel
@@ -27,6 +29,7 @@ from depth_ros.models.zoedepth import ZoeDepth
 
 FAMILIES: dict[str, type[TransformersModel] | type[GrinModel]] = {
     "zoedepth": ZoeDepth,
+    LITE: LiteModel,
     "dpt": Dpt,
     "depth_anything": DepthAnything,
     "prompt_depth_anything": PromptDepthAnything,

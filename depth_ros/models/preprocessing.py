@@ -79,10 +79,16 @@ class Preprocessing:
 
     def __call__(self, rgb: Tensor) -> Tensor:
         """Turn uint8 images (B, H, W, 3) into the network's input, float32 (B, 3, h, w)."""
-        pixels = self._resized(rgb.permute(0, 3, 1, 2))
-        mean, std = _levels(self.mean, pixels.device), _levels(self.std, pixels.device)
-        pixels = pixels.sub_(mean).div_(std)
+        pixels = self._normalised(self._resized(rgb.permute(0, 3, 1, 2)))
         return self._zero_padded(pixels) if self.resize == "none" else pixels
+
+    def normalised(self, rgb: Tensor) -> Tensor:
+        """Turn uint8 images (B, h, w, 3) of the network's own size into its input."""
+        return self._normalised(_planes(rgb.permute(0, 3, 1, 2)))
+
+    def _normalised(self, levels: Tensor) -> Tensor:
+        mean, std = _levels(self.mean, levels.device), _levels(self.std, levels.device)
+        return levels.sub_(mean).div_(std)
 
     def restore(self, raw: Tensor, height: int, width: int, mode: str = "bicubic") -> Tensor:
         """Resize maps (B, h, w), of whatever size, to the padded image and cut the margin off.

@@ -14,6 +14,7 @@ from depth_ros.geometry.camera import Camera
 from depth_ros.models import preprocessing
 from depth_ros.models.base import ModelEntry, Output
 from depth_ros.models.grin.config import TINY, preprocessing_of
+from depth_ros.models.lite import config as lite
 from depth_ros.models.preprocessing import Preprocessing, Resize
 from depth_ros.models.training_cameras import HYPERSIM, KITTI, NYU, VIRTUAL_KITTI
 
@@ -59,6 +60,24 @@ def _zoedepth_tiny() -> ModelEntry:
         preprocessing=Preprocessing(height=96, width=128, pad=False),
         training_camera=Camera(128, 96, 105.0, 105.0, 63.5, 47.5),
         half_safe=False,
+    )
+
+
+def _zoedepth_lite() -> ModelEntry:
+    sizes = lite.LiteConfig()
+    width, height, f_px = sizes.width, sizes.height, sizes.training_f_px
+    return ModelEntry(
+        name="zoedepth-lite",
+        family=lite.MODEL_TYPE,
+        source=str(WEIGHTS / "zoedepth-lite"),
+        output=Output.METRIC_DEPTH,
+        licence="Apache-2.0",
+        commercial=True,
+        parameters_m=3.4,
+        max_depth_m=sizes.max_depth_m,
+        preprocessing=lite.preprocessing_of(sizes),
+        training_camera=Camera(width, height, f_px, f_px, (width - 1) / 2, (height - 1) / 2),
+        note="embedded; rooms, for robots without a GPU",
     )
 
 
@@ -210,6 +229,7 @@ def _depthcrafter() -> ModelEntry:
 
 
 _ENTRIES = (
+    _zoedepth_lite(),
     _zoedepth_tiny(),
     _grin_tiny(),
     _zoedepth("nyu", 345, 10, NYU, "indoors"),

@@ -22,6 +22,18 @@ def silog(depth_m: Tensor, truth_m: Tensor, valid: Tensor, mean_weight: float = 
     return 10 * torch.sqrt(g.var(unbiased=False) + mean_weight * g.mean() ** 2 + _EPSILON)
 
 
+def per_image(residual: Tensor, valid: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+    """Return mean, standard deviation and mean absolute value of each image's residuals, (B,).
+
+    Images without a valid pixel count as without residuals.
+    """
+    count = valid.sum((1, 2)).clamp(min=1)
+    kept = residual.float() * valid
+    mean = kept.sum((1, 2)) / count
+    square = ((residual.float() - mean[:, None, None]) ** 2 * valid).sum((1, 2)) / count
+    return mean, torch.sqrt(square + _EPSILON), kept.abs().sum((1, 2)) / count
+
+
 def gradient(residual: Tensor, valid: Tensor, scales: int = 4) -> Tensor:
     """Return the multi-scale gradient matching term of a residual map.
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Generic, TypeVar
@@ -35,6 +35,7 @@ class TrainConfig:
         bf16: run what autocast thinks fit in bfloat16.
         seed: start weights and every rendered frame follow from it.
         checkpoint_every: steps between checkpoints.
+        validate_every: steps between validations; the best averaged weights are kept.
     """
 
     steps: int = 6500
@@ -48,6 +49,7 @@ class TrainConfig:
     bf16: bool = False
     seed: int = 0
     checkpoint_every: int = 500
+    validate_every: int = 250
 
 
 def learning_rate(config: TrainConfig, step: int) -> float:
@@ -70,6 +72,8 @@ class Trainer(Generic[Network]):
         out: folder of checkpoints and of what the run depended on.
         device: where to train.
         said: what the run depends on besides config, for training.json.
+        rates: factors on the learning rate, by the first words of parameters' names.
+        validate: returns the error of a network; the averaged weights of the least are kept.
     """
 
     def __init__(
@@ -81,6 +85,8 @@ class Trainer(Generic[Network]):
         out: Path,
         device: str = "cpu",
         said: dict[str, Any] | None = None,
+        rates: Mapping[str, float] | None = None,
+        validate: Callable[[Network], float] | None = None,
     ) -> None:
         self.network = network.to(device).train()
         # Convolutions on the CPU are faster with channels last.
@@ -90,15 +96,11 @@ class Trainer(Generic[Network]):
         }
         self.config, self.out, self.device = config, out, device
         self._objective, self._frames, self._said = objective, frames, said or {}
-        decayed = [p for p in network.parameters() if p.ndim > 1]
-        others = [p for p in network.parameters() if p.ndim <= 1]
-        self.optimizer = torch.optim.AdamW(
-            [
-                {"params": decayed, "weight_decay": config.weight_decay},
-                {"params": others, "weight_decay": 0.0},
-            ],
-        )
+        self._validate = validate
+        self.optimizer = torch.optim.AdamW(_groups(network, config.weight_decay, rates or {}))
         self.step = 0
+        self.best: dict[str, Any] = {}
+        self.history: list[tuple[int, float]] = []
 
     def run(self) -> Network:
         """Train to the last step, from the checkpoint if there is one; return averaged weights."""
@@ -114,13 +116,30 @@ class Trainer(Generic[Network]):
             smooth = loss if math.isnan(smooth) else 0.98 * smooth + 0.02 * loss
             bar.set_postfix(loss=f"{smooth:.3f}", refresh=False)
             bar.update()
+            if self.step % self.config.validate_every == 0:
+                self._judge(bar)
             if self.step % self.config.checkpoint_every == 0:
                 self._checkpoint()
         bar.close()
+        self._judge(bar)
         self._checkpoint()
-        self.network.load_state_dict(self.average)
+        self.network.load_state_dict(self.best["weights"] if self.best else self.average)
         self.network.eval()
         return self.network
+
+    def _judge(self, bar: Any) -> None:
+        """Validate the averaged weights, and keep them when they are the best so far."""
+        if self._validate is None or (self.history and self.history[-1][0] == self.step):
+            return
+        trained = {name: value.clone() for name, value in self.network.state_dict().items()}
+        self.network.load_state_dict(self.average)
+        error = self._validate(self.network)
+        self.network.load_state_dict(trained)
+        self.history.append((self.step, error))
+        bar.write(f"step {self.step}: validation error {error:.4f}")
+        if not self.best or error < self.best["error"]:
+            weights = {name: value.clone() for name, value in self.average.items()}
+            self.best = {"error": error, "step": self.step, "weights": weights}
 
     def _advance(self, batch: Batch) -> float:
         batch = batch.to(self.device)
@@ -135,7 +154,7 @@ class Trainer(Generic[Network]):
         # One degenerate batch must not destroy hours of training.
         if torch.isfinite(norm + loss.detach()):
             for group in self.optimizer.param_groups:
-                group["lr"] = learning_rate(self.config, self.step)
+                group["lr"] = group["rate"] * learning_rate(self.config, self.step)
             self.optimizer.step()
             self._update_average()
         self.step += 1
@@ -156,6 +175,8 @@ class Trainer(Generic[Network]):
             "network": self.network.state_dict(),
             "average": self.average,
             "optimizer": self.optimizer.state_dict(),
+            "best": self.best,
+            "history": self.history,
         }
         partial = self.out / (CHECKPOINT + ".part")
         torch.save(state, partial)
@@ -169,4 +190,20 @@ class Trainer(Generic[Network]):
         self.step = state["step"]
         self.network.load_state_dict(state["network"])
         self.average = state["average"]
+        self.best, self.history = state["best"], state["history"]
         self.optimizer.load_state_dict(state["optimizer"])
+
+
+def _groups(
+    network: nn.Module, weight_decay: float, rates: Mapping[str, float]
+) -> list[dict[str, Any]]:
+    """Return the optimiser's groups: matrices decay, vectors do not; each has its rate."""
+    groups: dict[tuple[float, float], list[nn.Parameter]] = {}
+    for name, parameter in network.named_parameters():
+        rate = next((rate for start, rate in rates.items() if name.startswith(start)), 1.0)
+        decay = weight_decay if parameter.ndim > 1 else 0.0
+        groups.setdefault((decay, rate), []).append(parameter)
+    return [
+        {"params": parameters, "weight_decay": decay, "rate": rate}
+        for (decay, rate), parameters in groups.items()
+    ]

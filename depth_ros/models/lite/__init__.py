@@ -1,0 +1,1 @@
+"""zoedepth-lite: a small network that knows real rooms, for machines without a GPU."""

@@ -1,0 +1,81 @@
+"""What a zoedepth-lite is built of."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any, Literal, get_args
+
+from depth_ros.errors import ModelError
+from depth_ros.models.preprocessing import Preprocessing
+
+MODEL_TYPE = "zoedepth_lite"
+Head = Literal["log", "bins"]
+
+
+@dataclass(frozen=True)
+class LiteConfig:
+    """The sizes of a zoedepth-lite, and the camera that its metres assume.
+
+    Attributes:
+        height, width: images are brought near to this size, with their aspect ratio kept.
+        multiple: of both sides of the network's input: one cell of its coarsest map.
+        training_f_px: focal length, in pixels of the network's input, that metres assume.
+        max_depth_m: depth at which the range ends, for a camera of that focal length.
+        channels: of the decoder's maps.
+        head: log (one number, the logarithm of depth) or bins (ZoeDepth's metric bins).
+
+    Raises:
+        ModelError: head is unknown.
+    """
+
+    height: int = 192
+    width: int = 256
+    multiple: int = 32
+    training_f_px: float = 210.0
+    max_depth_m: float = 20.0
+    channels: int = 64
+    head: Head = "log"
+
+    def __post_init__(self) -> None:
+        if self.head not in get_args(Head):
+            raise ModelError(f"head is '{self.head}', expected one of {', '.join(get_args(Head))}")
+
+    def save(self, folder: Path) -> None:
+        """Write config.json."""
+        fields = {"model_type": MODEL_TYPE, **asdict(self)}
+        (folder / "config.json").write_text(json.dumps(fields, indent=2, sort_keys=True) + "\n")
+
+    @classmethod
+    def from_dict(cls, fields: dict[str, Any]) -> LiteConfig:
+        """Return the configuration that a config.json holds.
+
+        Raises:
+            ModelError: it is of another model, or has a field that is unknown.
+        """
+        fields = dict(fields)
+        kind = fields.pop("model_type", None)
+        unknown = sorted(fields.keys() - cls.__dataclass_fields__.keys())
+        if kind != MODEL_TYPE or unknown:
+            raise ModelError(
+                f"config.json is of type '{kind}' with unknown fields {unknown}, "
+                f"expected '{MODEL_TYPE}' and none"
+            )
+        return cls(**fields)
+
+
+def preprocessing_of(config: LiteConfig) -> Preprocessing:
+    """Return how images are brought to a network of this configuration.
+
+    Colours are scaled as EfficientNet-Lite's weights expect: (level - 127) / 128.
+    """
+    return Preprocessing(
+        height=config.height,
+        width=config.width,
+        multiple=config.multiple,
+        pad=False,
+        resize="pillow_bilinear",
+        mean=(127 / 255,) * 3,
+        std=(128 / 255,) * 3,
+    )

@@ -1,0 +1,94 @@
+"""From the decoder's maps to depth of the canonical camera, (B, h, w) in metres."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+from transformers import ZoeDepthConfig
+from transformers.models.zoedepth.modeling_zoedepth import (
+    ZoeDepthAttractorLayerUnnormed,
+    ZoeDepthConditionalLogBinomialSoftmax,
+    ZoeDepthProjector,
+    ZoeDepthSeedBinRegressor,
+)
+
+_HIDDEN = 32
+_MIN_DEPTH_M = 1e-3
+# Start near the middle of rooms: exp(0.7) = 2 m.
+_LOG_START = 0.7
+_BINS, _EMBEDDING, _ATTRACTORS = 16, 32, (8, 4, 2, 1)
+
+
+class LogDepthHead(nn.Module):
+    """One number per pixel, the logarithm of depth (Eigen et al. 2014)."""
+
+    def __init__(self, channels: int, max_depth_m: float) -> None:
+        super().__init__()
+        self.layers = nn.Sequential(
+            nn.Conv2d(channels, _HIDDEN, 3, padding=1), nn.ReLU(), nn.Conv2d(_HIDDEN, 1, 1)
+        )
+        self._max_depth_m = max_depth_m
+
+    def forward(self, maps: Sequence[Tensor]) -> Tensor:
+        """Return depth from the finest of the maps, the coarsest first."""
+        log_depth = self.layers(maps[-1])[:, 0].float() + _LOG_START
+        return log_depth.exp().clamp(_MIN_DEPTH_M, self._max_depth_m)
+
+
+class MetricBinsHead(nn.Module):
+    """ZoeDepth's metric bins (arXiv 2302.12288, section 3.2), of transformers' own layers.
+
+    Bin centres are seeded at the coarsest map and drawn to attractors at each finer one; the
+    finest map chooses among them by a log-binomial distribution.
+    """
+
+    def __init__(self, channels: int, max_depth_m: float) -> None:
+        super().__init__()
+        config = ZoeDepthConfig(
+            bottleneck_features=channels, bin_embedding_dim=_EMBEDDING, attractor_kind="mean"
+        )
+        span = {"n_bins": _BINS, "min_depth": _MIN_DEPTH_M, "max_depth": max_depth_m}
+        self.seed = ZoeDepthSeedBinRegressor(config, n_bins=_BINS, mlp_dim=_HIDDEN)
+        self.seed_projector = ZoeDepthProjector(channels, _EMBEDDING, mlp_dim=_HIDDEN)
+        self.projectors = nn.ModuleList(
+            ZoeDepthProjector(channels, _EMBEDDING, mlp_dim=_HIDDEN) for _ in _ATTRACTORS
+        )
+        self.attractors = nn.ModuleList(
+            ZoeDepthAttractorLayerUnnormed(
+                config,
+                n_attractors=count,
+                min_depth=_MIN_DEPTH_M,
+                max_depth=max_depth_m,
+                n_bins=span["n_bins"],
+            )
+            for count in _ATTRACTORS
+        )
+        self.choose = ZoeDepthConditionalLogBinomialSoftmax(
+            config, channels, _EMBEDDING, n_classes=_BINS
+        )
+
+    def forward(self, maps: Sequence[Tensor]) -> Tensor:
+        """Return depth from maps, the coarsest first."""
+        coarsest, *finer = maps
+        _, centres = self.seed(coarsest)
+        embedding = self.seed_projector(coarsest)
+        for project, attract, features in zip(
+            self.projectors, self.attractors, finer, strict=True
+        ):
+            here = project(features)
+            _, centres = attract(here, centres, embedding, interpolate=True)
+            embedding = here
+        features = finer[-1]
+        chances = self.choose(features.float(), embedding.float()).float()
+        centres = functional.interpolate(centres.float(), features.shape[-2:], mode="bilinear")
+        return torch.sum(chances * centres, dim=1)
+
+
+HEADS: dict[str, type[LogDepthHead] | type[MetricBinsHead]] = {
+    "log": LogDepthHead,
+    "bins": MetricBinsHead,
+}
+"""What makes depth of the decoder's maps, by its name in the configuration."""

@@ -1,0 +1,39 @@
+"""zoedepth-lite as a depth model."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+from depth_ros.models.base import Facts, ModelEntry
+from depth_ros.models.lite.config import LiteConfig, preprocessing_of
+from depth_ros.models.lite.network import ZoeDepthLite
+from depth_ros.models.transformers_model import TransformersModel
+
+
+class LiteModel(TransformersModel):
+    """A checkpoint of zoedepth-lite; it is read by this package, and treated like the others."""
+
+    @classmethod
+    def load(cls, entry: ModelEntry) -> LiteModel:
+        """Load a checkpoint from a folder, the hub's cache or the hub.
+
+        Raises:
+            ModelError: its files do not fit each other.
+        """
+        network = ZoeDepthLite.from_pretrained(entry.source, entry.revision)
+        config = network.config
+        facts = Facts(preprocessing_of(config), config.max_depth_m, config.training_f_px)
+        return cls(entry, network, facts)
+
+    @staticmethod
+    def config_of(source: str) -> LiteConfig:
+        """Return the configuration of a checkpoint."""
+        from transformers.utils import cached_file
+
+        return LiteConfig.from_dict(json.loads(Path(cached_file(source, "config.json")).read_text()))
+
+    @staticmethod
+    def max_depth_m_of(config: LiteConfig) -> float:
+        """Return where the range ends."""
+        return config.max_depth_m

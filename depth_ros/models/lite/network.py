@@ -1,0 +1,63 @@
+"""zoedepth-lite as one network, and its checkpoints: config.json and model.safetensors."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+from safetensors.torch import load_file, save_file
+from torch import Tensor, nn
+
+from depth_ros.errors import ModelError
+from depth_ros.models.lite.config import LiteConfig
+from depth_ros.models.lite.decoder import Decoder
+from depth_ros.models.lite.encoder import CHANNELS, EfficientNetLite0
+from depth_ros.models.lite.heads import HEADS
+
+WEIGHTS = "model.safetensors"
+
+
+class ZoeDepthLite(nn.Module):
+    """Normalised images (B, 3, h, w) to depth (B, h / 2, w / 2) of the canonical camera."""
+
+    def __init__(self, config: LiteConfig) -> None:
+        super().__init__()
+        self.config = config
+        self.encoder = EfficientNetLite0()
+        self.decoder = Decoder(CHANNELS, config.channels)
+        self.head = HEADS[config.head](config.channels, config.max_depth_m)
+
+    def forward(self, pixels: Tensor) -> Tensor:
+        """Return metres as the camera of training_f_px would see them."""
+        depth_m: Tensor = self.head(self.decoder(self.encoder(pixels)))
+        return depth_m
+
+    def save_pretrained(self, folder: Path) -> None:
+        """Write config.json and the weights, rounded to float16, far below their own error."""
+        folder.mkdir(parents=True, exist_ok=True)
+        self.config.save(folder)
+        weights = {
+            name: (value.half() if value.is_floating_point() else value).contiguous()
+            for name, value in self.state_dict().items()
+        }
+        save_file(weights, folder / WEIGHTS, {"format": "pt"})
+
+    @classmethod
+    def from_pretrained(cls, source: str | Path, revision: str = "main") -> ZoeDepthLite:
+        """Load a checkpoint from a folder, the hub's cache or the hub, in float32.
+
+        Raises:
+            ModelError: it is of another model, or its weights do not fit its configuration.
+            OSError: it is not there.
+        """
+        from transformers.utils import cached_file
+
+        paths = [
+            cached_file(str(source), name, revision=revision) for name in ("config.json", WEIGHTS)
+        ]
+        network = cls(LiteConfig.from_dict(json.loads(Path(paths[0]).read_text())))
+        try:
+            network.load_state_dict(load_file(paths[1]))
+        except RuntimeError as error:
+            raise ModelError(f"its weights do not fit its config.json: {error}") from error
+        return network

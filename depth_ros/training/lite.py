@@ -1,0 +1,114 @@
+"""The recipe of zoedepth-lite, the weights that this package runs by default."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import asdict, replace
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from depth_ros import models
+from depth_ros.errors import ModelError
+from depth_ros.models.lite.config import LiteConfig, preprocessing_of
+from depth_ros.models.lite.network import ZoeDepthLite
+from depth_ros.training.frames import Batch
+from depth_ros.training.imagenet import encoder_weights
+from depth_ros.training.log_depth import LogDepth
+from depth_ros.training.mixture import Mixture, Source
+from depth_ros.training.store import FrameStore
+from depth_ros.training.train import TrainConfig, Trainer
+from depth_ros.training.validation import ValidationScores, validate
+from depth_ros.training.views import Views, whole_views
+
+IMAGENET = "imagenet"
+"""Name of start weights: the encoder as it was trained to classify photographs, the rest new."""
+RATES = {"encoder.": 0.5}
+_VALIDATION_BATCH = 16
+
+
+def train(
+    out: Path,
+    device: str,
+    network: ZoeDepthLite,
+    config: TrainConfig,
+    sources: Sequence[Source],
+    held_out: Sequence[FrameStore],
+    said: dict[str, Any],
+) -> None:
+    """Train a zoedepth-lite and save it in out, or go on where an interrupted run stopped.
+
+    Args:
+        out: folder of the weights, the training's configuration and its checkpoints.
+        device: where to train.
+        network: to start from, see start.
+        config: of the run.
+        sources: what it learns from.
+        held_out: frames that choose the best of the run's weights; may be none.
+        said: what there is to say of start and sources, for training.json.
+    """
+    sizes = network.config
+    objective = LogDepth(preprocessing_of(sizes), sizes.training_f_px)
+    views = Views()
+    frames = Mixture(_on(device, sources), shapes(sizes), config.batch, config.seed, views)
+    batches = list(_whole(held_out, sizes, device))
+    scores: list[ValidationScores] = []
+
+    def error(network: ZoeDepthLite) -> float:
+        scores.append(validate(network, objective, batches))
+        return scores[-1].abs_rel
+
+    facts = {"objective": asdict(objective), "views": asdict(views), "rates": RATES, **said}
+    trainer = Trainer(
+        network, objective, frames, config, out, device, facts, RATES, error if batches else None
+    )
+    trainer.run().save_pretrained(out)
+
+
+def start(init: str, sizes: LiteConfig, seed: int) -> ZoeDepthLite:
+    """Return a network to train: new but for its encoder, or a checkpoint with its own sizes.
+
+    Where a checkpoint has another head, only encoder and decoder are taken from it.
+
+    Raises:
+        ModelError: init cannot be loaded or is another network.
+    """
+    torch.manual_seed(seed)
+    network = ZoeDepthLite(sizes)
+    if init == IMAGENET:
+        network.encoder.load_state_dict(encoder_weights())
+        return network
+    loaded = models.load(init).network
+    if not isinstance(loaded, ZoeDepthLite):
+        raise ModelError(f"init '{init}' is no zoedepth-lite, expected one or '{IMAGENET}'")
+    weights = loaded.state_dict()
+    if loaded.config.head != sizes.head:
+        weights = {n: value for n, value in weights.items() if not n.startswith("head.")}
+    network.load_state_dict(weights, strict=loaded.config.head == sizes.head)
+    return network
+
+
+def shapes(sizes: LiteConfig) -> list[tuple[int, int]]:
+    """Return heights and widths of batches: landscape, wide, square and portrait, of equal cost."""
+    unit, height, width = sizes.multiple, sizes.height, sizes.width
+    side = round((height * width) ** 0.5 / unit) * unit
+    wide = (height - unit, width + unit)
+    return [(height, width)] * 4 + [wide, (side, side), (width, height)]
+
+
+def _on(device: str, sources: Sequence[Source]) -> list[Source]:
+    return [
+        replace(source, stores=[store.to(device) for store in source.stores]) for source in sources
+    ]
+
+
+def _whole(held_out: Sequence[FrameStore], sizes: LiteConfig, device: str) -> list[Batch]:
+    """Return all of the held-out frames, as the network sees whole images."""
+    preprocessing = preprocessing_of(sizes)
+    batches = []
+    for store in held_out:
+        size = preprocessing.network_size(*store.rgb.shape[-2:])
+        for chosen in torch.arange(len(store)).split(_VALIDATION_BATCH):
+            batches.append(whole_views(store.take(chosen).to(device), *size))
+    return batches
