@@ -489,7 +489,7 @@ def thing(rng: np.random.Generator, palette: Palette, largest_m: float = 0.16) -
     kind = rng.choice(4, p=(0.35, 0.2, 0.25, 0.2))
     yaw = rng.uniform(0, math.pi)
     if kind == 0:
-        half = rng.uniform(0.02, largest_m, 2)
+        half = rng.uniform(0.02, largest_m), rng.uniform(0.02, largest_m)
         return Box(0, 0, 0, yaw, *half, rng.uniform(0.02, largest_m * 1.5), palette.carton())
     if kind == 1:
         half_length = rng.uniform(0.08, 0.15)

@@ -15,6 +15,7 @@ from depth_ros.training.rooms.richness import FULL, Richness
 from depth_ros.training.rooms.room import (
     Box,
     Cylinder,
+    Floats,
     Gate,
     Light,
     Part,
@@ -163,7 +164,9 @@ class _Maker:
         rng = self.rng
         for space in self.plan.spaces:
             if not self.richness.furniture:
-                self._fill(space, (furniture.plain,), (furniture.plain,), rng.integers(2, 6), 2)
+                self._fill(
+                    space, (furniture.plain,), (furniture.plain,), int(rng.integers(2, 6)), 2
+                )
                 continue
             if rng.random() < 0.15:
                 piece = furniture.pillar(rng, self.palette, self.height_m)
@@ -182,7 +185,7 @@ class _Maker:
         free: int,
     ) -> None:
         rng = self.rng
-        makers = [(at_walls, True)] * int(count) + [(between, False)] * free
+        makers = [(at_walls, True)] * count + [(between, False)] * free
         for choices, at_wall in makers:
             if len(self.plan.parts) > MAX_PARTS * 0.7:
                 return
@@ -199,7 +202,7 @@ class _Maker:
         """Put small things on a piece whose parts are those from the first on."""
         rng = self.rng
         origin, reference = self.plan.parts[first], piece.parts[0]
-        yaw = origin.yaw - reference.yaw if isinstance(origin, Box) else 0.0
+        yaw = origin.yaw if isinstance(origin, Box) else 0.0  # a piece's first part lies straight
         cos, sin = math.cos(yaw), math.sin(yaw)
         x0 = origin.x - (cos * reference.x - sin * reference.y)
         y0 = origin.y - (sin * reference.x + cos * reference.y)
@@ -220,7 +223,7 @@ class _Maker:
                 self._rug(space)
             for _ in range(int(rng.integers(0, 5))):
                 self._picture(space.walls[rng.integers(4)])
-            for _ in range(int(rng.choice((0, rng.integers(1, 4), rng.integers(3, 12))))):
+            for _ in range(int(rng.integers(0, (1, 4, 12)[rng.integers(3)]))):
                 self._drop(space)
             if rng.random() < 0.3:
                 self._cable(space)
@@ -393,5 +396,5 @@ def _middle(space: Space) -> tuple[float, float]:
     return sum(space.x) / 2, sum(space.y) / 2
 
 
-def _vector(values: np.ndarray) -> Vector:  # type: ignore[type-arg]
+def _vector(values: Floats) -> Vector:
     return (float(values[0]), float(values[1]), float(values[2]))

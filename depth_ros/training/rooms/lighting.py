@@ -24,11 +24,6 @@ class Lights(NamedTuple):
     ambient: Tensor
 
     @property
-    def count(self) -> int:
-        """The number of lights L."""
-        return self.table.shape[1]
-
-    @property
     def colour(self) -> Tensor:
         """Colours, (B, L, 3)."""
         return self.table[..., 9:12]
@@ -148,7 +143,7 @@ def _length(vectors: Tensor, dim: int = 2) -> Tensor:
 
 def _split(tensor: Tensor, tiles: int) -> Tensor:
     """Turn (B, L, ..., P) into (B, L * T, ..., Q)."""
-    split = tensor.unflatten(-1, (tiles, -1)).movedim(-2, 2)
+    split = tensor.reshape(*tensor.shape[:-1], tiles, -1).movedim(-2, 2)
     return split.flatten(1, 2)
 
 
@@ -168,7 +163,7 @@ def _shadows(
     mask = tracing.between((origins.amin(-1), origins.amax(-1)), repeated, shapes.bounds())
     mask = mask & opaque[:, None] & _split(wanted, tiles).any(-1)[..., None]
     dark = tracing.blocked(shapes, mask, origins, _split(ahead, tiles))
-    return dark.unflatten(1, (count, tiles)).flatten(2).reshape(batch, count, -1)
+    return dark.reshape(batch, count, -1)
 
 
 def _ambient(shapes: Shapes, surface: Surface, tiles: int) -> Tensor:

@@ -43,20 +43,20 @@ class _Tiles(NamedTuple):
         return -(-self.width // _TILE)
 
     @property
-    def count(self) -> int:
+    def number(self) -> int:
         return self.rows * self.columns
 
     def cut(self, image: Tensor) -> Tensor:
         """Turn images (B, H, W, C) into tiles (B, T, Q, C)."""
         v = torch.arange(self.rows * _TILE, device=image.device).clamp(max=self.height - 1)
         u = torch.arange(self.columns * _TILE, device=image.device).clamp(max=self.width - 1)
-        whole = image[:, v][:, :, u]
-        split = whole.unflatten(2, (self.columns, _TILE)).unflatten(1, (self.rows, _TILE))
+        size = (self.rows, _TILE, self.columns, _TILE)
+        split = image[:, v][:, :, u].reshape(len(image), *size, -1)
         return split.transpose(2, 3).flatten(3, 4).flatten(1, 2)
 
     def join(self, tiles: Tensor) -> Tensor:
         """Turn the pixels of tiles (B, ..., T * Q) into images (B, ..., H, W)."""
-        split = tiles.unflatten(-1, (self.rows, self.columns, _TILE, _TILE))
+        split = tiles.reshape(*tiles.shape[:-1], self.rows, self.columns, _TILE, _TILE)
         whole = split.transpose(-3, -2).flatten(-2).flatten(-3, -2)
         return whole[..., : self.height, : self.width]
 
@@ -128,7 +128,7 @@ def _shade(
         _tensor(np.stack([room.ambient for room in rooms]), device),
     )
     opaque = shapes.real() & (materials[:, SHELL:, _GLOW] == 0)
-    lit = light(shapes, opaque, surface, tiles.count, ray, lights, _jitter(tiles, device))
+    lit = light(shapes, opaque, surface, tiles.number, ray, lights, _jitter(tiles, device))
     arriving = torch.cat([lit.direct, lit.highlight], dim=1)
     smooth = _smooth(tiles.join(arriving), tiles.join(_face(surface)))
     colour = albedo(material, surface.uv, surface.unit, _footprint_m(cameras, surface, ray))
@@ -155,7 +155,7 @@ def _jitter(tiles: _Tiles, device: torch.device) -> Tensor:
     )
     rank = order[(v % 4) * 4 + u % 4].flatten()
     places = torch.stack([rank % 4, rank // 4]) / 2 - 0.75
-    return places.repeat(1, tiles.count)
+    return places.repeat(1, tiles.number)
 
 
 def _face(surface: Surface) -> Tensor:

@@ -148,7 +148,7 @@ class Room:
             self.size_m[:2] / 2 - np.abs(points[..., :2]),
             np.minimum(points[..., 2], self.size_m[2] - points[..., 2])[..., None],
         ).min(axis=-1)
-        return np.minimum.reduce([walls, *self._distances_m(points[..., None, :])])
+        return np.asarray(np.minimum.reduce([walls, *self._distances_m(points[..., None, :])]))
 
     def _distances_m(self, points: Floats) -> list[Floats]:
         distances = []
@@ -242,13 +242,7 @@ def placed(parts: Sequence[Part], x: float, y: float, yaw: float, z: float = 0.0
     cos, sin = math.cos(yaw), math.sin(yaw)
     moved: list[Part] = []
     for part in parts:
-        at = {
-            "x": x + cos * part.x - sin * part.y,
-            "y": y + sin * part.x + cos * part.y,
-            "z": z + part.z,
-        }
-        if isinstance(part, Box):
-            moved.append(part._replace(**at, yaw=part.yaw + yaw))
-        else:
-            moved.append(part._replace(**at))
+        there = x + cos * part.x - sin * part.y, y + sin * part.x + cos * part.y
+        part = part._replace(x=there[0], y=there[1], z=z + part.z)
+        moved.append(part._replace(yaw=part.yaw + yaw) if isinstance(part, Box) else part)
     return moved

@@ -178,7 +178,7 @@ def blocked(shapes: Shapes, mask: Tensor, origins: Tensor, directions: Tensor) -
         for tile, index in _rounds(part):
             enter, leave = spans(table[frame[tile], index], origin[tile], ahead[tile])
             dark[tile] |= (enter < leave) & (leave > 0) & (enter < 1)
-    return dark.unflatten(0, (batch, tiles))
+    return dark.reshape(batch, tiles, -1)
 
 
 def distance_m(shapes: Shapes, mask: Tensor, points: Tensor, reach_m: float) -> Tensor:
@@ -196,12 +196,12 @@ def distance_m(shapes: Shapes, mask: Tensor, points: Tensor, reach_m: float) -> 
     flat, flags = points.flatten(0, 1), mask.flatten(0, 1)
     boxes = shapes.boxes.shape[1]
     for tile, index in _rounds(flags[:, :boxes]):
-        distance = _box_distance(shapes.boxes[frame[tile], index], flat[tile])
-        nearest[tile] = torch.minimum(nearest[tile], distance)
+        apart = _box_distance(shapes.boxes[frame[tile], index], flat[tile])
+        nearest[tile] = torch.minimum(nearest[tile], apart)
     for tile, index in _rounds(flags[:, boxes:]):
-        distance = _cylinder_distance(shapes.cylinders[frame[tile], index], flat[tile])
-        nearest[tile] = torch.minimum(nearest[tile], distance)
-    return nearest.unflatten(0, (batch, tiles))
+        apart = _cylinder_distance(shapes.cylinders[frame[tile], index], flat[tile])
+        nearest[tile] = torch.minimum(nearest[tile], apart)
+    return nearest.reshape(batch, tiles, -1)
 
 
 def box_span(boxes: Tensor, origin: Tensor, direction: Tensor) -> tuple[Tensor, Tensor]:
@@ -304,15 +304,15 @@ def _surface(shapes: Shapes, origins: Tensor, ray: Tensor, t: Tensor, shape: Ten
     index = shape - SHELL
     table = torch.cat([shell, shapes.boxes], dim=1)
     box = _take(table, (index + 1).clamp(0, boxes) * (index < boxes))
-    faces = _box_faces(box, points, ray, inside=shape < SHELL)
+    normal, uv, unit = _box_faces(box, points, ray, inside=shape < SHELL)
     if cylinders:
         round_ = index >= boxes
         cylinder = _take(shapes.cylinders, (index - boxes).clamp(min=0))
         others = _cylinder_faces(cylinder, points, ray)
-        faces = tuple(
-            torch.where(round_[:, None], b, a) for a, b in zip(faces, others, strict=True)
+        normal, uv, unit = (
+            torch.where(round_[:, None], other, face)
+            for other, face in zip(others, (normal, uv, unit), strict=True)
         )
-    normal, uv, unit = faces
     return Surface(t, points, normal, uv, unit, shape)
 
 
@@ -328,25 +328,19 @@ def _box_faces(
     cos, sin = yaw.cos(), yaw.sin()
     dx, dy = points[:, 0] - x, points[:, 1] - y
     u, v, w = cos * dx + sin * dy, cos * dy - sin * dx, points[:, 2] - z
-    ahead = torch.stack(
-        [cos * ray[:, 0] + sin * ray[:, 1], cos * ray[:, 1] - sin * ray[:, 0], ray[:, 2]], dim=1
-    )
     # The face that is nearest, of the three whose front (from inside of the shell: back) is seen.
-    side = -torch.sign(ahead) * (1 - 2 * inside.float())[:, None]
-    place = torch.stack([u, v, w - height / 2], dim=1)
-    half = torch.stack([half_length, half_width, height / 2], dim=1)
-    off = (place - side * half).abs()
-    axis = off.argmin(dim=1, keepdim=True)
-    facing = -torch.sign(ahead) * torch.zeros_like(off).scatter(1, axis, 1.0)
+    ahead = cos * ray[:, 0] + sin * ray[:, 1], cos * ray[:, 1] - sin * ray[:, 0], ray[:, 2]
+    side = [-torch.sign(step) for step in ahead]
+    turned = 1 - 2 * inside.float()
+    off_u = (u - turned * side[0] * half_length).abs()
+    off_v = (v - turned * side[1] * half_width).abs()
+    off_w = (w - (0.5 + 0.5 * turned * side[2]) * height).abs()
+    flat = off_w < torch.minimum(off_u, off_v)
+    across = (off_u < off_v) & ~flat
+    facing_u, facing_v = side[0] * across, side[1] * ~(across | flat)
     normal = torch.stack(
-        [
-            cos * facing[:, 0] - sin * facing[:, 1],
-            sin * facing[:, 0] + cos * facing[:, 1],
-            facing[:, 2],
-        ],
-        dim=1,
+        [cos * facing_u - sin * facing_v, sin * facing_u + cos * facing_v, side[2] * flat], dim=1
     )
-    across, flat = axis[:, 0] == 0, axis[:, 0] == 2
     along, up = torch.where(across, v, u), torch.where(flat, v, w)
     width = torch.where(across, half_width, half_length)
     rise = torch.where(flat, v / (2 * half_width) + 0.5, w / height)

@@ -21,8 +21,8 @@ ANY_ROBOT = Robot(
 """From a vacuum cleaner to a person-sized robot, with any usual lens."""
 
 CLEARANCE_M = 0.2
-_TRIES, _ROUNDS = 8, 12
-_RAYS = 6
+_TRIES, _ROUNDS = 8, 6
+_RAYS = 5
 _NEAR_M, _MIDDLE_M, _SPREAD = 0.2, 0.7, 1.35
 _MOST_OBJECTS, _FARTHEST_M = 12, 3.5
 
@@ -82,7 +82,8 @@ def _candidates(rng: np.random.Generator, room: Room, robot: Robot) -> list[Pose
     half = room.size_m[:2] / 2 - CLEARANCE_M
     return [
         Pose(
-            *(float(value) for value in rng.uniform(-half, half)),
+            float(rng.uniform(-half[0], half[0])),
+            float(rng.uniform(-half[1], half[1])),
             float(rng.uniform(*robot.camera_height_m)),
             float(rng.uniform(-math.pi, math.pi)),
             math.radians(rng.uniform(*robot.pitch_down_deg)),
@@ -102,4 +103,5 @@ def _view(room: Room, poses: list[Pose], camera: Camera) -> _View:
     origins = np.broadcast_to(transforms[:, None, :3, 3], directions.shape)
     depth_m, shapes = room.first(origins, directions)
     objects = np.array([len(np.unique(hit[hit >= 0])) for hit in shapes])
-    return _View(*np.quantile(depth_m, (0.1, 0.5, 0.9), axis=1), objects)
+    near_m, middle_m, far_m = np.quantile(depth_m, (0.1, 0.5, 0.9), axis=1)
+    return _View(near_m, middle_m, far_m, objects)
