@@ -1,0 +1,1 @@
+"""Furnished rooms to train on: many kinds of furniture, surfaces, lights and cameras."""

@@ -1,0 +1,185 @@
+"""Light on surfaces: lamps, windows and the sun with soft shadows, contacts, highlights."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import torch
+from torch import Tensor
+
+from depth_ros.training.rooms import tracing
+from depth_ros.training.rooms.tracing import Shapes, Surface
+
+_LIFT_M = 2e-3  # shadow rays start this far from their surface
+_REACHES_M = (0.08, 0.35)
+_CONTACT = 0.55
+_SHININESS = 30.0
+_TINY = 1e-12
+
+
+class Lights(NamedTuple):
+    """Rooms' lights, padded to one number with dark ones: (B, L, LIGHT_FIELDS), (B, 3)."""
+
+    table: Tensor
+    ambient: Tensor
+
+    @property
+    def colour(self) -> Tensor:
+        """Colours, (B, L, 3)."""
+        return self.table[..., 9:12]
+
+    def targets(self, jitter: Tensor) -> Tensor:
+        """Return places on the lights (B, L, 3, P), by jitter (2, P) in [-1, 1]."""
+        centre, a, b = (self.table[..., i : i + 3, None] for i in (0, 3, 6))
+        return centre + a * jitter[0] + b * jitter[1]
+
+    def bounds(self) -> tuple[Tensor, Tensor]:
+        """Return the lowest and highest corners (B, L, 3) of what light comes through."""
+        centre, a, b = (self.table[..., i : i + 3] for i in (0, 3, 6))
+        reach = a.abs() + b.abs()
+        axis, place, low, high, bottom, top = self.table[..., 14:20].unbind(-1)
+        lows = torch.stack(
+            [torch.where(axis == 0, place, low), torch.where(axis == 0, low, place), bottom], -1
+        )
+        highs = torch.stack(
+            [torch.where(axis == 0, place, high), torch.where(axis == 0, high, place), top], -1
+        )
+        gated = (axis >= 0)[..., None]
+        return (
+            torch.where(gated, lows, centre - reach),
+            torch.where(gated, highs, centre + reach),
+        )
+
+    def enters(self, points: Tensor, ahead: Tensor) -> Tensor:
+        """Return whether light can come in along rays (B, L, 3, P), bool (B, L, P)."""
+        axis, place, low, high, bottom, top = self.table[..., 14:20, None].unbind(2)
+        across_x = axis == 0
+        step = torch.where(across_x, ahead[:, :, 0], ahead[:, :, 1])
+        start = torch.where(across_x, points[:, :, 0], points[:, :, 1])
+        t = (place - start) / torch.where(step.abs() < 1e-6, 1e-6, step)
+        side = torch.where(
+            across_x,
+            points[:, :, 1] + t * ahead[:, :, 1],
+            points[:, :, 0] + t * ahead[:, :, 0],
+        )
+        z = points[:, :, 2] + t * ahead[:, :, 2]
+        through = (side > low) & (side < high) & (z > bottom) & (z < top) & (t > 0)
+        return through | (axis < 0)
+
+
+class Lit(NamedTuple):
+    """Light that arrives, from each light and from all around.
+
+    Attributes:
+        direct: (B, 3, P) light from the lights.
+        highlight: (B, 3, P) what a glossy surface sends on of it to the viewer.
+        ambient: (B, 3, P) light from everywhere.
+    """
+
+    direct: Tensor
+    highlight: Tensor
+    ambient: Tensor
+
+
+def light(
+    shapes: Shapes,
+    opaque: Tensor,
+    surface: Surface,
+    tiles: int,
+    rays: Tensor,
+    lights: Lights,
+    jitter: Tensor,
+) -> Lit:
+    """Return the light on surfaces.
+
+    Args:
+        shapes: of B rooms.
+        opaque: bool (B, N + M), the shapes that cast shadows.
+        surface: of P places in tiles.
+        tiles: how many.
+        rays: (B, 3, P) from the viewer.
+        lights: of the rooms.
+        jitter: (2, P) where on the lights shadow rays end.
+    """
+    points = (surface.points + _LIFT_M * surface.normal)[:, None]
+    ahead = lights.targets(jitter) - points
+    distance = _length(ahead).clamp(min=0.2)
+    normal = surface.normal[:, None]
+    cosine = _dot(ahead, normal) / distance
+    strength = 1 / (1 + distance.square() * lights.table[:, :, 12:13])
+    strength = strength * _lobe(lights, ahead, distance)
+    view = (rays / _length(rays, 1)[:, None])[:, None]
+    half = ahead / distance[:, :, None] - view
+    # Blinn, "Models of light reflection for computer synthesized pictures", 1977.
+    highlight = (_dot(half, normal) / _length(half)).clamp(0, 1).pow(_SHININESS) * strength
+    cosine = cosine.clamp(min=0)
+    visible = lights.enters(points, ahead) & (cosine > 0)
+    visible = visible & ~_shadows(shapes, opaque, points, ahead, visible, lights, tiles)
+    open_ = _ambient(shapes, surface, tiles)
+    return Lit(
+        torch.einsum("blp,blc->bcp", cosine * strength * visible, lights.colour),
+        torch.einsum("blp,blc->bcp", highlight * visible, lights.colour),
+        open_[:, None] * lights.ambient[..., None],
+    )
+
+
+def _lobe(lights: Lights, ahead: Tensor, distance: Tensor) -> Tensor:
+    """Return how much of its light a light sends along rays."""
+    forward = torch.linalg.cross(lights.table[..., 3:6], lights.table[..., 6:9])
+    forward = (forward / _length(forward, -1)[..., None])[..., None]
+    cosine = (-_dot(ahead, forward) / distance).clamp(min=0)
+    return torch.where(lights.table[..., 13:14] > 0, cosine, 1.0)
+
+
+def _dot(one: Tensor, other: Tensor, dim: int = 2) -> Tensor:
+    """Return products of vectors; written out, which is several times as fast as a reduction."""
+    x, y, z = (a * b for a, b in zip(one.unbind(dim), other.unbind(dim), strict=True))
+    return x + y + z
+
+
+def _length(vectors: Tensor, dim: int = 2) -> Tensor:
+    return _dot(vectors, vectors, dim).clamp(min=_TINY).sqrt()
+
+
+def _split(tensor: Tensor, tiles: int) -> Tensor:
+    """Turn (B, L, ..., P) into (B, L * T, ..., Q)."""
+    split = tensor.reshape(*tensor.shape[:-1], tiles, -1).movedim(-2, 2)
+    return split.flatten(1, 2)
+
+
+def _shadows(
+    shapes: Shapes,
+    opaque: Tensor,
+    points: Tensor,
+    ahead: Tensor,
+    wanted: Tensor,
+    lights: Lights,
+    tiles: int,
+) -> Tensor:
+    batch, count = ahead.shape[:2]
+    origins = _split(points.expand_as(ahead), tiles)
+    low, high = lights.bounds()
+    repeated = (low.repeat_interleave(tiles, 1), high.repeat_interleave(tiles, 1))
+    mask = tracing.between((origins.amin(-1), origins.amax(-1)), repeated, shapes.bounds())
+    mask = mask & opaque[:, None] & _split(wanted, tiles).any(-1)[..., None]
+    dark = tracing.blocked(shapes, mask, origins, _split(ahead, tiles))
+    return dark.reshape(batch, count, -1)
+
+
+def _ambient(shapes: Shapes, surface: Surface, tiles: int) -> Tensor:
+    """Return the share of light from everywhere: less near contacts and in corners.
+
+    What stands in the way is judged from the free distance a little off the surface (Evans, "Fast
+    approximations for global illumination on dynamic scenes", 2006).
+    """
+    points, normal = _split(surface.points[:, None], tiles), _split(surface.normal[:, None], tiles)
+    bounds, real = shapes.bounds(), shapes.real()
+    open_ = torch.ones_like(points[:, :, 0])
+    for reach_m in _REACHES_M:
+        raised = points + reach_m * normal
+        mask = tracing.near((raised.amin(-1), raised.amax(-1)), bounds, reach_m) & real[:, None]
+        free_m = tracing.distance_m(shapes, mask, raised, reach_m)
+        open_ = open_ * (1 - _CONTACT * (1 - free_m / reach_m))
+    # A little more light from above, so that faces turned from the lamps keep their shape.
+    sky = 0.85 + 0.15 * surface.normal[:, 2] + 0.06 * surface.normal[:, 0]
+    return open_.flatten(1) * sky

@@ -1,0 +1,288 @@
+"""What surfaces of a room are made of: colours and a pattern with its size in metres."""
+
+from __future__ import annotations
+
+import colorsys
+from enum import IntEnum
+from typing import NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+
+Floats = npt.NDArray[np.float64]
+Rgb = tuple[float, float, float]
+
+
+class Pattern(IntEnum):
+    """How a surface's two colours are spread over it."""
+
+    PLAIN = 0
+    CHECKERS = 1
+    STRIPES = 2
+    TILES = 3
+    PLANKS = 4
+    BRICKS = 5
+    WOOD = 6
+    WEAVE = 7
+    PICTURE = 8
+    BOOKS = 9
+    OUTSIDE = 10
+
+
+class Material(NamedTuple):
+    """A surface.
+
+    Attributes:
+        colour: linear reflectances, red, green and blue.
+        other: of joints, stripes and the like.
+        pattern: how the two are spread.
+        u_m, v_m: size of the pattern's unit along a face and up it (on the floor: x and y).
+        grain: strength of the noise; 0.1 changes the reflectance by up to 10 %.
+        grain_m: size of the noise's largest details.
+        phase: where in the noise the surface lies.
+        gloss: strength of highlights.
+        glow: light of its own; such a surface takes no light from others and casts no shadow.
+        dirt: strength of stains.
+    """
+
+    colour: Rgb
+    other: Rgb
+    pattern: Pattern = Pattern.PLAIN
+    u_m: float = 1.0
+    v_m: float = 1.0
+    grain: float = 0.05
+    grain_m: float = 0.05
+    phase: float = 0.0
+    gloss: float = 0.0
+    glow: float = 0.0
+    dirt: float = 0.0
+
+    def row(self) -> Floats:
+        """Return the numbers one after another, (FIELDS,)."""
+        return np.array([*self.colour, *self.other, *self[2:]], np.float64)
+
+
+FIELDS = 15
+
+
+class Palette:
+    """Draws the materials of one room.
+
+    Args:
+        rng: where they come from.
+        rich: all patterns and noises; else those of the plain scenes.
+    """
+
+    def __init__(self, rng: np.random.Generator, rich: bool) -> None:
+        self._rng, self._rich = rng, rich
+
+    def _finish(self, material: Material) -> Material:
+        """Give a material a place in the noise; of a palette that is not rich, a plain pattern."""
+        material = material._replace(phase=float(self._rng.uniform(0, 100)))
+        special = material.glow or material.pattern in (Pattern.PICTURE, Pattern.BOOKS)
+        if self._rich or special:
+            return material
+        plain = (Pattern.PLAIN, Pattern.CHECKERS, Pattern.STRIPES, Pattern.TILES)
+        size_m = float(self._rng.uniform(0.1, 0.5))
+        return Material(
+            material.colour,
+            _scaled(material.colour, float(self._rng.uniform(0.6, 0.9))),
+            plain[self._rng.choice(4, p=(0.5, 0.15, 0.15, 0.2))],
+            size_m,
+            size_m,
+            phase=material.phase,
+        )
+
+    def _colour(
+        self,
+        saturation: tuple[float, float] = (0.0, 0.5),
+        value: tuple[float, float] = (0.1, 0.8),
+        hue: tuple[float, float] = (0.0, 1.0),
+    ) -> Rgb:
+        """Return a linear colour; saturations are low more often than high."""
+        low, high = saturation
+        share = low + (high - low) * float(self._rng.random()) ** 1.6
+        rgb = colorsys.hsv_to_rgb(
+            float(self._rng.uniform(*hue)) % 1, share, float(self._rng.uniform(*value))
+        )
+        return (float(rgb[0]), float(rgb[1]), float(rgb[2]))
+
+    def wall(self) -> Material:
+        """Return paint, wallpaper, bricks, tiles or boards."""
+        colour = self._colour((0.0, 0.45), (0.35, 0.92))
+        kind = self._rng.choice(5, p=(0.52, 0.18, 0.1, 0.12, 0.08))
+        paint = Material(
+            colour, colour, grain=self._some(0.02, 0.12), grain_m=self._some(0.01, 0.3)
+        )
+        if kind == 0:
+            return self._finish(paint._replace(dirt=self._some(0, 0.15)))
+        if kind == 1:
+            size_m = self._some(0.04, 0.3)
+            paper = paint._replace(
+                other=_scaled(colour, self._some(0.7, 0.95)),
+                pattern=(Pattern.STRIPES, Pattern.CHECKERS)[self._rng.integers(2)],
+                u_m=size_m,
+                v_m=size_m * self._some(0.8, 2),
+            )
+            return self._finish(paper)
+        if kind == 2:
+            return self._finish(self._bricks())
+        if kind == 3:
+            return self._finish(self._tiles(self._some(0.1, 0.3)))
+        return self._finish(self._wood()._replace(pattern=Pattern.PLANKS, u_m=2.0, v_m=0.12))
+
+    def floor(self) -> Material:
+        """Return planks, tiles, carpet or concrete."""
+        kind = self._rng.choice(4, p=(0.35, 0.25, 0.25, 0.15))
+        if kind == 0:
+            planks = self._wood()._replace(
+                pattern=Pattern.PLANKS, u_m=self._some(0.6, 1.8), v_m=self._some(0.07, 0.2)
+            )
+            return self._finish(planks._replace(gloss=self._some(0, 0.5)))
+        if kind == 1:
+            return self._finish(self._tiles(self._some(0.15, 0.6)))
+        if kind == 2:
+            return self._finish(self._cloth((0.1, 0.6))._replace(dirt=self._some(0, 0.4)))
+        grey = self._colour((0.0, 0.1), (0.2, 0.6))
+        return self._finish(
+            Material(grey, grey, grain=0.2, grain_m=self._some(0.1, 0.6), dirt=self._some(0, 0.4))
+        )
+
+    def ceiling(self) -> Material:
+        """Return white paint, or panels."""
+        colour = self._colour((0.0, 0.08), (0.65, 0.95))
+        paint = Material(colour, _scaled(colour, 0.6), grain=0.03, grain_m=0.05)
+        if self._rng.random() < 0.3:
+            paint = paint._replace(pattern=Pattern.TILES, u_m=0.6, v_m=0.6, grain=0.08)
+        return self._finish(paint)
+
+    def furniture(self) -> Material:
+        """Return wood or lacquer."""
+        return self._finish(self._wood()) if self._rng.random() < 0.55 else self.lacquer()
+
+    def lacquer(self) -> Material:
+        """Return a smooth coat of any colour."""
+        colour = self._colour((0.0, 0.8), (0.04, 0.85))
+        gloss = self._some(0, 0.5)
+        return self._finish(Material(colour, colour, grain=0.02, grain_m=0.1, gloss=gloss))
+
+    def metal(self) -> Material:
+        """Return grey or black metal."""
+        colour = self._colour((0.0, 0.1), (0.03, 0.6))
+        return self._finish(Material(colour, colour, grain=0.03, gloss=self._some(0.3, 1.0)))
+
+    def white(self) -> Material:
+        """Return white lacquer or enamel."""
+        colour = self._colour((0.0, 0.06), (0.65, 0.9))
+        return self._finish(Material(colour, colour, grain=0.02, gloss=self._some(0, 0.4)))
+
+    def cloth(self) -> Material:
+        """Return upholstery or bedding."""
+        return self._finish(self._cloth((0.05, 0.85)))
+
+    def carton(self) -> Material:
+        """Return what small things are made of: carton, plastic, a printed pattern."""
+        kind = self._rng.choice(4, p=(0.3, 0.4, 0.15, 0.15))
+        if kind == 0:
+            brown = self._colour((0.4, 0.6), (0.3, 0.55), (0.06, 0.1))
+            return self._finish(Material(brown, brown, grain=0.06, grain_m=0.1))
+        if kind == 1:
+            return self.lacquer()
+        printed = (Pattern.STRIPES, Pattern.PICTURE)[kind - 2]
+        return self._finish(
+            Material(self._colour((0, 0.9)), self._colour((0, 0.9)), printed, self._some(0.03, 0.1))
+        )
+
+    def picture(self) -> Material:
+        """Return a painting, photograph or poster."""
+        return self._finish(
+            Material(
+                self._colour((0.0, 0.9), (0.05, 0.9)),
+                self._colour((0.0, 0.9), (0.05, 0.9)),
+                Pattern.PICTURE,
+                gloss=self._some(0, 0.3),
+            )
+        )
+
+    def books(self) -> Material:
+        """Return a row of spines."""
+        return self._finish(
+            Material(
+                self._colour((0.2, 0.9), (0.1, 0.8)),
+                self._colour((0.0, 0.8), (0.2, 0.8)),
+                Pattern.BOOKS,
+                self._some(0.02, 0.05),
+                grain=0.1,
+            )
+        )
+
+    def leaves(self) -> Material:
+        """Return a plant's green."""
+        green = self._colour((0.4, 0.8), (0.1, 0.35), (0.22, 0.36))
+        return self._finish(Material(green, green, grain=0.7, grain_m=0.06))
+
+    def screen(self) -> Material:
+        """Return a display that is off."""
+        black = self._colour((0, 0.1), (0.01, 0.03))
+        return self._finish(Material(black, black, grain=0.0, gloss=0.8))
+
+    def lamp(self, brightness: float) -> Material:
+        """Return a lamp that is on."""
+        white = (1.0, 0.97, 0.9)
+        return self._finish(Material(white, white, grain=0.0, glow=brightness))
+
+    def outside(self, brightness: float) -> Material:
+        """Return what a window shows: ground below, sky above."""
+        sky = self._colour((0.0, 0.5), (0.7, 1.0), (0.52, 0.64))
+        ground = self._colour((0.1, 0.6), (0.1, 0.5), (0.05, 0.4))
+        return self._finish(Material(sky, ground, Pattern.OUTSIDE, grain=0.3, glow=brightness))
+
+    def _some(self, low: float, high: float) -> float:
+        return float(self._rng.uniform(low, high))
+
+    def _wood(self) -> Material:
+        colour = self._colour((0.25, 0.65), (0.12, 0.65), (0.04, 0.11))
+        return Material(
+            colour,
+            _scaled(colour, self._some(0.3, 0.8)),
+            Pattern.WOOD,
+            grain=self._some(0.1, 0.4),
+            grain_m=self._some(0.02, 0.08),
+            gloss=self._some(0, 0.3),
+        )
+
+    def _bricks(self) -> Material:
+        red = self._colour((0.1, 0.65), (0.25, 0.7), (0.0, 0.08))
+        mortar = self._colour((0, 0.1), (0.3, 0.7))
+        return Material(red, mortar, Pattern.BRICKS, 0.25, 0.075, 0.25, 0.05)
+
+    def _tiles(self, size_m: float) -> Material:
+        colour = self._colour((0.0, 0.4), (0.2, 0.9))
+        kind = Pattern.CHECKERS if self._rng.random() < 0.2 else Pattern.TILES
+        return Material(
+            colour,
+            _scaled(colour, self._some(0.35, 0.85)),
+            kind,
+            size_m,
+            size_m * (1.0, 1.0, 0.5, 2.0)[self._rng.integers(4)],
+            self._some(0.03, 0.2),
+            self._some(0.05, 0.4),
+            gloss=self._some(0.1, 0.8),
+        )
+
+    def _cloth(self, value: tuple[float, float]) -> Material:
+        colour = self._colour((0.0, 0.7), value)
+        size_m = self._some(0.01, 0.2)
+        return Material(
+            colour,
+            _scaled(colour, self._some(0.5, 1.0)),
+            (Pattern.WEAVE, Pattern.PLAIN, Pattern.STRIPES)[self._rng.choice(3, p=(0.5, 0.4, 0.1))],
+            size_m,
+            size_m,
+            self._some(0.1, 0.45),
+            self._some(0.015, 0.06),
+        )
+
+
+def _scaled(colour: Rgb, by: float) -> Rgb:
+    return (colour[0] * by, colour[1] * by, colour[2] * by)

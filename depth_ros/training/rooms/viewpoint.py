@@ -1,0 +1,107 @@
+"""Where cameras stand in rooms: with free space around them and something to see."""
+
+from __future__ import annotations
+
+import math
+from typing import NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+
+from depth_ros.geometry.camera import Camera
+from depth_ros.training.rooms.room import Floats, Room
+from depth_ros.training.scenes import Pose, Robot
+
+ANY_ROBOT = Robot(
+    camera_height_m=(0.1, 1.8),
+    pitch_down_deg=(-15.0, 40.0),
+    roll_deg=(-3.0, 3.0),
+    fov_deg=(40.0, 100.0),
+)
+"""From a vacuum cleaner to a person-sized robot, with any usual lens."""
+
+CLEARANCE_M = 0.2
+_TRIES, _ROUNDS = 8, 6
+_RAYS = 5
+_NEAR_M, _MIDDLE_M, _SPREAD = 0.2, 0.7, 1.35
+_MOST_OBJECTS, _FARTHEST_M = 12, 3.5
+
+
+class _View(NamedTuple):
+    """What cameras would see, (N,) each.
+
+    Attributes:
+        near_m, middle_m, far_m: quantiles of the distance along the optical axis.
+        objects: how many shapes are in the image.
+    """
+
+    near_m: Floats
+    middle_m: Floats
+    far_m: Floats
+    objects: npt.NDArray[np.intp]
+
+    @property
+    def good(self) -> npt.NDArray[np.bool_]:
+        """Whether there is something to see at several distances, and nothing too close."""
+        deep = (self.middle_m > _MIDDLE_M) & (self.far_m > _SPREAD * self.near_m)
+        return np.asarray(deep & (self.near_m > _NEAR_M))
+
+    def scores(self, objects: float, middle_m: float) -> Floats:
+        """Return up to 1 each for as many objects and as much distance as are wanted."""
+        seen = np.minimum(self.objects / objects, 1) + np.minimum(self.middle_m / middle_m, 1)
+        return np.asarray(seen - 10 * ~self.good)
+
+
+def random_viewpoint(rng: np.random.Generator, room: Room, robot: Robot, camera: Camera) -> Pose:
+    """Return a pose with free space around it that sees near and far things.
+
+    Of some tries the first that shows enough objects and is far enough from them (how many and how
+    far are random too), or else the best one.
+    """
+    wanted = rng.uniform(1, _MOST_OBJECTS), rng.uniform(_MIDDLE_M, _FARTHEST_M)
+    best, most = None, -math.inf
+    for _ in range(_ROUNDS):
+        poses = _candidates(rng, room, robot)
+        free_m = room.clearance_m(np.array([(pose.x, pose.y, pose.z) for pose in poses]))
+        free = [pose for pose, there_m in zip(poses, free_m, strict=True) if there_m > CLEARANCE_M]
+        if not free:
+            score, pose = float(free_m.max()) - 100, poses[int(free_m.argmax())]
+        else:
+            view = _view(room, free, camera)
+            scores = view.scores(*wanted)
+            score, pose = float(scores.max()), free[int(scores.argmax())]
+        if score > most:
+            best, most = pose, score
+        if most >= 2:
+            break
+    assert best is not None
+    return best
+
+
+def _candidates(rng: np.random.Generator, room: Room, robot: Robot) -> list[Pose]:
+    half = room.size_m[:2] / 2 - CLEARANCE_M
+    return [
+        Pose(
+            float(rng.uniform(-half[0], half[0])),
+            float(rng.uniform(-half[1], half[1])),
+            float(rng.uniform(*robot.camera_height_m)),
+            float(rng.uniform(-math.pi, math.pi)),
+            math.radians(rng.uniform(*robot.pitch_down_deg)),
+            math.radians(rng.uniform(*robot.roll_deg)),
+        )
+        for _ in range(_TRIES)
+    ]
+
+
+def _view(room: Room, poses: list[Pose], camera: Camera) -> _View:
+    v = np.linspace(0, camera.height - 1, _RAYS).round().astype(int)
+    u = np.linspace(0, camera.width - 1, _RAYS).round().astype(int)
+    rays = camera.rays()[v][:, u].reshape(-1, 2).astype(np.float64)
+    ahead = np.concatenate([rays, np.ones_like(rays[:, :1])], axis=1)
+    transforms = np.stack([pose.world_from_optical() for pose in poses])
+    directions = np.einsum("bij,pj->bpi", transforms[:, :3, :3], ahead)
+    origins = np.broadcast_to(transforms[:, None, :3, 3], directions.shape)
+    depth_m, shapes = room.first(origins, directions)
+    objects = np.array([len(np.unique(hit[hit >= 0])) for hit in shapes])
+    near_m, middle_m, far_m = np.quantile(depth_m, (0.1, 0.5, 0.9), axis=1)
+    return _View(near_m, middle_m, far_m, objects)
