@@ -13,6 +13,7 @@ from depth_ros import models
 from depth_ros.errors import ModelError
 from depth_ros.models.grin.config import GrinConfig
 from depth_ros.models.grin.network import Grin
+from depth_ros.models.lite.network import ZoeDepthLite
 from depth_ros.training.calibration import spread_gain
 from depth_ros.training.denoising import Denoising
 from depth_ros.training.frames import FramePool, Frames, Shapes
@@ -114,8 +115,9 @@ def _backbone(like: nn.Module, init: str) -> dict[str, Tensor]:
         network = models.load(init).network
     except ModelError:
         return _encoder(like, init)
-    marked = ((name.partition("backbone."), value) for name, value in network.state_dict().items())
-    return {rest: value for (_, mark, rest), value in marked if mark}
+    mark = "encoder." if isinstance(network, ZoeDepthLite) else "backbone."
+    marked = ((name.partition(mark), value) for name, value in network.state_dict().items())
+    return {rest: value for (_, found, rest), value in marked if found}
 
 
 def _encoder(like: Any, init: str) -> dict[str, Tensor]:

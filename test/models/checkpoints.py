@@ -32,6 +32,8 @@ from transformers import (
 )
 from transformers.utils import logging
 
+from depth_ros.models.lite.config import LiteConfig
+from depth_ros.models.lite.network import ZoeDepthLite
 from test.models.grin import small
 
 NECK: dict[str, Any] = {"neck_hidden_sizes": [16, 16, 32, 32], "fusion_hidden_size": 32}
@@ -120,6 +122,11 @@ def zoedepth(heads: int) -> Any:
     # A little more, and attractors turn rounding into centimetres.
     std = 0.12 if heads == 1 else 0.14
     return spread(ZoeDepthForDepthEstimation(config), 1.0, 64, std=std)
+
+
+def zoedepth_lite() -> Any:
+    """The real encoder, whose sizes are fixed, for small images."""
+    return spread(ZoeDepthLite(LiteConfig(height=64, width=96, channels=16)), 0.5, 64)
 
 
 def dpt_beit() -> Any:
@@ -295,6 +302,7 @@ DEPTH_PRO_PROCESSOR = {
 _FAMILIES: dict[str, tuple[Callable[[], Any], dict[str, Any]]] = {
     "zoedepth": (lambda: zoedepth(1), ZOEDEPTH_PROCESSOR),
     "zoedepth-nk": (lambda: zoedepth(2), ZOEDEPTH_PROCESSOR),
+    "zoedepth-lite": (zoedepth_lite, {}),
     "dpt-beit": (dpt_beit, dpt_processor(ensure_multiple_of=32)),
     "dpt-swinv2": (dpt_swinv2, dpt_processor()),
     "dpt-vit": (dpt_vit, dpt_processor(resample=2)),
@@ -315,6 +323,7 @@ FAMILIES = tuple(_FAMILIES)
 EXPORTED: dict[str, tuple[bool, tuple[int, int] | None]] = {
     "zoedepth": (False, (64, 96)),
     "zoedepth-nk": (False, (64, 96)),
+    "zoedepth-lite": (True, None),
     "dpt-beit": (False, None),
     "dpt-swinv2": (False, None),
     "dpt-vit": (False, None),

@@ -61,6 +61,7 @@ def test_no_two_entries_share_a_name_or_a_source() -> None:
 FAMILY_OF = {
     "depthcrafter": "depthcrafter",
     "grin-tiny": "grin",
+    "zoedepth-lite": "zoedepth_lite",
     **{f"zoedepth-{name}": "zoedepth" for name in ("tiny", "nyu", "kitti", "nyu-kitti")},
     **{f"dpt-beit-{name}": "dpt" for name in ("large-512", "large-384", "base-384")},
     **{f"dpt-swinv2-{name}": "dpt" for name in ("large-384", "base-384", "tiny-256")},
@@ -157,7 +158,7 @@ def test_weights_that_give_something_else_than_their_entry_are_refused(
 
 
 def test_weights_need_a_name_that_is_known_and_a_folder(tmp_path: Path) -> None:
-    with pytest.raises(ModelError, match=r"'nobody/nothing', expected one of zoedepth-tiny"):
+    with pytest.raises(ModelError, match=r"'nobody/nothing', expected one of zoedepth-lite"):
         models.find("nobody/nothing", str(tmp_path))
     with pytest.raises(ModelError, match="is not a folder"):
         models.find("zoedepth-nyu", str(tmp_path / "absent"))

@@ -24,8 +24,8 @@ from test.models.references import image, processor
 AT_ONCE = [family for family in FAMILIES if family != "grin"]
 DPT_LIKE = [family for family in FAMILIES if family.startswith(("dpt", "depth-anything"))]
 METRIC = {"dpt-dinov2", "depth-anything-metric", "prompt-depth-anything"}
-METRIC |= {"zoedepth", "zoedepth-nk", "depth-pro", "depth-pro-without-fov"}
-MAX_DEPTH_M = {"zoedepth": 10, "zoedepth-nk": 80, "depth-anything-metric": 20}
+METRIC |= {"zoedepth", "zoedepth-nk", "zoedepth-lite", "depth-pro", "depth-pro-without-fov"}
+MAX_DEPTH_M = {"zoedepth": 10, "zoedepth-nk": 80, "zoedepth-lite": 20, "depth-anything-metric": 20}
 
 
 def inputs(model: DepthModel, rgb: npt.NDArray[np.uint8]) -> tuple[torch.Tensor, ...]:

@@ -9,6 +9,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from depth_ros.models.grin import backbones
 from depth_ros.models.grin.config import GrinConfig
 
 
@@ -49,13 +50,9 @@ class Conditioner(nn.Module):
     casts_itself = True
 
     def __init__(self, config: GrinConfig) -> None:
-        from transformers import AutoBackbone, AutoConfig
-
         super().__init__()
         self.config = config
-        fields: dict[str, Any] = dict(config.backbone)
-        backbone = AutoConfig.for_model(fields.pop("model_type"), **fields)
-        self.backbone = AutoBackbone.from_config(backbone)
+        self.backbone: Any = backbones.build(config.backbone)
         channels = self.backbone.channels
         encoding = 3 + 6 * config.bands
         self.norms = nn.ModuleList(nn.LayerNorm(each) for each in channels)

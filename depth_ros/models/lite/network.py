@@ -60,4 +60,4 @@ class ZoeDepthLite(nn.Module):
             network.load_state_dict(load_file(paths[1]))
         except RuntimeError as error:
             raise ModelError(f"its weights do not fit its config.json: {error}") from error
-        return network
+        return network.eval()
