@@ -59,7 +59,10 @@ def run(options: argparse.Namespace) -> int:
     from depth_ros.evaluation import alignment, page, report
     from depth_ros.evaluation.alignment import Alignment
     from depth_ros.evaluation.run import evaluate
+    from depth_ros.output_paths import OutputFolder
 
+    folder = OutputFolder(options.out, "depth_ros evaluate", ("index.html", "scores.json"))
+    folder.check()  # before a network works for hours
     names = [*options.models, *filter(None, [options.model])] or ["zoedepth-tiny"]
     protocol, align = _protocol(options), Alignment(options.align)
     for name in names:  # fails now, not after the models before it were scored
@@ -70,6 +73,7 @@ def run(options: argparse.Namespace) -> int:
         for name in names
     ]
     written = report.Report(protocol, align, results)
+    folder.begin()
     page.save(written, options.out / "index.html")
     report.save_json(written, options.out / "scores.json")
     print(f"{written.title}\n{report.table(written)}")
