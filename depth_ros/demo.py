@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import shutil
 import signal
 import statistics
 import subprocess
@@ -22,6 +21,7 @@ from depth_ros.bag import reader
 from depth_ros.bag import writer as bag
 from depth_ros.errors import DepthError
 from depth_ros.evaluation import metrics, picture
+from depth_ros.output_paths import OutputFolder
 from depth_ros.training.render import render_drive
 from depth_ros.training.scenes import Drive, Robot, random_drive
 
@@ -34,6 +34,7 @@ _START_NS = 1_700_000_000_000_000_000
 _STEP_NS = 100_000_000
 _ROWS = 4
 _STOP_S = 20.0
+_WRITTEN = ("drive", "recording", "preview.png", "node.log", "replay.json")
 
 
 class Report(NamedTuple):
@@ -75,17 +76,17 @@ class Report(NamedTuple):
 
 
 def run(out: Path, model: str, seconds: float, seed: int) -> Report:
-    """Run the whole demonstration in a folder, which is emptied first.
+    """Run the whole demonstration in a new or empty folder, or again in one that it made.
 
     Leaves drive/ (what was played), recording/ (all that was played and answered, as mcap),
     preview.png, node.log and replay.json.
 
     Raises:
+        SettingError: there is something in the folder that the demonstration did not write.
         DepthError: the model is unknown, or the node did not answer; node.log says why.
     """
     models.find(model)  # fails now, not after the drive is rendered
-    shutil.rmtree(out, ignore_errors=True)
-    out.mkdir(parents=True, exist_ok=True)
+    OutputFolder(out, "depth_ros demo", _WRITTEN).begin()
     write_drive(out / "drive", round(seconds * 1e9 / _STEP_NS), seed)
     with _node(out / "node.log", model) as node:
         _replay(out)

@@ -18,6 +18,7 @@ ARROWS = {
     "errors": set[str](),
     "config": set[str](),
     "share": set[str](),
+    "output_paths": set[str](),
     "transport": {"share"},
     "geometry": set[str](),
     "profile": set[str](),
@@ -25,7 +26,7 @@ ARROWS = {
     "messages": {"geometry"},
     # A file's metadata are read where files are executed.
     "models": {"geometry", "runtimes.graph", "runtimes.onnx_file"},
-    "export": {"geometry", "models", "runtimes"},
+    "export": {"geometry", "models", "output_paths", "runtimes"},
     "scale": {"geometry"},
     "anchor_messages": {"geometry", "messages", "scale"},
     "pipeline": {"geometry", "config", "models", "profile", "runtimes", "scale"},

@@ -44,6 +44,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     look = parser.add_argument_group("previews")
     look.add_argument("--preview", type=Path, metavar="FILE", help=".mp4, .gif or .png")
     look.add_argument("--rerun", type=Path, metavar="FILE", help=".rrd, for the Rerun viewer")
+    look.add_argument("--overwrite", action="store_true", help="replace these files if they exist")
 
 
 def _add_topics(group: Any) -> None:
@@ -231,6 +232,10 @@ def _options(options: argparse.Namespace) -> Options:
 
 def _watchers(options: argparse.Namespace) -> list[Watcher]:
     """Return what draws while the conversion runs; its libraries are extras."""
+    from depth_ros.output_paths import check_file
+
+    for path in filter(None, (options.preview, options.rerun)):
+        check_file(path, options.overwrite)
     watchers: list[Watcher] = []
     if options.preview:
         from depth_ros.look import preview

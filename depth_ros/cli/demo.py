@@ -11,7 +11,12 @@ HELP = "render a drive and run the node on it, over DDS"
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the verb's arguments."""
-    parser.add_argument("--out", type=Path, default=Path("out/demo"), help="folder, emptied first")
+    parser.add_argument(
+        "--out",
+        type=Path,
+        default=Path("out/demo"),
+        help="new or empty folder, or that of an earlier demonstration",
+    )
     parser.add_argument("--model", default="zoedepth-tiny", help="name, folder or hub id")
     parser.add_argument("--seconds", type=float, default=10.0, help="length of the drive")
     parser.add_argument("--seed", type=int, default=0, help="which drive")

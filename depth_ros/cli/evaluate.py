@@ -8,6 +8,8 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from depth_ros.errors import SettingError
+
 if TYPE_CHECKING:
     from depth_ros.evaluation.protocols import Protocol
     from depth_ros.pipeline import Pipeline
@@ -27,8 +29,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the verb's arguments."""
     parser.add_argument("models", nargs="*", metavar="MODEL", help="names, folders or hub ids")
     parser.add_argument("--model", help="one more of them; default: zoedepth-tiny")
-    parser.add_argument("--protocol", default="rendered", choices=PROTOCOLS)
-    parser.add_argument("--data", type=Path, help="folder or bag that the protocol reads")
+    parser.add_argument(
+        "--protocol",
+        choices=PROTOCOLS,
+        help="what --data is; default: bag or rgbd-folder, as --data is one of them; without "
+        "--data rendered drives",
+    )
+    parser.add_argument("--data", type=Path, help="folder or bag with images and true depth")
     parser.add_argument(
         "--align",
         default="none",
@@ -59,7 +66,10 @@ def run(options: argparse.Namespace) -> int:
     from depth_ros.evaluation import alignment, page, report
     from depth_ros.evaluation.alignment import Alignment
     from depth_ros.evaluation.run import evaluate
+    from depth_ros.output_paths import OutputFolder
 
+    folder = OutputFolder(options.out, "depth_ros evaluate", ("index.html", "scores.json"))
+    folder.check()  # before a network works for hours
     names = [*options.models, *filter(None, [options.model])] or ["zoedepth-tiny"]
     protocol, align = _protocol(options), Alignment(options.align)
     for name in names:  # fails now, not after the models before it were scored
@@ -70,6 +80,7 @@ def run(options: argparse.Namespace) -> int:
         for name in names
     ]
     written = report.Report(protocol, align, results)
+    folder.begin()
     page.save(written, options.out / "index.html")
     report.save_json(written, options.out / "scores.json")
     print(f"{written.title}\n{report.table(written)}")
@@ -97,10 +108,12 @@ def score_rendered(model: str, device: str, drives: int, out: Path) -> None:
 def _protocol(options: argparse.Namespace) -> Protocol:
     """Return the protocol, with what the user wants otherwise."""
     from depth_ros.evaluation.datasets import bag
-    from depth_ros.evaluation.protocols import PROTOCOLS
+    from depth_ros.evaluation.protocols import PROTOCOLS, protocol_of
 
-    protocol = PROTOCOLS[options.protocol]
-    if options.topics and protocol.name == "bag":
+    protocol = PROTOCOLS[options.protocol] if options.protocol else protocol_of(options.data)
+    if options.topics and protocol.name != "bag":
+        raise SettingError(f"--topics are those of a bag, protocol '{protocol.name}' has none")
+    if options.topics:
         protocol = replace(protocol, open=partial(bag.samples, topics=tuple(options.topics)))
     if options.crop is not None:
         protocol = replace(protocol, crop=options.crop)

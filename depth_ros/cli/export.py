@@ -20,6 +20,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the verb's arguments."""
     parser.add_argument("model", help="name, folder or hub id")
     parser.add_argument("out", type=Path, metavar="OUT.onnx", help="the file; model:= takes it")
+    parser.add_argument("--overwrite", action="store_true", help="replace OUT.onnx if it exists")
     parser.add_argument("--weights", default="", help="folder with the weights of the model named")
     size = parser.add_mutually_exclusive_group()
     size.add_argument(
@@ -52,7 +53,7 @@ def run(options: argparse.Namespace) -> int:
     if bool(options.int8) != bool(options.calibrate):
         raise SettingError("--int8 and --calibrate BAG go together, expected both or neither")
     precision = "int8" if options.int8 else "float16" if options.fp16 else "float32"
-    how = Options(options.size, options.dynamic, precision, options.tolerance)
+    how = Options(options.size, options.dynamic, precision, options.tolerance, options.overwrite)
     recorded = _recorded(options) if options.calibrate else []
     report = export(options.model, options.out, how, recorded, options.weights)
     print(_text(report, how.limit))

@@ -27,6 +27,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--dtype", default="float32", help="float32, float16 or bfloat16")
     parser.add_argument("--frames", type=int, default=20, help="frames, two of warm-up aside")
     parser.add_argument("--out", type=Path, default=Path("out/profile.png"), help="the picture")
+    parser.add_argument("--overwrite", action="store_true", help="replace the picture if it exists")
 
 
 def run(options: argparse.Namespace) -> int:
@@ -34,11 +35,13 @@ def run(options: argparse.Namespace) -> int:
     from depth_ros.config import Settings
     from depth_ros.evaluation.picture import save
     from depth_ros.look import flame
+    from depth_ros.output_paths import check_file
     from depth_ros.pipeline import Pipeline
 
     width, height = _size(options.size)
     if options.frames < 1:
         raise SettingError(f"--frames is {options.frames}, expected 1 or more")
+    check_file(options.out, options.overwrite)
     names = ("model", "weights", "device", "dtype")
     pipeline = Pipeline.from_settings(Settings(**{name: getattr(options, name) for name in names}))
     laps = _measure(pipeline, width, height, options.frames)

@@ -16,6 +16,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--preview", type=Path, metavar="FILE", help=".mp4, .gif or .png; default: preview.png"
     )
     what.add_argument("--rerun", type=Path, metavar="FILE", help=".rrd, for the Rerun viewer")
+    parser.add_argument("--overwrite", action="store_true", help="replace FILE if it exists")
     parser.add_argument("--image", metavar="TOPIC", help="default: the only one")
     parser.add_argument("--depth", metavar="TOPIC", help="default: the only one, or depth/image")
 
@@ -25,8 +26,10 @@ def run(options: argparse.Namespace) -> int:
     from depth_ros.look.preview import Preview
     from depth_ros.look.rerun_log import RerunLog
     from depth_ros.look.view import view
+    from depth_ros.output_paths import check_file
 
     path = options.rerun or options.preview or Path("preview.png")
+    check_file(path, options.overwrite)
     watcher = RerunLog(path) if options.rerun else Preview(path)
     shown = view(options.bag, [watcher], options.image, options.depth)
     print(f"{path}: {shown} frames")

@@ -48,10 +48,12 @@ class Protocol:
         """Return what there is in a folder.
 
         Raises:
-            DatasetError: no folder is given, or files are missing in it.
+            DatasetError: no folder is given, one is that is not read, or files are missing in it.
         """
         if self.layout and data is None:
             raise DatasetError(f"protocol '{self.name}' needs --data: a folder with {self.layout}")
+        if data is not None and not self.layout:
+            raise DatasetError(f"protocol '{self.name}' reads no data, expected no --data")
         return self.open(data or Path())
 
     def counted(self, truth_m: Depth) -> Depth:
@@ -108,3 +110,29 @@ PROTOCOLS = {
     )
 }
 """Every protocol by name."""
+
+
+_BAG_FILES = {".bag", ".db3", ".mcap"}
+
+
+def protocol_of(data: Path | None) -> Protocol:
+    """Return the protocol that reads one's own data: a bag or a folder of RGB-D.
+
+    Published datasets cannot be told from their files. Without data it is the rendered drives.
+
+    Raises:
+        DatasetError: it is neither of the two, or not there.
+    """
+    if data is None:
+        return PROTOCOLS["rendered"]
+    if not data.exists():
+        raise DatasetError(f"{data} is not there, expected a bag or a folder of images")
+    files = [data] if data.is_file() else [path for path in data.iterdir() if path.is_file()]
+    if any(_BAG_FILES.intersection(path.suffixes) for path in files):
+        return PROTOCOLS["bag"]
+    if (data / "rgb").is_dir() and (data / "depth").is_dir():
+        return PROTOCOLS["rgbd-folder"]
+    raise DatasetError(
+        f"{data} is neither a bag nor a folder with rgb/ and depth/; expected one of them, or "
+        f"--protocol {', '.join(list(PROTOCOLS)[1:])}"
+    )

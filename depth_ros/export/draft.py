@@ -24,6 +24,7 @@ from depth_ros.models.base import DepthModel, Facts, ModelEntry, Prediction
 from depth_ros.models.card import SUFFIX, Card, part_path
 from depth_ros.models.grin.config import MODEL_TYPE
 from depth_ros.models.grin.model import GrinModel
+from depth_ros.output_paths import check_file
 from depth_ros.runtimes import onnx_file
 from depth_ros.runtimes.onnx_runtime import OnnxRuntime
 from depth_ros.runtimes.providers import import_onnxruntime
@@ -73,6 +74,7 @@ def export(
     Raises:
         ModelError: the model cannot be loaded or exported, or what was exported is farther from
             torch than options allow: nothing is written then.
+        SettingError: a file of that name exists, and options do not allow to replace it.
     """
     options = options or Options()
     _check(out, options, recorded)
@@ -91,6 +93,8 @@ def export(
         report = draft.write()
         paths = tuple(out.parent / path.name for path in report.paths)
         for path in draft.files():
+            check_file(out.parent / path.name, options.overwrite)
+        for path in draft.files():
             shutil.move(path, out.parent / path.name)
     return replace(report, paths=paths)
 
@@ -98,6 +102,7 @@ def export(
 def _check(out: Path, options: Options, recorded: Sequence[Trial]) -> None:
     if out.suffix != SUFFIX or not out.parent.is_dir():
         raise ModelError(f"{out} cannot be written, expected a name in {SUFFIX} in a folder there")
+    check_file(out, options.overwrite)
     if options.precision == "int8" and len(recorded) < 2:
         raise ModelError(
             f"int8 is calibrated on images, {len(recorded)} are given, expected 2 or more: "

@@ -19,6 +19,7 @@ class Options:
         dynamic: leave the size open.
         precision: float32, float16 or int8.
         tolerance: error above which nothing is written, see TOLERANCES; None: what stands there.
+        overwrite: replace files that exist.
 
     Raises:
         SettingError: options contradict each other, or a value is not allowed.
@@ -28,6 +29,7 @@ class Options:
     dynamic: bool = False
     precision: str = "float32"
     tolerance: float | None = None
+    overwrite: bool = False
 
     def __post_init__(self) -> None:
         if self.precision not in TOLERANCES:

@@ -41,6 +41,23 @@ def test_a_bags_topics_and_range_can_be_said(tmp_path: Path) -> None:
     assert np.isfinite(scored[0])
 
 
+@pytest.mark.parametrize("kind", ["bag", "file of a bag", "rgbd-folder"])
+def test_the_protocol_is_that_of_the_data(kind: str, tmp_path: Path) -> None:
+    data = tmp_path / "data"
+    if kind == "rgbd-folder":
+        data.mkdir()
+        write_folder(data)
+    else:
+        write_bag(data)
+    if kind == "file of a bag":
+        (data,) = data.glob("*.mcap")
+    out = tmp_path / "out"
+    assert cli.main(["evaluate", "--data", str(data), "--limit", "1", "--out", str(out)]) == 0
+    numbers = json.loads((out / "scores.json").read_text())
+    assert numbers["protocol"] == ("rgbd-folder" if kind == "rgbd-folder" else "bag")
+    assert len(numbers["models"][0]["images"]) == 1
+
+
 def test_the_command_without_arguments_scores_the_embedded_model_on_rendered_drives(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -62,6 +79,10 @@ def test_the_command_without_arguments_scores_the_embedded_model_on_rendered_dri
         (["--protocol", "nyu"], "protocol 'nyu' needs --data: a folder with nyu_depth_v2"),
         (["--protocol", "ibims", "--data", "."], "lacks imagelist.txt; expected imagelist.txt"),
         (["--protocol", "bag", "--data", "nowhere"], "nowhere"),
+        (["--data", "nowhere"], "nowhere"),
+        (["--data", "depth_ros"], "depth_ros is neither a bag nor a folder with rgb/ and depth/"),
+        (["--protocol", "rendered", "--data", "."], "'rendered' reads no data, expected no --data"),
+        (["--topics", "/a", "/b"], "--topics are those of a bag, protocol 'rendered' has none"),
     ],
 )
 def test_what_cannot_be_evaluated_is_one_line_and_exit_code_1(
