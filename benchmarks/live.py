@@ -290,7 +290,7 @@ def main(arguments: list[str] | None = None) -> int:
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m benchmarks.live", description=__doc__)
-    parser.add_argument("--model", default="zoedepth-tiny", help="name, folder or hub id")
+    parser.add_argument("--model", default="zoedepth-lite", help="name, folder or hub id")
     parser.add_argument("--hz", nargs="+", type=float, default=[10.0, 15.0, 30.0])
     parser.add_argument("--seconds", type=float, default=20.0, help="600 for the memory's bar")
     parser.add_argument("--cameras", type=int, choices=range(1, 7), default=1)

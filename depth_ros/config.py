@@ -108,7 +108,7 @@ class Settings:
     """
 
     model: str = _setting(
-        "zoedepth-tiny",
+        "zoedepth-lite",
         "Name in `depth_ros models`, a checkpoint's folder, an exported .onnx file, or a hub id.",
     )
     weights: str = _setting(

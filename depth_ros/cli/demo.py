@@ -17,7 +17,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         default=Path("out/demo"),
         help="new or empty folder, or that of an earlier demonstration",
     )
-    parser.add_argument("--model", default="zoedepth-tiny", help="name, folder or hub id")
+    parser.add_argument("--model", default="zoedepth-lite", help="name, folder or hub id")
     parser.add_argument("--seconds", type=float, default=10.0, help="length of the drive")
     parser.add_argument("--seed", type=int, default=0, help="which drive")
 

@@ -21,14 +21,14 @@ PROTOCOLS = (
     *("rendered", "bag", "rgbd-folder", "nyu", "kitti-eigen"),
     *("diode-indoor", "ibims", "sun-rgbd", "ddad"),
 )
-ALIGNMENTS = ("none", "scale", "affine", "clip")
+ALIGNMENTS = ("none", "median", "affine", "clip")
 CROPS = ("none", "nyu-eigen", "kitti-garg", "kitti-eigen")
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the verb's arguments."""
     parser.add_argument("models", nargs="*", metavar="MODEL", help="names, folders or hub ids")
-    parser.add_argument("--model", help="one more of them; default: zoedepth-tiny")
+    parser.add_argument("--model", help="one more of them; default: zoedepth-lite")
     parser.add_argument(
         "--protocol",
         choices=PROTOCOLS,
@@ -43,6 +43,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="bring predictions to the truth: by median, or scale and shift per image or clip",
     )
     parser.add_argument("--limit", type=_positive, help="the first so many images only")
+    parser.add_argument(
+        "--frames",
+        type=frames,
+        metavar="FIRST:LAST",
+        help="of --data these images only, counted from 0 and without LAST; either may be left out",
+    )
     parser.add_argument("--crop", choices=CROPS, help="instead of the protocol's own")
     parser.add_argument("--far-m", type=float, help="truth beyond does not count")
     parser.add_argument(
@@ -60,6 +66,18 @@ def _positive(text: str) -> int:
     return number
 
 
+def frames(text: str) -> tuple[int, int | None]:
+    """Return the numbers of FIRST:LAST."""
+    first, colon, last = text.partition(":")
+    try:
+        numbers = int(first or 0), int(last) if last else None
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(f"'{text}' is not FIRST:LAST") from error
+    if not colon or numbers[0] < 0 or (numbers[1] is not None and numbers[1] <= numbers[0]):
+        raise argparse.ArgumentTypeError(f"'{text}' is not FIRST:LAST, with 0 <= FIRST < LAST")
+    return numbers
+
+
 def run(options: argparse.Namespace) -> int:
     """Evaluate every model, print a table, and write a page and numbers."""
     from depth_ros import models
@@ -70,11 +88,13 @@ def run(options: argparse.Namespace) -> int:
 
     folder = OutputFolder(options.out, "depth_ros evaluate", ("index.html", "scores.json"))
     folder.check()  # before a network works for hours
-    names = [*options.models, *filter(None, [options.model])] or ["zoedepth-tiny"]
+    names = [*options.models, *filter(None, [options.model])] or ["zoedepth-lite"]
     protocol, align = _protocol(options), Alignment(options.align)
     for name in names:  # fails now, not after the models before it were scored
         alignment.check(models.find(name).output.value, align)
     samples = protocol.samples(options.data)
+    if options.frames:
+        samples = samples.part(*options.frames)
     results = [
         evaluate(_pipeline(name, options), protocol, samples, align, options.limit)
         for name in names

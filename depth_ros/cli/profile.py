@@ -20,7 +20,7 @@ _FOV_DEG = 60.0
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the verb's arguments."""
-    parser.add_argument("--model", default="zoedepth-tiny", help="name, folder or hub id")
+    parser.add_argument("--model", default="zoedepth-lite", help="name, folder or hub id")
     parser.add_argument("--weights", default="", help="folder with the named model's weights")
     parser.add_argument("--size", default="640x480", help="of the images, WIDTHxHEIGHT")
     parser.add_argument("--device", default="auto", help="auto, cpu, cuda or cuda:N")

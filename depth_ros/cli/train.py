@@ -60,6 +60,18 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     lite.add_argument(
         "--size", type=_size, metavar="WxH", help="of the network's input; default: 256x192"
     )
+    lite.add_argument(
+        "--freeze-norms",
+        action="store_true",
+        help="leave the statistics of normalisation as --init has them: for few frames",
+    )
+    lite.add_argument(
+        "--keep",
+        type=float,
+        default=0.0,
+        metavar="SHARE",
+        help="share of --init's weights in the result, against forgetting (default 0)",
+    )
     tiny = parser.add_argument_group("of zoedepth-tiny")
     tiny.add_argument("--affine-weight", type=float, help="of the affine-invariant loss")
     grin = parser.add_argument_group("of GRIN")
@@ -82,6 +94,12 @@ def _add_sources(group: Any) -> None:
         default=[],
         choices=evaluate.PROTOCOLS[1:],
         help="what --data is: one for all, or one for each (default: bag)",
+    )
+    group.add_argument(
+        "--frames",
+        type=evaluate.frames,
+        metavar="FIRST:LAST",
+        help="of every --data these images only, counted from 0 and without LAST",
     )
     group.add_argument(
         "--rendered", type=float, metavar="WEIGHT", help="share of the draws that are rendered"
@@ -129,6 +147,7 @@ def run(options: argparse.Namespace) -> int:
     from depth_ros.training.train import TrainConfig
 
     _check(options)
+    _check_out(options.out)
     if options.threads:
         torch.set_num_threads(options.threads)
     names = ("steps", "batch", "learning_rate", "seed", "ema", "weight_decay")
@@ -156,10 +175,12 @@ def _check(options: argparse.Namespace) -> None:
         "--backbone-only": options.backbone_only,
         "--head": options.head is not None,
         "--size": options.size is not None,
+        "--freeze-norms": options.freeze_norms,
+        "--keep": bool(options.keep),
     }
     shared = {"--data", "--rendered", "--labels", "--bf16"}
     used = {
-        "zoedepth-lite": shared | {"--head", "--size"},
+        "zoedepth-lite": shared | {"--head", "--size", "--freeze-norms", "--keep"},
         "zoedepth-tiny": {"--affine-weight", "--backbone-only"},
     }.get(options.model, shared | {"--no-rays", "--backbone-only"})
     if unused := sorted(name for name, is_given in given.items() if is_given and name not in used):
@@ -167,6 +188,16 @@ def _check(options: argparse.Namespace) -> None:
             f"{', '.join(unused)} has no meaning for model '{options.model}', "
             f"which takes {', '.join(sorted(used))}"
         )
+
+
+def _check_out(out: Path) -> None:
+    """Refuse a folder with anything in it but an earlier run, which is gone on with."""
+    from depth_ros.training.rendered import FILE
+    from depth_ros.training.train import CHECKPOINT
+
+    ours = any((out / name).exists() for name in (CHECKPOINT, FILE))
+    if out.is_dir() and any(out.iterdir()) and not ours:
+        raise ModelError(f"{out} is not empty and no run to go on with, expected a new folder")
 
 
 def _robot(options: argparse.Namespace) -> Robot:
@@ -194,11 +225,14 @@ def _lite(options: argparse.Namespace, device: str, config: TrainConfig) -> None
     from depth_ros.models.lite.config import LiteConfig
     from depth_ros.training import lite
 
-    network = lite.start(options.init or lite.IMAGENET, _lite_sizes(options, LiteConfig()), config.seed)
+    init = options.init or lite.IMAGENET
+    network = lite.start(init, _lite_sizes(options, LiteConfig()), config.seed)
+    network.freeze_norms = options.freeze_norms
     sizes = network.config
     sources, held_out, said = _sources(options, (sizes.width, sizes.height), config.seed, device)
-    said = {"init": options.init or lite.IMAGENET, "config": asdict(sizes), **said}
-    lite.train(options.out, device, network, config, sources, held_out, said)
+    said = {"init": init, "config": asdict(sizes), **said}
+    keep = options.keep
+    lite.train(options.out, device, network, config, sources, held_out, said, keep)
 
 
 def _lite_sizes(options: argparse.Namespace, sizes: Any) -> Any:
@@ -242,7 +276,7 @@ def _sources(
     sources, held_out, said = [], [], []
     for (path, weight), protocol in zip(_weighted(options.data), _protocols(options), strict=True):
         kept, out = [], []
-        for store in _stores(path, protocol, size[0], options.labels):
+        for store in _stores(path, protocol, size[0], options):
             count = round(options.validate * len(store))
             parts = store.split(count) if count else (store,)
             kept.append(parts[0])
@@ -285,14 +319,17 @@ def _protocols(options: argparse.Namespace) -> list[str]:
     return list(protocols)
 
 
-def _stores(path: Path, name: str, width: int, labels: float) -> list[FrameStore]:
+def _stores(path: Path, name: str, width: int, options: argparse.Namespace) -> list[FrameStore]:
     from depth_ros.evaluation.protocols import PROTOCOLS
     from depth_ros.training.frames import Rgbd
     from depth_ros.training.store import stores_of
 
     protocol = PROTOCOLS[name]
+    samples = protocol.samples(path)
+    if options.frames:
+        samples = samples.part(*options.frames)
     frames = (
         Rgbd(sample.frame.rgb, protocol.counted(sample.truth_m), sample.frame.camera)
-        for sample in protocol.samples(path)
+        for sample in samples
     )
-    return stores_of(frames, width, labels)
+    return stores_of(frames, width, options.labels)

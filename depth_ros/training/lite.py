@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from torch import Tensor
 
 from depth_ros import models
 from depth_ros.errors import ModelError
@@ -36,6 +37,7 @@ def train(
     sources: Sequence[Source],
     held_out: Sequence[FrameStore],
     said: dict[str, Any],
+    keep: float = 0.0,
 ) -> None:
     """Train a zoedepth-lite and save it in out, or go on where an interrupted run stopped.
 
@@ -47,7 +49,10 @@ def train(
         sources: what it learns from.
         held_out: frames that choose the best of the run's weights; may be none.
         said: what there is to say of start and sources, for training.json.
+        keep: share of the start weights in the result, which keeps what they knew of other places
+            (WiSE-FT, arXiv 2109.01903).
     """
+    before = {name: value.clone() for name, value in network.state_dict().items()}
     sizes = network.config
     objective = LogDepth(preprocessing_of(sizes), sizes.training_f_px)
     views = Views()
@@ -59,11 +64,22 @@ def train(
         scores.append(validate(network, objective, batches))
         return scores[-1].abs_rel
 
-    facts = {"objective": asdict(objective), "views": asdict(views), "rates": RATES, **said}
-    trainer = Trainer(
-        network, objective, frames, config, out, device, facts, RATES, error if batches else None
-    )
-    trainer.run().save_pretrained(out)
+    facts = {"objective": asdict(objective), "views": asdict(views), "keep": keep}
+    facts |= {"freeze_norms": network.freeze_norms, **said}
+    config = replace(config, rates=RATES)
+    judge = error if batches else None
+    trainer = Trainer(network, objective, frames, config, out, device, facts, judge)
+    trained = trainer.run().cpu()
+    trained.load_state_dict(_mixed(trained.state_dict(), before, keep))
+    trained.save_pretrained(out)
+
+
+def _mixed(after: dict[str, Tensor], before: dict[str, Tensor], keep: float) -> dict[str, Tensor]:
+    """Return weights between two networks; what counts something is that of the first."""
+    return {
+        name: value.lerp(before[name], keep) if value.is_floating_point() else value
+        for name, value in after.items()
+    }
 
 
 def start(init: str, sizes: LiteConfig, seed: int) -> ZoeDepthLite:

@@ -50,7 +50,10 @@ class FrameStore:
     def take(self, chosen: Tensor) -> FrameStore:
         """Return some of the frames."""
         return FrameStore(
-            self.rgb[chosen], self.depth_m[chosen], self.cameras[chosen], self.rays,
+            self.rgb[chosen],
+            self.depth_m[chosen],
+            self.cameras[chosen],
+            self.rays,
             self.f_px[chosen],
         )
 

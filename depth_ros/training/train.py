@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Callable, Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any, Generic, TypeVar
 
@@ -36,6 +36,7 @@ class TrainConfig:
         seed: start weights and every rendered frame follow from it.
         checkpoint_every: steps between checkpoints.
         validate_every: steps between validations; the best averaged weights are kept.
+        rates: factors on the learning rate, by how parameters' names begin.
     """
 
     steps: int = 6500
@@ -50,6 +51,7 @@ class TrainConfig:
     seed: int = 0
     checkpoint_every: int = 500
     validate_every: int = 250
+    rates: Mapping[str, float] = field(default_factory=dict)
 
 
 def learning_rate(config: TrainConfig, step: int) -> float:
@@ -72,7 +74,6 @@ class Trainer(Generic[Network]):
         out: folder of checkpoints and of what the run depended on.
         device: where to train.
         said: what the run depends on besides config, for training.json.
-        rates: factors on the learning rate, by the first words of parameters' names.
         validate: returns the error of a network; the averaged weights of the least are kept.
     """
 
@@ -85,7 +86,6 @@ class Trainer(Generic[Network]):
         out: Path,
         device: str = "cpu",
         said: dict[str, Any] | None = None,
-        rates: Mapping[str, float] | None = None,
         validate: Callable[[Network], float] | None = None,
     ) -> None:
         self.network = network.to(device).train()
@@ -97,7 +97,7 @@ class Trainer(Generic[Network]):
         self.config, self.out, self.device = config, out, device
         self._objective, self._frames, self._said = objective, frames, said or {}
         self._validate = validate
-        self.optimizer = torch.optim.AdamW(_groups(network, config.weight_decay, rates or {}))
+        self.optimizer = torch.optim.AdamW(_groups(network, config))
         self.step = 0
         self.best: dict[str, Any] = {}
         self.history: list[tuple[int, float]] = []
@@ -194,14 +194,12 @@ class Trainer(Generic[Network]):
         self.optimizer.load_state_dict(state["optimizer"])
 
 
-def _groups(
-    network: nn.Module, weight_decay: float, rates: Mapping[str, float]
-) -> list[dict[str, Any]]:
+def _groups(network: nn.Module, config: TrainConfig) -> list[dict[str, Any]]:
     """Return the optimiser's groups: matrices decay, vectors do not; each has its rate."""
     groups: dict[tuple[float, float], list[nn.Parameter]] = {}
     for name, parameter in network.named_parameters():
-        rate = next((rate for start, rate in rates.items() if name.startswith(start)), 1.0)
-        decay = weight_decay if parameter.ndim > 1 else 0.0
+        rate = next((rate for start, rate in config.rates.items() if name.startswith(start)), 1.0)
+        decay = config.weight_decay if parameter.ndim > 1 else 0.0
         groups.setdefault((decay, rate), []).append(parameter)
     return [
         {"params": parameters, "weight_decay": decay, "rate": rate}

@@ -23,9 +23,7 @@ class ValidationScores:
 
 
 @torch.inference_mode()
-def validate(
-    network: nn.Module, objective: LogDepth, batches: Sequence[Batch]
-) -> ValidationScores:
+def validate(network: nn.Module, objective: LogDepth, batches: Sequence[Batch]) -> ValidationScores:
     """Score a network on batches of its own size, on its device."""
     was_training = network.training
     network.eval()

@@ -18,7 +18,9 @@ class Constant(nn.Module):
         self.depth_m = depth_m
 
     def forward(self, pixels: Tensor) -> Tensor:
-        return pixels.new_full((len(pixels), pixels.shape[2] // 2, pixels.shape[3] // 2), self.depth_m)
+        return pixels.new_full(
+            (len(pixels), pixels.shape[2] // 2, pixels.shape[3] // 2), self.depth_m
+        )
 
 
 def batch(truth_m: float, f_px: float, count: int = 2) -> Batch:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from itertools import islice
 from typing import NamedTuple, TypeVar
 
 import numpy as np
@@ -46,6 +47,13 @@ class Samples:
 
     def __iter__(self) -> Iterator[Sample]:
         return self.read()
+
+    def part(self, first: int, last: int | None) -> Samples:
+        """Return those from first up to, and without, last; None: to the end."""
+        total = self.total
+        if total is not None:
+            total = len(range(total)[first:last])
+        return Samples(lambda: islice(self.read(), first, last), total)
 
 
 def each(read: Callable[[Item], Sample], items: Sequence[Item]) -> Samples:

@@ -75,9 +75,7 @@ class MetricBinsHead(nn.Module):
         coarsest, *finer = maps
         _, centres = self.seed(coarsest)
         embedding = self.seed_projector(coarsest)
-        for project, attract, features in zip(
-            self.projectors, self.attractors, finer, strict=True
-        ):
+        for project, attract, features in zip(self.projectors, self.attractors, finer, strict=True):
             here = project(features)
             _, centres = attract(here, centres, embedding, interpolate=True)
             embedding = here

@@ -31,7 +31,9 @@ class LiteModel(TransformersModel):
         """Return the configuration of a checkpoint."""
         from transformers.utils import cached_file
 
-        return LiteConfig.from_dict(json.loads(Path(cached_file(source, "config.json")).read_text()))
+        return LiteConfig.from_dict(
+            json.loads(Path(cached_file(source, "config.json")).read_text())
+        )
 
     @staticmethod
     def max_depth_m_of(config: LiteConfig) -> float:

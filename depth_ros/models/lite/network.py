@@ -26,6 +26,17 @@ class ZoeDepthLite(nn.Module):
         self.encoder = EfficientNetLite0()
         self.decoder = Decoder(CHANNELS, config.channels)
         self.head = HEADS[config.head](config.channels, config.max_depth_m)
+        self.freeze_norms = False
+        """Whether training leaves the statistics of batch normalisation as they are."""
+
+    def train(self, mode: bool = True) -> ZoeDepthLite:
+        """Set the mode of all modules, see nn.Module; frozen norms stay in inference mode."""
+        super().train(mode)
+        if self.freeze_norms:
+            for module in self.modules():
+                if isinstance(module, nn.BatchNorm2d):
+                    module.eval()
+        return self
 
     def forward(self, pixels: Tensor) -> Tensor:
         """Return metres as the camera of training_f_px would see them."""

@@ -5,7 +5,6 @@ from dataclasses import replace
 from pathlib import Path
 from typing import get_args
 
-import numpy as np
 import pytest
 import torch
 from torch import nn
@@ -122,8 +121,9 @@ def test_metres_assume_the_training_focal_length_at_every_size(
     camera = Camera.from_fov(640, 480, 60.0)
     larger = model.at_size(128, 192)
     assert model.training_f_px == SMALL.training_f_px
-    ratios = [each.network_f_px(camera) / (each.training_f_px or np.nan) for each in (model, larger)]
-    assert ratios[0] == pytest.approx(ratios[1], rel=0.01)
+    assert larger.training_f_px is not None
+    ratio = model.network_f_px(camera) / SMALL.training_f_px
+    assert larger.network_f_px(camera) / larger.training_f_px == pytest.approx(ratio, rel=0.01)
 
 
 @pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float16])
