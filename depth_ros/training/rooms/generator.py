@@ -312,13 +312,13 @@ class _Maker:
             for i in range(count):
                 x = space.x[0] + across * (i + rng.uniform(0.35, 0.65)) / count
                 y = float(rng.uniform(0.35, 0.65) * (space.y[1] - space.y[0])) + space.y[0]
-                self._lamp(float(x), y, lit=not bright)
+                self._lamp(float(x), y, lit=not bright and rng.random() < 0.85)
         if not self.lights:
             self._lamp(*_middle(self.plan.spaces[0]), lit=True)
 
     def _lamp(self, x: float, y: float, lit: bool) -> None:
         rng = self.rng
-        lit = lit and rng.random() < 0.85 and len(self.lights) < _MAX_LIGHTS
+        lit = lit and len(self.lights) < _MAX_LIGHTS
         shade = self.palette.lamp(float(rng.uniform(1.5, 4))) if lit else self.palette.white()
         kind = rng.choice(3, p=(0.35, 0.35, 0.3))
         drop = float(rng.uniform(0.02, 0.06))

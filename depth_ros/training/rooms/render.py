@@ -26,6 +26,7 @@ _TILE = 16
 _AT_ONCE = {"cpu": 4}
 _AT_ONCE_ELSEWHERE = 32
 _GLOSS, _GLOW = 12, 13
+_WITHIN = np.random.default_rng(0).uniform(-0.25, 0.25, (2, _TILE * _TILE)).astype(np.float32)
 
 
 class _Tiles(NamedTuple):
@@ -148,13 +149,15 @@ def _footprint_m(cameras: Sequence[Camera], surface: Surface, ray: Tensor) -> Te
 
 
 def _jitter(tiles: _Tiles, device: torch.device) -> Tensor:
-    """Return sixteen places on a light (2, T * Q), another one for each of 4 x 4 pixels."""
+    """Return places on a light (2, T * Q), in another sixteenth of it for each of 4 x 4 pixels."""
     order = torch.tensor([0, 8, 2, 10, 12, 4, 14, 6, 3, 11, 1, 9, 15, 7, 13, 5], device=device)
     v, u = torch.meshgrid(
         torch.arange(_TILE, device=device), torch.arange(_TILE, device=device), indexing="ij"
     )
     rank = order[(v % 4) * 4 + u % 4].flatten()
     places = torch.stack([rank % 4, rank // 4]) / 2 - 0.75
+    # Somewhere in its sixteenth of the light: regular places would show as steps in penumbrae.
+    places = places + torch.from_numpy(_WITHIN).to(device)
     return places.repeat(1, tiles.number)
 
 
@@ -195,8 +198,8 @@ def _materials(rooms: Sequence[Room], shapes: Shapes) -> Tensor:
 
 
 def _padded(tables: Sequence[Floats], device: torch.device) -> Tensor:
-    """Stack tables (N, F) of various lengths; rows of zeros fill the shorter ones."""
-    longest = max(len(table) for table in tables)
+    """Stack tables (N, F) of various lengths, filled with rows of zeros to the longest and one."""
+    longest = max(1, *(len(table) for table in tables))
     whole = np.zeros((len(tables), longest, tables[0].shape[1]))
     for row, table in zip(whole, tables, strict=True):
         row[: len(table)] = table

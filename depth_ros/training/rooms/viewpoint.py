@@ -21,6 +21,7 @@ ANY_ROBOT = Robot(
 """From a vacuum cleaner to a person-sized robot, with any usual lens."""
 
 CLEARANCE_M = 0.2
+_LOW = 0.7  # of a camera's height that is enough as free space
 _TRIES, _ROUNDS = 8, 6
 _RAYS = 5
 _NEAR_M, _MIDDLE_M, _SPREAD = 0.2, 0.7, 1.35
@@ -62,10 +63,10 @@ def random_viewpoint(rng: np.random.Generator, room: Room, robot: Robot, camera:
     best, most = None, -math.inf
     for _ in range(_ROUNDS):
         poses = _candidates(rng, room, robot)
-        free_m = room.clearance_m(np.array([(pose.x, pose.y, pose.z) for pose in poses]))
-        free = [pose for pose, there_m in zip(poses, free_m, strict=True) if there_m > CLEARANCE_M]
+        spare_m = np.array([_spare_m(room, pose) for pose in poses])
+        free = [pose for pose, there_m in zip(poses, spare_m, strict=True) if there_m > 0]
         if not free:
-            score, pose = float(free_m.max()) - 100, poses[int(free_m.argmax())]
+            score, pose = float(spare_m.max()) - 100, poses[int(spare_m.argmax())]
         else:
             view = _view(room, free, camera)
             scores = view.scores(*wanted)
@@ -91,6 +92,12 @@ def _candidates(rng: np.random.Generator, room: Room, robot: Robot) -> list[Pose
         )
         for _ in range(_TRIES)
     ]
+
+
+def _spare_m(room: Room, pose: Pose) -> float:
+    """Return how much more space than is needed there is around a camera; a low one needs less."""
+    free_m = float(room.clearance_m(np.array([pose.x, pose.y, pose.z])))
+    return free_m - min(CLEARANCE_M, _LOW * pose.z)
 
 
 def _view(room: Room, poses: list[Pose], camera: Camera) -> _View:
