@@ -24,7 +24,7 @@ CLEARANCE_M = 0.2
 _LOW = 0.7  # of a camera's height that is enough as free space
 _TRIES, _ROUNDS = 8, 6
 _RAYS = 5
-_NEAR_M, _MIDDLE_M, _SPREAD = 0.2, 0.7, 1.35
+_NEAR_M, _MIDDLE_M, _SPREAD = 0.12, 0.7, 1.35
 _MOST_OBJECTS, _FARTHEST_M = 12, 3.5
 
 
@@ -57,12 +57,14 @@ def random_viewpoint(rng: np.random.Generator, room: Room, robot: Robot, camera:
     """Return a pose with free space around it that sees near and far things.
 
     Of some tries the first that shows enough objects and is far enough from them (how many and how
-    far are random too), or else the best one.
+    far are random too), or else the best one. All tries have one height, so that heights are spread
+    evenly over the robot's range, however much each shows.
     """
+    height_m = float(rng.uniform(*robot.camera_height_m))
     wanted = rng.uniform(1, _MOST_OBJECTS), rng.uniform(_MIDDLE_M, _FARTHEST_M)
     best, most = None, -math.inf
     for _ in range(_ROUNDS):
-        poses = _candidates(rng, room, robot)
+        poses = _candidates(rng, room, robot, height_m)
         spare_m = np.array([_spare_m(room, pose) for pose in poses])
         free = [pose for pose, there_m in zip(poses, spare_m, strict=True) if there_m > 0]
         if not free:
@@ -79,13 +81,13 @@ def random_viewpoint(rng: np.random.Generator, room: Room, robot: Robot, camera:
     return best
 
 
-def _candidates(rng: np.random.Generator, room: Room, robot: Robot) -> list[Pose]:
+def _candidates(rng: np.random.Generator, room: Room, robot: Robot, height_m: float) -> list[Pose]:
     half = room.size_m[:2] / 2 - CLEARANCE_M
     return [
         Pose(
             float(rng.uniform(-half[0], half[0])),
             float(rng.uniform(-half[1], half[1])),
-            float(rng.uniform(*robot.camera_height_m)),
+            height_m,
             float(rng.uniform(-math.pi, math.pi)),
             math.radians(rng.uniform(*robot.pitch_down_deg)),
             math.radians(rng.uniform(*robot.roll_deg)),

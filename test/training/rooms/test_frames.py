@@ -38,6 +38,12 @@ def test_frames_are_made_on_the_device(device: torch.device | str) -> None:
     assert off.float().mean() < 1e-3
 
 
+def test_every_tensor_is_made_on_the_device_that_is_asked_for() -> None:
+    with torch.device("meta"):  # where whatever names no device is made
+        frames, _ = random_rooms(np.random.default_rng(0), WIDTH, HEIGHT, 2, device="cpu")
+    assert frames.rgb.device.type == "cpu"
+
+
 def test_cameras_are_those_of_any_robot_or_of_the_usual_one() -> None:
     for cameras, robot in ((True, ANY_ROBOT), (False, Robot())):
         richness = replace(FULL, cameras=cameras)
