@@ -49,9 +49,9 @@ def _grid(frames: Frames, width: int) -> Rgb:
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m benchmarks.rooms", description=__doc__)
-    parser.add_argument("--out", type=Path, default=Path("out/rooms.png"), help="the picture")
+    parser.add_argument("--out", type=Path, default=Path("out/rooms.jpg"), help="the picture")
     parser.add_argument("--seed", type=int, default=0, help="of the rooms")
-    parser.add_argument("--cell", type=int, default=200, help="width of one image in pixels")
+    parser.add_argument("--cell", type=int, default=160, help="width of one image in pixels")
     parser.add_argument("--device", default="cpu", help="cpu, cuda or cuda:N")
     parser.add_argument("--threads", type=int, default=1, help="of the CPU")
     return parser

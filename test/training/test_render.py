@@ -112,6 +112,15 @@ def test_the_same_seed_renders_the_same_frames_and_another_one_others() -> None:
     assert not torch.equal(frames(5), frames(6))
 
 
+def test_the_rendered_benchmark_stays_what_it_was() -> None:
+    # Scores are comparable only while its frames are the same.
+    frames, _ = random_frames(np.random.default_rng((20240, 7, 1)), Robot(), 64, 48, 3)
+    mean_m = frames.depth_m.double().mean((1, 2)).tolist()
+    assert mean_m == pytest.approx([3.23122, 2.66505, 3.56083], abs=1e-4)
+    mean = frames.rgb.double().mean((1, 2, 3)).tolist()
+    assert mean == pytest.approx([159.665, 167.046, 122.330], abs=0.01)
+
+
 def test_images_show_their_scene() -> None:
     frames, _ = random_frames(np.random.default_rng(2), Robot(), 64, 48, 8)
     assert frames.rgb.shape == (8, 48, 64, 3)

@@ -353,14 +353,14 @@ def plant(rng: np.random.Generator, palette: Palette) -> Piece:
         Cylinder(0, 0, height, 0.015, crown * 0.8, palette.furniture()),
     ]
     for _ in range(int(rng.integers(6, 13))):
-        x, y = rng.normal(0, radius * 0.7, 2)
-        half = rng.uniform(0.03, 0.16)
-        z = height + crown * rng.uniform(0.15, 1.0)
-        flat = rng.uniform(0.02, 0.12)
-        parts.append(
-            Box(x, y, z, rng.uniform(0, math.pi), half, rng.uniform(0.01, 0.07), flat, leaf)
-        )
-    return Piece(parts, radius + 0.15, radius + 0.15)
+        # A leaf starts at the stem.
+        yaw, half = rng.uniform(0, 2 * math.pi), rng.uniform(0.04, 0.14)
+        x, y = math.cos(yaw) * half * 0.95, math.sin(yaw) * half * 0.95
+        z = height + crown * rng.uniform(0.15, 0.8)
+        size = half, rng.uniform(0.01, 0.07), rng.uniform(0.02, 0.12)
+        parts.append(Box(x, y, z, yaw, *size, leaf))
+    reach = max(radius, 0.28)
+    return Piece(parts, reach, reach)
 
 
 def floor_lamp(rng: np.random.Generator, palette: Palette) -> Piece:

@@ -68,59 +68,73 @@ class Lights(NamedTuple):
 
 
 class Lit(NamedTuple):
-    """Light that arrives, from each light and from all around.
+    """Light that would arrive if nothing cast shadows.
 
     Attributes:
-        direct: (B, 3, P) light from the lights.
-        highlight: (B, 3, P) what a glossy surface sends on of it to the viewer.
-        ambient: (B, 3, P) light from everywhere.
+        direct: (B, L, P) share of each light's strength.
+        highlight: (B, L, P) share of it that a glossy surface sends on to the viewer.
     """
 
     direct: Tensor
     highlight: Tensor
-    ambient: Tensor
 
 
-def light(
-    shapes: Shapes,
-    opaque: Tensor,
-    surface: Surface,
-    tiles: int,
-    rays: Tensor,
-    lights: Lights,
-    jitter: Tensor,
-) -> Lit:
-    """Return the light on surfaces.
+def unshadowed(surface: Surface, rays: Tensor, lights: Lights) -> Lit:
+    """Return the light on surfaces in P places, as from the middles of the lights.
+
+    Args:
+        surface: what is lit.
+        rays: (B, 3, P) from the viewer.
+        lights: of the rooms.
+    """
+    normal = surface.normal[:, None]
+    ahead = lights.table[..., 0:3, None] - surface.points[:, None]
+    distance = _length(ahead).clamp(min=0.2)
+    strength = _lobe(lights, ahead, distance) / (1 + distance.square() * lights.table[:, :, 12:13])
+    cosine = (_dot(ahead, normal) / distance).clamp(min=0)
+    view = (rays / _length(rays, 1)[:, None])[:, None]
+    half = ahead / distance[:, :, None] - view
+    # Blinn, "Models of light reflection for computer synthesized pictures", 1977.
+    highlight = (_dot(half, normal) / _length(half)).clamp(0, 1).pow(_SHININESS)
+    return Lit(cosine * strength, highlight * strength)
+
+
+def visible(
+    shapes: Shapes, opaque: Tensor, surface: Surface, tiles: int, lights: Lights, jitter: Tensor
+) -> Tensor:
+    """Return which lights can be seen from places on surfaces, bool (B, L, P).
 
     Args:
         shapes: of B rooms.
         opaque: bool (B, N + M), the shapes that cast shadows.
         surface: of P places in tiles.
         tiles: how many.
-        rays: (B, 3, P) from the viewer.
         lights: of the rooms.
-        jitter: (2, P) where on the lights shadow rays end.
+        jitter: (2, P) where on the lights, from -1 to 1 each way.
     """
     points = (surface.points + _LIFT_M * surface.normal)[:, None]
     ahead = lights.targets(jitter) - points
-    distance = _length(ahead).clamp(min=0.2)
-    normal = surface.normal[:, None]
-    cosine = _dot(ahead, normal) / distance
-    strength = 1 / (1 + distance.square() * lights.table[:, :, 12:13])
-    strength = strength * _lobe(lights, ahead, distance)
-    view = (rays / _length(rays, 1)[:, None])[:, None]
-    half = ahead / distance[:, :, None] - view
-    # Blinn, "Models of light reflection for computer synthesized pictures", 1977.
-    highlight = (_dot(half, normal) / _length(half)).clamp(0, 1).pow(_SHININESS) * strength
-    cosine = cosine.clamp(min=0)
-    visible = lights.enters(points, ahead) & (cosine > 0)
-    visible = visible & ~_shadows(shapes, opaque, points, ahead, visible, lights, tiles)
-    open_ = _ambient(shapes, surface, tiles)
-    return Lit(
-        torch.einsum("blp,blc->bcp", cosine * strength * visible, lights.colour),
-        torch.einsum("blp,blc->bcp", highlight * visible, lights.colour),
-        open_[:, None] * lights.ambient[..., None],
-    )
+    open_ = lights.enters(points, ahead) & (_dot(ahead, surface.normal[:, None]) > 0)
+    return open_ & ~_shadows(shapes, opaque, points, ahead, open_, lights, tiles)
+
+
+def ambient(shapes: Shapes, surface: Surface, tiles: int) -> Tensor:
+    """Return the share (B, P) of light from everywhere: less near contacts and in corners.
+
+    What stands in the way is judged from the free distance a little off the surface (Evans, "Fast
+    approximations for global illumination on dynamic scenes", 2006).
+    """
+    points, normal = _split(surface.points[:, None], tiles), _split(surface.normal[:, None], tiles)
+    bounds, real = shapes.bounds(), shapes.real()
+    open_ = torch.ones_like(points[:, :, 0])
+    for reach_m in _REACHES_M:
+        raised = points + reach_m * normal
+        mask = tracing.near((raised.amin(-1), raised.amax(-1)), bounds, reach_m) & real[:, None]
+        free_m = tracing.distance_m(shapes, mask, raised, reach_m)
+        open_ = open_ * (1 - _CONTACT * (1 - free_m / reach_m))
+    # A little more light from above, so that faces turned from the lamps keep their shape.
+    sky = 0.85 + 0.15 * surface.normal[:, 2] + 0.06 * surface.normal[:, 0]
+    return open_.flatten(1) * sky
 
 
 def _lobe(lights: Lights, ahead: Tensor, distance: Tensor) -> Tensor:
@@ -164,22 +178,3 @@ def _shadows(
     mask = mask & opaque[:, None] & _split(wanted, tiles).any(-1)[..., None]
     dark = tracing.blocked(shapes, mask, origins, _split(ahead, tiles))
     return dark.reshape(batch, count, -1)
-
-
-def _ambient(shapes: Shapes, surface: Surface, tiles: int) -> Tensor:
-    """Return the share of light from everywhere: less near contacts and in corners.
-
-    What stands in the way is judged from the free distance a little off the surface (Evans, "Fast
-    approximations for global illumination on dynamic scenes", 2006).
-    """
-    points, normal = _split(surface.points[:, None], tiles), _split(surface.normal[:, None], tiles)
-    bounds, real = shapes.bounds(), shapes.real()
-    open_ = torch.ones_like(points[:, :, 0])
-    for reach_m in _REACHES_M:
-        raised = points + reach_m * normal
-        mask = tracing.near((raised.amin(-1), raised.amax(-1)), bounds, reach_m) & real[:, None]
-        free_m = tracing.distance_m(shapes, mask, raised, reach_m)
-        open_ = open_ * (1 - _CONTACT * (1 - free_m / reach_m))
-    # A little more light from above, so that faces turned from the lamps keep their shape.
-    sky = 0.85 + 0.15 * surface.normal[:, 2] + 0.06 * surface.normal[:, 0]
-    return open_.flatten(1) * sky

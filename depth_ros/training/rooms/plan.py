@@ -131,6 +131,10 @@ class Plan:
         self.parts += placed(piece.parts, x, y, yaw)
         return True
 
+    def put(self, parts: Sequence[Part], wall: Wall, along: float) -> None:
+        """Add what hangs on a wall, at some metres along it."""
+        self.parts += placed(parts, *wall.at(along), wall.yaw)
+
     def hang(
         self, rng: np.random.Generator, wall: Wall, half: float, keep_m: float = 0.0
     ) -> float | None:

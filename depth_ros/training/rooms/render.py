@@ -14,8 +14,8 @@ from torch import Tensor
 
 from depth_ros.geometry.camera import Camera
 from depth_ros.training.render import Frames
-from depth_ros.training.rooms import tracing
-from depth_ros.training.rooms.lighting import Lights, light
+from depth_ros.training.rooms import lighting, tracing
+from depth_ros.training.rooms.lighting import Lights
 from depth_ros.training.rooms.photo import develop
 from depth_ros.training.rooms.room import SHELL, Floats, Room
 from depth_ros.training.rooms.textures import albedo
@@ -128,15 +128,19 @@ def _shade(
         _tensor(np.stack([room.ambient for room in rooms]), device),
     )
     opaque = shapes.real() & (materials[:, SHELL:, _GLOW] == 0)
-    lit = light(shapes, opaque, surface, tiles.number, ray, lights, _jitter(tiles, device))
-    arriving = torch.cat([lit.direct, lit.highlight], dim=1)
-    smooth = _smooth(tiles.join(arriving), tiles.join(_face(surface)))
+    seen = lighting.visible(shapes, opaque, surface, tiles.number, lights, _jitter(tiles, device))
+    share = _smooth(tiles.join(seen.float()), tiles.join(_face(surface)))
+    lit = lighting.unshadowed(surface, ray, lights)
+    direct, shine = (
+        torch.einsum("blhw,blc->bchw", tiles.join(part) * share, lights.colour) for part in lit
+    )
+    around = tiles.join(lighting.ambient(shapes, surface, tiles.number))[:, None]
     colour = albedo(material, surface.uv, surface.unit, _footprint_m(cameras, surface, ray))
     colour, gloss, glow = (
         tiles.join(part)
         for part in (colour, material[:, _GLOSS : _GLOSS + 1], material[:, _GLOW : _GLOW + 1])
     )
-    reflected = colour * (smooth[:, :3] + tiles.join(lit.ambient)) + gloss * smooth[:, 3:]
+    reflected = colour * (direct + around * lights.ambient[..., None, None]) + gloss * shine
     return torch.where(glow > 0, colour * glow, reflected)
 
 
@@ -148,14 +152,16 @@ def _footprint_m(cameras: Sequence[Camera], surface: Surface, ray: Tensor) -> Te
 
 
 def _jitter(tiles: _Tiles, device: torch.device) -> Tensor:
-    """Return sixteen places on a light (2, T * Q), another one for each of 4 x 4 pixels."""
+    """Return places on a light (2, T * Q), in another sixteenth of it for each of 4 x 4 pixels."""
     order = torch.tensor([0, 8, 2, 10, 12, 4, 14, 6, 3, 11, 1, 9, 15, 7, 13, 5], device=device)
     v, u = torch.meshgrid(
         torch.arange(_TILE, device=device), torch.arange(_TILE, device=device), indexing="ij"
     )
     rank = order[(v % 4) * 4 + u % 4].flatten()
-    places = torch.stack([rank % 4, rank // 4]) / 2 - 0.75
-    return places.repeat(1, tiles.number)
+    places = (torch.stack([rank % 4, rank // 4]) / 2 - 0.75).repeat(1, tiles.number)
+    # Somewhere around its middle: regular places would show as steps in penumbrae.
+    within = np.random.default_rng(0).uniform(-0.15, 0.15, places.shape)
+    return places + _tensor(within, device)
 
 
 def _face(surface: Surface) -> Tensor:
@@ -164,20 +170,20 @@ def _face(surface: Surface) -> Tensor:
     return surface.shape * 64 + (side[:, 0] + 5 * side[:, 1] + 25 * side[:, 2]).long() % 61
 
 
-def _smooth(light_: Tensor, face: Tensor) -> Tensor:
-    """Average light (B, C, H, W) over the 4 x 4 pixels around each that show the same face.
+def _smooth(share: Tensor, face: Tensor) -> Tensor:
+    """Average shares (B, L, H, W) over the 4 x 4 pixels around each that show the same face.
 
     So each pixel has the mean of all the places on a light that _jitter chooses.
     """
     for axis in (-1, -2):
-        total, count = light_.clone(), torch.ones_like(light_[:, 0])
+        total, count = share.clone(), torch.ones_like(share[:, 0])
         for step in (-1, 1, 2):
             same = (face.roll(step, axis) == face).float()
             _cut_edge(same, step, axis)
-            total += light_.roll(step, axis) * same[:, None]
+            total += share.roll(step, axis) * same[:, None]
             count += same
-        light_ = total / count[:, None]
-    return light_
+        share = total / count[:, None]
+    return share
 
 
 def _cut_edge(same: Tensor, step: int, axis: int) -> None:
@@ -195,8 +201,8 @@ def _materials(rooms: Sequence[Room], shapes: Shapes) -> Tensor:
 
 
 def _padded(tables: Sequence[Floats], device: torch.device) -> Tensor:
-    """Stack tables (N, F) of various lengths; rows of zeros fill the shorter ones."""
-    longest = max(len(table) for table in tables)
+    """Stack tables (N, F) of various lengths, filled with rows of zeros to the longest and one."""
+    longest = max(1, *(len(table) for table in tables))
     whole = np.zeros((len(tables), longest, tables[0].shape[1]))
     for row, table in zip(whole, tables, strict=True):
         row[: len(table)] = table

@@ -231,7 +231,7 @@ def assemble(
         np.array([box[:7] for box in boxes], np.float64).reshape(-1, 7),
         np.array([cylinder[:5] for cylinder in cylinders], np.float64).reshape(-1, 5),
         np.stack([material.row() for material in materials]).reshape(-1, FIELDS),
-        np.stack([light.row() for light in lights]).reshape(-1, LIGHT_FIELDS),
+        np.array([light.row() for light in lights], np.float64).reshape(-1, LIGHT_FIELDS),
         np.array(ambient, np.float64),
         photo.row(),
     )

@@ -298,21 +298,20 @@ def _cylinder_distance(cylinders: Tensor, points: Tensor) -> Tensor:
 def _surface(shapes: Shapes, origins: Tensor, ray: Tensor, t: Tensor, shape: Tensor) -> Surface:
     """Describe what was hit: every place is looked at as part of a box, a cylinder or the shell."""
     points = origins[:, :, None] + t[:, None] * ray
-    boxes, cylinders = shapes.boxes.shape[1], shapes.cylinders.shape[1]
+    boxes = shapes.boxes.shape[1]
     shell = shapes.boxes.new_zeros(len(points), 1, 7)
     shell[:, 0, 4:] = shapes.size_m / shapes.size_m.new_tensor([2, 2, 1])
     index = shape - SHELL
     table = torch.cat([shell, shapes.boxes], dim=1)
     box = _take(table, (index + 1).clamp(0, boxes) * (index < boxes))
     normal, uv, unit = _box_faces(box, points, ray, inside=shape < SHELL)
-    if cylinders:
-        round_ = index >= boxes
-        cylinder = _take(shapes.cylinders, (index - boxes).clamp(min=0))
-        others = _cylinder_faces(cylinder, points, ray)
-        normal, uv, unit = (
-            torch.where(round_[:, None], other, face)
-            for other, face in zip(others, (normal, uv, unit), strict=True)
-        )
+    round_ = index >= boxes
+    cylinder = _take(shapes.cylinders, (index - boxes).clamp(min=0))
+    others = _cylinder_faces(cylinder, points, ray)
+    normal, uv, unit = (
+        torch.where(round_[:, None], other, face)
+        for other, face in zip(others, (normal, uv, unit), strict=True)
+    )
     return Surface(t, points, normal, uv, unit, shape)
 
 

@@ -21,9 +21,10 @@ ANY_ROBOT = Robot(
 """From a vacuum cleaner to a person-sized robot, with any usual lens."""
 
 CLEARANCE_M = 0.2
+_LOW = 0.7  # of a camera's height that is enough as free space
 _TRIES, _ROUNDS = 8, 6
 _RAYS = 5
-_NEAR_M, _MIDDLE_M, _SPREAD = 0.2, 0.7, 1.35
+_NEAR_M, _MIDDLE_M, _SPREAD = 0.12, 0.7, 1.35
 _MOST_OBJECTS, _FARTHEST_M = 12, 3.5
 
 
@@ -56,16 +57,18 @@ def random_viewpoint(rng: np.random.Generator, room: Room, robot: Robot, camera:
     """Return a pose with free space around it that sees near and far things.
 
     Of some tries the first that shows enough objects and is far enough from them (how many and how
-    far are random too), or else the best one.
+    far are random too), or else the best one. All tries have one height, so that heights are spread
+    evenly over the robot's range, however much each shows.
     """
+    height_m = float(rng.uniform(*robot.camera_height_m))
     wanted = rng.uniform(1, _MOST_OBJECTS), rng.uniform(_MIDDLE_M, _FARTHEST_M)
     best, most = None, -math.inf
     for _ in range(_ROUNDS):
-        poses = _candidates(rng, room, robot)
-        free_m = room.clearance_m(np.array([(pose.x, pose.y, pose.z) for pose in poses]))
-        free = [pose for pose, there_m in zip(poses, free_m, strict=True) if there_m > CLEARANCE_M]
+        poses = _candidates(rng, room, robot, height_m)
+        spare_m = np.array([_spare_m(room, pose) for pose in poses])
+        free = [pose for pose, there_m in zip(poses, spare_m, strict=True) if there_m > 0]
         if not free:
-            score, pose = float(free_m.max()) - 100, poses[int(free_m.argmax())]
+            score, pose = float(spare_m.max()) - 100, poses[int(spare_m.argmax())]
         else:
             view = _view(room, free, camera)
             scores = view.scores(*wanted)
@@ -78,19 +81,25 @@ def random_viewpoint(rng: np.random.Generator, room: Room, robot: Robot, camera:
     return best
 
 
-def _candidates(rng: np.random.Generator, room: Room, robot: Robot) -> list[Pose]:
+def _candidates(rng: np.random.Generator, room: Room, robot: Robot, height_m: float) -> list[Pose]:
     half = room.size_m[:2] / 2 - CLEARANCE_M
     return [
         Pose(
             float(rng.uniform(-half[0], half[0])),
             float(rng.uniform(-half[1], half[1])),
-            float(rng.uniform(*robot.camera_height_m)),
+            height_m,
             float(rng.uniform(-math.pi, math.pi)),
             math.radians(rng.uniform(*robot.pitch_down_deg)),
             math.radians(rng.uniform(*robot.roll_deg)),
         )
         for _ in range(_TRIES)
     ]
+
+
+def _spare_m(room: Room, pose: Pose) -> float:
+    """Return how much more space than is needed there is around a camera; a low one needs less."""
+    free_m = float(room.clearance_m(np.array([pose.x, pose.y, pose.z])))
+    return free_m - min(CLEARANCE_M, _LOW * pose.z)
 
 
 def _view(room: Room, poses: list[Pose], camera: Camera) -> _View:
