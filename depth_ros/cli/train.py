@@ -222,25 +222,16 @@ def _tiny(options: argparse.Namespace, device: str, config: TrainConfig) -> None
 
 
 def _lite(options: argparse.Namespace, device: str, config: TrainConfig) -> None:
-    from depth_ros.models.lite.config import LiteConfig
     from depth_ros.training import lite
 
     init = options.init or lite.IMAGENET
-    network = lite.start(init, _lite_sizes(options, LiteConfig()), config.seed)
+    network = lite.start(init, config.seed, options.size, options.head)
     network.freeze_norms = options.freeze_norms
     sizes = network.config
     sources, held_out, said = _sources(options, (sizes.width, sizes.height), config.seed, device)
     said = {"init": init, "config": asdict(sizes), **said}
     keep = options.keep
     lite.train(options.out, device, network, config, sources, held_out, said, keep)
-
-
-def _lite_sizes(options: argparse.Namespace, sizes: Any) -> Any:
-    if options.size:
-        width, height = options.size
-        f_px = sizes.training_f_px * width / sizes.width
-        sizes = replace(sizes, width=width, height=height, training_f_px=f_px)
-    return replace(sizes, head=options.head) if options.head else sizes
 
 
 def _grin(options: argparse.Namespace, device: str, config: TrainConfig) -> None:
@@ -275,7 +266,8 @@ def _sources(
 
     sources, held_out, said = [], [], []
     for (path, weight), protocol in zip(_weighted(options.data), _protocols(options), strict=True):
-        kept, out = [], []
+        kept: list[FrameStore] = []
+        out: list[FrameStore] = []
         for store in _stores(path, protocol, size[0], options):
             count = round(options.validate * len(store))
             parts = store.split(count) if count else (store,)

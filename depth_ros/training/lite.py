@@ -12,7 +12,7 @@ from torch import Tensor
 
 from depth_ros import models
 from depth_ros.errors import ModelError
-from depth_ros.models.lite.config import LiteConfig, preprocessing_of
+from depth_ros.models.lite.config import Head, LiteConfig, preprocessing_of
 from depth_ros.models.lite.network import ZoeDepthLite
 from depth_ros.training.frames import Batch
 from depth_ros.training.imagenet import encoder_weights
@@ -82,27 +82,42 @@ def _mixed(after: dict[str, Tensor], before: dict[str, Tensor], keep: float) -> 
     }
 
 
-def start(init: str, sizes: LiteConfig, seed: int) -> ZoeDepthLite:
-    """Return a network to train: new but for its encoder, or a checkpoint with its own sizes.
+def start(
+    init: str, seed: int, size: tuple[int, int] | None = None, head: Head | None = None
+) -> ZoeDepthLite:
+    """Return a network to train: new but for its encoder, or a checkpoint.
 
-    Where a checkpoint has another head, only encoder and decoder are taken from it.
+    Args:
+        init: IMAGENET, or a zoedepth-lite by name or folder.
+        seed: of weights that are new: those of another head than the checkpoint's are.
+        size: width and height of the network's input; None: as init has them.
+        head: None: as init has it.
 
     Raises:
         ModelError: init cannot be loaded or is another network.
     """
     torch.manual_seed(seed)
-    network = ZoeDepthLite(sizes)
     if init == IMAGENET:
+        network = ZoeDepthLite(_sizes(LiteConfig(), size, head))
         network.encoder.load_state_dict(encoder_weights())
         return network
     loaded = models.load(init).network
     if not isinstance(loaded, ZoeDepthLite):
         raise ModelError(f"init '{init}' is no zoedepth-lite, expected one or '{IMAGENET}'")
+    network = ZoeDepthLite(_sizes(loaded.config, size, head))
+    same_head = network.config.head == loaded.config.head
     weights = loaded.state_dict()
-    if loaded.config.head != sizes.head:
-        weights = {n: value for n, value in weights.items() if not n.startswith("head.")}
-    network.load_state_dict(weights, strict=loaded.config.head == sizes.head)
+    weights = {n: w for n, w in weights.items() if same_head or not n.startswith("head.")}
+    network.load_state_dict(weights, strict=same_head)
     return network
+
+
+def _sizes(sizes: LiteConfig, size: tuple[int, int] | None, head: Head | None) -> LiteConfig:
+    if size is not None:
+        width, height = size
+        f_px = sizes.training_f_px * width / sizes.width
+        sizes = replace(sizes, width=width, height=height, training_f_px=f_px)
+    return replace(sizes, head=head or sizes.head)
 
 
 def shapes(sizes: LiteConfig) -> list[tuple[int, int]]:

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
+import numpy.typing as npt
 import torch
 
 from depth_ros.training.disturb import disturb
@@ -77,7 +78,8 @@ class Mixture:
         return disturb(batch, disturbances)
 
 
-def _chances(source: Source) -> np.ndarray[tuple[int], np.dtype[np.float64]]:
+def _chances(source: Source) -> npt.NDArray[np.float64]:
     """Return the chances of the source's stores: all of its frames are drawn equally often."""
     counts = np.array([len(store) for store in source.stores], np.float64)
-    return source.weight * counts / counts.sum()
+    chances: npt.NDArray[np.float64] = source.weight * counts / counts.sum()
+    return chances

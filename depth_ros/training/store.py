@@ -42,10 +42,7 @@ class FrameStore:
 
     def to(self, device: torch.device | str) -> FrameStore:
         """Return the same on a device."""
-        return FrameStore(
-            *(part.to(device) for part in (self.rgb, self.depth_m, self.cameras, self.rays)),
-            self.f_px.to(device),
-        )
+        return FrameStore(**{name: part.to(device) for name, part in vars(self).items()})
 
     def take(self, chosen: Tensor) -> FrameStore:
         """Return some of the frames."""

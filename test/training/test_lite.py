@@ -19,6 +19,7 @@ from depth_ros.training import lite
 from depth_ros.training.mixture import Source
 from depth_ros.training.store import stores_of
 from depth_ros.training.train import TRAINING, TrainConfig, Trainer
+from depth_ros.training.validation import ValidationScores
 from test.evaluation.datasets.test_datasets import write_bag, write_folder
 from test.training.planes import PINHOLE, plane
 
@@ -74,9 +75,9 @@ def test_the_weights_of_the_best_validation_are_kept(
     errors = iter([0.3, 0.1, 0.2])
     seen: list[dict[str, Tensor]] = []
 
-    def judge(network: nn.Module, *_: Any) -> lite.ValidationScores:
+    def judge(network: nn.Module, *_: Any) -> ValidationScores:
         seen.append({n: value.clone() for n, value in network.state_dict().items()})
-        return lite.ValidationScores(next(errors), 1.0, 0.0)
+        return ValidationScores(next(errors), 1.0, 0.0)
 
     monkeypatch.setattr(lite, "validate", judge)
     weights = train(tmp_path, steps=3)
@@ -123,7 +124,7 @@ def _rates(trainer: Trainer[Any]) -> dict[str, float]:
 
 def test_another_head_takes_encoder_and_decoder(tmp_path: Path) -> None:
     network(seed=3).save_pretrained(tmp_path)
-    bins = lite.start(str(tmp_path), LiteConfig(64, 64, channels=8, head="bins"), seed=0)
+    bins = lite.start(str(tmp_path), seed=0, head="bins")
     assert bins.config.head == "bins"
     stored = load_file(tmp_path / WEIGHTS)
     for name, value in bins.state_dict().items():
@@ -131,9 +132,16 @@ def test_another_head_takes_encoder_and_decoder(tmp_path: Path) -> None:
             assert torch.equal(value, stored[name].to(value.dtype))
 
 
+def test_another_size_scales_the_focal_length_with_the_width(tmp_path: Path) -> None:
+    network().save_pretrained(tmp_path)
+    wider = lite.start(str(tmp_path), seed=0, size=(128, 96)).config
+    assert (wider.width, wider.height, wider.channels) == (128, 96, 8)
+    assert wider.training_f_px == 2 * SIZES.training_f_px
+
+
 def test_it_does_not_start_from_another_network() -> None:
     with pytest.raises(ModelError, match="is no zoedepth-lite"):
-        lite.start("zoedepth-tiny", SIZES, seed=0)
+        lite.start("zoedepth-tiny", seed=0)
 
 
 def test_the_verb_mixes_data_and_says_what_it_did(tmp_path: Path) -> None:

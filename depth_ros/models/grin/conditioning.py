@@ -53,7 +53,7 @@ class Conditioner(nn.Module):
         super().__init__()
         self.config = config
         self.backbone: Any = backbones.build(config.backbone)
-        channels = self.backbone.channels
+        channels: tuple[int, ...] = tuple(self.backbone.channels)
         encoding = 3 + 6 * config.bands
         self.norms = nn.ModuleList(nn.LayerNorm(each) for each in channels)
         self.local = Fusion(sum(channels), encoding, config.token_dim)

@@ -35,7 +35,8 @@ class LogDepthHead(nn.Module):
     def forward(self, maps: Sequence[Tensor]) -> Tensor:
         """Return depth from the finest of the maps, the coarsest first."""
         log_depth = self.layers(maps[-1])[:, 0].float() + _LOG_START
-        return log_depth.exp().clamp(_MIN_DEPTH_M, self._max_depth_m)
+        depth_m: Tensor = log_depth.exp().clamp(_MIN_DEPTH_M, self._max_depth_m)
+        return depth_m
 
 
 class MetricBinsHead(nn.Module):

@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
-from typing import get_args
+from typing import Any, get_args
 
 import pytest
 import torch
@@ -24,6 +24,7 @@ def network(head: Head, seed: int = 0) -> ZoeDepthLite:
     made = ZoeDepthLite(replace(SMALL, head=head)).eval()
     for module in made.modules():
         if isinstance(module, nn.BatchNorm2d):
+            assert module.running_mean is not None
             nn.init.normal_(module.running_mean, std=0.1)
     return made.requires_grad_(False)
 
@@ -63,9 +64,10 @@ def test_a_saved_network_is_the_same_when_loaded(head: Head, tmp_path: Path) -> 
 
 def test_the_log_head_stays_within_its_range() -> None:
     made = network("log")
-    made.head.layers[-1].bias.fill_(50.0)
+    head: Any = made.head
+    head.layers[-1].bias.fill_(50.0)
     assert float(made(images()).max()) == SMALL.max_depth_m
-    made.head.layers[-1].bias.fill_(-50.0)
+    head.layers[-1].bias.fill_(-50.0)
     assert float(made(images()).min()) > 0
 
 
