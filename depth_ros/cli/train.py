@@ -261,8 +261,8 @@ def _sources(
     options: argparse.Namespace, size: tuple[int, int], seed: int, device: str
 ) -> tuple[list[Source], list[FrameStore], dict[str, Any]]:
     """Return what is learnt from, what is kept out of it, and what there is to say of both."""
-    from depth_ros.training import rendered
     from depth_ros.training.mixture import Source
+    from depth_ros.training.rendered import rendered_stores
 
     sources, held_out, said = [], [], []
     for (path, weight), protocol in zip(_weighted(options.data), _protocols(options), strict=True):
@@ -279,7 +279,8 @@ def _sources(
     weight = options.rendered if options.rendered is not None else 0.0 if sources else 1.0
     if weight:
         count = options.rendered_frames
-        sources.append(Source(rendered.stores(options.out, count, size, seed, device), weight))
+        stores = rendered_stores(options.out, count, size, seed, device)
+        sources.append(Source(stores, weight))
         said.append({"data": "rendered", "frames": options.rendered_frames, "weight": weight})
     return sources, held_out, {"sources": said, "validate": options.validate}
 

@@ -25,13 +25,13 @@ _CHUNK = 8
 _MARGIN = 1.25
 
 
-def stores(
+def rendered_stores(
     folder: Path,
     count: int,
     size: tuple[int, int],
     seed: int,
     device: str = "cpu",
-    richness: Richness = FULL,
+    richness: Richness | None = FULL,
 ) -> list[FrameStore]:
     """Return rendered frames, from a file in the folder where an earlier run left one.
 
@@ -41,7 +41,7 @@ def stores(
         size: width and height of the network's input.
         seed: every frame follows from it.
         device: where frames are rendered; the stores are on the CPU.
-        richness: of the furnished rooms.
+        richness: of the furnished rooms; None: plain scenes only.
     """
     path = folder / FILE
     if not path.exists():
@@ -53,14 +53,14 @@ def stores(
 
 
 def _frames(
-    count: int, width: int, height: int, seed: int, device: str, richness: Richness
+    count: int, width: int, height: int, seed: int, device: str, richness: Richness | None
 ) -> Iterator[Rgbd]:
     chunks = range(-(-count // _CHUNK))
     plain = max(1, round(1 / PLAIN))
     for chunk in tqdm(chunks, desc="render", unit=f"{_CHUNK} frames"):
         # A triple: never a seed of what training draws, a pair, or of the benchmark, a quadruple.
         rng = np.random.default_rng((seed, 2, chunk))
-        if chunk % plain == 0:
+        if richness is None or chunk % plain == 0:
             rendered, cameras = random_frames(rng, ANY_ROBOT, width, height, _CHUNK)
         else:
             rendered, cameras = random_rooms(rng, width, height, _CHUNK, richness, device)

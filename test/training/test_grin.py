@@ -249,7 +249,8 @@ def test_the_verb_trains_on_recorded_frames(tmp_path: Path, protocol: str) -> No
         data.mkdir()
         write_folder(data)
     said = verb(tmp_path / "out", "--data", str(data), "--protocol", protocol, "--bf16")
-    assert (said["data"], said["protocol"], said["bf16"]) == ("data", protocol, True)
+    (source,) = said["sources"]
+    assert (source["data"], source["protocol"], said["bf16"]) == ("data", protocol, True)
     assert "robot" not in said
     assert models.load(str(tmp_path / "out")).max_depth_m == CONFIG.d_max_m
 
@@ -284,5 +285,6 @@ def test_what_a_models_recipe_has_no_use_for_is_refused(
 ) -> None:
     arguments = ["train", "--model", model, "--out", str(tmp_path / "out"), "--device", "cpu"]
     assert cli.main([*arguments, argument]) == 1
-    assert f"{argument.partition('=')[0]} is nothing for model '{model}'" in capsys.readouterr().err
+    refused = f"{argument.partition('=')[0]} has no meaning for model '{model}'"
+    assert refused in capsys.readouterr().err
     assert not (tmp_path / "out").exists()

@@ -1,0 +1,114 @@
+"""What each addition to the rendered rooms is worth on real frames.
+
+Small networks are trained for a few hundred steps on rendered frames alone, from the encoder's
+ImageNet weights: on plain scenes, on furnished rooms, and on these without one of their additions,
+with two seeds each. All are scored on real frames that none has seen.
+Run as python -m benchmarks.richness --data FOLDER (of the protocol rgbd-folder).
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+import tempfile
+from collections.abc import Sequence
+from dataclasses import fields, replace
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from depth_ros.errors import DepthError
+from depth_ros.evaluation.protocols import PROTOCOLS
+from depth_ros.models.lite.config import preprocessing_of
+from depth_ros.training import lite
+from depth_ros.training.frames import Batch, Rgbd
+from depth_ros.training.log_depth import LogDepth
+from depth_ros.training.mixture import Mixture, Source
+from depth_ros.training.rendered import rendered_stores
+from depth_ros.training.rooms.richness import FULL, Richness
+from depth_ros.training.store import FrameStore, stores_of
+from depth_ros.training.train import TrainConfig, Trainer
+from depth_ros.training.validation import ValidationScores, validate
+from depth_ros.training.views import whole_views
+
+SIZE = (128, 96)
+"""Width and height of the networks' input."""
+SEEDS = (0, 1)
+
+
+def variants() -> dict[str, Richness | None]:
+    """Return what the networks are trained on, by name; None stands for plain scenes."""
+    without = {
+        f"rooms without {field.name}": replace(FULL, **{field.name: False})
+        for field in fields(Richness)
+    }
+    return {"plain scenes": None, "rooms": FULL, **without}
+
+
+def train(
+    richness: Richness | None, seed: int, frames: int, config: TrainConfig, tests: Sequence[Batch]
+) -> ValidationScores:
+    """Train one network and score it."""
+    network = lite.start(lite.IMAGENET, seed, SIZE)
+    sizes = network.config
+    objective = LogDepth(preprocessing_of(sizes), sizes.training_f_px)
+    with tempfile.TemporaryDirectory() as folder:
+        stores = rendered_stores(Path(folder), frames, SIZE, seed, richness=richness)
+        mixture = Mixture([Source(stores)], lite.shapes(sizes), config.batch, seed)
+        run = replace(config, seed=seed, rates=lite.RATES)
+        trained = Trainer(network, objective, mixture, run, Path(folder)).run()
+    return validate(trained, objective, tests)
+
+
+def real(folder: Path, limit: int) -> list[Batch]:
+    """Return real frames, evenly picked, as networks of SIZE see them."""
+    protocol = PROTOCOLS["rgbd-folder"]
+    samples = list(protocol.samples(folder))
+    picked = samples[:: max(1, len(samples) // limit)]
+    recorded = [Rgbd(s.frame.rgb, protocol.counted(s.truth_m), s.frame.camera) for s in picked]
+    return [_whole(store) for store in stores_of(recorded, SIZE[0])]
+
+
+def _whole(store: FrameStore) -> Batch:
+    return whole_views(store, SIZE[1], SIZE[0])
+
+
+def row(name: str, scores: Sequence[ValidationScores]) -> str:
+    """Return the scores of one variant's runs, to read."""
+    own = [score.abs_rel for score in scores]
+    scaled = [score.scaled_abs_rel for score in scores]
+    both = "".join(f"{np.mean(each):>10.3f} {_runs(each):<16}" for each in (own, scaled))
+    return f"{name:<26}{both}"
+
+
+def _runs(values: Sequence[float]) -> str:
+    return "(" + ", ".join(f"{value:.3f}" for value in values) + ")"
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Train, score and print."""
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.richness", description=__doc__)
+    parser.add_argument("--data", type=Path, required=True, help="folder of RGB-D to score on")
+    parser.add_argument("--steps", type=int, default=300, help="of every training run")
+    parser.add_argument("--frames", type=int, default=256, help="rendered for every run")
+    parser.add_argument("--limit", type=int, default=100, help="real frames to score on")
+    parser.add_argument("--threads", type=int, help="of the CPU")
+    options = parser.parse_args(arguments)
+    if options.threads:
+        torch.set_num_threads(options.threads)
+    config = TrainConfig(options.steps, batch=16, learning_rate=1e-3, ema=0.98, bf16=True)
+    try:
+        tests = real(options.data, options.limit)
+        print(f"{'trained on':<26}{'AbsRel':>10} {'(runs)':<16}{'scaled':>10} (runs)")
+        for name, richness in variants().items():
+            scores = [train(richness, seed, options.frames, config, tests) for seed in SEEDS]
+            print(row(name, scores), flush=True)
+    except DepthError as error:
+        print(f"benchmarks: {error}", file=sys.stderr)
+        return 1
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
