@@ -56,7 +56,9 @@ class SamePadConv2d(nn.Conv2d):
 
 
 def _padding(length: int, kernel: int, stride: int) -> tuple[int, int]:
-    total = max((-(-length // stride) - 1) * stride + kernel - length, 0)
+    # Written by remainders, which an export with open sizes can follow.
+    remainder = length % stride
+    total = max(kernel - (remainder or stride), 0)
     return total // 2, total - total // 2
 
 
