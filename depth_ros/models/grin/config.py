@@ -8,7 +8,8 @@ from pathlib import Path
 from typing import Any
 
 from depth_ros.errors import ModelError
-from depth_ros.models.preprocessing import Preprocessing
+from depth_ros.models.grin import backbones
+from depth_ros.models.preprocessing import Preprocessing, Resize
 
 MODEL_TYPE = "grin"
 
@@ -23,11 +24,12 @@ class GrinConfig:
     """The sizes of a GRIN. Where the paper is silent it says 'our choice', and after whom.
 
     Attributes:
-        backbone: transformers' configuration of the image encoder; every map that it returns is
+        backbone: configuration of the image encoder, see backbones; every map that it returns is
             used. Paper: an image encoder, unnamed. Our choice: Swin V2, after MiDaS 3.1; it takes
             any shape, has maps of every scale, learns from little data, and checkpoints abound.
         height, width: images are brought near to this size, with their aspect ratio kept. Paper:
             fitted into 640x512.
+        resize: how images are brought there, see Preprocessing. Our choice: antialiased.
         multiple: of both sides of the encoder's input: one cell of its coarsest map.
         map_stride: without further wishes, depth is asked for at one position per so many pixels
             of the encoder's input, down and across. Paper: 1, every pixel.
@@ -61,6 +63,7 @@ class GrinConfig:
     backbone: dict[str, Any] = field(default_factory=dict)
     height: int = 96
     width: int = 128
+    resize: Resize = "bilinear"
     multiple: int = 32
     map_stride: int = 2
     cell: int = 8
@@ -110,16 +113,8 @@ class GrinConfig:
         return cls(**fields)
 
 
-TINY = GrinConfig(
-    backbone=_swinv2(
-        image_size=[96, 128],
-        embed_dim=32,
-        depths=[1, 2, 4, 2],
-        num_heads=[1, 2, 4, 8],
-        window_size=4,
-    )
-)
-"""Small enough to live in this package; its encoder is zoedepth-tiny's."""
+TINY = GrinConfig(backbone={"model_type": backbones.LITE}, resize="pillow_bilinear")
+"""Small enough to live in this package; its encoder is zoedepth-lite's."""
 
 SMALL = replace(
     TINY,
@@ -176,5 +171,5 @@ def preprocessing_of(config: GrinConfig) -> Preprocessing:
         width=config.width,
         multiple=config.multiple,
         pad=False,
-        resize="bilinear",
+        resize=config.resize,
     )
