@@ -186,6 +186,21 @@ class Settings:
     image_rectified: bool = _setting(
         False, "The image is already rectified: use P of camera_info and no distortion."
     )
+    untyped_order: str = _setting(
+        "unknown",
+        "Order of the colours in images of 8UC3 and 8UC4, which do not say it; unknown: these are "
+        "refused.",
+        choices=("unknown", "bgr", "rgb"),
+    )
+    max_image_pixels: int = _setting(
+        50_000_000,
+        "Compressed images whose header says that they are larger are refused before they are "
+        "decoded.",
+        unit="px",
+        low=1,
+        high=2**31 - 1,
+        live=True,
+    )
     depth_encoding: str = _setting(
         "32FC1",
         "Encoding of depth/image: metres with NaN and +inf, or millimetres with 0 for both.",

@@ -22,7 +22,7 @@ ARROWS = {
     "geometry": set[str](),
     "profile": set[str](),
     "runtimes": set[str](),
-    "messages": {"geometry"},
+    "messages": {"geometry", "config"},
     # A file's metadata are read where files are executed.
     "models": {"geometry", "runtimes.graph", "runtimes.onnx_file"},
     "export": {"geometry", "models", "runtimes"},
@@ -40,7 +40,7 @@ ARROWS = {
         "training.scenes",
         "training.render",
     },
-    "look": {"geometry", "bag", "messages", "profile", "evaluation.picture"},
+    "look": {"geometry", "config", "bag", "messages", "profile", "evaluation.picture"},
     "ros": {
         "pipeline",
         "profile",

@@ -11,6 +11,7 @@ from depth_ros.bag import topics
 from depth_ros.bag.cameras import Decoded, decode
 from depth_ros.bag.reader import Recording
 from depth_ros.bag.types import TYPESTORE
+from depth_ros.config import Settings
 from depth_ros.errors import BagError, CameraError, MessageError
 from depth_ros.geometry.camera import Camera
 from depth_ros.pipeline import Frame
@@ -50,7 +51,7 @@ def _frames(recording: Recording, topic: topics.CameraTopics, step: int) -> Iter
             seen += 1
             if known is None or (seen - 1) % step:
                 continue
-            yield _frame(decode(record), known)
+            yield _frame(decode(record, Settings()), known)
         except (MessageError, CameraError):
             continue
 

@@ -20,15 +20,17 @@ from depth_ros.messages.clouds import (
     point_step,
     points_from_cloud,
 )
-from depth_ros.messages.compressed import CompressedImage, rgb_from_compressed
-from depth_ros.messages.depths import (
-    DEPTH_ENCODINGS,
-    DEPTH_PIXEL_BYTES,
-    depth_from_image,
-    depth_to_bytes,
+from depth_ros.messages.colours import rgb_from
+from depth_ros.messages.compressed import (
+    CompressedImage,
+    Size,
+    compressed_size,
+    rgb_from_compressed,
 )
+from depth_ros.messages.depths import depth_from_image, depth_to_bytes
+from depth_ros.messages.encodings import COLOUR_ENCODINGS, DEPTH_ENCODINGS, DEPTH_PIXEL_BYTES
 from depth_ros.messages.headers import Header, Stamp, stamp_ns
-from depth_ros.messages.images import COLOUR_ENCODINGS, Image, rgb_from_image
+from depth_ros.messages.images import Image, rgb_from_image
 from depth_ros.messages.transforms import matrix_from_transform
 
 __all__ = [
@@ -44,15 +46,18 @@ __all__ = [
     "Image",
     "PointCloud2",
     "PointField",
+    "Size",
     "Stamp",
     "camera_from_info",
     "cloud_fields",
+    "compressed_size",
     "depth_from_image",
     "depth_info",
     "depth_to_bytes",
     "matrix_from_transform",
     "point_step",
     "points_from_cloud",
+    "rgb_from",
     "rgb_from_compressed",
     "rgb_from_image",
     "stamp_ns",

@@ -8,17 +8,10 @@ import numpy.typing as npt
 from depth_ros.errors import MessageError
 from depth_ros.geometry.depth import from_millimetres, to_millimetres
 from depth_ros.messages.data import Data
-from depth_ros.messages.images import Encoding, Image, find, pixels_of
+from depth_ros.messages.encodings import DEPTH_PIXEL_BYTES, DEPTHS, find
+from depth_ros.messages.images import Image, pixels_of
 
 Metres = npt.NDArray[np.float32]
-
-_DEPTHS: dict[str, Encoding] = {
-    "32FC1": Encoding("f4", 1),
-    "16UC1": Encoding("u2", 1),
-    "mono16": Encoding("u2", 1),
-}
-DEPTH_ENCODINGS = tuple(_DEPTHS)
-DEPTH_PIXEL_BYTES: dict[str, int] = {"32FC1": 4, "16UC1": 2}
 
 
 def depth_from_image(msg: Image) -> Metres:
@@ -31,7 +24,7 @@ def depth_from_image(msg: Image) -> Metres:
         MessageError: the encoding is not one of DEPTH_ENCODINGS, or the sizes contradict each
             other.
     """
-    pixels = pixels_of(msg, find(_DEPTHS, msg.encoding))
+    pixels = pixels_of(msg, find(DEPTHS, msg.encoding))
     if pixels.dtype == np.uint16:
         return from_millimetres(pixels)
     return np.where(pixels > 0, pixels, np.float32(np.nan))

@@ -1,15 +1,27 @@
 # ruff: noqa: D102 - what the messages' fields mean is said in sensor_msgs
-"""sensor_msgs/Image: pixels as they lie in memory, and as RGB."""
+"""sensor_msgs/Image: its pixels, and the same as RGB."""
 
 from __future__ import annotations
 
-from typing import NamedTuple, Protocol
+from typing import Protocol
 
 import cv2
 import numpy as np
 
+from depth_ros.config import Settings
 from depth_ros.errors import MessageError
 from depth_ros.messages.data import Bytes, Data, Samples
+from depth_ros.messages.encodings import COLOURS, Encoding, Planar, find, typed
+
+# BT.601 with video range, as in OpenCV's own conversions of YUV: r, g, b of y, u, v and 1.
+_Y, _RV, _GU, _GV, _BU = 255 / 219, 1.596027, -0.391762, -0.812968, 2.017232
+_RGB_FROM_YUV = np.array(
+    [
+        [_Y, 0, _RV, -16 * _Y - 128 * _RV],
+        [_Y, _GU, _GV, -16 * _Y - 128 * (_GU + _GV)],
+        [_Y, _BU, 0, -16 * _Y - 128 * _BU],
+    ]
+)
 
 
 class Image(Protocol):
@@ -26,101 +38,110 @@ class Image(Protocol):
     def data(self) -> Data: ...
 
 
-class Encoding(NamedTuple):
-    """How one encoding of sensor_msgs/image_encodings.hpp lies in memory, and what makes it RGB."""
-
-    dtype: str
-    samples: int  # per pixel of a row
-    to_rgb: int | None = None  # OpenCV's code; None: it is RGB
-    half_as_many_rows_more: bool = False  # a plane of colours at half resolution below the image
-    multiple: tuple[int, int] = (1, 1)  # of which width and height must be
-
-
-COLOURS: dict[str, Encoding] = {
-    f"{name}{bits}": Encoding(f"u{bits // 8}", samples, code)
-    for bits in (8, 16)
-    for name, samples, code in (
-        ("rgb", 3, None),
-        ("bgr", 3, cv2.COLOR_BGR2RGB),
-        ("rgba", 4, cv2.COLOR_RGBA2RGB),
-        ("bgra", 4, cv2.COLOR_BGRA2RGB),
-        ("mono", 1, cv2.COLOR_GRAY2RGB),
-        # ROS names the pattern by the pixels from (0, 0) on, OpenCV by those from (1, 1) on.
-        ("bayer_rggb", 1, cv2.COLOR_BayerBG2RGB),
-        ("bayer_bggr", 1, cv2.COLOR_BayerRG2RGB),
-        ("bayer_gbrg", 1, cv2.COLOR_BayerGR2RGB),
-        ("bayer_grbg", 1, cv2.COLOR_BayerGB2RGB),
-    )
-} | {
-    "8UC1": Encoding("u1", 1, cv2.COLOR_GRAY2RGB),
-    "uyvy": Encoding("u1", 2, cv2.COLOR_YUV2RGB_UYVY, multiple=(2, 1)),
-    "yuv422": Encoding("u1", 2, cv2.COLOR_YUV2RGB_UYVY, multiple=(2, 1)),
-    "yuyv": Encoding("u1", 2, cv2.COLOR_YUV2RGB_YUYV, multiple=(2, 1)),
-    "yuv422_yuy2": Encoding("u1", 2, cv2.COLOR_YUV2RGB_YUYV, multiple=(2, 1)),
-    "nv12": Encoding("u1", 1, cv2.COLOR_YUV2RGB_NV12, True, (2, 2)),
-    "nv21": Encoding("u1", 1, cv2.COLOR_YUV2RGB_NV21, True, (2, 2)),
-}
-COLOUR_ENCODINGS = tuple(COLOURS)
-
-
-def rgb_from_image(msg: Image) -> Bytes:
+def rgb_from_image(msg: Image, untyped_order: str = Settings.untyped_order) -> Bytes:
     """Return a colour or grey sensor_msgs/Image as rgb uint8 (H, W, 3).
 
     rgb8 is not copied: the array is a view of the message's data, strided if its rows are padded.
     16 bits become 8 as in cv_bridge: round(value * 255 / 65535), after the colour conversion. YUV
     is BT.601 with video range, as in OpenCV; Bayer patterns are interpolated bilinearly. 8UC1 is
-    grey; 8UC3 and 8UC4 do not say which channel is red and are refused, as in cv_bridge.
+    grey.
+
+    Args:
+        msg: the image. Planes of YUV may lie in rows of `step` bytes, those of I420's and YV12's
+            colours of half as many, or without padding with `step` as their size over the height.
+        untyped_order: "bgr" or "rgb", what 8UC3 and 8UC4 are; else they are refused.
 
     Raises:
         MessageError: the encoding is not one of COLOUR_ENCODINGS, or the sizes contradict each
             other.
     """
-    encoding = find(COLOURS, msg.encoding)
-    return to_rgb8(pixels_of(msg, encoding), encoding.to_rgb)
-
-
-def find(known: dict[str, Encoding], name: str) -> Encoding:
-    """Return how an encoding lies in memory, if it is one of those known."""
-    if name not in known:
-        raise MessageError(f"encoding is '{name}', expected one of: {', '.join(known)}")
-    return known[name]
+    encoding = find(COLOURS, typed(msg.encoding, untyped_order))
+    return rgb_of(pixels_of(msg, encoding), encoding)
 
 
 def pixels_of(msg: Image, encoding: Encoding) -> Samples:
-    """Return the samples (rows, W) or (rows, W, samples), native-endian, without padding."""
-    rows = msg.height * 3 // 2 if encoding.half_as_many_rows_more else msg.height
+    """Return the samples (rows, W) or (rows, W, samples), native-endian, without padding.
+
+    Raises:
+        MessageError: the sizes contradict each other.
+    """
+    if msg.width <= 0 or msg.height <= 0:
+        raise MessageError(f"{_name(msg)}: width and height are expected to be positive")
+    if isinstance(encoding, Planar):
+        return _planes(msg, encoding)
     dtype = np.dtype(encoding.dtype).newbyteorder(">" if msg.is_bigendian else "<")
     row_bytes = msg.width * encoding.samples * dtype.itemsize
-    data = np.frombuffer(msg.data, np.uint8)
-    _check_sizes(msg, encoding, row_bytes, rows, data.size)
-    pixels: Samples = data.reshape(rows, msg.step)[:, :row_bytes].view(dtype)
+    _check_multiple(msg, *encoding.multiple)
+    pixels: Samples = _rows(msg, row_bytes, msg.height)[:, :row_bytes].view(dtype)
     if encoding.samples > 1:
-        pixels = pixels.reshape(rows, msg.width, encoding.samples)
+        pixels = pixels.reshape(msg.height, msg.width, encoding.samples)
     # OpenCV misreads 16-bit samples whose rows begin at odd addresses.
     return pixels.astype(dtype.newbyteorder("="), copy=not pixels.flags.aligned)
 
 
-def _check_sizes(msg: Image, encoding: Encoding, row_bytes: int, rows: int, size: int) -> None:
-    image = f"{msg.width}x{msg.height} {msg.encoding} image"
-    if msg.width <= 0 or msg.height <= 0:
-        raise MessageError(f"{image}: width and height are expected to be positive")
-    across, down = encoding.multiple
-    if msg.width % across or msg.height % down:
-        raise MessageError(
-            f"{image}: width and height are expected to be multiples of {across} and {down}"
-        )
-    if msg.step < row_bytes:
-        raise MessageError(f"{image}: step is {msg.step} bytes, expected at least {row_bytes}")
-    if size != rows * msg.step:
-        raise MessageError(
-            f"{image}: data has {size} bytes, expected {rows} rows of step {msg.step}, "
-            f"{rows * msg.step} bytes"
-        )
+def rgb_of(pixels: Samples, encoding: Encoding) -> Bytes:
+    """Return the samples of an image in one of COLOURS as rgb uint8 (H, W, 3).
 
-
-def to_rgb8(pixels: Samples, code: int | None) -> Bytes:
-    """Return pixels (H, W) or (H, W, samples) of 8 or 16 bits as rgb uint8 (H, W, 3)."""
-    rgb: Samples = pixels if code is None else cv2.cvtColor(pixels, code)
+    Raises:
+        MessageError: OpenCV cannot convert them.
+    """
+    if isinstance(encoding, Planar) and encoding.to_rgb is None:
+        return _rgb_of_full_yuv(pixels)
+    try:
+        rgb: Samples = pixels if encoding.to_rgb is None else cv2.cvtColor(pixels, encoding.to_rgb)
+    except cv2.error as error:
+        raise MessageError(f"pixels {pixels.shape} cannot be converted to RGB: {error}") from error
     if rgb.dtype == np.uint16:
         rgb = cv2.convertScaleAbs(rgb, alpha=255 / 65535)
     return rgb
+
+
+def _planes(msg: Image, encoding: Planar) -> Samples:
+    """Return all planes (rows, W) below each other, as OpenCV takes them."""
+    width, height = msg.width, msg.height
+    _check_multiple(msg, encoding.subsampling, encoding.subsampling)
+    rows = encoding.rows(height)
+    data = np.frombuffer(msg.data, np.uint8)
+    if data.size == rows * width and msg.step in (width, data.size // height):
+        return data.reshape(rows, width)
+    lines = _rows(msg, width, rows)
+    samples = 2 if encoding.interleaved else 1
+    colour_step, remainder = divmod(samples * msg.step, encoding.subsampling)
+    if remainder:
+        raise MessageError(f"{_name(msg)}: step is {msg.step} bytes, expected an even number")
+    colours = lines[height:].reshape(-1, colour_step)
+    colours = colours[:, : samples * width // encoding.subsampling]
+    return np.concatenate([lines[:height, :width], colours.reshape(-1, width)])
+
+
+def _rgb_of_full_yuv(planes: Samples) -> Bytes:
+    """Return Y (H, W) over interleaved U and V (2 H, W) as rgb uint8 (H, W, 3)."""
+    height, width = len(planes) // 3, planes.shape[1]
+    colours = planes[height:].reshape(height, width, 2)
+    yuv = np.concatenate([planes[:height, :, None], colours], axis=-1)
+    rgb: Samples = cv2.transform(yuv, _RGB_FROM_YUV)
+    return rgb
+
+
+def _rows(msg: Image, row_bytes: int, rows: int) -> Bytes:
+    """Return an image's data (rows, step)."""
+    data = np.frombuffer(msg.data, np.uint8)
+    if msg.step < row_bytes:
+        raise MessageError(f"{_name(msg)}: step is {msg.step} bytes, expected at least {row_bytes}")
+    if data.size != rows * msg.step:
+        raise MessageError(
+            f"{_name(msg)}: data has {data.size} bytes, expected {rows} rows of step {msg.step}, "
+            f"{rows * msg.step} bytes"
+        )
+    return data.reshape(rows, msg.step)
+
+
+def _check_multiple(msg: Image, across: int, down: int) -> None:
+    if msg.width % across or msg.height % down:
+        raise MessageError(
+            f"{_name(msg)}: width and height are expected to be multiples of {across} and {down}"
+        )
+
+
+def _name(msg: Image) -> str:
+    return f"{msg.width}x{msg.height} {msg.encoding} image"

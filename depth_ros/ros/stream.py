@@ -110,7 +110,6 @@ class Stream:
         self._subscriptions: list[Any] = []
         self._cameras: dict[tuple[str, int, int], _Seen] = {}
         self._warned_s: dict[tuple[str, type], float] = {}
-        self._decode: Callable[[Any], Any] = messages.rgb_from_image
 
     # --- the executor's thread
 
@@ -133,9 +132,7 @@ class Stream:
         """Subscribe."""
         self.health.started_s = time.monotonic()
         topic = self._topic("image")
-        compressed = topic.endswith("/compressed")
-        kind = CompressedImage if compressed else Image
-        self._decode = messages.rgb_from_compressed if compressed else messages.rgb_from_image
+        kind = CompressedImage if topic.endswith("/compressed") else Image
         subscribe, prefix = self._node.create_subscription, self._prefix
         self._subscriptions = [
             subscribe(CameraInfo, f"{prefix}camera_info", self._on_info, _INPUT_QOS),
@@ -236,7 +233,7 @@ class Stream:
         pipeline, outputs, settings = self.pipeline, self._outputs, self._get_settings()
         assert pipeline is not None and outputs is not None
         pipeline.profile.begin("decode")
-        header, rgb = arrival.message.header, self._decode(arrival.message)
+        header, rgb = arrival.message.header, self._decode(arrival.message, settings)
         seen = self._camera_of(header.frame_id, rgb.shape[1], rgb.shape[0])
         frame = Frame(rgb, seen.camera, messages.stamp_ns(header), header.frame_id)
         if self.references is not None:
@@ -278,6 +275,12 @@ class Stream:
             self.health.model_failed = True
         self._warn("image", error)
         self.health.count("dropped")
+
+    def _decode(self, message: Image | CompressedImage, settings: Settings) -> Any:
+        if isinstance(message, CompressedImage):
+            # Whose image nobody knows is not worth the memory that it says it needs.
+            self._camera_of(message.header.frame_id, *messages.compressed_size(message))
+        return messages.rgb_from(message, settings)
 
     def _measured(self, question: Question, estimate: Estimate, pipeline: Pipeline) -> DepthFrame:
         reference = question.reference

@@ -126,6 +126,25 @@ def planar_420(order: str) -> Callable[[Bytes], Bytes]:
     return encode
 
 
+def planar_444(rgb: Bytes) -> Bytes:
+    """Y, and below it U and V in turn: rows of twice as many bytes, here as two rows each."""
+    planes = yuv(rgb)
+    rows: Floats = np.concatenate([planes[..., 0], planes[..., 1:].reshape(-1, rgb.shape[1])])
+    return rounded(rows)
+
+
+def three_planes(order: str) -> Callable[[Bytes], Bytes]:
+    """Y, and below it one colour and then the other: rows of half as many bytes, two in a row."""
+
+    def encode(rgb: Bytes) -> Bytes:
+        height, width = rgb.shape[:2]
+        interleaved = planar_420(order)(rgb)
+        colours = interleaved[height:].reshape(-1, 2).T.reshape(-1, width)
+        return np.concatenate([interleaved[:height], colours])
+
+    return encode
+
+
 def with_alpha(order: list[int]) -> Callable[[Bytes], Bytes]:
     def encode(rgb: Bytes) -> Bytes:
         alpha = np.full(rgb.shape[:2], 77, np.uint8)
@@ -151,7 +170,19 @@ EIGHT_BIT: dict[str, Callable[[Bytes], Bytes]] = {
     "yuyv": packed_422("YUyV"),
     "nv12": planar_420("UV"),
     "nv21": planar_420("VU"),
+    "nv24": planar_444,
+    "YUV420": three_planes("UV"),
+    "I420": three_planes("UV"),
+    "i420": three_planes("UV"),
+    "YV12": three_planes("VU"),
+    "yv12": three_planes("VU"),
+    "8UC3": lambda rgb: rgb[..., ::-1],
+    "8UC4": with_alpha([2, 1, 0]),
 }
+# Bytes of a row of the colours below an image over bytes of a row of the image.
+COLOUR_ROWS = {"nv12": 1.0, "nv21": 1.0, "nv24": 2.0} | dict.fromkeys(
+    ("YUV420", "I420", "i420", "YV12", "yv12"), 0.5
+)
 GREY = ("mono8", "mono16", "8UC1")
 EXACT = ("rgb", "bgr", "rgba", "bgra")
 
@@ -188,8 +219,20 @@ def image(
 def colour_image(
     make: Maker, rgb: Bytes, encoding: str, padding: int = 0, bigendian: bool = False
 ) -> Any:
-    samples = samples_of(rgb, encoding)
-    return image(make, samples, encoding, (rgb.shape[0], rgb.shape[1]), padding, bigendian)
+    samples, (height, width) = samples_of(rgb, encoding), rgb.shape[:2]
+    if encoding not in COLOUR_ROWS:
+        return image(make, samples, encoding, (height, width), padding, bigendian)
+    share = COLOUR_ROWS[encoding]
+    padding += padding % 2
+    parts = [
+        np.pad(part, ((0, 0), (0, round(more * padding))), constant_values=171).ravel()
+        for part, more in (
+            (samples[:height], 1),
+            (samples[height:].reshape(-1, round(share * width)), share),
+        )
+    ]
+    rows = np.concatenate(parts).reshape(-1, width + padding)
+    return image(make, rows, encoding, (height, width), 0, bigendian)
 
 
 def gradient(height: int, width: int) -> Bytes:

@@ -103,8 +103,22 @@ def test_a_file_that_ends_early_does_not_end_the_node(bench: Bench, suffix: str)
         bench.deliver("image/compressed", file(data[: int(share * len(data))]), "image")
     bench.deliver("image/compressed", compressed(take(1), suffix), "image")
     bench.answers(take(1))
-    # What OpenCV makes of half a file is its own affair; that no model failed is ours.
+    # Newer images may have replaced the first two, but none was answered.
+    assert bench.total("dropped") + bench.total("replaced") == 3
     assert not bench.node.health.model_failed
+
+
+def test_a_file_that_says_another_size_than_its_camera_is_not_decoded(bench: Bench) -> None:
+    bench.start("depth/image", "/rosout", arguments=COMPRESSED)
+    bench.deliver("camera_info", take().info(), "camera_info")
+    data = bytearray(compressed(take(), ".jpg").data)
+    frame = data.index(b"\xff\xc0")
+    data[frame + 5 : frame + 9] = (6000).to_bytes(2, "big") * 2
+    assert_dropped(
+        bench, "image/compressed", file(bytes(data)), "CameraError", "6000x6000", "80x60"
+    )
+    bench.deliver("image/compressed", compressed(take(1)), "image")
+    bench.answers(take(1))
 
 
 def test_images_before_the_first_camera_info_are_dropped(bench: Bench) -> None:
