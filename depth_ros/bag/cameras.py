@@ -82,6 +82,8 @@ class BagCamera:
         self._pipeline, self._references = pipeline, references
         self._infos = Window(recording.records([where.info]), _NS_PER_S)
         self._last: Camera | None = None
+        self.warning = ""
+        """What is to be said of its calibration; empty where there is nothing."""
 
     @property
     def name(self) -> str:
@@ -105,10 +107,13 @@ class BagCamera:
         if info is None:
             raise CameraError(f"there is no camera_info on {self.where.info}")
         rectified = self._pipeline.settings.image_rectified
-        camera = messages.camera_from_info(info.message, rectified)
+        size = (rgb.shape[1], rgb.shape[0])
+        camera = messages.camera_from_info(info.message, rectified, size)
+        if camera != self._last:
+            self.warning = camera.ray_warning or self.warning
         frame = Frame(rgb, camera, stamp_ns, at.frame_id)
         self._last = camera
-        fields = messages.depth_info(info.message, rectified)
+        fields = messages.depth_info(info.message, rectified, size)
         return Seen(self, frame, self._reference(frame, shot.time_ns), fields)
 
     def measure(self, seen: Seen, estimate: Estimate) -> Answer:
