@@ -64,7 +64,7 @@ def test_every_setting_is_a_parameter_that_is_described(bench: Bench) -> None:
         assert [(r.from_value, r.to_value) for r in ranges] == (
             [] if spec.low is None else [(spec.low, spec.high)]
         )
-        assert all(choice in descriptor.additional_constraints for choice in spec.choices)
+        assert all(str(choice) in descriptor.additional_constraints for choice in spec.choices)
     defaults = {**Settings().as_dict(), "autostart": False}
     assert {**values(bench), "model": defaults["model"]} == defaults
 
