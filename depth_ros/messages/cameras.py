@@ -236,7 +236,7 @@ def _projection(
     full = _full_camera(info, "p", p, "none", (), size)
     on_image = _on_image(info, full)
     return _with_column(
-        _numbers(on_image.matrix), p[3] * on_image.fx / full.fx, p[7] * on_image.fy / full.fy
+        _numbers(on_image.matrix), p[3] * (on_image.fx / full.fx), p[7] * (on_image.fy / full.fy)
     )
 
 

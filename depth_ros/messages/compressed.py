@@ -128,6 +128,8 @@ def _jpeg(msg: CompressedImage, data: Bytes) -> Samples:
 
 
 def _png_or_webp(msg: CompressedImage, data: Bytes) -> Samples:
+    if data[: len(_PNG)].tobytes() == _PNG:
+        _check_chunks(msg, data.tobytes())
     try:
         pixels: Samples | None = cv2.imdecode(data, _AS_STORED)
     except (cv2.error, MemoryError) as error:
@@ -135,6 +137,16 @@ def _png_or_webp(msg: CompressedImage, data: Bytes) -> Samples:
     if pixels is None or pixels.dtype not in (np.uint8, np.uint16):
         raise _not_decoded(msg, "OpenCV cannot read it")
     return cv2.cvtColor(pixels, cv2.COLOR_BGR2RGB) if pixels.ndim == 3 else pixels
+
+
+def _check_chunks(msg: CompressedImage, data: bytes) -> None:
+    """Refuse a PNG with a chunk longer than the file: OpenCV takes the memory that it asks for."""
+    at, name = len(_PNG), b""
+    while name != b"IEND":
+        length, name = int.from_bytes(data[at : at + 4], "big"), data[at + 4 : at + 8]
+        at += length + 12  # length, name and checksum
+        if at > len(data):
+            raise _not_decoded(msg, "it ends within a chunk")
 
 
 def _webp_size(head: bytes) -> Size:

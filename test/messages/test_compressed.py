@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import resource
 import tracemalloc
 import zlib
 from typing import Any
@@ -246,3 +247,13 @@ def test_formats_of_no_camera_are_refused() -> None:
     for suffix in (".bmp", ".tiff", ".jp2", ".ppm"):
         with pytest.raises(MessageError, match="expected a whole JPEG, PNG or WebP"):
             rgb_from_compressed(message(picture_file(suffix), suffix))
+
+
+def test_a_png_with_a_chunk_longer_than_itself_takes_no_memory_for_it() -> None:
+    data = bytearray(picture_file(".png"))
+    chunk = data.index(b"IDAT") - 4
+    data[chunk : chunk + 4] = (0x6FFFFFFF).to_bytes(4, "big")
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    with pytest.raises(MessageError, match="ends within a chunk"):
+        rgb_from_compressed(message(bytes(data)))
+    assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before < 100 << 10  # KiB
