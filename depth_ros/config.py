@@ -208,7 +208,6 @@ class Settings:
         unit="px",
         low=1,
         high=2**31 - 1,
-        live=True,
     )
     depth_encoding: str = _setting(
         "32FC1",

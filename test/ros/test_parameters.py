@@ -92,6 +92,10 @@ LIVE: dict[str, tuple[Callable[[float], dict[str, Any]], Callable[[Answers, Answ
         lambda middle_m: {"points_organised": True},
         lambda before, after: (before["points"].height, after["points"].height) == (1, 60),
     ),
+    "beyond_range": (
+        lambda middle_m: {"beyond_range": "max", "max_depth_m": middle_m, "edge_filter": "off"},
+        lambda before, after: after["points"].width > np.isfinite(metres(after)).sum() + 2000,
+    ),
     "stride": (
         lambda middle_m: {"stride": 4, "points_organised": True},
         lambda before, after: (after["points"].width, after["points"].height) == (20, 15),
