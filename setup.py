@@ -47,6 +47,7 @@ setup(
         # Damaged bags are read with its inner parts.
         "rosbags>=0.11,<0.12",
         "ruamel.yaml>=0.17",
+        "simplejpeg>=1.7",
         "torch>=2.4",
         "tqdm>=4.60",
         "transformers>=4.49",

@@ -29,7 +29,7 @@ class Spec:
         help: one sentence.
         unit: SI unit, or empty.
         low, high: inclusive range of a number, or of every number of a list.
-        choices: the words that are allowed, where not every word is.
+        choices: the words or numbers that are allowed, where not every one is.
         live: whether it can change while the node runs.
     """
 
@@ -39,7 +39,7 @@ class Spec:
     unit: str = ""
     low: float | None = None
     high: float | None = None
-    choices: tuple[str, ...] = ()
+    choices: tuple[str | int, ...] = ()
     live: bool = False
 
     def check(self, value: object) -> Value:
@@ -59,7 +59,7 @@ class Spec:
             raise SettingError(f"{self.name} is {value!r}, expected {wanted.__name__}")
         if self.choices and value not in self.choices:
             raise SettingError(
-                f"{self.name} is {value!r}, expected one of {', '.join(self.choices)}"
+                f"{self.name} is {value!r}, expected one of {', '.join(map(str, self.choices))}"
             )
         if isinstance(value, (int, float)) and not self._inside(value):
             raise SettingError(
@@ -185,6 +185,29 @@ class Settings:
     )
     image_rectified: bool = _setting(
         False, "The image is already rectified: use P of camera_info and no distortion."
+    )
+    rotate: int = _setting(
+        0,
+        "How far the image is to be turned clockwise to be upright, as the network wants it: 180 "
+        "for a camera that hangs upside down. Outputs stay on the image's own pixels.",
+        unit="deg",
+        low=0,
+        high=270,
+        choices=(0, 90, 180, 270),
+    )
+    untyped_order: str = _setting(
+        "unknown",
+        "Order of the colours in images of 8UC3 and 8UC4, which do not say it; unknown: these are "
+        "refused.",
+        choices=("unknown", "bgr", "rgb"),
+    )
+    max_image_pixels: int = _setting(
+        50_000_000,
+        "Compressed images whose header says that they are larger are refused before they are "
+        "decoded.",
+        unit="px",
+        low=1,
+        high=2**31 - 1,
     )
     depth_encoding: str = _setting(
         "32FC1",
@@ -325,6 +348,13 @@ class Settings:
         "One point per pixel with NaN for none, instead of the finite points only.",
         live=True,
     )
+    beyond_range: str = _setting(
+        "drop",
+        "What is beyond range in points: nothing, or points where range ends, so that a costmap is "
+        "cleared up to there; it must mark nothing at that distance (obstacle_max_range).",
+        choices=("drop", "max"),
+        live=True,
+    )
     stride: int = _setting(
         1, "Use every n-th pixel and row for points.", unit="px", low=1, high=64, live=True
     )
@@ -419,7 +449,7 @@ def _yaml_value(value: Value) -> str:
 
 def _allowed(spec: Spec) -> str:
     if spec.choices:
-        return ", ".join(spec.choices)
+        return ", ".join(map(str, spec.choices))
     if isinstance(spec.default, tuple):
         return "names" if isinstance(spec.default[0], str) else f"{len(spec.default)} numbers"
     if spec.low is None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections import OrderedDict
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -99,6 +100,7 @@ class DepthFrame:
         confidence: float32 (H, W), the probability, by the model's own word, that depth is within
             a factor of 1.25 of the truth; None where it says nothing of that.
         stride: see Estimate.
+        far_m: where range ends: depth from here on is +inf.
     """
 
     depth_m: Tensor
@@ -110,6 +112,7 @@ class DepthFrame:
     network_size: tuple[int, int] | None = None
     confidence: Tensor | None = None
     stride: int = 1
+    far_m: float = math.inf
 
 
 class Pipeline:
@@ -270,15 +273,17 @@ class Pipeline:
         self.profile.begin("upload")
         images = [self._upload(frame.rgb) for frame in frames]
         rgb = torch.stack(images) if len(images) > 1 else images[0][None]
+        turns = self._turns
         request = Request(
-            [frame.camera for frame in frames],
+            [frame.camera.turned(turns) for frame in frames],
             self._prompts(frames, references),
             self._sampling(stride),
             self._recall(frames[0]) if len(frames) == 1 else None,
             enlarge=stride is None,
         )
         self.profile.begin("preprocess")
-        whole = self.model.infer(_Staged(self.runtime, self.profile), rgb, request)
+        execute = _Staged(self.runtime, self.profile)
+        whole = _turned_back(self.model.infer(execute, _turned(rgb, turns), request), turns)
         if whole.memory is not None and self.settings.carry:
             self._remember(frames[0], whole.memory)
         height, width = frames[0].rgb.shape[:2]
@@ -287,6 +292,11 @@ class Pipeline:
             Estimate(prediction, image[::step, ::step], _strided(frame, step), size, step)
             for prediction, image, frame in zip(_parts(whole), images, frames, strict=True)
         ]
+
+    @property
+    def _turns(self) -> int:
+        """How many quarters images are turned clockwise for the network."""
+        return self.settings.rotate // 90
 
     def _sampling(self, stride: int | None) -> Sampling:
         settings = self.settings
@@ -301,6 +311,8 @@ class Pipeline:
         """Whether asking for a cloud's pixels alone is possible, and less work than all."""
         settings = self.settings
         if not self.model.denoises or settings.stride == 1 or settings.scale_mode != "model":
+            return False
+        if self._turns:  # every n-th pixel from the turned image's first corner is another one
             return False
         return self.model.cost(camera, settings.stride) < self.model.cost(
             camera, settings.query_stride
@@ -363,6 +375,7 @@ class Pipeline:
             size,
             None if sure is None else sure[0],
             estimate.stride,
+            far_m,
         )
 
     @torch.inference_mode()
@@ -391,7 +404,7 @@ class Pipeline:
         Raises:
             ModelError: the settings want confidence, and depth has none.
         """
-        settings, depth_m = self.settings, depth.depth_m
+        settings, depth_m = self.settings, self._depth_of_points(depth)
         stride = max(1, settings.stride // depth.stride)
         packer = self._packer(depth.camera, settings.points_colour, stride)
         without = self._no_points(depth)
@@ -402,6 +415,12 @@ class Pipeline:
         self.profile.begin("copy")
         memory = allocate(payload.numel() // 4)
         return memory.view(torch.uint8).view(payload.shape).copy_(self._download(payload))
+
+    def _depth_of_points(self, depth: DepthFrame) -> Tensor:
+        """Return depth (H, W), finite where there are to be points."""
+        if self.settings.beyond_range == "drop" or math.isinf(depth.far_m):
+            return depth.depth_m
+        return depth.depth_m.masked_fill(torch.isposinf(depth.depth_m), depth.far_m)
 
     def _no_points(self, depth: DepthFrame) -> Tensor | None:
         """Return which pixels (H, W) the settings want no points of; None: none of them."""
@@ -435,6 +454,7 @@ class Pipeline:
         """
         if not self.settings.focal_correction:
             return 1.0
+        camera = camera.turned(self._turns)
         if prediction is not None and prediction.f_px is not None:
             return camera.fx / float(prediction.f_px[0])
         if self.model.training_f_px is None:
@@ -480,7 +500,9 @@ class Pipeline:
         assert self.model.prompt_size is not None
         if not isinstance(reference, Anchors):
             raise ScaleError(f"model '{self.model.entry.name}' has no anchors to complete")
-        return torch.from_numpy(prompt(reference, *self.model.prompt_size, camera))[None]
+        turns = self._turns
+        height, width = self.model.prompt_size[:: -1 if turns % 2 else 1]
+        return _turned(torch.from_numpy(prompt(reference, height, width, camera))[None], turns)
 
     def _flying(self, depth_m: Tensor, network_size: tuple[int, int] | None) -> Tensor:
         settings, (height, width) = self.settings, depth_m.shape
@@ -507,6 +529,24 @@ class _Staged:
 
     def part(self, name: str) -> _Staged:
         return _Staged(self._executor.part(name), self._profile)
+
+
+def _turned(images: Tensor, turns: int) -> Tensor:
+    """Turn images (B, H, W, ...) clockwise by quarters."""
+    return torch.rot90(images, -turns, (1, 2)).contiguous() if turns else images
+
+
+def _turned_back(whole: Prediction, turns: int) -> Prediction:
+    """Turn what was said of images that were turned clockwise back to the images."""
+    if not turns:
+        return whole
+    size, sure = whole.network_size, whole.confidence
+    return replace(
+        whole,
+        values=_turned(whole.values, -turns),
+        confidence=None if sure is None else _turned(sure, -turns),
+        network_size=size[::-1] if size is not None and turns % 2 else size,
+    )
 
 
 def _parts(whole: Prediction) -> list[Prediction]:

@@ -23,7 +23,7 @@ ARROWS = {
     "geometry": set[str](),
     "profile": set[str](),
     "runtimes": set[str](),
-    "messages": {"geometry"},
+    "messages": {"geometry", "config"},
     # A file's metadata are read where files are executed.
     "models": {"geometry", "runtimes.graph", "runtimes.onnx_file"},
     "export": {"geometry", "models", "output_paths", "runtimes"},
@@ -41,7 +41,7 @@ ARROWS = {
         "training.scenes",
         "training.render",
     },
-    "look": {"geometry", "bag", "messages", "profile", "evaluation.picture"},
+    "look": {"geometry", "config", "bag", "messages", "profile", "evaluation.picture"},
     "ros": {
         "pipeline",
         "profile",

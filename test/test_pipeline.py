@@ -391,3 +391,48 @@ def test_zoedepth_batches_where_it_has_one_head(heads: int, tmp_path: Path) -> N
 def test_what_is_compiled_runs_in_one_thread_at_a_time() -> None:
     assert pipeline().side_by_side
     assert not pipeline(compile=True).side_by_side
+
+
+# --- what is beyond range
+
+
+@pytest.mark.parametrize("organised", [True, False])
+def test_what_is_beyond_range_may_be_points_where_range_ends(organised: bool) -> None:
+    given: dict[str, float | bool | int | str] = {
+        "max_depth_m": 5.0,
+        "points_organised": organised,
+        "points_colour": False,
+        "edge_filter": "off",
+        "focal_correction": False,
+    }
+    dropping = says(RAMP_M, **given)  # type: ignore[arg-type]
+    marking = says(RAMP_M, beyond_range="max", **given)  # type: ignore[arg-type]
+    beyond = (RAMP_M >= 5).numpy()
+    assert 0.1 < beyond.mean() < 0.9
+    depth = marking(BLANK)
+    assert torch.equal(torch.isposinf(depth.depth_m), torch.from_numpy(beyond))
+    points = marking.points(depth).numpy().view(np.float32).reshape(-1, 3)
+    expected = np.dstack([CAMERA.rays(), np.ones((48, 64), np.float32)])
+    expected *= np.where(beyond, 5.0, RAMP_M.numpy())[..., None]
+    np.testing.assert_allclose(points, expected.reshape(-1, 3), rtol=1e-5)
+    fewer = dropping.points(dropping(BLANK)).numpy().view(np.float32).reshape(-1, 3)
+    assert np.isfinite(fewer).all(axis=1).sum() == (~beyond).sum()
+
+
+def test_where_no_range_ends_there_are_no_points_beyond_it() -> None:
+    endless = says(torch.full((48, 64), torch.inf), beyond_range="max", points_colour=False)
+    endless.model.max_depth_m = 0.0
+    assert endless.points(endless(BLANK)).numel() == 0
+
+
+def test_no_point_is_put_where_there_is_no_estimate_or_no_ray() -> None:
+    fisheye = Camera(64, 48, 12.0, 12.0, 31.5, 23.5, "equidistant", (0.0,) * 4)
+    values = torch.full((48, 64), 9.0)
+    values[:10] = torch.nan
+    given = says(values, beyond_range="max", max_depth_m=5.0, focal_correction=False)
+    given.settings = given.settings.with_values(points_colour=False)
+    points = given.points(given(Frame(BLANK.rgb, fisheye))).numpy().view(np.float32)
+    assert (points[:, 2] == 5.0).all()
+    has_ray = np.asarray(np.isfinite(fisheye.rays()[10:]).all(axis=-1))
+    assert 0 < has_ray.sum() < has_ray.size
+    assert len(points) == has_ray.sum()

@@ -20,6 +20,7 @@ from depth_ros.bag.resume import Progress, freeze, thaw
 from depth_ros.bag.topics import CameraTopics
 from depth_ros.bag.types import TYPESTORE
 from depth_ros.bag.window import Window
+from depth_ros.config import Settings
 from depth_ros.errors import BagError, CameraError, MessageError, ScaleError
 from depth_ros.geometry.camera import Camera
 from depth_ros.messages import CameraInfoFields
@@ -81,11 +82,18 @@ class BagCamera:
         self._pipeline, self._references = pipeline, references
         self._infos = Window(recording.records([where.info]), _NS_PER_S)
         self._last: Camera | None = None
+        self.warning = ""
+        """What is to be said of its calibration; empty where there is nothing."""
 
     @property
     def name(self) -> str:
         """What the camera is called."""
         return self.where.name
+
+    @property
+    def settings(self) -> Settings:
+        """How its images are decoded, and its depth is made."""
+        return self._pipeline.settings
 
     def look(self, shot: Shot) -> Seen:
         """Return the frame of an image, with the camera_info nearest to its stamp.
@@ -99,10 +107,13 @@ class BagCamera:
         if info is None:
             raise CameraError(f"there is no camera_info on {self.where.info}")
         rectified = self._pipeline.settings.image_rectified
-        camera = messages.camera_from_info(info.message, rectified)
+        size = (rgb.shape[1], rgb.shape[0])
+        camera = messages.camera_from_info(info.message, rectified, size)
+        if camera != self._last:
+            self.warning = camera.ray_warning or self.warning
         frame = Frame(rgb, camera, stamp_ns, at.frame_id)
         self._last = camera
-        fields = messages.depth_info(info.message, rectified)
+        fields = messages.depth_info(info.message, rectified, size)
         return Seen(self, frame, self._reference(frame, shot.time_ns), fields)
 
     def measure(self, seen: Seen, estimate: Estimate) -> Answer:
@@ -166,8 +177,8 @@ def _check_new(outputs: Outputs, recording: Recording, options: Options) -> None
         raise BagError(f"the bag has {', '.join(taken)} already: say --prefix or --only-depth")
 
 
-def decode(record: Record) -> Decoded:
-    """Return the image of a record.
+def decode(record: Record, settings: Settings) -> Decoded:
+    """Return the image of a record, decoded as the settings say.
 
     Raises:
         MessageError: it is damaged.
@@ -176,9 +187,7 @@ def decode(record: Record) -> Decoded:
         message: Any = TYPESTORE.deserialize_cdr(record.data, record.kind)
     except Exception as error:  # whatever a parser makes of damaged bytes
         raise MessageError(f"{record.topic} cannot be read: {error}") from error
-    compressed = record.kind == topics.COMPRESSED
-    as_rgb = messages.rgb_from_compressed if compressed else messages.rgb_from_image
-    return Decoded(message.header, as_rgb(message))
+    return Decoded(message.header, messages.rgb_from(message, settings))
 
 
 def answer(shots: dict[int, Shot], pipeline: Pipeline, progress: Progress) -> dict[int, Answer]:

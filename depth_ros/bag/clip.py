@@ -196,10 +196,13 @@ def _predict(
         def report(share: float) -> None:
             bar.update(100 * share - bar.n)
 
-        count = len(values)
-        said = model.predict_clip(lambda index: next(frames).frame.rgb, count, progress=report)
-        for index, frame in enumerate(said):
-            values[index] = frame
+        turns = settings.rotate // 90
+
+        def upright(index: int) -> npt.NDArray[np.uint8]:
+            return np.ascontiguousarray(np.rot90(next(frames).frame.rgb, -turns))
+
+        for index, frame in enumerate(model.predict_clip(upright, len(values), progress=report)):
+            values[index] = np.rot90(frame, turns)
 
 
 def _frames(

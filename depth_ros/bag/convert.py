@@ -55,6 +55,7 @@ class Summary:
         examples: the first error of each kind.
         damage: what of the recording could not be read, and where.
         not_copied: topics that were not carried over: nothing defines their type.
+        warnings: what is to be said of cameras' calibrations.
     """
 
     frames: dict[str, int]
@@ -63,6 +64,7 @@ class Summary:
     examples: dict[str, str]
     damage: list[str]
     not_copied: list[str]
+    warnings: list[str]
 
 
 def convert(
@@ -111,7 +113,12 @@ def convert(
             job = _Conversion(groups, pipeline, options, bag, progress, watchers)
             job.run({camera.name: camera for camera in found.values()}, recording)
         counted = (progress.frames, progress.answered, progress.skipped, progress.examples)
-        return Summary(*counted, recording.damage, [] if options.only_depth else recording.unknown)
+        return Summary(
+            *counted,
+            recording.damage,
+            [] if options.only_depth else recording.unknown,
+            [f"{each.where.info}: {each.warning}" for each in found.values() if each.warning],
+        )
 
 
 def check_out(out: Path, options: Options) -> None:

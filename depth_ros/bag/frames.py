@@ -11,8 +11,8 @@ from depth_ros.bag import topics
 from depth_ros.bag.cameras import Decoded, decode
 from depth_ros.bag.reader import Recording
 from depth_ros.bag.types import TYPESTORE
+from depth_ros.config import Settings
 from depth_ros.errors import BagError, CameraError, MessageError
-from depth_ros.geometry.camera import Camera
 from depth_ros.pipeline import Frame
 
 
@@ -39,22 +39,22 @@ def spread(path: Path, count: int, image: str | None = None) -> list[Frame]:
 
 
 def _frames(recording: Recording, topic: topics.CameraTopics, step: int) -> Iterator[Frame]:
-    known: Camera | None = None
+    known: Any = None
     seen = 0
     for record in recording.records([topic.image, topic.info]):
         try:
             if record.topic == topic.info:
-                message: Any = TYPESTORE.deserialize_cdr(record.data, record.kind)
-                known = messages.camera_from_info(message)
+                known = TYPESTORE.deserialize_cdr(record.data, record.kind)
                 continue
             seen += 1
             if known is None or (seen - 1) % step:
                 continue
-            yield _frame(decode(record), known)
+            yield _frame(decode(record, Settings()), known)
         except (MessageError, CameraError):
             continue
 
 
-def _frame(image: Decoded, camera: Camera) -> Frame:
-    header = image.header
+def _frame(image: Decoded, info: Any) -> Frame:
+    header, (height, width) = image.header, image.rgb.shape[:2]
+    camera = messages.camera_from_info(info, size=(width, height))
     return Frame(image.rgb, camera, messages.stamp_ns(header), header.frame_id)

@@ -85,8 +85,9 @@ class Groups:
                 wanted = seen[record.topic] % self._options.every == 0
                 seen[record.topic] += 1
                 if wanted and number >= self._skip:
-                    image = decoders.submit(decode, record)
-                    shot = Shot(self._cameras[record.topic], record.time_ns, image)
+                    camera = self._cameras[record.topic]
+                    image = decoders.submit(decode, record, camera.settings)
+                    shot = Shot(camera, record.time_ns, image)
             if number >= self._skip:
                 yield Item(record, shot)
 

@@ -261,6 +261,7 @@ def _warnings(summary: Summary) -> list[str]:
         f"warning: {count} frames skipped, {kind}: {summary.examples[kind]}"
         for kind, count in summary.skipped.items()
     ]
-    return skipped + [
-        f"warning: {topic} is not copied: nothing defines its type" for topic in summary.not_copied
+    not_copied = [
+        f"{topic} is not copied: nothing defines its type" for topic in summary.not_copied
     ]
+    return skipped + [f"warning: {text}" for text in (*not_copied, *summary.warnings)]

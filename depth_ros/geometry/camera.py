@@ -20,6 +20,10 @@ from depth_ros.geometry.lens import COEFFICIENTS, Floats, Lens
 
 _RAY_TABLES = 8
 _RAYS_AT_ONCE = 1 << 14  # a block of rays whose temporaries stay in the processor's cache
+_MOST_WITHOUT_RAY = 0.2  # a fisheye's black corners are less
+_ASKED = 64  # columns and rows at most whose pixels tell how many have no ray
+# Lenses that are the same all around their axis: the image of one may be turned without a trace.
+_ROUND = ("none", "equidistant")
 
 
 @dataclass(frozen=True)
@@ -31,12 +35,16 @@ class Camera:
         fx, fy, cx, cy: pinhole intrinsics in pixels (K of sensor_msgs/CameraInfo).
         lens: distortion model: none, or one of REP 104's plumb_bob (Brown-Conrady),
             rational_polynomial, equidistant (Kannala-Brandt).
-        coefficients: distortion coefficients in OpenCV's order: k1 k2 p1 p2 [k3 [k4 k5 k6]], or
-            k1 k2 k3 k4 for equidistant.
+        coefficients: distortion coefficients in OpenCV's order: k1 k2 p1 p2 [k3 [k4 k5 k6 [s1 s2
+            s3 s4 [tau_x tau_y]]]], or k1 k2 k3 k4 for equidistant.
+        skew: by how much of y the image's x is sheared: K's second entry over fx, OpenCV's alpha.
+        turns: by how many quarters the image was turned clockwise after the lens and the shear;
+            fx, fy, cx, cy are those of the turned image.
 
     Raises:
         CameraError: the size or focal length is not positive, a value is not finite, or the lens
-            model is unknown or has the wrong number of coefficients.
+            model is unknown or has the wrong number of coefficients, or tilts its sensor by a right
+            angle.
     """
 
     width: int
@@ -47,6 +55,8 @@ class Camera:
     cy: float
     lens: Lens = "none"
     coefficients: tuple[float, ...] = ()
+    skew: float = 0.0
+    turns: int = 0
 
     def __post_init__(self) -> None:
         if self.width <= 0 or self.height <= 0:
@@ -56,7 +66,7 @@ class Camera:
                 f"focal length is ({self.fx}, {self.fy}) px, expected positive: "
                 "is the camera calibrated?"
             )
-        numbers = (self.fx, self.fy, self.cx, self.cy, *self.coefficients)
+        numbers = (self.fx, self.fy, self.cx, self.cy, self.skew, *self.coefficients)
         if not all(math.isfinite(number) for number in numbers):
             raise CameraError(f"intrinsics {numbers} are not all finite")
         self._check_lens()
@@ -70,6 +80,10 @@ class Camera:
             raise CameraError(
                 f"lens model '{self.lens}' has {len(self.coefficients)} coefficients, "
                 f"expected {' or '.join(map(str, expected))}"
+            )
+        if any(abs(tau) >= math.pi / 2 for tau in self.coefficients[12:]):
+            raise CameraError(
+                f"the sensor is tilted by {self.coefficients[12:]} rad, expected less than pi / 2"
             )
 
     @classmethod
@@ -88,7 +102,11 @@ class Camera:
     @property
     def matrix(self) -> Floats:
         """The 3x3 intrinsic matrix K."""
-        return np.array([[self.fx, 0, self.cx], [0, self.fy, self.cy], [0, 0, 1]])
+        axes = _turned(_sheared(_turned(np.eye(2), -self.turns), self.skew), self.turns)
+        k = np.eye(3)
+        k[:2, :2] = (axes * (self.fx, self.fy)).T
+        k[:2, 2] = self.cx, self.cy
+        return k
 
     @property
     def fov_deg(self) -> tuple[float, float]:
@@ -144,6 +162,26 @@ class Camera:
             )
         return replace(self, width=width, height=height, cx=self.cx - x, cy=self.cy - y)
 
+    def turned(self, turns: int) -> Camera:
+        """Return the camera of the same image turned clockwise by quarters.
+
+        Its optical frame is turned alike: x to the right and y down in the turned image.
+        """
+        camera = self
+        for _ in range(turns % 4):
+            camera = replace(
+                camera,
+                width=camera.height,
+                height=camera.width,
+                fx=camera.fy,
+                fy=camera.fx,
+                cx=camera.height - 1 - camera.cy,
+                cy=camera.cx,
+            )
+        if self.skew == 0 and self.lens in _ROUND:
+            return camera
+        return replace(camera, turns=(self.turns + turns) % 4)
+
     def project(self, points: npt.ArrayLike) -> Floats:
         """Project points (..., 3) of the optical frame to pixels (..., 2).
 
@@ -153,16 +191,19 @@ class Camera:
         xyz = np.asarray(points, np.float64)
         z = np.where(xyz[..., 2] > 0, xyz[..., 2], np.nan)
         with np.errstate(over="ignore"):
-            distorted = lens.distort(self.lens, self.coefficients, xyz[..., :2] / z[..., None])
-        return distorted * (self.fx, self.fy) + (self.cx, self.cy)
+            rays = _turned(xyz[..., :2] / z[..., None], -self.turns)
+            distorted = lens.distort(self.lens, self.coefficients, rays)
+        sheared = _turned(_sheared(distorted, self.skew), self.turns)
+        return sheared * (self.fx, self.fy) + (self.cx, self.cy)
 
     def unproject(self, pixels: npt.ArrayLike) -> Floats:
         """Return the viewing rays (..., 2) of pixels (..., 2), as x/z and y/z.
 
         Pixels that the lens model maps to no ray in front of the camera give NaN.
         """
-        distorted = (np.asarray(pixels, np.float64) - (self.cx, self.cy)) / (self.fx, self.fy)
-        return lens.undistort(self.lens, self.coefficients, distorted)
+        sheared = (np.asarray(pixels, np.float64) - (self.cx, self.cy)) / (self.fx, self.fy)
+        distorted = _sheared(_turned(sheared, -self.turns), -self.skew)
+        return _turned(lens.undistort(self.lens, self.coefficients, distorted), self.turns)
 
     def rays(self) -> npt.NDArray[np.float32]:
         """Return the viewing ray of every pixel: float32 (height, width, 2), x/z and y/z.
@@ -171,6 +212,48 @@ class Camera:
         cached per camera. Pixels without a ray in front of the camera hold NaN.
         """
         return _ray_table(self)
+
+    @property
+    def share_without_ray(self) -> float:
+        """The share of the pixels that the lens model maps to no ray, estimated on some of them.
+
+        Such pixels have no points. Black corners of a fisheye may be among them; many more than
+        those say that the calibration does not hold for the whole image.
+        """
+        return _share_without_ray(self)
+
+    @property
+    def ray_warning(self) -> str:
+        """What is to be said where more than a fifth of the pixels have no ray; else empty."""
+        share = self.share_without_ray
+        if share <= _MOST_WITHOUT_RAY:
+            return ""
+        return (
+            f"{share:.0%} of the pixels have no ray by lens model '{self.lens}' with coefficients "
+            f"{self.coefficients}: they get no points; is the calibration of this camera?"
+        )
+
+
+def _turned(vectors: Floats, turns: int) -> Floats:
+    """Turn vectors (..., 2) of the image clockwise by quarters; y is down."""
+    if turns % 4 == 0:
+        return vectors
+    x, y = vectors[..., 0], vectors[..., 1]
+    return np.stack(((-y, x), (-x, -y), (y, -x))[turns % 4 - 1], axis=-1)
+
+
+def _sheared(vectors: Floats, skew: float) -> Floats:
+    """Shift x of vectors (..., 2) by a share of y."""
+    if not skew:
+        return vectors
+    return np.stack([vectors[..., 0] + skew * vectors[..., 1], vectors[..., 1]], axis=-1)
+
+
+@lru_cache(maxsize=_RAY_TABLES)
+def _share_without_ray(camera: Camera) -> float:
+    u, v = (np.linspace(0, n - 1, min(n, _ASKED)) for n in (camera.width, camera.height))
+    rays = camera.unproject(np.stack(np.meshgrid(u, v), axis=-1))
+    return float(np.isnan(rays).any(axis=-1).mean())
 
 
 @lru_cache(maxsize=_RAY_TABLES)

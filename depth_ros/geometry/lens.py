@@ -6,6 +6,8 @@ point over the focal length. Both are float64 arrays (..., 2).
 
 from __future__ import annotations
 
+import math
+from collections.abc import Callable
 from functools import lru_cache
 from typing import Literal
 
@@ -18,7 +20,7 @@ Floats = npt.NDArray[np.float64]
 COEFFICIENTS: dict[str, tuple[int, ...]] = {
     "none": (0,),
     "plumb_bob": (4, 5),
-    "rational_polynomial": (8,),
+    "rational_polynomial": (8, 12, 14),
     "equidistant": (4,),
 }
 """How many coefficients each lens model may have."""
@@ -27,8 +29,10 @@ _NEWTON_STEPS = 12
 _TOLERANCE = 1e-9
 _CONVERGED = 1e-12
 _BRANCH_SAMPLES = 2001
-_TANGENTIAL_STEPS = 2
+_OFF_AXIS_STEPS = 2
 _BRANCHES = 8
+_COEFFICIENTS = 14  # k1 k2 p1 p2 k3 k4 k5 k6 s1 s2 s3 s4 tau_x tau_y
+_OFF_AXIS = (2, 3, 8, 9, 10, 11)  # p1 p2 and s1 to s4: what is not the same all around the axis
 
 
 def distort(lens: Lens, coefficients: tuple[float, ...], rays: Floats) -> Floats:
@@ -43,7 +47,9 @@ def distort(lens: Lens, coefficients: tuple[float, ...], rays: Floats) -> Floats
     reach = np.tan(_central_branch(lens, k)[0][-1])
     seen = np.hypot(rays[..., 0], rays[..., 1]) <= reach
     rays = np.where(seen[..., None], rays, np.nan)
-    return _fisheye_distort(rays, k) if lens == "equidistant" else _brown_distort(rays, k)[0]
+    if lens == "equidistant":
+        return _fisheye_distort(rays, k)
+    return _homography(_tilt(*k[12:]), _brown_distort(rays, k)[0])
 
 
 def undistort(lens: Lens, coefficients: tuple[float, ...], distorted: Floats) -> Floats:
@@ -51,14 +57,45 @@ def undistort(lens: Lens, coefficients: tuple[float, ...], distorted: Floats) ->
     if lens == "none":
         return distorted
     k = _padded(lens, coefficients)
-    invert = _fisheye_undistort if lens == "equidistant" else _brown_undistort
-    return invert(distorted, k, _central_branch(lens, k))
+    if lens == "equidistant":
+        return _fisheye_undistort(distorted, k, _central_branch(lens, k))
+    level: Floats = np.linalg.inv(_tilt(*k[12:])).astype(np.float64)
+    untilted = _homography(level, distorted)
+    return _brown_undistort(untilted, k, _central_branch(lens, k))
 
 
 def _padded(lens: Lens, coefficients: tuple[float, ...]) -> tuple[float, ...]:
-    """Return the coefficients, with zeros for those of k1 k2 p1 p2 k3 k4 k5 k6 the lens lacks."""
-    missing = 0 if lens == "equidistant" else 8 - len(coefficients)
+    """Return the coefficients, with zeros for those of OpenCV's 14 that the lens lacks."""
+    missing = 0 if lens == "equidistant" else _COEFFICIENTS - len(coefficients)
     return coefficients + (0.0,) * missing
+
+
+def _only(k: tuple[float, ...], kept: Callable[[int], bool]) -> tuple[float, ...]:
+    """Return the coefficients with zeros for those whose index is not kept."""
+    return tuple(value if kept(index) else 0.0 for index, value in enumerate(k))
+
+
+def _tilt(tau_x: float, tau_y: float) -> Floats:
+    """Return the homography (3x3) of a sensor that is tilted about x and then y [rad].
+
+    Source: OpenCV calib3d, "detailed description", the Scheimpflug principle.
+    """
+    (sx, cx), (sy, cy) = ((math.sin(tau), math.cos(tau)) for tau in (tau_x, tau_y))
+    about_x = np.array([[1, 0, 0], [0, cx, sx], [0, -sx, cx]])
+    about_y = np.array([[cy, 0, -sy], [0, 1, 0], [sy, 0, cy]])
+    turned = about_y @ about_x
+    (_, _, xz), (_, _, yz), (_, _, zz) = turned
+    tilt: Floats = np.array([[zz, 0, -xz], [0, zz, -yz], [0, 0, 1]]) @ turned
+    return tilt
+
+
+def _homography(matrix: Floats, points: Floats) -> Floats:
+    """Map points (..., 2) by a matrix (3, 3); NaN where they go behind the plane."""
+    if np.array_equal(matrix, np.eye(3)):
+        return points
+    mapped = points @ matrix[:, :2].T + matrix[:, 2]
+    flat: Floats = mapped[..., :2] / np.where(mapped[..., 2:] > 0, mapped[..., 2:], np.nan)
+    return flat
 
 
 @lru_cache(maxsize=_BRANCHES)
@@ -72,19 +109,20 @@ def _central_branch(lens: Lens, k: tuple[float, ...]) -> tuple[Floats, Floats]:
         radii, _ = _fisheye_polynomial(angles, k)
     else:
         rays = np.stack([np.tan(angles), np.zeros_like(angles)], axis=-1)
-        radial_only = (*k[:2], 0.0, 0.0, *k[4:])
-        radii = _brown_distort(rays, radial_only)[0][:, 0]
+        radii = _brown_distort(rays, _only(k, lambda i: i not in _OFF_AXIS))[0][:, 0]
     turns = np.flatnonzero(np.diff(radii) <= 0)
     end = turns[0] + 1 if turns.size else angles.size
     return angles[:end], radii[:end]
 
 
-def _brown_distort(rays: Floats, k: tuple[float, ...]) -> tuple[Floats, Floats, Floats, Floats]:
-    """Distort rays (..., 2); return them with the Jacobian's xx, xy (= yx) and yy entries.
+def _brown_distort(
+    rays: Floats, k: tuple[float, ...]
+) -> tuple[Floats, tuple[Floats, Floats, Floats, Floats]]:
+    """Distort rays (..., 2); return them with the Jacobian's xx, xy, yx and yy entries.
 
-    Source: OpenCV calib3d, "detailed description", rational model without prism and tilt.
+    Source: OpenCV calib3d, "detailed description", the model with thin prism, without tilt.
     """
-    k1, k2, p1, p2, k3, k4, k5, k6 = k
+    k1, k2, p1, p2, k3, k4, k5, k6, s1, s2, s3, s4 = k[:12]
     x, y = rays[..., 0], rays[..., 1]
     r2 = x * x + y * y
     top = 1 + r2 * (k1 + r2 * (k2 + r2 * k3))
@@ -95,15 +133,17 @@ def _brown_distort(rays: Floats, k: tuple[float, ...]) -> tuple[Floats, Floats, 
     slope = (top_slope - radial * bottom_slope) / bottom
     distorted = np.stack(
         [
-            x * radial + 2 * p1 * x * y + p2 * (r2 + 2 * x * x),
-            y * radial + p1 * (r2 + 2 * y * y) + 2 * p2 * x * y,
+            x * radial + 2 * p1 * x * y + p2 * (r2 + 2 * x * x) + r2 * (s1 + r2 * s2),
+            y * radial + p1 * (r2 + 2 * y * y) + 2 * p2 * x * y + r2 * (s3 + r2 * s4),
         ],
         axis=-1,
     )
-    xx = radial + 2 * x * x * slope + 2 * p1 * y + 6 * p2 * x
-    xy = 2 * x * y * slope + 2 * p1 * x + 2 * p2 * y
-    yy = radial + 2 * y * y * slope + 6 * p1 * y + 2 * p2 * x
-    return distorted, xx, xy, yy
+    # Of the prism, by r^2: that of r^2 is 2 x by x and 2 y by y.
+    prism_x, prism_y = s1 + 2 * s2 * r2, s3 + 2 * s4 * r2
+    shared = 2 * x * y * slope + 2 * p1 * x + 2 * p2 * y
+    xx = radial + 2 * x * x * slope + 2 * p1 * y + 6 * p2 * x + 2 * x * prism_x
+    yy = radial + 2 * y * y * slope + 6 * p1 * y + 2 * p2 * x + 2 * y * prism_y
+    return distorted, (xx, shared + 2 * y * prism_x, shared + 2 * x * prism_y, yy)
 
 
 def _brown_undistort(
@@ -111,18 +151,17 @@ def _brown_undistort(
 ) -> Floats:
     """Invert _brown_distort by Newton's method; NaN where no ray of its central branch fits."""
     # Newton's method needs a start on the right branch, and near the answer where that ends.
-    tangential_only = (0.0, 0.0, *k[2:4], 0.0, 0.0, 0.0, 0.0)
+    off_axis_only = _only(k, _OFF_AXIS.__contains__)
     rays = _radial_undistort(distorted, branch)
     with np.errstate(all="ignore"):
-        for _ in range(_TANGENTIAL_STEPS):
-            tangential = _brown_distort(rays, tangential_only)[0] - rays
-            rays = _radial_undistort(distorted - tangential, branch)
+        for _ in range(_OFF_AXIS_STEPS):
+            off_axis = _brown_distort(rays, off_axis_only)[0] - rays
+            rays = _radial_undistort(distorted - off_axis, branch)
         for _ in range(_NEWTON_STEPS):
-            image, xx, xy, yy = _brown_distort(rays, k)
+            image, (xx, xy, yx, yy) = _brown_distort(rays, k)
             dx, dy = np.moveaxis(distorted - image, -1, 0)
-            determinant = xx * yy - xy * xy
-            step = np.stack([yy * dx - xy * dy, xx * dy - xy * dx], axis=-1)
-            step /= determinant[..., None]
+            step = np.stack([yy * dx - xy * dy, xx * dy - yx * dx], axis=-1)
+            step /= (xx * yy - xy * yx)[..., None]
             rays = rays + step
             if not (np.abs(step) > _CONVERGED).any():
                 break

@@ -13,6 +13,7 @@ import numpy.typing as npt
 
 from depth_ros import messages
 from depth_ros.bag import reader
+from depth_ros.config import Settings
 from depth_ros.errors import BagError
 from depth_ros.geometry.camera import Camera
 
@@ -141,8 +142,7 @@ def _frames(bag: Path, topics: Topics) -> Iterator[Frame]:
     for info, image, depth in _moments(bag, topics):
         depth_m = messages.depth_from_image(depth)
         height, width = depth_m.shape
-        compressed = hasattr(image, "format")
-        rgb = (messages.rgb_from_compressed if compressed else messages.rgb_from_image)(image)
+        rgb = messages.rgb_from(image, Settings())
         if rgb.shape[:2] != depth_m.shape:
             rgb = cv2.resize(rgb, (width, height), interpolation=cv2.INTER_AREA).astype(np.uint8)
         camera = messages.camera_from_info(info)

@@ -149,11 +149,13 @@ class Preprocessing:
         padded = self.padded_size(height, width)
         size = self.network_size(*padded)
         less = 1 if self.resize == "bilinear_corners" else 0
-        return (size[0] - less) / (padded[0] - less), (size[1] - less) / (padded[1] - less)
+        # A single pixel has no distance between its outermost ones.
+        down, across = (max(1, length - less) for length in padded)
+        return (size[0] - less) / down, (size[1] - less) / across
 
     def _mirrored(self, length: int) -> int:
-        """Source: ZoeDepth's infer(), int(3 sqrt(size / 2))."""
-        return int(math.sqrt(length / 2) * 3) if self.pad else 0
+        """Source: ZoeDepth's infer(), int(3 sqrt(size / 2)); no more than there is to mirror."""
+        return min(int(math.sqrt(length / 2) * 3), length - 1) if self.pad else 0
 
     def _rounded(self, length: float) -> int:
         return max(1, round(length / self.multiple)) * self.multiple

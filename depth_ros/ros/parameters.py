@@ -34,7 +34,9 @@ def descriptor(spec: Spec) -> ParameterDescriptor:
     described = ParameterDescriptor(
         description=spec.help,
         read_only=not spec.live,
-        additional_constraints=f"one of: {', '.join(spec.choices)}" if spec.choices else "",
+        additional_constraints=f"one of: {', '.join(map(str, spec.choices))}"
+        if spec.choices
+        else "",
     )
     if spec.low is not None and spec.high is not None:
         if isinstance(spec.default, (float, tuple)):

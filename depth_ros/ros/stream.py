@@ -109,8 +109,9 @@ class Stream:
         self._scaler: Scaler | None = None
         self._subscriptions: list[Any] = []
         self._cameras: dict[tuple[str, int, int], _Seen] = {}
+        self._sizeless: CameraInfo | None = None
+        self._camera: Camera | None = None
         self._warned_s: dict[tuple[str, type], float] = {}
-        self._decode: Callable[[Any], Any] = messages.rgb_from_image
 
     # --- the executor's thread
 
@@ -133,9 +134,7 @@ class Stream:
         """Subscribe."""
         self.health.started_s = time.monotonic()
         topic = self._topic("image")
-        compressed = topic.endswith("/compressed")
-        kind = CompressedImage if compressed else Image
-        self._decode = messages.rgb_from_compressed if compressed else messages.rgb_from_image
+        kind = CompressedImage if topic.endswith("/compressed") else Image
         subscribe, prefix = self._node.create_subscription, self._prefix
         self._subscriptions = [
             subscribe(CameraInfo, f"{prefix}camera_info", self._on_info, _INPUT_QOS),
@@ -159,6 +158,7 @@ class Stream:
         self._outputs, self.pipeline, self.references = None, None, None
         self._scale, self._scaler = None, None
         self._cameras.clear()
+        self._sizeless = self._camera = None
 
     def fail(self, error: Exception) -> None:
         """Note that there is no model to answer with."""
@@ -169,6 +169,9 @@ class Stream:
         """Return how the camera fares."""
         settings, pipeline = self._get_settings(), self.pipeline
         level, text = self.health.level(active, settings.stale_after_s)
+        camera = self._camera
+        if level == DiagnosticStatus.OK and active and camera and camera.ray_warning:
+            level, text = DiagnosticStatus.WARN, camera.ray_warning
         device = str(pipeline.runtime.device) if pipeline else settings.device
         stages = pipeline.profile.medians() if pipeline else []
         return DiagnosticStatus(
@@ -178,6 +181,7 @@ class Stream:
             hardware_id=device,
             values=key_values([("model", settings.model), ("device", device)])
             + self.health.values()
+            + key_values([("pixels without a ray [%]", _percent_without_ray(camera))])
             + key_values(self._scale_values())
             + key_values([(f"stage {lap.stage} [ms]", lap.text()) for lap in stages]),
         )
@@ -204,17 +208,24 @@ class Stream:
 
     def _on_info(self, message: CameraInfo) -> None:
         self.health.count("camera_info")
-        rectified = self._get_settings().image_rectified
+        if not (message.width or message.height):
+            self._sizeless = message  # until an image says its size
+            return
         try:
-            camera = messages.camera_from_info(message, rectified)
-            info = CameraInfo(**asdict(messages.depth_info(message, rectified)))
+            seen = self._see(message)
         except DepthError as error:
             self._warn("camera_info", error)
             return
-        key = (message.header.frame_id, camera.width, camera.height)
+        key = (message.header.frame_id, seen.camera.width, seen.camera.height)
         # The newest last, in a new dictionary: the worker may be reading the old one.
         others = [item for item in self._cameras.items() if item[0] != key]
-        self._cameras = dict([*others, (key, _Seen(camera, info))][-_CAMERAS:])
+        self._cameras = dict([*others, (key, seen)][-_CAMERAS:])
+
+    def _see(self, message: CameraInfo, size: tuple[int, int] | None = None) -> _Seen:
+        rectified = self._get_settings().image_rectified
+        camera = messages.camera_from_info(message, rectified, size)
+        fields = messages.depth_info(message, rectified, size)
+        return _Seen(camera, CameraInfo(**asdict(fields)))
 
     # --- a worker's thread
 
@@ -236,9 +247,10 @@ class Stream:
         pipeline, outputs, settings = self.pipeline, self._outputs, self._get_settings()
         assert pipeline is not None and outputs is not None
         pipeline.profile.begin("decode")
-        header, rgb = arrival.message.header, self._decode(arrival.message)
+        header, rgb = arrival.message.header, self._decode(arrival.message, settings)
         seen = self._camera_of(header.frame_id, rgb.shape[1], rgb.shape[0])
         frame = Frame(rgb, seen.camera, messages.stamp_ns(header), header.frame_id)
+        self._judge(frame.camera)
         if self.references is not None:
             self._scaler = pipeline.scaler(frame.camera)
         metric, relative = outputs.need_depth(settings.publish_points), outputs.need_relative()
@@ -279,6 +291,19 @@ class Stream:
         self._warn("image", error)
         self.health.count("dropped")
 
+    def _judge(self, camera: Camera) -> None:
+        """Warn of a camera that is new and does not see much of its image."""
+        if camera != self._camera:
+            self._camera = camera
+            if camera.ray_warning:
+                self._warn("camera_info", CameraError(camera.ray_warning), "used, but")
+
+    def _decode(self, message: Image | CompressedImage, settings: Settings) -> Any:
+        if isinstance(message, CompressedImage):
+            # Whose image nobody knows is not worth the memory that it says it needs.
+            self._camera_of(message.header.frame_id, *messages.compressed_size(message))
+        return messages.rgb_from(message, settings)
+
     def _measured(self, question: Question, estimate: Estimate, pipeline: Pipeline) -> DepthFrame:
         reference = question.reference
         if pipeline.model.prompt_size is None:
@@ -310,6 +335,8 @@ class Stream:
         same_size = [seen for key, seen in cameras.items() if key[1:] == (width, height)]
         if same_size:
             return same_size[-1]
+        if self._sizeless is not None:
+            return self._see(self._sizeless, (width, height))
         topic = self._topic("camera_info")
         if not cameras:
             raise CameraError(f"no usable camera_info has come on {topic} yet")
@@ -329,3 +356,7 @@ class Stream:
     def _topic(self, name: str) -> str:
         topic: str = self._node.resolve_topic_name(f"{self._prefix}{name}")
         return topic
+
+
+def _percent_without_ray(camera: Camera | None) -> str:
+    return f"{100 * camera.share_without_ray:.0f}" if camera is not None else ""

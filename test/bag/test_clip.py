@@ -19,7 +19,7 @@ from depth_ros.config import Settings
 from depth_ros.errors import BagError, ScaleError
 from depth_ros.messages import depth_from_image, stamp_ns
 from depth_ros.models import ClipModel, ModelEntry, Output
-from test.bag.recordings import START_NS, STEP_NS, WHITE_M, drive, read, scene, write
+from test.bag.recordings import START_NS, STEP_NS, WHITE_M, drive, picture, read, scene, write
 from test.models import clip_checkpoints
 
 SCALE, SHIFT = 3.0, 0.07
@@ -84,6 +84,37 @@ def test_one_scale_and_shift_make_a_whole_recording_metric(tmp_path: Path) -> No
         START_NS + i * STEP_NS for i in range(FRAMES)
     ]
     for index, depth in enumerate(depths):
+        np.testing.assert_allclose(depth_from_image(depth), scene(index), rtol=1e-3)
+
+
+@pytest.mark.parametrize("rotate", [90, 180, 270])
+def test_a_clip_is_seen_upright_and_its_depth_is_on_the_images_own_pixels(
+    tmp_path: Path, rotate: int
+) -> None:
+    recording = source(tmp_path, with_truth())
+    shapes = []
+
+    class Upright(OneLine):
+        def predict_clip(
+            self,
+            frames: Callable[[int], npt.NDArray[np.uint8]],
+            count: int,
+            seed: int = 42,
+            progress: Callable[[float], None] | None = None,
+        ) -> Iterator[npt.NDArray[np.float32]]:
+            def seen(index: int) -> npt.NDArray[np.uint8]:
+                rgb = frames(index)
+                shapes.append(rgb.shape)
+                assert np.array_equal(rgb, np.rot90(picture(scene(index)), -rotate // 90))
+                return rgb
+
+            yield from super().predict_clip(seen, count, seed, progress)
+
+    settings = Settings().with_values(**ANCHORED, rotate=rotate)
+    pipeline = clip.prepare([recording], Upright(), settings, OPTIONS, tmp_path)
+    convert([recording], tmp_path / "out", pipeline, OPTIONS)
+    assert len(shapes) == FRAMES
+    for index, depth in enumerate(read(tmp_path / "out", "/depth/image")):
         np.testing.assert_allclose(depth_from_image(depth), scene(index), rtol=1e-3)
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import shutil
+from collections.abc import Callable, Iterator
 from itertools import chain
 from pathlib import Path
 from typing import Any
@@ -32,6 +33,7 @@ from test.bag.recordings import (
     START_NS,
     STEP_NS,
     Brightness,
+    Message,
     by_topic,
     drive,
     picture,
@@ -490,3 +492,35 @@ def test_a_compressed_image_is_found_by_its_name(tmp_path: Path, out: Path) -> N
     source = write(tmp_path / "in", drive(packed=True))
     convert([source], out, pipeline(), Options(images=("/camera/image/compressed",)))
     assert_answered(out, 6)
+
+
+# --- cameras that say little, or nothing good
+
+
+def said_by_the_camera(change: Callable[[Any], None]) -> Iterator[Message]:
+    for topic, message, time_ns in drive(2):
+        if topic.endswith("camera_info"):
+            change(message)
+        yield topic, message, time_ns
+
+
+def test_a_camera_info_without_a_size_is_of_its_images(tmp_path: Path, out: Path) -> None:
+    def forget(info: Any) -> None:
+        info.width = info.height = 0
+
+    summary = convert([write(tmp_path / "in", said_by_the_camera(forget))], out, pipeline())
+    assert summary.answered == {"camera": 2}
+    assert summary.warnings == []
+    assert messages.camera_from_info(read(out, INFO)[0]) == CAMERA
+
+
+def test_a_calibration_that_most_pixels_have_no_ray_by_is_warned_of(
+    tmp_path: Path, out: Path
+) -> None:
+    def spoil(info: Any) -> None:
+        info.d = np.array([-3.0, 0.0, 0.0, 0.0])
+
+    summary = convert([write(tmp_path / "in", said_by_the_camera(spoil))], out, pipeline())
+    (warning,) = summary.warnings
+    assert warning.startswith("/camera/camera_info: ")
+    assert "% of the pixels have no ray" in warning

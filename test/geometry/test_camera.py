@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 from typing import Any
 
 import cv2
@@ -34,8 +35,16 @@ def camera_with(lens: Lens, coefficients: tuple[float, ...], focal_px: float = 5
     return Camera(WIDTH, HEIGHT, focal_px, focal_px * 1.1, 29.3, 21.7, lens, coefficients)
 
 
+EIGHT = LENSES["rational_polynomial"]
+PRISM = (*EIGHT, 0.012, -0.004, -0.009, 0.003)
+TILT = (*PRISM, 0.05, -0.08)
 CAMERAS = [camera_with(lens, coefficients) for lens, coefficients in LENSES.items()]
-any_camera = pytest.mark.parametrize("camera", CAMERAS, ids=lambda camera: camera.lens)
+CAMERAS += [camera_with("rational_polynomial", coefficients) for coefficients in (PRISM, TILT)]
+# As `camera_calibration --fisheye` gives it.
+CAMERAS += [replace(camera_with("equidistant", LENSES["equidistant"]), skew=-0.012)]
+any_camera = pytest.mark.parametrize(
+    "camera", CAMERAS, ids=lambda c: f"{c.lens}{len(c.coefficients)}{'-skew' if c.skew else ''}"
+)
 
 
 def pixel_grid(camera: Camera, every: int = 3) -> Floats:
@@ -51,17 +60,29 @@ def opencv_projection(camera: Camera, points: Floats) -> Floats:
     flat = points.reshape(-1, 1, 3)
     zero, k = np.zeros(3), np.array(camera.coefficients or (0.0,) * 4)
     fisheye = camera.lens == "equidistant"
-    project: Any = cv2.fisheye.projectPoints if fisheye else cv2.projectPoints
-    pixels = project(flat, zero, zero, camera.matrix, k)[0]
+    if fisheye:
+        pixels = cv2.fisheye.projectPoints(
+            flat, zero, zero, upright_matrix(camera), k, alpha=camera.skew
+        )[0]
+    else:
+        pixels = cv2.projectPoints(flat, zero, zero, camera.matrix, k)[0]
     return np.asarray(pixels, np.float64).reshape(*points.shape[:-1], 2)
 
 
+def upright_matrix(camera: Camera) -> Floats:
+    """K without its skew, which OpenCV takes beside it, or ignores."""
+    return np.array([[camera.fx, 0, camera.cx], [0, camera.fy, camera.cy], [0, 0, 1]])
+
+
 def opencv_rays(camera: Camera, pixels: Floats) -> Floats:
-    flat = pixels.reshape(-1, 1, 2)
+    # OpenCV undistorts no skew: it is taken out of the pixels first.
+    u, v = pixels[..., 0], pixels[..., 1]
+    u = u - camera.fx * camera.skew * (v - camera.cy) / camera.fy
+    flat = np.stack([u, v], axis=-1).reshape(-1, 1, 2)
     k = np.array(camera.coefficients or (0.0,) * 4)
     stop = (cv2.TERM_CRITERIA_COUNT | cv2.TERM_CRITERIA_EPS, 500, 1e-12)
     if camera.lens == "equidistant":
-        rays: Any = cv2.fisheye.undistortPoints(flat, camera.matrix, k, criteria=stop)
+        rays: Any = cv2.fisheye.undistortPoints(flat, upright_matrix(camera), k, criteria=stop)
     elif hasattr(cv2, "undistortPointsIter"):  # OpenCV 4
         rays = cv2.undistortPointsIter(flat, camera.matrix, k, np.eye(3), np.eye(3), stop)
     else:
@@ -309,7 +330,9 @@ def camera_from(**changes: Any) -> Camera:
         ({"lens": "plumb_bob", "coefficients": (0.1, 0.0, math.nan, 0.0)}, "finite"),
         ({"lens": "fish"}, "'fish'.*plumb_bob.*rational_polynomial.*equidistant"),
         ({"lens": "plumb_bob", "coefficients": (0.1,)}, "1 coefficients, expected 4 or 5"),
-        ({"lens": "rational_polynomial", "coefficients": (0.1,) * 5}, "expected 8"),
+        ({"lens": "rational_polynomial", "coefficients": (0.1,) * 5}, "expected 8 or 12 or 14"),
+        ({"lens": "rational_polynomial", "coefficients": (0.0,) * 13 + (1.6,)}, "tilted"),
+        ({"skew": math.nan}, "finite"),
         ({"lens": "equidistant"}, "0 coefficients, expected 4"),
         ({"coefficients": (0.1,) * 4}, "expected 0"),
     ],
@@ -334,3 +357,59 @@ def test_a_field_of_view_no_pinhole_has_is_an_error(fov_deg: float) -> None:
 def test_an_image_cannot_be_resized_to_nothing() -> None:
     with pytest.raises(CameraError, match="0x10"):
         camera_from().scale(0, 10)
+
+
+# --- the same image turned
+
+
+@any_camera
+@pytest.mark.parametrize("turns", [1, 2, 3])
+def test_a_turned_image_keeps_the_rays_of_its_pixels_turned_alike(
+    camera: Camera, turns: int
+) -> None:
+    turned = camera.turned(turns)
+    assert (turned.width, turned.height) == ((WIDTH, HEIGHT) if turns == 2 else (HEIGHT, WIDTH))
+    rays = np.rot90(camera.rays(), -turns)
+    x, y = rays[..., 0], rays[..., 1]
+    expected = np.stack({1: (-y, x), 2: (-x, -y), 3: (y, -x)}[turns], axis=-1)
+    np.testing.assert_allclose(turned.rays(), expected, atol=1e-6)
+    back = turned.project(points_of(turned.rays().astype(np.float64)))
+    np.testing.assert_allclose(back, pixel_grid(turned, every=1), rtol=0, atol=1e-3)
+
+
+@any_camera
+def test_turning_four_times_or_there_and_back_changes_nothing(camera: Camera) -> None:
+    for turns in range(4):
+        back = camera.turned(turns).turned(-turns)
+        assert back.turns == 0
+        np.testing.assert_allclose(back.matrix, camera.matrix, rtol=1e-12, atol=1e-12)
+        assert replace(back, cx=camera.cx, cy=camera.cy) == camera
+    assert camera.turned(0) == camera
+
+
+@any_camera
+@pytest.mark.parametrize("turns", [0, 1, 2, 3])
+def test_the_matrix_is_what_maps_rays_that_no_lens_bends(camera: Camera, turns: int) -> None:
+    straight = replace(camera, lens="none", coefficients=()).turned(turns)
+    points = np.array([[0.1, 0.2, 1.0], [-0.3, 0.05, 1.0], [0.0, 0.0, 1.0]])
+    np.testing.assert_allclose(straight.project(points), (points @ straight.matrix.T)[:, :2])
+
+
+def test_a_turned_image_may_be_resized_and_cut_like_any_other() -> None:
+    camera = camera_with("plumb_bob", LENSES["plumb_bob"])
+    one = camera.crop(4, 6, 50, 30).scale(100, 60).turned(1)
+    other = camera.turned(1).crop(HEIGHT - 36, 4, 30, 50).scale(60, 100)
+    np.testing.assert_allclose(one.rays(), other.rays(), atol=1e-6)
+
+
+# --- pixels without a ray
+
+
+def test_the_share_of_pixels_without_a_ray_is_that_of_the_table() -> None:
+    for camera in CAMERAS:
+        assert camera.share_without_ray == 0
+    blind = Camera(400, 300, 60.0, 60.0, 199.5, 149.5, "equidistant", (0.0,) * 4)
+    share = np.isnan(blind.rays()).any(axis=-1).mean()
+    assert 0.5 < share < 0.8
+    assert blind.share_without_ray == pytest.approx(share, abs=0.02)
+    assert Camera(1, 1, 5.0, 5.0, 0.0, 0.0).share_without_ray == 0

@@ -212,3 +212,14 @@ def test_maps_are_restored_as_torch_interpolates_them(size: tuple[int, int], tur
     expected = functional.interpolate(raw[:, None], size, mode="bicubic")[:, 0]
     found = preprocessing.DPT.restore(raw, *size)
     torch.testing.assert_close(found, expected, rtol=0, atol=1e-4)
+
+
+@pytest.mark.parametrize("name", CASES)
+@pytest.mark.parametrize(("height", "width"), [(1, 1), (1, 40), (40, 1), (3, 4)], ids=str)
+def test_an_image_may_be_one_pixel_wide_or_high(name: str, height: int, width: int) -> None:
+    config, defaults, _ = CASES[name]
+    rules = Preprocessing.from_config(config, defaults)
+    pixels = rules(torch.full((1, height, width, 3), 77, dtype=torch.uint8))
+    assert pixels.isfinite().all()
+    assert rules.restore(pixels[:, 0], height, width).shape == (1, height, width)
+    assert all(scale > 0 for scale in rules.scale(height, width))

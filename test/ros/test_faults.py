@@ -11,10 +11,11 @@ import numpy as np
 import pytest
 
 from depth_ros.errors import ModelError
-from test.ros.conftest import CAMERA, START_NS, Bench, compressed, stamp_of, take
+from test.ros.conftest import CAMERA, LENS, START_NS, Bench, compressed, stamp_of, take
 
 pytest.importorskip("rclpy")
 
+from diagnostic_msgs.msg import DiagnosticStatus
 from rclpy.publisher import Publisher
 
 COMPRESSED = ("-r", "image:=image/compressed")
@@ -103,8 +104,22 @@ def test_a_file_that_ends_early_does_not_end_the_node(bench: Bench, suffix: str)
         bench.deliver("image/compressed", file(data[: int(share * len(data))]), "image")
     bench.deliver("image/compressed", compressed(take(1), suffix), "image")
     bench.answers(take(1))
-    # What OpenCV makes of half a file is its own affair; that no model failed is ours.
+    # Newer images may have replaced the first two, but none was answered.
+    assert bench.total("dropped") + bench.total("replaced") == 3
     assert not bench.node.health.model_failed
+
+
+def test_a_file_that_says_another_size_than_its_camera_is_not_decoded(bench: Bench) -> None:
+    bench.start("depth/image", "/rosout", arguments=COMPRESSED)
+    bench.deliver("camera_info", take().info(), "camera_info")
+    data = bytearray(compressed(take(), ".jpg").data)
+    frame = data.index(b"\xff\xc0")
+    data[frame + 5 : frame + 9] = (6000).to_bytes(2, "big") * 2
+    assert_dropped(
+        bench, "image/compressed", file(bytes(data)), "CameraError", "6000x6000", "80x60"
+    )
+    bench.deliver("image/compressed", compressed(take(1)), "image")
+    bench.answers(take(1))
 
 
 def test_images_before_the_first_camera_info_are_dropped(bench: Bench) -> None:
@@ -130,7 +145,7 @@ def test_an_image_of_another_size_than_its_camera_is_dropped(bench: Bench) -> No
     ("fields", "words"),
     [
         ({"k": [0.0] * 9}, ["all-zero k", "calibrate"]),
-        ({"width": 0, "height": 0}, ["size 0x0"]),
+        ({"width": 0}, ["size 0x60"]),
         ({"k": [float("nan")] * 9}, ["nan"]),
         ({"distortion_model": "scaramuzza", "d": [1.0]}, ["'scaramuzza'"]),
     ],
@@ -147,6 +162,28 @@ def test_a_camera_info_that_cannot_be_used_is_named(
     bench.warning("/camera_info", "CameraError", *words)
     assert_dropped(bench, "image", take().image(), "no usable camera_info")
     assert_answers(bench)
+
+
+def test_a_camera_info_without_a_size_is_of_the_images_that_come(bench: Bench) -> None:
+    bench.start("depth/image", "depth/camera_info")
+    info = take().info()
+    info.width = info.height = 0
+    bench.deliver("camera_info", info, "camera_info")
+    bench.deliver("image", take().image(), "image")
+    answers = bench.answers(take())
+    assert (answers["depth/camera_info"].width, answers["depth/camera_info"].height) == (80, 60)
+
+
+def test_a_calibration_that_most_pixels_have_no_ray_by_is_warned_of(bench: Bench) -> None:
+    bench.start("depth/image", "/rosout", "/diagnostics", stale_after_s=1000.0)
+    bench.ask(take(camera=replace(LENS, coefficients=(-3.0, 0.0, 0.0, 0.0, 0.0))))
+    bench.warning("/camera_info", "% of the pixels have no ray")
+    status = bench.report(lambda status: "have no ray" in status.message)
+    assert status.level == DiagnosticStatus.WARN
+    said = {pair.key: pair.value for pair in status.values}
+    assert 20 < int(said["pixels without a ray [%]"]) <= 100
+    bench.ask(take(1))
+    bench.report(lambda status: status.message == "running")
 
 
 def test_a_new_calibration_counts_from_the_next_frame(bench: Bench) -> None:

@@ -64,7 +64,7 @@ def test_every_setting_is_a_parameter_that_is_described(bench: Bench) -> None:
         assert [(r.from_value, r.to_value) for r in ranges] == (
             [] if spec.low is None else [(spec.low, spec.high)]
         )
-        assert all(choice in descriptor.additional_constraints for choice in spec.choices)
+        assert all(str(choice) in descriptor.additional_constraints for choice in spec.choices)
     defaults = {**Settings().as_dict(), "autostart": False}
     assert {**values(bench), "model": defaults["model"]} == defaults
 
@@ -91,6 +91,10 @@ LIVE: dict[str, tuple[Callable[[float], dict[str, Any]], Callable[[Answers, Answ
     "points_organised": (
         lambda middle_m: {"points_organised": True},
         lambda before, after: (before["points"].height, after["points"].height) == (1, 60),
+    ),
+    "beyond_range": (
+        lambda middle_m: {"beyond_range": "max", "max_depth_m": middle_m, "edge_filter": "off"},
+        lambda before, after: after["points"].width > np.isfinite(metres(after)).sum() + 2000,
     ),
     "stride": (
         lambda middle_m: {"stride": 4, "points_organised": True},

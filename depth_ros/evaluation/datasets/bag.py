@@ -13,6 +13,7 @@ from typing import Any
 
 from depth_ros import messages
 from depth_ros.bag import reader
+from depth_ros.config import Settings
 from depth_ros.evaluation.datasets.files import DatasetError
 from depth_ros.evaluation.datasets.sample import Sample, Samples
 from depth_ros.pipeline import Frame
@@ -100,8 +101,7 @@ def _keep(waiting: dict[int, Any], stamp_ns: int, message: Any) -> None:
 
 
 def _sample(image: Any, depth: Any, camera: Any, clip: str) -> Sample:
-    raw = hasattr(image, "encoding")
-    rgb = messages.rgb_from_image(image) if raw else messages.rgb_from_compressed(image)
+    rgb = messages.rgb_from(image, Settings())
     stamp_ns = messages.stamp_ns(image.header)
     truth_m = messages.depth_from_image(depth)
     if truth_m.shape != rgb.shape[:2]:

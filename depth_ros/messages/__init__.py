@@ -1,0 +1,64 @@
+"""ROS messages to arrays: Image, CompressedImage, CameraInfo and PointCloud2 (sensor_msgs).
+
+Messages are duck-typed: rclpy's classes and rosbags' dataclasses both fit, and no ROS installation
+is needed. Arrays are views of the message's own data wherever its bytes already say what is asked:
+do not write to them.
+"""
+
+from depth_ros.messages.cameras import (
+    CameraInfo,
+    CameraInfoFields,
+    camera_from_info,
+    depth_info,
+)
+from depth_ros.messages.clouds import (
+    CloudField,
+    CloudPoints,
+    PointCloud2,
+    PointField,
+    cloud_fields,
+    point_step,
+    points_from_cloud,
+)
+from depth_ros.messages.colours import rgb_from
+from depth_ros.messages.compressed import (
+    CompressedImage,
+    Size,
+    compressed_size,
+    rgb_from_compressed,
+)
+from depth_ros.messages.depths import depth_from_image, depth_to_bytes
+from depth_ros.messages.encodings import COLOUR_ENCODINGS, DEPTH_ENCODINGS, DEPTH_PIXEL_BYTES
+from depth_ros.messages.headers import Header, Stamp, stamp_ns
+from depth_ros.messages.images import Image, rgb_from_image
+from depth_ros.messages.transforms import matrix_from_transform
+
+__all__ = [
+    "COLOUR_ENCODINGS",
+    "DEPTH_ENCODINGS",
+    "DEPTH_PIXEL_BYTES",
+    "CameraInfo",
+    "CameraInfoFields",
+    "CloudField",
+    "CloudPoints",
+    "CompressedImage",
+    "Header",
+    "Image",
+    "PointCloud2",
+    "PointField",
+    "Size",
+    "Stamp",
+    "camera_from_info",
+    "cloud_fields",
+    "compressed_size",
+    "depth_from_image",
+    "depth_info",
+    "depth_to_bytes",
+    "matrix_from_transform",
+    "point_step",
+    "points_from_cloud",
+    "rgb_from",
+    "rgb_from_compressed",
+    "rgb_from_image",
+    "stamp_ns",
+]

@@ -1,0 +1,54 @@
+"""Depth in sensor_msgs/Image (REP 118), read and written."""
+
+from __future__ import annotations
+
+import numpy as np
+import numpy.typing as npt
+
+from depth_ros.errors import MessageError
+from depth_ros.geometry.depth import from_millimetres, to_millimetres
+from depth_ros.messages.data import Data
+from depth_ros.messages.encodings import DEPTH_PIXEL_BYTES, DEPTHS, find
+from depth_ros.messages.images import Image, pixels_of
+
+Metres = npt.NDArray[np.float32]
+
+
+def depth_from_image(msg: Image) -> Metres:
+    """Return a depth image (REP 118) as float32 (H, W) in metres.
+
+    32FC1 is metres, 16UC1 and mono16 are millimetres. What is not a positive distance (0, negative,
+    -inf) becomes NaN, no estimate; +inf, nothing in range, stays (REP 117).
+
+    Raises:
+        MessageError: the encoding is not one of DEPTH_ENCODINGS, or the sizes contradict each
+            other.
+    """
+    pixels = pixels_of(msg, find(DEPTHS, msg.encoding))
+    if pixels.dtype == np.uint16:
+        return from_millimetres(pixels)
+    return np.where(pixels > 0, pixels, np.float32(np.nan))
+
+
+def depth_to_bytes(depth_m: Metres, encoding: str, out: Data) -> None:
+    """Fill `out`, the data of a little-endian depth image without padding, from depth (H, W).
+
+    Args:
+        depth_m: float32 (H, W), metres; NaN = no estimate, +inf = beyond range.
+        encoding: "32FC1", the values as they are, or "16UC1", whole millimetres with 0 for all
+            that is not a distance up to 65.535 m (REP 118).
+        out: H * W * DEPTH_PIXEL_BYTES[encoding] writable bytes: array.array, memoryview, ndarray.
+
+    Raises:
+        MessageError: another encoding, or `out` has another size.
+    """
+    if encoding not in DEPTH_PIXEL_BYTES:
+        raise MessageError(f"encoding is '{encoding}', expected 32FC1 or 16UC1")
+    data = np.frombuffer(out, np.uint8)
+    size = depth_m.size * DEPTH_PIXEL_BYTES[encoding]
+    if data.size != size:
+        raise MessageError(f"out has {data.size} bytes, expected {size} for {encoding}")
+    if encoding == "32FC1":
+        data.view("<f4").reshape(depth_m.shape)[...] = depth_m
+    else:
+        data.view("<u2").reshape(depth_m.shape)[...] = to_millimetres(depth_m)

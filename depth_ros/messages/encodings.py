@@ -1,0 +1,127 @@
+"""The encodings of sensor_msgs/Image: how pixels lie in memory, and what makes them RGB."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import cv2
+
+from depth_ros.errors import MessageError
+
+
+class Packed(NamedTuple):
+    """Pixels one after the other, all samples of a pixel or pair of pixels together."""
+
+    dtype: str
+    samples: int  # per pixel of a row
+    to_rgb: int | None = None  # OpenCV's code; None: it is RGB
+    multiple: tuple[int, int] = (1, 1)  # of which width and height must be
+
+
+class Planar(NamedTuple):
+    """YUV of 8 bits: a plane of Y, and below it the colours."""
+
+    to_rgb: int | None  # OpenCV's code; None: it has none for colours at full resolution
+    interleaved: bool  # one plane with both colours, else two with half as many bytes a row
+    subsampling: int = 2  # pixels and rows to a sample of colour
+
+    def rows(self, height: int) -> int:
+        """Return the height of all planes, if all were as wide as that of Y."""
+        return height + 2 * height // self.subsampling**2
+
+
+Encoding = Packed | Planar
+
+_I420 = Planar(cv2.COLOR_YUV2RGB_I420, interleaved=False)
+_YV12 = Planar(cv2.COLOR_YUV2RGB_YV12, interleaved=False)
+
+_PIXELS: dict[str, Encoding] = {
+    f"{name}{bits}": Packed(f"u{bits // 8}", samples, code)
+    for bits in (8, 16)
+    for name, samples, code in (
+        ("rgb", 3, None),
+        ("bgr", 3, cv2.COLOR_BGR2RGB),
+        ("rgba", 4, cv2.COLOR_RGBA2RGB),
+        ("bgra", 4, cv2.COLOR_BGRA2RGB),
+        ("mono", 1, cv2.COLOR_GRAY2RGB),
+        # ROS names the pattern by the pixels from (0, 0) on, OpenCV by those from (1, 1) on.
+        ("bayer_rggb", 1, cv2.COLOR_BayerBG2RGB),
+        ("bayer_bggr", 1, cv2.COLOR_BayerRG2RGB),
+        ("bayer_gbrg", 1, cv2.COLOR_BayerGR2RGB),
+        ("bayer_grbg", 1, cv2.COLOR_BayerGB2RGB),
+    )
+}
+_GREY_AND_YUV: dict[str, Encoding] = {
+    "8UC1": Packed("u1", 1, cv2.COLOR_GRAY2RGB),
+    "uyvy": Packed("u1", 2, cv2.COLOR_YUV2RGB_UYVY, multiple=(2, 1)),
+    "yuv422": Packed("u1", 2, cv2.COLOR_YUV2RGB_UYVY, multiple=(2, 1)),
+    "yuyv": Packed("u1", 2, cv2.COLOR_YUV2RGB_YUYV, multiple=(2, 1)),
+    "yuv422_yuy2": Packed("u1", 2, cv2.COLOR_YUV2RGB_YUYV, multiple=(2, 1)),
+    "nv12": Planar(cv2.COLOR_YUV2RGB_NV12, interleaved=True),
+    "nv21": Planar(cv2.COLOR_YUV2RGB_NV21, interleaved=True),
+    "nv24": Planar(None, interleaved=True, subsampling=1),
+    # ROS has no name for these two: depthai says YUV420, others their FourCC in either case.
+    "YUV420": _I420,
+    "I420": _I420,
+    "i420": _I420,
+    "YV12": _YV12,
+    "yv12": _YV12,
+}
+COLOURS = _PIXELS | _GREY_AND_YUV
+UNTYPED = {"8UC3": "{}8", "8UC4": "{}a8"}
+"""Encodings that do not say which channel is red, and their names once the order is known."""
+
+COLOUR_ENCODINGS = (*COLOURS, *UNTYPED)
+
+DEPTHS: dict[str, Encoding] = {
+    "32FC1": Packed("f4", 1),
+    "16UC1": Packed("u2", 1),
+    "mono16": Packed("u2", 1),
+}
+DEPTH_ENCODINGS = tuple(DEPTHS)
+DEPTH_PIXEL_BYTES: dict[str, int] = {"32FC1": 4, "16UC1": 2}
+
+# What people write who know these formats from elsewhere.
+_MEANT = {"yuy2": "yuv422_yuy2", "yuv2": "yuv422_yuy2", "gray": "mono8", "grey": "mono8"}
+
+
+def find(known: dict[str, Encoding], name: str) -> Encoding:
+    """Return how an encoding lies in memory.
+
+    Raises:
+        MessageError: it is not one of those known; another spelling of one of them is named.
+    """
+    if name in known:
+        return known[name]
+    meant = _meant(known, name.lower())
+    if meant is not None:
+        raise MessageError(f"encoding is '{name}', expected '{meant}' in ROS's spelling")
+    raise MessageError(f"encoding is '{name}', expected one of: {', '.join(known)}")
+
+
+def typed(name: str, order: str) -> str:
+    """Return an encoding's name, of one that does not say its order of colours with `order`'s.
+
+    Args:
+        name: of an encoding.
+        order: "bgr" or "rgb"; anything else: it is not known.
+
+    Raises:
+        MessageError: the order is needed and not known.
+    """
+    if name not in UNTYPED:
+        return name
+    if order not in ("bgr", "rgb"):
+        raise MessageError(
+            f"encoding is '{name}', which does not say the order of its colours: say "
+            "untyped_order:=bgr, as OpenCV has it, or untyped_order:=rgb"
+        )
+    return UNTYPED[name].format(order)
+
+
+def _meant(known: dict[str, Encoding], name: str) -> str | None:
+    spellings = {each.lower(): each for each in known}
+    for spelling in (name, f"{name}8", _MEANT.get(name, "")):
+        if spelling in spellings:
+            return spellings[spelling]
+    return None

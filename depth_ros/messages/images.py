@@ -1,0 +1,147 @@
+# ruff: noqa: D102 - what the messages' fields mean is said in sensor_msgs
+"""sensor_msgs/Image: its pixels, and the same as RGB."""
+
+from __future__ import annotations
+
+from typing import Protocol
+
+import cv2
+import numpy as np
+
+from depth_ros.config import Settings
+from depth_ros.errors import MessageError
+from depth_ros.messages.data import Bytes, Data, Samples
+from depth_ros.messages.encodings import COLOURS, Encoding, Planar, find, typed
+
+# BT.601 with video range, as in OpenCV's own conversions of YUV: r, g, b of y, u, v and 1.
+_Y, _RV, _GU, _GV, _BU = 255 / 219, 1.596027, -0.391762, -0.812968, 2.017232
+_RGB_FROM_YUV = np.array(
+    [
+        [_Y, 0, _RV, -16 * _Y - 128 * _RV],
+        [_Y, _GU, _GV, -16 * _Y - 128 * (_GU + _GV)],
+        [_Y, _BU, 0, -16 * _Y - 128 * _BU],
+    ]
+)
+
+
+class Image(Protocol):
+    """sensor_msgs/Image."""
+
+    height: int
+    width: int
+    encoding: str
+    step: int
+
+    @property
+    def is_bigendian(self) -> int: ...
+    @property
+    def data(self) -> Data: ...
+
+
+def rgb_from_image(msg: Image, untyped_order: str = Settings.untyped_order) -> Bytes:
+    """Return a colour or grey sensor_msgs/Image as rgb uint8 (H, W, 3).
+
+    rgb8 is not copied: the array is a view of the message's data, strided if its rows are padded.
+    16 bits become 8 as in cv_bridge: round(value * 255 / 65535), after the colour conversion. YUV
+    is BT.601 with video range, as in OpenCV; Bayer patterns are interpolated bilinearly. 8UC1 is
+    grey.
+
+    Args:
+        msg: the image. Planes of YUV may lie in rows of `step` bytes, those of I420's and YV12's
+            colours of half as many, or without padding with `step` as their size over the height.
+        untyped_order: "bgr" or "rgb", what 8UC3 and 8UC4 are; else they are refused.
+
+    Raises:
+        MessageError: the encoding is not one of COLOUR_ENCODINGS, or the sizes contradict each
+            other.
+    """
+    encoding = find(COLOURS, typed(msg.encoding, untyped_order))
+    return rgb_of(pixels_of(msg, encoding), encoding)
+
+
+def pixels_of(msg: Image, encoding: Encoding) -> Samples:
+    """Return the samples (rows, W) or (rows, W, samples), native-endian, without padding.
+
+    Raises:
+        MessageError: the sizes contradict each other.
+    """
+    if msg.width <= 0 or msg.height <= 0:
+        raise MessageError(f"{_name(msg)}: width and height are expected to be positive")
+    if isinstance(encoding, Planar):
+        return _planes(msg, encoding)
+    dtype = np.dtype(encoding.dtype).newbyteorder(">" if msg.is_bigendian else "<")
+    row_bytes = msg.width * encoding.samples * dtype.itemsize
+    _check_multiple(msg, *encoding.multiple)
+    pixels: Samples = _rows(msg, row_bytes, msg.height)[:, :row_bytes].view(dtype)
+    if encoding.samples > 1:
+        pixels = pixels.reshape(msg.height, msg.width, encoding.samples)
+    # OpenCV misreads 16-bit samples whose rows begin at odd addresses.
+    return pixels.astype(dtype.newbyteorder("="), copy=not pixels.flags.aligned)
+
+
+def rgb_of(pixels: Samples, encoding: Encoding) -> Bytes:
+    """Return the samples of an image in one of COLOURS as rgb uint8 (H, W, 3).
+
+    Raises:
+        MessageError: OpenCV cannot convert them.
+    """
+    if isinstance(encoding, Planar) and encoding.to_rgb is None:
+        return _rgb_of_full_yuv(pixels)
+    try:
+        rgb: Samples = pixels if encoding.to_rgb is None else cv2.cvtColor(pixels, encoding.to_rgb)
+    except cv2.error as error:
+        raise MessageError(f"pixels {pixels.shape} cannot be converted to RGB: {error}") from error
+    if rgb.dtype == np.uint16:
+        rgb = cv2.convertScaleAbs(rgb, alpha=255 / 65535)
+    return rgb
+
+
+def _planes(msg: Image, encoding: Planar) -> Samples:
+    """Return all planes (rows, W) below each other, as OpenCV takes them."""
+    width, height = msg.width, msg.height
+    _check_multiple(msg, encoding.subsampling, encoding.subsampling)
+    rows = encoding.rows(height)
+    data = np.frombuffer(msg.data, np.uint8)
+    if data.size == rows * width and msg.step in (width, data.size // height):
+        return data.reshape(rows, width)
+    lines = _rows(msg, width, rows)
+    samples = 2 if encoding.interleaved else 1
+    colour_step, remainder = divmod(samples * msg.step, encoding.subsampling)
+    if remainder:
+        raise MessageError(f"{_name(msg)}: step is {msg.step} bytes, expected an even number")
+    colours = lines[height:].reshape(-1, colour_step)
+    colours = colours[:, : samples * width // encoding.subsampling]
+    return np.concatenate([lines[:height, :width], colours.reshape(-1, width)])
+
+
+def _rgb_of_full_yuv(planes: Samples) -> Bytes:
+    """Return Y (H, W) over interleaved U and V (2 H, W) as rgb uint8 (H, W, 3)."""
+    height, width = len(planes) // 3, planes.shape[1]
+    colours = planes[height:].reshape(height, width, 2)
+    yuv = np.concatenate([planes[:height, :, None], colours], axis=-1)
+    rgb: Samples = cv2.transform(yuv, _RGB_FROM_YUV)
+    return rgb
+
+
+def _rows(msg: Image, row_bytes: int, rows: int) -> Bytes:
+    """Return an image's data (rows, step)."""
+    data = np.frombuffer(msg.data, np.uint8)
+    if msg.step < row_bytes:
+        raise MessageError(f"{_name(msg)}: step is {msg.step} bytes, expected at least {row_bytes}")
+    if data.size != rows * msg.step:
+        raise MessageError(
+            f"{_name(msg)}: data has {data.size} bytes, expected {rows} rows of step {msg.step}, "
+            f"{rows * msg.step} bytes"
+        )
+    return data.reshape(rows, msg.step)
+
+
+def _check_multiple(msg: Image, across: int, down: int) -> None:
+    if msg.width % across or msg.height % down:
+        raise MessageError(
+            f"{_name(msg)}: width and height are expected to be multiples of {across} and {down}"
+        )
+
+
+def _name(msg: Image) -> str:
+    return f"{msg.width}x{msg.height} {msg.encoding} image"
