@@ -67,7 +67,8 @@ def _length(part: slice) -> int:
 def shared_median_m(depth_m: npt.NDArray[np.float32], lens: float) -> float:
     """Return the median depth of what the longest lens sees, in the depth of another lens."""
     inner = max(LENSES) / max(lens, 1.0)
-    rows, columns = middle(*depth_m.shape, inner)
+    height, width = depth_m.shape
+    rows, columns = middle(height, width, inner)
     inside = depth_m[rows, columns]
     known = np.isfinite(inside)
     return float(np.median(inside[known])) if known.any() else float("nan")

@@ -103,17 +103,17 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--bag", type=Path, help="with camera_info, true depth and a floor")
     options = parser.parse_args(arguments)
     try:
-        pipelines = [
+        own, by_ground = (
             Pipeline.from_settings(Settings(model=options.model, scale_mode=mode))
             for mode in ("model", "ground")
-        ]
+        )
         found = {
-            f"rendered, {height_m:g} m": measure(*pipelines, drives(height_m))
+            f"rendered, {height_m:g} m": measure(own, by_ground, drives(height_m))
             for height_m in tqdm(HEIGHTS_M, desc="heights")
         }
         if options.bag:
             samples = PROTOCOLS["bag"].samples(options.bag)
-            found[options.bag.name] = measure(*pipelines, recorded(samples))
+            found[options.bag.name] = measure(own, by_ground, recorded(samples))
         print(f"{options.model}\n{table(found)}")
     except DepthError as error:
         print(f"benchmarks: {error}", file=sys.stderr)

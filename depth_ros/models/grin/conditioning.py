@@ -52,8 +52,9 @@ class Conditioner(nn.Module):
     def __init__(self, config: GrinConfig) -> None:
         super().__init__()
         self.config = config
-        self.backbone: Any = backbones.build(config.backbone)
-        channels: tuple[int, ...] = tuple(self.backbone.channels)
+        backbone: Any = backbones.build(config.backbone)
+        self.backbone = backbone
+        channels: list[int] = list(backbone.channels)
         encoding = 3 + 6 * config.bands
         self.norms = nn.ModuleList(nn.LayerNorm(each) for each in channels)
         self.local = Fusion(sum(channels), encoding, config.token_dim)
