@@ -337,10 +337,11 @@ def test_by_the_ground_a_relative_model_reaches_ten_camera_heights() -> None:
     assert torch.isfinite(depth_m[floor_m < 2.95]).all()
 
 
-def wobbling(**values: float | bool | int | str) -> tuple[Pipeline, Pipeline, list[Frame]]:
+def wobbling(**values: float | str) -> tuple[Pipeline, Pipeline, list[Frame]]:
     """The same network plain and steadied, whose scale is another one for every image."""
     scales = np.random.default_rng(4).uniform(0.9, 1.1, 40).tolist()
-    pipelines = [says(RAMP_M, focal_correction=False, **values) for _ in range(2)]
+    metric = Output.METRIC_DEPTH
+    pipelines = [says(RAMP_M, metric, focal_correction=False, **values) for _ in range(2)]
     for one in pipelines:
         one.model.look = lambda pixels: pixels.mean() * RAMP_M[None]  # type: ignore[attr-defined]
     pipelines[1].settings = pipelines[1].settings.with_values(scale_steady_s=0.5)
