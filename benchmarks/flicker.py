@@ -115,7 +115,7 @@ def table(found: dict[str, dict[str, Clip]]) -> str:
 
 
 def draw(found: dict[str, dict[str, Clip]]) -> Rgb:
-    """Draw the scale's error over the frames of each clip, from -30 % to +30 %."""
+    """Draw the scale over the frames of each clip, beside the median of what it is unsteadied."""
     return np.vstack([_panel(name, clips) for name, clips in found.items()])
 
 
@@ -126,9 +126,10 @@ def _panel(name: str, clips: dict[str, Clip]) -> Rgb:
         y = _y(np.log1p(percent / 100))
         cv2.line(panel, (_MARGIN, y), (width, y), (60, 60, 60), 1)
         _text(panel, f"{percent:+d}%", (2, y + 4))
-    _text(panel, f"{name}: scale error over time", (_MARGIN + 4, 14))
+    _text(panel, f"{name}: scale over truth, from frame to frame", (_MARGIN + 4, 14))
+    middle = float(np.nanmedian(next(iter(clips.values())).log_errors))
     for index, (way, clip) in enumerate(clips.items()):
-        _curve(panel, np.array(clip.log_errors), _COLOURS[way])
+        _curve(panel, np.array(clip.log_errors) - middle, _COLOURS[way])
         _text(panel, way, (width - 160 + 80 * index, 14), _COLOURS[way])
     return panel
 
@@ -141,7 +142,7 @@ def _curve(panel: Rgb, log_errors: npt.NDArray[np.float64], colour: Sequence[int
 
 def _y(log_error: float) -> int:
     height = _PANEL[1]
-    return round(height * (0.55 - 1.4 * float(np.clip(log_error, -0.35, 0.35))))
+    return round(height * (0.55 - 1.1 * float(np.clip(log_error, -0.36, 0.36))))
 
 
 def _text(
