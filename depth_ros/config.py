@@ -253,6 +253,15 @@ class Settings:
         high=3600.0,
         live=True,
     )
+    scale_steady_s: float = _setting(
+        0.0,
+        "Take out how a metric model's own scale wobbles from frame to frame, by its scale over "
+        "about so long, 0.5 for instance; 0: leave it.",
+        unit="s",
+        low=0.0,
+        high=60.0,
+        live=True,
+    )
     extrinsics: str = _setting(
         "tf",
         "Where the camera and the anchors' sensor sit: TF, or the parameters below.",

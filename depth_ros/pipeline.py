@@ -29,6 +29,7 @@ from depth_ros.runtimes.download import Download
 from depth_ros.runtimes.upload import Upload
 from depth_ros.scale.anchors import Anchors, prompt
 from depth_ros.scale.scaler import Reference, Scale, Scaler
+from depth_ros.scale.steady import Steadier
 
 # Networks approach the end of their range and hardly reach it (a sigmoid never does): what lies
 # this close to it is beyond it, and not a wall there.
@@ -141,6 +142,8 @@ class Pipeline:
         self._rays = lru_cache(maxsize=4)(lambda camera: torch.from_numpy(camera.rays().copy()))
         self.scaler = lru_cache(maxsize=4)(lambda camera: Scaler())
         """What keeps the scale of a camera's predictions."""
+        self.steadier = lru_cache(maxsize=4)(lambda camera: Steadier())
+        """What keeps a camera's depth from wobbling."""
         self._memories: OrderedDict[tuple[str, Camera], tuple[int, Memory]] = OrderedDict()
 
     @classmethod
@@ -349,6 +352,9 @@ class Pipeline:
         own = prediction.output is Output.METRIC_DEPTH
         ratio = self.focal_ratio(frame.camera, prediction) if own else 1.0
         values = prediction.values[0] * ratio
+        steadied = own and self.settings.scale_steady_s > 0
+        if steadied:
+            values = self._steadied(values, ratio, frame)
         scale = self._scale(values, prediction.output, frame, reference)
         self.profile.begin("post")
         if scale is None and not own:
@@ -359,7 +365,8 @@ class Pipeline:
         if scale is not None:
             values = scale.depth_m(values, prediction.output)
             ratio *= scale.scale
-        far_m = min(self.far_m(ratio), scale.reach_m if scale else torch.inf)
+        far_m = self.far_m(torch.inf if steadied else ratio)
+        far_m = min(far_m, scale.reach_m if scale else torch.inf)
         depth_m = limit_range(values, self.settings.min_depth_m, far_m)
         size = estimate.network_size
         if self.settings.edge_filter == "image":
@@ -465,10 +472,25 @@ class Pipeline:
         """Return where range ends: the user's word, but never beyond what the model can say.
 
         Args:
-            ratio: this camera's metres over the model's own.
+            ratio: this camera's metres over the model's own; inf: what is beyond the model's range
+                is marked already.
         """
-        model_far_m = _SATURATION * self.model.max_depth_m * ratio or torch.inf
+        model_far_m = self._model_far_m(ratio)
         return min(self.settings.max_depth_m or model_far_m, model_far_m)
+
+    def _model_far_m(self, ratio: float) -> float:
+        return _SATURATION * ratio * (self.model.max_depth_m or torch.inf)
+
+    def _steadied(self, values: Tensor, ratio: float, frame: Frame) -> Tensor:
+        """Return metric values (H, W) without the wobble of their scale, in place.
+
+        Beyond the model's range (+inf) is what was so by its own word, whatever the factor: the
+        range must not wobble instead.
+        """
+        self.profile.begin("steady")
+        limit_range(values, 0.0, self._model_far_m(ratio))
+        steadier, time_constant_s = self.steadier(frame.camera), self.settings.scale_steady_s
+        return values.mul_(steadier.update(values, frame.stamp_ns, time_constant_s))
 
     def _scale(
         self, values: Tensor, kind: Output, frame: Frame, reference: Reference | None

@@ -337,6 +337,73 @@ def test_by_the_ground_a_relative_model_reaches_ten_camera_heights() -> None:
     assert torch.isfinite(depth_m[floor_m < 2.95]).all()
 
 
+def wobbling(**values: float | str) -> tuple[Pipeline, Pipeline, list[Frame]]:
+    """The same network plain and steadied, whose scale is another one for every image."""
+    scales = np.random.default_rng(4).uniform(0.9, 1.1, 40).tolist()
+    metric = Output.METRIC_DEPTH
+    pipelines = [says(RAMP_M, metric, focal_correction=False, **values) for _ in range(2)]
+    for one in pipelines:
+        one.model.look = lambda pixels: pixels.mean() * RAMP_M[None]  # type: ignore[attr-defined]
+    pipelines[1].settings = pipelines[1].settings.with_values(scale_steady_s=0.5)
+    frames = [
+        Frame(np.full_like(BLANK.rgb, round(200 * scale)), CAMERA, (1 + i) * 10**8)
+        for i, scale in enumerate(scales)
+    ]
+    return pipelines[0], pipelines[1], frames
+
+
+def test_a_steadied_scale_is_one_factor_over_the_whole_frame() -> None:
+    plain, steady, frames = wobbling()
+    scales = []
+    for frame in frames:
+        before_m, after_m = plain(frame).depth_m, steady(frame).depth_m
+        ratio = (after_m / before_m).flatten()
+        torch.testing.assert_close(ratio, ratio[:1].expand_as(ratio), rtol=1e-6, atol=0)
+        scales.append((float(before_m.median()), float(after_m.median())))
+    jumps = np.diff(np.log(scales), axis=0)[20:].std(axis=0)
+    assert jumps[1] < jumps[0] / 4
+
+
+def test_a_steadied_scale_does_not_move_the_end_of_a_models_range() -> None:
+    plain, steady, frames = wobbling()
+    for frame in frames:
+        # A sigmoid's end: what the network sees there, wobbles with its scale no more than it.
+        for one in (plain, steady):
+            one.model.max_depth_m = 6.0 * frame.rgb[0, 0, 0] / 255
+        beyond = torch.isposinf(plain(frame).depth_m)
+        assert torch.equal(torch.isposinf(steady(frame).depth_m), beyond)
+        assert beyond.any()
+
+
+def test_a_steadied_depth_ends_where_the_user_says() -> None:
+    _, steady, frames = wobbling(max_depth_m=4.0, min_depth_m=1.5)
+    for frame in frames:
+        depth_m = steady(frame).depth_m
+        within = depth_m[torch.isfinite(depth_m)]
+        assert 1.5 <= within.min() < 1.7
+        assert 3.7 < within.max() < 4.0
+
+
+def test_steadying_is_live_and_each_camera_has_its_own() -> None:
+    plain, steady, frames = wobbling()
+    other = Camera.from_fov(64, 48, 90.0)
+    for frame in frames[:-1]:
+        steady(frame)
+    last = frames[-1]
+    said_m = plain(last).depth_m
+    assert torch.equal(steady(replace(last, camera=other)).depth_m, said_m)
+    assert not torch.equal(steady(last).depth_m, said_m)
+    steady.settings = steady.settings.with_values(scale_steady_s=0.0)
+    assert torch.equal(steady(last).depth_m, said_m)
+
+
+def test_by_anchors_the_metres_of_a_steadied_network_are_right_too() -> None:
+    _, steady, frames = wobbling(scale_mode="anchors", scale_filter=False)
+    for frame in frames[:10]:
+        depth_m = steady(frame, ramp_anchors()).depth_m
+        torch.testing.assert_close(depth_m, RAMP_M, rtol=1e-3, atol=0)
+
+
 def test_frames_of_a_batch_say_what_they_say_alone() -> None:
     one = pipeline()
     frames = [view(60, distance_m) for distance_m in (0.8, 1.3, 2.1)]

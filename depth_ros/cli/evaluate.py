@@ -56,6 +56,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--flip", action="store_true", help="average with the mirrored image")
     parser.add_argument("--device", default="auto", help="auto, cpu, cuda or cuda:N")
+    parser.add_argument(
+        "--set", action="append", default=[], metavar="NAME=VALUE", help="a setting of the pipeline"
+    )
     parser.add_argument("--out", type=Path, default=Path("out/evaluate"), help="report's folder")
 
 
@@ -143,8 +146,9 @@ def _protocol(options: argparse.Namespace) -> Protocol:
 
 
 def _pipeline(name: str, options: argparse.Namespace) -> Pipeline:
-    from depth_ros.config import Settings
+    from depth_ros.cli.convert import given
     from depth_ros.pipeline import Pipeline
 
-    settings = Settings(model=name, device=options.device, flip=options.flip)
-    return Pipeline.from_settings(settings)
+    flags = {"model": name, "device": options.device, "flip": str(options.flip)}
+    assigned = [f"{flag}={value}" for flag, value in flags.items()]
+    return Pipeline.from_settings(given(None, [*assigned, *options.set]))

@@ -1,7 +1,8 @@
-"""How well depth of one moment agrees with depth of the next: the temporal alignment error."""
+"""How well depth of one moment agrees with depth of the next: alignment error, and flicker."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -31,6 +32,25 @@ def temporal_alignment_error(one: View, next_: View) -> float:
     common is no error.
     """
     return 50 * (_error(one, next_) + _error(next_, one))
+
+
+def log_scale_error(depth_m: npt.NDArray[np.float32], truth_m: npt.NDArray[np.float32]) -> float:
+    """Return the median of log(depth / truth) of a frame, both (H, W); NaN: no pixel has both."""
+    both = known(depth_m) & known(truth_m)
+    if not both.any():
+        return float("nan")
+    return float(np.median(np.log(depth_m[both]) - np.log(truth_m[both])))
+
+
+def scale_flicker(log_errors: Sequence[float]) -> float:
+    """Return how much the scale of a clip jumps [%]: a standard deviation from frame to frame.
+
+    Needs no poses: what really moves is in depth and truth alike.
+
+    Args:
+        log_errors: of log_scale_error(), of frames in order; what is NaN is left out.
+    """
+    return 100 * float(np.nanstd(np.diff(log_errors)))
 
 
 def _error(source: View, target: View) -> float:

@@ -58,6 +58,17 @@ def test_the_protocol_is_that_of_the_data(kind: str, tmp_path: Path) -> None:
     assert len(numbers["models"][0]["images"]) == 1
 
 
+def test_settings_of_the_pipeline_can_be_said(tmp_path: Path) -> None:
+    write_bag(tmp_path / "bag")
+    said = ["evaluate", "--protocol", "bag", "--data", str(tmp_path / "bag")]
+    coverage = []
+    for extra in ([], ["--set", "max_depth_m=0.5", "--set", "scale_steady_s=0.5"]):
+        assert cli.main([*said, "--limit", "2", *extra, "--out", str(tmp_path / "out")]) == 0
+        numbers = json.loads((tmp_path / "out" / "scores.json").read_text())
+        coverage.append(numbers["models"][0]["mean"]["coverage"])
+    assert coverage[1] < coverage[0] == 1
+
+
 def test_the_command_without_arguments_scores_the_embedded_model_on_rendered_drives(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -76,6 +87,7 @@ def test_the_command_without_arguments_scores_the_embedded_model_on_rendered_dri
     [
         (["zoedepth-tiny", "depth-anything-small"], "affine_inverse_depth, which alignment 'none'"),
         (["nonsense"], "model 'nonsense' is unknown"),
+        (["--set", "scale_steadys=1"], "'scale_steadys=1' is no NAME=VALUE"),
         (["--protocol", "nyu"], "protocol 'nyu' needs --data: a folder with nyu_depth_v2"),
         (["--protocol", "ibims", "--data", "."], "lacks imagelist.txt; expected imagelist.txt"),
         (["--protocol", "bag", "--data", "nowhere"], "nowhere"),

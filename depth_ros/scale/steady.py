@@ -1,0 +1,219 @@
+"""What wobbles in a network's own scale from frame to frame, found and taken out again.
+
+Depth of neighbouring frames differs by what really moved, and by a scale that a network chooses
+anew for every image. The median over the image of the log ratio of the two holds both. What is
+real is smooth: a robot comes nearer to a wall at a rate that hardly changes. Wobble is white.
+"""
+
+from __future__ import annotations
+
+import base64
+import math
+from typing import Any, NamedTuple
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from depth_ros.errors import ScaleError
+from depth_ros.scale.filter import FLOOR
+
+_S_PER_NS = 1e-9
+
+_GAP_S = 1.0
+"""After so long without a frame, nothing is known of how the scene moved."""
+
+_SAMPLES_ACROSS = 40
+"""Samples of depth in a row and in a column are fewer than this: medians need no more."""
+
+_LEAST_SHARE = 0.1
+"""Share of the samples that both frames must have depth for."""
+
+_OTHER_SCENE = 6 * FLOOR
+"""Change of log depth from frame to frame, or its spread over the image, that no wobble explains.
+
+Wobble moves the whole image alike, at most from one end of +-10 % to the other, a robot's motion by
+a few percent more. Between unrelated images the spread is larger. Half of it, a fast turn, says
+nothing of wobble yet.
+"""
+
+_INDEPENDENT = 16
+"""How many independent opinions an image holds: the errors of neighbouring pixels are alike."""
+
+_FIRST_NOISE = (FLOOR / 2) ** 2
+"""Variance of log scale that is taken for a network's before it has shown its own."""
+
+_WINDOW = 6.0
+"""Time constants over which that variance is measured."""
+
+_RATE = 0.2
+"""Rate of a scene's log depth [1/s] before any is known (standard deviation)."""
+
+_DEVIATIONS_PER_RANGE = 1 / 1.349  # standard deviation over interquartile range, if Gaussian
+
+
+class _State(NamedTuple):
+    """What is known after a frame, as tensors of no dimension.
+
+    Attributes:
+        log_factor: of this frame.
+        rate: of the scene's log depth [1/s].
+        of_level, of_both, of_rate: covariance of log_factor and rate, [1], [1/s] and [1/s^2].
+        noise: variance of the network's log scale; what is measured of it may be below 0.
+        ratio: median log ratio of this frame's depth to the last one's; NaN: there was none.
+        change: of the ratio, since the last one; NaN: there was none.
+    """
+
+    log_factor: Tensor
+    rate: Tensor
+    of_level: Tensor
+    of_both: Tensor
+    of_rate: Tensor
+    noise: Tensor
+    ratio: Tensor
+    change: Tensor
+
+
+class Steadier:
+    """Finds the factors that steady one camera's depth, one for each frame.
+
+    Summed up, the log ratios are the scene's motion and one frame's wobble beside it. A Kalman
+    filter of level and rate, whose rate walks, follows the motion; the factor is what lies between
+    level and sum. The sum itself is never kept, only this difference: what is wrong with the ratios
+    fades with the time constant, and does not add up.
+
+    How much the network wobbles is measured. A motion of constant rate has no second difference of
+    ratios; those of white noise of variance s have the autocovariance -4 s at a lag of one frame.
+    Where it is 0 the factor is 1: a network that does not wobble is left as it is.
+
+    Nothing here waits for the device.
+    """
+
+    def __init__(self) -> None:
+        self._logs: Tensor | None = None
+        self._state = _begin(torch.device("cpu"))
+        self._stamp_ns = self._frames = 0
+
+    def update(self, depth_m: Tensor, stamp_ns: int, time_constant_s: float) -> Tensor:
+        """Return the factor for a frame, a tensor of no dimension on the device of its depth.
+
+        It is 1 for a first frame, after a time that jumps, and where the scene is another one.
+
+        Args:
+            depth_m: (H, W) z-depth; what is not finite and positive does not count.
+            stamp_ns: the frame's time.
+            time_constant_s: of the filter, where scale wobbles by FLOOR; less than that is
+                steadied over less time.
+        """
+        logs = _sample(depth_m).log()
+        elapsed_s = (stamp_ns - self._stamp_ns) * _S_PER_NS
+        before, self._logs, self._stamp_ns = self._logs, logs, stamp_ns
+        if before is None or before.shape != logs.shape or not 0 < elapsed_s <= _GAP_S:
+            self._state, self._frames = _begin(logs.device), 1
+            return self._state.log_factor.exp()
+        self._frames += 1
+        state = _State(*(part.to(logs.device) for part in self._state))
+        # The first product of second differences comes with frame 4; the guess counts like one.
+        weight = max(1 / max(self._frames - 2, 1), elapsed_s / (_WINDOW * time_constant_s))
+        # A rate that walks so far lets the filter forget within the time constant: its gain is
+        # sqrt(2 walk elapsed_s / deviation of noise) where that is small.
+        walk = FLOOR * elapsed_s / (2 * time_constant_s**2)
+        median, spread = _compare(before.to(logs.device), logs)
+        self._state = _step(state, median, spread, elapsed_s, walk, min(weight, 1.0))
+        return self._state.log_factor.exp()
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return the state in JSON's own types."""
+        logs = torch.empty(0, 0) if self._logs is None else self._logs.cpu()
+        state = torch.stack(self._state).tolist()
+        return {
+            "stamp_ns": self._stamp_ns,
+            "frames": self._frames,
+            "state": [number if math.isfinite(number) else None for number in state],
+            "shape": list(logs.shape),
+            "logs": base64.b64encode(logs.numpy().astype("<f4").tobytes()).decode(),
+        }
+
+    def restore(self, state: dict[str, Any]) -> None:
+        """Take up a state of as_dict().
+
+        Raises:
+            ScaleError: it is none.
+        """
+        try:
+            height, width = map(int, state["shape"])
+            data = np.frombuffer(base64.b64decode(state["logs"], validate=True), "<f4")
+            logs = torch.from_numpy(data.astype(np.float32).reshape(height, width))
+            numbers = [math.nan if x is None else float(x) for x in state["state"]]
+            parts = _State(*torch.tensor(numbers, dtype=torch.float32).unbind())
+            stamp_ns, frames = int(state["stamp_ns"]), int(state["frames"])
+        except (KeyError, TypeError, ValueError, OverflowError) as error:
+            raise ScaleError(f"{str(state)[:80]} is no state of a scale: {error}") from error
+        if not (np.isfinite(numbers[:6]).all() and parts.of_level >= 0 and frames >= 0):
+            raise ScaleError(f"{numbers} after {frames} frames is no state of a scale")
+        self._logs = logs if logs.numel() else None
+        self._state, self._stamp_ns, self._frames = parts, stamp_ns, frames
+
+
+def _begin(device: torch.device) -> _State:
+    start = (0.0, 0.0, _FIRST_NOISE, 0.0, _RATE**2, _FIRST_NOISE, math.nan, math.nan)
+    return _State(*(torch.full((), number, device=device) for number in start))
+
+
+def _sample(depth_m: Tensor) -> Tensor:
+    """Return some pixels and rows, the same ones of every frame of a size."""
+    step = -(-max(depth_m.shape) // _SAMPLES_ACROSS)
+    return depth_m[step // 2 :: step, step // 2 :: step].float()
+
+
+def _compare(before: Tensor, now: Tensor) -> tuple[Tensor, Tensor]:
+    """Return median and deviation of the log ratio over the image; NaN where too little is known.
+
+    The deviation is that of the middle half.
+    """
+    ratios = (now - before).flatten()
+    known = ratios.isfinite()
+    count = known.sum()
+    # Not torch.nanmedian, which waits for the device.
+    ordered = ratios.where(known, math.inf).sort().values
+    quarters = torch.arange(1, 4, device=ratios.device) * count // 4
+    low, median, high = ordered[quarters.clamp(max=len(ratios) - 1)].unbind()
+    enough = count >= _LEAST_SHARE * len(ratios)
+    return median.where(enough, math.nan), _DEVIATIONS_PER_RANGE * (high - low)
+
+
+def _step(
+    state: _State, ratio: Tensor, spread: Tensor, elapsed_s: float, walk: float, weight: float
+) -> _State:
+    """Return the state a frame later.
+
+    Args:
+        state: of the frame before.
+        ratio, spread: of _compare().
+        elapsed_s: between the two.
+        walk: how far the scene's rate walks in this time [1/s] (standard deviation).
+        weight: of this frame in the measurement of noise.
+    """
+    clear = ratio.where(spread < _OTHER_SCENE / 2, math.nan)
+    change = clear - state.ratio
+    measured = change * state.change / -4
+    same = (ratio.abs() < _OTHER_SCENE) & (spread < _OTHER_SCENE)  # false of NaN
+    noise = torch.lerp(state.noise, measured, weight).where(same & measured.isfinite(), state.noise)
+    white = noise.clamp(min=0)
+    of_rate = state.of_rate + walk**2
+    of_both = state.of_both + elapsed_s * of_rate
+    of_level = state.of_level + elapsed_s * (state.of_both + of_both) + spread**2 / _INDEPENDENT
+    gain, pull = of_level / (of_level + white), of_both / (of_level + white)
+    surprise = ratio - elapsed_s * state.rate - state.log_factor
+    found = _State(
+        log_factor=(gain - 1) * surprise,
+        rate=state.rate + pull * surprise,
+        of_level=gain * white,
+        of_both=(1 - gain) * of_both,
+        of_rate=of_rate - pull * of_both,
+        noise=noise,
+        ratio=clear,
+        change=change,
+    )
+    anew = _begin(ratio.device)._replace(of_level=white, noise=noise)
+    return _State(*(torch.where(same, *pair) for pair in zip(found, anew, strict=True)))
