@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from depth_ros import cli, models
+from depth_ros.cli import exit_codes
 from depth_ros.config import to_markdown
 
 ROOT = Path(__file__).parent.parent
@@ -62,3 +63,8 @@ def test_every_picture_and_file_that_is_linked_exists() -> None:
 def test_every_make_target_that_is_named_exists(target: str) -> None:
     assert f"make {target}" in README
     assert re.search(rf"^{target}:", (ROOT / "Makefile").read_text(), re.M)
+
+
+def test_the_exit_codes_are_the_documented_ones() -> None:
+    assert exit_codes.__doc__ is not None
+    assert exit_codes.__doc__.rstrip(".") in " ".join(README.split())

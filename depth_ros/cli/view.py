@@ -4,21 +4,30 @@ from __future__ import annotations
 
 import argparse
 from pathlib import Path
+from typing import Any
+
+from depth_ros.cli import arguments
 
 HELP = "draw a bag with images and depth"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the verb's arguments."""
-    parser.add_argument("bag", type=Path, help="a bag: folder or file")
+    parser.add_argument("bag", type=arguments.existing, help="a bag: folder or file")
     what = parser.add_mutually_exclusive_group()
     what.add_argument(
-        "--preview", type=Path, metavar="FILE", help=".mp4, .gif or .png; default: preview.png"
+        "--preview",
+        type=arguments.path,
+        metavar="FILE",
+        help=".mp4, .webm, .gif or .png; default: preview.png",
     )
-    what.add_argument("--rerun", type=Path, metavar="FILE", help=".rrd, for the Rerun viewer")
+    what.add_argument(
+        "--rerun", type=arguments.path, metavar="FILE", help=".rrd, for the Rerun viewer"
+    )
     parser.add_argument("--overwrite", action="store_true", help="replace FILE if it exists")
-    parser.add_argument("--image", metavar="TOPIC", help="default: the only one")
-    parser.add_argument("--depth", metavar="TOPIC", help="default: the only one, or depth/image")
+    topic: dict[str, Any] = {"type": arguments.name, "metavar": "TOPIC"}
+    parser.add_argument("--image", **topic, help="default: the only one")
+    parser.add_argument("--depth", **topic, help="default: the only one, or depth/image")
 
 
 def run(options: argparse.Namespace) -> int:

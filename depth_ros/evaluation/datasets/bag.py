@@ -50,11 +50,15 @@ def _find(root: Path, kinds: dict[str, str]) -> tuple[str, str]:
     depths = {topic for topic in images if _is_depth(root, topic)}
     if len(depths) != 1 or len(images) != 2:
         raise DatasetError(
-            f"{root} has colour images {sorted(images - depths)} and depth images "
-            f"{sorted(depths)}, expected one topic each; say --topics IMAGE DEPTH"
+            f"{root} has colour images {_listed(images - depths)} and depth images "
+            f"{_listed(depths)}, expected one topic each; say --topics IMAGE DEPTH"
         )
     (depth,), (image,) = depths, images - depths
     return image, depth
+
+
+def _listed(topics: set[str]) -> str:
+    return ", ".join(sorted(topics)) or "none"
 
 
 def _is_depth(root: Path, topic: str) -> bool:
@@ -70,7 +74,7 @@ def _sibling(root: Path, kinds: dict[str, str], image: str) -> str:
         return beside
     if len(infos) == 1:
         return infos.pop()
-    raise DatasetError(f"{root} has no {beside}, it has {sorted(infos)}")
+    raise DatasetError(f"{root} has no {beside}, it has {_listed(infos)}")
 
 
 def _pairs(root: Path, image: str, depth: str, info: str) -> Iterator[Sample]:
