@@ -57,11 +57,13 @@ setup(
         "preview": ["pillow"],
         "ray": ["ray"],
         "rerun": ["rerun-sdk"],
+        "video": ["av"],
         # Either of these two, never both: they are one module under two names.
         "onnx": ["onnxruntime"],
         "onnx-gpu": ["onnxruntime-gpu"],
         "export": ["onnx", "onnxscript"],
         "test": [
+            "av",
             "colcon-ros",
             "diffusers",
             "h5py",

@@ -42,7 +42,7 @@ ARROWS = {
         "training.scenes",
         "training.render",
     },
-    "look": {"geometry", "bag", "messages", "profile", "evaluation.picture"},
+    "look": {"geometry", "bag", "config", "messages", "profile", "evaluation.picture"},
     "ros": {
         "pipeline",
         "profile",

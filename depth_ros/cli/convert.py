@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from depth_ros.bag.convert import Summary, Watcher
     from depth_ros.bag.options import Options
     from depth_ros.config import Settings, Value
+    from depth_ros.look.panel import Range
     from depth_ros.pipeline import Pipeline
 
 HELP = "add depth to recordings, frame by frame"
@@ -56,7 +57,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     look = parser.add_argument_group("previews")
     file: dict[str, Any] = {"type": arguments.path, "metavar": "FILE"}
-    look.add_argument("--preview", **file, help=".mp4, .webm, .gif or .png")
+    look.add_argument("--preview", **file, help=".mp4, .gif or .png")
     look.add_argument("--rerun", **file, help=".rrd, for the Rerun viewer")
     look.add_argument("--overwrite", action="store_true", help="replace these files if they exist")
 
@@ -162,7 +163,7 @@ def _convert(options: argparse.Namespace) -> Summary:
 
     settings, chosen = given(options.params, options.set), _options(options)
     check_out(options.out, chosen)  # before a network works for hours
-    watchers = _watchers(options)
+    watchers = _watchers(options, settings)
     try:
         pipeline = _pipeline(options, settings, chosen)
     except BaseException:
@@ -292,7 +293,15 @@ def _options(options: argparse.Namespace) -> Options:
     )
 
 
-def _watchers(options: argparse.Namespace) -> list[Watcher]:
+def _range(settings: Settings) -> Range | None:
+    """Return the depths that have colours of their own: as those of depth/color."""
+    from depth_ros.look.panel import Range
+
+    fixed = settings.colour_range == "fixed"
+    return Range(settings.colour_near_m, settings.colour_far_m) if fixed else None
+
+
+def _watchers(options: argparse.Namespace, settings: Settings) -> list[Watcher]:
     """Return what draws while the conversion runs; its libraries are extras."""
     from depth_ros.output_paths import check_file
 
@@ -302,7 +311,7 @@ def _watchers(options: argparse.Namespace) -> list[Watcher]:
     if options.preview:
         from depth_ros.look import preview
 
-        watchers.append(preview.Preview(options.preview))
+        watchers.append(preview.Preview(options.preview, _range(settings)))
     if options.rerun:
         from depth_ros.look import rerun_log
 

@@ -80,6 +80,7 @@ def _sibling(root: Path, kinds: dict[str, str], image: str) -> str:
 def _pairs(root: Path, image: str, depth: str, info: str) -> Iterator[Sample]:
     """Yield a sample as soon as both of its messages were met, whichever came first."""
     waiting: dict[str, dict[int, Any]] = {image: {}, depth: {}}
+    start_ns: int | None = None
     camera = next(messages.camera_from_info(message) for _, message in reader.messages(root, info))
     for topic, message in reader.messages(root, image, depth):
         stamp_ns = messages.stamp_ns(message.header)
@@ -90,7 +91,8 @@ def _pairs(root: Path, image: str, depth: str, info: str) -> Iterator[Sample]:
             continue
         other = others.pop(nearest_ns)
         pair = (message, other) if topic == image else (other, message)
-        yield _sample(*pair, camera, str(root))
+        start_ns = stamp_ns if start_ns is None else start_ns
+        yield _sample(*pair, camera, str(root), start_ns)
 
 
 def _apart(one_ns: int, other_ns: int) -> int:
@@ -103,7 +105,7 @@ def _keep(waiting: dict[int, Any], stamp_ns: int, message: Any) -> None:
         del waiting[min(waiting)]
 
 
-def _sample(image: Any, depth: Any, camera: Any, clip: str) -> Sample:
+def _sample(image: Any, depth: Any, camera: Any, clip: str, start_ns: int) -> Sample:
     raw = hasattr(image, "encoding")
     rgb = messages.rgb_from_image(image) if raw else messages.rgb_from_compressed(image)
     stamp_ns = messages.stamp_ns(image.header)
@@ -113,4 +115,4 @@ def _sample(image: Any, depth: Any, camera: Any, clip: str) -> Sample:
             f"depth has shape {truth_m.shape}, images {rgb.shape[:2]}; expected registered depth"
         )
     frame = Frame(rgb, camera, stamp_ns, image.header.frame_id)
-    return Sample(frame, truth_m, f"{stamp_ns / 1e9:.3f}", clip)
+    return Sample(frame, truth_m, f"{(stamp_ns - start_ns) / 1e9:.3f} s", clip)
