@@ -152,7 +152,7 @@ def run(options: argparse.Namespace) -> int:
     if missing := [str(source) for source in options.sources if not source.exists()]:
         raise SettingError(f"{', '.join(missing)} is not there, expected a bag")
     summary = _convert(options)
-    print(_text(summary, options.out))
+    print(_text(summary, options))
     for line in [f"damaged: {text}" for text in summary.damage] + _warnings(summary):
         print(f"depth_ros: {line}", file=sys.stderr)
     return exit_codes.DAMAGED if summary.damage else exit_codes.DONE
@@ -319,12 +319,15 @@ def _watchers(options: argparse.Namespace, settings: Settings) -> list[Watcher]:
     return watchers
 
 
-def _text(summary: Summary, out: Path) -> str:
+def _text(summary: Summary, options: argparse.Namespace) -> str:
     lines = [
         f"{name or 'camera'}: {summary.answered.get(name, 0)} of {frames} frames answered"
         for name, frames in summary.frames.items()
     ]
-    return "\n".join([*lines, f"bag: {out}"])
+    drawn = {"preview": options.preview, "rerun": options.rerun}
+    # Without a frame that was answered there is none.
+    written = [f"{name}: {path}" for name, path in drawn.items() if path and path.exists()]
+    return "\n".join([*lines, "   ".join([f"bag: {options.out}", *written])])
 
 
 def _warnings(summary: Summary) -> list[str]:
