@@ -4,6 +4,7 @@ PY := $(VENV)/bin/python
 # Written last, so that an interrupted installation is taken up again.
 INSTALLED := $(VENV)/.installed
 INDEX := share/ament_index/resource_index/packages
+SHARE := $(VENV)/share/depth_ros
 
 # .venv has all of ROS 2 that it needs: a sourced installation, or another such environment, must
 # not mix with it.
@@ -47,8 +48,12 @@ $(INSTALLED): constraints.txt requirements-ros.txt setup.py
 	$(PY) -m pip install -c constraints.txt torch
 	$(PY) -m pip install -c constraints.txt -r requirements-ros.txt -e '.[test,dev]'
 	# An editable installation leaves out what ROS tools look for.
-	mkdir -p $(VENV)/lib/depth_ros $(VENV)/share/depth_ros $(VENV)/$(INDEX)
-	ln -sf ../../bin/depth_node $(VENV)/lib/depth_ros
-	ln -sf ../../../package.xml ../../../launch ../../../config $(VENV)/share/depth_ros
+	rm -rf $(SHARE)
+	mkdir -p $(VENV)/lib/depth_ros $(SHARE)/launch $(SHARE)/config $(VENV)/$(INDEX)
+	ln -sf ../../bin/depth_node ../../bin/depth_ros $(VENV)/lib/depth_ros
+	ln -sf ../../../package.xml $(SHARE)
+	# Files one by one: ros2 launch does not look into a folder that is a link.
+	ln -sf $(addprefix ../../../../,$(wildcard launch/*.*)) $(SHARE)/launch
+	ln -sf $(addprefix ../../../../,$(wildcard config/*.*)) $(SHARE)/config
 	touch $(VENV)/$(INDEX)/depth_ros
 	touch $@

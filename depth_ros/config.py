@@ -12,6 +12,7 @@ from dataclasses import Field, asdict, dataclass, field, fields, replace
 from typing import Any
 
 from depth_ros.errors import SettingError
+from depth_ros.nearest import unknown
 
 Value = bool | int | float | str | tuple[float, ...] | tuple[str, ...]
 
@@ -428,9 +429,7 @@ class Settings:
         """
         for name in values:
             if name not in SPECS:
-                raise SettingError(
-                    f"setting '{name}' is unknown, expected one of {', '.join(SPECS)}"
-                )
+                raise SettingError(unknown("setting", name, SPECS, "`depth_ros settings`"))
         return replace(self, **values)  # type: ignore[arg-type]  # checked in __post_init__
 
     def as_dict(self) -> dict[str, Any]:

@@ -25,5 +25,9 @@ class SettingError(DepthError):
     """A setting outside its type, range or choices."""
 
 
+class UnknownModelError(ModelError, SettingError):
+    """A model's name that nothing is known by."""
+
+
 class ScaleError(DepthError):
     """Depth that cannot be made metric: too little, degenerate or contradictory evidence."""

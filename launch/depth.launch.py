@@ -1,6 +1,10 @@
 """Launch the depth node: ros2 launch depth_ros depth.launch.py image:=TOPIC."""
 
 import os
+import tempfile
+from collections.abc import Iterator
+from copy import deepcopy
+from typing import Any
 
 from ament_index_python.packages import get_package_share_directory
 from launch.actions import DeclareLaunchArgument, OpaqueFunction, SetEnvironmentVariable
@@ -8,6 +12,7 @@ from launch.conditions import IfCondition
 from launch.launch_context import LaunchContext
 from launch.substitutions import LaunchConfiguration
 from launch_ros.actions import LifecycleNode, Node
+from ruamel.yaml import YAML
 
 from launch import LaunchDescription, LaunchDescriptionEntity
 
@@ -30,6 +35,7 @@ ARGUMENTS = {
     "log_level": ("info", "debug, info, warn, error or fatal"),
     "use_sim_time": ("false", "take time from /clock"),
     "rviz": ("false", "open RViz on the outputs"),
+    "rviz_frame": ("", "Fixed Frame of RViz; empty: that of one camera, base_link of several"),
 }
 OVERRIDES = ("model", "scale_mode", "anchors_type", "runtime", "device")
 
@@ -69,6 +75,38 @@ def of(camera: str, topic: str) -> str:
     return f"{camera}/{topic}"
 
 
+def rviz_file(value: dict[str, str]) -> str:
+    """Return what RViz is to show: config/depth.rviz, or one like it for these arguments.
+
+    Its topics are relative, and RViz runs in the node's namespace.
+    """
+    path = os.path.join(SHARE, "config", "depth.rviz")
+    frame = value["rviz_frame"] or ("base_link" if names(value) else "")
+    if not frame or value["rviz"].lower() not in ("true", "1"):
+        return path
+    yaml = YAML(typ="safe")
+    yaml.default_flow_style = False
+    with open(path) as file:
+        config = yaml.load(file)
+    shown = config["Visualization Manager"]
+    shown["Global Options"]["Fixed Frame"] = frame
+    if names(value):
+        shown["Displays"] = list(displays(shown["Displays"], names(value)))
+    with tempfile.NamedTemporaryFile("w", prefix="depth-", suffix=".rviz", delete=False) as file:
+        yaml.dump(config, file)
+    return file.name
+
+
+def displays(shown: list[dict[str, Any]], cameras: list[str]) -> Iterator[dict[str, Any]]:
+    """Yield what is shown of a camera for each of them, and the rest as it is."""
+    yield from (display for display in shown if "Topic" not in display)
+    for camera in cameras:
+        for display in deepcopy([display for display in shown if "Topic" in display]):
+            display["Name"] += f", {camera}"
+            display["Topic"]["Value"] = f"{camera}/{display['Topic']['Value']}"
+            yield display
+
+
 def nodes(context: LaunchContext) -> list[LaunchDescriptionEntity]:
     """Return the actions, now that the arguments have values."""
     value = {name: LaunchConfiguration(name).perform(context) for name in ARGUMENTS}
@@ -92,7 +130,8 @@ def nodes(context: LaunchContext) -> list[LaunchDescriptionEntity]:
         Node(
             package="rviz2",
             executable="rviz2",
-            arguments=["-d", os.path.join(SHARE, "config", "depth.rviz")],
+            namespace=value["namespace"],
+            arguments=["-d", rviz_file(value)],
             parameters=[sim_time],
             condition=IfCondition(value["rviz"]),
         ),

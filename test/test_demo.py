@@ -53,10 +53,10 @@ def test_recorded_depth_answers_the_image_of_its_stamp(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("verb", ["evaluate", "demo"])
-def test_a_model_that_does_not_exist_is_one_line_and_exit_code_1(
+def test_a_model_that_does_not_exist_is_one_line_and_exit_code_2(
     verb: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    assert cli.main([verb, "--model", "nonsense", "--out", str(tmp_path)]) == 1
+    assert cli.main([verb, "--model", "nonsense", "--out", str(tmp_path)]) == 2
     captured = capsys.readouterr()
     assert captured.err.startswith("depth_ros: model 'nonsense' is unknown")
     assert captured.err.count("\n") == 1

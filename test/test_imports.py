@@ -16,7 +16,8 @@ MODULES = sorted(PACKAGE.rglob("*.py"))
 ARROWS = {
     "depth_ros": set[str](),
     "errors": set[str](),
-    "config": set[str](),
+    "nearest": set[str](),
+    "config": {"nearest"},
     "share": set[str](),
     "output_paths": set[str](),
     "transport": {"share"},
@@ -25,7 +26,7 @@ ARROWS = {
     "runtimes": set[str](),
     "messages": {"geometry", "config"},
     # A file's metadata are read where files are executed.
-    "models": {"geometry", "runtimes.graph", "runtimes.onnx_file"},
+    "models": {"geometry", "nearest", "runtimes.graph", "runtimes.onnx_file"},
     "export": {"geometry", "models", "output_paths", "runtimes"},
     "scale": {"geometry"},
     "anchor_messages": {"geometry", "messages", "scale"},

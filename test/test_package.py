@@ -99,3 +99,32 @@ def test_the_wheel_is_a_package_to_ros(wheel: ZipFile) -> None:
     expected = {f"depth_ros/{name}" for name in files_in("launch") | files_in("config")}
     expected |= {"ament_index/resource_index/packages/depth_ros", "depth_ros/package.xml"}
     assert expected <= {path.partition(".data/data/share/")[2] for path in wheel.namelist()}
+
+
+def test_make_shares_files_and_not_folders_that_are_links(tmp_path: Path) -> None:
+    make = shutil.which("make")
+    if make is None:
+        pytest.skip("make is not installed")
+    for name in ("launch", "config"):
+        shutil.copytree(REPO / name, tmp_path / name)
+    for name in ("Makefile", "package.xml", "setup.py", "constraints.txt", "requirements-ros.txt"):
+        shutil.copy(REPO / name, tmp_path)
+    # Stands for Python: it makes an environment, and installs nothing.
+    python = tmp_path / "python"
+    python.write_text(
+        f'#!/bin/sh\n[ "$2" = venv ] && mkdir -p $3/bin && cp {python} $3/bin/python\nexit 0\n'
+    )
+    python.chmod(0o755)
+    share = tmp_path / ".venv" / "share" / "depth_ros"
+    share.mkdir(parents=True)
+    (share / "launch").symlink_to("../../../launch")  # as it was once
+    command = [make, f"PYTHON={python}", ".venv/.installed"]
+    subprocess.run(command, cwd=tmp_path, check=True, capture_output=True, timeout=60)
+    for name in ("launch", "config"):
+        assert not (share / name).is_symlink()
+        for file in (REPO / name).glob("*.*"):
+            assert (share / name / file.name).read_bytes() == file.read_bytes()
+    assert not [path for path in (tmp_path / "launch").iterdir() if path.is_symlink()]
+    for name in ("depth_node", "depth_ros"):
+        link = tmp_path / ".venv" / "lib" / "depth_ros" / name
+        assert link.readlink() == Path("../../bin", name)

@@ -192,6 +192,14 @@ def test_a_flame_is_as_wide_as_its_stage_is_long() -> None:
     assert len(both) > len(flame.draw([Lap("network", 3.0)], "title"))
 
 
+def test_every_stage_has_a_colour_of_its_own() -> None:
+    stages = [f"stage {number}" for number in range(len(flame._COLOURS))]
+    drawn = flame.draw([Lap(stage, 1.0) for stage in stages], "title")
+    legend = drawn[:, flame._LEFT + 6].reshape(-1, 3)[flame._TOP + flame._BAR + flame._GAP :]
+    assert len(set(flame._COLOURS)) == len(stages) >= 16
+    assert {tuple(map(int, colour)) for colour in legend} >= set(flame._COLOURS)
+
+
 def test_the_verb_prints_a_table_and_draws_a_picture(
     checkpoint: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -208,5 +216,5 @@ def test_the_verb_prints_a_table_and_draws_a_picture(
 def test_the_verb_refuses_what_it_cannot_do(
     more: list[str], capsys: pytest.CaptureFixture[str]
 ) -> None:
-    assert cli.main(["profile", *more]) == 1
-    assert f"{more[0]} is" in capsys.readouterr().err
+    assert cli.main(["profile", *more]) == 2
+    assert f"argument {more[0]}: {more[1]!r} is not allowed, expected" in capsys.readouterr().err

@@ -7,10 +7,12 @@ from pathlib import Path
 import pytest
 
 from depth_ros import cli, models
+from depth_ros.cli import exit_codes
 from depth_ros.config import to_markdown
 
 ROOT = Path(__file__).parent.parent
 README = (ROOT / "README.md").read_text()
+SETUP = (ROOT / "setup.py").read_text()
 
 
 def launch_arguments() -> list[str]:
@@ -39,8 +41,7 @@ def test_every_launch_argument_is_described(name: str) -> None:
 
 
 def test_every_requirement_has_its_reason() -> None:
-    setup = (ROOT / "setup.py").read_text()
-    names = re.findall(r'^\s+"([A-Za-z][\w-]+)(?:>=[^"]*)?",$', setup, re.M)
+    names = re.findall(r'^\s+"([A-Za-z][\w-]+)(?:>=[^"]*)?",$', SETUP, re.M)
     assert {"numpy", "torch", "hypothesis"} <= set(names)
     described = README.lower()
     for name in set(names) - {"pytest-timeout", "mcap-ros2-support", "types-PyYAML", "setuptools"}:
@@ -62,3 +63,15 @@ def test_every_picture_and_file_that_is_linked_exists() -> None:
 def test_every_make_target_that_is_named_exists(target: str) -> None:
     assert f"make {target}" in README
     assert re.search(rf"^{target}:", (ROOT / "Makefile").read_text(), re.M)
+
+
+def test_the_exit_codes_are_the_documented_ones() -> None:
+    assert exit_codes.__doc__ is not None
+    assert exit_codes.__doc__.rstrip(".") in " ".join(README.split())
+
+
+def test_the_recipe_for_a_robot_asks_for_the_versions_that_the_package_wants() -> None:
+    wanted = re.findall(r'^\s+"((?:torch|transformers|rosbags)[<>=][^"]*)",$', SETUP, re.M)
+    (recipe,) = re.findall(r"^    pip install (.*torch.*?)   #", README, re.M)
+    assert len(wanted) == 3
+    assert sorted(recipe.replace("'", "").split()) == sorted(wanted)

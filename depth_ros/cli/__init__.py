@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-import argparse
+import os
 import sys
 from types import ModuleType
 
 from depth_ros import __version__
 from depth_ros.cli import (
+    arguments,
     convert,
     demo,
     evaluate,
+    exit_codes,
     export,
     models,
     play,
@@ -20,7 +22,8 @@ from depth_ros.cli import (
     train,
     view,
 )
-from depth_ros.errors import DepthError
+from depth_ros.errors import DepthError, SettingError
+from depth_ros.nearest import unknown
 
 VERBS: tuple[ModuleType, ...] = (
     train,
@@ -38,26 +41,50 @@ VERBS: tuple[ModuleType, ...] = (
 """Each has HELP, add_arguments(parser) and run(options), which returns the exit code."""
 
 
-def main(arguments: list[str] | None = None) -> int:
-    """Run one verb; an error it raises on purpose is one line and exit code 1."""
-    options = parser().parse_args(arguments)
+def main(said: list[str] | None = None) -> int:
+    """Run one verb; what it raises on purpose is one line, and exit_codes says which code."""
+    said = sys.argv[1:] if said is None else said
     try:
+        _check_verb(said)
+        options = parser().parse_args(said)
         code: int = options.run(options)
+        sys.stdout.flush()  # a pipe that was closed is found here
+        return code
+    except SettingError as error:
+        return _fail(error, exit_codes.WRONG)
     except DepthError as error:
-        print(f"depth_ros: {error}", file=sys.stderr)
-        return 1
+        return _fail(error, exit_codes.FAILED)
+    except BrokenPipeError:  # of `| head`
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return exit_codes.FAILED
+    except OSError as error:  # of a file that cannot be read or written
+        return _fail(error, exit_codes.FAILED)
     except KeyboardInterrupt:
-        return 130
+        return exit_codes.INTERRUPTED
+
+
+def _fail(error: Exception, code: int) -> int:
+    print(f"depth_ros: {' '.join(str(error).split())}", file=sys.stderr)
     return code
 
 
-def parser() -> argparse.ArgumentParser:
+def _check_verb(words: list[str]) -> None:
+    """Refuse a verb that nobody knows, and say which ones it is near to."""
+    known = [name(verb) for verb in VERBS]
+    said = next((text for text in words if not text.startswith("-")), None)
+    if said is not None and said not in known:
+        raise SettingError(unknown("command", said, known, "depth_ros --help"))
+
+
+def parser() -> arguments.Parser:
     """Return the parser of all verbs."""
-    parser = argparse.ArgumentParser(
-        prog="depth_ros", description="Metric depth and point clouds from any calibrated camera."
+    parser = arguments.Parser(
+        prog="depth_ros",
+        description="Metric depth and point clouds from any calibrated camera.",
+        epilog=exit_codes.__doc__,
     )
     parser.add_argument("--version", action="version", version=f"depth_ros {__version__}")
-    verbs = parser.add_subparsers(title="verbs", required=True)
+    verbs = parser.add_subparsers(title="commands", required=True, metavar="COMMAND")
     for verb in VERBS:
         sub = verbs.add_parser(name(verb), help=verb.HELP, description=verb.__doc__)
         verb.add_arguments(sub)

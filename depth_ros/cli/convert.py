@@ -7,50 +7,69 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from depth_ros.cli import arguments, exit_codes
 from depth_ros.errors import SettingError
 
 if TYPE_CHECKING:
     from depth_ros.bag.convert import Summary, Watcher
     from depth_ros.bag.options import Options
     from depth_ros.config import Settings, Value
+    from depth_ros.look.panel import Range
     from depth_ros.pipeline import Pipeline
 
 HELP = "add depth to recordings, frame by frame"
-
-_DAMAGED = 2
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the verb's arguments."""
     parser.add_argument(
         "sources",
-        type=Path,
+        type=arguments.path,
         nargs="+",
         metavar="IN",
         help="rosbag2 folder, .mcap, .db3 or .bag; with --ray patterns",
     )
-    parser.add_argument("out", type=Path, metavar="OUT", help="folder of the new bag")
+    parser.add_argument("out", type=arguments.path, metavar="OUT", help="folder of the new bag")
     _add_topics(parser.add_argument_group("topics"))
     _add_part(parser.add_argument_group("part of the recording"))
     _add_work(parser.add_argument_group("work"))
     settings = parser.add_argument_group("settings, see `depth_ros settings`")
-    settings.add_argument("--set", action="append", default=[], metavar="NAME=VALUE", help="one")
-    settings.add_argument("--params", type=Path, metavar="FILE", help="the node's parameters file")
+    settings.add_argument(
+        "--set",
+        action="append",
+        default=[],
+        metavar="NAME=VALUE",
+        help="a setting, again and again",
+    )
+    settings.add_argument(
+        "--params", type=arguments.file, metavar="FILE", help="the node's file of parameters"
+    )
     fleet = parser.add_argument_group("fleets")
     fleet.add_argument(
         "--ray", metavar="ADDRESS", help="a bag per task on a Ray cluster; local: this machine"
     )
-    fleet.add_argument("--ray-gpus", type=float, default=0.0, help="share of a GPU per task")
+    fleet.add_argument(
+        "--ray-gpus",
+        type=arguments.number(0, 1024),
+        default=0.0,
+        metavar="SHARE",
+        help="of a GPU per task; default: %(default)g",
+    )
     look = parser.add_argument_group("previews")
-    look.add_argument("--preview", type=Path, metavar="FILE", help=".mp4, .gif or .png")
-    look.add_argument("--rerun", type=Path, metavar="FILE", help=".rrd, for the Rerun viewer")
+    file: dict[str, Any] = {"type": arguments.path, "metavar": "FILE"}
+    look.add_argument("--preview", **file, help=".mp4, .gif or .png")
+    look.add_argument("--rerun", **file, help=".rrd, for the Rerun viewer")
     look.add_argument("--overwrite", action="store_true", help="replace these files if they exist")
 
 
 def _add_topics(group: Any) -> None:
     topic = {"action": "append", "default": [], "metavar": "TOPIC"}
-    group.add_argument("--image", **topic, help="images of a camera; default: of the only one")
-    group.add_argument("--camera-info", **topic, help="for each --image; default: its sibling")
+    group.add_argument(
+        "--image", **topic, help="images of a camera, again and again; default: of the only one"
+    )
+    group.add_argument(
+        "--camera-info", **topic, help="for each --image; default: camera_info beside the image"
+    )
     group.add_argument(
         "--with",
         nargs="+",
@@ -60,42 +79,83 @@ def _add_topics(group: Any) -> None:
         help="outputs beside depth/image and depth/camera_info",
     )
     group.add_argument("--only-depth", action="store_true", help="copy nothing but tf_static")
-    group.add_argument("--prefix", default="", help="namespace of the outputs")
-    group.add_argument("--anchors", default="", metavar="TOPIC", help="default: the only one")
-    group.add_argument("--anchors-info", default="", metavar="TOPIC", help="default: the sibling")
-    group.add_argument("--scan-rows", type=int, default=1, help="height of a scan's band of pixels")
-    group.add_argument("--scan-frame", default="", help="default: the images', without _optical")
+    group.add_argument("--prefix", default="", help="namespace of the outputs; default: none")
+    group.add_argument(
+        "--anchors",
+        default="",
+        metavar="TOPIC",
+        help="points of another sensor, for scale_mode=anchors; default: the only ones",
+    )
+    group.add_argument(
+        "--anchors-info",
+        default="",
+        metavar="TOPIC",
+        help="where anchors are a depth image; default: camera_info beside it",
+    )
+    group.add_argument(
+        "--scan-rows",
+        **_count(4096),
+        default=1,
+        help="rows of pixels that a scan looks at; default: %(default)s",
+    )
+    group.add_argument(
+        "--scan-frame",
+        default="",
+        metavar="FRAME",
+        help="of scans, x ahead; default: the images', without _optical",
+    )
 
 
 def _add_part(group: Any) -> None:
-    group.add_argument("--start", type=float, default=0.0, metavar="S", help="from the bag's start")
-    group.add_argument("--end", type=float, metavar="S", help="from the bag's start")
-    group.add_argument("--every", type=int, default=1, metavar="N", help="only every n-th image")
+    since: dict[str, Any] = {"metavar": "S", "type": arguments.number(0, 1e9, "s")}
+    group.add_argument(
+        "--start", **since, default=0.0, help="seconds from the bag's start; default: %(default)g"
+    )
+    group.add_argument("--end", **since, help="seconds from the bag's start; default: the bag's")
+    group.add_argument(
+        "--every", **_count(10**6), default=1, help="only every n-th image; default: %(default)s"
+    )
 
 
 def _add_work(group: Any) -> None:
-    group.add_argument("--storage", default="mcap", choices=["mcap", "sqlite3"], help="of OUT")
-    group.add_argument("--batch", type=int, default=1, help="images per run of the network")
-    group.add_argument("--jobs", type=int, default=2, help="threads that decode and encode")
-    group.add_argument("--split", type=int, default=500, help="images per file of OUT")
+    group.add_argument(
+        "--storage",
+        default="mcap",
+        choices=["mcap", "sqlite3"],
+        help="format of OUT; default: %(default)s",
+    )
+    for flag, most, default, what in (
+        ("--batch", 256, 1, "images per run of the network"),
+        ("--jobs", 256, 2, "threads that decode and encode"),
+        ("--split", 10**6, 500, "images per file of OUT"),
+    ):
+        group.add_argument(
+            flag, **_count(most), default=default, help=f"{what}; default: {default}"
+        )
     group.add_argument(
         "--offload", action="store_true", help="of models that see it whole: save GPU memory"
     )
     group.add_argument("--resume", action="store_true", help="go on with an interrupted OUT")
 
 
+def _count(most: int) -> dict[str, Any]:
+    return {"type": arguments.whole(1, most), "metavar": "N"}
+
+
 def run(options: argparse.Namespace) -> int:
-    """Convert; exit code 2 when the recording is damaged and only a part of it is converted.
+    """Convert; exit code 3 when the recording is damaged and only a part of it is converted.
 
     Images that give no depth, because they are damaged or have no scale, are warned of only.
     """
     if options.ray:
         return _run_fleet(options)
+    if missing := [str(source) for source in options.sources if not source.exists()]:
+        raise SettingError(f"{', '.join(missing)} is not there, expected a bag")
     summary = _convert(options)
-    print(_text(summary, options.out))
+    print(_text(summary, options))
     for line in [f"damaged: {text}" for text in summary.damage] + _warnings(summary):
         print(f"depth_ros: {line}", file=sys.stderr)
-    return _DAMAGED if summary.damage else 0
+    return exit_codes.DAMAGED if summary.damage else exit_codes.DONE
 
 
 def _convert(options: argparse.Namespace) -> Summary:
@@ -103,7 +163,7 @@ def _convert(options: argparse.Namespace) -> Summary:
 
     settings, chosen = given(options.params, options.set), _options(options)
     check_out(options.out, chosen)  # before a network works for hours
-    watchers = _watchers(options)
+    watchers = _watchers(options, settings)
     try:
         pipeline = _pipeline(options, settings, chosen)
     except BaseException:
@@ -124,25 +184,25 @@ def _run_fleet(options: argparse.Namespace) -> int:
     work = (_arguments(options), convert_one, options.ray_gpus)
     summary = fleet.run(options.ray, patterns, options.out, *work)
     print(summary.table())
-    return 1 if summary.failed else 0
+    return exit_codes.FAILED if summary.failed else exit_codes.DONE
 
 
 def _arguments(options: argparse.Namespace) -> list[str]:
     """Return the arguments that options came from, but for those of the fleet itself."""
     own = ("sources", "out", "ray", "ray_gpus", "resume", "run")
-    arguments: list[str] = []
+    said: list[str] = []
     for name, value in vars(options).items():
         if name in own or value is None or value is False or value in ("", []):
             continue
         flag = "--with" if name == "extras" else f"--{name.replace('_', '-')}"
         if name == "extras":
-            arguments += [flag, *value]
+            said += [flag, *value]
         elif value is True:
-            arguments.append(flag)
+            said.append(flag)
         else:
             # One by one, with =: a value may begin with a dash.
-            arguments += [f"{flag}={each}" for each in (value if type(value) is list else [value])]
-    return arguments
+            said += [f"{flag}={each}" for each in (value if type(value) is list else [value])]
+    return said
 
 
 def _pipeline(options: argparse.Namespace, settings: Settings, chosen: Options) -> Pipeline:
@@ -194,10 +254,13 @@ def _of_file(path: Path) -> dict[str, Value]:
 def _assigned(text: str) -> tuple[str, Value]:
     """Return name and value of NAME=VALUE, the value in the setting's type."""
     from depth_ros.config import SPECS
+    from depth_ros.nearest import unknown
 
     name, equals, value = text.partition("=")
-    if not equals or name not in SPECS:
-        raise SettingError(f"'{text}' is no NAME=VALUE, expected a NAME of {', '.join(SPECS)}")
+    if not equals:
+        raise SettingError(f"--set is '{text}', expected NAME=VALUE, such as max_depth_m=8")
+    if name not in SPECS:
+        raise SettingError(unknown("setting", name, SPECS, "`depth_ros settings`"))
     default = SPECS[name].default
     if isinstance(default, bool):
         if value.lower() not in ("true", "false"):
@@ -230,7 +293,15 @@ def _options(options: argparse.Namespace) -> Options:
     )
 
 
-def _watchers(options: argparse.Namespace) -> list[Watcher]:
+def _range(settings: Settings) -> Range | None:
+    """Return the depths that have colours of their own: as those of depth/color."""
+    from depth_ros.look.panel import Range
+
+    fixed = settings.colour_range == "fixed"
+    return Range(settings.colour_near_m, settings.colour_far_m) if fixed else None
+
+
+def _watchers(options: argparse.Namespace, settings: Settings) -> list[Watcher]:
     """Return what draws while the conversion runs; its libraries are extras."""
     from depth_ros.output_paths import check_file
 
@@ -240,7 +311,7 @@ def _watchers(options: argparse.Namespace) -> list[Watcher]:
     if options.preview:
         from depth_ros.look import preview
 
-        watchers.append(preview.Preview(options.preview))
+        watchers.append(preview.Preview(options.preview, _range(settings)))
     if options.rerun:
         from depth_ros.look import rerun_log
 
@@ -248,12 +319,15 @@ def _watchers(options: argparse.Namespace) -> list[Watcher]:
     return watchers
 
 
-def _text(summary: Summary, out: Path) -> str:
+def _text(summary: Summary, options: argparse.Namespace) -> str:
     lines = [
         f"{name or 'camera'}: {summary.answered.get(name, 0)} of {frames} frames answered"
         for name, frames in summary.frames.items()
     ]
-    return "\n".join([*lines, f"bag: {out}"])
+    drawn = {"preview": options.preview, "rerun": options.rerun}
+    # Without a frame that was answered there is none.
+    written = [f"{name}: {path}" for name, path in drawn.items() if path and path.exists()]
+    return "\n".join([*lines, "   ".join([f"bag: {options.out}", *written])])
 
 
 def _warnings(summary: Summary) -> list[str]:

@@ -6,6 +6,8 @@ import argparse
 import sys
 from pathlib import Path
 
+from depth_ros.cli import arguments, exit_codes
+
 HELP = "render a drive and run the node on it, over DDS"
 
 
@@ -13,13 +15,26 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the verb's arguments."""
     parser.add_argument(
         "--out",
-        type=Path,
+        type=arguments.path,
         default=Path("out/demo"),
-        help="new or empty folder, or that of an earlier demonstration",
+        metavar="FOLDER",
+        help="new or empty, or that of an earlier demonstration; default: %(default)s",
     )
-    parser.add_argument("--model", default="zoedepth-lite", help="name, folder or hub id")
-    parser.add_argument("--seconds", type=float, default=10.0, help="length of the drive")
-    parser.add_argument("--seed", type=int, default=0, help="which drive")
+    arguments.add_model(parser)
+    parser.add_argument(
+        "--seconds",
+        type=arguments.number(1, 60, "s"),
+        default=10.0,
+        metavar="S",
+        help="length of the drive in seconds, 1 to 60; default: %(default)g",
+    )
+    parser.add_argument(
+        "--seed",
+        type=arguments.whole(0, arguments.LARGEST_SEED),
+        default=0,
+        metavar="N",
+        help="number of the drive; default: %(default)s",
+    )
 
 
 def run(options: argparse.Namespace) -> int:
@@ -31,4 +46,4 @@ def run(options: argparse.Namespace) -> int:
     print(f"picture: {options.out / 'preview.png'}   recording: {options.out / 'recording'}")
     if not report.passed:
         print("depth_ros: the demonstration did not reach its bars", file=sys.stderr)
-    return 0 if report.passed else 1
+    return exit_codes.DONE if report.passed else exit_codes.FAILED

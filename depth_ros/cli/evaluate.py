@@ -8,6 +8,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from depth_ros.cli import arguments
 from depth_ros.errors import SettingError
 
 if TYPE_CHECKING:
@@ -27,46 +28,71 @@ CROPS = ("none", "nyu-eigen", "kitti-garg", "kitti-eigen")
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the verb's arguments."""
-    parser.add_argument("models", nargs="*", metavar="MODEL", help="names, folders or hub ids")
-    parser.add_argument("--model", help="one more of them; default: zoedepth-lite")
+    parser.add_argument(
+        "models",
+        nargs="*",
+        type=arguments.name,
+        metavar="MODEL",
+        help="names, folders, .onnx files or hub ids; default: zoedepth-lite",
+    )
+    parser.add_argument("--model", type=arguments.name, help="one more of them")
     parser.add_argument(
         "--protocol",
         choices=PROTOCOLS,
         help="what --data is; default: bag or rgbd-folder, as --data is one of them; without "
         "--data rendered drives",
     )
-    parser.add_argument("--data", type=Path, help="folder or bag with images and true depth")
+    parser.add_argument(
+        "--data", type=arguments.existing, help="folder or bag with images and true depth"
+    )
     parser.add_argument(
         "--align",
         default="none",
         choices=ALIGNMENTS,
-        help="bring predictions to the truth: by median, or scale and shift per image or clip",
+        help="bring predictions to the truth: by the median, or by scale and shift of inverse "
+        "depth, for each image (affine) or recording (clip); default: %(default)s",
     )
-    parser.add_argument("--limit", type=_positive, help="the first so many images only")
+    parser.add_argument(
+        "--limit",
+        type=arguments.whole(1, 10**9),
+        metavar="N",
+        help="score the first N images only; default: all",
+    )
     parser.add_argument(
         "--frames",
         type=frames,
         metavar="FIRST:LAST",
-        help="of --data these images only, counted from 0 and without LAST; either may be left out",
+        help="of --data these images only, counted from 0 and without LAST; default: all",
     )
-    parser.add_argument("--crop", choices=CROPS, help="instead of the protocol's own")
-    parser.add_argument("--far-m", type=float, help="truth beyond does not count")
+    parser.add_argument("--crop", choices=CROPS, help="default: the protocol's own")
     parser.add_argument(
-        "--topics", nargs=2, metavar=("IMAGE", "DEPTH"), help="of a bag that has several"
+        "--far-m",
+        type=arguments.number(0.01, 1e6, "m"),
+        metavar="M",
+        help="truth beyond so many metres does not count; default: the protocol's own",
+    )
+    parser.add_argument(
+        "--topics",
+        nargs=2,
+        metavar=("IMAGE", "DEPTH"),
+        help="of a bag that has several cameras; default: the only ones",
     )
     parser.add_argument("--flip", action="store_true", help="average with the mirrored image")
-    parser.add_argument("--device", default="auto", help="auto, cpu, cuda or cuda:N")
+    arguments.add_device(parser)
     parser.add_argument(
-        "--set", action="append", default=[], metavar="NAME=VALUE", help="a setting of the pipeline"
+        "--set",
+        action="append",
+        default=[],
+        metavar="NAME=VALUE",
+        help="a setting of the pipeline; may be repeated",
     )
-    parser.add_argument("--out", type=Path, default=Path("out/evaluate"), help="report's folder")
-
-
-def _positive(text: str) -> int:
-    number = int(text)
-    if number < 1:
-        raise argparse.ArgumentTypeError(f"{number} is not 1 or more")
-    return number
+    parser.add_argument(
+        "--out",
+        type=arguments.path,
+        default=Path("out/evaluate"),
+        metavar="FOLDER",
+        help="of the report: new or empty, or that of an earlier one; default: %(default)s",
+    )
 
 
 def frames(text: str) -> tuple[int, int | None]:

@@ -4,25 +4,44 @@ from __future__ import annotations
 
 import argparse
 
-from depth_ros.cli.ros_process import become, positive
+from depth_ros.cli import arguments
+from depth_ros.cli.ros_process import become
 
 HELP = "play a bag over DDS"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the verb's arguments."""
-    parser.add_argument("bag", help="a bag: folder or file")
-    parser.add_argument("--rate", type=positive, default=1.0, help="2 is twice as fast as it was")
+    parser.add_argument("bag", type=arguments.existing, help="a bag: folder or file")
+    parser.add_argument(
+        "--rate",
+        type=arguments.number(0.001, 1000),
+        default=1.0,
+        metavar="R",
+        help="2 is twice as fast as it was recorded, 0.001 to 1000; default: %(default)g",
+    )
     parser.add_argument("--loop", action="store_true", help="again and again, until interrupted")
     parser.add_argument(
-        "--clock", type=positive, default=0.0, metavar="HZ", help="publish the time on /clock"
+        "--clock",
+        type=arguments.number(0, 10_000, "Hz"),
+        default=0.0,
+        metavar="HZ",
+        help="publish the time on /clock so often; 0: not at all; default: %(default)g",
     )
-    parser.add_argument("--topics", nargs="+", default=[], help="those to play; default: all")
     parser.add_argument(
-        "--start", type=positive, default=0.0, metavar="S", help="leave out so many seconds"
+        "--topics", type=arguments.name, nargs="+", default=[], help="those to play; default: all"
     )
     parser.add_argument(
-        "--wait", action="store_true", help="begin when every topic has a subscriber"
+        "--start",
+        type=arguments.number(0, 1e9, "s"),
+        default=0.0,
+        metavar="S",
+        help="leave out so many seconds; default: %(default)g",
+    )
+    parser.add_argument(
+        "--wait",
+        action="store_true",
+        help="begin when every topic has a subscriber; default: after a second at the latest",
     )
 
 
@@ -30,7 +49,7 @@ def run(options: argparse.Namespace) -> int:
     """Become the player."""
     become(
         "depth_ros.ros.play",
-        bag=options.bag,
+        bag=str(options.bag),
         rate=options.rate,
         loop=options.loop,
         clock_hz=options.clock,

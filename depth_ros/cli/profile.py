@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from depth_ros.cli import arguments
 from depth_ros.errors import SettingError
 
 if TYPE_CHECKING:
@@ -20,13 +21,36 @@ _FOV_DEG = 60.0
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the verb's arguments."""
-    parser.add_argument("--model", default="zoedepth-lite", help="name, folder or hub id")
-    parser.add_argument("--weights", default="", help="folder with the named model's weights")
-    parser.add_argument("--size", default="640x480", help="of the images, WIDTHxHEIGHT")
-    parser.add_argument("--device", default="auto", help="auto, cpu, cuda or cuda:N")
-    parser.add_argument("--dtype", default="float32", help="float32, float16 or bfloat16")
-    parser.add_argument("--frames", type=int, default=20, help="frames, two of warm-up aside")
-    parser.add_argument("--out", type=Path, default=Path("out/profile.png"), help="the picture")
+    arguments.add_model(parser)
+    arguments.add_weights(parser)
+    parser.add_argument(
+        "--size",
+        type=_size,
+        default=(640, 480),
+        metavar="WxH",
+        help="width and height of the images in pixels; default: 640x480",
+    )
+    arguments.add_device(parser)
+    parser.add_argument(
+        "--dtype",
+        default="float32",
+        choices=["float32", "float16", "bfloat16"],
+        help="precision of the network; default: %(default)s",
+    )
+    parser.add_argument(
+        "--frames",
+        type=arguments.whole(1, 100_000),
+        default=20,
+        metavar="N",
+        help=f"how many are measured, after {_WARM_UP} of warm-up; default: %(default)s",
+    )
+    parser.add_argument(
+        "--out",
+        type=arguments.path,
+        default=Path("out/profile.png"),
+        metavar="FILE",
+        help="the picture, .png; default: %(default)s",
+    )
     parser.add_argument("--overwrite", action="store_true", help="replace the picture if it exists")
 
 
@@ -38,14 +62,19 @@ def run(options: argparse.Namespace) -> int:
     from depth_ros.output_paths import check_file
     from depth_ros.pipeline import Pipeline
 
-    width, height = _size(options.size)
-    if options.frames < 1:
-        raise SettingError(f"--frames is {options.frames}, expected 1 or more")
+    width, height = options.size
+    if options.out.suffix != ".png":
+        raise SettingError(f"--out is '{options.out}', expected a name in .png")
     check_file(options.out, options.overwrite)
-    names = ("model", "weights", "device", "dtype")
-    pipeline = Pipeline.from_settings(Settings(**{name: getattr(options, name) for name in names}))
+    settings = Settings(
+        model=options.model,
+        weights=options.weights or "",
+        device=options.device,
+        dtype=options.dtype,
+    )
+    pipeline = Pipeline.from_settings(settings)
     laps = _measure(pipeline, width, height, options.frames)
-    title = f"{pipeline.model.entry.name}, {options.size}, {options.dtype}, "
+    title = f"{pipeline.model.entry.name}, {width}x{height}, {options.dtype}, "
     title += f"{pipeline.runtime.device}: median ms of {options.frames} frames"
     print(f"{title}\n\n{_table(laps)}\n")
     save(flame.draw(laps, title), options.out)
@@ -55,13 +84,7 @@ def run(options: argparse.Namespace) -> int:
 
 def _size(text: str) -> tuple[int, int]:
     """Return width and height."""
-    try:
-        width, height = (int(part) for part in text.split("x"))
-    except ValueError:
-        width = height = 0
-    if width < 1 or height < 1:
-        raise SettingError(f"--size is '{text}', expected WIDTHxHEIGHT, such as 640x480")
-    return width, height
+    return arguments.sides(text, "WxH, width and height such as 640x480")
 
 
 def _measure(pipeline: Pipeline, width: int, height: int, count: int) -> list[Lap]:

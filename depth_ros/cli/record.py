@@ -4,25 +4,35 @@ from __future__ import annotations
 
 import argparse
 
-from depth_ros.cli.ros_process import become, positive
+from depth_ros.cli import arguments
+from depth_ros.cli.ros_process import become
 
 HELP = "record topics over DDS into a bag"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the verb's arguments."""
-    parser.add_argument("out", help="folder of the bag, which must not exist")
+    parser.add_argument(
+        "out", type=arguments.path, metavar="OUT", help="folder of the bag, which must not exist"
+    )
     what = parser.add_mutually_exclusive_group(required=True)
-    what.add_argument("--topics", nargs="+", default=[], help="those to record")
+    what.add_argument(
+        "--topics", type=arguments.name, nargs="+", default=[], help="those to record"
+    )
     what.add_argument("--all", action="store_true", help="record every topic that is not hidden")
-    parser.add_argument("--seconds", type=positive, default=0.0, help="end after so long")
+    parser.add_argument(
+        "--seconds",
+        type=arguments.number(0.1, 1e9, "s"),
+        metavar="S",
+        help="end after so many seconds, 0.1 or more; default: when it is interrupted",
+    )
 
 
 def run(options: argparse.Namespace) -> int:
     """Become the recorder."""
     become(
         "depth_ros.ros.record",
-        out=options.out,
+        out=str(options.out),
         topics=options.topics,
-        seconds=options.seconds,
+        seconds=options.seconds or 0.0,
     )

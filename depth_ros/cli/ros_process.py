@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import argparse
 import json
 import os
 import sys
@@ -27,11 +26,3 @@ def become(module: str, **options: Any) -> NoReturn:
     environment = {**os.environ, **transport.environment()}
     command = [sys.executable, "-m", module, json.dumps(options)]
     os.execve(sys.executable, command, environment)
-
-
-def positive(text: str) -> float:
-    """Return a number above zero, for argparse."""
-    number = float(text)
-    if not 0 < number < float("inf"):
-        raise argparse.ArgumentTypeError(f"'{text}' is not above 0")
-    return number

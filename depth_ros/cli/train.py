@@ -7,7 +7,7 @@ from dataclasses import asdict, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from depth_ros.cli import evaluate
+from depth_ros.cli import arguments, evaluate
 from depth_ros.errors import DepthError, ModelError
 
 if TYPE_CHECKING:
@@ -28,14 +28,27 @@ _RENDERED_FRAMES = 2000
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the verb's arguments."""
     parser.add_argument(
-        "--out", type=Path, required=True, help="folder for weights and checkpoints"
+        "--out",
+        type=arguments.path,
+        required=True,
+        metavar="FOLDER",
+        help="of weights and checkpoints: new or empty, or that of a run to go on with",
     )
     parser.add_argument("--model", default="zoedepth-lite", choices=MODELS)
-    parser.add_argument("--steps", type=_positive, help="optimiser steps")
-    parser.add_argument("--batch", type=_positive, help="frames per step")
-    parser.add_argument("--learning-rate", type=float, help="peak of the schedule")
-    parser.add_argument("--ema", type=float, help="decay of the averaged weights, the result")
-    parser.add_argument("--weight-decay", type=float, help="of the optimiser (AdamW)")
+    parser.add_argument("--steps", type=arguments.whole(1, 10**9), help="optimiser steps")
+    parser.add_argument("--batch", type=arguments.whole(1, 10**9), help="frames per step")
+    parser.add_argument(
+        "--learning-rate", type=arguments.number(0, 1), metavar="RATE", help="peak of the schedule"
+    )
+    parser.add_argument(
+        "--ema",
+        type=arguments.number(0, 1),
+        metavar="DECAY",
+        help="of the averaged weights, which are the result",
+    )
+    parser.add_argument(
+        "--weight-decay", type=arguments.number(0, 1), metavar="DECAY", help="of the optimiser"
+    )
     parser.add_argument(
         "--init",
         help="weights to start from: name or folder; zoedepth-lite also: imagenet, which starts "
@@ -44,10 +57,16 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--backbone-only", action="store_true", help="of --init take the backbone, not the head"
     )
-    parser.add_argument("--seed", type=int, help="of start weights and every random choice")
-    parser.add_argument("--device", default="auto", help="auto, cpu, cuda or cuda:N")
     parser.add_argument(
-        "--threads", type=int, help="of the CPU; runs side by side share it best with one each"
+        "--seed",
+        type=arguments.whole(0, arguments.LARGEST_SEED),
+        help="of start weights and every random choice",
+    )
+    arguments.add_device(parser)
+    parser.add_argument(
+        "--threads",
+        type=arguments.whole(1, 1024),
+        help="of the CPU; runs side by side share it best with one each",
     )
     parser.add_argument(
         "--bf16",
@@ -67,7 +86,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     lite.add_argument(
         "--keep",
-        type=float,
+        type=arguments.number(0, 1),
         default=0.0,
         metavar="SHARE",
         help="share of --init's weights in the result, against forgetting (default 0)",
@@ -102,41 +121,35 @@ def _add_sources(group: Any) -> None:
         help="of every --data these images only, counted from 0 and without LAST",
     )
     group.add_argument(
-        "--rendered", type=float, metavar="WEIGHT", help="share of the draws that are rendered"
+        "--rendered",
+        type=arguments.number(0, 1e6),
+        metavar="WEIGHT",
+        help="share of the draws that are rendered",
     )
     group.add_argument(
         "--rendered-frames",
-        type=_positive,
+        type=arguments.whole(1, 10**9),
         default=_RENDERED_FRAMES,
         help=f"rendered before training starts (default {_RENDERED_FRAMES})",
     )
     group.add_argument(
         "--validate",
-        type=float,
+        type=arguments.number(0, 0.9),
         default=0.05,
         metavar="SHARE",
         help="of every --data, its last frames, by which the best weights are chosen "
         "(default 0.05; 0: the last weights are kept)",
     )
-    group.add_argument("--labels", type=float, default=1.0, help="share of the pixels with depth")
+    group.add_argument(
+        "--labels", type=arguments.number(0, 1), default=1.0, help="share of the pixels with depth"
+    )
     group.add_argument(
         "--camera-height-m", type=float, nargs=2, metavar=("LOW", "HIGH"), help="when rendered"
     )
 
 
-def _positive(text: str) -> int:
-    number = int(text)
-    if number < 1:
-        raise argparse.ArgumentTypeError(f"{number} is not 1 or more")
-    return number
-
-
 def _size(text: str) -> tuple[int, int]:
-    try:
-        width, height = map(int, text.split("x"))
-    except ValueError as error:
-        raise argparse.ArgumentTypeError(f"'{text}' is not WIDTHxHEIGHT") from error
-    return width, height
+    return arguments.sides(text, "WIDTHxHEIGHT")
 
 
 def run(options: argparse.Namespace) -> int:

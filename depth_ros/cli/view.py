@@ -4,25 +4,44 @@ from __future__ import annotations
 
 import argparse
 from pathlib import Path
+from typing import Any
+
+from depth_ros.cli import arguments
+from depth_ros.errors import SettingError
 
 HELP = "draw a bag with images and depth"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the verb's arguments."""
-    parser.add_argument("bag", type=Path, help="a bag: folder or file")
+    parser.add_argument("bag", type=arguments.existing, help="a bag: folder or file")
     what = parser.add_mutually_exclusive_group()
     what.add_argument(
-        "--preview", type=Path, metavar="FILE", help=".mp4, .gif or .png; default: preview.png"
+        "--preview",
+        type=arguments.path,
+        metavar="FILE",
+        help=".mp4, .gif or .png; default: preview.png",
     )
-    what.add_argument("--rerun", type=Path, metavar="FILE", help=".rrd, for the Rerun viewer")
+    what.add_argument(
+        "--rerun", type=arguments.path, metavar="FILE", help=".rrd, for the Rerun viewer"
+    )
     parser.add_argument("--overwrite", action="store_true", help="replace FILE if it exists")
-    parser.add_argument("--image", metavar="TOPIC", help="default: the only one")
-    parser.add_argument("--depth", metavar="TOPIC", help="default: the only one, or depth/image")
+    parser.add_argument(
+        "--range",
+        nargs=2,
+        type=arguments.number(0.01, 1000, "m"),
+        default=(0.5, 10.0),
+        metavar=("NEAR", "FAR"),
+        help="metres between which depth has colours; default: 0.5 10",
+    )
+    topic: dict[str, Any] = {"type": arguments.name, "metavar": "TOPIC"}
+    parser.add_argument("--image", **topic, help="default: the only one")
+    parser.add_argument("--depth", **topic, help="default: the only one, or depth/image")
 
 
 def run(options: argparse.Namespace) -> int:
     """Draw, and say how many frames it were."""
+    from depth_ros.look.panel import Range
     from depth_ros.look.preview import Preview
     from depth_ros.look.rerun_log import RerunLog
     from depth_ros.look.view import view
@@ -30,7 +49,10 @@ def run(options: argparse.Namespace) -> int:
 
     path = options.rerun or options.preview or Path("preview.png")
     check_file(path, options.overwrite)
-    watcher = RerunLog(path) if options.rerun else Preview(path)
+    near_m, far_m = options.range
+    if near_m >= far_m:
+        raise SettingError(f"--range is {near_m:g} {far_m:g}, expected the nearer one first")
+    watcher = RerunLog(path) if options.rerun else Preview(path, Range(near_m, far_m))
     shown = view(options.bag, [watcher], options.image, options.depth)
     print(f"{path}: {shown} frames")
     return 0

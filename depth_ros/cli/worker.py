@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from contextlib import redirect_stderr, suppress
+from contextlib import redirect_stderr
 from io import StringIO
 from pathlib import Path
 
+from depth_ros.cli import exit_codes
 from depth_ros.errors import BagError
-
-_DAMAGED = 2
 
 
 def convert_one(source: str, out: str, arguments: list[str]) -> str:
@@ -22,13 +21,12 @@ def convert_one(source: str, out: str, arguments: list[str]) -> str:
     """
     from depth_ros import cli
 
-    code, errors = None, StringIO()
+    errors = StringIO()
     resume = ["--resume"] if Path(out).exists() else []
-    with redirect_stderr(errors), suppress(SystemExit):  # of argparse, which is no DepthError
+    with redirect_stderr(errors):
         code = cli.main(["convert", source, out, *resume, *arguments])
     lines = errors.getvalue().strip().splitlines()
     own = [line.removeprefix("depth_ros: ") for line in lines if line.startswith("depth_ros: ")]
-    if code not in (0, _DAMAGED):
-        said = own or lines  # argparse speaks for itself
-        raise BagError(said[-1] if said else f"{source} was not converted, exit code {code}")
+    if code not in (exit_codes.DONE, exit_codes.DAMAGED):
+        raise BagError(own[-1] if own else f"{source} was not converted, exit code {code}")
     return "; ".join(own)

@@ -82,12 +82,14 @@ def page(report: Report) -> str:
 
 def _models(report: Report) -> str:
     columns, best = report.shown(), report.best()
+    summaries = [result.summary() for result in report.results]
+    texts = {name: [number(one[name], c) for one in summaries] for name, c in columns.items()}
     rows = []
-    for result in report.results:
-        summary = result.summary()
+    for row, result in enumerate(report.results):
         cells = [
-            (number(summary[name], column), len(report.results) > 1 and summary[name] == best[name])
-            for name, column in columns.items()
+            # Where all look alike, none is better than the others.
+            (texts[name][row], len(set(texts[name])) > 1 and summaries[row][name] == best[name])
+            for name in columns
         ]
         rows.append((result.model, cells))
     return _table("model", list(columns.values()), rows)

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import torch
 
-from depth_ros.errors import ModelError
+from depth_ros.errors import ModelError, SettingError
 from depth_ros.export import graph
 from depth_ros.export.compare import Errors, compare
 from depth_ros.export.options import Options
@@ -74,7 +74,7 @@ def export(
     Raises:
         ModelError: the model cannot be loaded or exported, or what was exported is farther from
             torch than options allow: nothing is written then.
-        SettingError: a file of that name exists, and options do not allow to replace it.
+        SettingError: the file cannot be one, or exists and options do not allow to replace it.
     """
     options = options or Options()
     _check(out, options, recorded)
@@ -101,7 +101,9 @@ def export(
 
 def _check(out: Path, options: Options, recorded: Sequence[Trial]) -> None:
     if out.suffix != SUFFIX or not out.parent.is_dir():
-        raise ModelError(f"{out} cannot be written, expected a name in {SUFFIX} in a folder there")
+        raise SettingError(
+            f"{out} cannot be written, expected a name in {SUFFIX} in a folder that is there"
+        )
     check_file(out, options.overwrite)
     if options.precision == "int8" and len(recorded) < 2:
         raise ModelError(

@@ -6,6 +6,7 @@ import hashlib
 import json
 from pathlib import Path
 
+from depth_ros.models import hub
 from depth_ros.models.base import ModelEntry
 
 _WEIGHTS, _INDEX = "model.safetensors", "model.safetensors.index.json"
@@ -14,11 +15,12 @@ _BESIDE = ("config.json", "preprocessor_config.json")
 
 def hashes(entry: ModelEntry) -> dict[str, str]:
     """Return the SHA-256 of a checkpoint's files, by their names."""
-    index = _find(entry, _INDEX)
-    names = [_WEIGHTS]
-    if index is not None:
-        names = sorted(set(json.loads(index.read_text())["weight_map"].values()))
-    found = {name: _find(entry, name) for name in (*_BESIDE, *names)}
+    with hub.reached(entry.source, entry.revision):
+        index = _find(entry, _INDEX)
+        names = [_WEIGHTS]
+        if index is not None:
+            names = sorted(set(json.loads(index.read_text())["weight_map"].values()))
+        found = {name: _find(entry, name) for name in (*_BESIDE, *names)}
     return {name: _sha256(path) for name, path in found.items() if path is not None}
 
 

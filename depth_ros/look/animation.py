@@ -4,15 +4,20 @@ from __future__ import annotations
 
 from itertools import pairwise
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
+from depth_ros.config import Settings
 from depth_ros.errors import SettingError
 from depth_ros.evaluation.picture import Rgb, fit
+from depth_ros.geometry.colour import colour_table
 from depth_ros.look import atomic
 from depth_ros.look.thinned import Thinned
 
 _MOST = 120  # all are in memory until the end
+_COLOURS, _OF_DEPTH = 256, 96
+_TYPICAL = 8  # pictures that are looked at for colours
 _SHORTEST_MS, _LONGEST_MS = 20, 500  # browsers show what is shorter slower
 
 
@@ -44,14 +49,31 @@ class Animation:
             return
         stamps_ns, pictures = zip(*self._chosen.items, strict=True)
         height, width = np.max([picture.shape[:2] for picture in pictures], axis=0)
+        fitted = [fit(picture, int(width), int(height)) for picture in pictures]
+        palette = self._palette(fitted)
         first, *others = (
-            self._image.fromarray(fit(picture, int(width), int(height))) for picture in pictures
+            self._image.fromarray(picture).quantize(palette=palette) for picture in fitted
         )
         path = atomic.unfinished(self._path)
         first.save(
             path, save_all=True, append_images=others, duration=_durations_ms(stamps_ns), loop=0
         )
         atomic.finish(self._path)
+
+    def _palette(self, pictures: list[Rgb]) -> Any:
+        """Return 256 colours for all of the pictures: those of depth, and the images' own.
+
+        Chosen by area alone, colours that few pixels have would be lost: those of near depth.
+        """
+        few = pictures[:: max(1, len(pictures) // _TYPICAL)]
+        typical = self._image.fromarray(np.vstack([picture[::2, ::2] for picture in few]))
+        left = _COLOURS - _OF_DEPTH - 1
+        own = typical.quantize(left).getpalette()[: 3 * left]
+        table = colour_table(Settings().colour_map).numpy()
+        steps = np.linspace(0, len(table) - 1, _OF_DEPTH).round().astype(int)
+        palette = self._image.new("P", (1, 1))
+        palette.putpalette([*table[steps].flatten().tolist(), *(255, 255, 255), *own])
+        return palette
 
 
 def _durations_ms(stamps_ns: tuple[int, ...]) -> list[int]:

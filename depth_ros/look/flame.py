@@ -14,8 +14,13 @@ WIDTH = 1000
 _LEFT, _TOP, _BAR, _GAP, _LINE = 70, 34, 36, 8, 20
 _BACKGROUND, _TEXT, _INK = (24, 24, 24), (230, 230, 230), (20, 20, 20)
 _FONT, _SIZE = cv2.FONT_HERSHEY_SIMPLEX, 0.45
-# Stages of one colour follow each other as flames do, from yellow to red.
-_COLOURS = ((250, 220, 110), (245, 180, 80), (240, 140, 60), (225, 100, 55))
+# One for each stage that there is: light enough for dark letters, and unlike its neighbours.
+_COLOURS = (
+    *((250, 220, 110), (120, 180, 240), (240, 140, 60), (130, 210, 140), (225, 110, 110)),
+    *((180, 160, 235), (200, 200, 200), (90, 200, 200), (235, 160, 205), (185, 200, 90)),
+    *((205, 165, 120), (150, 150, 150), (245, 200, 170), (110, 140, 210), (160, 235, 210)),
+    (215, 215, 130),
+)
 
 
 def draw(laps: Sequence[Lap], title: str) -> Rgb:

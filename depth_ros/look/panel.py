@@ -9,7 +9,16 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
-from depth_ros.evaluation.picture import HEIGHT, WIDTH, Rgb, coloured, fit, from_above
+from depth_ros.evaluation.picture import (
+    FAR_M,
+    HEIGHT,
+    NEAR_M,
+    WIDTH,
+    Rgb,
+    coloured,
+    fit,
+    from_above,
+)
 from depth_ros.geometry.camera import Camera
 from depth_ros.geometry.colour import robust_range
 from depth_ros.look.points import points
@@ -24,16 +33,16 @@ _MARGIN_PX = 4
 class Range(NamedTuple):
     """The depths that have colours of their own; the view from above ends at the farther one."""
 
-    near_m: float = 0.5
-    far_m: float = 8.0
+    near_m: float = NEAR_M
+    far_m: float = FAR_M
 
 
 class Panel:
-    """Draws a camera's frames, all in the range of the first one that has depth."""
+    """Draws a camera's frames, all in one range; None: that of the first one that has depth."""
 
-    def __init__(self, name: str) -> None:
+    def __init__(self, name: str, shown: Range | None = None) -> None:
         self._name = name
-        self._range: Range | None = None
+        self._range = shown
 
     def draw(self, rgb: Rgb, depth_m: npt.NDArray[np.float32], camera: Camera) -> Rgb:
         """Return the picture (240, 960, 3) of one frame, see Preview.add."""

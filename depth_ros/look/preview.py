@@ -13,7 +13,7 @@ from depth_ros.errors import SettingError
 from depth_ros.evaluation.picture import HEIGHT, Rgb
 from depth_ros.geometry.camera import Camera
 from depth_ros.look.animation import Animation
-from depth_ros.look.panel import Panel, label
+from depth_ros.look.panel import Panel, Range, label
 from depth_ros.look.sheet import Sheet
 from depth_ros.look.video import Video
 
@@ -40,15 +40,18 @@ class Preview:
 
     Args:
         path: .mp4 is a film, .gif an animation and .png a sheet of frames evenly chosen.
+        shown: depths that have colours of their own, the same for all frames: of two previews in
+            one range a colour means the same. None: round numbers around each camera's first one.
 
     Raises:
         SettingError: another suffix, or a .gif without Pillow.
     """
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, shown: Range | None = Range()) -> None:  # noqa: B008
         if path.suffix not in _KINDS:
             raise SettingError(f"preview is '{path}', expected a name in {', '.join(_KINDS)}")
         self._pictures = _KINDS[path.suffix](path)
+        self._shown = shown
         self._panels: dict[str, Panel] = {}
         self._drawn: dict[str, Rgb] = {}
         self._round: dict[str, int] = {}  # stamps of those that came since the last picture
@@ -74,7 +77,7 @@ class Preview:
         if name in self._round:
             self._finish_round()
         self._round[name] = stamp_ns
-        panel = self._panels.setdefault(name, Panel(name))
+        panel = self._panels.setdefault(name, Panel(name, self._shown))
         self._drawn[name] = panel.draw(rgb, depth_m, camera)
 
     def close(self) -> None:

@@ -30,10 +30,12 @@ class RerunLog:
         path: the file, in .rrd.
 
     Raises:
-        SettingError: rerun-sdk is not installed.
+        SettingError: another suffix, or rerun-sdk is not installed.
     """
 
     def __init__(self, path: Path) -> None:
+        if path.suffix != ".rrd":
+            raise SettingError(f"Rerun's file is '{path}', expected a name in .rrd")
         try:
             import rerun
         except ImportError as error:

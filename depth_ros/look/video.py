@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import os
+from fractions import Fraction
+from importlib.util import find_spec
 from itertools import pairwise
 from pathlib import Path
+from typing import Protocol
 
 import cv2
 import numpy as np
@@ -13,21 +16,37 @@ from depth_ros.errors import SettingError
 from depth_ros.evaluation.picture import Rgb, fit
 from depth_ros.look import atomic
 
-# H.264, which every player and browser shows, and what each OpenCV has of its own.
-_CODECS = ("avc1", "mp4v")
+# H.264 and VP9 in mp4: browsers show both, but not the MPEG-4 part 2 that every OpenCV writes.
+_OPENCV_CODECS = ("avc1", "vp09")
+_H264_ENCODERS = ("libx264", "libopenh264", "h264_videotoolbox")
 _HELD = 30  # pictures before the film begins: they tell its size and its rate
 _RATE_HZ = 10.0  # of a single picture
 _SLOWEST_HZ, _FASTEST_HZ = 1.0, 60.0
 _LONGEST_GAP_S = 2.0
 
 
+class Writer(Protocol):
+    """Writes pictures of one size to a film."""
+
+    def write(self, bgr: Rgb) -> object:
+        """Add the next picture (H, W, 3)."""
+
+    def release(self) -> None:
+        """Finish the file."""
+
+
 class Video:
-    """Writes pictures as they come; a gap in the stamps is a still, of two seconds at most."""
+    """Writes pictures as they come; a gap in the stamps is a still, of two seconds at most.
+
+    Raises:
+        SettingError: nothing that is installed can write a film that browsers show.
+    """
 
     def __init__(self, path: Path) -> None:
         self._path = path
+        _check(path)
         self._held: list[tuple[int, Rgb]] = []
-        self._writer: cv2.VideoWriter | None = None
+        self._writer: Writer | None = None
         self._rate_hz = _RATE_HZ
         self._time_s = 0.0
         self._written = 0
@@ -56,13 +75,14 @@ class Video:
         step_s = np.median([b - a for a, b in pairwise(stamps_s)] or [1 / _RATE_HZ])
         self._rate_hz = float(np.clip(1 / max(step_s, 1e-3), _SLOWEST_HZ, _FASTEST_HZ))
         height, width = np.max([picture.shape[:2] for _, picture in self._held], axis=0)
-        self._size = (int(width), int(height))
+        # H.264 halves colours in both directions.
+        self._size = (int(width) // 2 * 2, int(height) // 2 * 2)
         self._writer = _open(atomic.unfinished(self._path), self._rate_hz, self._size)
         for held in self._held:
             self._write(self._writer, *held)
         self._held = []
 
-    def _write(self, writer: cv2.VideoWriter, stamp_ns: int, picture: Rgb) -> None:
+    def _write(self, writer: Writer, stamp_ns: int, picture: Rgb) -> None:
         """Show the last picture until this one's time, then this one."""
         bgr = fit(picture, *self._size)[..., ::-1]
         last_ns, last = self._last or (stamp_ns, bgr)
@@ -77,16 +97,63 @@ class Video:
         self._last = stamp_ns, bgr
 
 
-def _open(path: Path, rate_hz: float, size: tuple[int, int]) -> cv2.VideoWriter:
-    """Open a film with the first codec that this OpenCV can write, without its complaints."""
+class _PyAv:
+    """A film in H.264, which every player and browser shows, written by PyAV (extra `video`)."""
+
+    def __init__(self, path: Path, encoder: str, rate_hz: float, size: tuple[int, int]) -> None:
+        import av
+
+        self._frame = av.VideoFrame
+        # A browser begins to play before it has all of it.
+        self._file = av.open(str(path), "w", options={"movflags": "faststart"})
+        rate = Fraction(rate_hz).limit_denominator(1000)
+        self._stream = self._file.add_stream(encoder, rate=rate)
+        self._stream.width, self._stream.height = size
+        self._stream.pix_fmt = "yuv420p"
+
+    def write(self, bgr: Rgb) -> None:
+        frame = self._frame.from_ndarray(np.ascontiguousarray(bgr), format="bgr24")
+        self._file.mux(self._stream.encode(frame))
+
+    def release(self) -> None:
+        self._file.mux(self._stream.encode(None))
+        self._file.close()
+
+
+def _h264_encoder() -> str | None:
+    """Return the first encoder of H.264 that PyAV has; None without PyAV."""
+    if find_spec("av") is None:
+        return None
+    import av
+
+    return next((name for name in _H264_ENCODERS if name in av.codecs_available), None)
+
+
+def _check(path: Path) -> None:
+    """Try to write a film, now and not after an hour's work."""
+    trial = atomic.unfinished(path)
+    try:
+        _open(trial, _RATE_HZ, (64, 64)).release()
+    finally:
+        trial.unlink(missing_ok=True)
+
+
+def _open(path: Path, rate_hz: float, size: tuple[int, int]) -> Writer:
+    """Open a film with the best codec that is there."""
+    encoder = _h264_encoder()
+    if encoder is not None:
+        return _PyAv(path, encoder, rate_hz, size)
     os.environ.setdefault("OPENCV_FFMPEG_LOGLEVEL", "-8")  # quiet, in FFmpeg's numbers
     log = cv2.utils.logging
     level = log.setLogLevel(log.LOG_LEVEL_SILENT)
     try:
-        for codec in _CODECS:
+        for codec in _OPENCV_CODECS:
             writer = cv2.VideoWriter(str(path), cv2.VideoWriter.fourcc(*codec), rate_hz, size)
             if writer.isOpened():
                 return writer
     finally:
         log.setLogLevel(level)
-    raise SettingError(f"{path} cannot be written by this OpenCV, expected one with mp4")
+    raise SettingError(
+        f"{path} cannot be written: this OpenCV has neither H.264 nor VP9, expected PyAV "
+        "(pip install av, the extra `video`), or a name in .gif or .png"
+    )

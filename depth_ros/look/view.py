@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -71,7 +71,7 @@ def find_topics(bag: Path, image: str | None = None, depth: str | None = None) -
     """
     present = _kinds(bag)
     if missing := {image, depth} - {None, *present}:
-        raise BagError(f"{bag} has no topic {missing}, it has {sorted(present)}")
+        raise BagError(f"{bag} has no topic {_listed(missing)}, it has {_listed(present)}")
     infos, colours, depths = _candidates(bag)
     depth = _only(bag, "depth", depth, depths, "/depth/image")
     image = _only(bag, "image", image, [topic for topic in colours if topic != depth])
@@ -81,7 +81,7 @@ def find_topics(bag: Path, image: str | None = None, depth: str | None = None) -
         for info in (f"{parent}/camera_info" for parent in parents):
             if info in infos:
                 return Topics(image, depth, info)
-    raise BagError(f"{bag} has no camera_info beside {depth} or {image}, it has {infos}")
+    raise BagError(f"{bag} has no camera_info beside {depth} or {image}, it has {_listed(infos)}")
 
 
 def _candidates(bag: Path) -> tuple[list[str], list[str], list[str]]:
@@ -127,8 +127,14 @@ def _only(bag: Path, what: str, given: str | None, found: list[str], preferred: 
     likely = [topic for topic in found if preferred and topic.endswith(preferred)]
     chosen = likely if len(likely) == 1 else found
     if len(chosen) != 1:
-        raise BagError(f"{bag} has {what} topics {chosen}, expected one, or --{what} to choose it")
+        raise BagError(
+            f"{bag} has {what} topics {_listed(chosen)}, expected one, or --{what} to choose it"
+        )
     return chosen[0]
+
+
+def _listed(topics: Iterable[str | None]) -> str:
+    return ", ".join(sorted(map(str, topics))) or "none"
 
 
 # --- frames -------------------------------------------------------------------------------------

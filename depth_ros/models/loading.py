@@ -7,8 +7,10 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
-from depth_ros.errors import ModelError
+from depth_ros.errors import ModelError, UnknownModelError
+from depth_ros.models import hub
 from depth_ros.models.base import ClipModel, DepthModel, ModelEntry
 from depth_ros.models.depth_anything import DepthAnything
 from depth_ros.models.depth_pro import DepthPro
@@ -26,6 +28,7 @@ from depth_ros.models.prompt_depth_anything import PromptDepthAnything
 from depth_ros.models.registry import MODELS
 from depth_ros.models.transformers_model import TransformersModel
 from depth_ros.models.zoedepth import ZoeDepth
+from depth_ros.nearest import unknown
 
 FAMILIES: dict[str, type[TransformersModel] | type[GrinModel]] = {
     "zoedepth": ZoeDepth,
@@ -37,6 +40,8 @@ FAMILIES: dict[str, type[TransformersModel] | type[GrinModel]] = {
     GRIN: GrinModel,
 }
 """What loads a checkpoint, by the model_type of its config.json."""
+
+_EXPECTED = "expected a name in `depth_ros models`, a folder, an .onnx file or a hub id"
 
 CLIP_FAMILIES: dict[str, type[DepthCrafter]] = {"depthcrafter": DepthCrafter}
 """What loads a checkpoint that answers for whole recordings."""
@@ -54,6 +59,8 @@ def find(name: str, weights: str = "") -> ModelEntry:
         ModelError: the name is none of these, or a checkpoint of an unknown family; weights is not
             a folder, or the name beside it not in the registry.
     """
+    if not name:
+        raise UnknownModelError(f"model is empty, {_EXPECTED}")
     if is_exported(name):
         if weights:
             raise ModelError(f"weights are given for {name}, expected none: it holds its own")
@@ -65,9 +72,7 @@ def find(name: str, weights: str = "") -> ModelEntry:
         return entry
     if Path(name).is_dir() or name.count("/") == 1:
         return _unregistered(name)
-    raise ModelError(
-        f"model '{name}' is unknown, expected a folder, a hub id or one of {', '.join(MODELS)}"
-    )
+    raise UnknownModelError(unknown("model", name, MODELS, "`depth_ros models`"))
 
 
 def load(name: str, weights: str = "") -> DepthModel:
@@ -129,7 +134,8 @@ def _loading(name: str, entry: ModelEntry) -> Iterator[None]:
 
     logging.disable_progress_bar()
     try:
-        yield
+        with hub.reached(entry.source, entry.revision):
+            yield
     except Exception as error:  # transformers, safetensors and the hub raise what they like
         raise ModelError(f"model '{name}' cannot be loaded from {entry.source}: {error}") from error
 
@@ -140,9 +146,8 @@ def _by_source(source: str) -> ModelEntry | None:
 
 def _at(weights: str, name: str, entry: ModelEntry | None) -> ModelEntry:
     if entry is None:
-        raise ModelError(
-            f"weights are given for model '{name}', expected one of {', '.join(MODELS)}"
-        )
+        said = unknown("model", name, MODELS, "`depth_ros models`")
+        raise UnknownModelError(f"weights are given for a model of the registry, and {said}")
     if not Path(weights).is_dir():
         raise ModelError(f"weights '{weights}' of model '{name}' is not a folder")
     return replace(entry, source=weights)
@@ -155,12 +160,8 @@ def _unregistered(source: str) -> ModelEntry:
         return replace(
             MODELS["depthcrafter"], name=source, source=source, licence="unknown", note=note
         )
-    kind = _kind(source)
+    kind, config = _stated(source)
     family = FAMILIES[kind]
-    try:
-        config = family.config_of(source)
-    except Exception as error:  # offline, absent, private, damaged: each raises its own
-        raise ModelError(f"model '{source}' cannot be found: {error}") from error
     return ModelEntry(
         name=source,
         family=kind,
@@ -173,29 +174,37 @@ def _unregistered(source: str) -> ModelEntry:
     )
 
 
-def _kind(source: str) -> str:
-    """Return the family of a checkpoint, one that is known."""
+def _stated(source: str) -> tuple[str, Any]:
+    """Return the family of a checkpoint, one that is known, and its configuration."""
     from transformers.utils import cached_file
 
     path = Path(source, "config.json")
-    if not Path(source).is_dir():
-        try:
-            path = Path(cached_file(source, path.name))
-        except Exception as error:  # offline, absent, private: each raises its own
-            raise ModelError(f"model '{source}' cannot be found: {error}") from error
-    elif not path.exists():
-        raise ModelError(f"folder {source} has no config.json, expected a checkpoint of depth")
-    kind = _stated_type(path)
-    if kind not in FAMILIES:
-        raise ModelError(
-            f"model '{source}' is of type '{kind}', expected one of: {', '.join(FAMILIES)}"
-        )
-    return kind
-
-
-def _stated_type(path: Path) -> str | None:
     try:
-        kind: str | None = json.loads(path.read_text()).get("model_type")
-    except ValueError as error:
+        with hub.reached(source):
+            if not Path(source).is_dir():
+                path = Path(cached_file(source, path.name))
+            elif not path.exists():
+                raise ModelError(
+                    f"folder '{source}' has no config.json, expected a checkpoint of depth"
+                )
+            kind = _stated_type(path)
+            return kind, FAMILIES[kind].config_of(source)
+    except ModelError:
+        raise
+    except Exception as error:  # absent, private, damaged: each raises its own
+        raise ModelError(f"model '{source}' cannot be found: {error}") from error
+
+
+def _stated_type(path: Path) -> str:
+    """Return what a config.json says the network is.
+
+    Raises:
+        ModelError: it cannot be read, or says something that is unknown here.
+    """
+    try:
+        kind = str(json.loads(path.read_text()).get("model_type"))
+    except (ValueError, AttributeError) as error:
         raise ModelError(f"{path} cannot be read: {error}") from error
+    if kind not in FAMILIES:
+        raise ModelError(f"{path} is of type '{kind}', expected one of: {', '.join(FAMILIES)}")
     return kind

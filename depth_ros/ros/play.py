@@ -97,14 +97,19 @@ class Player(Node):
         super().__init__("player")
         self._play, self._bag = play, bag
         if missing := {*play.topics} - bag.topics.keys():
-            raise BagError(f"{play.bag} has no topic {missing}, it has {sorted(bag.topics)}")
+            raise BagError(
+                f"{play.bag} has no topic {', '.join(sorted(missing))}, it has "
+                f"{', '.join(sorted(bag.topics))}"
+            )
         self._clock = self._offer_clock() if play.clock_hz else None
         self._outputs: dict[str, Publisher[Any]] = {}
         for topic in play.topics or bag.topics:
             if not (self._clock and topic == CLOCK):
                 self._offer(topic)
         if not self._outputs:
-            raise BagError(f"{play.bag} has nothing to play, its topics are {sorted(bag.topics)}")
+            raise BagError(
+                f"{play.bag} has nothing to play, its topics are {', '.join(sorted(bag.topics))}"
+            )
 
     def _offer(self, topic: str) -> None:
         kind, qos = self._bag.topics[topic].kind, self._bag.topics[topic].qos
@@ -188,7 +193,7 @@ def main(arguments: list[str] | None = None) -> int:
             finally:
                 player.destroy_node()
     except DepthError as error:
-        print(f"play: {error}", file=sys.stderr)
+        print(f"depth_ros: {error}", file=sys.stderr)
         return 1
     except KeyboardInterrupt:
         pass

@@ -12,7 +12,7 @@ import signal
 import sys
 import time
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -54,14 +54,19 @@ class Recorder(Node):
     """Writes every message of the topics into a bag, stamped with the time it came at.
 
     The bag keeps what QoS was offered, so that playing it offers the same.
+
+    Attributes:
+        wanted: full names of the topics to record; none: all.
+        seen: of the topics to record, those that had a publisher.
+        counts: messages that were recorded, by topic.
     """
 
     def __init__(self, recording: Recording, bag: SplitBag) -> None:
         super().__init__("recorder")
         self.counts: Counter[str] = Counter()
-        self._wanted = {self.resolve_topic_name(topic) for topic in recording.topics}
+        self.wanted = {self.resolve_topic_name(topic) for topic in recording.topics}
+        self.seen: set[str] = set()
         self._seconds, self._bag = recording.seconds, bag
-        self._seen: set[str] = set()
         self._stopped = False
 
     def run(self) -> None:
@@ -96,10 +101,10 @@ class Recorder(Node):
     def _look(self) -> None:
         """Listen to topics that are new; hidden ones have a name that starts with _ somewhere."""
         for topic, kinds in self.get_topic_names_and_types():
-            wanted = topic in self._wanted if self._wanted else "/_" not in topic
+            wanted = topic in self.wanted if self.wanted else "/_" not in topic
             offers = self.get_publishers_info_by_topic(topic) if wanted else []
-            if offers and topic not in self._seen:
-                self._seen.add(topic)
+            if offers and topic not in self.seen:
+                self.seen.add(topic)
                 self._listen(topic, kinds[0], offers)
 
     def _listen(self, topic: str, kind: str, offers: list[TopicEndpointInfo]) -> None:
@@ -137,21 +142,25 @@ def _recorded(profile: QoSProfile) -> Qos:
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Record until the time is over or an interrupt; exit code 1 when the bag cannot be written."""
+    """Record until the time is over or an interrupt.
+
+    Returns:
+        The exit code: 1 when the bag cannot be written, or nothing came to be written into it.
+    """
     options, *ros_arguments = sys.argv[1:] if arguments is None else arguments
     recording = Recording(**json.loads(options))
     rclpy.init(args=ros_arguments, signal_handler_options=SignalHandlerOptions.NO)
     try:
-        _record(recording)
+        return 0 if _record(recording) else 1
     except (DepthError, OSError) as error:
-        print(f"record: {error}", file=sys.stderr)
+        print(f"depth_ros: {error}", file=sys.stderr)
         return 1
     finally:
         rclpy.try_shutdown()
-    return 0
 
 
-def _record(recording: Recording) -> None:
+def _record(recording: Recording) -> bool:
+    """Record, say what, and return whether anything was."""
     path = Path(recording.out)
     if path.exists():
         raise BagError(f"{path} exists already, expected a new folder")
@@ -163,6 +172,19 @@ def _record(recording: Recording) -> None:
     finally:
         recorder.destroy_node()
     print(_summary(recording.out, recorder.counts))
+    for line in _missed(recorder):
+        print(f"depth_ros: {line}", file=sys.stderr)
+    return bool(recorder.counts)
+
+
+def _missed(recorder: Recorder) -> Iterator[str]:
+    """Yield a line for each kind of topic that was to be recorded, and was not."""
+    if unseen := sorted(recorder.wanted - recorder.seen):
+        yield f"warning: no publisher was seen on {', '.join(unseen)}"
+    if silent := sorted((recorder.wanted & recorder.seen) - recorder.counts.keys()):
+        yield f"warning: no message came on {', '.join(silent)}"
+    if not recorder.counts:
+        yield "nothing was recorded, expected publishers in the same ROS_DOMAIN_ID"
 
 
 def _summary(out: str, counts: Counter[str]) -> str:

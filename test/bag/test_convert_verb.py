@@ -45,7 +45,7 @@ def test_a_damaged_bag_is_converted_in_part_and_says_so(
     (tmp_path / "in" / "metadata.yaml").unlink()
     whole = (tmp_path / "in" / "in.mcap").read_bytes()
     (tmp_path / "in" / "more.mcap").write_bytes(whole[: len(whole) // 2])
-    assert cli.main(said(source, tmp_path / "out", checkpoint, "--every", "4")) == 2
+    assert cli.main(said(source, tmp_path / "out", checkpoint, "--every", "4")) == 3
     errors = capsys.readouterr().err
     assert "depth_ros: damaged: more.mcap: from byte" in errors
 

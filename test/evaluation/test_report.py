@@ -130,3 +130,12 @@ def test_sparse_truth_is_still_seen_when_it_is_shrunk() -> None:
     shown, error = row[:, 640:960], row[:, 960:]
     assert error.max() > 200
     assert 31 <= (shown.max(axis=2) > 60).sum() < 400, "as dots, not as surfaces"
+
+
+def test_what_is_the_same_for_all_models_is_not_the_best(two: Report) -> None:
+    def cells(report: Report) -> int:
+        return page.page(report).split("worst frames")[0].count('class="best"')
+
+    twins = Report(two.protocol, Alignment.NONE, [two.results[0], two.results[0]])
+    assert cells(two) > 0
+    assert cells(twins) == 0

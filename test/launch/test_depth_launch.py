@@ -10,6 +10,7 @@ from types import ModuleType
 from typing import Any
 
 import pytest
+import yaml
 
 REPO = Path(__file__).parents[2]
 PROFILE = "FASTRTPS_DEFAULT_PROFILES_FILE"
@@ -28,6 +29,7 @@ ARGUMENTS = {
     "log_level",
     "use_sim_time",
     "rviz",
+    "rviz_frame",
 }
 
 
@@ -222,3 +224,43 @@ def test_rviz_waits_for_its_argument(launch: Launch) -> None:
     assert launch()["Node"].keywords["condition"].arguments == ("false",)
     assert Path(rviz["arguments"][1]).is_file()
     assert rviz["parameters"] == [{"use_sim_time": True}]
+
+
+def rviz_shows(actions: dict[str, Action]) -> tuple[str, dict[str, str]]:
+    """The Fixed Frame, and the topic of every display by its name."""
+    path = Path(actions["Node"].keywords["arguments"][1])
+    config = yaml.safe_load(path.read_text())["Visualization Manager"]
+    if path.parent != REPO / "config":
+        path.unlink()
+    topics = {one["Name"]: one["Topic"]["Value"] for one in config["Displays"] if "Topic" in one}
+    assert len({one["Name"] for one in config["Displays"]}) == len(config["Displays"])
+    return config["Global Options"]["Fixed Frame"], topics
+
+
+def test_rviz_shows_the_outputs_of_one_camera_in_its_frame(launch: Launch) -> None:
+    shown = {"Points": "points", "Depth in colour": "depth/color"}
+    assert rviz_shows(launch(rviz="true")) == ("camera_color_optical_frame", shown)
+    assert rviz_shows(launch(rviz="true", rviz_frame="map")) == ("map", shown)
+
+
+def test_rviz_runs_where_the_nodes_topics_are(launch: Launch) -> None:
+    actions = launch(rviz="true", namespace="robot")
+    assert actions["Node"].keywords["namespace"] == "robot"
+    _, topics = rviz_shows(actions)
+    assert not any(topic.startswith("/") for topic in topics.values())
+
+
+def test_rviz_shows_every_camera(launch: Launch) -> None:
+    frame, topics = rviz_shows(launch(rviz="true", cameras="front,left"))
+    assert frame == "base_link"
+    assert topics == {
+        "Points, front": "front/points",
+        "Depth in colour, front": "front/depth/color",
+        "Points, left": "left/points",
+        "Depth in colour, left": "left/depth/color",
+    }
+
+
+def test_without_rviz_nothing_is_written_for_it(launch: Launch) -> None:
+    path = Path(launch(cameras="front", rviz_frame="map")["Node"].keywords["arguments"][1])
+    assert path == REPO / "config" / "depth.rviz"

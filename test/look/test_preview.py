@@ -12,6 +12,7 @@ import numpy.typing as npt
 import pytest
 
 from depth_ros.errors import SettingError
+from depth_ros.look import video
 from depth_ros.look.preview import Preview
 from test.look.scene import CAMERA, START_NS, STEP_NS, shot
 
@@ -177,3 +178,58 @@ def test_a_missing_pillow_says_what_to_install(
     monkeypatch.setitem(sys.modules, "PIL", None)
     with pytest.raises(SettingError, match=r"depth_ros\[preview\]"):
         Preview(tmp_path / "preview.gif")
+
+
+def test_a_film_is_of_a_kind_that_browsers_show(tmp_path: Path) -> None:
+    pytest.importorskip("av")
+    preview = Preview(tmp_path / "a.mp4")
+    preview.add("camera", *shot(0))
+    preview.close()
+    code = int(cv2.VideoCapture(str(tmp_path / "a.mp4")).get(cv2.CAP_PROP_FOURCC))
+    assert code.to_bytes(4, "little") in (b"h264", b"avc1")
+
+
+@pytest.mark.parametrize("codecs", [("vp09",), ()])
+def test_without_pyav_a_film_is_vp9_or_refused_with_the_cure(
+    codecs: tuple[str, ...], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(video, "find_spec", lambda name: None)
+    monkeypatch.setattr(video, "_OPENCV_CODECS", codecs)
+    path = tmp_path / "a.mp4"
+    if not codecs:
+        with pytest.raises(SettingError, match=r"expected PyAV \(pip install av"):
+            Preview(path)
+        assert not list(tmp_path.iterdir())
+        return
+    try:
+        preview = Preview(path)
+    except SettingError:
+        pytest.skip("this OpenCV has no VP9")
+    preview.add("camera", *shot(0))
+    preview.close()
+    code = int(cv2.VideoCapture(str(path)).get(cv2.CAP_PROP_FOURCC))
+    assert code.to_bytes(4, "little") in (b"VP90", b"vp09")
+
+
+def test_an_animation_has_the_colours_of_near_depth(tmp_path: Path) -> None:
+    for suffix in (".gif", ".png"):
+        preview = Preview(tmp_path / f"a{suffix}")
+        for number in range(3):
+            preview.add("camera", *shot(number))
+        preview.close()
+    (animated, *_), (sheet,) = (pictures(tmp_path / f"a{suffix}") for suffix in (".gif", ".png"))
+    scale = animated[-6, 320:640].astype(int), sheet[240 - 6, 320:640, ::-1].astype(int)
+    apart = np.abs(scale[0] - scale[1]).mean(axis=-1)
+    assert apart[:40].mean() < 6, "the red end"
+    assert apart.mean() < 6
+
+
+def test_two_previews_have_one_scale_whatever_they_begin_with(tmp_path: Path) -> None:
+    scales = []
+    for number, factor in enumerate((1.0, 2.5)):
+        preview = Preview(tmp_path / f"{number}.png")
+        stamp_ns, rgb, depth_m, camera = shot(0)
+        preview.add("camera", stamp_ns, rgb, factor * depth_m, camera)
+        preview.close()
+        scales.append(pictures(tmp_path / f"{number}.png")[0][-8:, 320:640])
+    np.testing.assert_array_equal(*scales)

@@ -15,9 +15,14 @@ from depth_ros.models import ModelEntry, Output
 from test.models.checkpoints import FAMILIES, build
 
 
-def test_an_unknown_name_lists_the_known_ones() -> None:
-    with pytest.raises(ModelError, match=r"'zoedepth' is unknown.*zoedepth-tiny.*zoedepth-nyu"):
+def test_an_unknown_name_is_told_the_nearest_ones() -> None:
+    with pytest.raises(ModelError, match=r"'zoedepth' is unknown.*zoedepth-nyu, zoedepth-tiny or"):
         models.find("zoedepth")
+
+
+def test_an_empty_name_says_what_is_expected() -> None:
+    with pytest.raises(ModelError, match=r"model is empty, expected a name in `depth_ros models`"):
+        models.find("")
 
 
 def test_a_folder_without_a_checkpoint_is_refused(tmp_path: Path) -> None:
@@ -158,7 +163,7 @@ def test_weights_that_give_something_else_than_their_entry_are_refused(
 
 
 def test_weights_need_a_name_that_is_known_and_a_folder(tmp_path: Path) -> None:
-    with pytest.raises(ModelError, match=r"'nobody/nothing', expected one of zoedepth-lite"):
+    with pytest.raises(ModelError, match=r"'nobody/nothing' is unknown"):
         models.find("nobody/nothing", str(tmp_path))
     with pytest.raises(ModelError, match="is not a folder"):
         models.find("zoedepth-nyu", str(tmp_path / "absent"))
@@ -228,6 +233,7 @@ def test_an_unregistered_hub_id_is_described_by_its_config(
     monkeypatch: pytest.MonkeyPatch, built: Callable[[str], Path], family: str, loaded_by: str
 ) -> None:
     folder, read = built(family), AutoConfig.from_pretrained
+    monkeypatch.setattr("depth_ros.models.hub._answers", lambda address: True)
     monkeypatch.setattr("transformers.utils.cached_file", lambda _, name: str(folder / name))
     monkeypatch.setattr(AutoConfig, "from_pretrained", lambda *_, **__: read(folder))
     entry = models.find(f"somebody/{family}")

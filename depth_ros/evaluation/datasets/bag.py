@@ -51,11 +51,15 @@ def _find(root: Path, kinds: dict[str, str]) -> tuple[str, str]:
     depths = {topic for topic in images if _is_depth(root, topic)}
     if len(depths) != 1 or len(images) != 2:
         raise DatasetError(
-            f"{root} has colour images {sorted(images - depths)} and depth images "
-            f"{sorted(depths)}, expected one topic each; say --topics IMAGE DEPTH"
+            f"{root} has colour images {_listed(images - depths)} and depth images "
+            f"{_listed(depths)}, expected one topic each; say --topics IMAGE DEPTH"
         )
     (depth,), (image,) = depths, images - depths
     return image, depth
+
+
+def _listed(topics: set[str]) -> str:
+    return ", ".join(sorted(topics)) or "none"
 
 
 def _is_depth(root: Path, topic: str) -> bool:
@@ -71,12 +75,13 @@ def _sibling(root: Path, kinds: dict[str, str], image: str) -> str:
         return beside
     if len(infos) == 1:
         return infos.pop()
-    raise DatasetError(f"{root} has no {beside}, it has {sorted(infos)}")
+    raise DatasetError(f"{root} has no {beside}, it has {_listed(infos)}")
 
 
 def _pairs(root: Path, image: str, depth: str, info: str) -> Iterator[Sample]:
     """Yield a sample as soon as both of its messages were met, whichever came first."""
     waiting: dict[str, dict[int, Any]] = {image: {}, depth: {}}
+    start_ns: int | None = None
     camera = next(messages.camera_from_info(message) for _, message in reader.messages(root, info))
     for topic, message in reader.messages(root, image, depth):
         stamp_ns = messages.stamp_ns(message.header)
@@ -87,7 +92,8 @@ def _pairs(root: Path, image: str, depth: str, info: str) -> Iterator[Sample]:
             continue
         other = others.pop(nearest_ns)
         pair = (message, other) if topic == image else (other, message)
-        yield _sample(*pair, camera, str(root))
+        start_ns = stamp_ns if start_ns is None else start_ns
+        yield _sample(*pair, camera, str(root), start_ns)
 
 
 def _apart(one_ns: int, other_ns: int) -> int:
@@ -100,7 +106,7 @@ def _keep(waiting: dict[int, Any], stamp_ns: int, message: Any) -> None:
         del waiting[min(waiting)]
 
 
-def _sample(image: Any, depth: Any, camera: Any, clip: str) -> Sample:
+def _sample(image: Any, depth: Any, camera: Any, clip: str, start_ns: int) -> Sample:
     rgb = messages.rgb_from(image, Settings())
     stamp_ns = messages.stamp_ns(image.header)
     truth_m = messages.depth_from_image(depth)
@@ -109,4 +115,4 @@ def _sample(image: Any, depth: Any, camera: Any, clip: str) -> Sample:
             f"depth has shape {truth_m.shape}, images {rgb.shape[:2]}; expected registered depth"
         )
     frame = Frame(rgb, camera, stamp_ns, image.header.frame_id)
-    return Sample(frame, truth_m, f"{stamp_ns / 1e9:.3f}", clip)
+    return Sample(frame, truth_m, f"{(stamp_ns - start_ns) / 1e9:.3f} s", clip)

@@ -1,0 +1,143 @@
+"""Arguments of the command line: what is not of its kind is refused before any work."""
+
+from __future__ import annotations
+
+import math
+import re
+from argparse import ArgumentParser, ArgumentTypeError
+from collections.abc import Callable
+from pathlib import Path
+from typing import NoReturn
+
+from depth_ros.errors import SettingError
+
+LARGEST_SEED = 2**31 - 1
+_LONGEST_PX = 8192
+_DEVICE = re.compile(r"auto|cpu|cuda(:\d{1,3})?")
+
+
+class Parser(ArgumentParser):
+    """Says in one line what is wrong, as commands do.
+
+    Raises:
+        SettingError: by parse_args(), where argparse would exit.
+    """
+
+    def error(self, message: str) -> NoReturn:
+        """Refuse the arguments."""
+        raise SettingError(f"{message} (see {self.prog} --help)")
+
+
+def number(low: float, high: float, unit: str = "") -> Callable[[str], float]:
+    """Return the kind of numbers from low to high, both included."""
+    allowed = f"{low:g} to {high:g} {unit}".rstrip()
+
+    def parse(text: str) -> float:
+        try:
+            value = float(text)
+        except ValueError:
+            value = math.nan
+        if not low <= value <= high:
+            raise ArgumentTypeError(f"{text!r} is not allowed, expected {allowed}")
+        return value
+
+    return parse
+
+
+def whole(low: int, high: int, unit: str = "") -> Callable[[str], int]:
+    """Return the kind of whole numbers from low to high, both included."""
+    allowed = f"a whole number from {low} to {high} {unit}".rstrip()
+
+    def parse(text: str) -> int:
+        try:
+            value = int(text)
+        except ValueError:
+            value = low - 1
+        if not low <= value <= high:
+            raise ArgumentTypeError(f"{text!r} is not allowed, expected {allowed}")
+        return value
+
+    return parse
+
+
+def sides(text: str, expected: str) -> tuple[int, int]:
+    """Return the two sides of an image in pixels, of a text such as 640x480."""
+    found = re.fullmatch(r"(\d{1,5})x(\d{1,5})", text)
+    one, other = (int(found[1]), int(found[2])) if found else (0, 0)
+    if not (0 < one <= _LONGEST_PX and 0 < other <= _LONGEST_PX):
+        raise ArgumentTypeError(
+            f"{text!r} is not allowed, expected {expected}, each from 1 to {_LONGEST_PX} px"
+        )
+    return one, other
+
+
+def name(text: str) -> str:
+    """Return a text that says something."""
+    if not text.strip():
+        raise ArgumentTypeError("it is empty, expected a name")
+    return text
+
+
+def existing(text: str) -> Path:
+    """Return the path of a file or folder that is there."""
+    path = Path(name(text))
+    if not path.exists():
+        raise ArgumentTypeError(f"{text} is not there")
+    return path
+
+
+def file(text: str) -> Path:
+    """Return the path of a file that is there."""
+    path = existing(text)
+    if not path.is_file():
+        raise ArgumentTypeError(f"{text} is a folder, expected a file")
+    return path
+
+
+def folder(text: str) -> str:
+    """Return the path of a folder that is there, as text."""
+    if not existing(text).is_dir():
+        raise ArgumentTypeError(f"{text} is a file, expected a folder")
+    return text
+
+
+def path(text: str) -> Path:
+    """Return the path of something to write."""
+    return Path(name(text))
+
+
+def device(text: str) -> str:
+    """Return what a network runs on."""
+    if not _DEVICE.fullmatch(text):
+        raise ArgumentTypeError(f"{text!r} is not allowed, expected auto, cpu, cuda or cuda:N")
+    return text
+
+
+def add_device(parser: ArgumentParser) -> None:
+    """Declare what the network runs on."""
+    parser.add_argument(
+        "--device",
+        type=device,
+        default="auto",
+        help="auto, cpu, cuda or cuda:N; auto: cuda where there is a GPU; default: %(default)s",
+    )
+
+
+def add_weights(parser: ArgumentParser) -> None:
+    """Declare where the weights of a registered model are."""
+    parser.add_argument(
+        "--weights",
+        type=folder,
+        metavar="FOLDER",
+        help="with the weights of the model named; default: the hub, or its cache",
+    )
+
+
+def add_model(parser: ArgumentParser) -> None:
+    """Declare a model as an option."""
+    parser.add_argument(
+        "--model",
+        type=name,
+        default="zoedepth-lite",
+        help="name, folder, .onnx file or hub id; default: %(default)s",
+    )

@@ -1,0 +1,73 @@
+"""The hub that checkpoints come from: asked where it can be reached, else its cache alone."""
+
+from __future__ import annotations
+
+import ssl
+import urllib.error
+import urllib.request
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from depth_ros.errors import ModelError
+
+_PATIENCE_S = 3.0
+
+
+@contextmanager
+def reached(source: str, revision: str = "main") -> Iterator[None]:
+    """Have a checkpoint read from a folder, the hub or, where that is out of reach, its cache.
+
+    Without this the hub's libraries try again and again before they give up, file by file.
+
+    Args:
+        source: folder or hub id.
+        revision: the hub's.
+
+    Raises:
+        ModelError: the hub cannot be reached, and its cache lacks the checkpoint.
+    """
+    if Path(source).is_dir():
+        yield
+        return
+    from huggingface_hub import constants
+
+    before = constants.HF_HUB_OFFLINE
+    offline = before or not _answers(constants.ENDPOINT)
+    if offline and not _is_cached(source, revision):
+        why = "is not to be asked (HF_HUB_OFFLINE)" if before else "cannot be reached"
+        raise ModelError(
+            f"the hub {why}, and its cache on this machine lacks {source}; expected a network, or "
+            "a folder with the weights: weights:=FOLDER of the node, --weights FOLDER of a command"
+        )
+    constants.HF_HUB_OFFLINE = offline
+    try:
+        yield
+    finally:
+        constants.HF_HUB_OFFLINE = before
+
+
+def _answers(address: str) -> bool:
+    """Return whether there is a server, through the proxy if the environment names one."""
+    request = urllib.request.Request(address, method="HEAD")
+    try:
+        with urllib.request.urlopen(request, timeout=_PATIENCE_S):
+            return True
+    except urllib.error.HTTPError:  # it is there, and says no to this
+        return True
+    except urllib.error.URLError as error:
+        # The hub's libraries may know a certificate that Python does not.
+        return isinstance(error.reason, ssl.SSLError)
+    except (OSError, ValueError):
+        return False
+
+
+def _is_cached(source: str, revision: str) -> bool:
+    from huggingface_hub import try_to_load_from_cache
+    from huggingface_hub.errors import HFValidationError
+
+    try:
+        found = try_to_load_from_cache(source, "config.json", revision=revision)
+    except HFValidationError as error:
+        raise ModelError(f"'{source}' is no folder and no hub id: {error}") from error
+    return isinstance(found, str)

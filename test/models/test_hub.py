@@ -1,0 +1,104 @@
+"""The hub out of reach: told at once, with the cure; what is in its cache is used."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler, HTTPServer
+from pathlib import Path
+
+import pytest
+from huggingface_hub import constants
+
+from depth_ros import cli, models
+from depth_ros.errors import ModelError
+from depth_ros.models import hub
+
+NOBODY = "http://127.0.0.1:9"  # the port of "discard", where nobody listens
+
+
+@pytest.fixture
+def unreachable(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("http_proxy", "https_proxy", "all_proxy"):
+        monkeypatch.delenv(name, raising=False)
+        monkeypatch.delenv(name.upper(), raising=False)
+    monkeypatch.setattr(constants, "ENDPOINT", NOBODY)
+    monkeypatch.setattr(constants, "HF_HUB_OFFLINE", False)
+
+
+class Busy(BaseHTTPRequestHandler):
+    """Is there, and says no."""
+
+    def do_HEAD(self) -> None:
+        self.send_error(503)
+
+    def log_message(self, *_: object) -> None:
+        pass
+
+
+@pytest.fixture
+def busy() -> Iterator[str]:
+    with HTTPServer(("127.0.0.1", 0), Busy) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        yield f"http://127.0.0.1:{server.server_port}"
+        server.shutdown()
+
+
+@pytest.mark.parametrize("name", ["zoedepth-nyu", "nobody/nothing", "depthcrafter"])
+@pytest.mark.usefixtures("unreachable")
+def test_a_model_of_the_hub_says_the_cure(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("transformers.utils.cached_file", lambda *_, **__: pytest.fail("asked"))
+    load = models.load_clip if name == "depthcrafter" else models.load
+    with pytest.raises(ModelError, match=r"hub cannot be reached.*weights:=FOLDER.*--weights"):
+        load(name)
+    assert not constants.HF_HUB_OFFLINE, "the network may come back"
+
+
+@pytest.mark.usefixtures("unreachable")
+def test_the_command_line_says_it_in_one_line(capsys: pytest.CaptureFixture[str]) -> None:
+    assert cli.main(["models", "zoedepth-nyu", "--check"]) == 1
+    error = capsys.readouterr().err
+    assert "the hub cannot be reached" in error
+    assert "--weights FOLDER" in error
+    assert error.count("\n") == 1
+
+
+@pytest.mark.usefixtures("unreachable")
+def test_what_is_in_the_cache_is_used_without_the_hub(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(constants, "HF_HUB_CACHE", str(tmp_path))
+    with pytest.raises(ModelError), hub.reached("somebody/something"):
+        pass
+    folder = tmp_path / "models--somebody--something"
+    (folder / "refs").mkdir(parents=True)
+    (folder / "refs" / "main").write_text("0" * 40)
+    (folder / "snapshots" / ("0" * 40)).mkdir(parents=True)
+    (folder / "snapshots" / ("0" * 40) / "config.json").write_text("{}")
+    with hub.reached("somebody/something"):
+        assert constants.HF_HUB_OFFLINE, "its libraries would try five times"
+    assert not constants.HF_HUB_OFFLINE
+
+
+def test_a_server_that_says_no_is_there(busy: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(constants, "ENDPOINT", busy)
+    monkeypatch.setattr(constants, "HF_HUB_OFFLINE", False)
+    with hub.reached("somebody/something"):
+        assert not constants.HF_HUB_OFFLINE
+
+
+def test_who_wants_no_hub_is_told_so(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(constants, "HF_HUB_OFFLINE", True)
+    with pytest.raises(ModelError, match=r"is not to be asked \(HF_HUB_OFFLINE\)"):
+        models.load("zoedepth-nyu")
+
+
+@pytest.mark.usefixtures("unreachable")
+def test_a_folder_needs_no_hub(checkpoint: Path) -> None:
+    assert models.load(str(checkpoint)).entry.source == str(checkpoint)
+
+
+@pytest.mark.usefixtures("unreachable")
+def test_what_can_be_no_hub_id_is_refused() -> None:
+    with pytest.raises(ModelError, match="is no folder and no hub id"):
+        models.load("/nothing")
