@@ -19,7 +19,7 @@ def test_two_models_on_a_folder_make_a_table_a_page_and_numbers(
     arguments += ["--data", str(tmp_path), "--out", str(out), "--device", "cpu"]
     assert cli.main([*arguments, "--align", "median", "--flip"]) == 0
     title, heads, *rows, written = capsys.readouterr().out.splitlines()
-    assert title == "rgbd-folder: 1 images, alignment scale, on cpu"
+    assert title == "rgbd-folder: 1 images, alignment median, on cpu"
     assert {"AbsRel", "delta1", "RMSE", "frames/s"} <= set(heads.split())
     assert rows[0].startswith("zoedepth-tiny ")
     assert len(rows) == 2
@@ -76,7 +76,7 @@ def test_the_command_without_arguments_scores_the_embedded_model_on_rendered_dri
     numbers = json.loads((tmp_path / "scores.json").read_text())
     assert numbers["protocol"] == "rendered"
     (model,) = numbers["models"]
-    assert model["model"] == "zoedepth-tiny"
+    assert model["model"] == "zoedepth-lite"
     assert [image["clip"] for image in model["images"]] == ["drive 0"] * 4
     assert model["mean"]["abs_rel"] < 0.2
     assert model["mean"]["delta1"] > 0.75
