@@ -47,6 +47,20 @@ def stamp_ns(header: Header) -> int:
     return header.stamp.sec * 1_000_000_000 + header.stamp.nanosec
 
 
+def check_stamp(header: Header) -> None:
+    """Refuse a stamp that is no time of capture.
+
+    Raises:
+        MessageError: nanosec is a second or more, or sec is negative or the last one that there is.
+    """
+    stamp = header.stamp
+    if not (0 <= stamp.sec < 2**31 - 1 and 0 <= stamp.nanosec < 10**9):
+        raise MessageError(
+            f"stamp is sec {stamp.sec}, nanosec {stamp.nanosec}, expected 0 to 2147483646 and 0 to "
+            "999999999"
+        )
+
+
 # --- images -------------------------------------------------------------------------------------
 
 
@@ -138,6 +152,11 @@ def rgb_from_image(msg: Image) -> Bytes:
     return _to_rgb8(_pixels(msg, encoding), encoding.to_rgb)
 
 
+def check_image(msg: Image) -> None:
+    """Raise what rgb_from_image() would, and convert nothing."""
+    _pixels(msg, _find(_COLOURS, msg.encoding))
+
+
 def rgb_from_compressed(msg: CompressedImage) -> Bytes:
     """Return a sensor_msgs/CompressedImage (JPEG, PNG) as rgb uint8 (H, W, 3).
 
@@ -148,15 +167,27 @@ def rgb_from_compressed(msg: CompressedImage) -> Bytes:
     Raises:
         MessageError: the data cannot be decoded, or it is a depth image.
     """
+    check_compressed(msg)
     stored_as, _, compression = msg.format.partition(";")
     stored_as = stored_as.strip()
-    if "compressedDepth" in msg.format or stored_as in ("16UC1", "32FC1"):
-        raise MessageError(f"format is '{msg.format}', a depth image, expected colours or grey")
     pixels = _decoded(msg)
     if pixels.ndim == 3:
         return _to_rgb8(pixels, cv2.COLOR_BGR2RGB)
     is_mosaic = stored_as.startswith("bayer_") and "mono" not in compression
     return _to_rgb8(pixels, _find(_COLOURS, stored_as if is_mosaic else "mono8").to_rgb)
+
+
+def check_compressed(msg: CompressedImage) -> None:
+    """Raise what rgb_from_compressed() would, as far as that shows without decoding.
+
+    Raises:
+        MessageError: it is a depth image, or without data.
+    """
+    stored_as = msg.format.partition(";")[0].strip()
+    if "compressedDepth" in msg.format or stored_as in ("16UC1", "32FC1"):
+        raise MessageError(f"format is '{msg.format}', a depth image, expected colours or grey")
+    if not len(msg.data):
+        raise _undecodable(msg)
 
 
 def depth_from_image(msg: Image) -> Metres:
@@ -246,15 +277,18 @@ def _to_rgb8(pixels: Samples, code: int | None) -> Bytes:
 
 def _decoded(msg: CompressedImage) -> Samples:
     """Return what the file holds: grey (H, W) or bgr (H, W, 3), 8 or 16 bits."""
-    data = np.frombuffer(msg.data, np.uint8)
-    # OpenCV raises on no data, and returns None on bad data.
-    pixels: Samples | None = cv2.imdecode(data, _AS_STORED) if data.size else None
+    # OpenCV returns None on bad data.
+    pixels: Samples | None = cv2.imdecode(np.frombuffer(msg.data, np.uint8), _AS_STORED)
     if pixels is None or pixels.dtype not in (np.uint8, np.uint16):
-        raise MessageError(
-            f"data ({data.size} bytes, format '{msg.format}') is no image that can be decoded, "
-            "expected JPEG or PNG of 8 or 16 bits"
-        )
+        raise _undecodable(msg)
     return pixels
+
+
+def _undecodable(msg: CompressedImage) -> MessageError:
+    return MessageError(
+        f"data ({len(msg.data)} bytes, format '{msg.format}') is no image that can be decoded, "
+        "expected JPEG or PNG of 8 or 16 bits"
+    )
 
 
 # --- cameras ------------------------------------------------------------------------------------

@@ -27,7 +27,7 @@ ROOT = Path(__file__).parent.parent
         ("max_depth_m", float("nan")),
         ("depth_encoding", "mono16"),
         ("model", 3),
-        ("flip", "yes"),
+        ("flip", "perhaps"),
         ("flip", 1),
         ("cameras", "front"),
         ("cameras", ["front", "front"]),
