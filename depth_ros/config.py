@@ -80,12 +80,12 @@ class Spec:
                 return self._check_names(value)
             return self._check_list(value, len(self.default))
         value, wanted = self.cast(value), type(self.default)
-        if type(value) is not wanted:
-            raise SettingError(f"{self.name} is {value!r}, expected {wanted.__name__}")
         if self.choices and value not in self.choices:
             raise SettingError(
                 f"{self.name} is {value!r}, expected one of {', '.join(self.choices)}"
             )
+        if type(value) is not wanted:
+            raise SettingError(f"{self.name} is {value!r}, expected {wanted.__name__}")
         if isinstance(value, (int, float)) and not self._inside(value):
             raise SettingError(
                 f"{self.name} is {value}, expected {self.low} to {self.high} {self.unit}".rstrip()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import suppress
 from typing import Any
 
 from rclpy.event_handler import SubscriptionEventCallbacks
@@ -60,7 +61,7 @@ class Inputs:
     def start(self) -> None:
         """Subscribe."""
         self._subscribe("info", CameraInfo, self.info, self._on_info)
-        self.tend()
+        self._subscribe_to_what_is_published()
 
     def stop(self) -> None:
         """Unsubscribe."""
@@ -69,9 +70,18 @@ class Inputs:
         self._subscriptions, self._kind, self.latched = {}, None, False
 
     def tend(self) -> None:
-        """Subscribe to what is published by now; to be called while nothing comes."""
+        """Subscribe to what is published by now; to be called by the executor while nothing comes.
+
+        DDS knows a topic by one type: as another one it can be subscribed to only when the last
+        subscription is gone for good. Until then it is tried again.
+        """
+        with suppress(RuntimeError):  # rclpy's RCLError
+            self._subscribe_to_what_is_published()
+
+    def _subscribe_to_what_is_published(self) -> None:
         kind = CompressedImage if self._is_compressed() else Image
         if kind is not self._kind:
+            self._kind = None
             self._subscribe("image", kind, self.image, self._on_image)
             self._kind = kind
         if "latched info" not in self._subscriptions and self._is_latched():

@@ -257,3 +257,22 @@ def test_a_buffer_fits_after_the_resolution_changed(
         np.testing.assert_allclose(metres(depth), reference(shot), rtol=1e-4)
     assert [length for _, _, length in buffers["depth/image"]] == [4 * w * h for w, h in sizes]
     assert len({identity for identity, _, _ in buffers["depth/image"]}) == 1
+
+
+def test_camera_info_goes_out_before_what_it_describes(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    outputs = ("depth/image", "points", "depth/color", "depth/camera_info")
+    node = bench.start(*outputs)
+    sent: list[str] = []
+    publish = Publisher.publish
+
+    def noting(publisher: Any, message: Any) -> None:
+        if publisher.topic_name in {node.resolve_topic_name(topic) for topic in outputs}:
+            sent.append(publisher.topic_name)
+        publish(publisher, message)
+
+    monkeypatch.setattr(Publisher, "publish", noting)
+    bench.ask(take())
+    assert sent[0] == "/depth/camera_info"
+    assert sorted(sent) == sorted(f"/{topic}" for topic in outputs)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import ctypes
 import threading
 import time
-from collections.abc import Callable
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -247,8 +247,8 @@ def test_the_same_error_at_once_again_is_given_up() -> None:
 
 def test_no_more_restarts_than_are_allowed_in_a_minute(monkeypatch: pytest.MonkeyPatch) -> None:
     crew, later_s = Crew(), 0.0
-    monotonic: Callable[[], float] = time.monotonic
-    monkeypatch.setattr(supervisor.time, "monotonic", lambda: monotonic() + later_s)
+    clock = SimpleNamespace(monotonic=lambda: time.monotonic() + later_s)
+    monkeypatch.setattr(supervisor, "time", clock)
     crew.supervisor.start(1)
     for number in range(supervisor.RESTARTS):
         crew.fail(ValueError(str(number)))
