@@ -181,7 +181,7 @@ def test_depth_in_colour_is_rgb_and_black_where_there_is_no_estimate(
 
 def test_a_topic_that_ends_in_compressed_is_decoded(bench: Bench, reference: Reference) -> None:
     bench.start("depth/image", arguments=("-r", "image:=camera/image_raw/compressed"))
-    bench.deliver("camera_info", take().info(), "camera_info")
+    bench.deliver("/camera/camera_info", take().info(), "camera_info")
     bench.deliver("camera/image_raw/compressed", compressed(take()), "image")
     depth = bench.answers(take())["depth/image"]
     np.testing.assert_allclose(metres(depth), reference(take()), rtol=1e-4)
@@ -194,7 +194,7 @@ def test_a_namespace_and_remaps_move_the_topics(bench: Bench) -> None:
     offered = {name for name, _ in node.get_publisher_names_and_types_by_node("eyes", "/robot")}
     assert offered >= {"/robot/z", "/robot/depth/camera_info", "/robot/points", "/diagnostics"}
     bench.listen("/robot/points")
-    bench.deliver("/robot/camera_info", take().info(), "camera_info")
+    bench.deliver("/camera/camera_info", take().info(), "camera_info")
     bench.deliver("/camera/image_raw", take().image(), "image")
     bench.peer.wait(lambda: bench.peer.received["/robot/points"], "points in the namespace")
     assert bench.peer.received["/robot/points"][0].header.frame_id == FRAME_ID

@@ -40,7 +40,7 @@ def process(peer: Peer, checkpoint: Path, tmp_path: Path) -> Iterator[Process]:
 
 
 def show(peer: Peer, number: int) -> None:
-    peer.publish("/robot/camera_info", take(number).info())
+    peer.publish("/robot/camera/camera_info", take(number).info())
     peer.publish("/robot/camera/image_raw/compressed", compressed(take(number)))
 
 
