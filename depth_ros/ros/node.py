@@ -337,6 +337,9 @@ def main(args: list[str] | None = None) -> int:
         print(f"depth_node: {error}", file=sys.stderr)
         rclpy.try_shutdown()
         return 1
+    except KeyboardInterrupt:
+        rclpy.try_shutdown()
+        return 0
     # Beside the executor: parameters and diagnostics answer while the model is loaded.
     starter = threading.Thread(target=node.autostart, name="depth transition", daemon=True)
     starter.start()

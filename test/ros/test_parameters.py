@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 
 from depth_ros import config, share
+from depth_ros.cli import convert
 from depth_ros.config import SPECS, Settings
 from depth_ros.errors import SettingError
 from test.ros.conftest import Bench, set_parameters, stamp_of, take
@@ -310,3 +311,13 @@ def test_a_change_that_another_part_of_rclpy_refuses_changes_nothing(bench: Benc
     node = bench.start(autostart=False)
     assert set_parameters(bench, stride=3, use_sim_time="perhaps") != ""
     assert node.settings.stride == 1 == values(bench)["stride"]
+
+
+def test_the_node_and_convert_read_the_same_file_alike(bench: Bench, tmp_path: Path) -> None:
+    lines = ["edge_filter: off", "max_depth_m: 8", "publish_points: no", "flip: off", "strid: 2"]
+    lines += ["anchors_pose: [1, 0, 0, 0, 0, 0]", "use_sim_time: false", "autostart: False"]
+    file = tmp_path / "depth.yaml"
+    file.write_text("\n    ".join(["/**:\n  ros__parameters:", *lines]) + "\n")
+    node = bench.start(arguments=("--params-file", str(file)))
+    assert node.settings == convert.given(file, []).with_values(model=node.settings.model)
+    assert (node.settings.edge_filter, node.settings.publish_points) == ("off", False)
