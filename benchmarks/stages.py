@@ -119,7 +119,7 @@ class Ours:
     def _publish(self, *topics: str) -> None:
         for topic, publisher in self._node.publishers.items():
             publisher.is_heard = topic in topics
-        self._outputs.publish(self.pipeline, self.depth, Header(), None)
+        self._outputs.publish(self.pipeline, self.depth, Header())
 
 
 class _Publisher:

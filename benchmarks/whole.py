@@ -99,7 +99,7 @@ class Ours:
         self.depth: DepthFrame = self.pipeline(
             Frame(messages.rgb_from_image(message), self._camera)
         )
-        self._outputs.publish(self.pipeline, self.depth, message.header, None)
+        self._outputs.publish(self.pipeline, self.depth, message.header)
 
 
 def measure(size: Size, width: int, height: int, device: str, repeats: int) -> Case:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import re
+from collections.abc import Iterable, Mapping
 from dataclasses import Field, asdict, dataclass, field, fields, replace
 from typing import Any
 
@@ -18,6 +19,11 @@ Value = bool | int | float | str | tuple[float, ...] | tuple[str, ...]
 
 # Parts of a topic's name, as ROS allows them.
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*(/[A-Za-z_][A-Za-z0-9_]*)*")
+
+
+_BOOLEANS = {"false": False, "off": False, "no": False, "true": True, "on": True, "yes": True}
+# What a file of parameters may say to any node, and rclpy reads.
+_OF_ROS = re.compile(r"use_sim_time|start_type_description_service|qos_overrides\..*")
 
 
 @dataclass(frozen=True)
@@ -43,8 +49,28 @@ class Spec:
     choices: tuple[str | int, ...] = ()
     live: bool = False
 
+    def cast(self, value: Any) -> Any:
+        """Return a value of YAML in the setting's type, where it says the same in another one.
+
+        Whole numbers stand for floating-point ones. YAML 1.1, which ROS reads, has off and on as
+        false and true; YAML 1.2, which others read, has them as words.
+        """
+        if isinstance(self.default, tuple):
+            listed = isinstance(self.default[0], float) and isinstance(value, Iterable)
+            if listed and all(type(each) in (int, float) for each in value):
+                return tuple(map(float, value))
+            return value
+        if isinstance(self.default, float) and type(value) is int:
+            return float(value)
+        if isinstance(self.default, bool) and isinstance(value, str):
+            return _BOOLEANS.get(value.lower(), value)
+        if self.choices and isinstance(value, bool):
+            words = [word for word, meaning in _BOOLEANS.items() if meaning is value]
+            return next((word for word in words if word in self.choices), value)
+        return value
+
     def check(self, value: object) -> Value:
-        """Return the value in the setting's type.
+        """Return the value in the setting's type, see cast().
 
         Raises:
             SettingError: wrong type, out of range, or not one of the choices.
@@ -53,15 +79,13 @@ class Spec:
             if isinstance(self.default[0], str):
                 return self._check_names(value)
             return self._check_list(value, len(self.default))
-        wanted = type(self.default)
-        if wanted is float and type(value) is int:
-            value = float(value)
-        if type(value) is not wanted:
-            raise SettingError(f"{self.name} is {value!r}, expected {wanted.__name__}")
+        value, wanted = self.cast(value), type(self.default)
         if self.choices and value not in self.choices:
             raise SettingError(
                 f"{self.name} is {value!r}, expected one of {', '.join(map(str, self.choices))}"
             )
+        if type(value) is not wanted:
+            raise SettingError(f"{self.name} is {value!r}, expected {wanted.__name__}")
         if isinstance(value, (int, float)) and not self._inside(value):
             raise SettingError(
                 f"{self.name} is {value}, expected {self.low} to {self.high} {self.unit}".rstrip()
@@ -209,6 +233,12 @@ class Settings:
         unit="px",
         low=1,
         high=2**31 - 1,
+    )
+    image_transport: str = _setting(
+        "auto",
+        "What comes on image: raw (Image) or compressed (CompressedImage); auto: what is published "
+        "there.",
+        choices=("auto", "raw", "compressed"),
     )
     depth_encoding: str = _setting(
         "32FC1",
@@ -429,7 +459,7 @@ class Settings:
         """
         for name in values:
             if name not in SPECS:
-                raise SettingError(unknown("setting", name, SPECS, "`depth_ros settings`"))
+                raise SettingError(unknown_setting(name))
         return replace(self, **values)  # type: ignore[arg-type]  # checked in __post_init__
 
     def as_dict(self) -> dict[str, Any]:
@@ -445,6 +475,21 @@ def _spec(declared: Field[Any]) -> Spec:
 
 SPECS: dict[str, Spec] = {declared.name: _spec(declared) for declared in fields(Settings)}
 """Every setting's declaration by name, in the order of the declarations."""
+
+
+def split(values: Mapping[str, Any]) -> tuple[dict[str, Any], list[str]]:
+    """Return the settings in what a file says, and a warning for each name that is none.
+
+    Such a name may be another node's, where the file is for all nodes; ROS's own are left out.
+    """
+    ours = {name: value for name, value in values.items() if name in SPECS}
+    others = [name for name in values if name not in SPECS and not _OF_ROS.fullmatch(name)]
+    return ours, [unknown_setting(name) for name in others]
+
+
+def unknown_setting(name: str) -> str:
+    """Return what is to be said of a name that no setting has."""
+    return unknown("setting", name, SPECS, "`depth_ros settings`")
 
 
 def _yaml_value(value: Value) -> str:

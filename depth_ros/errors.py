@@ -9,6 +9,10 @@ class CameraError(DepthError):
     """A camera that cannot be used: no or impossible intrinsics, an unknown lens, a wrong size."""
 
 
+class FrameError(DepthError):
+    """An image array of another type or shape than uint8 (H, W, 3)."""
+
+
 class MessageError(DepthError):
     """A ROS message whose fields contradict each other or what was expected."""
 

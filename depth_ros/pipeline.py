@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import math
 from collections import OrderedDict
 from collections.abc import Sequence
@@ -15,7 +16,7 @@ from torch import Tensor
 
 from depth_ros import models, runtimes
 from depth_ros.config import Settings
-from depth_ros.errors import CameraError, ModelError, ScaleError
+from depth_ros.errors import CameraError, FrameError, ModelError, ScaleError
 from depth_ros.geometry.camera import Camera
 from depth_ros.geometry.cloud import Allocate, CloudPacker
 from depth_ros.geometry.colour import colour_table, colourise, robust_range
@@ -44,12 +45,14 @@ class Frame:
     """An image with the camera that took it.
 
     Attributes:
-        rgb: uint8 (H, W, 3).
+        rgb: uint8 (H, W, 3), red first. A view with negative strides, such as bgr[..., ::-1], is
+            copied: torch takes none.
         camera: for images of exactly H x W.
         stamp_ns: time of capture.
         frame_id: the camera's optical frame.
 
     Raises:
+        FrameError: rgb is no array, or of another type or shape.
         CameraError: image and camera differ in size.
     """
 
@@ -59,6 +62,9 @@ class Frame:
     frame_id: str = ""
 
     def __post_init__(self) -> None:
+        _check_rgb(self.rgb)
+        if min(self.rgb.strides) < 0:
+            object.__setattr__(self, "rgb", np.ascontiguousarray(self.rgb))
         height, width = self.rgb.shape[:2]
         if (width, height) != (self.camera.width, self.camera.height):
             raise CameraError(
@@ -116,11 +122,35 @@ class DepthFrame:
     far_m: float = math.inf
 
 
+def check(model: DepthModel, settings: Settings) -> None:
+    """Refuse settings that do not go with a model.
+
+    Raises:
+        ModelError: float16 is unsafe for the model, it needs anchors that the settings do not give,
+            takes no mirror image, or says no confidence where the settings want some.
+    """
+    if settings.dtype == "float16" and not model.entry.half_safe:
+        raise ModelError(f"model '{settings.model}' overflows in float16, say dtype:=bfloat16")
+    if model.prompt_size and settings.scale_mode != "anchors":
+        raise ModelError(
+            f"model '{settings.model}' completes depth that another sensor measured, "
+            "say scale_mode:=anchors"
+        )
+    if settings.flip and model.denoises:
+        raise ModelError(
+            f"model '{settings.model}' knows the camera, which has no mirror image: "
+            "say flip:=false, and samples:=2 or more"
+        )
+    if settings.min_confidence and not model.sure(settings.samples):
+        raise ModelError(_no_confidence(model))
+
+
 class Pipeline:
     """Frame in, DepthFrame out; points and colours of a DepthFrame on request.
 
-    Settings that are live may be replaced between frames. Payloads that points() returns are valid
-    until its next call.
+    Settings that are live may be replaced between frames; where another thread replaces them, work
+    on a frame with the pipeline of under(), whose settings stay as they are. Payloads that points()
+    returns are valid until its next call.
 
     Attributes:
         profile: told which stage a frame is in; whoever works on frames says where each begins.
@@ -153,25 +183,11 @@ class Pipeline:
         The process is prepared for the device, see runtimes.prepare().
 
         Raises:
-            ModelError: the model or the device cannot be had, float16 is unsafe for the model, it
-                needs anchors that the settings do not give, takes no mirror image, or says no
-                confidence where the settings want some.
+            ModelError: the model or the device cannot be had, or the settings do not go with the
+                model, see check().
         """
         model = models.load(settings.model, settings.weights)
-        if settings.dtype == "float16" and not model.entry.half_safe:
-            raise ModelError(f"model '{settings.model}' overflows in float16, say dtype:=bfloat16")
-        if model.prompt_size and settings.scale_mode != "anchors":
-            raise ModelError(
-                f"model '{settings.model}' completes depth that another sensor measured, "
-                "say scale_mode:=anchors"
-            )
-        if settings.flip and model.denoises:
-            raise ModelError(
-                f"model '{settings.model}' knows the camera, which has no mirror image: "
-                "say flip:=false, and samples:=2 or more"
-            )
-        if settings.min_confidence and not model.sure(settings.samples):
-            raise ModelError(_no_confidence(model))
+        check(model, settings)
         runtime: Executor = runtimes.create(
             settings.runtime,
             model.network,
@@ -187,6 +203,12 @@ class Pipeline:
     def twin(self) -> Pipeline:
         """Return a pipeline of the same network and profile, with scales and buffers of its own."""
         return Pipeline(self.model, self.runtime, self.settings, self.profile)
+
+    def under(self, settings: Settings) -> Pipeline:
+        """Return this pipeline under other live settings: network, scales and buffers are these."""
+        other = copy.copy(self)
+        other.settings = settings
+        return other
 
     @property
     def dtype(self) -> str:
@@ -580,6 +602,16 @@ def _parts(whole: Prediction) -> list[Prediction]:
         replace(whole, values=values, f_px=f, confidence=confidence)
         for values, f, confidence in zip(whole.values.split(1), f_px, sure, strict=True)
     ]
+
+
+def _check_rgb(rgb: object) -> None:
+    if not isinstance(rgb, np.ndarray):
+        raise FrameError(f"rgb is {type(rgb).__name__}, expected an array of uint8 (H, W, 3)")
+    if rgb.dtype != np.uint8 or rgb.ndim != 3 or rgb.shape[2] != 3:
+        raise FrameError(
+            f"rgb is {rgb.dtype} {rgb.shape}, expected uint8 (H, W, 3): values of 0 to 255, "
+            "three channels, red first"
+        )
 
 
 def _strided(frame: Frame, step: int) -> Frame:

@@ -87,6 +87,7 @@ class Profile:
 
     def __init__(self, mark: Callable[[], Event] | None = None, frames: int = _FRAMES) -> None:
         self._mark, self._at = mark, _Thread()
+        self._stages: dict[int, str] = {}
         self._lock = threading.Lock()
         self._pending: deque[_Pass] = deque(maxlen=frames)
         self._done: deque[list[Lap]] = deque(maxlen=frames)
@@ -115,14 +116,20 @@ class Profile:
                     self._pending.append(_Pass(waited_s, marks))
         finally:
             self._at.marks = None
+            self._stages.pop(threading.get_ident(), None)
 
     def begin(self, stage: str) -> None:
         """Say that a stage begins, and that another one before is over."""
         marks = self._at.marks
         if marks is None or (marks and marks[-1].stage == stage):
             return
+        self._stages[threading.get_ident()] = stage
         event = None if self._mark is None else self._mark()
         marks.append(_Mark(stage, time.perf_counter(), event))
+
+    def stage_of(self, ident: int | None) -> str:
+        """Return the stage that a thread (threading.get_ident()) is in; empty: at no frame."""
+        return self._stages.get(ident or 0, "")
 
     def frames(self) -> list[list[Lap]]:
         """Return the laps of the last frames that the device is done with, the oldest first."""

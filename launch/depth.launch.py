@@ -21,7 +21,7 @@ PROFILE = "FASTRTPS_DEFAULT_PROFILES_FILE"
 
 # name: (default, description). camera_info's default follows the image topic.
 ARGUMENTS = {
-    "image": ("image", "image topic; raw, or compressed when it ends in /compressed"),
+    "image": ("image", "image topic, raw or compressed; see the parameter image_transport"),
     "camera_info": ("", "camera_info topic; empty: the sibling of the image topic"),
     "cameras": ("", "names of several cameras, separated by commas, for {camera} in other topics"),
     "model": ("", "name in `depth_ros models`, folder or hub id; empty: as params_file says"),

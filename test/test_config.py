@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 import yaml
 
-from depth_ros.config import SPECS, Settings, to_yaml
+from depth_ros.config import SPECS, Settings, split, to_yaml
 from depth_ros.errors import SettingError
 from depth_ros.geometry.colour import COLOUR_MAPS
 from depth_ros.messages import DEPTH_PIXEL_BYTES
@@ -27,7 +27,7 @@ ROOT = Path(__file__).parent.parent
         ("max_depth_m", float("nan")),
         ("depth_encoding", "mono16"),
         ("model", 3),
-        ("flip", "yes"),
+        ("flip", "perhaps"),
         ("flip", 1),
         ("cameras", "front"),
         ("cameras", ["front", "front"]),
@@ -119,3 +119,26 @@ def test_the_shipped_parameter_file_is_the_generated_one() -> None:
 def test_the_generated_parameter_file_holds_every_default() -> None:
     loaded = yaml.safe_load(to_yaml())
     assert loaded["/**"]["ros__parameters"] == Settings().as_dict()
+
+
+@pytest.mark.parametrize(
+    ("name", "said", "meant"),
+    [
+        ("edge_filter", False, "off"),
+        ("flip", "off", False),
+        ("flip", "Yes", True),
+        ("max_depth_m", 8, 8.0),
+        ("anchors_pose", [1, 0, 0, 0, 0, 0.5], (1.0, 0.0, 0.0, 0.0, 0.0, 0.5)),
+    ],
+)
+def test_what_yaml_says_in_another_type_counts(name: str, said: Any, meant: Any) -> None:
+    found = getattr(Settings().with_values(**{name: said}), name)
+    assert (type(found), found) == (type(meant), meant)
+
+
+def test_names_that_are_no_setting_are_told_with_the_nearest_and_those_of_ros_are_not() -> None:
+    values = {"stride": 2, "max_dept_m": 5.0, "use_sim_time": True, "qos_overrides./tf.depth": 1}
+    assert split(values) == (
+        {"stride": 2},
+        ["setting 'max_dept_m' is unknown, expected 'max_depth_m'"],
+    )

@@ -2,8 +2,10 @@
 
 import math
 import weakref
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -12,7 +14,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from depth_ros.config import Settings
-from depth_ros.errors import CameraError, ModelError, ScaleError
+from depth_ros.errors import CameraError, FrameError, ModelError, ScaleError
 from depth_ros.geometry.camera import Camera
 from depth_ros.models import DepthModel, ModelEntry, Output, Prediction, Raw
 from depth_ros.models.zoedepth import Preprocessing, ZoeDepth
@@ -101,6 +103,55 @@ def test_depth_has_the_size_stamp_and_frame_of_the_image() -> None:
 def test_an_image_of_another_size_than_its_camera_is_refused() -> None:
     with pytest.raises(CameraError, match="image is 30x20, camera is for 64x48"):
         Frame(np.zeros((20, 30, 3), np.uint8), Camera.from_fov(64, 48, 60))
+
+
+@pytest.mark.parametrize(
+    ("rgb", "words"),
+    [
+        (np.zeros((48, 64, 3), np.float32), r"float32 \(48, 64, 3\)"),
+        (np.zeros((48, 64, 3), np.uint16), "uint16"),
+        (np.zeros((48, 64, 3), bool), "bool"),
+        (np.zeros((48, 64), np.uint8), r"uint8 \(48, 64\)"),
+        (np.zeros((48, 64, 1), np.uint8), r"\(48, 64, 1\)"),
+        (np.zeros((48, 64, 4), np.uint8), r"\(48, 64, 4\)"),
+        (np.zeros((3, 48, 64), np.uint8), r"\(3, 48, 64\)"),
+        (torch.zeros(48, 64, 3, dtype=torch.uint8), "rgb is Tensor"),
+        ([[0, 0, 0]], "rgb is list"),
+    ],
+    ids=lambda value: value if isinstance(value, str) else "",
+)
+def test_what_is_no_rgb_image_is_refused_with_what_it_is(rgb: Any, words: str) -> None:
+    with pytest.raises(FrameError, match=rf"{words}.*expected .*uint8 \(H, W, 3\)"):
+        Frame(rgb, Camera.from_fov(64, 48, 60))
+
+
+@pytest.mark.parametrize(
+    "view_of",
+    [
+        lambda rgb: rgb[..., ::-1],
+        lambda rgb: rgb[::-1, ::-1],
+        lambda rgb: np.asfortranarray(rgb),
+        lambda rgb: np.broadcast_to(rgb[:1], rgb.shape),
+    ],
+    ids=["channels turned round", "upside down", "columns first", "one row for all"],
+)
+def test_an_image_counts_as_what_it_shows_however_it_lies_in_memory(
+    view_of: Callable[[Any], Any],
+) -> None:
+    camera = Camera.from_fov(64, 48, 60)
+    seen = view_of(np.random.default_rng(0).integers(0, 256, (48, 64, 3), np.uint8))
+    lying = pipeline()(Frame(seen, camera))
+    copied = pipeline()(Frame(np.array(seen, order="C"), camera))
+    torch.testing.assert_close(lying.depth_m, copied.depth_m, equal_nan=True)
+    np.testing.assert_array_equal(lying.rgb, copied.rgb)
+
+
+def test_a_frame_worked_on_under_other_settings_leaves_the_pipelines_own() -> None:
+    own = pipeline()
+    other = own.under(own.settings.with_values(max_depth_m=0.5))
+    assert torch.isposinf(other(view(60, 1.0)).depth_m).all()
+    assert not torch.isposinf(own(view(60, 1.0)).depth_m).all()
+    assert other.scaler(Camera.from_fov(64, 48, 60)) is own.scaler(Camera.from_fov(64, 48, 60))
 
 
 def test_from_the_users_range_on_there_is_nothing_in_range() -> None:

@@ -237,9 +237,11 @@ def given(params: Path | None, assignments: list[str]) -> Settings:
 
 
 def _of_file(path: Path) -> dict[str, Value]:
-    """Return the parameters in a file, of whatever node; ROS's own is left out."""
+    """Return the settings in a file of parameters, of whatever node; warn of what is none."""
     from ruamel.yaml import YAML
     from ruamel.yaml.error import YAMLError
+
+    from depth_ros.config import split
 
     found: dict[str, Value] = {}
     try:
@@ -247,8 +249,10 @@ def _of_file(path: Path) -> dict[str, Value]:
             found |= node["ros__parameters"]
     except (OSError, YAMLError, AttributeError, KeyError, TypeError) as error:
         raise SettingError(f"{path} is no file of parameters: {error}") from error
-    found.pop("use_sim_time", None)
-    return found
+    settings, warnings = split(found)
+    for warning in warnings:
+        print(f"depth_ros: warning: {path}: {warning}", file=sys.stderr)
+    return settings
 
 
 def _assigned(text: str) -> tuple[str, Value]:

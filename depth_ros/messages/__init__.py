@@ -24,13 +24,14 @@ from depth_ros.messages.colours import rgb_from
 from depth_ros.messages.compressed import (
     CompressedImage,
     Size,
+    check_compressed,
     compressed_size,
     rgb_from_compressed,
 )
 from depth_ros.messages.depths import depth_from_image, depth_to_bytes
 from depth_ros.messages.encodings import COLOUR_ENCODINGS, DEPTH_ENCODINGS, DEPTH_PIXEL_BYTES
-from depth_ros.messages.headers import Header, Stamp, stamp_ns
-from depth_ros.messages.images import Image, rgb_from_image
+from depth_ros.messages.headers import Header, Stamp, check_stamp, stamp_ns
+from depth_ros.messages.images import Image, check_image, rgb_from_image
 from depth_ros.messages.transforms import matrix_from_transform
 
 __all__ = [
@@ -49,6 +50,9 @@ __all__ = [
     "Size",
     "Stamp",
     "camera_from_info",
+    "check_compressed",
+    "check_image",
+    "check_stamp",
     "cloud_fields",
     "compressed_size",
     "depth_from_image",

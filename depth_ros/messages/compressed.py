@@ -81,6 +81,20 @@ def rgb_from_compressed(msg: CompressedImage, max_pixels: int = Settings.max_ima
     """
     stored_as, _, compression = msg.format.partition(";")
     stored_as = stored_as.strip()
+    pixels = _decoded(msg, check_compressed(msg, max_pixels))
+    if pixels.ndim == 3:
+        return rgb_of(pixels, COLOURS["rgb16" if pixels.dtype == np.uint16 else "rgb8"])
+    is_mosaic = stored_as.startswith("bayer_") and "mono" not in compression
+    return rgb_of(pixels, find(COLOURS, stored_as if is_mosaic else "mono8"))
+
+
+def check_compressed(msg: CompressedImage, max_pixels: int = Settings.max_image_pixels) -> Size:
+    """Return the size that the header states, or raise what shows before anything is decoded.
+
+    Raises:
+        MessageError: it is a depth image, without a header that states a size, or too large.
+    """
+    stored_as = msg.format.partition(";")[0].strip()
     if "compressedDepth" in msg.format or stored_as in ("16UC1", "32FC1"):
         raise MessageError(f"format is '{msg.format}', a depth image, expected colours or grey")
     size = compressed_size(msg)
@@ -89,11 +103,7 @@ def rgb_from_compressed(msg: CompressedImage, max_pixels: int = Settings.max_ima
             f"compressed image is {size.width}x{size.height}, expected at most max_image_pixels "
             f"({max_pixels})"
         )
-    pixels = _decoded(msg, size)
-    if pixels.ndim == 3:
-        return rgb_of(pixels, COLOURS["rgb16" if pixels.dtype == np.uint16 else "rgb8"])
-    is_mosaic = stored_as.startswith("bayer_") and "mono" not in compression
-    return rgb_of(pixels, find(COLOURS, stored_as if is_mosaic else "mono8"))
+    return size
 
 
 def _decoded(msg: CompressedImage, size: Size) -> Samples:

@@ -59,6 +59,11 @@ def rgb_from_image(msg: Image, untyped_order: str = Settings.untyped_order) -> B
     return rgb_of(pixels_of(msg, encoding), encoding)
 
 
+def check_image(msg: Image, untyped_order: str = Settings.untyped_order) -> None:
+    """Raise what rgb_from_image() would, and convert nothing."""
+    pixels_of(msg, find(COLOURS, typed(msg.encoding, untyped_order)))
+
+
 def pixels_of(msg: Image, encoding: Encoding) -> Samples:
     """Return the samples (rows, W) or (rows, W, samples), native-endian, without padding.
 

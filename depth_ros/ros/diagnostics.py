@@ -6,14 +6,30 @@ import statistics
 import threading
 import time
 from collections import Counter, deque
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 from diagnostic_msgs.msg import DiagnosticStatus, KeyValue
 
 _WINDOW_S = 10.0
 _LATENCIES = 300
+_NOTICE_S = 5.0
 
 Level = tuple[bytes, str]
+
+
+class Notice:
+    """A fault that is over at once: it is told for some seconds all the same."""
+
+    def __init__(self) -> None:
+        self._text, self._until_s = "", 0.0
+
+    def set(self, text: str) -> None:
+        """Note what happened."""
+        self._text, self._until_s = text, time.monotonic() + _NOTICE_S
+
+    def text(self) -> str:
+        """Return what happened lately, or nothing."""
+        return self._text if time.monotonic() < self._until_s else ""
 
 
 class Health:
@@ -76,16 +92,23 @@ class Health:
         p95 = latencies[min(len(latencies) - 1, round(0.95 * (len(latencies) - 1)))]
         return 1e3 * statistics.median(latencies), 1e3 * p95
 
-    def level(self, active: bool, stale_after_s: float) -> Level:
-        """Return the diagnostic level and its one-line message."""
+    def level(self, state: str, stale_after_s: float, awaited: Sequence[str]) -> Level:
+        """Return the diagnostic level and its one-line message.
+
+        Args:
+            state: the node's, where it is not active; else empty.
+            stale_after_s: how long an event may be away.
+            awaited: events that are to come again and again.
+        """
         if self.model_failed:
             return DiagnosticStatus.ERROR, f"failed: {self.last_error}"
-        if not active:
-            return DiagnosticStatus.OK, "not active"
-        for event in ("image", "camera_info"):
+        if state:
+            return DiagnosticStatus.OK, state
+        for event in awaited:
             if self.silent_s(event) > stale_after_s:
                 return DiagnosticStatus.WARN, f"no {event} for {self.silent_s(event):.1f} s"
-        if self._last_s("dropped") > max(self._last_s("answered"), self._last_s("unheard")):
+        good_s = max(self._last_s("answered"), self._last_s("unheard"), self.started_s)
+        if self._last_s("dropped") > good_s:
             return DiagnosticStatus.WARN, f"frames are dropped: {self.last_error}"
         return DiagnosticStatus.OK, "running"
 

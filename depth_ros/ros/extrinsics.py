@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import importlib
-from collections.abc import Callable
+import threading
 from typing import Any, Protocol
 
 from rclpy.duration import Duration
@@ -25,15 +25,16 @@ _JUMP_NS = 1_000_000_000
 class Extrinsics(Protocol):
     """Poses at the time of an image, whose header names the camera's optical frame."""
 
-    def mount(self, header: Any) -> Mount:
+    def mount(self, header: Any, settings: Settings) -> Mount:
         """Return the camera's height and direction over the ground."""
 
-    def optical_from(self, frame_id: str, header: Any, optical: bool) -> Floats:
+    def optical_from(self, frame_id: str, header: Any, settings: Settings, optical: bool) -> Floats:
         """Return the 4x4 transform of points in a sensor's frame to the camera's optical frame.
 
         Args:
             frame_id: the sensor's frame.
             header: the image's.
+            settings: those of the image.
             optical: whether the sensor's frame is an optical one (REP 103).
         """
 
@@ -44,18 +45,13 @@ class Extrinsics(Protocol):
 class Parameters:
     """Poses as the settings give them, the same for every image."""
 
-    def __init__(self, get_settings: Callable[[], Settings]) -> None:
-        self._get_settings = get_settings
-
-    def mount(self, header: Any) -> Mount:
+    def mount(self, header: Any, settings: Settings) -> Mount:
         """Return the mount of camera_height_m, camera_pitch_deg and camera_roll_deg."""
-        settings = self._get_settings()
         angles_deg = (settings.camera_pitch_deg, settings.camera_roll_deg)
         return Mount.from_angles(settings.camera_height_m, *angles_deg)
 
-    def optical_from(self, frame_id: str, header: Any, optical: bool) -> Floats:
+    def optical_from(self, frame_id: str, header: Any, settings: Settings, optical: bool) -> Floats:
         """Return the transform of anchors_pose."""
-        settings = self._get_settings()
         return optical_from_sensor(settings.anchors_pose, optical)
 
     def destroy(self) -> None:
@@ -65,24 +61,24 @@ class Parameters:
 class Tf:
     """Poses out of TF."""
 
-    def __init__(self, node: Node, get_settings: Callable[[], Settings]) -> None:
+    def __init__(self, node: Node) -> None:
         try:
             tf2_ros = importlib.import_module("tf2_ros")
         except ImportError as error:
             raise SettingError(
                 f"extrinsics is 'tf', expected 'parameters' where tf2_ros is missing: {error}"
             ) from error
-        self._get_settings = get_settings
         self._buffer = tf2_ros.Buffer()
         self._listener = tf2_ros.TransformListener(self._buffer, node)
-        self._newest_ns = 0
+        self._newest_ns: dict[str, int] = {}
+        """By the frames of cameras: each has stamps of its own, some seconds from the others'."""
+        self._lock = threading.Lock()
 
-    def mount(self, header: Any) -> Mount:
+    def mount(self, header: Any, settings: Settings) -> Mount:
         """Return the mount of the camera over ground_frame."""
-        settings = self._get_settings()
         return Mount.from_transform(self._look_up(settings.ground_frame, header.frame_id, header))
 
-    def optical_from(self, frame_id: str, header: Any, optical: bool) -> Floats:
+    def optical_from(self, frame_id: str, header: Any, settings: Settings, optical: bool) -> Floats:
         """Return the transform between the two frames, which TF knows as they are."""
         return self._look_up(header.frame_id, frame_id, header)
 
@@ -92,21 +88,26 @@ class Tf:
 
     def _look_up(self, target: str, source: str, header: Any) -> Floats:
         stamp = Time.from_msg(header.stamp)
-        if stamp.nanoseconds < self._newest_ns - _JUMP_NS:
-            self._buffer.clear()  # a bag began anew: tf2 would refuse what is older than it has
-        self._newest_ns = stamp.nanoseconds
+        self._note_time(header.frame_id, stamp.nanoseconds)
         try:
             found = self._buffer.lookup_transform(target, source, stamp, _PATIENCE)
         except Exception as error:  # tf2 raises half a dozen unrelated types
             raise ScaleError(f"TF has no {source} in {target}: {error}") from error
         return messages.matrix_from_transform(found.transform)
 
+    def _note_time(self, camera: str, stamp_ns: int) -> None:
+        """Begin anew where a camera's time jumps back, as that of a bag which is played again."""
+        with self._lock:
+            if stamp_ns < self._newest_ns.get(camera, 0) - _JUMP_NS:
+                self._buffer.clear()  # tf2 would refuse what is older than it has
+                self._newest_ns.clear()  # the others' time will jump too, and once is enough
+            self._newest_ns[camera] = stamp_ns
 
-def create(node: Node, get_settings: Callable[[], Settings]) -> Extrinsics:
+
+def create(node: Node, settings: Settings) -> Extrinsics:
     """Return what the settings say poses come from.
 
     Raises:
         SettingError: TF is asked for, and tf2_ros is not installed.
     """
-    settings = get_settings()
-    return Tf(node, get_settings) if settings.extrinsics == "tf" else Parameters(get_settings)
+    return Tf(node) if settings.extrinsics == "tf" else Parameters()

@@ -23,10 +23,15 @@ class Mailbox(Generic[Item]):
         self._open = True
         self._changed = threading.Condition()
 
-    def put(self, item: Item, sender: str = "") -> bool:
-        """Leave an item; return whether it replaced one of its sender that was never taken."""
+    def put(self, item: Item, sender: str = "") -> Item | None:
+        """Leave an item; return the one that nobody will take because of that.
+
+        This is the one of its sender that waited, or, where the mailbox is closed, the item itself.
+        """
         with self._changed:
-            replaced = sender in self._items
+            if not self._open:
+                return item
+            replaced = self._items.get(sender)
             self._items[sender] = item  # one that replaces another one has its place
             self._changed.notify_all()
             return replaced
@@ -52,11 +57,14 @@ class Mailbox(Generic[Item]):
                 self._busy.remove(senders)
                 self._changed.notify_all()
 
-    def close(self) -> None:
-        """Let take() give None, now and from now on."""
+    def close(self) -> list[Item]:
+        """Let take() give None, now and from now on; return what nobody took."""
         with self._changed:
             self._open = False
+            left = list(self._items.values())
+            self._items.clear()
             self._changed.notify_all()
+            return left
 
     def _ready(self) -> list[str]:
         """Return the senders that wait and that nobody works for."""

@@ -7,80 +7,129 @@ import os
 import signal
 import sys
 import threading
-from collections.abc import Callable
+import time
+from contextlib import suppress
 from typing import Any
 
 import rclpy
 import torch
-from diagnostic_msgs.msg import DiagnosticArray
+from diagnostic_msgs.msg import DiagnosticArray, DiagnosticStatus
 from rcl_interfaces.msg import SetParametersResult
+from rclpy.callback_groups import ReentrantCallbackGroup
 from rclpy.clock import Clock, ClockType
 from rclpy.executors import ExternalShutdownException
-from rclpy.lifecycle import LifecycleNode, LifecycleState, TransitionCallbackReturn
+from rclpy.lifecycle import LifecycleNodeMixin, LifecycleState, TransitionCallbackReturn
+from rclpy.node import Node
 from rclpy.parameter import Parameter
+from rclpy.task import Future
 
 from depth_ros import transport
-from depth_ros.errors import DepthError
-from depth_ros.pipeline import Pipeline
-from depth_ros.ros import extrinsics, parameters, worker
-from depth_ros.ros.diagnostics import Health
+from depth_ros.errors import DepthError, ModelError, SettingError
+from depth_ros.models import DepthModel
+from depth_ros.pipeline import Pipeline, check
+from depth_ros.ros import extrinsics, parameters, transitions, worker
+from depth_ros.ros.diagnostics import Health, Level
 from depth_ros.ros.extrinsics import Extrinsics
 from depth_ros.ros.mailbox import Mailbox
 from depth_ros.ros.stream import Arrival, Stream
+from depth_ros.ros.supervisor import Supervisor, Worker
+from depth_ros.ros.watch import BEAT_S, Watch
 from depth_ros.runtimes import heap, threads
 
 _DIAGNOSTICS_PERIOD_S = 1.0
+# How long a frame at hand may take until a stop is over without it.
+_STOP_S = 3.0
+# A model that is given up twice within that time is not loaded again.
+_RECOVERY_S = 60.0
+# So many times as long as usual is too long for a frame.
+_SLOW = 5.0
 
 
-class DepthNode(LifecycleNode):
+class DepthNode(LifecycleNodeMixin, Node):
     """Turns the images and camera_info of one or several cameras into metric depth and points.
 
     The executor's thread only receives; workers, each a thread, decode, infer and publish. A frame
     that cannot be answered is dropped, counted and warned of; nothing that arrives stops the node.
+    Lifecycle transitions, and the watch that supervises the workers and publishes diagnostics, have
+    threads of their own too: any executor will do, and none is blocked.
+
+    Attributes:
+        ended: done, with the cause, when a node that starts on its own cannot go on.
     """
 
     def __init__(self, **kwargs: Any) -> None:
-        super().__init__("depth", **kwargs)
+        overrides = {"automatically_declare_parameters_from_overrides": True, **kwargs}
+        Node.__init__(self, "depth", **overrides)
+        LifecycleNodeMixin.__init__(self, callback_group=ReentrantCallbackGroup())
+        transitions.run_beside_the_executor(self)
+        self.ended: Future = Future()
         self.settings = parameters.declare(self)
-        self.add_on_set_parameters_callback(self._on_set_parameters)
+        self.add_pre_set_parameters_callback(parameters.cast)
+        self.add_on_set_parameters_callback(self._check_parameters)
+        self.add_post_set_parameters_callback(self._take_parameters)
         self.streams = [
-            Stream(self, name, lambda: self.settings, self._deliver)
-            for name in self.settings.cameras
+            Stream(self, name, self.settings, self._deliver) for name in self.settings.cameras
         ]
         self._extrinsics: Extrinsics | None = None
         self._mailbox: Mailbox[Arrival] = Mailbox()
-        self._threads, self._workers = 1, list[threading.Thread]()
-        change_state = self._service_change_state
-        change_state.callback = _refusing(change_state.callback)
+        self._threads = 1
+        self._model: DepthModel | None = None
+        self._loading_since_s: float | None = None
+        self._gave_up_s: float | None = None
+        self._lost: BaseException | None = None
         self._diagnostics = self.create_publisher(DiagnosticArray, "/diagnostics", 10)
+        self._said: tuple[float, Level | None] = (0.0, None)
+        self._supervisor = Supervisor(
+            self._work, self._give_up, self.get_logger().error, lambda: self._watch.wake()
+        )
+        self._watch = Watch(self._look, self.get_logger().error)
         # Simulated time may stand still; the report of that must not.
         steady = Clock(clock_type=ClockType.STEADY_TIME)
-        self.create_timer(_DIAGNOSTICS_PERIOD_S, self._publish_diagnostics, clock=steady)
+        self.create_timer(BEAT_S, self._beat, clock=steady)
+        self._watch.start()
 
     @property
     def health(self) -> Health:
         """How the first camera fares."""
         return self.streams[0].health
 
+    def destroy_node(self) -> None:
+        """Take all of it back; workers are to be stopped before."""
+        self._watch.close()
+        super().destroy_node()
+
     # --- lifecycle
 
     def on_configure(self, state: LifecycleState) -> TransitionCallbackReturn:
         """Load and warm the model, and announce the outputs."""
+        self._loading_since_s = time.monotonic()
         try:
-            self._threads = threads.use(self.settings.threads)
-            pipeline = Pipeline.from_settings(self.settings)
-            pipeline.warm_up()
-            if self.settings.scale_mode != "model":
-                self._extrinsics = extrinsics.create(self, lambda: self.settings)
+            pipeline = self._loaded()
         except Exception as error:  # whatever a model raises, the node stays and says so
-            for stream in self.streams:
-                stream.fail(error)
+            self._fail(error)
             self.get_logger().error(f"cannot configure: {error}")
             return TransitionCallbackReturn.FAILURE
+        finally:
+            self._loading_since_s = None
         for number, stream in enumerate(self.streams):
             stream.configure(pipeline.twin() if number else pipeline, self._extrinsics)
         self._introduce(pipeline)
         return TransitionCallbackReturn.SUCCESS
+
+    def _loaded(self) -> Pipeline:
+        self._lost = None
+        self._threads = threads.use(self.settings.threads)
+        pipeline = Pipeline.from_settings(self.settings)
+        pipeline.warm_up()
+        self._model = pipeline.model
+        try:
+            check(pipeline.model, self.settings)  # they may have changed meanwhile
+            if self.settings.scale_mode != "model":
+                self._extrinsics = extrinsics.create(self, self.settings)
+        except DepthError:
+            self._model = None
+            raise
+        return pipeline
 
     def on_activate(self, state: LifecycleState) -> TransitionCallbackReturn:
         """Subscribe, and start to answer."""
@@ -95,46 +144,60 @@ class DepthNode(LifecycleNode):
         self._mailbox = Mailbox()
         pipeline = self.streams[0].pipeline
         assert pipeline is not None
-        count = worker.count_for(pipeline, len(self.streams), self._threads)
-        self._workers = [
-            threading.Thread(target=self._work, args=(pipeline, count), name="depth", daemon=True)
-            for _ in range(count)
-        ]
-        for each in self._workers:
-            each.start()
+        self._supervisor.start(worker.count_for(pipeline, len(self.streams), self._threads))
         for stream in self.streams:
             stream.start()
 
     def on_deactivate(self, state: LifecycleState) -> TransitionCallbackReturn:
-        """Unsubscribe, and stop after the frame at hand."""
-        self._stop()
+        """Unsubscribe, and stop after the frame at hand.
+
+        A frame that takes longer than some seconds is not waited for: the transition fails, and the
+        node is unconfigured, because the model cannot be used any longer. So it is where workers
+        end again and again, which is this transition's other cause.
+        """
+        if not self._stop() or self._lost is not None:
+            return TransitionCallbackReturn.ERROR
         return super().on_deactivate(state)
 
     def on_cleanup(self, state: LifecycleState) -> TransitionCallbackReturn:
         """Take the outputs back and forget the model."""
-        self._stop()
+        stopped = self._stop()
         for stream in self.streams:
             stream.clean_up()
         if self._extrinsics is not None:
             self._extrinsics.destroy()
-        self._extrinsics = None
-        torch.cuda.empty_cache()  # else the process keeps the model's memory; nothing without CUDA
+        self._extrinsics, self._model = None, None
+        if stopped and not self._supervisor.workers:
+            with suppress(RuntimeError):  # of a device that is lost
+                # Else the process keeps the model's memory; nothing without CUDA.
+                torch.cuda.empty_cache()
         return TransitionCallbackReturn.SUCCESS
 
     def on_error(self, state: LifecycleState) -> TransitionCallbackReturn:
         """Start afresh after a transition that failed half-way."""
-        return self.on_cleanup(state)
+        self.on_cleanup(state)
+        if self._lost is not None:
+            self._fail(self._lost)
+        return TransitionCallbackReturn.SUCCESS
 
     def on_shutdown(self, state: LifecycleState) -> TransitionCallbackReturn:
         """Stop, from whatever state."""
         return self.on_cleanup(state)
 
     def autostart(self) -> None:
-        """Configure and activate, unless the settings leave that to a lifecycle manager."""
+        """Configure and activate, unless the settings leave that to a lifecycle manager.
+
+        Where that fails nobody else will try: the node has ended.
+        """
         if not self.settings.autostart:
             return
-        if self.trigger_configure() == TransitionCallbackReturn.SUCCESS:
-            self.trigger_activate()
+        success = TransitionCallbackReturn.SUCCESS
+        if self.trigger_configure() != success or self.trigger_activate() != success:
+            self.ended.set_result(self.health.last_error or "it could not be activated")
+
+    def _fail(self, error: BaseException) -> None:
+        for stream in self.streams:
+            stream.fail(error)
 
     def _introduce(self, pipeline: Pipeline) -> None:
         """Say once what runs, under which licence, and what its numbers are."""
@@ -149,56 +212,118 @@ class DepthNode(LifecycleNode):
                 "published; say scale_mode:=ground or scale_mode:=anchors for depth and points"
             )
 
-    def _stop(self) -> None:
+    def _stop(self) -> bool:
+        """Stop the workers; return whether all have, and say what the others do."""
         for stream in self.streams:
             stream.stop()
-        self._mailbox.close()
-        for each in self._workers:
-            each.join()
-        self._workers = []
+        for arrival in self._mailbox.close():
+            arrival.count("dropped")
+        hung = self._supervisor.stop(_STOP_S)
+        for each in hung:
+            self.get_logger().error(f"{each.text()}, and is abandoned")
+        return not hung
 
     # --- the executor's thread
 
-    def _deliver(self, arrival: Arrival) -> bool:
+    def _deliver(self, arrival: Arrival) -> Arrival | None:
         return self._mailbox.put(arrival, arrival.stream.name)
 
-    def _on_set_parameters(self, changes: list[Parameter[Any]]) -> SetParametersResult:
-        self.settings, result = parameters.changed(self.settings, changes)
-        for stream in self.streams:
-            if stream.pipeline is not None:
-                stream.pipeline.settings = self.settings
-        return result
+    def _check_parameters(self, changes: list[Parameter[Any]]) -> SetParametersResult:
+        try:
+            changed = parameters.changed(self.settings, changes)
+            if self._model is not None:
+                check(self._model, changed)
+        except (SettingError, ModelError) as error:
+            return SetParametersResult(successful=False, reason=str(error))
+        return SetParametersResult(successful=True)
+
+    def _take_parameters(self, changes: list[Parameter[Any]]) -> None:
+        self.settings = parameters.changed(self.settings, changes)
+
+    def _beat(self) -> None:
+        self._watch.beat()
+        if self._supervisor.working:
+            for stream in self.streams:
+                stream.tend()
+
+    # --- the watch's thread
+
+    def _look(self) -> None:
+        if not self.context.ok():
+            return
+        self._supervisor.check()
+        said_s, said = self._said
+        due = time.monotonic() - said_s >= _DIAGNOSTICS_PERIOD_S
+        fault = self._fault()
+        worse = fault is not None and (said is None or said[0] != fault[0])
+        if due or worse:
+            self._publish_diagnostics()
 
     def _publish_diagnostics(self) -> None:
-        active = bool(self._workers)
-        report = DiagnosticArray(status=[stream.status(active) for stream in self.streams])
+        fault = self._fault()
+        self._said = time.monotonic(), fault
+        state = "" if self._supervisor.working else self._state()
+        facts = (state, fault, self._supervisor.restarts)
+        report = DiagnosticArray(status=[stream.status(*facts) for stream in self.streams])
         report.header.stamp = self.get_clock().now().to_msg()
         self._diagnostics.publish(report)
 
+    def _state(self) -> str:
+        since_s = self._loading_since_s
+        if since_s is None:
+            return "not active"
+        return f"loading model {self.settings.model} for {time.monotonic() - since_s:.0f} s"
+
+    def _fault(self) -> Level | None:
+        """Return what is wrong with the node's own threads."""
+        text = self._watch.fault() or self._supervisor.fault()
+        if text:
+            return DiagnosticStatus.ERROR, text
+        usual_s = max(stream.health.latency_ms()[1] for stream in self.streams) / 1e3
+        limit_s = max(self.settings.stale_after_s, _SLOW * usual_s)
+        for each in self._supervisor.workers:
+            if each.abandoned:
+                return DiagnosticStatus.ERROR, f"{each.text()}, and is abandoned"
+            if each.busy_s > limit_s:
+                return DiagnosticStatus.WARN, each.text()
+        return None
+
+    def _give_up(self, error: BaseException) -> None:
+        """Leave the active state, and load the model anew, once, where nobody else would."""
+        self._lost = error
+        threading.Thread(target=self._recover, args=(error,), name="depth transition").start()
+
+    def _recover(self, error: BaseException) -> None:
+        with suppress(RuntimeError):  # rclpy's RCLError: somebody else deactivates it
+            self.trigger_deactivate()
+        now_s, before_s = time.monotonic(), self._gave_up_s
+        self._gave_up_s = now_s
+        if not self.settings.autostart:
+            return
+        if before_s is not None and now_s - before_s < _RECOVERY_S:
+            self.ended.set_result(f"{type(error).__name__}: {error}")
+            return
+        self.autostart()
+
     # --- the workers' threads
 
-    def _work(self, pipeline: Pipeline, count: int) -> None:
+    def _work(self, me: Worker) -> None:
         """Answer what waits: all of it at once, or, beside other workers, image by image."""
-        mailbox, most = self._mailbox, 1 if count > 1 else None
+        mailbox, pipeline, count = self._mailbox, self.streams[0].pipeline, self._supervisor.count
+        assert pipeline is not None
+        profile = pipeline.profile
+        me.stage = lambda: profile.stage_of(me.ident)
         threads.share(self._threads, count)
+
+        def wanted() -> bool:
+            return bool(self.context.ok()) and not me.abandoned
+
         while True:
-            with mailbox.take(most) as arrivals:
+            with mailbox.take(1 if count > 1 else None) as arrivals:
                 if arrivals is None:
                     return
-                worker.answer(arrivals, pipeline, self.context.ok)
-
-
-def _refusing(change_state: Callable[[Any, Any], Any]) -> Callable[[Any, Any], Any]:
-    """Answer "no" to a transition that the state does not have; rclpy lets it end the node."""
-
-    def answer(request: Any, response: Any) -> Any:
-        try:
-            return change_state(request, response)
-        except RuntimeError:  # rclpy's RCLError; rcl has logged it
-            response.success = False
-            return response
-
-    return answer
+                with me.busy():
+                    worker.answer(arrivals, pipeline, self.settings, wanted)
 
 
 def main(args: list[str] | None = None) -> int:
@@ -212,9 +337,18 @@ def main(args: list[str] | None = None) -> int:
         print(f"depth_node: {error}", file=sys.stderr)
         rclpy.try_shutdown()
         return 1
+    except KeyboardInterrupt:
+        rclpy.try_shutdown()
+        return 0
+    # Beside the executor: parameters and diagnostics answer while the model is loaded.
+    starter = threading.Thread(target=node.autostart, name="depth transition", daemon=True)
+    starter.start()
+    code = 0
     try:
-        node.autostart()
-        rclpy.spin(node)
+        rclpy.spin_until_future_complete(node, node.ended)
+        if node.ended.done():
+            print(f"depth_node: {node.ended.result()}", file=sys.stderr)
+            code = 1
     except (KeyboardInterrupt, ExternalShutdownException):
         pass
     except RuntimeError:
@@ -222,7 +356,8 @@ def main(args: list[str] | None = None) -> int:
             raise
     finally:
         _stop(node)
-    return 0
+    _leave_what_hangs(code)
+    return code
 
 
 def _stop(node: DepthNode) -> None:
@@ -233,6 +368,14 @@ def _stop(node: DepthNode) -> None:
     rclpy.try_shutdown()
     # Nor must launch lose its patience while Python looks for garbage in torch.
     gc.freeze()
+
+
+def _leave_what_hangs(code: int) -> None:
+    """End the process here, where a thread of the node does not: Python would wait, or crash."""
+    if any(thread.name.startswith("depth") for thread in threading.enumerate()):
+        sys.stdout.flush()
+        sys.stderr.flush()
+        os._exit(code)
 
 
 if __name__ == "__main__":

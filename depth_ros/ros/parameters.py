@@ -6,27 +6,34 @@ from rcl_interfaces.msg import (
     FloatingPointRange,
     IntegerRange,
     ParameterDescriptor,
-    SetParametersResult,
 )
 from rclpy.node import Node
 from rclpy.parameter import Parameter
 
-from depth_ros.config import SPECS, Settings, Spec
-from depth_ros.errors import SettingError
+from depth_ros.config import SPECS, Settings, Spec, split
 
 
 def declare(node: Node) -> Settings:
     """Declare every setting as a parameter and return their values.
 
+    A parameter that is none of them is warned of: it may be misspelt.
+
+    Args:
+        node: made with automatically_declare_parameters_from_overrides.
+
     Raises:
         SettingError: a launch file or command line gave a value that is not allowed.
     """
-    for spec in SPECS.values():
-        try:
-            node.declare_parameter(spec.name, spec.default, descriptor(spec))
-        except Exception as error:  # rclpy raises several unrelated types for a bad override
-            raise SettingError(f"parameter {spec.name}: {error}") from error
-    return Settings().with_values(**{name: node.get_parameter(name).value for name in SPECS})
+    given = {name: each.value for name, each in node.get_parameters_by_prefix("").items()}
+    ours, warnings = split(given)
+    settings = Settings().with_values(**ours)
+    for warning in warnings:
+        node.get_logger().warning(warning)
+    for name, value in settings.as_dict().items():
+        if name in ours:
+            node.undeclare_parameter(name)  # it has the type that was given, which may be another
+        node.declare_parameter(name, value, descriptor(SPECS[name]), ignore_override=True)
+    return settings
 
 
 def descriptor(spec: Spec) -> ParameterDescriptor:
@@ -50,12 +57,21 @@ def descriptor(spec: Spec) -> ParameterDescriptor:
     return described
 
 
-def changed(
-    settings: Settings, parameters: list[Parameter]
-) -> tuple[Settings, SetParametersResult]:
-    """Return the settings after a change, or the same ones and the reason why it is refused."""
-    values = {p.name: p.value for p in parameters if p.name in SPECS}
-    try:
-        return settings.with_values(**values), SetParametersResult(successful=True)
-    except SettingError as error:
-        return settings, SetParametersResult(successful=False, reason=str(error))
+def cast(parameters: list[Parameter]) -> list[Parameter]:
+    """Return parameters in the types of the settings, where they say the same in another one."""
+    return [_cast(each) if each.name in SPECS else each for each in parameters]
+
+
+def _cast(parameter: Parameter) -> Parameter:
+    value = SPECS[parameter.name].cast(parameter.value)
+    unchanged = parameter.value is None or type(value) is type(parameter.value)
+    return parameter if unchanged else Parameter(parameter.name, value=value)
+
+
+def changed(settings: Settings, parameters: list[Parameter]) -> Settings:
+    """Return the settings after a change.
+
+    Raises:
+        SettingError: it is not allowed.
+    """
+    return settings.with_values(**{p.name: p.value for p in parameters if p.name in SPECS})

@@ -88,32 +88,33 @@ class Outputs:
         """Return whether anybody listens to the network's relative values."""
         return self._heard("depth/relative")
 
-    def publish_relative(self, values: Tensor, header: Header, info: CameraInfo) -> None:
-        """Publish relative values (H, W), as 32FC1 without a unit, and the camera they are of."""
+    def publish_info(self, header: Header, info: CameraInfo) -> None:
+        """Publish the camera that took an image, if somebody listens; its images come after it."""
+        if self._heard("depth/camera_info"):
+            info.header = header
+            self._send("depth/camera_info", info)
+
+    def publish_relative(self, values: Tensor, header: Header) -> None:
+        """Publish relative values (H, W), as 32FC1 without a unit."""
         self._publish_values("depth/relative", self._relative_message, values, header)
-        self._publish_info(header, info)
 
-    def publish(
-        self, pipeline: Pipeline, depth: DepthFrame | None, header: Header, info: CameraInfo
-    ) -> None:
-        """Publish every output that somebody listens to, with the image's own header.
+    def publish(self, pipeline: Pipeline, depth: DepthFrame, header: Header) -> None:
+        """Publish every output of depth that somebody listens to, with the image's own header.
 
-        Without depth, where nothing needs it, that is at most its camera_info.
+        Args:
+            pipeline: with the settings that the depth was estimated under.
+            depth: of it.
+            header: of the image.
         """
-        if depth is not None:
-            self._publish_estimate(pipeline, depth, header)
-        if not self.need_relative():  # else it has gone out with the relative values
-            self._publish_info(header, info)
+        if depth.stride == 1:  # else its listeners came after the question
+            self._publish_images(pipeline, depth, header)
+        if pipeline.settings.publish_points and self._heard("points"):
+            self._publish_points(pipeline.points(depth, self._cloud_memory), header)
 
     def destroy(self) -> None:
         """Take the topics back."""
         for publisher in self._publishers.values():
             self._node.destroy_publisher(publisher)
-
-    def _publish_info(self, header: Header, info: CameraInfo) -> None:
-        if self._heard("depth/camera_info"):
-            info.header = header
-            self._send("depth/camera_info", info)
 
     def _heard(self, topic: str) -> bool:
         publisher = self._publishers.get(topic)
@@ -122,13 +123,6 @@ class Outputs:
     def _send(self, topic: str, message: Any) -> None:
         self._profile.begin("publish")
         self._publishers[topic].publish(message)
-
-    def _publish_estimate(self, pipeline: Pipeline, depth: DepthFrame, header: Header) -> None:
-        settings = pipeline.settings
-        if depth.stride == 1:  # else its listeners came after the question
-            self._publish_images(pipeline, depth, header)
-        if settings.publish_points and self._heard("points"):
-            self._publish_points(pipeline.points(depth, self._cloud_memory), header)
 
     def _publish_images(self, pipeline: Pipeline, depth: DepthFrame, header: Header) -> None:
         if self._heard("depth/image"):

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable
 from typing import Any
 
 from rclpy.node import Node
@@ -33,7 +32,7 @@ class References:
     Args:
         node: the node whose topics these are.
         extrinsics: where the camera and the sensor sit.
-        get_settings: returns the settings of the moment.
+        settings: say what comes, for as long as the node runs.
         prefix: what the topics' names begin with.
     """
 
@@ -41,10 +40,10 @@ class References:
         self,
         node: Node,
         extrinsics: Extrinsics,
-        get_settings: Callable[[], Settings],
+        settings: Settings,
         prefix: str = "",
     ) -> None:
-        self._node, self._get_settings = node, get_settings
+        self._node, self._mode, self._type = node, settings.scale_mode, settings.anchors_type
         self._extrinsics = extrinsics
         self._topic, self._info_topic = f"{prefix}{TOPIC}", f"{prefix}{_INFO_TOPIC}"
         self._messages: deque[Any] = deque(maxlen=_KEPT)
@@ -53,12 +52,11 @@ class References:
 
     def start(self) -> None:
         """Subscribe to anchors, where they are wanted."""
-        settings = self._get_settings()
-        if settings.scale_mode != "anchors":
+        if self._mode != "anchors":
             return
-        subscribe, kind = self._node.create_subscription, _KINDS[settings.anchors_type]
+        subscribe, kind = self._node.create_subscription, _KINDS[self._type]
         self._subscriptions = [subscribe(kind, self._topic, self._on_anchors, _QOS)]
-        if settings.anchors_type == "depth":
+        if self._type == "depth":
             info = subscribe(CameraInfo, self._info_topic, self._on_info, _QOS)
             self._subscriptions.append(info)
 
@@ -69,23 +67,22 @@ class References:
         self._subscriptions = []
         self._messages.clear()
 
-    def of(self, header: Any, camera: Camera) -> Reference:
-        """Return what there is for the image of a header.
+    def of(self, header: Any, camera: Camera, settings: Settings) -> Reference:
+        """Return what there is for the image of a header, and of some settings.
 
         Raises:
             ScaleError: no anchors came near its time, or TF does not know where they are.
             MessageError, CameraError: the image has no stamp; the anchors' message or its
                 camera_info is damaged.
         """
-        settings = self._get_settings()
         if not messages.stamp_ns(header):
             raise MessageError("stamp is 0, expected the time of capture: a scale could not age")
-        if settings.scale_mode == "ground":
-            return self._extrinsics.mount(header)
-        message = self._nearest(messages.stamp_ns(header))
+        if self._mode == "ground":
+            return self._extrinsics.mount(header, settings)
+        message = self._nearest(messages.stamp_ns(header), settings.anchors_max_age_s)
         optical = isinstance(message, Image)
-        pose = self._extrinsics.optical_from(message.header.frame_id, header, optical)
-        return anchors_from(message, settings.anchors_type, pose, camera, self._sensor)
+        pose = self._extrinsics.optical_from(message.header.frame_id, header, settings, optical)
+        return anchors_from(message, self._type, pose, camera, self._sensor)
 
     def _on_anchors(self, message: Any) -> None:
         self._messages.append(message)
@@ -93,7 +90,7 @@ class References:
     def _on_info(self, message: CameraInfo) -> None:
         self._info = message
 
-    def _nearest(self, stamp_ns: int) -> Any:
+    def _nearest(self, stamp_ns: int, most_s: float) -> Any:
         """Return the anchors' message that is nearest in time, if it is near enough."""
         kept = list(self._messages)
         if not kept:
@@ -105,8 +102,6 @@ class References:
             return abs(messages.stamp_ns(message.header) - stamp_ns) / 1e9
 
         nearest = min(kept, key=apart_s)
-        settings = self._get_settings()
-        most_s = settings.anchors_max_age_s
         if apart_s(nearest) > most_s:
             raise ScaleError(
                 f"the nearest anchors are {apart_s(nearest):.2f} s from the image, "

@@ -5,40 +5,48 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Callable
-from dataclasses import asdict
-from typing import Any, NamedTuple
+from dataclasses import asdict, dataclass
+from typing import NamedTuple
 
 from diagnostic_msgs.msg import DiagnosticStatus
 from rclpy.node import Node
-from rclpy.qos import QoSProfile, ReliabilityPolicy
 from sensor_msgs.msg import CameraInfo, CompressedImage, Image
 from std_msgs.msg import Header
 
 from depth_ros import messages
 from depth_ros.config import Settings
-from depth_ros.errors import CameraError, DepthError, MessageError, ScaleError
+from depth_ros.errors import CameraError, DepthError, FrameError, MessageError, ScaleError
 from depth_ros.geometry.camera import Camera
 from depth_ros.models import Output
 from depth_ros.pipeline import DepthFrame, Estimate, Frame, Pipeline
-from depth_ros.ros.diagnostics import Health, key_values
+from depth_ros.ros.diagnostics import Health, Level, key_values
 from depth_ros.ros.extrinsics import Extrinsics
+from depth_ros.ros.inputs import Inputs
 from depth_ros.ros.publishers import Outputs
 from depth_ros.ros.references import TOPIC as ANCHORS
 from depth_ros.ros.references import References
 from depth_ros.scale.scaler import Reference, Scale, Scaler
 
-# Best effort matches every publisher; only the newest image matters.
-_INPUT_QOS = QoSProfile(depth=1, reliability=ReliabilityPolicy.BEST_EFFORT)
 _WARN_PERIOD_S = 5.0
 _CAMERAS = 8
+# Silence after which the graph is asked what is published by now.
+_TEND_AFTER_S = 0.5
 
 
-class Arrival(NamedTuple):
+@dataclass(eq=False)
+class Arrival:
     """An image message, whose it is, and when it came, by the steady clock."""
 
     stream: Stream
     message: Image | CompressedImage
     time_s: float
+    counted: bool = False
+
+    def count(self, event: str) -> None:
+        """Count what became of it, unless something did before."""
+        if not self.counted:
+            self.counted = True
+            self.stream.health.count(event)
 
 
 class Question(NamedTuple):
@@ -46,6 +54,8 @@ class Question(NamedTuple):
 
     Attributes:
         arrival: of its image.
+        pipeline: its stream's, under the settings that hold for it from its begin to its last
+            message.
         frame: the image and its camera.
         info: of the depth that the image gives.
         metric, relative: whether depth in metres, and the network's own values, are wanted.
@@ -54,6 +64,7 @@ class Question(NamedTuple):
     """
 
     arrival: Arrival
+    pipeline: Pipeline
     frame: Frame
     info: CameraInfo
     metric: bool
@@ -88,30 +99,33 @@ class Stream:
     Args:
         node: the node whose topics these are.
         name: what its topics' names begin with; empty: with nothing.
-        get_settings: returns the settings of the moment.
-        deliver: takes an image to the worker; returns whether it replaced one of the same camera.
+        settings: those at the start, of which the fixed ones stay.
+        deliver: takes an image to the workers; returns the one that is lost because of that.
     """
 
     def __init__(
         self,
         node: Node,
         name: str,
-        get_settings: Callable[[], Settings],
-        deliver: Callable[[Arrival], bool],
+        settings: Settings,
+        deliver: Callable[[Arrival], Arrival | None],
     ) -> None:
         self.name, self.health = name, Health()
         self.pipeline: Pipeline | None = None
         self.references: References | None = None
-        self._node, self._get_settings, self._deliver = node, get_settings, deliver
+        self._node, self._settings, self._deliver = node, settings, deliver
         self._prefix = f"{name}/" if name else ""
+        self._inputs = Inputs(
+            node, self._prefix, settings.image_transport, self._on_image, self._on_info
+        )
         self._outputs: Outputs | None = None
         self._scale: Scale | None = None
         self._scaler: Scaler | None = None
-        self._subscriptions: list[Any] = []
         self._cameras: dict[tuple[str, int, int], _Seen] = {}
         self._sizeless: CameraInfo | None = None
         self._camera: Camera | None = None
         self._warned_s: dict[tuple[str, type], float] = {}
+        self._silent: set[str] = set()
 
     # --- the executor's thread
 
@@ -127,29 +141,36 @@ class Stream:
         facts = (pipeline.metric, relative, model.denoises)
         self._outputs = Outputs(self._node, *facts, pipeline.profile, self._prefix)
         if extrinsics is not None:
-            self.references = References(self._node, extrinsics, self._get_settings, self._prefix)
+            self.references = References(self._node, extrinsics, self._settings, self._prefix)
         self.pipeline, self.health.model_failed = pipeline, False
 
     def start(self) -> None:
         """Subscribe."""
         self.health.started_s = time.monotonic()
-        topic = self._topic("image")
-        kind = CompressedImage if topic.endswith("/compressed") else Image
-        subscribe, prefix = self._node.create_subscription, self._prefix
-        self._subscriptions = [
-            subscribe(CameraInfo, f"{prefix}camera_info", self._on_info, _INPUT_QOS),
-            subscribe(kind, f"{prefix}image", self._on_image, _INPUT_QOS),
-        ]
+        self._silent.clear()
+        self._inputs.start()
         if self.references is not None:
             self.references.start()
 
     def stop(self) -> None:
         """Unsubscribe."""
-        for subscription in self._subscriptions:
-            self._node.destroy_subscription(subscription)
-        self._subscriptions = []
+        self._inputs.stop()
         if self.references is not None:
             self.references.stop()
+
+    def tend(self) -> None:
+        """Look after what does not come; to be called again and again by the executor."""
+        silent = {event for event in self._awaited() if self.health.silent_s(event) > _TEND_AFTER_S}
+        if silent:
+            self._inputs.tend()
+        stale = {e for e in silent if self.health.silent_s(e) > self._settings.stale_after_s}
+        for event in sorted(stale - self._silent):
+            self._node.get_logger().warning(f"no {event}: {self._inputs.why_silent(event)}")
+        self._silent = stale
+
+    def _awaited(self) -> list[str]:
+        """Return what is to come again and again."""
+        return ["image"] if self._inputs.latched else ["image", "camera_info"]
 
     def clean_up(self) -> None:
         """Take the outputs back and forget the pipeline; stop() comes first."""
@@ -160,17 +181,23 @@ class Stream:
         self._cameras.clear()
         self._sizeless = self._camera = None
 
-    def fail(self, error: Exception) -> None:
+    def fail(self, error: BaseException) -> None:
         """Note that there is no model to answer with."""
         self.health.model_failed = True
         self.health.last_error = str(error)
 
-    def status(self, active: bool) -> DiagnosticStatus:
-        """Return how the camera fares."""
-        settings, pipeline = self._get_settings(), self.pipeline
-        level, text = self.health.level(active, settings.stale_after_s)
+    def status(self, state: str, fault: Level | None, restarts: int) -> DiagnosticStatus:
+        """Return how the camera fares.
+
+        Args:
+            state: the node's, where it is not active; else empty.
+            fault: of the node, that comes before all else.
+            restarts: how many workers ended, and were started anew.
+        """
+        settings, pipeline = self._settings, self.pipeline
+        level, text = fault or self._level(state)
         camera = self._camera
-        if level == DiagnosticStatus.OK and active and camera and camera.ray_warning:
+        if level == DiagnosticStatus.OK and camera is not None and camera.ray_warning:
             level, text = DiagnosticStatus.WARN, camera.ray_warning
         device = str(pipeline.runtime.device) if pipeline else settings.device
         stages = pipeline.profile.medians() if pipeline else []
@@ -181,14 +208,27 @@ class Stream:
             hardware_id=device,
             values=key_values([("model", settings.model), ("device", device)])
             + self.health.values()
-            + key_values([("pixels without a ray [%]", _percent_without_ray(camera))])
+            + key_values(
+                [
+                    ("pixels without a ray [%]", _percent_without_ray(camera)),
+                    ("worker restarts", str(restarts)),
+                ]
+            )
             + key_values(self._scale_values())
             + key_values([(f"stage {lap.stage} [ms]", lap.text()) for lap in stages]),
         )
 
+    def _level(self, state: str) -> Level:
+        stale_after_s = self._settings.stale_after_s
+        level, text = self.health.level(state, stale_after_s, self._awaited())
+        for event in self._awaited():
+            if text.startswith(f"no {event} "):
+                text += f": {self._inputs.why_silent(event)}"
+        return level, text
+
     def _scale_values(self) -> list[tuple[str, str]]:
         """Return what diagnostics tell of the scale."""
-        mode, scale, scaler = self._get_settings().scale_mode, self._scale, self._scaler
+        mode, scale, scaler = self._settings.scale_mode, self._scale, self._scaler
         values = [("scale mode", mode)]
         if mode == "model":
             return values
@@ -203,8 +243,26 @@ class Stream:
 
     def _on_image(self, message: Image | CompressedImage) -> None:
         self.health.count("image")
-        if self._deliver(Arrival(self, message, time.monotonic())):
-            self.health.count("replaced")
+        arrival = Arrival(self, message, time.monotonic())
+        try:
+            self._check(message)  # here, so that it does not replace one that can be answered
+        except (MessageError, CameraError) as error:
+            self.drop(arrival, error)
+            return
+        lost = self._deliver(arrival)
+        if lost is not None:
+            lost.count("dropped" if lost is arrival else "replaced")
+
+    def _check(self, message: Image | CompressedImage) -> None:
+        """Refuse what cannot be answered, as far as that shows without decoding it."""
+        messages.check_stamp(message.header)
+        if isinstance(message, CompressedImage):
+            width, height = messages.check_compressed(message, self._settings.max_image_pixels)
+        else:
+            messages.check_image(message, self._settings.untyped_order)
+            width, height = message.width, message.height
+        # Whose image nobody knows is not worth the memory that it says it needs, either.
+        self._camera_of(message.header.frame_id, width, height)
 
     def _on_info(self, message: CameraInfo) -> None:
         self.health.count("camera_info")
@@ -222,32 +280,31 @@ class Stream:
         self._cameras = dict([*others, (key, seen)][-_CAMERAS:])
 
     def _see(self, message: CameraInfo, size: tuple[int, int] | None = None) -> _Seen:
-        rectified = self._get_settings().image_rectified
+        rectified = self._settings.image_rectified
         camera = messages.camera_from_info(message, rectified, size)
         fields = messages.depth_info(message, rectified, size)
         return _Seen(camera, CameraInfo(**asdict(fields)))
 
     # --- a worker's thread
 
-    def heard(self) -> bool:
-        """Return whether anybody listens; an image that nobody wants is counted."""
-        assert self._outputs is not None
-        if self._outputs.heard(self._get_settings().publish_points):
-            return True
-        self.health.count("unheard")
-        return False
+    def ask(self, arrival: Arrival, settings: Settings) -> Question | None:
+        """Decode an image, and find out what of it is wanted; None where nobody listens.
 
-    def ask(self, arrival: Arrival) -> Question:
-        """Decode an image, and find out what of it is wanted.
+        Args:
+            arrival: the image.
+            settings: of this image.
 
         Raises:
             MessageError: the image cannot be decoded.
             CameraError: no camera_info describes it.
         """
-        pipeline, outputs, settings = self.pipeline, self._outputs, self._get_settings()
-        assert pipeline is not None and outputs is not None
+        assert self.pipeline is not None and self._outputs is not None
+        pipeline, outputs = self.pipeline.under(settings), self._outputs
+        if not outputs.heard(settings.publish_points):
+            arrival.count("unheard")
+            return None
         pipeline.profile.begin("decode")
-        header, rgb = arrival.message.header, self._decode(arrival.message, settings)
+        header, rgb = arrival.message.header, messages.rgb_from(arrival.message, settings)
         seen = self._camera_of(header.frame_id, rgb.shape[1], rgb.shape[0])
         frame = Frame(rgb, seen.camera, messages.stamp_ns(header), header.frame_id)
         self._judge(frame.camera)
@@ -256,8 +313,9 @@ class Stream:
         metric, relative = outputs.need_depth(settings.publish_points), outputs.need_relative()
         points_only = not (relative or outputs.need_image())
         prompted = (metric or relative) and pipeline.model.prompt_size is not None
-        reference = self._reference(header, frame.camera) if prompted else None
-        return Question(arrival, frame, seen.depth_info, metric, relative, points_only, reference)
+        reference = self._reference(header, frame.camera, settings) if prompted else None
+        facts = (seen.depth_info, metric, relative, points_only, reference)
+        return Question(arrival, pipeline, frame, *facts)
 
     def answer(self, question: Question, estimate: Estimate | None) -> None:
         """Publish what a question's listeners want to know.
@@ -270,26 +328,29 @@ class Stream:
         Raises:
             ScaleError: there is no scale that makes the values metric.
         """
-        pipeline, outputs, header = self.pipeline, self._outputs, question.header
-        assert pipeline is not None and outputs is not None
-        depth = None
+        outputs, header, depth = self._outputs, question.header, None
+        assert outputs is not None
+        if estimate is None or question.relative:
+            outputs.publish_info(header, question.info)
         if estimate is not None:
             if question.relative:
-                values = estimate.prediction.values[0]
-                outputs.publish_relative(values, header, question.info)
+                outputs.publish_relative(estimate.prediction.values[0], header)
             if question.metric:
-                depth = self._measured(question, estimate, pipeline)
+                depth = self._measured(question, estimate)
         self.health.model_failed = False
-        outputs.publish(pipeline, depth, header, question.info)
-        self.health.count("answered")
+        if depth is not None:
+            if not question.relative:  # else it went out with the relative values
+                outputs.publish_info(header, question.info)
+            outputs.publish(question.pipeline, depth, header)
+        question.arrival.count("answered")
         self.health.add_latency(time.monotonic() - question.arrival.time_s)
 
-    def drop(self, error: Exception) -> None:
+    def drop(self, arrival: Arrival, error: BaseException) -> None:
         """Count an image that cannot be answered, and warn of it."""
-        if not isinstance(error, (MessageError, CameraError, ScaleError)):
+        if not isinstance(error, (MessageError, CameraError, FrameError, ScaleError)):
             self.health.model_failed = True
         self._warn("image", error)
-        self.health.count("dropped")
+        arrival.count("dropped")
 
     def _judge(self, camera: Camera) -> None:
         """Warn of a camera that is new and does not see much of its image."""
@@ -298,31 +359,26 @@ class Stream:
             if camera.ray_warning:
                 self._warn("camera_info", CameraError(camera.ray_warning), "used, but")
 
-    def _decode(self, message: Image | CompressedImage, settings: Settings) -> Any:
-        if isinstance(message, CompressedImage):
-            # Whose image nobody knows is not worth the memory that it says it needs.
-            self._camera_of(message.header.frame_id, *messages.compressed_size(message))
-        return messages.rgb_from(message, settings)
-
-    def _measured(self, question: Question, estimate: Estimate, pipeline: Pipeline) -> DepthFrame:
-        reference = question.reference
+    def _measured(self, question: Question, estimate: Estimate) -> DepthFrame:
+        pipeline, reference = question.pipeline, question.reference
         if pipeline.model.prompt_size is None:
             # As late as may be: what is measured in the meantime fits the image better.
-            reference = self._reference(question.header, question.frame.camera)
+            camera = question.frame.camera
+            reference = self._reference(question.header, camera, pipeline.settings)
         depth = pipeline.measure(estimate, reference)
         self._scale = depth.scale
         return depth
 
-    def _reference(self, header: Header, camera: Camera) -> Reference | None:
+    def _reference(self, header: Header, camera: Camera, settings: Settings) -> Reference | None:
         """Return what the frame's depth is to be compared with; None where that is not known."""
         if self.references is None:
             return None
         try:
-            return self.references.of(header, camera)
+            return self.references.of(header, camera, settings)
         except (ScaleError, MessageError, CameraError) as error:
             assert self.pipeline is not None
             self.pipeline.scaler(camera).refuse(str(error))
-            by_ground = self._get_settings().scale_mode == "ground"
+            by_ground = settings.scale_mode == "ground"
             topic, fate = ("image", "gives no scale") if by_ground else (ANCHORS, "unused")
             self._warn(topic, error, fate)
             return None
@@ -337,13 +393,13 @@ class Stream:
             return same_size[-1]
         if self._sizeless is not None:
             return self._see(self._sizeless, (width, height))
-        topic = self._topic("camera_info")
+        topic = self._inputs.info
         if not cameras:
             raise CameraError(f"no usable camera_info has come on {topic} yet")
         sizes = ", ".join(f"{w}x{h}" for _, w, h in cameras)
         raise CameraError(f"image is {width}x{height}, {topic} describes {sizes}")
 
-    def _warn(self, topic: str, error: Exception, fate: str = "dropped") -> None:
+    def _warn(self, topic: str, error: BaseException, fate: str = "dropped") -> None:
         """Warn of what became of a message, and why; of one kind of error now and then only."""
         self.health.last_error = f"{type(error).__name__}: {error}"
         kind, now_s = (topic, type(error)), time.monotonic()
@@ -354,8 +410,8 @@ class Stream:
         self._node.get_logger().warning(f"{name}: {fate}, {self.health.last_error}")
 
     def _topic(self, name: str) -> str:
-        topic: str = self._node.resolve_topic_name(f"{self._prefix}{name}")
-        return topic
+        topics = {"image": self._inputs.image, "camera_info": self._inputs.info}
+        return topics.get(name) or str(self._node.resolve_topic_name(f"{self._prefix}{name}"))
 
 
 def _percent_without_ray(camera: Camera | None) -> str:

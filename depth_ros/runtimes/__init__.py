@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Protocol
@@ -17,6 +18,10 @@ from depth_ros.runtimes.torch_runtime import Raw, TorchRuntime
 
 RUNTIMES = {"torch": TorchRuntime, "onnxruntime": OnnxRuntime}
 """Every runtime by name."""
+
+
+# As torch and ONNX Runtime begin it; memory that is short may be there again for the next frame.
+_LOST = re.compile(r"(CUDA|HIP) (error|failure)(?! 2\b)(?!.*out of memory)", re.DOTALL)
 
 
 class Runtime(Protocol):
@@ -41,6 +46,15 @@ def prepare(device: torch.device) -> None:
     if device.type == "cpu":
         heap.keep()
         threads.only_torchs()
+
+
+def is_lost(error: BaseException) -> bool:
+    """Return whether an error says that a GPU is lost to this process, such as an illegal access.
+
+    CUDA then answers whatever it is asked for with the same error, until the process ends. Neither
+    torch nor ONNX Runtime has had one type for it in all versions that are supported.
+    """
+    return _LOST.search(str(error)) is not None
 
 
 def create(

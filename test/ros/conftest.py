@@ -29,6 +29,7 @@ with suppress(ImportError):  # where there is no ROS 2, the modules of this fold
     import rclpy
     from diagnostic_msgs.msg import DiagnosticArray
     from rcl_interfaces.msg import Log
+    from rcl_interfaces.srv import SetParametersAtomically
     from rclpy.executors import SingleThreadedExecutor
     from rclpy.parameter import Parameter
     from rclpy.qos import QoSProfile, ReliabilityPolicy
@@ -454,6 +455,16 @@ def limits(reference: Reference) -> dict[str, Any]:
     """Settings that cut off what is nearest and what is farthest in the first picture."""
     near_m, far_m = np.nanquantile(reference(take()), [0.2, 0.8])
     return {"min_depth_m": float(near_m), "max_depth_m": float(far_m)}
+
+
+def set_parameters(bench: Bench, **values: Any) -> str:
+    """Set parameters at once, as another process would; return why not, or nothing."""
+    parameters = [Parameter(name, value=value).to_parameter_msg() for name, value in values.items()]
+    request = SetParametersAtomically.Request(parameters=parameters)
+    service = f"{bench.node.get_fully_qualified_name()}/set_parameters_atomically"
+    result = bench.peer.call(SetParametersAtomically, service, request).result
+    assert result.successful != bool(result.reason)
+    return str(result.reason)
 
 
 def compressed(shot: Shot, suffix: str = ".png") -> CompressedImage:

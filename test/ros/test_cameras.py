@@ -151,9 +151,9 @@ def test_on_several_threads_of_the_cpu_cameras_are_answered_side_by_side(
     asked: list[str] = []
     ask = Stream.ask
 
-    def noting(self: Stream, arrival: Any) -> Any:
+    def noting(self: Stream, *arguments: Any) -> Any:
         asked.append(self.name)
-        return ask(self, arrival)
+        return ask(self, *arguments)
 
     monkeypatch.setattr(Stream, "ask", noting)
     bench.gate.close()

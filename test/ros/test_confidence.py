@@ -15,7 +15,7 @@ from depth_ros.models.base import Prediction, Request
 from depth_ros.models.grin.model import GrinModel
 from depth_ros.pipeline import Frame, Pipeline
 from test.models.checkpoints import build
-from test.ros.conftest import FRAME_ID, Bench, Metres, Shot, stamp_of, take
+from test.ros.conftest import FRAME_ID, Bench, Metres, Shot, set_parameters, stamp_of, take
 
 pytest.importorskip("rclpy")
 
@@ -215,3 +215,9 @@ def test_who_begins_to_listen_while_a_cloud_is_computed_gets_no_image_of_its_pix
     for topic in ("depth/image", TOPIC):
         assert (answers[topic].width, answers[topic].height) == (80, 60)
         assert [stamp_of(each) for each in bench.peer.received[topic]] == [take(1).stamp_ns]
+
+
+def test_one_sample_is_refused_while_confidence_is_wanted(bench: Bench, grin: str) -> None:
+    bench.start(model=grin, device="cpu", samples=2, min_confidence=0.5)
+    assert "expected samples:=2 or more" in set_parameters(bench, samples=1)
+    assert set_parameters(bench, samples=1, min_confidence=0.0) == ""

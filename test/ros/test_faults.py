@@ -119,6 +119,51 @@ def test_a_file_that_says_another_size_than_its_camera_is_not_decoded(bench: Ben
         bench, "image/compressed", file(bytes(data)), "CameraError", "6000x6000", "80x60"
     )
     bench.deliver("image/compressed", compressed(take(1)), "image")
+
+
+@pytest.mark.parametrize(
+    ("sec", "nanosec"), [(1, 10**9), (1, 2**32 - 1), (2**31 - 1, 0), (-1, 0), (-(2**31), 5)]
+)
+def test_a_stamp_that_is_no_time_is_refused(bench: Bench, sec: int, nanosec: int) -> None:
+    bench.start("depth/image", "/rosout")
+    bench.deliver("camera_info", take().info(), "camera_info")
+    image = take().image()
+    image.header.stamp.sec, image.header.stamp.nanosec = sec, nanosec
+    assert_dropped(bench, "image", image, "MessageError", f"stamp is sec {sec}, nanosec {nanosec}")
+    assert_answers(bench)
+
+
+def test_what_cannot_be_answered_does_not_replace_what_can(bench: Bench) -> None:
+    bench.start("depth/image")
+    bench.gate.close()
+    bench.show(take(0))
+    bench.peer.wait(bench.gate.entered.is_set, "the first frame's inference")
+    bench.deliver("image", take(1).image(), "image")
+    bad = [
+        changed(data=array("B", b"\0" * 100)),
+        changed(step=239),
+        changed(encoding="rgb7"),
+        take(camera=CAMERA.scale(96, 64)).image(),  # no camera_info describes it
+        changed(encoding="16UC1"),
+    ]
+    for image in bad:
+        bench.deliver("image", image, "image")
+    assert (bench.total("dropped"), bench.total("replaced")) == (len(bad), 0)
+    bench.gate.open()
+    bench.answers(take(1))
+
+
+def test_a_compressed_image_without_data_does_not_replace_one_with_it(bench: Bench) -> None:
+    bench.start("depth/image", arguments=COMPRESSED)
+    bench.deliver("camera_info", take().info(), "camera_info")
+    bench.gate.close()
+    bench.deliver("image/compressed", compressed(take(0)), "image")
+    bench.peer.wait(bench.gate.entered.is_set, "the first frame's inference")
+    bench.deliver("image/compressed", compressed(take(1)), "image")
+    bench.deliver("image/compressed", file(b""), "image")
+    bench.deliver("image/compressed", file(b"any", "16UC1; compressedDepth"), "image")
+    assert (bench.total("dropped"), bench.total("replaced")) == (2, 0)
+    bench.gate.open()
     bench.answers(take(1))
 
 

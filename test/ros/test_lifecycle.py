@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+import threading
 from typing import Any
 
 import pytest
 
-from test.ros.conftest import Bench, take
+from depth_ros.config import Settings
+from depth_ros.pipeline import Pipeline
+from test.ros.conftest import LOG, Bench, set_parameters, stamp_of, take
 
 pytest.importorskip("rclpy")
 
 from lifecycle_msgs.msg import State, Transition
 from lifecycle_msgs.srv import ChangeState, GetState
+
+from depth_ros.ros import node as node_module
 
 OUTPUTS = {"depth/image", "depth/camera_info", "depth/color", "points"}
 
@@ -136,3 +141,65 @@ def test_an_activation_that_fails_half_way_can_be_tried_again(
     assert change(bench, Transition.TRANSITION_ACTIVATE)
     bench.listen("depth/image")
     bench.ask(take())
+
+
+def begin(bench: Bench, transition: int) -> Any:
+    """Ask for a transition; the future of the response."""
+    name = bench.node.get_fully_qualified_name()
+    client = bench.peer.ros.create_client(ChangeState, f"{name}/change_state")
+    bench.peer.wait(client.service_is_ready)
+    return client.call_async(ChangeState.Request(transition=Transition(id=transition)))
+
+
+def test_a_model_that_loads_for_long_blocks_neither_parameters_nor_diagnostics(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    loading, release, load = threading.Event(), threading.Event(), Pipeline.from_settings
+
+    def load_slowly(settings: Settings) -> Pipeline:
+        loading.set()
+        assert release.wait(60.0)
+        return load(settings)
+
+    bench.start("/diagnostics", autostart=False)
+    monkeypatch.setattr(Pipeline, "from_settings", load_slowly)
+    response = begin(bench, Transition.TRANSITION_CONFIGURE)
+    bench.peer.wait(loading.is_set)
+    assert state(bench) == State.TRANSITION_STATE_CONFIGURING
+    assert not change(bench, Transition.TRANSITION_CONFIGURE)
+    assert set_parameters(bench, max_depth_m=5.0) == ""
+    assert set_parameters(bench, min_confidence=0.5) == ""  # no model yet that could refuse it
+    assert bench.report().message.startswith("loading model")
+    release.set()
+    bench.peer.wait(response.done)
+    assert not response.result().success
+    assert "says no confidence" in bench.node.health.last_error
+    assert set_parameters(bench, min_confidence=0.0) == ""
+    assert change(bench, Transition.TRANSITION_CONFIGURE)
+    assert state(bench) == State.PRIMARY_STATE_INACTIVE
+
+
+def test_a_network_that_hangs_is_abandoned_and_named(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert node_module._STOP_S < 5
+    monkeypatch.setattr(node_module, "_STOP_S", 0.2)
+    bench.start("depth/image", "/diagnostics", LOG)
+    bench.gate.close()
+    bench.show(take(0))
+    bench.peer.wait(bench.gate.entered.is_set)
+    assert not change(bench, Transition.TRANSITION_DEACTIVATE)
+    assert state(bench) == State.PRIMARY_STATE_UNCONFIGURED
+    said = bench.warning("a worker is at one image for", "stage 'network'", "abandoned")
+    status = bench.report(lambda status: "abandoned" in status.message)
+    assert status.level == b"\2" and "stage 'network'" in said
+    assert set_parameters(bench, max_depth_m=5.0) == ""
+    bench.peer.leave("depth/image")
+    bench.gate.open()
+    bench.report(lambda status: status.message == "not active")
+    assert change(bench, Transition.TRANSITION_CONFIGURE)
+    assert change(bench, Transition.TRANSITION_ACTIVATE)
+    bench.listen("depth/image")
+    bench.ask(take(1))
+    assert [stamp_of(each) for each in bench.peer.received["depth/image"]] == [take(1).stamp_ns]
+    assert (bench.total("answered"), bench.total("dropped")) == (1, 1)

@@ -21,9 +21,9 @@ def taken(mailbox: Mailbox[Item], most: int | None = None) -> list[Item] | None:
 
 def test_the_newest_item_is_taken_and_the_others_are_reported() -> None:
     mailbox = Mailbox[int]()
-    assert [mailbox.put(item) for item in (1, 2, 3)] == [False, True, True]
+    assert [mailbox.put(item) for item in (1, 2, 3)] == [None, 1, 2]
     assert taken(mailbox) == [3]
-    assert mailbox.put(4) is False
+    assert mailbox.put(4) is None
 
 
 def test_a_taker_waits_for_an_item() -> None:
@@ -49,16 +49,17 @@ def test_a_closed_mailbox_lets_its_taker_go() -> None:
 def test_what_a_closed_mailbox_holds_is_out_of_date() -> None:
     mailbox = Mailbox[int]()
     mailbox.put(6)
-    mailbox.close()
+    assert mailbox.close() == [6]
     assert taken(mailbox) is None
-    mailbox.put(7)
+    assert mailbox.put(7) == 7
+    assert mailbox.close() == []
     assert taken(mailbox) is None
 
 
 def test_all_that_wait_are_taken_at_once_whoever_waits_longest_first() -> None:
     mailbox = Mailbox[str]()
     sent = [("left 1", "left"), ("front 1", "front"), ("left 2", "left"), ("right 1", "right")]
-    assert [mailbox.put(*each) for each in sent] == [False, False, True, False]
+    assert [mailbox.put(*each) for each in sent] == [None, None, "left 1", None]
     assert taken(mailbox) == ["left 2", "front 1", "right 1"]
     mailbox.put("front 2", "front")
     assert taken(mailbox) == ["front 2"]
@@ -70,8 +71,8 @@ def test_several_workers_share_what_waits_and_no_two_work_for_one_sender() -> No
         mailbox.put(item, item.split()[0])
     with mailbox.take(1) as first, mailbox.take(2) as second:
         assert (first, second) == (["front 1"], ["left 1", "right 1"])
-        assert mailbox.put("front 2", "front") is False
-        assert mailbox.put("front 3", "front") is True
+        assert mailbox.put("front 2", "front") is None
+        assert mailbox.put("front 3", "front") == "front 2"
         mailbox.put("rear 1", "rear")
         assert taken(mailbox) == ["rear 1"]
     assert taken(mailbox) == ["front 3"]

@@ -181,7 +181,7 @@ def test_depth_in_colour_is_rgb_and_black_where_there_is_no_estimate(
 
 def test_a_topic_that_ends_in_compressed_is_decoded(bench: Bench, reference: Reference) -> None:
     bench.start("depth/image", arguments=("-r", "image:=camera/image_raw/compressed"))
-    bench.deliver("camera_info", take().info(), "camera_info")
+    bench.deliver("/camera/camera_info", take().info(), "camera_info")
     bench.deliver("camera/image_raw/compressed", compressed(take()), "image")
     depth = bench.answers(take())["depth/image"]
     np.testing.assert_allclose(metres(depth), reference(take()), rtol=1e-4)
@@ -194,7 +194,7 @@ def test_a_namespace_and_remaps_move_the_topics(bench: Bench) -> None:
     offered = {name for name, _ in node.get_publisher_names_and_types_by_node("eyes", "/robot")}
     assert offered >= {"/robot/z", "/robot/depth/camera_info", "/robot/points", "/diagnostics"}
     bench.listen("/robot/points")
-    bench.deliver("/robot/camera_info", take().info(), "camera_info")
+    bench.deliver("/camera/camera_info", take().info(), "camera_info")
     bench.deliver("/camera/image_raw", take().image(), "image")
     bench.peer.wait(lambda: bench.peer.received["/robot/points"], "points in the namespace")
     assert bench.peer.received["/robot/points"][0].header.frame_id == FRAME_ID
@@ -257,3 +257,22 @@ def test_a_buffer_fits_after_the_resolution_changed(
         np.testing.assert_allclose(metres(depth), reference(shot), rtol=1e-4)
     assert [length for _, _, length in buffers["depth/image"]] == [4 * w * h for w, h in sizes]
     assert len({identity for identity, _, _ in buffers["depth/image"]}) == 1
+
+
+def test_camera_info_goes_out_before_what_it_describes(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    outputs = ("depth/image", "points", "depth/color", "depth/camera_info")
+    node = bench.start(*outputs)
+    sent: list[str] = []
+    publish = Publisher.publish
+
+    def noting(publisher: Any, message: Any) -> None:
+        if publisher.topic_name in {node.resolve_topic_name(topic) for topic in outputs}:
+            sent.append(publisher.topic_name)
+        publish(publisher, message)
+
+    monkeypatch.setattr(Publisher, "publish", noting)
+    bench.ask(take())
+    assert sent[0] == "/depth/camera_info"
+    assert sorted(sent) == sorted(f"/{topic}" for topic in outputs)

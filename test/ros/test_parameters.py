@@ -11,17 +11,17 @@ import numpy as np
 import pytest
 
 from depth_ros import config, share
+from depth_ros.cli import convert
 from depth_ros.config import SPECS, Settings
 from depth_ros.errors import SettingError
-from test.ros.conftest import Bench, stamp_of, take
+from test.ros.conftest import Bench, set_parameters, stamp_of, take
 from test.ros.test_confidence import LIVE_OF_DENOISING
 from test.ros.test_scale import LIVE_ABOVE_GROUND, LIVE_AMONG_ANCHORS
 
 pytest.importorskip("rclpy")
 
 import rclpy
-from rcl_interfaces.srv import DescribeParameters, GetParameters, SetParametersAtomically
-from rclpy.parameter import Parameter
+from rcl_interfaces.srv import DescribeParameters, GetParameters
 
 from depth_ros.ros.node import DepthNode
 
@@ -32,15 +32,6 @@ OUTPUTS = ("depth/image", "depth/color", "points")
 def call(bench: Bench, kind: Any, service: str, request: Any) -> Any:
     name = bench.node.get_fully_qualified_name()
     return bench.peer.call(kind, f"{name}/{service}", request)
-
-
-def change(bench: Bench, **values: Any) -> str:
-    """Set parameters at once, as another process would; return why not, or nothing."""
-    parameters = [Parameter(name, value=value).to_parameter_msg() for name, value in values.items()]
-    request = SetParametersAtomically.Request(parameters=parameters)
-    result = call(bench, SetParametersAtomically, "set_parameters_atomically", request).result
-    assert result.successful != bool(result.reason)
-    return str(result.reason)
 
 
 def values(bench: Bench) -> dict[str, Any]:
@@ -147,7 +138,7 @@ def test_a_live_setting_counts_from_the_next_frame(bench: Bench, name: str) -> N
     before = bench.ask(take(0))
     changed, differs = LIVE[name]
     changes = changed(float(np.nanmedian(metres(before))))
-    assert change(bench, **changes) == ""
+    assert set_parameters(bench, **changes) == ""
     after = bench.ask(replace(take(1), rgb=take(0).rgb))
     assert differs(before, after)
     assert values(bench)[name] == changes[name]
@@ -156,10 +147,10 @@ def test_a_live_setting_counts_from_the_next_frame(bench: Bench, name: str) -> N
 def test_points_can_be_switched_off_and_on(bench: Bench) -> None:
     bench.start("depth/image", "points")
     bench.ask(take(0))
-    assert change(bench, publish_points=False) == ""
+    assert set_parameters(bench, publish_points=False) == ""
     bench.show(take(1))
     bench.peer.wait(lambda: bench.total("answered") == 2)
-    assert change(bench, publish_points=True) == ""
+    assert set_parameters(bench, publish_points=True) == ""
     bench.ask(take(2))
     stamps = [stamp_of(cloud) for cloud in bench.peer.received["points"]]
     assert stamps == [take(0).stamp_ns, take(2).stamp_ns]
@@ -187,7 +178,7 @@ def test_a_change_that_is_not_allowed_is_refused_with_its_reason(
 ) -> None:
     node = bench.start("points")
     before, settings = values(bench), node.settings
-    assert reason in change(bench, **changes)
+    assert reason in set_parameters(bench, **changes)
     assert values(bench) == before
     assert node.settings == settings
     assert bench.ask(take())["points"].width > 1000
@@ -195,15 +186,18 @@ def test_a_change_that_is_not_allowed_is_refused_with_its_reason(
 
 def test_two_settings_may_change_together_where_one_alone_may_not(bench: Bench) -> None:
     bench.start()
-    assert "colour_near_m" in change(bench, colour_near_m=20.0)
-    assert change(bench, colour_near_m=20.0, colour_far_m=30.0) == ""
+    assert "colour_near_m" in set_parameters(bench, colour_near_m=20.0)
+    assert set_parameters(bench, colour_near_m=20.0, colour_far_m=30.0) == ""
 
 
 @pytest.mark.parametrize(
     ("override", "reason"),
     [
-        ({"stride": 0}, "parameter stride: .*out of range"),
-        ({"max_depth_m": 5}, "parameter max_depth_m: .*DOUBLE"),
+        ({"stride": 0}, "stride is 0, expected 1 to 64 px"),
+        ({"stride": 2.0}, "stride is 2.0, expected int"),
+        ({"max_depth_m": "far"}, "max_depth_m is 'far', expected float"),
+        ({"max_depth_m": -1}, "max_depth_m is -1.0, expected 0.0 to 1000.0 m"),
+        ({"edge_filter": True}, "edge_filter is True, expected one of off, points, image"),
         ({"colour_near_m": 20.0}, "colour_near_m is 20.0, expected less than colour_far_m"),
         ({"depth_encoding": "8UC1"}, "depth_encoding is '8UC1', expected one of 32FC1, 16UC1"),
     ],
@@ -219,7 +213,7 @@ def test_a_start_with_a_value_that_is_not_allowed_names_it(
 @pytest.mark.parametrize(
     ("arguments", "reason"),
     [
-        (["-p", "stride:=0"], "stride out of range"),
+        (["-p", "stride:=0"], "stride is 0, expected 1 to 64"),
         (["-p", "colour_map:=pink"], "'pink', expected one of turbo"),
         (["-r", "image:=/no-name"], "/no-name"),
         (["--params-file", "/no/such/file.yaml"], "/no/such/file.yaml"),
@@ -257,3 +251,77 @@ def test_a_parameter_file_is_read_in_every_namespace(bench: Bench, tmp_path: Pat
     arguments = ("--params-file", str(tmp_path / "depth.yaml"))
     node: DepthNode = bench.start(namespace="/robot/head", arguments=arguments)
     assert (node.settings.stride, node.settings.colour_map) == (5, "viridis")
+
+
+def test_a_change_in_the_middle_of_a_frame_counts_from_the_next_one(bench: Bench) -> None:
+    bench.start(*OUTPUTS)
+    before = bench.ask(take(0))
+    middle_m = float(np.nanmedian(metres(before)))
+    bench.gate.close()
+    bench.show(replace(take(1), rgb=take(0).rgb))
+    bench.peer.wait(bench.gate.entered.is_set, "the frame's inference")
+    changes: dict[str, Any] = {"edge_filter": "image", "stride": 4, "points_colour": False}
+    changes |= {"colour_map": "magma", "max_depth_m": middle_m, "focal_correction": False}
+    assert set_parameters(bench, **changes) == ""
+    bench.gate.open()
+    during = bench.answers(take(1))
+    after = bench.ask(replace(take(2), rgb=take(0).rgb))
+    for topic in OUTPUTS:
+        assert during[topic].data == before[topic].data, topic
+        assert after[topic].data != before[topic].data, topic
+
+
+def test_a_change_that_does_not_go_with_the_model_is_refused(bench: Bench) -> None:
+    node = bench.start("points")
+    assert "says no confidence" in set_parameters(bench, min_confidence=0.5)
+    assert node.settings.min_confidence == 0
+    bench.ask(take())
+    assert not node.health.model_failed
+
+
+@pytest.mark.parametrize("setting", ["max_depth_m", "edge_step"])
+def test_whole_numbers_do_for_those_that_need_not_be_whole(bench: Bench, setting: str) -> None:
+    ones: dict[str, Any] = {setting: 1}
+    node = bench.start(**ones)
+    assert type(getattr(node.settings, setting)) is float
+    assert set_parameters(bench, **ones) == ""
+    assert repr(values(bench)[setting]) == "1.0"
+
+
+def test_a_list_of_whole_numbers_does_too(bench: Bench) -> None:
+    node = bench.start(arguments=("-p", "anchors_pose:=[1, 0, 0, 0, 0, 0]"))
+    assert node.settings.anchors_pose == (1.0, 0.0, 0.0, 0.0, 0.0, 0.0)
+    assert set_parameters(bench, anchors_pose=[2, 0, 0, 0, 0, 0]) == ""
+    assert node.settings.anchors_pose == (2.0, 0.0, 0.0, 0.0, 0.0, 0.0)
+
+
+def test_off_is_a_word_although_yaml_has_it_for_false(bench: Bench) -> None:
+    node = bench.start(arguments=("-p", "edge_filter:=off"))
+    assert node.settings.edge_filter == "off"
+    assert set_parameters(bench, edge_filter="points") == ""
+    assert set_parameters(bench, edge_filter=False) == ""  # as ros2 param set reads it
+    assert (node.settings.edge_filter, values(bench)["edge_filter"]) == ("off", "off")
+
+
+def test_a_parameter_that_is_none_is_warned_of_with_the_nearest(
+    bench: Bench, capfd: pytest.CaptureFixture[str]
+) -> None:
+    bench.start(autostart=False, max_dept_m=5.0, use_sim_time=False)
+    (line,) = (line for line in capfd.readouterr().err.splitlines() if "unknown" in line)
+    assert "setting 'max_dept_m' is unknown, expected 'max_depth_m'" in line
+
+
+def test_a_change_that_another_part_of_rclpy_refuses_changes_nothing(bench: Bench) -> None:
+    node = bench.start(autostart=False)
+    assert set_parameters(bench, stride=3, use_sim_time="perhaps") != ""
+    assert node.settings.stride == 1 == values(bench)["stride"]
+
+
+def test_the_node_and_convert_read_the_same_file_alike(bench: Bench, tmp_path: Path) -> None:
+    lines = ["edge_filter: off", "max_depth_m: 8", "publish_points: no", "flip: off", "strid: 2"]
+    lines += ["anchors_pose: [1, 0, 0, 0, 0, 0]", "use_sim_time: false", "autostart: False"]
+    file = tmp_path / "depth.yaml"
+    file.write_text("\n    ".join(["/**:\n  ros__parameters:", *lines]) + "\n")
+    node = bench.start(arguments=("--params-file", str(file)))
+    assert node.settings == convert.given(file, []).with_values(model=node.settings.model)
+    assert (node.settings.edge_filter, node.settings.publish_points) == ("off", False)

@@ -9,6 +9,7 @@ import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from signal import SIGINT, SIGTERM
+from typing import Any
 
 import pytest
 
@@ -39,7 +40,7 @@ def process(peer: Peer, checkpoint: Path, tmp_path: Path) -> Iterator[Process]:
 
 
 def show(peer: Peer, number: int) -> None:
-    peer.publish("/robot/camera_info", take(number).info())
+    peer.publish("/robot/camera/camera_info", take(number).info())
     peer.publish("/robot/camera/image_raw/compressed", compressed(take(number)))
 
 
@@ -69,11 +70,11 @@ def test_signals_end_a_busy_node_cleanly(
 def test_a_callback_that_loses_the_race_with_the_end_is_no_error(
     main: Main, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def spin(node: DepthNode) -> None:
+    def spin(node: DepthNode, future: Any) -> None:
         rclpy.shutdown()  # as rclpy's signal handler does, in a thread of its own
         node._publish_diagnostics()
 
-    monkeypatch.setattr(rclpy, "spin", spin)
+    monkeypatch.setattr(rclpy, "spin_until_future_complete", spin)
     assert main(["--ros-args", "-p", "autostart:=false"]) == 0
 
 
@@ -82,10 +83,10 @@ def test_the_node_brings_its_profile_for_big_messages(
 ) -> None:
     profiles: list[str] = []
 
-    def spin(node: DepthNode) -> None:
+    def spin(node: DepthNode, future: Any) -> None:
         profiles.append(os.environ["FASTRTPS_DEFAULT_PROFILES_FILE"])
 
-    monkeypatch.setattr(rclpy, "spin", spin)
+    monkeypatch.setattr(rclpy, "spin_until_future_complete", spin)
     assert main(["--ros-args", "-p", "autostart:=false"]) == 0
     assert profiles == [str(share.find("config/fastdds.xml"))]
 
@@ -93,10 +94,50 @@ def test_the_node_brings_its_profile_for_big_messages(
 def test_an_error_that_is_the_nodes_own_is_not_hidden(
     main: Main, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def spin(node: DepthNode) -> None:
+    def spin(node: DepthNode, future: Any) -> None:
         raise RuntimeError("a fault")
 
-    monkeypatch.setattr(rclpy, "spin", spin)
+    monkeypatch.setattr(rclpy, "spin_until_future_complete", spin)
     with pytest.raises(RuntimeError, match="a fault"):
         main(["--ros-args", "-p", "autostart:=false"])
     assert not rclpy.ok()
+
+
+def test_a_node_on_its_own_that_cannot_be_configured_ends_with_the_cause(
+    main: Main, capfd: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["--ros-args", "-p", "model:=no-such-model"]) == 1
+    (line,) = (
+        line for line in capfd.readouterr().err.splitlines() if line.startswith("depth_node:")
+    )
+    assert "'no-such-model' is unknown" in line
+    assert not rclpy.ok()
+
+
+HANGING = """\
+import sys, threading
+from depth_ros.ros import node
+from depth_ros.ros.stream import Stream
+Stream.answer = lambda *arguments: threading.Event().wait()
+sys.exit(node.main())
+"""
+
+
+def test_a_node_whose_network_hangs_ends_all_the_same(
+    peer: Peer, checkpoint: Path, tmp_path: Path
+) -> None:
+    arguments = ["--ros-args", "-p", f"model:={checkpoint}", "-p", "stale_after_s:=0.1"]
+    process = Process([sys.executable, "-c", HANGING, *arguments], tmp_path / "node.log")
+    try:
+        peer.listen("depth/image", "/diagnostics")
+
+        def hangs() -> bool:
+            peer.publish("camera_info", take().info())
+            peer.publish("image", take().image())
+            return any("at one image" in r.status[0].message for r in peer.received["/diagnostics"])
+
+        peer.wait(hangs, "a report of the hang")
+        assert process.stop(SIGINT) == 0
+        assert "abandoned" in process.output and "Traceback" not in process.output
+    finally:
+        process.close()

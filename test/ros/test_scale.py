@@ -22,6 +22,8 @@ from rclpy.parameter import Parameter
 from sensor_msgs.msg import Image, LaserScan, PointCloud2, PointField
 from std_msgs.msg import Header
 
+from depth_ros.config import Settings
+from depth_ros.ros.extrinsics import Tf
 from depth_ros.scale.anchors import OPTICAL_FROM_BODY, pose_matrix
 from depth_ros.scale.ground import Mount
 from test.models import checkpoints
@@ -465,6 +467,24 @@ def test_tf_starts_anew_when_a_bag_does(bench: Bench, relative: str, tf2_ros: ty
         assert_true(metres(bench.ask(take(number))["depth/image"]))
     buffer = node._extrinsics._buffer  # type: ignore[union-attr]
     assert buffer.clears == 1
+
+
+def test_cameras_whose_stamps_are_apart_are_no_bag_that_begins_anew(tf2_ros: type[Buffer]) -> None:
+    names = ["front", "left", "rear"]
+    for name in names:
+        tf2_ros.poses["base_footprint", name] = camera_over_ground()
+    node: Any = None  # the listener above needs none
+    tf = Tf(node)
+
+    def look_up_all(first: int, count: int) -> None:
+        for number in range(first, first + count):
+            for late, name in enumerate(names):  # each is 1.5 s behind the one before
+                tf.mount(replace(take(number - 15 * late), frame_id=name).header(), Settings())
+
+    look_up_all(100, 30)
+    assert tf._buffer.clears == 0
+    look_up_all(50, 30)
+    assert tf._buffer.clears == 1
 
 
 def test_without_tf2_the_node_says_what_to_set(

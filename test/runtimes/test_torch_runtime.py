@@ -12,6 +12,7 @@ from torch._inductor import config as inductor
 from depth_ros import runtimes
 from depth_ros.config import SPECS
 from depth_ros.errors import ModelError
+from depth_ros.runtimes import is_lost
 from depth_ros.runtimes.graph import Graph
 from depth_ros.runtimes.torch_runtime import TorchRuntime, choose_device
 
@@ -161,3 +162,21 @@ def test_an_exported_network_is_not_compiled_again() -> None:
     graph = Graph(Path("network.onnx"), "abc", "float32", (("pixels", (1, 3, 8, 8)),))
     with pytest.raises(ModelError, match=r"compile was asked for of an \.onnx file"):
         runtimes.create("auto", nn.Identity(), "cpu", "float32", {"": graph}, compiled=True)
+
+
+@pytest.mark.parametrize(
+    ("text", "lost"),
+    [
+        ("CUDA error: an illegal memory access was encountered\nCompile with ...", True),
+        ("CUDA failure 719: unspecified launch failure ; GPU=0 ; hostname=robot", True),
+        ("HIP error: invalid device function", True),
+        ("CUDA out of memory. Tried to allocate 2.00 GiB", False),
+        ("CUDA error: out of memory\nCUDA kernel errors might be ...", False),
+        ("CUDA failure 2: out of memory ; GPU=0 ; hostname=robot", False),
+        ("shape mismatch", False),
+    ],
+)
+def test_a_device_is_lost_to_errors_that_stay_and_not_to_memory_that_is_short(
+    text: str, lost: bool
+) -> None:
+    assert is_lost(RuntimeError(text)) is lost

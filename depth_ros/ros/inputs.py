@@ -1,0 +1,133 @@
+"""What a camera sends: on which topics, of which type, and how it is received."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from contextlib import suppress
+from typing import Any
+
+from rclpy.event_handler import SubscriptionEventCallbacks
+from rclpy.node import Node
+from rclpy.qos import DurabilityPolicy, QoSProfile, ReliabilityPolicy
+from sensor_msgs.msg import CameraInfo, CompressedImage, Image
+
+from depth_ros.bag.topics import COMPRESSED, IMAGE, INFO, base, sibling
+
+# Best effort matches every publisher. Only the newest image matters, but what is damaged must not
+# push it out of the queue: the depth is that of ROS's profile for sensors.
+_QOS = QoSProfile(depth=5, reliability=ReliabilityPolicy.BEST_EFFORT)
+_LATCHED_QOS = QoSProfile(
+    depth=1,
+    reliability=ReliabilityPolicy.RELIABLE,
+    durability=DurabilityPolicy.TRANSIENT_LOCAL,
+)
+
+
+class Inputs:
+    """Subscriptions to a camera's images and camera_info.
+
+    Args:
+        node: the node whose topics these are.
+        prefix: what their names begin with.
+        transport: raw, compressed, or auto: what the publishers of the topic say that it is.
+        on_image, on_info: take what comes.
+
+    Attributes:
+        image, info: full names of the topics. Where image alone is remapped, camera_info is its
+            sibling, as image_transport has it.
+        latched: whether camera_info came from a publisher that keeps it for who comes late, and
+            need not send it again.
+    """
+
+    def __init__(
+        self,
+        node: Node,
+        prefix: str,
+        transport: str,
+        on_image: Callable[[Any], None],
+        on_info: Callable[[CameraInfo], None],
+    ) -> None:
+        self._node, self._transport = node, transport
+        self._on_image, self._on_info = on_image, on_info
+        self.image: str = node.resolve_topic_name(f"{prefix}image")
+        info = f"{prefix}camera_info"
+        self.info: str = node.resolve_topic_name(info)
+        if self.info == node.resolve_topic_name(info, only_expand=True):
+            self.info = sibling(self.image)
+        self.latched = False
+        self._kind: Any = None
+        self._subscriptions: dict[str, Any] = {}
+
+    def start(self) -> None:
+        """Subscribe."""
+        self._subscribe("info", CameraInfo, self.info, self._on_info)
+        self._subscribe_to_what_is_published()
+
+    def stop(self) -> None:
+        """Unsubscribe."""
+        for subscription in self._subscriptions.values():
+            self._node.destroy_subscription(subscription)
+        self._subscriptions, self._kind, self.latched = {}, None, False
+
+    def tend(self) -> None:
+        """Subscribe to what is published by now; to be called by the executor while nothing comes.
+
+        DDS knows a topic by one type: as another one it can be subscribed to only when the last
+        subscription is gone for good. Until then it is tried again.
+        """
+        with suppress(RuntimeError):  # rclpy's RCLError
+            self._subscribe_to_what_is_published()
+
+    def _subscribe_to_what_is_published(self) -> None:
+        kind = CompressedImage if self._is_compressed() else Image
+        if kind is not self._kind:
+            self._kind = None
+            self._subscribe("image", kind, self.image, self._on_image)
+            self._kind = kind
+        if "latched info" not in self._subscriptions and self._is_latched():
+            self._subscribe("latched info", CameraInfo, self.info, self._on_latched, _LATCHED_QOS)
+
+    def why_silent(self, event: str) -> str:
+        """Return why no image, or no camera_info, may come, as far as the graph tells."""
+        topic, expected = self.info, INFO
+        if event == "image":
+            topic, expected = self.image, COMPRESSED if self._kind is CompressedImage else IMAGE
+        kinds = self._kinds(topic)
+        if not kinds:
+            return f"nothing is published on {topic} ({expected})"
+        if expected in kinds:
+            return f"{topic} ({expected}) is published, but nothing comes"
+        cure = f", see image_transport ({self._transport})" if kinds & {IMAGE, COMPRESSED} else ""
+        return f"{topic} is published as {', '.join(sorted(kinds))}, expected {expected}{cure}"
+
+    def _subscribe(
+        self, key: str, kind: Any, topic: str, callback: Any, qos: QoSProfile = _QOS
+    ) -> None:
+        if key in self._subscriptions:
+            self._node.destroy_subscription(self._subscriptions.pop(key))
+        # Publishers of another type or QoS are reported by why_silent(), with the cure.
+        quiet = SubscriptionEventCallbacks(use_default_callbacks=False)
+        self._subscriptions[key] = self._node.create_subscription(
+            kind, topic, callback, qos, event_callbacks=quiet
+        )
+
+    def _on_latched(self, message: CameraInfo) -> None:
+        self.latched = True
+        self._on_info(message)
+
+    def _is_compressed(self) -> bool:
+        if self._transport != "auto":
+            return self._transport == "compressed"
+        kinds = self._kinds(self.image) & {IMAGE, COMPRESSED}
+        return kinds == {COMPRESSED} if kinds else base(self.image) != self.image
+
+    def _is_latched(self) -> bool:
+        """Whether a publisher keeps its camera_info: a driver warns of whoever asks in vain."""
+        return any(
+            publisher.qos_profile.durability is DurabilityPolicy.TRANSIENT_LOCAL
+            for publisher in self._node.get_publishers_info_by_topic(self.info)
+        )
+
+    def _kinds(self, topic: str) -> set[str]:
+        """Return the types that a topic is published as."""
+        return {each.topic_type for each in self._node.get_publishers_info_by_topic(topic)}
