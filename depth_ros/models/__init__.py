@@ -6,6 +6,7 @@ from depth_ros.models.base import ClipModel, DepthModel, ModelEntry, Output, Pre
 from depth_ros.models.check import Report, check
 from depth_ros.models.depthcrafter.options import ClipOptions
 from depth_ros.models.loading import CLIP_FAMILIES, FAMILIES, find, load, load_clip
+from depth_ros.models.pickles import convert
 from depth_ros.models.registry import MODELS, WEIGHTS, table
 
 __all__ = [
@@ -22,6 +23,7 @@ __all__ = [
     "Raw",
     "Report",
     "check",
+    "convert",
     "find",
     "load",
     "load_clip",

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 
 from depth_ros.errors import ModelError
+from depth_ros.models import json_file, pickles
 from depth_ros.models.base import ClipModel, DepthModel, ModelEntry
 from depth_ros.models.depth_anything import DepthAnything
 from depth_ros.models.depth_pro import DepthPro
@@ -128,7 +128,15 @@ def _loading(name: str, entry: ModelEntry) -> Iterator[None]:
     try:
         yield
     except Exception as error:  # transformers, safetensors and the hub raise what they like
-        raise ModelError(f"model '{name}' cannot be loaded from {entry.source}: {error}") from error
+        problem = " ".join(str(error).split())
+        if pickles.only_pickles(entry):
+            problem = (
+                "its weights are pickled, expected safetensors: "
+                f"depth_ros models {name} --convert OUT, then say weights:=OUT"
+            )
+        raise ModelError(
+            f"model '{name}' cannot be loaded from {entry.source}: {problem}"
+        ) from error
 
 
 def _by_source(source: str) -> ModelEntry | None:
@@ -182,17 +190,9 @@ def _kind(source: str) -> str:
             raise ModelError(f"model '{source}' cannot be found: {error}") from error
     elif not path.exists():
         raise ModelError(f"folder {source} has no config.json, expected a checkpoint of depth")
-    kind = _stated_type(path)
-    if kind not in FAMILIES:
+    kind = json_file.read(path).get("model_type")
+    if not isinstance(kind, str) or kind not in FAMILIES:
         raise ModelError(
             f"model '{source}' is of type '{kind}', expected one of: {', '.join(FAMILIES)}"
         )
-    return kind
-
-
-def _stated_type(path: Path) -> str | None:
-    try:
-        kind: str | None = json.loads(path.read_text()).get("model_type")
-    except ValueError as error:
-        raise ModelError(f"{path} cannot be read: {error}") from error
     return kind
