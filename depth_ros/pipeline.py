@@ -6,6 +6,7 @@ from collections import OrderedDict
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache, partial
+from typing import cast
 
 import numpy as np
 import numpy.typing as npt
@@ -22,6 +23,7 @@ from depth_ros.geometry.depth import limit_range
 from depth_ros.geometry.edges import flying, radius_for
 from depth_ros.models import DepthModel, Output, Prediction
 from depth_ros.models.base import Executor, Memory, Mirrored, Raw, Request, Sampling
+from depth_ros.models.preprocessing import Fit
 from depth_ros.models.transformers_model import runs_side_by_side
 from depth_ros.profile import Profile
 from depth_ros.runtimes.download import Download
@@ -29,8 +31,8 @@ from depth_ros.runtimes.upload import Upload
 from depth_ros.scale.anchors import Anchors, prompt
 from depth_ros.scale.scaler import Reference, Scale, Scaler
 
-# Networks approach the end of their range and hardly reach it (a sigmoid never does): what lies
-# this close to it is beyond it, and not a wall there.
+# Heads that are bounded approach the end of their range and hardly reach it (a sigmoid never does):
+# what lies this close to it is beyond it, and not a wall there. Others have no end to cut at.
 _SATURATION = 0.99
 # Within this time a scene has not become another one.
 _CARRY_NS = 1_000_000_000
@@ -148,10 +150,12 @@ class Pipeline:
 
         Raises:
             ModelError: the model or the device cannot be had, float16 is unsafe for the model, it
-                needs anchors that the settings do not give, takes no mirror image, or says no
-                confidence where the settings want some.
+                needs anchors that the settings do not give, takes images in one way only or no
+                mirror image, or says no confidence where the settings want some.
         """
         model = models.load(settings.model, settings.weights)
+        if settings.image_fit != "auto":
+            model = model.fitted(cast(Fit, settings.image_fit))
         if settings.dtype == "float16" and not model.entry.half_safe:
             raise ModelError(f"model '{settings.model}' overflows in float16, say dtype:=bfloat16")
         if model.prompt_size and settings.scale_mode != "anchors":

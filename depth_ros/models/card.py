@@ -91,6 +91,8 @@ def _facts(said: dict[str, Any]) -> Facts:
 
 
 def _preprocessing(said: dict[str, Any]) -> Preprocessing:
+    if "keep_aspect_ratio" in said:  # files of depth_ros 0.1.0
+        said["fit"] = "minimal" if said.pop("keep_aspect_ratio") else "warp"
     return Preprocessing(**{**said, "mean": tuple(said["mean"]), "std": tuple(said["std"])})
 
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from typing import Any, Literal
 
@@ -21,6 +21,8 @@ from torch.nn import functional
 from depth_ros.errors import ModelError
 
 Resize = Literal["none", "bilinear", "bilinear_corners", "pillow_bilinear", "pillow_bicubic"]
+Fit = Literal["warp", "minimal", "lower_bound"]
+"""How an image of another aspect ratio is brought to a size; MiDaS's words."""
 
 # What `resample` of a preprocessor_config.json, a number of Pillow's, means to each processor.
 _RESAMPLE: dict[Resize, dict[int, Resize]] = {
@@ -37,7 +39,8 @@ class Preprocessing:
     Attributes:
         height, width: the size that images are brought near to; unused without a resize.
         multiple: sides of the network's input are multiples of this.
-        keep_aspect_ratio: one side decides the scale of both; else the image is warped.
+        fit: warp gives both sides their size; minimal keeps the aspect ratio and scales as little
+            as possible; lower_bound keeps it, and makes no side smaller than its size.
         pad: put a margin around the image: mirrored, before the resize, against artefacts at the
             border (ZoeDepth); or, without a resize, zeros up to the multiple (DINOv2's heads).
         resize: none; bilinear between pixel areas (Depth Pro) or between the centres of the
@@ -48,7 +51,7 @@ class Preprocessing:
     height: int = 384
     width: int = 512
     multiple: int = 32
-    keep_aspect_ratio: bool = True
+    fit: Fit = "minimal"
     pad: bool = True
     resize: Resize = "bilinear_corners"
     mean: tuple[float, ...] = (0.5, 0.5, 0.5)
@@ -70,7 +73,7 @@ class Preprocessing:
             height=size.get("height", defaults.height),
             width=size.get("width", defaults.width),
             multiple=multiple,
-            keep_aspect_ratio=config.get("keep_aspect_ratio", defaults.keep_aspect_ratio),
+            fit=_fit(config, defaults.fit),
             pad=pad,
             resize=resize,
             mean=_share(config, "image_mean", defaults.mean),
@@ -112,11 +115,16 @@ class Preprocessing:
         if self.resize == "none":
             return height, width
         scale_height, scale_width = self.height / height, self.width / width
-        if self.keep_aspect_ratio:
-            # "Scale as little as possible": the side whose scale is nearer to one decides.
+        if self.fit == "minimal":
+            # The side whose scale is nearer to one decides.
             fit_width = abs(1 - scale_width) < abs(1 - scale_height)
             scale_height = scale_width = scale_width if fit_width else scale_height
-        return self._rounded(scale_height * height), self._rounded(scale_width * width)
+        elif self.fit == "lower_bound":
+            scale_height = scale_width = max(scale_height, scale_width)
+        return (
+            self._rounded(scale_height * height, self.height),
+            self._rounded(scale_width * width, self.width),
+        )
 
     def image_size(self, height: int, width: int) -> tuple[int, int]:
         """Return height and width of an image that is brought to exactly this network's input.
@@ -149,8 +157,11 @@ class Preprocessing:
         """Source: ZoeDepth's infer(), int(3 sqrt(size / 2))."""
         return int(math.sqrt(length / 2) * 3) if self.pad else 0
 
-    def _rounded(self, length: float) -> int:
-        return max(1, round(length / self.multiple)) * self.multiple
+    def _rounded(self, length: float, size: int) -> int:
+        """Return the nearest multiple; with lower_bound, not less than a size."""
+        multiples = round(length / self.multiple)
+        least = math.ceil(size / self.multiple) if self.fit == "lower_bound" else 1
+        return max(least, multiples) * self.multiple
 
     def _resized(self, pixels: Tensor) -> Tensor:
         """Return (B, 3, h, w) uint8 as float32 at the network's size, in levels of 0 to 255."""
@@ -178,14 +189,16 @@ class Preprocessing:
         )
 
 
-DPT = Preprocessing(
-    height=384, width=384, multiple=1, keep_aspect_ratio=False, pad=False, resize="pillow_bicubic"
-)
+DPT = Preprocessing(384, 384, multiple=1, fit="warp", pad=False, resize="pillow_bicubic")
 """DPTImageProcessor and PromptDepthAnythingImageProcessor at their defaults."""
 
-DEPTH_PRO = Preprocessing(
-    height=1536, width=1536, multiple=1, keep_aspect_ratio=False, pad=False, resize="bilinear"
-)
+DEPTH_ANYTHING = replace(DPT, fit="lower_bound")
+"""DPTImageProcessor as Depth Anything's authors bring images to their networks.
+
+transformers' own is minimal: it shows the network 640x360 at 518x294, the authors at 924x518.
+"""
+
+DEPTH_PRO = Preprocessing(1536, 1536, multiple=1, fit="warp", pad=False, resize="bilinear")
 """DepthProImageProcessor at its defaults."""
 
 
@@ -248,6 +261,15 @@ def _resize(config: dict[str, Any], default: Resize) -> Resize:
     if resample not in known:
         raise ModelError(f"resample is {resample}, expected one of {', '.join(map(str, known))}")
     return known[resample]
+
+
+def _fit(config: dict[str, Any], default: Fit) -> Fit:
+    """Return what keep_aspect_ratio means; the file has no word for how it is kept."""
+    keep = config.get("keep_aspect_ratio")
+    if keep is None:
+        return default
+    kept: Fit = "minimal" if default == "warp" else default
+    return kept if keep else "warp"
 
 
 def _multiple_and_pad(

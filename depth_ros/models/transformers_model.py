@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import json
+import math
 import re
 from dataclasses import replace
 from importlib.util import find_spec
@@ -16,7 +17,7 @@ from torch import Tensor, nn
 from depth_ros.errors import ModelError
 from depth_ros.geometry.camera import Camera
 from depth_ros.models.base import DepthModel, Facts, ModelEntry, Output, Prediction, Raw
-from depth_ros.models.preprocessing import Preprocessing
+from depth_ros.models.preprocessing import Fit, Preprocessing
 
 Model = TypeVar("Model", bound="TransformersModel")
 
@@ -60,6 +61,9 @@ class TransformersModel(DepthModel):
     """The family's image processor at transformers' defaults."""
     wrapper: ClassVar[type[nn.Module]] = DepthOnly
     """What makes the network's forward take and return tensors."""
+    cell: ClassVar[int] = 1
+    """Sides of the network's input must be multiples of this, whatever its processor makes of
+    images; 0: it takes one size only."""
 
     def __init__(self, entry: ModelEntry, network: nn.Module, facts: Facts) -> None:
         self.entry, self.network = entry, network
@@ -85,6 +89,7 @@ class TransformersModel(DepthModel):
                 f"as '{entry.name}' does"
             )
         max_depth_m = cls.max_depth_m_of(config) or entry.max_depth_m
+        max_depth_m = max_depth_m if cls.bounded(config) else 0.0
         facts = Facts(preprocessing, max_depth_m, batches=cls.batches_of(config))
         model = cls(entry, cls.wrapper(network), facts)
         model.training_f_px = model._training_f_px(config)
@@ -100,8 +105,15 @@ class TransformersModel(DepthModel):
         """
         import transformers
 
+        config = cls.config_of(entry.source, entry.revision)
+        if config.model_type != entry.family:
+            raise ModelError(
+                f"config.json is of type '{config.model_type}', expected '{entry.family}'"
+            )
+        cls.correct(config, entry)
         network, report = getattr(transformers, cls.network_class).from_pretrained(
             entry.source,
+            config=config,
             revision=entry.revision,
             use_safetensors=True,
             dtype=torch.float32,
@@ -115,11 +127,19 @@ class TransformersModel(DepthModel):
         return cls.of(entry, network, _preprocessing(entry, cls.processor))
 
     @staticmethod
-    def config_of(source: str) -> Any:
+    def config_of(source: str, revision: str = "main") -> Any:
         """Return transformers' configuration of a checkpoint."""
         from transformers import AutoConfig
 
-        return AutoConfig.from_pretrained(source, trust_remote_code=False)
+        return AutoConfig.from_pretrained(source, revision=revision, trust_remote_code=False)
+
+    @classmethod
+    def correct(cls, config: Any, entry: ModelEntry) -> None:
+        """Put right, before the network is built, what a published config.json says wrongly.
+
+        Raises:
+            ModelError: it is wrong, and the entry does not tell what is right.
+        """
 
     @staticmethod
     def output_of(config: Any) -> Output:
@@ -128,8 +148,13 @@ class TransformersModel(DepthModel):
 
     @staticmethod
     def max_depth_m_of(config: Any) -> float:
-        """Return where the range of a checkpoint with this config ends; 0 where it says nothing."""
+        """Return what depth a checkpoint was trained up to; 0 where its config says nothing."""
         return 0.0
+
+    @staticmethod
+    def bounded(config: Any) -> bool:
+        """Return whether answers of a checkpoint with this config end at that depth."""
+        return False
 
     @staticmethod
     def batches_of(config: Any) -> bool:
@@ -155,11 +180,23 @@ class TransformersModel(DepthModel):
             other.training_f_px = self.training_f_px * ratio
         return other
 
+    def fitted(self: Model, fit: Fit) -> Model:
+        """Return the same model, sharing the network, for another fit; see DepthModel."""
+        if self.preprocessing.resize == "none" or self.graphs or not self.cell:
+            super().fitted(fit)
+        other = copy.copy(self)
+        multiple = math.lcm(self.preprocessing.multiple, self.cell)
+        other.preprocessing = replace(self.preprocessing, fit=fit, multiple=multiple)
+        return other
+
     def _training_f_px(self, config: Any) -> float | None:
         stored: float | None = getattr(config, "training_f_px", None)
-        if stored is None and self.entry.training_camera is not None:
-            return self.network_f_px(self.entry.training_camera)
-        return stored
+        camera = self.entry.training_camera
+        if stored is not None or camera is None:
+            return stored
+        trained = copy.copy(self)
+        trained.preprocessing = self.entry.trained_with or self.preprocessing
+        return trained.network_f_px(camera)
 
 
 def _preprocessing(entry: ModelEntry, processor: Preprocessing) -> Preprocessing:
