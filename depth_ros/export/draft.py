@@ -244,7 +244,8 @@ def _stated(model: DepthModel) -> ModelEntry:
     return replace(
         entry,
         parameters_m=entry.parameters_m or round(counted_m, 1),
-        # The facts hold what follows from these two.
+        # The facts hold what follows from these.
         preprocessing=None,
         training_camera=None,
+        trained_with=None,
     )

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
+from difflib import get_close_matches
 from pathlib import Path
 
 from depth_ros.errors import ModelError
@@ -63,7 +64,8 @@ def find(name: str, weights: str = "") -> ModelEntry:
     if Path(name).is_dir() or name.count("/") == 1:
         return _unregistered(name)
     raise ModelError(
-        f"model '{name}' is unknown, expected a folder, a hub id or one of {', '.join(MODELS)}"
+        f"model '{name}' is unknown, expected a folder, a hub id or one of "
+        f"{', '.join(_nearest_first(name))}"
     )
 
 
@@ -96,7 +98,10 @@ def _load_exported(path: Path) -> DepthModel:
         )
     model: DepthModel
     if issubclass(family, GrinModel):
-        model = family(entry, Exported(GrinConfig.from_dict(dict(card.config))))
+        try:
+            model = family(entry, Exported(GrinConfig.from_dict(dict(card.config))))
+        except ModelError as error:
+            raise ModelError(f"{path}: {error}") from error
     else:
         model = family(entry, Exported(), card.facts)
     model.graphs = graphs_of(path, card)
@@ -121,14 +126,16 @@ def load_clip(name: str, weights: str = "", options: ClipOptions | None = None) 
 
 @contextmanager
 def _loading(name: str, entry: ModelEntry) -> Iterator[None]:
-    """Load without a progress bar, and raise whatever goes wrong as a ModelError."""
+    """Load without a word on the terminal, and raise whatever goes wrong as a ModelError."""
     from transformers.utils import logging
 
     logging.disable_progress_bar()
+    verbosity = logging.get_verbosity()
+    logging.set_verbosity_error()  # what is wrong with weights is raised
     try:
         yield
     except Exception as error:  # transformers, safetensors and the hub raise what they like
-        problem = " ".join(str(error).split())
+        problem = _line(error)
         if pickles.only_pickles(entry):
             problem = (
                 "its weights are pickled, expected safetensors: "
@@ -137,6 +144,18 @@ def _loading(name: str, entry: ModelEntry) -> Iterator[None]:
         raise ModelError(
             f"model '{name}' cannot be loaded from {entry.source}: {problem}"
         ) from error
+    finally:
+        logging.set_verbosity(verbosity)
+
+
+def _nearest_first(name: str) -> list[str]:
+    """Return all names in the registry, those that are like this one before the others."""
+    return list(dict.fromkeys([*get_close_matches(name, MODELS, n=5, cutoff=0.5), *MODELS]))
+
+
+def _line(error: Exception) -> str:
+    """Return what an error says in one line; some say nothing but their name."""
+    return " ".join(str(error).split()) or type(error).__name__
 
 
 def _by_source(source: str) -> ModelEntry | None:
@@ -146,7 +165,8 @@ def _by_source(source: str) -> ModelEntry | None:
 def _at(weights: str, name: str, entry: ModelEntry | None) -> ModelEntry:
     if entry is None:
         raise ModelError(
-            f"weights are given for model '{name}', expected one of {', '.join(MODELS)}"
+            f"weights are given for model '{name}', expected one of "
+            f"{', '.join(_nearest_first(name))}"
         )
     if not Path(weights).is_dir():
         raise ModelError(f"weights '{weights}' of model '{name}' is not a folder")
@@ -164,16 +184,17 @@ def _unregistered(source: str) -> ModelEntry:
     family = FAMILIES[kind]
     try:
         config = family.config_of(source)
+        output, max_depth_m = family.output_of(config), family.max_depth_m_of(config)
     except Exception as error:  # offline, absent, private, damaged: each raises its own
-        raise ModelError(f"model '{source}' cannot be found: {error}") from error
+        raise ModelError(f"model '{source}' cannot be found: {_line(error)}") from error
     return ModelEntry(
         name=source,
         family=kind,
         source=source,
-        output=family.output_of(config),
+        output=output,
         licence="unknown",
         commercial=False,
-        max_depth_m=family.max_depth_m_of(config),
+        max_depth_m=max_depth_m,
         note=note,
     )
 

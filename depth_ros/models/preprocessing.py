@@ -11,7 +11,7 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 import cv2
 import torch
@@ -23,6 +23,9 @@ from depth_ros.errors import ModelError
 Resize = Literal["none", "bilinear", "bilinear_corners", "pillow_bilinear", "pillow_bicubic"]
 Fit = Literal["warp", "minimal", "lower_bound"]
 """How an image of another aspect ratio is brought to a size; MiDaS's words."""
+
+_RESIZES, _FITS = get_args(Resize), get_args(Fit)
+_MOST_PX = 16384
 
 # What `resample` of a preprocessor_config.json, a number of Pillow's, means to each processor.
 _RESAMPLE: dict[Resize, dict[int, Resize]] = {
@@ -46,6 +49,9 @@ class Preprocessing:
         resize: none; bilinear between pixel areas (Depth Pro) or between the centres of the
             outermost pixels (ZoeDepth); Pillow's antialiased filters on 8 bit (DPT and its kin).
         mean, std: of the colours, as shares of full scale.
+
+    Raises:
+        ModelError: a value is of the wrong kind, or out of its range.
     """
 
     height: int = 384
@@ -57,16 +63,33 @@ class Preprocessing:
     mean: tuple[float, ...] = (0.5, 0.5, 0.5)
     std: tuple[float, ...] = (0.5, 0.5, 0.5)
 
+    def __post_init__(self) -> None:
+        for name in ("height", "width", "multiple"):
+            value = getattr(self, name)
+            if type(value) is not int or not 1 <= value <= _MOST_PX:
+                raise ModelError(f"{name} is {value!r}, expected an integer of 1 to {_MOST_PX}")
+        for name, allowed in (("pad", (True, False)), ("fit", _FITS), ("resize", _RESIZES)):
+            if getattr(self, name) not in allowed:
+                raise ModelError(f"{name} is {getattr(self, name)!r}, expected one of {allowed}")
+        for name, least in (("mean", -math.inf), ("std", 0.0)):
+            values = getattr(self, name)
+            if len(values) != 3 or not all(least < each < math.inf for each in values):
+                text = "positive numbers" if least == 0 else "numbers"
+                raise ModelError(f"{name} is {values!r}, expected three finite {text}")
+
     @classmethod
     def from_config(cls, config: dict[str, Any], defaults: Preprocessing) -> Preprocessing:
         """Read a preprocessor_config.json; what it does not say, or says null, is the default.
 
         Raises:
-            ModelError: it asks for what no published checkpoint does and is not done here.
+            ModelError: it asks for what no published checkpoint does and is not done here, or a
+                value is of the wrong kind or out of its range.
         """
         config = {key: value for key, value in config.items() if value is not None}
         size = config.get("size", {})
         size = {"height": size, "width": size} if isinstance(size, int) else size
+        if not isinstance(size, dict):
+            raise ModelError(f"size is {size!r}, expected a number, or height and width")
         resize = _resize(config, defaults.resize)
         multiple, pad = _multiple_and_pad(config, resize, defaults)
         return cls(
@@ -258,7 +281,7 @@ def _resize(config: dict[str, Any], default: Resize) -> Resize:
     resample = config.get("resample")
     if resample is None:
         return default
-    if resample not in known:
+    if not isinstance(resample, int) or resample not in known:
         raise ModelError(f"resample is {resample}, expected one of {', '.join(map(str, known))}")
     return known[resample]
 
@@ -281,6 +304,9 @@ def _multiple_and_pad(
         return multiple, pad
     # All but ZoeDepth pad to a multiple of size_divisor, and not at all where it is not given.
     divisor = config.get("size_divisor") if pad else None
+    for name, value in (("size_divisor", divisor), ("ensure_multiple_of", multiple)):
+        if value is not None and (type(value) is not int or value < 1):
+            raise ModelError(f"{name} is {value!r}, expected a positive integer")
     if resize == "none":
         return divisor or 1, divisor is not None
     if divisor and multiple % divisor:
@@ -296,7 +322,15 @@ def _share(config: dict[str, Any], key: str, default: tuple[float, ...]) -> tupl
     if not config.get("do_normalize", True):
         return (0.0, 0.0, 0.0) if key == "image_mean" else (1.0, 1.0, 1.0)
     value = config.get(key, default)
-    values: Sequence[float] = value if isinstance(value, Sequence) else [value] * 3
+    values: Sequence[Any] = value if isinstance(value, Sequence) else [value] * 3
     # Without rescaling the statistics are in levels of 0 to 255.
-    full = 255 * config.get("rescale_factor", 1 / 255) if config.get("do_rescale", True) else 255
-    return tuple(level / full for level in values)
+    factor = config.get("rescale_factor", 1 / 255) if config.get("do_rescale", True) else 1.0
+    if not _is_number(factor) or not factor > 0:
+        raise ModelError(f"rescale_factor is {factor!r}, expected a positive number")
+    if not all(map(_is_number, values)):
+        raise ModelError(f"{key} is {value!r}, expected three numbers")
+    return tuple(level / (255 * factor) for level in values)
+
+
+def _is_number(value: Any) -> bool:
+    return isinstance(value, (int, float)) and not isinstance(value, bool)

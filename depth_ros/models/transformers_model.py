@@ -3,19 +3,21 @@
 from __future__ import annotations
 
 import copy
-import json
 import math
 import re
+from collections.abc import Iterable
 from dataclasses import replace
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, ClassVar, TypeVar
 
 import torch
+from safetensors import SafetensorError
 from torch import Tensor, nn
 
 from depth_ros.errors import ModelError
 from depth_ros.geometry.camera import Camera
+from depth_ros.models import json_file
 from depth_ros.models.base import DepthModel, Facts, ModelEntry, Output, Prediction, Raw
 from depth_ros.models.preprocessing import Fit, Preprocessing
 
@@ -111,27 +113,35 @@ class TransformersModel(DepthModel):
                 f"config.json is of type '{config.model_type}', expected '{entry.family}'"
             )
         cls.correct(config, entry)
-        network, report = getattr(transformers, cls.network_class).from_pretrained(
-            entry.source,
-            config=config,
-            revision=entry.revision,
-            use_safetensors=True,
-            dtype=torch.float32,
-            output_loading_info=True,
-        )
-        parameters = {name for name, _ in network.named_parameters()}
-        missing = sorted(parameters.intersection(report["missing_keys"]))
-        missing = [name for name in missing if not _UNUSED.search(name)]
-        if missing:
-            raise ModelError(f"it lacks {len(missing)} weights, {missing[0]} the first of them")
+        try:
+            network, report = getattr(transformers, cls.network_class).from_pretrained(
+                entry.source,
+                config=config,
+                revision=entry.revision,
+                use_safetensors=True,
+                dtype=torch.float32,
+                ignore_mismatched_sizes=True,  # which are refused by name below
+                output_loading_info=True,
+            )
+        except SafetensorError as error:
+            raise ModelError(
+                f"its safetensors are damaged, expected a whole file: {error}"
+            ) from error
+        _check_report(network, report)
         return cls.of(entry, network, _preprocessing(entry, cls.processor))
 
     @staticmethod
     def config_of(source: str, revision: str = "main") -> Any:
         """Return transformers' configuration of a checkpoint."""
         from transformers import AutoConfig
+        from transformers.utils import cached_file
 
-        return AutoConfig.from_pretrained(source, revision=revision, trust_remote_code=False)
+        path = cached_file(source, "config.json", revision=revision)
+        json_file.check_sizes(json_file.read(Path(path)), path)
+        try:
+            return AutoConfig.from_pretrained(source, revision=revision, trust_remote_code=False)
+        except Exception as error:  # transformers checks fields, and raises what it likes
+            raise ModelError(f"{path}: {error}") from error
 
     @classmethod
     def correct(cls, config: Any, entry: ModelEntry) -> None:
@@ -199,6 +209,25 @@ class TransformersModel(DepthModel):
         return trained.network_f_px(camera)
 
 
+def _check_report(network: nn.Module, report: dict[str, Any]) -> None:
+    """Refuse weights that transformers would make up.
+
+    Raises:
+        ModelError: some are of another shape, or missing.
+    """
+    for name, found, expected in sorted(report["mismatched_keys"]):
+        raise ModelError(f"its {name} is {_text(found)}, expected {_text(expected)}")
+    parameters = {name for name, _ in network.named_parameters()}
+    missing = sorted(parameters.intersection(report["missing_keys"]))
+    missing = [name for name in missing if not _UNUSED.search(name)]
+    if missing:
+        raise ModelError(f"it lacks {len(missing)} weights, {missing[0]} the first of them")
+
+
+def _text(shape: Iterable[int]) -> str:
+    return "x".join(map(str, shape))
+
+
 def _preprocessing(entry: ModelEntry, processor: Preprocessing) -> Preprocessing:
     from transformers.utils import cached_file
 
@@ -210,7 +239,11 @@ def _preprocessing(entry: ModelEntry, processor: Preprocessing) -> Preprocessing
         _raise_exceptions_for_missing_entries=False,
     )
     if path is not None:
-        return Preprocessing.from_config(json.loads(Path(path).read_text()), processor)
+        said = json_file.read(Path(path))
+        try:
+            return Preprocessing.from_config(said, processor)
+        except ModelError as error:
+            raise ModelError(f"{path}: {error}") from error
     if entry.preprocessing is None:
         raise ModelError("it has no preprocessor_config.json, and no entry says what is in it")
     return entry.preprocessing

@@ -4,7 +4,6 @@ from collections.abc import Callable
 from dataclasses import replace
 from functools import cache
 from importlib import import_module
-from pathlib import Path
 
 import pytest
 import torch
@@ -69,8 +68,7 @@ def test_the_registry_agrees_with_the_published_files(name: str) -> None:
     # Statistics in levels and in shares are the same but for rounding.
     assert found.mean == pytest.approx(entry.preprocessing.mean)
     assert found.std == pytest.approx(entry.preprocessing.std)
-    colours = {"mean": found.mean, "std": found.std}
-    assert found == replace(entry.preprocessing, **colours)
+    assert found == replace(entry.preprocessing, mean=found.mean, std=found.std)
 
 
 @pytest.mark.parametrize("name", published.NAMES)
@@ -127,7 +125,7 @@ def test_an_open_head_answers_beyond_what_it_was_trained_up_to(built: Callable[[
     model = models.load("zoedepth-nyu", built("zoedepth-nyu"))
     pixels = model.preprocess(torch.from_numpy(image(60, 91))[None])
     head = model.network.get_submodule("network.metric_head")
-    for regressor in (head.seed_bin_regressor, *head.attractors):  # type: ignore[union-attr, misc]
+    for regressor in (head.seed_bin_regressor, *head.attractors):  # type: ignore[misc]
         regressor.conv2.bias.fill_(15.0)
     depth_m = model.network(pixels)
     assert isinstance(depth_m, torch.Tensor)

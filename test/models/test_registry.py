@@ -21,8 +21,24 @@ from test.models.checkpoints import FAMILIES, build
 
 
 def test_an_unknown_name_lists_the_known_ones() -> None:
-    with pytest.raises(ModelError, match=r"'zoedepth' is unknown.*zoedepth-tiny.*zoedepth-nyu"):
+    with pytest.raises(ModelError, match="'zoedepth' is unknown") as caught:
         models.find("zoedepth")
+    listed = str(caught.value).split("one of ")[1].split(", ")
+    assert sorted(listed) == sorted(models.MODELS)
+
+
+@pytest.mark.parametrize(
+    ("said", "meant"),
+    [
+        ("zoedepth-nyuu", "zoedepth-nyu"),
+        ("depth-anything-v2-metric-indoor", "depth-anything-v2-metric-indoor-base"),
+        ("depthpro", "depth-pro"),
+        ("midas-dpt-large", "dpt-large"),
+    ],
+)
+def test_an_unknown_name_is_answered_with_the_nearest_first(said: str, meant: str) -> None:
+    with pytest.raises(ModelError, match=rf"'{said}' is unknown.* one of {meant},"):
+        models.find(said)
 
 
 def test_a_folder_without_a_checkpoint_is_refused(tmp_path: Path) -> None:
@@ -183,7 +199,7 @@ def test_weights_that_give_something_else_than_their_entry_are_refused(
 
 
 def test_weights_need_a_name_that_is_known_and_a_folder(tmp_path: Path) -> None:
-    with pytest.raises(ModelError, match=r"'nobody/nothing', expected one of zoedepth-tiny"):
+    with pytest.raises(ModelError, match=r"'nobody/nothing', expected one of .*zoedepth-tiny"):
         models.find("nobody/nothing", str(tmp_path))
     with pytest.raises(ModelError, match="is not a folder"):
         models.find("zoedepth-nyu", str(tmp_path / "absent"))
@@ -259,7 +275,7 @@ def test_an_unregistered_hub_id_is_described_by_its_config(
     monkeypatch: pytest.MonkeyPatch, built: Callable[[str], Path], family: str, loaded_by: str
 ) -> None:
     folder, read = built(family), AutoConfig.from_pretrained
-    monkeypatch.setattr("transformers.utils.cached_file", lambda _, name: str(folder / name))
+    monkeypatch.setattr("transformers.utils.cached_file", lambda _, name, **__: str(folder / name))
     monkeypatch.setattr(AutoConfig, "from_pretrained", lambda *_, **__: read(folder))
     entry = models.find(f"somebody/{family}")
     assert (entry.family, entry.output) == (loaded_by, Output.METRIC_DEPTH)
