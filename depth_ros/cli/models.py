@@ -17,6 +17,15 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--convert", type=Path, metavar="OUT", help="write its pickled weights as safetensors"
     )
+    parser.add_argument(
+        "--for",
+        dest="place",
+        choices=("indoor", "outdoor", "any"),
+        help="list only models that were trained for such places",
+    )
+    parser.add_argument(
+        "--commercial", action="store_true", help="list only models whose licence allows it"
+    )
     parser.add_argument("--weights", default="", help="folder with the named model's weights")
 
 
@@ -27,6 +36,8 @@ def run(options: argparse.Namespace) -> int:
     if options.name is None and (options.check or options.convert):
         verb = "--check" if options.check else "--convert"
         raise ModelError(f"{verb} is given without a name, expected the model to take")
+    if options.name and (options.place or options.commercial):
+        raise ModelError("--for and --commercial choose among all models, expected no name")
     if options.convert:
         print(_convert(options.name, options.weights, options.convert))
     elif options.check:
@@ -34,7 +45,7 @@ def run(options: argparse.Namespace) -> int:
     elif options.name:
         print(models.table([models.find(options.name, options.weights)]))
     else:
-        print(models.table())
+        print(models.table(models.select(options.place or "any", options.commercial)))
     return 0
 
 

@@ -7,7 +7,7 @@ from depth_ros.models.check import Report, check
 from depth_ros.models.depthcrafter.options import ClipOptions
 from depth_ros.models.loading import CLIP_FAMILIES, FAMILIES, find, load, load_clip
 from depth_ros.models.pickles import convert
-from depth_ros.models.registry import MODELS, WEIGHTS, table
+from depth_ros.models.registry import MODELS, WEIGHTS, select, table
 
 __all__ = [
     "CLIP_FAMILIES",
@@ -27,5 +27,6 @@ __all__ = [
     "find",
     "load",
     "load_clip",
+    "select",
     "table",
 ]

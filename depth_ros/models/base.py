@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from enum import Enum
 from types import MappingProxyType
-from typing import Protocol
+from typing import Literal, Protocol
 
 import numpy as np
 import numpy.typing as npt
@@ -22,6 +22,9 @@ from depth_ros.runtimes.graph import Graph
 
 Raw = Tensor | tuple[Tensor, ...]
 """What a network returns: maps (B, h, w), and numbers (B,) that belong to whole images."""
+
+
+Place = Literal["indoor", "outdoor", "any"]
 
 
 class Output(str, Enum):
@@ -54,6 +57,7 @@ class ModelEntry:
             preprocessing does.
         revision: the hub's revision.
         half_safe: whether float16 keeps its numbers finite.
+        place: where the images of its training were taken: indoor, outdoor or any.
         note: what a user must know, in a few words.
     """
 
@@ -70,6 +74,7 @@ class ModelEntry:
     trained_with: Preprocessing | None = None
     revision: str = "main"
     half_safe: bool = True
+    place: Place = "any"
     note: str = ""
 
 

@@ -19,7 +19,7 @@ KEY = "depth_ros"
 """Of the metadata that hold a card."""
 FORMAT = 1
 
-_WORDS = ("name", "family", "source", "licence", "revision", "note")
+_WORDS = ("name", "family", "source", "licence", "revision", "place", "note")
 _PRECISIONS = ("float32", "float16", "int8")
 
 Inputs = tuple[tuple[str, tuple[int | None, ...]], ...]

@@ -12,7 +12,7 @@ from pathlib import Path
 
 from depth_ros.geometry.camera import Camera
 from depth_ros.models import preprocessing
-from depth_ros.models.base import ModelEntry, Output
+from depth_ros.models.base import ModelEntry, Output, Place
 from depth_ros.models.grin.config import TINY, preprocessing_of
 from depth_ros.models.preprocessing import Preprocessing, Resize
 from depth_ros.models.training_cameras import (
@@ -43,6 +43,10 @@ _DEPTH_ANYTHING = replace(
 _ZOEDEPTH_NYU = Preprocessing(pad=False)
 _ZOEDEPTH_KITTI = Preprocessing(width=768, fit="warp", pad=False)
 _MIDAS_3 = "everywhere; MiDaS 3.0"
+_DINOV2: dict[str, tuple[float, Camera, Place, str]] = {
+    "nyu": (10, NYU, "indoor", "indoors"),
+    "kitti": (80, KITTI, "outdoor", "roads"),
+}
 
 
 def _zoedepth(
@@ -67,6 +71,7 @@ def _zoedepth(
         trained_with=trained_with,
         # ZoeDepth issue 56: the relative depth that conditions a single head overflows.
         half_safe=name == "nyu-kitti",
+        place={"kitti": "outdoor", "nyu-kitti": "any"}.get(name, "indoor"),
         note=note,
     )
 
@@ -93,6 +98,7 @@ def _grin_tiny() -> ModelEntry:
         max_depth_m=20,
         preprocessing=preprocessing_of(TINY),
         half_safe=False,
+        place="indoor",
         note="embedded; knows the camera, may say how sure it is; rendered rooms only",
     )
 
@@ -123,12 +129,12 @@ def _midas(
     )
 
 
-def _dinov2(size: str, parameters_m: float, place: str) -> ModelEntry:
-    max_depth_m, camera, note = {"nyu": (10, NYU, "indoors"), "kitti": (80, KITTI, "roads")}[place]
+def _dinov2(size: str, parameters_m: float, data: str) -> ModelEntry:
+    max_depth_m, camera, place, note = _DINOV2[data]
     return ModelEntry(
-        name=f"dpt-dinov2-{size}-{place}",
+        name=f"dpt-dinov2-{size}-{data}",
         family="dpt",
-        source=f"facebook/dpt-dinov2-{size}-{place}",
+        source=f"facebook/dpt-dinov2-{size}-{data}",
         output=Output.METRIC_DEPTH,
         licence="Apache-2.0",
         commercial=True,
@@ -143,6 +149,7 @@ def _dinov2(size: str, parameters_m: float, place: str) -> ModelEntry:
             std=_IMAGENET_STD,
         ),
         training_camera=camera,
+        place=place,
         note=f"{note}; runs at the image's own size",
     )
 
@@ -172,7 +179,7 @@ def _depth_anything_v2(size: str, parameters_m: float, licence: str) -> ModelEnt
 
 
 def _depth_anything_v2_metric(
-    place: str, size: str, parameters_m: float, licence: str
+    place: Place, size: str, parameters_m: float, licence: str
 ) -> ModelEntry:
     max_depth_m, camera, note = {
         "indoor": (20, HYPERSIM, "indoors; trained on rendered rooms"),
@@ -184,6 +191,7 @@ def _depth_anything_v2_metric(
         output=Output.METRIC_DEPTH,
         max_depth_m=max_depth_m,
         training_camera=camera,
+        place=place,
         note=note,
     )
 
@@ -209,6 +217,7 @@ def _prompt_depth_anything(size: str, parameters_m: float) -> ModelEntry:
         family="prompt_depth_anything",
         output=Output.METRIC_DEPTH,
         preprocessing=replace(_DEPTH_ANYTHING, height=756, width=756, fit="minimal"),
+        place="indoor",
         note="indoors; needs coarse depth of another sensor",
     )
 
@@ -274,16 +283,31 @@ MODELS: dict[str, ModelEntry] = {entry.name: entry for entry in _ENTRIES}
 
 _COLUMNS = (
     "model",
+    "for",
     "output",
     "range",
     "focal length of training",
     "input",
     "parameters",
+    "memory",
     "fp16",
     "licence",
     "commercial use",
     "note",
 )
+
+
+_BYTES = 4  # of a weight in float32
+
+
+def select(place: Place = "any", commercial: bool = False) -> list[ModelEntry]:
+    """Return the known models that serve a place, and if asked for, commercial use."""
+    return [
+        entry
+        for entry in MODELS.values()
+        if place in ("any", entry.place) or entry.place == "any"
+        if entry.commercial or not commercial
+    ]
 
 
 def table(entries: Iterable[ModelEntry] | None = None) -> str:
@@ -298,11 +322,13 @@ def _row(entry: ModelEntry) -> tuple[str, ...]:
     camera = entry.training_camera
     return (
         entry.name,
+        entry.place,
         entry.output.value,
         f"{entry.max_depth_m:g} m" if entry.max_depth_m else "-",
         f"{camera.f_px:.0f} px at {camera.width}" if camera else "-",
         _input(entry.preprocessing),
         f"{entry.parameters_m:g} M" if entry.parameters_m else "-",
+        f"{entry.parameters_m * _BYTES / 1e3:.2g} GB" if entry.parameters_m else "-",
         "yes" if entry.half_safe else "no",
         entry.licence,
         "yes" if entry.commercial else "no",

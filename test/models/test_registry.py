@@ -11,10 +11,11 @@ import pytest
 from torch import nn
 from transformers import AutoConfig
 
-from depth_ros import models
+from depth_ros import cli, models
 from depth_ros.errors import ModelError
 from depth_ros.geometry.camera import Camera
 from depth_ros.models import ModelEntry, Output
+from depth_ros.models.base import Place
 from depth_ros.models.transformers_model import TransformersModel
 from test.models import published
 from test.models.checkpoints import FAMILIES, build
@@ -149,7 +150,7 @@ def test_a_new_checkpoint_of_a_known_family_is_one_entry(
     )
     monkeypatch.setitem(models.MODELS, "mine", entry)
     assert models.load("mine").max_depth_m == 20
-    assert "| mine | metric_depth |" in models.table()
+    assert "| mine | any | metric_depth |" in models.table()
 
 
 def test_the_hub_id_of_an_entry_is_that_entry() -> None:
@@ -176,7 +177,7 @@ def test_weights_of_an_entry_may_lie_in_a_folder(built: Callable[[str], Path]) -
     assert models.find(name, folder) == replace(registered, source=folder)
     assert models.find(registered.source, folder) == replace(registered, source=folder)
     model = models.load(name, folder)
-    assert model.entry.licence == "Apache-2.0"
+    assert model.entry.licence == registered.licence
     assert registered.training_camera is not None
     assert model.training_f_px == model.network_f_px(registered.training_camera)
 
@@ -262,11 +263,43 @@ def test_the_table_has_one_full_row_for_every_checkpoint() -> None:
         assert "|  |" not in row
 
 
+@pytest.mark.parametrize("place", ["indoor", "outdoor", "any"])
+@pytest.mark.parametrize("commercial", [True, False])
+def test_models_are_chosen_by_place_and_licence(
+    place: Place, commercial: bool, capsys: pytest.CaptureFixture[str]
+) -> None:
+    flag = ["--commercial"] if commercial else []
+    assert cli.main(["models", "--for", place, *flag]) == 0
+    listed = capsys.readouterr().out
+    for name, entry in models.MODELS.items():
+        serves = place in ("any", entry.place) or entry.place == "any"
+        assert (f"| {name} |" in listed) == (serves and (entry.commercial or not commercial))
+
+
+def test_places_are_those_of_the_data_sets() -> None:
+    places = {
+        "nyu": "indoor",
+        "kitti": "outdoor",
+        "indoor": "indoor",
+        "outdoor": "outdoor",
+        "prompt": "indoor",
+    }
+    for name, entry in models.MODELS.items():
+        known = {place for part, place in places.items() if part in name.split("-")}
+        if len(known) == 1:
+            assert {entry.place} == known, name
+
+
+def test_one_model_is_not_chosen_among_all(capsys: pytest.CaptureFixture[str]) -> None:
+    assert cli.main(["models", "zoedepth-nyu", "--commercial"]) != 0
+    assert "expected no name" in capsys.readouterr().err
+
+
 def test_the_table_of_one_model_has_its_row_alone(built: Callable[[str], Path]) -> None:
     entry = models.find(str(built("depth-anything-metric")))
     row = models.table([entry]).splitlines()[-1]
     assert row.startswith(
-        f"| {entry.name} | metric_depth | 20 m | - | - | - | yes | unknown | no |"
+        f"| {entry.name} | any | metric_depth | 20 m | - | - | - | - | yes | unknown | no |"
     )
 
 
