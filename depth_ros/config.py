@@ -170,6 +170,13 @@ class Settings:
         low=0,
         high=1024,
     )
+    image_fit: str = _setting(
+        "auto",
+        "How an image of another aspect ratio than the network's input is brought to it: warp; "
+        "minimal or lower_bound keep the aspect ratio, with as little scaling as possible or no "
+        "side smaller than its size; auto: as the models table says.",
+        choices=("auto", "warp", "minimal", "lower_bound"),
+    )
     flip: bool = _setting(
         False,
         "Average with the mirrored image, as ZoeDepth's own evaluation does, at twice the cost.",

@@ -8,6 +8,7 @@ from collections import OrderedDict
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache, partial
+from typing import cast
 
 import numpy as np
 import numpy.typing as npt
@@ -24,6 +25,7 @@ from depth_ros.geometry.depth import limit_range
 from depth_ros.geometry.edges import flying, radius_for
 from depth_ros.models import DepthModel, Output, Prediction
 from depth_ros.models.base import Executor, Memory, Mirrored, Raw, Request, Sampling
+from depth_ros.models.preprocessing import Fit
 from depth_ros.models.transformers_model import runs_side_by_side
 from depth_ros.profile import Profile
 from depth_ros.runtimes.download import Download
@@ -32,8 +34,8 @@ from depth_ros.scale.anchors import Anchors, prompt
 from depth_ros.scale.scaler import Reference, Scale, Scaler
 from depth_ros.scale.steady import Steadier
 
-# Networks approach the end of their range and hardly reach it (a sigmoid never does): what lies
-# this close to it is beyond it, and not a wall there.
+# Heads that are bounded approach the end of their range and hardly reach it (a sigmoid never does):
+# what lies this close to it is beyond it, and not a wall there. Others have no end to cut at.
 _SATURATION = 0.99
 # Within this time a scene has not become another one.
 _CARRY_NS = 1_000_000_000
@@ -187,6 +189,8 @@ class Pipeline:
                 model, see check().
         """
         model = models.load(settings.model, settings.weights)
+        if settings.image_fit != "auto":
+            model = model.fitted(cast(Fit, settings.image_fit))
         check(model, settings)
         runtime: Executor = runtimes.create(
             settings.runtime,

@@ -119,7 +119,7 @@ def _size(model: DepthModel, options: Options) -> tuple[int, int] | None:
         ModelError: the size is no multiple of the network's cells, or open and need not be.
     """
     rules = model.preprocessing
-    fixed = rules.resize != "none" and not rules.keep_aspect_ratio
+    fixed = rules.resize != "none" and rules.fit == "warp"
     if fixed and options.dynamic:
         raise ModelError(
             f"model '{model.entry.name}' takes every image at {rules.height}x{rules.width}, "
@@ -251,7 +251,8 @@ def _stated(model: DepthModel) -> ModelEntry:
     return replace(
         entry,
         parameters_m=entry.parameters_m or round(counted_m, 1),
-        # The facts hold what follows from these two.
+        # The facts hold what follows from these.
         preprocessing=None,
         training_camera=None,
+        trained_with=None,
     )

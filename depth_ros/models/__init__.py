@@ -6,7 +6,8 @@ from depth_ros.models.base import ClipModel, DepthModel, ModelEntry, Output, Pre
 from depth_ros.models.check import Report, check
 from depth_ros.models.depthcrafter.options import ClipOptions
 from depth_ros.models.loading import CLIP_FAMILIES, FAMILIES, find, load, load_clip
-from depth_ros.models.registry import MODELS, WEIGHTS, table
+from depth_ros.models.pickles import convert
+from depth_ros.models.registry import MODELS, WEIGHTS, select, table
 
 __all__ = [
     "CLIP_FAMILIES",
@@ -22,8 +23,10 @@ __all__ = [
     "Raw",
     "Report",
     "check",
+    "convert",
     "find",
     "load",
     "load_clip",
+    "select",
     "table",
 ]

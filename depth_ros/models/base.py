@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from enum import Enum
 from types import MappingProxyType
-from typing import Protocol
+from typing import Literal, Protocol
 
 import numpy as np
 import numpy.typing as npt
@@ -17,11 +17,14 @@ from torch import Tensor, nn
 
 from depth_ros.errors import ModelError
 from depth_ros.geometry.camera import Camera
-from depth_ros.models.preprocessing import Preprocessing
+from depth_ros.models.preprocessing import Fit, Preprocessing
 from depth_ros.runtimes.graph import Graph
 
 Raw = Tensor | tuple[Tensor, ...]
 """What a network returns: maps (B, h, w), and numbers (B,) that belong to whole images."""
+
+
+Place = Literal["indoor", "outdoor", "any"]
 
 
 class Output(str, Enum):
@@ -44,14 +47,17 @@ class ModelEntry:
         licence: SPDX name of the weights' licence.
         commercial: whether that licence allows commercial use.
         parameters_m: size in millions of parameters; 0 where unknown.
-        max_depth_m: depth at which the network's range ends; 0 where it does not end, or only the
-            checkpoint knows.
+        max_depth_m: depth that it was trained up to, where the range of a bounded head ends too; 0
+            where there is none, or only the checkpoint knows.
         preprocessing: what the published preprocessor_config.json says; stands in where a
             checkpoint lacks that file. None where only the checkpoint knows.
         training_camera: whose focal length the metres assume, at its own image size; None where
             they assume none or it is unknown.
+        trained_with: how training brought that camera's images to the network; None: as
+            preprocessing does.
         revision: the hub's revision.
         half_safe: whether float16 keeps its numbers finite.
+        place: where the images of its training were taken: indoor, outdoor or any.
         note: what a user must know, in a few words.
     """
 
@@ -65,8 +71,10 @@ class ModelEntry:
     max_depth_m: float = 0.0
     preprocessing: Preprocessing | None = None
     training_camera: Camera | None = None
+    trained_with: Preprocessing | None = None
     revision: str = "main"
     half_safe: bool = True
+    place: Place = "any"
     note: str = ""
 
 
@@ -76,7 +84,8 @@ class Facts:
 
     Attributes:
         preprocessing: how images are brought to the network.
-        max_depth_m: depth at which the range ends; 0 where it does not, or is unknown.
+        max_depth_m: depth at which the range of a bounded head ends; 0 where it does not, or is
+            unknown.
         training_f_px: focal length, in pixels of the network's input, that metres assume; None
             when unknown.
         batches: whether what it says of an image is the same in whatever batch that image is.
@@ -277,6 +286,16 @@ class DepthModel(ABC):
             ModelError: its network takes images of one size only.
         """
         raise ModelError(f"model '{self.entry.name}' takes no {width}x{height}, but one size only")
+
+    def fitted(self, fit: Fit) -> DepthModel:
+        """Return the same model with images of another aspect ratio brought to it in another way.
+
+        Raises:
+            ModelError: its network takes images in one way only.
+        """
+        raise ModelError(
+            f"model '{self.entry.name}' takes images in one way only, expected image_fit:=auto"
+        )
 
     @abstractmethod
     def preprocess(self, rgb: Tensor) -> Tensor:

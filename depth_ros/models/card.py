@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -17,6 +18,9 @@ SUFFIX = ".onnx"
 KEY = "depth_ros"
 """Of the metadata that hold a card."""
 FORMAT = 1
+
+_WORDS = ("name", "family", "source", "licence", "revision", "place", "note")
+_PRECISIONS = ("float32", "float16", "int8")
 
 Inputs = tuple[tuple[str, tuple[int | None, ...]], ...]
 """Names and shapes; None stands for any length."""
@@ -68,9 +72,13 @@ class Card:
         if text is None:
             raise ModelError(f"{path} says nothing of itself, expected a file of depth_ros export")
         try:
-            return cls._from(json.loads(text))
-        except (ValueError, KeyError, TypeError) as error:
+            card = cls._from(json.loads(text))
+            card.check()
+            return card
+        except (ValueError, LookupError, TypeError, AttributeError, RecursionError) as error:
             raise ModelError(f"{path} says what cannot be understood of itself: {error}") from error
+        except ModelError as error:
+            raise ModelError(f"{path}: {error}") from error
 
     @classmethod
     def _from(cls, said: dict[str, Any]) -> Card:
@@ -79,6 +87,44 @@ class Card:
         facts, entry = said.pop("facts"), said.pop("entry")
         inputs = tuple((name, tuple(shape)) for name, shape in said.pop("inputs"))
         return cls(_entry(entry), _facts(facts), inputs=inputs, **said)
+
+    def check(self) -> None:
+        """Refuse what no export writes.
+
+        Raises:
+            ModelError: a field is of the wrong kind.
+        """
+        facts, parts = self.facts, self.parts
+        focal = facts.training_f_px
+        checks = {
+            "model": all(isinstance(getattr(self.entry, name), str) for name in _WORDS),
+            "parameters_m": _is_number(self.entry.parameters_m),
+            "max_depth_m": _is_number(facts.max_depth_m) and _is_number(self.entry.max_depth_m),
+            "training_f_px": focal is None or (_is_number(focal) and focal > 0),
+            "parts": self.part in parts and all(map(_is_part, parts.items())),
+            "inputs": len(self.inputs) > 0 and all(map(_is_input, self.inputs)),
+            "precision": self.precision in _PRECISIONS,
+            "config": isinstance(self.config, dict),
+        }
+        for name, right in checks.items():
+            if not right:
+                raise ModelError(f"its card's {name} is not as depth_ros export writes it")
+
+
+def _is_number(value: Any) -> bool:
+    return isinstance(value, (int, float)) and 0 <= value < math.inf
+
+
+def _is_part(item: tuple[Any, Any]) -> bool:
+    """Whether a part has a hash, and a name that cannot lead out of the folder."""
+    part, sha256 = item
+    return (part == "" or part.isidentifier()) and isinstance(sha256, str)
+
+
+def _is_input(item: tuple[Any, tuple[Any, ...]]) -> bool:
+    name, shape = item
+    sides = all(side is None or (type(side) is int and side > 0) for side in shape)
+    return isinstance(name, str) and len(shape) > 0 and sides
 
 
 def part_path(path: Path, part: str) -> Path:
@@ -91,8 +137,12 @@ def _facts(said: dict[str, Any]) -> Facts:
 
 
 def _preprocessing(said: dict[str, Any]) -> Preprocessing:
+    if "keep_aspect_ratio" in said:  # files of depth_ros 0.1.0
+        said["fit"] = "minimal" if said.pop("keep_aspect_ratio") else "warp"
     return Preprocessing(**{**said, "mean": tuple(said["mean"]), "std": tuple(said["std"])})
 
 
 def _entry(said: dict[str, Any]) -> ModelEntry:
-    return ModelEntry(**{**said, "output": Output(said["output"])})
+    # The facts hold what follows from these.
+    unsaid = dict.fromkeys(("preprocessing", "training_camera", "trained_with"))
+    return ModelEntry(**{**said, **unsaid, "output": Output(said["output"])})

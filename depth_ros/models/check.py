@@ -92,7 +92,7 @@ def check(
         parameters_m=model.entry.parameters_m if model.graphs else counted_m,
         image_size=size,
         input_size=(pixels.shape[-2], pixels.shape[-1]),
-        values=_range(name, prediction),
+        values=_range(name, prediction, timed.finite),
         f_px=None if prediction.f_px is None else float(prediction.f_px[0]),
         network_ms=timed.total_ms,
         differences=_differences(model),
@@ -116,11 +116,11 @@ class _Network:
 
 
 class _Timed:
-    """Adds up the time that an executor takes, parts included."""
+    """Adds up the time that an executor takes, parts included, and looks at its numbers."""
 
     def __init__(self, execute: Executor, whole: _Timed | None = None) -> None:
         self._execute, self._whole = execute, whole
-        self.total_ms = 0.0
+        self.total_ms, self.finite = 0.0, True
 
     @property
     def device(self) -> torch.device:
@@ -129,7 +129,10 @@ class _Timed:
     def __call__(self, *inputs: Tensor) -> Raw:
         start_s = time.perf_counter()
         raw = self._execute(*inputs)
-        (self._whole or self).total_ms += 1e3 * (time.perf_counter() - start_s)
+        whole = self._whole or self
+        whole.total_ms += 1e3 * (time.perf_counter() - start_s)
+        outputs = raw if isinstance(raw, tuple) else (raw,)
+        whole.finite = whole.finite and all(bool(each.isfinite().all()) for each in outputs)
         return raw
 
     def part(self, name: str) -> _Timed:
@@ -154,11 +157,11 @@ def floor_m(height: int, width: int) -> Tensor:
     return torch.linspace(5, 1, height)[None, None, :, None].expand(1, 1, height, width)
 
 
-def _range(name: str, prediction: Prediction) -> tuple[float, float]:
+def _range(name: str, prediction: Prediction, sound: bool) -> tuple[float, float]:
     values = prediction.values
-    # +inf is legal, beyond range; NaN is not.
+    # No estimate and beyond range are legal answers, but not the network's own numbers.
     finite = values[values.isfinite()]
-    if values.isnan().any() or finite.numel() == 0:
+    if not sound or finite.numel() == 0:
         raise ModelError(f"model '{name}' answers with values that are not finite")
     least, greatest = float(finite.min()), float(finite.max())
     if greatest - least <= _NOISE * max(abs(least), abs(greatest)):

@@ -13,7 +13,7 @@ class DepthAnything(TransformersModel):
     """Any checkpoint of transformers' DepthAnythingForDepthEstimation."""
 
     network_class = "DepthAnythingForDepthEstimation"
-    processor = preprocessing.DPT
+    processor = preprocessing.DEPTH_ANYTHING
 
     @staticmethod
     def output_of(config: Any) -> Output:
@@ -25,3 +25,9 @@ class DepthAnything(TransformersModel):
     def max_depth_m_of(config: Any) -> float:
         """Return what the sigmoid of a metric head is multiplied by."""
         return float(config.max_depth or 0) if config.depth_estimation_type == "metric" else 0.0
+
+    @staticmethod
+    def bounded(config: Any) -> bool:
+        """Return whether the head is a sigmoid."""
+        metric: bool = config.depth_estimation_type == "metric"
+        return metric

@@ -47,6 +47,7 @@ class DepthPro(TransformersModel):
     network_class = "DepthProForDepthEstimation"
     processor = preprocessing.DEPTH_PRO
     wrapper = DepthAndFov
+    cell = 0
 
     def postprocess(self, raw: Raw, height: int, width: int) -> Prediction:
         """Return metres at the estimated focal length, as DepthProImageProcessor does.

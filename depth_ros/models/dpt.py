@@ -18,6 +18,7 @@ class Dpt(TransformersModel):
 
     network_class = "DPTForDepthEstimation"
     processor = preprocessing.DPT
+    cell = 32
 
     @staticmethod
     def output_of(config: Any) -> Output:

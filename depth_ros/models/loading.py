@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
@@ -10,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from depth_ros.errors import ModelError, UnknownModelError
-from depth_ros.models import hub
+from depth_ros.models import hub, json_file, pickles
 from depth_ros.models.base import ClipModel, DepthModel, ModelEntry
 from depth_ros.models.depth_anything import DepthAnything
 from depth_ros.models.depth_pro import DepthPro
@@ -104,7 +103,10 @@ def _load_exported(path: Path) -> DepthModel:
         )
     model: DepthModel
     if issubclass(family, GrinModel):
-        model = family(entry, Exported(GrinConfig.from_dict(dict(card.config))))
+        try:
+            model = family(entry, Exported(GrinConfig.from_dict(dict(card.config))))
+        except ModelError as error:
+            raise ModelError(f"{path}: {error}") from error
     else:
         model = family(entry, Exported(), card.facts)
     model.graphs = graphs_of(path, card)
@@ -129,15 +131,32 @@ def load_clip(name: str, weights: str = "", options: ClipOptions | None = None) 
 
 @contextmanager
 def _loading(name: str, entry: ModelEntry) -> Iterator[None]:
-    """Load without a progress bar, and raise whatever goes wrong as a ModelError."""
+    """Load without a word on the terminal, and raise whatever goes wrong as a ModelError."""
     from transformers.utils import logging
 
     logging.disable_progress_bar()
+    verbosity = logging.get_verbosity()
+    logging.set_verbosity_error()  # what is wrong with weights is raised
     try:
         with hub.reached(entry.source, entry.revision):
             yield
     except Exception as error:  # transformers, safetensors and the hub raise what they like
-        raise ModelError(f"model '{name}' cannot be loaded from {entry.source}: {error}") from error
+        problem = _line(error)
+        if pickles.only_pickles(entry):
+            problem = (
+                "its weights are pickled, expected safetensors: "
+                f"depth_ros models {name} --convert OUT, then say weights:=OUT"
+            )
+        raise ModelError(
+            f"model '{name}' cannot be loaded from {entry.source}: {problem}"
+        ) from error
+    finally:
+        logging.set_verbosity(verbosity)
+
+
+def _line(error: Exception) -> str:
+    """Return what an error says in one line; some say nothing but their name."""
+    return " ".join(str(error).split()) or type(error).__name__
 
 
 def _by_source(source: str) -> ModelEntry | None:
@@ -162,14 +181,18 @@ def _unregistered(source: str) -> ModelEntry:
         )
     kind, config = _stated(source)
     family = FAMILIES[kind]
+    try:
+        output, max_depth_m = family.output_of(config), family.max_depth_m_of(config)
+    except Exception as error:  # damaged: what is missing raises its own
+        raise ModelError(f"model '{source}' cannot be found: {_line(error)}") from error
     return ModelEntry(
         name=source,
         family=kind,
         source=source,
-        output=family.output_of(config),
+        output=output,
         licence="unknown",
         commercial=False,
-        max_depth_m=family.max_depth_m_of(config),
+        max_depth_m=max_depth_m,
         note=note,
     )
 
@@ -192,7 +215,7 @@ def _stated(source: str) -> tuple[str, Any]:
     except ModelError:
         raise
     except Exception as error:  # absent, private, damaged: each raises its own
-        raise ModelError(f"model '{source}' cannot be found: {error}") from error
+        raise ModelError(f"model '{source}' cannot be found: {_line(error)}") from error
 
 
 def _stated_type(path: Path) -> str:
@@ -201,10 +224,7 @@ def _stated_type(path: Path) -> str:
     Raises:
         ModelError: it cannot be read, or says something that is unknown here.
     """
-    try:
-        kind = str(json.loads(path.read_text()).get("model_type"))
-    except (ValueError, AttributeError) as error:
-        raise ModelError(f"{path} cannot be read: {error}") from error
-    if kind not in FAMILIES:
+    kind = json_file.read(path).get("model_type")
+    if not isinstance(kind, str) or kind not in FAMILIES:
         raise ModelError(f"{path} is of type '{kind}', expected one of: {', '.join(FAMILIES)}")
     return kind

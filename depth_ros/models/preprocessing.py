@@ -9,9 +9,9 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 import cv2
 import torch
@@ -21,6 +21,11 @@ from torch.nn import functional
 from depth_ros.errors import ModelError
 
 Resize = Literal["none", "bilinear", "bilinear_corners", "pillow_bilinear", "pillow_bicubic"]
+Fit = Literal["warp", "minimal", "lower_bound"]
+"""How an image of another aspect ratio is brought to a size; MiDaS's words."""
+
+_RESIZES, _FITS = get_args(Resize), get_args(Fit)
+_MOST_PX = 16384
 
 # What `resample` of a preprocessor_config.json, a number of Pillow's, means to each processor.
 _RESAMPLE: dict[Resize, dict[int, Resize]] = {
@@ -37,40 +42,61 @@ class Preprocessing:
     Attributes:
         height, width: the size that images are brought near to; unused without a resize.
         multiple: sides of the network's input are multiples of this.
-        keep_aspect_ratio: one side decides the scale of both; else the image is warped.
+        fit: warp gives both sides their size; minimal keeps the aspect ratio and scales as little
+            as possible; lower_bound keeps it, and makes no side smaller than its size.
         pad: put a margin around the image: mirrored, before the resize, against artefacts at the
             border (ZoeDepth); or, without a resize, zeros up to the multiple (DINOv2's heads).
         resize: none; bilinear between pixel areas (Depth Pro) or between the centres of the
             outermost pixels (ZoeDepth); Pillow's antialiased filters on 8 bit (DPT and its kin).
         mean, std: of the colours, as shares of full scale.
+
+    Raises:
+        ModelError: a value is of the wrong kind, or out of its range.
     """
 
     height: int = 384
     width: int = 512
     multiple: int = 32
-    keep_aspect_ratio: bool = True
+    fit: Fit = "minimal"
     pad: bool = True
     resize: Resize = "bilinear_corners"
     mean: tuple[float, ...] = (0.5, 0.5, 0.5)
     std: tuple[float, ...] = (0.5, 0.5, 0.5)
+
+    def __post_init__(self) -> None:
+        for name in ("height", "width", "multiple"):
+            value = getattr(self, name)
+            if type(value) is not int or not 1 <= value <= _MOST_PX:
+                raise ModelError(f"{name} is {value!r}, expected an integer of 1 to {_MOST_PX}")
+        for name, allowed in (("pad", (True, False)), ("fit", _FITS), ("resize", _RESIZES)):
+            if getattr(self, name) not in allowed:
+                raise ModelError(f"{name} is {getattr(self, name)!r}, expected one of {allowed}")
+        for name, least in (("mean", -math.inf), ("std", 0.0)):
+            values = getattr(self, name)
+            if len(values) != 3 or not all(least < each < math.inf for each in values):
+                text = "positive numbers" if least == 0 else "numbers"
+                raise ModelError(f"{name} is {values!r}, expected three finite {text}")
 
     @classmethod
     def from_config(cls, config: dict[str, Any], defaults: Preprocessing) -> Preprocessing:
         """Read a preprocessor_config.json; what it does not say, or says null, is the default.
 
         Raises:
-            ModelError: it asks for what no published checkpoint does and is not done here.
+            ModelError: it asks for what no published checkpoint does and is not done here, or a
+                value is of the wrong kind or out of its range.
         """
         config = {key: value for key, value in config.items() if value is not None}
         size = config.get("size", {})
         size = {"height": size, "width": size} if isinstance(size, int) else size
+        if not isinstance(size, dict):
+            raise ModelError(f"size is {size!r}, expected a number, or height and width")
         resize = _resize(config, defaults.resize)
         multiple, pad = _multiple_and_pad(config, resize, defaults)
         return cls(
             height=size.get("height", defaults.height),
             width=size.get("width", defaults.width),
             multiple=multiple,
-            keep_aspect_ratio=config.get("keep_aspect_ratio", defaults.keep_aspect_ratio),
+            fit=_fit(config, defaults.fit),
             pad=pad,
             resize=resize,
             mean=_share(config, "image_mean", defaults.mean),
@@ -118,11 +144,16 @@ class Preprocessing:
         if self.resize == "none":
             return height, width
         scale_height, scale_width = self.height / height, self.width / width
-        if self.keep_aspect_ratio:
-            # "Scale as little as possible": the side whose scale is nearer to one decides.
+        if self.fit == "minimal":
+            # The side whose scale is nearer to one decides.
             fit_width = abs(1 - scale_width) < abs(1 - scale_height)
             scale_height = scale_width = scale_width if fit_width else scale_height
-        return self._rounded(scale_height * height), self._rounded(scale_width * width)
+        elif self.fit == "lower_bound":
+            scale_height = scale_width = max(scale_height, scale_width)
+        return (
+            self._rounded(scale_height * height, self.height),
+            self._rounded(scale_width * width, self.width),
+        )
 
     def image_size(self, height: int, width: int) -> tuple[int, int]:
         """Return height and width of an image that is brought to exactly this network's input.
@@ -157,8 +188,11 @@ class Preprocessing:
         """Source: ZoeDepth's infer(), int(3 sqrt(size / 2)); no more than there is to mirror."""
         return min(int(math.sqrt(length / 2) * 3), length - 1) if self.pad else 0
 
-    def _rounded(self, length: float) -> int:
-        return max(1, round(length / self.multiple)) * self.multiple
+    def _rounded(self, length: float, size: int) -> int:
+        """Return the nearest multiple; with lower_bound, not less than a size."""
+        multiples = round(length / self.multiple)
+        least = math.ceil(size / self.multiple) if self.fit == "lower_bound" else 1
+        return max(least, multiples) * self.multiple
 
     def _resized(self, pixels: Tensor) -> Tensor:
         """Return (B, 3, h, w) uint8 as float32 at the network's size, in levels of 0 to 255."""
@@ -186,14 +220,16 @@ class Preprocessing:
         )
 
 
-DPT = Preprocessing(
-    height=384, width=384, multiple=1, keep_aspect_ratio=False, pad=False, resize="pillow_bicubic"
-)
+DPT = Preprocessing(384, 384, multiple=1, fit="warp", pad=False, resize="pillow_bicubic")
 """DPTImageProcessor and PromptDepthAnythingImageProcessor at their defaults."""
 
-DEPTH_PRO = Preprocessing(
-    height=1536, width=1536, multiple=1, keep_aspect_ratio=False, pad=False, resize="bilinear"
-)
+DEPTH_ANYTHING = replace(DPT, fit="lower_bound")
+"""DPTImageProcessor as Depth Anything's authors bring images to their networks.
+
+transformers' own is minimal: it shows the network 640x360 at 518x294, the authors at 924x518.
+"""
+
+DEPTH_PRO = Preprocessing(1536, 1536, multiple=1, fit="warp", pad=False, resize="bilinear")
 """DepthProImageProcessor at its defaults."""
 
 
@@ -253,9 +289,18 @@ def _resize(config: dict[str, Any], default: Resize) -> Resize:
     resample = config.get("resample")
     if resample is None:
         return default
-    if resample not in known:
+    if not isinstance(resample, int) or resample not in known:
         raise ModelError(f"resample is {resample}, expected one of {', '.join(map(str, known))}")
     return known[resample]
+
+
+def _fit(config: dict[str, Any], default: Fit) -> Fit:
+    """Return what keep_aspect_ratio means; the file has no word for how it is kept."""
+    keep = config.get("keep_aspect_ratio")
+    if keep is None:
+        return default
+    kept: Fit = "minimal" if default == "warp" else default
+    return kept if keep else "warp"
 
 
 def _multiple_and_pad(
@@ -267,6 +312,9 @@ def _multiple_and_pad(
         return multiple, pad
     # All but ZoeDepth pad to a multiple of size_divisor, and not at all where it is not given.
     divisor = config.get("size_divisor") if pad else None
+    for name, value in (("size_divisor", divisor), ("ensure_multiple_of", multiple)):
+        if value is not None and (type(value) is not int or value < 1):
+            raise ModelError(f"{name} is {value!r}, expected a positive integer")
     if resize == "none":
         return divisor or 1, divisor is not None
     if divisor and multiple % divisor:
@@ -282,7 +330,15 @@ def _share(config: dict[str, Any], key: str, default: tuple[float, ...]) -> tupl
     if not config.get("do_normalize", True):
         return (0.0, 0.0, 0.0) if key == "image_mean" else (1.0, 1.0, 1.0)
     value = config.get(key, default)
-    values: Sequence[float] = value if isinstance(value, Sequence) else [value] * 3
+    values: Sequence[Any] = value if isinstance(value, Sequence) else [value] * 3
     # Without rescaling the statistics are in levels of 0 to 255.
-    full = 255 * config.get("rescale_factor", 1 / 255) if config.get("do_rescale", True) else 255
-    return tuple(level / full for level in values)
+    factor = config.get("rescale_factor", 1 / 255) if config.get("do_rescale", True) else 1.0
+    if not _is_number(factor) or not factor > 0:
+        raise ModelError(f"rescale_factor is {factor!r}, expected a positive number")
+    if not all(map(_is_number, values)):
+        raise ModelError(f"{key} is {value!r}, expected three numbers")
+    return tuple(level / (255 * factor) for level in values)
+
+
+def _is_number(value: Any) -> bool:
+    return isinstance(value, (int, float)) and not isinstance(value, bool)

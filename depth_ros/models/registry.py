@@ -12,30 +12,51 @@ from pathlib import Path
 
 from depth_ros.geometry.camera import Camera
 from depth_ros.models import preprocessing
-from depth_ros.models.base import ModelEntry, Output
+from depth_ros.models.base import ModelEntry, Output, Place
 from depth_ros.models.grin.config import TINY, preprocessing_of
 from depth_ros.models.lite import config as lite
 from depth_ros.models.preprocessing import Preprocessing, Resize
-from depth_ros.models.training_cameras import HYPERSIM, KITTI, NYU, VIRTUAL_KITTI
+from depth_ros.models.training_cameras import (
+    HYPERSIM,
+    KITTI,
+    KITTI_CROP,
+    NYU,
+    VIRTUAL_KITTI,
+)
 
 WEIGHTS = Path(__file__).parent / "weights"
 """Where the embedded weights live."""
 
 _IMAGENET_MEAN, _IMAGENET_STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
 _NC = "CC-BY-NC-4.0"
+_BASE_MODELS = "Apache-2.0 (the base model's; its own card declares none)"
 _DEPTH_ANYTHING = replace(
-    preprocessing.DPT,
+    preprocessing.DEPTH_ANYTHING,
     height=518,
     width=518,
     multiple=14,
-    keep_aspect_ratio=True,
     mean=_IMAGENET_MEAN,
     std=_IMAGENET_STD,
 )
 
+# Upstream trains and evaluates without the margin that it recommends for other images, and brings
+# KITTI's to another shape.
+_ZOEDEPTH_NYU = Preprocessing(pad=False)
+_ZOEDEPTH_KITTI = Preprocessing(width=768, fit="warp", pad=False)
+_MIDAS_3 = "everywhere; MiDaS 3.0"
+_DINOV2: dict[str, tuple[float, Camera, Place, str]] = {
+    "nyu": (10, NYU, "indoor", "indoors"),
+    "kitti": (80, KITTI, "outdoor", "roads"),
+}
+
 
 def _zoedepth(
-    name: str, parameters_m: float, max_depth_m: float, camera: Camera | None, note: str
+    name: str,
+    parameters_m: float,
+    max_depth_m: float,
+    camera: Camera | None,
+    note: str,
+    trained_with: Preprocessing | None = None,
 ) -> ModelEntry:
     return ModelEntry(
         name=f"zoedepth-{name}",
@@ -48,6 +69,10 @@ def _zoedepth(
         max_depth_m=max_depth_m,
         preprocessing=Preprocessing(),
         training_camera=camera,
+        trained_with=trained_with,
+        # ZoeDepth issue 56: the relative depth that conditions a single head overflows.
+        half_safe=name == "nyu-kitti",
+        place={"kitti": "outdoor", "nyu-kitti": "any"}.get(name, "indoor"),
         note=note,
     )
 
@@ -59,7 +84,6 @@ def _zoedepth_tiny() -> ModelEntry:
         licence="Apache-2.0",
         preprocessing=Preprocessing(height=96, width=128, pad=False),
         training_camera=Camera(128, 96, 105.0, 105.0, 63.5, 47.5),
-        half_safe=False,
     )
 
 
@@ -77,6 +101,7 @@ def _zoedepth_lite() -> ModelEntry:
         max_depth_m=sizes.max_depth_m,
         preprocessing=lite.preprocessing_of(sizes),
         training_camera=Camera(width, height, f_px, f_px, (width - 1) / 2, (height - 1) / 2),
+        place="indoor",
         note="embedded; rooms, for robots without a GPU",
     )
 
@@ -93,6 +118,7 @@ def _grin_tiny() -> ModelEntry:
         max_depth_m=20,
         preprocessing=preprocessing_of(TINY),
         half_safe=False,
+        place="indoor",
         note="embedded; knows the camera, may say how sure it is; rendered rooms only",
     )
 
@@ -104,13 +130,14 @@ def _midas(
     note: str,
     multiple: int = 1,
     resize: Resize = "pillow_bicubic",
+    licence: str = "MIT",
 ) -> ModelEntry:
     return ModelEntry(
         name=f"dpt-{name}",
         family="dpt",
         source=f"Intel/dpt-{name}",
         output=Output.AFFINE_INVERSE_DEPTH,
-        licence="MIT",
+        licence=licence,
         commercial=True,
         parameters_m=parameters_m,
         preprocessing=replace(
@@ -122,12 +149,12 @@ def _midas(
     )
 
 
-def _dinov2(size: str, parameters_m: float, place: str) -> ModelEntry:
-    max_depth_m, camera, note = {"nyu": (10, NYU, "indoors"), "kitti": (80, KITTI, "roads")}[place]
+def _dinov2(size: str, parameters_m: float, data: str) -> ModelEntry:
+    max_depth_m, camera, place, note = _DINOV2[data]
     return ModelEntry(
-        name=f"dpt-dinov2-{size}-{place}",
+        name=f"dpt-dinov2-{size}-{data}",
         family="dpt",
-        source=f"facebook/dpt-dinov2-{size}-{place}",
+        source=f"facebook/dpt-dinov2-{size}-{data}",
         output=Output.METRIC_DEPTH,
         licence="Apache-2.0",
         commercial=True,
@@ -142,6 +169,7 @@ def _dinov2(size: str, parameters_m: float, place: str) -> ModelEntry:
             std=_IMAGENET_STD,
         ),
         training_camera=camera,
+        place=place,
         note=f"{note}; runs at the image's own size",
     )
 
@@ -171,7 +199,7 @@ def _depth_anything_v2(size: str, parameters_m: float, licence: str) -> ModelEnt
 
 
 def _depth_anything_v2_metric(
-    place: str, size: str, parameters_m: float, licence: str
+    place: Place, size: str, parameters_m: float, licence: str
 ) -> ModelEntry:
     max_depth_m, camera, note = {
         "indoor": (20, HYPERSIM, "indoors; trained on rendered rooms"),
@@ -183,6 +211,7 @@ def _depth_anything_v2_metric(
         output=Output.METRIC_DEPTH,
         max_depth_m=max_depth_m,
         training_camera=camera,
+        place=place,
         note=note,
     )
 
@@ -207,7 +236,8 @@ def _prompt_depth_anything(size: str, parameters_m: float) -> ModelEntry:
         _depth_anything(f"prompt-depth-anything-{size}", source, parameters_m, "Apache-2.0"),
         family="prompt_depth_anything",
         output=Output.METRIC_DEPTH,
-        preprocessing=replace(_DEPTH_ANYTHING, height=756, width=756),
+        preprocessing=replace(_DEPTH_ANYTHING, height=756, width=756, fit="minimal"),
+        place="indoor",
         note="indoors; needs coarse depth of another sensor",
     )
 
@@ -232,17 +262,17 @@ _ENTRIES = (
     _zoedepth_lite(),
     _zoedepth_tiny(),
     _grin_tiny(),
-    _zoedepth("nyu", 345, 10, NYU, "indoors"),
-    _zoedepth("kitti", 345, 80, KITTI, "roads"),
-    _zoedepth("nyu-kitti", 346, 80, None, "chooses indoors or roads per image, of unlike cameras"),
-    _midas("beit-large-512", 345, 512, "everywhere; MiDaS 3.1's best", multiple=32),
-    _midas("beit-large-384", 344, 384, "everywhere", multiple=32),
-    _midas("beit-base-384", 112, 384, "everywhere", multiple=32),
-    _midas("swinv2-large-384", 213, 384, "everywhere"),
-    _midas("swinv2-base-384", 102, 384, "everywhere"),
-    _midas("swinv2-tiny-256", 42, 256, "everywhere; small"),
-    _midas("large", 344, 384, "everywhere; MiDaS 3.0", resize="pillow_bilinear"),
-    _midas("hybrid-midas", 123, 384, "everywhere; MiDaS 3.0"),
+    _zoedepth("nyu", 344, 10, NYU, "indoors", _ZOEDEPTH_NYU),
+    _zoedepth("kitti", 344, 80, KITTI_CROP, "roads", _ZOEDEPTH_KITTI),
+    _zoedepth("nyu-kitti", 345, 80, None, "chooses indoors or roads per image, of unlike cameras"),
+    _midas("beit-large-512", 344, 512, "everywhere; MiDaS 3.1's best", multiple=32),
+    _midas("beit-large-384", 343, 384, "everywhere", multiple=32),
+    _midas("beit-base-384", 111, 384, "everywhere", multiple=32),
+    _midas("swinv2-large-384", 212, 384, "everywhere"),
+    _midas("swinv2-base-384", 101, 384, "everywhere"),
+    _midas("swinv2-tiny-256", 40.9, 256, "everywhere; small"),
+    _midas("large", 343, 384, _MIDAS_3, resize="pillow_bilinear", licence="Apache-2.0"),
+    _midas("hybrid-midas", 122, 384, _MIDAS_3, licence="Apache-2.0"),
     _dinov2("small", 37.2, "nyu"),
     _dinov2("small", 37.2, "kitti"),
     _dinov2("base", 112, "nyu"),
@@ -257,10 +287,10 @@ _ENTRIES = (
     _depth_anything_v2("small", 24.8, "Apache-2.0"),
     _depth_anything_v2("base", 97.5, _NC),
     _depth_anything_v2("large", 335, _NC),
-    _depth_anything_v2_metric("indoor", "small", 24.8, "Apache-2.0"),
+    _depth_anything_v2_metric("indoor", "small", 24.8, _BASE_MODELS),
     _depth_anything_v2_metric("indoor", "base", 97.5, _NC),
     _depth_anything_v2_metric("indoor", "large", 335, _NC),
-    _depth_anything_v2_metric("outdoor", "small", 24.8, "Apache-2.0"),
+    _depth_anything_v2_metric("outdoor", "small", 24.8, _BASE_MODELS),
     _depth_anything_v2_metric("outdoor", "base", 97.5, _NC),
     _depth_anything_v2_metric("outdoor", "large", 335, _NC),
     _depth_pro(),
@@ -274,16 +304,31 @@ MODELS: dict[str, ModelEntry] = {entry.name: entry for entry in _ENTRIES}
 
 _COLUMNS = (
     "model",
+    "for",
     "output",
     "range",
     "focal length of training",
     "input",
     "parameters",
+    "memory",
     "fp16",
     "licence",
     "commercial use",
     "note",
 )
+
+
+_BYTES = 4  # of a weight in float32
+
+
+def select(place: Place = "any", commercial: bool = False) -> list[ModelEntry]:
+    """Return the known models that serve a place, and if asked for, commercial use."""
+    return [
+        entry
+        for entry in MODELS.values()
+        if place in ("any", entry.place) or entry.place == "any"
+        if entry.commercial or not commercial
+    ]
 
 
 def table(entries: Iterable[ModelEntry] | None = None) -> str:
@@ -298,11 +343,13 @@ def _row(entry: ModelEntry) -> tuple[str, ...]:
     camera = entry.training_camera
     return (
         entry.name,
+        entry.place,
         entry.output.value,
         f"{entry.max_depth_m:g} m" if entry.max_depth_m else "-",
         f"{camera.f_px:.0f} px at {camera.width}" if camera else "-",
         _input(entry.preprocessing),
         f"{entry.parameters_m:g} M" if entry.parameters_m else "-",
+        f"{entry.parameters_m * _BYTES / 1e3:.2g} GB" if entry.parameters_m else "-",
         "yes" if entry.half_safe else "no",
         entry.licence,
         "yes" if entry.commercial else "no",
@@ -316,6 +363,8 @@ def _input(preprocessing: Preprocessing | None) -> str:
         return "-"
     if preprocessing.resize == "none":
         return f"the image's, x{preprocessing.multiple}"
-    near = "about " if preprocessing.keep_aspect_ratio else ""
-    unit = f", x{preprocessing.multiple}" if preprocessing.keep_aspect_ratio else ""
-    return f"{near}{preprocessing.width}x{preprocessing.height}{unit}"
+    size = f"{preprocessing.width}x{preprocessing.height}"
+    if preprocessing.fit == "warp":
+        return size
+    near = "at least" if preprocessing.fit == "lower_bound" else "about"
+    return f"{near} {size}, x{preprocessing.multiple}"

@@ -10,6 +10,9 @@ NYU = Camera(640, 480, 518.8579, 519.4696, 325.5824, 253.7362)
 KITTI = Camera(1242, 375, 721.5377, 721.5377, 609.5593, 172.854)
 """KITTI: the left colour camera after rectification, most days' calibration (P2)."""
 
+KITTI_CROP = Camera(1216, 352, 721.5377, 721.5377, 596.5593, 149.854)
+"""KITTI in the crop of its depth benchmark: the lowest 352 rows, the middle 1216 columns."""
+
 HYPERSIM = Camera.from_fov(1024, 768, 60.0)
 """Hypersim: rendered with 60 degrees across; 886.81 px."""
 

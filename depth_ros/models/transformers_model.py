@@ -3,20 +3,23 @@
 from __future__ import annotations
 
 import copy
-import json
+import math
 import re
+from collections.abc import Iterable
 from dataclasses import replace
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, ClassVar, TypeVar
 
 import torch
+from safetensors import SafetensorError
 from torch import Tensor, nn
 
 from depth_ros.errors import ModelError
 from depth_ros.geometry.camera import Camera
+from depth_ros.models import json_file
 from depth_ros.models.base import DepthModel, Facts, ModelEntry, Output, Prediction, Raw
-from depth_ros.models.preprocessing import Preprocessing
+from depth_ros.models.preprocessing import Fit, Preprocessing
 
 Model = TypeVar("Model", bound="TransformersModel")
 
@@ -60,6 +63,9 @@ class TransformersModel(DepthModel):
     """The family's image processor at transformers' defaults."""
     wrapper: ClassVar[type[nn.Module]] = DepthOnly
     """What makes the network's forward take and return tensors."""
+    cell: ClassVar[int] = 1
+    """Sides of the network's input must be multiples of this, whatever its processor makes of
+    images; 0: it takes one size only."""
 
     def __init__(self, entry: ModelEntry, network: nn.Module, facts: Facts) -> None:
         self.entry, self.network = entry, network
@@ -85,6 +91,7 @@ class TransformersModel(DepthModel):
                 f"as '{entry.name}' does"
             )
         max_depth_m = cls.max_depth_m_of(config) or entry.max_depth_m
+        max_depth_m = max_depth_m if cls.bounded(config) else 0.0
         facts = Facts(preprocessing, max_depth_m, batches=cls.batches_of(config))
         model = cls(entry, cls.wrapper(network), facts)
         model.training_f_px = model._training_f_px(config)
@@ -100,26 +107,49 @@ class TransformersModel(DepthModel):
         """
         import transformers
 
-        network, report = getattr(transformers, cls.network_class).from_pretrained(
-            entry.source,
-            revision=entry.revision,
-            use_safetensors=True,
-            dtype=torch.float32,
-            output_loading_info=True,
-        )
-        parameters = {name for name, _ in network.named_parameters()}
-        missing = sorted(parameters.intersection(report["missing_keys"]))
-        missing = [name for name in missing if not _UNUSED.search(name)]
-        if missing:
-            raise ModelError(f"it lacks {len(missing)} weights, {missing[0]} the first of them")
+        config = cls.config_of(entry.source, entry.revision)
+        if config.model_type != entry.family:
+            raise ModelError(
+                f"config.json is of type '{config.model_type}', expected '{entry.family}'"
+            )
+        cls.correct(config, entry)
+        try:
+            network, report = getattr(transformers, cls.network_class).from_pretrained(
+                entry.source,
+                config=config,
+                revision=entry.revision,
+                use_safetensors=True,
+                dtype=torch.float32,
+                ignore_mismatched_sizes=True,  # which are refused by name below
+                output_loading_info=True,
+            )
+        except SafetensorError as error:
+            raise ModelError(
+                f"its safetensors are damaged, expected a whole file: {error}"
+            ) from error
+        _check_report(network, report)
         return cls.of(entry, network, _preprocessing(entry, cls.processor))
 
     @staticmethod
-    def config_of(source: str) -> Any:
+    def config_of(source: str, revision: str = "main") -> Any:
         """Return transformers' configuration of a checkpoint."""
         from transformers import AutoConfig
+        from transformers.utils import cached_file
 
-        return AutoConfig.from_pretrained(source, trust_remote_code=False)
+        path = cached_file(source, "config.json", revision=revision)
+        json_file.check_sizes(json_file.read(Path(path)), path)
+        try:
+            return AutoConfig.from_pretrained(source, revision=revision, trust_remote_code=False)
+        except Exception as error:  # transformers checks fields, and raises what it likes
+            raise ModelError(f"{path}: {error}") from error
+
+    @classmethod
+    def correct(cls, config: Any, entry: ModelEntry) -> None:
+        """Put right, before the network is built, what a published config.json says wrongly.
+
+        Raises:
+            ModelError: it is wrong, and the entry does not tell what is right.
+        """
 
     @staticmethod
     def output_of(config: Any) -> Output:
@@ -128,8 +158,13 @@ class TransformersModel(DepthModel):
 
     @staticmethod
     def max_depth_m_of(config: Any) -> float:
-        """Return where the range of a checkpoint with this config ends; 0 where it says nothing."""
+        """Return what depth a checkpoint was trained up to; 0 where its config says nothing."""
         return 0.0
+
+    @staticmethod
+    def bounded(config: Any) -> bool:
+        """Return whether answers of a checkpoint with this config end at that depth."""
+        return False
 
     @staticmethod
     def batches_of(config: Any) -> bool:
@@ -155,11 +190,42 @@ class TransformersModel(DepthModel):
             other.training_f_px = self.training_f_px * ratio
         return other
 
+    def fitted(self: Model, fit: Fit) -> Model:
+        """Return the same model, sharing the network, for another fit; see DepthModel."""
+        if self.preprocessing.resize == "none" or self.graphs or not self.cell:
+            super().fitted(fit)
+        other = copy.copy(self)
+        multiple = math.lcm(self.preprocessing.multiple, self.cell)
+        other.preprocessing = replace(self.preprocessing, fit=fit, multiple=multiple)
+        return other
+
     def _training_f_px(self, config: Any) -> float | None:
         stored: float | None = getattr(config, "training_f_px", None)
-        if stored is None and self.entry.training_camera is not None:
-            return self.network_f_px(self.entry.training_camera)
-        return stored
+        camera = self.entry.training_camera
+        if stored is not None or camera is None:
+            return stored
+        trained = copy.copy(self)
+        trained.preprocessing = self.entry.trained_with or self.preprocessing
+        return trained.network_f_px(camera)
+
+
+def _check_report(network: nn.Module, report: dict[str, Any]) -> None:
+    """Refuse weights that transformers would make up.
+
+    Raises:
+        ModelError: some are of another shape, or missing.
+    """
+    for name, found, expected in sorted(report["mismatched_keys"]):
+        raise ModelError(f"its {name} is {_text(found)}, expected {_text(expected)}")
+    parameters = {name for name, _ in network.named_parameters()}
+    missing = sorted(parameters.intersection(report["missing_keys"]))
+    missing = [name for name in missing if not _UNUSED.search(name)]
+    if missing:
+        raise ModelError(f"it lacks {len(missing)} weights, {missing[0]} the first of them")
+
+
+def _text(shape: Iterable[int]) -> str:
+    return "x".join(map(str, shape))
 
 
 def _preprocessing(entry: ModelEntry, processor: Preprocessing) -> Preprocessing:
@@ -173,7 +239,11 @@ def _preprocessing(entry: ModelEntry, processor: Preprocessing) -> Preprocessing
         _raise_exceptions_for_missing_entries=False,
     )
     if path is not None:
-        return Preprocessing.from_config(json.loads(Path(path).read_text()), processor)
+        said = json_file.read(Path(path))
+        try:
+            return Preprocessing.from_config(said, processor)
+        except ModelError as error:
+            raise ModelError(f"{path}: {error}") from error
     if entry.preprocessing is None:
         raise ModelError("it has no preprocessor_config.json, and no entry says what is in it")
     return entry.preprocessing

@@ -8,8 +8,12 @@ from typing import Any
 
 from torch import nn
 
+from depth_ros.errors import ModelError
+from depth_ros.models.base import ModelEntry
 from depth_ros.models.preprocessing import Preprocessing
 from depth_ros.models.transformers_model import DepthOnly, TransformersModel
+
+_NYU_M = 10.0
 
 __all__ = ["DepthOnly", "Preprocessing", "ZoeDepth", "save", "tiny_network"]
 
@@ -28,6 +32,33 @@ class ZoeDepth(TransformersModel):
     def max_depth_m_of(config: Any) -> float:
         """Return the range of the head that sees farthest."""
         return float(max(head["max_depth"] for head in config.bin_configurations))
+
+    @staticmethod
+    def bounded(config: Any) -> bool:
+        """Return whether bins lie between two depths; softplus sets them no end."""
+        normed: bool = config.bin_centers_type == "normed"
+        return normed
+
+    @classmethod
+    def correct(cls, config: Any, entry: ModelEntry) -> None:
+        """Give the normed bins of one head the range that they were trained with.
+
+        transformers' conversion wrote NYU's head into ZoeD_K's config.json, which upstream trains
+        and evaluates up to 80 m: ZoeDepth issues 28, 45 and 139.
+
+        Raises:
+            ModelError: the config is that one, and the entry is not in the registry.
+        """
+        head = config.bin_configurations[0]
+        if len(config.bin_configurations) > 1 or not cls.bounded(config):
+            return
+        head["max_depth"] = entry.max_depth_m or head["max_depth"]
+        if head.get("name") == "nyu" and head["max_depth"] == _NYU_M:
+            raise ModelError(
+                f"config.json says normed bins up to {_NYU_M:g} m, as that of Intel/zoedepth-kitti "
+                "wrongly does: say model:=zoedepth-kitti weights:=FOLDER, or, of another "
+                "checkpoint, rename the head in bin_configurations"
+            )
 
     @staticmethod
     def batches_of(config: Any) -> bool:
@@ -96,7 +127,7 @@ def save(network: nn.Module, folder: Path, preprocessing: Preprocessing) -> None
         "image_processor_type": "ZoeDepthImageProcessor",
         "do_pad": preprocessing.pad,
         "ensure_multiple_of": preprocessing.multiple,
-        "keep_aspect_ratio": preprocessing.keep_aspect_ratio,
+        "keep_aspect_ratio": preprocessing.fit != "warp",
         "image_mean": list(preprocessing.mean),
         "image_std": list(preprocessing.std),
         "size": {"height": preprocessing.height, "width": preprocessing.width},

@@ -7,6 +7,7 @@ ModelProto of onnx.proto, in protobuf's wire format.
 from __future__ import annotations
 
 import hashlib
+import itertools
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import BinaryIO, NamedTuple
@@ -16,6 +17,8 @@ from depth_ros.errors import ModelError
 _METADATA, _KEY, _VALUE = 14, 1, 2
 _VARINT, _LENGTH = 0, 2
 _BLOCK = 1 << 20
+_MOST_FIELDS = 10_000
+"""Of one message: a model has a dozen, and one for each entry of metadata and each function."""
 
 
 class _Field(NamedTuple):
@@ -83,9 +86,12 @@ def _fields(
     """Yield the fields of the message between two places of a file; varints have no size."""
     stop = path.stat().st_size if stop is None else stop
     file.seek(start)
-    while file.tell() < stop:
+    for count in itertools.count():
+        if file.tell() >= stop:
+            return
         tag = _varint(file, path)
-        if tag & 7 not in (_VARINT, _LENGTH):
+        # Protobuf has no field 0; a file of zeros would be read as millions of them.
+        if tag & 7 not in (_VARINT, _LENGTH) or tag < 8 or count >= _MOST_FIELDS:
             raise ModelError(f"{path} is damaged, or no file of ONNX")
         size = _varint(file, path)
         if tag & 7 == _VARINT:

@@ -8,6 +8,8 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from hypothesis import given
+from hypothesis import strategies as st
 from torch.nn import functional
 
 from depth_ros.errors import ModelError
@@ -196,6 +198,51 @@ def test_sizes_are_multiples_and_the_least_scaled_side_decides() -> None:
     assert ours.network_size(480, 640) == (384, 512)
     # 384/400 is nearer to one than 512/1000: the height decides, the width follows.
     assert ours.network_size(400, 1000) == (384, 960)
+
+
+def lower_bound(height: int, width: int, side: int, multiple: int) -> tuple[int, int]:
+    """Depth Anything's own Resize: resize_method lower_bound, ensure_multiple_of, min_val."""
+    scale = max(side / height, side / width)
+
+    def rounded(length: float) -> int:
+        nearest = int(np.round(length / multiple)) * multiple
+        return nearest if nearest >= side else int(np.ceil(length / multiple)) * multiple
+
+    return rounded(scale * height), rounded(scale * width)
+
+
+@given(st.integers(20, 3000), st.integers(20, 3000))
+def test_depth_anything_sees_images_at_its_authors_size(height: int, width: int) -> None:
+    for name in ("depth-anything-v2-small", "depth-anything-v2-metric-outdoor-large"):
+        ours = MODELS[name].preprocessing
+        assert ours is not None
+        assert ours.network_size(height, width) == lower_bound(height, width, 518, 14)
+
+
+def test_small_wide_images_are_not_shown_smaller_than_the_network_was_trained() -> None:
+    ours = MODELS["depth-anything-v2-small"].preprocessing
+    assert ours is not None
+    assert ours.network_size(360, 640) == (518, 924)
+    assert replace(ours, fit="minimal").network_size(360, 640) == (294, 518), "transformers' own"
+    assert ours.network_size(480, 640) == (518, 686), "where the two agree"
+
+
+@pytest.mark.parametrize(
+    ("keep", "defaults", "fit"),
+    [
+        (True, preprocessing.DPT, "minimal"),
+        (False, preprocessing.DPT, "warp"),
+        (None, preprocessing.DPT, "warp"),
+        (True, preprocessing.DEPTH_ANYTHING, "lower_bound"),
+        (False, preprocessing.DEPTH_ANYTHING, "warp"),
+        (None, preprocessing.DEPTH_ANYTHING, "lower_bound"),
+        (False, Preprocessing(), "warp"),
+    ],
+)
+def test_the_family_says_how_an_aspect_ratio_is_kept(
+    keep: bool | None, defaults: Preprocessing, fit: str
+) -> None:
+    assert Preprocessing.from_config({"keep_aspect_ratio": keep}, defaults).fit == fit
 
 
 def test_no_image_is_too_flat_for_a_network() -> None:

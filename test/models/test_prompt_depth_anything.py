@@ -9,7 +9,11 @@ import torch
 from transformers import PromptDepthAnythingForDepthEstimation
 
 from depth_ros import models
+from depth_ros.geometry.camera import Camera
 from depth_ros.models import DepthModel
+from depth_ros.models.base import Request
+from depth_ros.models.prompt_depth_anything import END, within
+from depth_ros.runtimes.torch_runtime import TorchRuntime
 from test.models.references import image, processor
 
 
@@ -62,6 +66,45 @@ def test_a_prompt_of_one_value_gives_about_that_value(
         raw = network(pixels, prompt).float()
     assert raw.isfinite().all()
     assert ((raw / depth_m - 1).abs() < 0.03).all()
+
+
+@torch.inference_mode()
+def test_what_is_nearer_or_farther_than_all_anchors_is_no_wall(model: DepthModel) -> None:
+    """A corridor beyond the farthest anchor, and an obstacle nearer than the nearest."""
+    height, width = model.prompt_size or (0, 0)
+    prompts = torch.linspace(4, 1, height)[:, None].repeat(2, 1, 1, width)
+    prompts[1] *= 3  # each image has a range of its own
+    shares = torch.linspace(-0.01, 1.01, 98)[:, None].expand(56, 98, 98)[0].expand(2, -1, -1)
+
+    class Answers(TorchRuntime):
+        def __call__(self, *inputs: torch.Tensor) -> torch.Tensor:
+            near_m, far_m = inputs[1].amin((1, 2, 3)), inputs[1].amax((1, 2, 3))
+            return near_m[:, None, None] + shares.clamp(0, 1) * (far_m - near_m)[:, None, None]
+
+    rgb = torch.from_numpy(image(98, 98))[None].repeat(2, 1, 1, 1)
+    request = Request([Camera.from_fov(98, 98, 60.0)] * 2, prompts)
+    depth_m = model.infer(Answers(model.network, "cpu"), rgb, request).values
+    for each_m, near_m, far_m in zip(depth_m, (1, 3), (4, 12), strict=True):
+        inside = each_m[each_m.isfinite()]
+        assert inside.min() > near_m
+        assert inside.max() < far_m
+        assert each_m[:2].isnan().all()
+        assert (each_m[-2:] == torch.inf).all()
+        margin_m = END * (far_m - near_m)
+        assert inside.min() - near_m < 3 * margin_m
+        assert far_m - inside.max() < 3 * margin_m
+        assert inside.numel() / each_m.numel() > 0.9
+
+
+def test_a_value_at_an_end_of_its_prompt_is_none(model: DepthModel) -> None:
+    prompt = prompt_m(4, 6)
+    near_m, far_m = float(prompt.min()), float(prompt.max())
+    middle_m = (near_m + far_m) / 2
+    said = within(torch.tensor([[[near_m, middle_m, far_m, torch.nan]]]), prompt)[0, 0]
+    assert said[0].isnan()
+    assert said[1] == middle_m
+    assert said[2] == torch.inf
+    assert said[3].isnan()
 
 
 def test_the_prompt_of_the_caller_is_left_as_it_was(model: DepthModel) -> None:

@@ -4,20 +4,40 @@ import json
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
+from typing import cast
 
 import pytest
+from torch import nn
 from transformers import AutoConfig
 
-from depth_ros import models
+from depth_ros import cli, models
 from depth_ros.errors import ModelError
 from depth_ros.geometry.camera import Camera
 from depth_ros.models import ModelEntry, Output
+from depth_ros.models.base import Place
+from depth_ros.models.transformers_model import TransformersModel
+from test.models import published
 from test.models.checkpoints import FAMILIES, build
 
 
 def test_an_unknown_name_is_told_the_nearest_ones() -> None:
     with pytest.raises(ModelError, match=r"'zoedepth' is unknown.*zoedepth-nyu, zoedepth-tiny or"):
         models.find("zoedepth")
+
+
+@pytest.mark.parametrize(
+    ("said", "meant"),
+    [
+        ("zoedepth-nyuu", "zoedepth-nyu"),
+        ("depth-anything-v2-metric-indoor", "depth-anything-v2-metric-indoor-base"),
+        ("depthpro", "depth-pro"),
+        ("midas-dpt-large", "dpt-large"),
+    ],
+)
+def test_an_unknown_name_is_answered_with_the_nearest_first(said: str, meant: str) -> None:
+    with pytest.raises(ModelError, match=rf"'{said}' is unknown.*{meant}"):
+        models.find(said)
 
 
 def test_an_empty_name_says_what_is_expected() -> None:
@@ -54,7 +74,7 @@ def test_every_entry_says_what_a_user_must_know(entry: ModelEntry) -> None:
     # Depth Pro's range does not end, Prompt Depth Anything's is the prompt's.
     bounded = entry.family not in ("depth_pro", "prompt_depth_anything")
     assert (entry.max_depth_m > 0) == (entry.output is Output.METRIC_DEPTH and bounded)
-    assert entry.commercial == (entry.licence in ("MIT", "Apache-2.0"))
+    assert entry.commercial == (entry.licence.split(" (")[0] in ("MIT", "Apache-2.0"))
 
 
 def test_no_two_entries_share_a_name_or_a_source() -> None:
@@ -88,10 +108,30 @@ FAMILY_OF = {
 
 
 @pytest.mark.parametrize(
-    "name", ["dpt-swinv2-large-384", "dpt-swinv2-tiny-256", "zoedepth-tiny", "grin-tiny"]
+    "name",
+    [
+        *("dpt-swinv2-large-384", "dpt-swinv2-tiny-256", "zoedepth-tiny", "grin-tiny"),
+        *("zoedepth-nyu", "zoedepth-kitti"),  # one head
+    ],
 )
 def test_what_overflows_in_float16_is_marked(name: str) -> None:
     assert not models.MODELS[name].half_safe
+
+
+def test_two_heads_stay_finite_in_float16() -> None:
+    assert models.MODELS["zoedepth-nyu-kitti"].half_safe
+
+
+def test_licences_are_those_of_the_cards() -> None:
+    entries = models.MODELS
+    for name in ("dpt-large", "dpt-hybrid-midas"):
+        assert entries[name].licence == "Apache-2.0"
+    for name in ("dpt-beit-large-512", "dpt-swinv2-tiny-256", "zoedepth-nyu"):
+        assert entries[name].licence == "MIT"
+    for place in ("indoor", "outdoor"):
+        licence = entries[f"depth-anything-v2-metric-{place}-small"].licence
+        assert licence.startswith("Apache-2.0 (")
+        assert "declares none" in licence
 
 
 @pytest.mark.parametrize("name", models.MODELS)
@@ -114,7 +154,7 @@ def test_a_new_checkpoint_of_a_known_family_is_one_entry(
     )
     monkeypatch.setitem(models.MODELS, "mine", entry)
     assert models.load("mine").max_depth_m == 20
-    assert "| mine | metric_depth |" in models.table()
+    assert "| mine | any | metric_depth |" in models.table()
 
 
 def test_the_hub_id_of_an_entry_is_that_entry() -> None:
@@ -131,7 +171,7 @@ def test_a_folder_says_itself_what_is_in_it(family: str, built: Callable[[str], 
     assert entry.licence == "unknown"
     assert not entry.commercial
     assert entry.output is model.entry.output
-    assert entry.max_depth_m == model.max_depth_m
+    assert model.max_depth_m in (entry.max_depth_m, 0)
 
 
 def test_weights_of_an_entry_may_lie_in_a_folder(built: Callable[[str], Path]) -> None:
@@ -141,7 +181,7 @@ def test_weights_of_an_entry_may_lie_in_a_folder(built: Callable[[str], Path]) -
     assert models.find(name, folder) == replace(registered, source=folder)
     assert models.find(registered.source, folder) == replace(registered, source=folder)
     model = models.load(name, folder)
-    assert model.entry.licence == "Apache-2.0"
+    assert model.entry.licence == registered.licence
     assert registered.training_camera is not None
     assert model.training_f_px == model.network_f_px(registered.training_camera)
 
@@ -149,8 +189,9 @@ def test_weights_of_an_entry_may_lie_in_a_folder(built: Callable[[str], Path]) -
 def test_the_entry_says_the_range_where_the_checkpoint_does_not(
     built: Callable[[str], Path],
 ) -> None:
-    assert models.load("dpt-dinov2-small-nyu", str(built("dpt-dinov2"))).max_depth_m == 10
-    assert models.load(str(built("dpt-dinov2"))).max_depth_m == 0
+    entry = models.load("dpt-dinov2-small-nyu", str(built("dpt-dinov2"))).entry
+    assert entry.max_depth_m == 10
+    assert models.load(str(built("dpt-dinov2"))).entry.max_depth_m == 0
 
 
 def test_weights_that_give_something_else_than_their_entry_are_refused(
@@ -187,21 +228,27 @@ def test_a_damaged_config_is_a_model_error(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("name", "f_px"),
     [
-        # NYU's 640x480, padded to 746x572 and resized to 512x384 from corner to corner.
-        ("zoedepth-nyu", 519.1636 * (511 / 745 * 383 / 571) ** 0.5),
+        # NYU's 640x480, resized to 512x384 from corner to corner; training had no margin.
+        ("zoedepth-nyu", 519.1636 * (511 / 639 * 383 / 479) ** 0.5),
+        # KITTI's middle 1216x352, warped to 768x384.
+        ("zoedepth-kitti", 721.5377 * (767 / 1215 * 383 / 351) ** 0.5),
         # Depth Anything sees Hypersim's 1024x768 as 686x518.
         ("depth-anything-v2-metric-indoor-small", 886.81 * (686 / 1024 * 518 / 768) ** 0.5),
         ("dpt-dinov2-small-kitti", 721.54),
     ],
 )
-def test_metres_assume_the_focal_length_of_training(name: str, f_px: float) -> None:
+def test_metres_assume_the_focal_length_of_training(
+    name: str, f_px: float, monkeypatch: pytest.MonkeyPatch
+) -> None:
     entry = models.MODELS[name]
     family = models.FAMILIES[entry.family]
-    model = family.__new__(family)
+    assert issubclass(family, TransformersModel)
     assert entry.preprocessing is not None
-    assert entry.training_camera is not None
-    model.preprocessing = entry.preprocessing
-    assert model.network_f_px(entry.training_camera) == pytest.approx(f_px, rel=1e-4)
+    network = SimpleNamespace(config=published.config_of(name)[1])
+    with monkeypatch.context() as patch:
+        patch.setattr(family, "wrapper", lambda network: network)
+        model = family.of(entry, cast(nn.Module, network), entry.preprocessing)
+    assert model.training_f_px == pytest.approx(f_px, rel=1e-4)
 
 
 def test_the_training_camera_of_the_embedded_weights_is_the_one_they_store() -> None:
@@ -220,11 +267,43 @@ def test_the_table_has_one_full_row_for_every_checkpoint() -> None:
         assert "|  |" not in row
 
 
+@pytest.mark.parametrize("place", ["indoor", "outdoor", "any"])
+@pytest.mark.parametrize("commercial", [True, False])
+def test_models_are_chosen_by_place_and_licence(
+    place: Place, commercial: bool, capsys: pytest.CaptureFixture[str]
+) -> None:
+    flag = ["--commercial"] if commercial else []
+    assert cli.main(["models", "--for", place, *flag]) == 0
+    listed = capsys.readouterr().out
+    for name, entry in models.MODELS.items():
+        serves = place in ("any", entry.place) or entry.place == "any"
+        assert (f"| {name} |" in listed) == (serves and (entry.commercial or not commercial))
+
+
+def test_places_are_those_of_the_data_sets() -> None:
+    places = {
+        "nyu": "indoor",
+        "kitti": "outdoor",
+        "indoor": "indoor",
+        "outdoor": "outdoor",
+        "prompt": "indoor",
+    }
+    for name, entry in models.MODELS.items():
+        known = {place for part, place in places.items() if part in name.split("-")}
+        if len(known) == 1:
+            assert {entry.place} == known, name
+
+
+def test_one_model_is_not_chosen_among_all(capsys: pytest.CaptureFixture[str]) -> None:
+    assert cli.main(["models", "zoedepth-nyu", "--commercial"]) != 0
+    assert "expected no name" in capsys.readouterr().err
+
+
 def test_the_table_of_one_model_has_its_row_alone(built: Callable[[str], Path]) -> None:
     entry = models.find(str(built("depth-anything-metric")))
     row = models.table([entry]).splitlines()[-1]
     assert row.startswith(
-        f"| {entry.name} | metric_depth | 20 m | - | - | - | yes | unknown | no |"
+        f"| {entry.name} | any | metric_depth | 20 m | - | - | - | - | yes | unknown | no |"
     )
 
 

@@ -114,7 +114,7 @@ def test_a_checkpoint_with_two_heads_loads_and_its_range_is_the_longer_one(tmp_p
     zoedepth(2).save_pretrained(tmp_path)
     processor(True, True).save_pretrained(tmp_path)
     model = models.load(str(tmp_path))
-    assert model.max_depth_m == 80
+    assert model.entry.max_depth_m == 80
     with torch.inference_mode():
         raw = model.network(model.preprocess(torch.zeros(1, 48, 64, 3, dtype=torch.uint8)))
     assert model.postprocess(raw, 48, 64).values.shape == (1, 48, 64)
@@ -131,7 +131,7 @@ def test_loading_needs_no_torchvision_and_prints_nothing(
 
 @pytest.mark.parametrize("pad", [True, False])
 def test_the_network_sees_the_focal_length_of_the_resized_image(pad: bool) -> None:
-    preprocessing = Preprocessing(height=96, width=128, pad=pad, keep_aspect_ratio=False)
+    preprocessing = Preprocessing(height=96, width=128, pad=pad, fit="warp")
     model = ZoeDepth.__new__(ZoeDepth)
     model.preprocessing = preprocessing
     camera = Camera(640, 480, 500, 500, 320, 240)

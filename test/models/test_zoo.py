@@ -12,6 +12,7 @@ import transformers
 
 from depth_ros import models
 from depth_ros.errors import ModelError
+from depth_ros.geometry.camera import Camera
 from depth_ros.models import DepthModel, Output, Raw
 from depth_ros.models.base import Mirrored
 from depth_ros.models.dpt import Dpt
@@ -25,7 +26,7 @@ AT_ONCE = [family for family in FAMILIES if family != "grin"]
 DPT_LIKE = [family for family in FAMILIES if family.startswith(("dpt", "depth-anything"))]
 METRIC = {"dpt-dinov2", "depth-anything-metric", "prompt-depth-anything"}
 METRIC |= {"zoedepth", "zoedepth-nk", "zoedepth-lite", "depth-pro", "depth-pro-without-fov"}
-MAX_DEPTH_M = {"zoedepth": 10, "zoedepth-nk": 80, "zoedepth-lite": 20, "depth-anything-metric": 20}
+BOUNDED_M = {"depth-anything-metric": 20, "zoedepth-lite": 20}
 
 
 def inputs(model: DepthModel, rgb: npt.NDArray[np.uint8]) -> tuple[torch.Tensor, ...]:
@@ -60,7 +61,7 @@ def test_every_family_answers_with_values_that_vary_at_the_images_size(
     assert values.max() - values.min() > 0.1 * values.mean()
     metric = Output.METRIC_DEPTH if family in METRIC else Output.AFFINE_INVERSE_DEPTH
     assert prediction.output is model.entry.output is metric
-    assert model.max_depth_m == MAX_DEPTH_M.get(family, 0)
+    assert model.max_depth_m == BOUNDED_M.get(family, 0)
     assert (model.prompt_size is not None) == (family == "prompt-depth-anything")
 
 
@@ -72,6 +73,8 @@ def test_values_agree_with_transformers(
     folder = built(family)
     ours, theirs = models.load(str(folder)), processor(folder)
     assert isinstance(ours, TransformersModel)
+    if family.startswith("depth-anything"):
+        ours = ours.fitted("minimal")  # whose size its authors do not take
     rgb = image(height, width)
     pixels = theirs(images=rgb, return_tensors="pt", input_data_format="channels_last")
     with torch.inference_mode():
@@ -87,6 +90,36 @@ def test_values_agree_with_transformers(
     # And from our own pixels, which are off by a grey level here and there.
     error = (answer(ours, rgb).values[0] - expected).abs()
     assert error.mean() < 0.02 * expected.std()
+
+
+@pytest.mark.parametrize("family", ["dpt-beit", "dpt-swinv2", "dpt-vit", "dpt-hybrid"])
+def test_midas_may_keep_the_aspect_ratio_as_upstream_does(
+    family: str, built: Callable[[str], Path]
+) -> None:
+    model = models.load(str(built(family)))
+    kept = model.fitted("minimal")
+    assert kept.network is model.network
+    rgb = image(96, 200)
+    assert model.preprocess(torch.from_numpy(rgb)[None]).shape[-2:] == (64, 64)
+    assert kept.preprocess(torch.from_numpy(rgb)[None]).shape[-2:] == (64, 128)
+    assert answer(kept, rgb).values.shape == (1, 96, 200)
+
+
+def test_another_fit_leaves_the_focal_length_of_training(built: Callable[[str], Path]) -> None:
+    folder = str(built("depth-anything-metric"))
+    model = models.load("depth-anything-v2-metric-indoor-small", folder)
+    kept = model.fitted("minimal")
+    assert kept.training_f_px == model.training_f_px
+    wide = Camera.from_fov(640, 360, 60.0)
+    assert kept.network_f_px(wide) < 0.8 * model.network_f_px(wide)
+
+
+@pytest.mark.parametrize("family", ["depth-pro", "dpt-dinov2", "grin"])
+def test_a_network_that_takes_images_in_one_way_says_so(
+    family: str, built: Callable[[str], Path]
+) -> None:
+    with pytest.raises(ModelError, match="in one way only, expected image_fit:=auto"):
+        models.load(str(built(family))).fitted("minimal")
 
 
 @pytest.mark.parametrize(

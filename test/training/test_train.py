@@ -111,6 +111,6 @@ def test_saved_weights_load_through_the_registry_with_their_focal_length(tmp_pat
     save(network, tmp_path, Preprocessing(height=HEIGHT, width=WIDTH, pad=False))
     model = models.load(str(tmp_path))
     assert model.training_f_px == 50.0
-    assert model.max_depth_m == 20.0
+    assert model.entry.max_depth_m == 20.0
     weights = load_file(tmp_path / "model.safetensors")
     assert {value.dtype for value in weights.values()} == {torch.float16}

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import re
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,6 +11,7 @@ import torch
 from torch import Tensor
 
 from depth_ros.errors import ModelError
+from depth_ros.models import json_file
 from depth_ros.models.base import ModelEntry
 from depth_ros.models.depthcrafter.unet import PerFrameUNet
 
@@ -119,5 +119,5 @@ def _colours(source: str) -> tuple[Tensor, Tensor]:
 
     # Read as a file: transformers' own reader wants Pillow or torchvision for it.
     path = cached_file(source, "preprocessor_config.json", subfolder="feature_extractor")
-    config = json.loads(Path(path).read_text())
+    config = json_file.read(Path(path))
     return torch.tensor(config["image_mean"]), torch.tensor(config["image_std"])

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import json
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import asdict, dataclass, field, fields, replace
 from pathlib import Path
 from typing import Any
 
 from depth_ros.errors import ModelError
+from depth_ros.models import json_file
 from depth_ros.models.grin import backbones
 from depth_ros.models.preprocessing import Preprocessing, Resize
 
@@ -57,7 +58,7 @@ class GrinConfig:
             after training, see training.calibration.
 
     Raises:
-        ModelError: carry_noise is out of its range.
+        ModelError: a value is of the wrong kind, or out of its range.
     """
 
     backbone: dict[str, Any] = field(default_factory=dict)
@@ -87,6 +88,11 @@ class GrinConfig:
     spread_gain: float = 1.0
 
     def __post_init__(self) -> None:
+        for field_ in fields(self):
+            json_file.check_field(field_.name, getattr(self, field_.name), field_.default)
+        json_file.check_sizes(self.backbone, "config.json")
+        if not self.d_min_m < self.d_max_m:
+            raise ModelError(f"d_max_m is {self.d_max_m}, expected more than d_min_m")
         if not 0 < self.carry_noise <= 1:
             raise ModelError(f"carry_noise is {self.carry_noise}, expected above 0 and at most 1")
 
@@ -102,15 +108,15 @@ class GrinConfig:
         Raises:
             ModelError: it is of another model, or has a field that is unknown.
         """
-        fields = dict(said)
-        kind = fields.pop("model_type", None)
-        unknown = sorted(fields.keys() - cls.__dataclass_fields__.keys())
+        values = dict(said)
+        kind = values.pop("model_type", None)
+        unknown = sorted(values.keys() - cls.__dataclass_fields__.keys())
         if kind != MODEL_TYPE or unknown:
             raise ModelError(
                 f"config.json is of type '{kind}' with unknown fields {unknown}, "
                 f"expected '{MODEL_TYPE}' and none"
             )
-        return cls(**fields)
+        return cls(**values)
 
 
 TINY = GrinConfig(backbone={"model_type": backbones.LITE}, resize="pillow_bilinear")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import lru_cache
@@ -14,6 +13,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from depth_ros.geometry.camera import Camera
+from depth_ros.models import json_file
 from depth_ros.models.base import (
     DepthModel,
     Executor,
@@ -160,8 +160,7 @@ class GrinModel(DepthModel):
         """Return the configuration of a checkpoint."""
         from transformers.utils import cached_file
 
-        path = Path(cached_file(source, "config.json"))
-        return GrinConfig.from_dict(json.loads(path.read_text()))
+        return GrinConfig.from_dict(json_file.read(Path(cached_file(source, "config.json"))))
 
     @staticmethod
     def output_of(config: Any) -> Output:

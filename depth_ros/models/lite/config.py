@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import json
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import Any, Literal, get_args
 
 from depth_ros.errors import ModelError
+from depth_ros.models import json_file
 from depth_ros.models.preprocessing import Preprocessing
 
 MODEL_TYPE = "zoedepth_lite"
@@ -27,7 +28,7 @@ class LiteConfig:
         head: log (one number, the logarithm of depth) or bins (ZoeDepth's metric bins).
 
     Raises:
-        ModelError: head is unknown.
+        ModelError: head is unknown, or a size not positive.
     """
 
     height: int = 192
@@ -39,30 +40,32 @@ class LiteConfig:
     head: Head = "log"
 
     def __post_init__(self) -> None:
+        for field in fields(self):
+            json_file.check_field(field.name, getattr(self, field.name), field.default)
         if self.head not in get_args(Head):
             raise ModelError(f"head is '{self.head}', expected one of {', '.join(get_args(Head))}")
 
     def save(self, folder: Path) -> None:
         """Write config.json."""
-        fields = {"model_type": MODEL_TYPE, **asdict(self)}
-        (folder / "config.json").write_text(json.dumps(fields, indent=2, sort_keys=True) + "\n")
+        said = {"model_type": MODEL_TYPE, **asdict(self)}
+        (folder / "config.json").write_text(json.dumps(said, indent=2, sort_keys=True) + "\n")
 
     @classmethod
-    def from_dict(cls, fields: dict[str, Any]) -> LiteConfig:
+    def from_dict(cls, said: dict[str, Any]) -> LiteConfig:
         """Return the configuration that a config.json holds.
 
         Raises:
             ModelError: it is of another model, or has a field that is unknown.
         """
-        fields = dict(fields)
-        kind = fields.pop("model_type", None)
-        unknown = sorted(fields.keys() - cls.__dataclass_fields__.keys())
+        values = dict(said)
+        kind = values.pop("model_type", None)
+        unknown = sorted(values.keys() - cls.__dataclass_fields__.keys())
         if kind != MODEL_TYPE or unknown:
             raise ModelError(
                 f"config.json is of type '{kind}' with unknown fields {unknown}, "
                 f"expected '{MODEL_TYPE}' and none"
             )
-        return cls(**fields)
+        return cls(**values)
 
 
 def preprocessing_of(config: LiteConfig) -> Preprocessing:

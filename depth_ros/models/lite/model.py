@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 
+from depth_ros.models import json_file
 from depth_ros.models.base import Facts, ModelEntry
 from depth_ros.models.lite.config import LiteConfig, preprocessing_of
 from depth_ros.models.lite.network import ZoeDepthLite
@@ -27,13 +27,12 @@ class LiteModel(TransformersModel):
         return cls(entry, network, facts)
 
     @staticmethod
-    def config_of(source: str) -> LiteConfig:
+    def config_of(source: str, revision: str = "main") -> LiteConfig:
         """Return the configuration of a checkpoint."""
         from transformers.utils import cached_file
 
-        return LiteConfig.from_dict(
-            json.loads(Path(cached_file(source, "config.json")).read_text())
-        )
+        path = cached_file(source, "config.json", revision=revision)
+        return LiteConfig.from_dict(json_file.read(Path(path)))
 
     @staticmethod
     def max_depth_m_of(config: LiteConfig) -> float:

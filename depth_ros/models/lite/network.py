@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 
 from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
 from depth_ros.errors import ModelError
+from depth_ros.models import json_file
 from depth_ros.models.lite.config import LiteConfig
 from depth_ros.models.lite.decoder import Decoder
 from depth_ros.models.lite.encoder import CHANNELS, EfficientNetLite0
@@ -66,7 +66,7 @@ class ZoeDepthLite(nn.Module):
         paths = [
             cached_file(str(source), name, revision=revision) for name in ("config.json", WEIGHTS)
         ]
-        network = cls(LiteConfig.from_dict(json.loads(Path(paths[0]).read_text())))
+        network = cls(LiteConfig.from_dict(json_file.read(Path(paths[0]))))
         try:
             network.load_state_dict(load_file(paths[1]))
         except RuntimeError as error:

@@ -1,0 +1,111 @@
+"""Checkpoints whose weights are pickled, and the safetensors that are made of them.
+
+A pickle may run code when it is opened: nothing here opens one but by torch's weights_only, and
+models are loaded from safetensors alone.
+"""
+
+from __future__ import annotations
+
+import shutil
+import tempfile
+from pathlib import Path
+
+import torch
+from torch import Tensor
+
+from depth_ros.errors import ModelError
+from depth_ros.models import json_file
+from depth_ros.models.base import ModelEntry
+
+_WEIGHTS = "pytorch_model.bin"
+_INDEX = f"{_WEIGHTS}.index.json"
+_NEEDED = "config.json"
+_KEPT = ("preprocessor_config.json", "README.md", "LICENSE", "LICENSE.txt", "LICENSE.md", "NOTICE")
+"""What else goes with the weights, where it is there: a card says whose they are."""
+
+
+def only_pickles(entry: ModelEntry) -> bool:
+    """Return whether a checkpoint is known to have pickled weights, and no safetensors."""
+    try:
+        names = _names(entry)
+    except Exception:  # offline, absent, private, no hub id: each raises its own
+        return False
+    return bool({_WEIGHTS, _INDEX} & names) and not _has_safetensors(names)
+
+
+def convert(entry: ModelEntry, out: Path) -> None:
+    """Write a checkpoint of pickled weights as one of safetensors, its licence and card with it.
+
+    Args:
+        entry: of the checkpoint, on the hub or in a folder.
+        out: a folder that is not there yet.
+
+    Raises:
+        ModelError: out is there, the checkpoint has safetensors or no weights, a file is missing,
+            damaged or unreachable, or a pickle holds more than tensors.
+    """
+    if out.exists() or not out.parent.is_dir():
+        raise ModelError(f"{out} cannot be written, expected a new folder in one that is there")
+    try:
+        _convert(entry, out)
+    except Exception as error:  # the hub raises its own
+        raise ModelError(f"{entry.source} cannot be converted: {error}") from error
+
+
+def _convert(entry: ModelEntry, out: Path) -> None:
+    from safetensors.torch import save_file
+
+    names = _names(entry)
+    if _has_safetensors(names):
+        raise ModelError("it has safetensors already, expected pickles alone")
+    with tempfile.TemporaryDirectory(dir=out.parent, prefix=".convert-") as place:
+        folder = Path(place) / out.name
+        folder.mkdir()
+        for name in (_NEEDED, *sorted(names.intersection(_KEPT))):
+            shutil.copyfile(_path(entry, name), folder / name)
+        tensors = {}
+        for name in _shards(entry, names):
+            tensors.update(_tensors(_path(entry, name)))
+        save_file(tensors, folder / "model.safetensors", metadata={"format": "pt"})
+        folder.rename(out)
+
+
+def _names(entry: ModelEntry) -> set[str]:
+    """Return the names of a checkpoint's files."""
+    if Path(entry.source).is_dir():
+        return {path.name for path in Path(entry.source).iterdir()}
+    from huggingface_hub import list_repo_files
+
+    return set(list_repo_files(entry.source, revision=entry.revision))
+
+
+def _has_safetensors(names: set[str]) -> bool:
+    return any(name.endswith(".safetensors") for name in names)
+
+
+def _path(entry: ModelEntry, name: str) -> Path:
+    from transformers.utils import cached_file
+
+    return Path(cached_file(entry.source, name, revision=entry.revision))
+
+
+def _shards(entry: ModelEntry, names: set[str]) -> list[str]:
+    if _WEIGHTS in names:
+        return [_WEIGHTS]
+    if _INDEX not in names:
+        raise ModelError(f"it has no weights, expected {_WEIGHTS}")
+    places = json_file.read(_path(entry, _INDEX)).get("weight_map")
+    if not isinstance(places, dict) or not names.issuperset(places.values()):
+        raise ModelError(f"weight_map of {_INDEX} is no list of files that are there")
+    return sorted(set(places.values()))
+
+
+def _tensors(path: Path) -> dict[str, Tensor]:
+    """Return what a pickle holds; safetensors want memory that nothing shares."""
+    try:
+        held = torch.load(path, map_location="cpu", weights_only=True)
+    except Exception as error:  # pickle, zipfile and torch raise what they like
+        raise ModelError(f"{path.name} holds more than tensors, or is damaged: {error}") from error
+    if not isinstance(held, dict) or not all(isinstance(each, Tensor) for each in held.values()):
+        raise ModelError(f"{path.name} holds {type(held).__name__}, expected tensors by name")
+    return {name: each.contiguous().clone() for name, each in held.items()}
