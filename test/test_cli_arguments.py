@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from depth_ros import cli
+from depth_ros import cli, models
 from depth_ros.cli import arguments, exit_codes
 
 # FILE, FOLDER and NOWHERE stand for paths; BAG for a file that is there.
@@ -184,6 +184,17 @@ def test_help_says_every_default_and_fits_a_terminal(
     assert ended.value.code == 0
     text = capsys.readouterr().out
     assert max(map(len, text.splitlines())) <= 80 or "{" in text
+
+
+def test_the_models_fit_a_terminal(capsys: pytest.CaptureFixture[str]) -> None:
+    assert cli.main(["models"]) == exit_codes.DONE
+    lines = capsys.readouterr().out.splitlines()
+    assert max(map(len, lines)) <= 80
+    assert {line.split()[0] for line in lines[1:-2]} == set(models.MODELS)
+    assert cli.main(["models", "zoedepth-nyu"]) == exit_codes.DONE
+    facts = dict(line.split("  ", 1) for line in capsys.readouterr().out.splitlines())
+    assert facts["licence"].strip() == "MIT"
+    assert facts["range"].strip() == "10 m"
 
 
 def test_numbers_are_within_their_bounds() -> None:

@@ -31,7 +31,7 @@ def test_the_table_of_parameters_is_the_generated_one() -> None:
 
 
 def test_the_table_of_models_is_the_generated_one() -> None:
-    assert models.table() in README, "run: depth_ros models"
+    assert models.table() in README, "run: depth_ros models --markdown"
 
 
 @pytest.mark.parametrize("name", launch_arguments())

@@ -3,10 +3,15 @@
 from __future__ import annotations
 
 import argparse
+from collections.abc import Iterable
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from depth_ros.cli import arguments
-from depth_ros.errors import ModelError
+from depth_ros.cli import arguments, exit_codes
+from depth_ros.errors import SettingError
+
+if TYPE_CHECKING:
+    from depth_ros.models import ModelEntry
 
 HELP = "list the known models, or try one"
 
@@ -18,6 +23,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         nargs="?",
         type=arguments.name,
         help="one model: name, folder, .onnx file or hub id; default: all known ones",
+    )
+    parser.add_argument(
+        "--markdown", action="store_true", help="all that is known, as the README's table"
     )
     parser.add_argument("--check", action="store_true", help="load it and run one frame")
     parser.add_argument(
@@ -39,24 +47,30 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(options: argparse.Namespace) -> int:
-    """Print the table, one row of it, the report of a check, or where a conversion lies."""
+    """Print the models, what is known of one, the report of a check, or where a conversion lies."""
     from depth_ros import models
 
-    if options.name is None and (options.check or options.convert):
-        verb = "--check" if options.check else "--convert"
-        raise ModelError(f"{verb} is given without a name, expected the model to take")
-    if options.name and (options.place or options.commercial):
-        raise ModelError("--for and --commercial choose among all models, expected no name")
+    _refuse_contradictions(options)
     weights = options.weights or ""
     if options.convert:
         print(_convert(options.name, weights, options.convert))
     elif options.check:
         print(_check(options.name, weights))
     elif options.name:
-        print(models.table([models.find(options.name, weights)]))
+        row = models.table([models.find(options.name, weights)])
+        print(row if options.markdown else _facts(row))
     else:
-        print(models.table(models.select(options.place or "any", options.commercial)))
-    return 0
+        chosen = models.select(options.place or "any", options.commercial)
+        print(models.table(chosen) if options.markdown else _listing(chosen))
+    return exit_codes.DONE
+
+
+def _refuse_contradictions(options: argparse.Namespace) -> None:
+    if options.name is None and (options.check or options.convert):
+        verb = "--check" if options.check else "--convert"
+        raise SettingError(f"{verb} is given without a name, expected the model to take")
+    if options.name and (options.place or options.commercial):
+        raise SettingError("--for and --commercial choose among all models, expected no name")
 
 
 def _check(name: str, weights: str) -> str:
@@ -77,3 +91,35 @@ def _convert(name: str, weights: str, out: Path) -> str:
     models.convert(entry, out)
     use = f"model:={name} weights:={out}" if name in models.MODELS else f"model:={out}"
     return f"{out}: safetensors of {entry.source}, licence {entry.licence}; say {use}"
+
+
+def _listing(entries: Iterable[ModelEntry]) -> str:
+    """Return what to choose a model by, in lines that fit a terminal."""
+    rows = [("model", "for", "depth", "range", "size", "commercial use")]
+    for entry in entries:
+        rows.append(
+            (
+                entry.name,
+                entry.place,
+                "metric" if entry.output.value == "metric_depth" else "relative",
+                f"{entry.max_depth_m:g} m" if entry.max_depth_m else "-",
+                f"{entry.parameters_m:g} M",
+                "yes" if entry.commercial else "no",
+            )
+        )
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    lines = [
+        "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip()
+        for row in rows
+    ]
+    more = "`depth_ros models NAME` says more of one, `depth_ros models --markdown` of all."
+    return "\n".join([*lines, "", more])
+
+
+def _facts(table: str) -> str:
+    """Return the row of a table of one model as lines of what and value."""
+    heads, _, values = (
+        [cell.strip() for cell in row.split("|")[1:-1]] for row in table.splitlines()
+    )
+    width = max(map(len, heads))
+    return "\n".join(f"{head:<{width}}  {value}" for head, value in zip(heads, values, strict=True))

@@ -86,8 +86,8 @@ def test_settings_come_from_a_file_and_from_words_over_it(tmp_path: Path) -> Non
 @pytest.mark.parametrize(
     ("word", "told"),
     [
-        ("stride", "no NAME=VALUE"),
-        ("strid=2", "NAME of model"),
+        ("stride", "expected NAME=VALUE"),
+        ("strid=2", "did you mean stride"),
         ("stride=two", "stride is 'two', expected int"),
         ("stride=0", "expected 1 to 64"),
         ("flip=maybe", "expected true or false"),

@@ -12,6 +12,7 @@ import pytest
 
 from depth_ros import cli
 from depth_ros.bag import fleet
+from depth_ros.cli import exit_codes
 from depth_ros.cli.worker import convert_one
 from depth_ros.errors import BagError, SettingError
 
@@ -176,13 +177,13 @@ def test_a_worker_converts_and_goes_on_with_what_was_begun(
 def test_a_worker_says_what_is_damaged_and_what_failed(
     said: Callable[[int, str], list[list[str]]], tmp_path: Path
 ) -> None:
-    said(2, "depth_ros: damaged: a: after 3 s")
+    said(exit_codes.DAMAGED, "depth_ros: damaged: a: after 3 s")
     assert convert_one("a", str(tmp_path / "out"), []) == "damaged: a: after 3 s"
-    said(1, "depth_ros: a cannot be read")
+    said(exit_codes.FAILED, "depth_ros: a cannot be read")
     with pytest.raises(BagError, match=r"^a cannot be read$"):
         convert_one("a", str(tmp_path / "out"), [])
 
 
 def test_a_worker_refuses_arguments_that_the_command_line_does_not_know(tmp_path: Path) -> None:
-    with pytest.raises(BagError, match="error"):
+    with pytest.raises(BagError, match="unrecognized arguments: --nonsense"):
         convert_one("a", str(tmp_path / "out"), ["--nonsense"])
