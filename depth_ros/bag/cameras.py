@@ -118,16 +118,20 @@ class BagCamera:
         points = pipeline.points(depth, torch.empty) if self.outputs.needs_points else None
         return Answer(estimate, depth, points, seen.info)
 
-    def frozen(self) -> str | None:
+    def frozen(self) -> dict[str, Any] | None:
         """Return the state of the camera's scale, if it has any."""
         if self._last is None or self._pipeline.settings.scale_mode == "model":
             return None
         return freeze(self._last, self._pipeline.scaler(self._last))
 
-    def thaw(self, text: str) -> None:
-        """Take up the state of the camera's scale again."""
-        self._last, scaler = thaw(text)
-        vars(self._pipeline.scaler(self._last)).update(vars(scaler))
+    def thaw(self, state: dict[str, Any]) -> None:
+        """Take up the state of the camera's scale again.
+
+        Raises:
+            BagError: it is none.
+        """
+        self._last, scale = thaw(state)
+        self._pipeline.scaler(self._last).restore(scale)
 
     def _reference(self, frame: Frame, time_ns: int) -> Reference | None:
         try:

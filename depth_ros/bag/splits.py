@@ -14,7 +14,6 @@ from typing import Any, Literal
 
 from rosbags.rosbag2 import CompressionFormat, CompressionMode, StoragePlugin, Writer
 from ruamel.yaml import YAML
-from ruamel.yaml.error import YAMLError
 
 from depth_ros.bag.types import Topic
 from depth_ros.errors import BagError
@@ -148,10 +147,18 @@ def _as_os_error() -> Iterator[None]:
 
 
 def note(information: dict[str, Any]) -> dict[str, Any]:
-    """Return what was noted in a bag; nothing where no note is."""
-    text = (information.get("custom_data") or {}).get(_NOTE)
-    noted: dict[str, Any] = json.loads(text) if text else {}
-    return noted
+    """Return what was noted in a bag; nothing where no note is.
+
+    Raises:
+        BagError: the note is damaged.
+    """
+    custom = information.get("custom_data")
+    text = custom.get(_NOTE) if isinstance(custom, dict) else None
+    try:
+        noted: Any = json.loads(text) if text else {}
+    except (TypeError, ValueError, RecursionError) as error:
+        raise BagError(f"the bag's note cannot be read: {error}") from error
+    return noted if isinstance(noted, dict) else {}
 
 
 def _in_use(path: Path) -> bool:
@@ -162,11 +169,22 @@ def _in_use(path: Path) -> bool:
 
 
 def _read(path: Path) -> dict[str, Any]:
+    """Return the description of a bag to go on with, which may come from anywhere."""
     try:
         information: dict[str, Any] = YAML(typ="safe").load(path / _METADATA)[_ROOT]
-    except (OSError, YAMLError, TypeError, KeyError) as error:
+        _check(information)
+    except Exception as error:  # yaml's, and whatever a wrong type makes
         raise BagError(f"{path} is no bag to go on with: {error}") from error
     return information
+
+
+def _check(information: dict[str, Any]) -> None:
+    for name, plain in _nothing("").items():
+        if name != "custom_data" and type(information[name]) is not type(plain):
+            raise ValueError(f"{name} is {str(information[name])[:80]!r}")
+    topics = information["topics_with_message_count"]
+    sum((*_times_ns(information), *(each["message_count"] for each in topics)))
+    _ = {each["topic_metadata"]["name"] for each in topics}
 
 
 def _nothing(storage: str) -> dict[str, Any]:
