@@ -54,7 +54,7 @@ class Summary:
         skipped: of them, those that gave none, by the kind of error.
         examples: the first error of each kind.
         damage: what of the recording could not be read, and where.
-        not_copied: topics that were not carried over: nothing defines their type.
+        not_copied: topics that were not carried over, with the reason.
     """
 
     frames: dict[str, int]
@@ -62,7 +62,7 @@ class Summary:
     skipped: dict[str, int]
     examples: dict[str, str]
     damage: list[str]
-    not_copied: list[str]
+    not_copied: dict[str, str]
 
 
 def convert(
@@ -111,7 +111,7 @@ def convert(
             job = _Conversion(groups, pipeline, options, bag, progress, watchers)
             job.run({camera.name: camera for camera in found.values()}, recording)
         counted = (progress.frames, progress.answered, progress.skipped, progress.examples)
-        return Summary(*counted, recording.damage, [] if options.only_depth else recording.unknown)
+        return Summary(*counted, recording.damage, {} if options.only_depth else recording.unknown)
 
 
 def check_out(out: Path, options: Options) -> None:

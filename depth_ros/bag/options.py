@@ -6,7 +6,7 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from depth_ros.bag.outputs import EXTRAS
-from depth_ros.bag.splits import STORAGES
+from depth_ros.bag.storage import STORAGES
 from depth_ros.errors import BagError
 
 

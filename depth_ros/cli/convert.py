@@ -257,5 +257,5 @@ def _warnings(summary: Summary) -> list[str]:
         for kind, count in summary.skipped.items()
     ]
     return skipped + [
-        f"warning: {topic} is not copied: nothing defines its type" for topic in summary.not_copied
+        f"warning: {topic} is not copied: {reason}" for topic, reason in summary.not_copied.items()
     ]
