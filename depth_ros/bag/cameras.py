@@ -176,13 +176,18 @@ def decode(record: Record) -> Decoded:
     Raises:
         MessageError: it is damaged.
     """
-    try:
-        message: Any = TYPESTORE.deserialize_cdr(record.data, record.kind)
-    except Exception as error:  # whatever a parser makes of damaged bytes
-        raise MessageError(f"{record.topic} cannot be read: {error}") from error
     compressed = record.kind == topics.COMPRESSED
     as_rgb = messages.rgb_from_compressed if compressed else messages.rgb_from_image
-    return Decoded(message.header, as_rgb(message))
+    try:
+        message: Any = TYPESTORE.deserialize_cdr(record.data, record.kind)
+        return Decoded(message.header, as_rgb(message))
+    except MessageError:
+        raise
+    except (
+        Exception
+    ) as error:  # whatever parsers and decoders make of damaged bytes, MemoryError too
+        said = " ".join(str(error).split()) or type(error).__name__
+        raise MessageError(f"{record.topic} cannot be read: {said}") from error
 
 
 def answer(shots: dict[int, Shot], pipeline: Pipeline, progress: Progress) -> dict[int, Answer]:

@@ -21,7 +21,7 @@ from depth_ros.bag.outputs import Answer, Encoded
 from depth_ros.bag.reader import Recording
 from depth_ros.bag.references import is_static_tf
 from depth_ros.bag.resume import Progress
-from depth_ros.bag.splits import SplitBag
+from depth_ros.bag.splits import SplitBag, locked
 from depth_ros.errors import BagError
 from depth_ros.geometry.camera import Camera
 from depth_ros.pipeline import Pipeline
@@ -94,6 +94,7 @@ def convert(
         for watcher in watchers:
             stack.callback(watcher.close)
         recording = stack.enter_context(Recording(*sources))
+        options.check_part(recording.end_ns - recording.start_ns)
         found = cameras.find(recording, pipeline, options)
         command = {
             "sources": [path.name for path in sources],
@@ -102,6 +103,8 @@ def convert(
             "options": options.as_command(),
             "settings": pipeline.settings.as_dict(),
         }
+        check_out(out, options)
+        stack.enter_context(locked(out))
         bag, progress = _begin(out, options, command)
         for camera in found.values():
             if camera.name in progress.scales:
@@ -126,12 +129,14 @@ def check_out(out: Path, options: Options) -> None:
 
 def _begin(out: Path, options: Options, command: dict[str, Any]) -> tuple[SplitBag, Progress]:
     """Return the new bag, or one to go on with, and how far it is."""
-    check_out(out, options)
     bag = SplitBag(out, options.storage)
     if not bag.new:
         return bag, Progress.from_note(bag.note, command)
     progress = Progress(command)
-    bag.finish(progress.as_note())
+    try:
+        bag.finish(progress.as_note())
+    except OSError as error:
+        raise BagError(f"{out} cannot be written: {error.strerror or error}") from error
     return bag, progress
 
 

@@ -39,7 +39,7 @@ def spread(path: Path, count: int, image: str | None = None) -> list[Frame]:
 
 
 def _frames(recording: Recording, topic: topics.CameraTopics, step: int) -> Iterator[Frame]:
-    known: Camera | None = None
+    known = _first_camera(recording, topic.info)
     seen = 0
     for record in recording.records([topic.image, topic.info]):
         try:
@@ -53,6 +53,17 @@ def _frames(recording: Recording, topic: topics.CameraTopics, step: int) -> Iter
             yield _frame(decode(record), known)
         except (MessageError, CameraError):
             continue
+
+
+def _first_camera(recording: Recording, topic: str) -> Camera | None:
+    """Return the camera of the frames before the first camera_info, which may come late."""
+    for record in recording.records([topic]):
+        try:
+            message: Any = TYPESTORE.deserialize_cdr(record.data, record.kind)
+            return messages.camera_from_info(message)
+        except Exception:  # as in decode()
+            continue
+    return None
 
 
 def _frame(image: Decoded, camera: Camera) -> Frame:

@@ -68,6 +68,18 @@ class Options:
         if unknown := set(self.extras) - set(EXTRAS):
             raise BagError(f"extras are {sorted(unknown)}, expected some of {', '.join(EXTRAS)}")
 
+    def check_part(self, span_ns: int) -> None:
+        """Hold the part that is asked for against a recording's length.
+
+        Raises:
+            BagError: nothing of the recording is in it.
+        """
+        if self.start_s * 1e9 > span_ns:
+            raise BagError(
+                f"start is {self.start_s:g} s, expected less than the recording's length, "
+                f"{span_ns / 1e9:.3f} s"
+            )
+
     def as_command(self) -> dict[str, Any]:
         """Return what of it decides on the result."""
         said = asdict(self)

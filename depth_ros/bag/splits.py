@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import fcntl
 import json
 import os
 import shutil
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from io import StringIO
 from pathlib import Path
 from typing import Any
@@ -138,6 +140,32 @@ class SplitBag:
         new = self.path / f"{_METADATA}.tmp"
         new.write_text(text.getvalue())
         os.replace(new, self.path / _METADATA)
+
+
+@contextmanager
+def locked(folder: Path) -> Iterator[None]:
+    """Keep other conversions out of a folder, which is made where it is missing.
+
+    The lock is the operating system's, on the folder itself: it ends with the process, however that
+    ends, and leaves nothing behind.
+
+    Raises:
+        BagError: another process has it, or there can be no such folder.
+    """
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        handle = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+    except OSError as error:
+        raise BagError(f"{folder} cannot be made: {error.strerror or error}") from error
+    try:
+        with suppress(OSError):  # file systems without locks
+            try:
+                fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError as error:
+                raise BagError(f"another conversion is writing to {folder}") from error
+        yield
+    finally:
+        os.close(handle)
 
 
 def note(information: dict[str, Any]) -> dict[str, Any]:

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 HELP = "add depth to recordings, frame by frame"
 
-_DAMAGED = 2
+_FAILED, _DAMAGED = 1, 2
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -86,7 +86,8 @@ def _add_work(group: Any) -> None:
 def run(options: argparse.Namespace) -> int:
     """Convert; exit code 2 when the recording is damaged and only a part of it is converted.
 
-    Images that give no depth, because they are damaged or have no scale, are warned of only.
+    Images that give no depth, because they are damaged or have no scale, are warned of only, as
+    long as there are others; exit code 1 when no image gives any.
     """
     if options.ray:
         return _run_fleet(options)
@@ -94,6 +95,9 @@ def run(options: argparse.Namespace) -> int:
     print(_text(summary, options.out))
     for line in [f"damaged: {text}" for text in summary.damage] + _warnings(summary):
         print(f"depth_ros: {line}", file=sys.stderr)
+    if not any(summary.answered.values()):
+        print("depth_ros: no frame was answered", file=sys.stderr)
+        return _FAILED
     return _DAMAGED if summary.damage else 0
 
 
