@@ -23,6 +23,7 @@ ARROWS = {
     "profile": set[str](),
     "runtimes": set[str](),
     "messages": {"geometry"},
+    "calibration": {"config", "geometry", "messages"},
     # A file's metadata are read where files are executed.
     "models": {"geometry", "runtimes.graph", "runtimes.onnx_file"},
     "export": {"geometry", "models", "runtimes"},
@@ -47,6 +48,7 @@ ARROWS = {
         "runtimes",
         "messages",
         "anchor_messages",
+        "calibration",
         "config",
         "geometry",
         "models",
@@ -58,6 +60,7 @@ ARROWS = {
         "pipeline",
         "messages",
         "anchor_messages",
+        "calibration",
         "config",
         "geometry",
         "models",

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections import Counter
 from concurrent.futures import Future
+from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 import torch
 
-from depth_ros import messages
+from depth_ros import calibration, messages
 from depth_ros.bag import topics
 from depth_ros.bag.options import Options
 from depth_ros.bag.outputs import Answer, Outputs
@@ -20,6 +21,7 @@ from depth_ros.bag.resume import Progress, freeze, thaw
 from depth_ros.bag.topics import CameraTopics
 from depth_ros.bag.types import TYPESTORE
 from depth_ros.bag.window import Window
+from depth_ros.calibration import Described
 from depth_ros.errors import BagError, CameraError, MessageError, ScaleError
 from depth_ros.geometry.camera import Camera
 from depth_ros.messages import CameraInfoFields
@@ -79,7 +81,8 @@ class BagCamera:
     ) -> None:
         self.where, self.outputs = where, outputs
         self._pipeline, self._references = pipeline, references
-        self._infos = Window(recording.records([where.info]), _NS_PER_S)
+        given = pipeline.settings.gives_camera
+        self._infos = None if given else Window(recording.records([where.info]), _NS_PER_S)
         self._last: Camera | None = None
 
     @property
@@ -95,15 +98,19 @@ class BagCamera:
         """
         at, rgb = shot.decoded.result()
         stamp_ns = messages.stamp_ns(at)
-        info = self._infos.nearest(shot.time_ns, stamp_ns)
+        found = self._described(shot.time_ns, stamp_ns, rgb.shape[1], rgb.shape[0])
+        frame = Frame(rgb, found.camera, stamp_ns, at.frame_id)
+        self._last = found.camera
+        return Seen(self, frame, self._reference(frame, shot.time_ns), found.info)
+
+    def _described(self, time_ns: int, stamp_ns: int, width: int, height: int) -> Described:
+        settings = self._pipeline.settings
+        if given := calibration.given(settings, width, height):
+            return given
+        info = self._infos.nearest(time_ns, stamp_ns) if self._infos else None
         if info is None:
             raise CameraError(f"there is no camera_info on {self.where.info}")
-        rectified = self._pipeline.settings.image_rectified
-        camera = messages.camera_from_info(info.message, rectified)
-        frame = Frame(rgb, camera, stamp_ns, at.frame_id)
-        self._last = camera
-        fields = messages.depth_info(info.message, rectified)
-        return Seen(self, frame, self._reference(frame, shot.time_ns), fields)
+        return calibration.described(info.message, width, height, settings)
 
     def measure(self, seen: Seen, estimate: Estimate) -> Answer:
         """Return an estimate in metres where there are any.
@@ -147,8 +154,14 @@ def find(recording: Recording, pipeline: Pipeline, options: Options) -> dict[str
 
     Raises:
         BagError: as topics.find() and References; or an output's topic is in the recording already.
+        CameraError: the settings name a calibration that cannot be read.
     """
-    found = topics.find(recording, options.images, options.infos)
+    given = pipeline.settings.gives_camera
+    if given and pipeline.settings.camera_calibration:
+        calibration.read(
+            Path(pipeline.settings.camera_calibration)
+        )  # fails now, not frame by frame
+    found = topics.find(recording, options.images, options.infos, given)
     names = Counter(each.name for each in found)
     cameras = {}
     for where in found:

@@ -14,6 +14,7 @@ import numpy as np
 import numpy.typing as npt
 from tqdm import tqdm
 
+from depth_ros import calibration
 from depth_ros.bag import cameras
 from depth_ros.bag.groups import Group, Groups
 from depth_ros.bag.options import Options
@@ -55,6 +56,7 @@ class Summary:
         examples: the first error of each kind.
         damage: what of the recording could not be read, and where.
         not_copied: topics that were not carried over, with the reason.
+        guess: what is to be said of a camera that was guessed; empty where it was not.
     """
 
     frames: dict[str, int]
@@ -63,6 +65,7 @@ class Summary:
     examples: dict[str, str]
     damage: list[str]
     not_copied: dict[str, str]
+    guess: str = ""
 
 
 def convert(
@@ -105,7 +108,7 @@ def convert(
         }
         check_out(out, options)
         stack.enter_context(locked(out))
-        bag, progress = _begin(out, options, command)
+        bag, progress = _begin(out, options, command, calibration.guess(pipeline.settings))
         for camera in found.values():
             if camera.name in progress.scales:
                 camera.thaw(progress.scales[camera.name])
@@ -114,7 +117,8 @@ def convert(
             job = _Conversion(groups, pipeline, options, bag, progress, watchers)
             job.run({camera.name: camera for camera in found.values()}, recording)
         counted = (progress.frames, progress.answered, progress.skipped, progress.examples)
-        return Summary(*counted, recording.damage, {} if options.only_depth else recording.unknown)
+        not_copied = {} if options.only_depth else recording.unknown
+        return Summary(*counted, recording.damage, not_copied, progress.guess)
 
 
 def check_out(out: Path, options: Options) -> None:
@@ -127,12 +131,14 @@ def check_out(out: Path, options: Options) -> None:
         raise BagError(f"{out} exists already, expected a new folder, or --resume to go on")
 
 
-def _begin(out: Path, options: Options, command: dict[str, Any]) -> tuple[SplitBag, Progress]:
+def _begin(
+    out: Path, options: Options, command: dict[str, Any], guess: str
+) -> tuple[SplitBag, Progress]:
     """Return the new bag, or one to go on with, and how far it is."""
     bag = SplitBag(out, options.storage)
     if not bag.new:
         return bag, Progress.from_note(bag.note, command)
-    progress = Progress(command)
+    progress = Progress(command, guess=guess)
     try:
         bag.finish(progress.as_note())
     except OSError as error:

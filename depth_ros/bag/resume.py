@@ -26,6 +26,7 @@ class Progress:
         examples: the first error of each reason.
         scales: what makes each camera's depth metric, see freeze().
         complete: whether the input has come to its end.
+        guess: what is to be said of a camera that was guessed; empty where it was not.
         version: of the note's form.
     """
 
@@ -37,6 +38,7 @@ class Progress:
     examples: dict[str, str] = field(default_factory=dict)
     scales: dict[str, dict[str, Any]] = field(default_factory=dict)
     complete: bool = False
+    guess: str = ""
     version: int = _VERSION
 
     def as_note(self) -> dict[str, Any]:

@@ -33,6 +33,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     _add_topics(parser.add_argument_group("topics"))
     _add_part(parser.add_argument_group("part of the recording"))
     _add_work(parser.add_argument_group("work"))
+    _add_camera(parser.add_argument_group("the camera, where its camera_info is missing or wrong"))
     settings = parser.add_argument_group("settings, see `depth_ros settings`")
     settings.add_argument("--set", action="append", default=[], metavar="NAME=VALUE", help="one")
     settings.add_argument("--params", type=Path, metavar="FILE", help="the node's parameters file")
@@ -64,6 +65,18 @@ def _add_topics(group: Any) -> None:
     group.add_argument("--anchors-info", default="", metavar="TOPIC", help="default: the sibling")
     group.add_argument("--scan-rows", type=int, default=1, help="height of a scan's band of pixels")
     group.add_argument("--scan-frame", default="", help="default: the images', without _optical")
+
+
+def _add_camera(group: Any) -> None:
+    group.add_argument(
+        "--camera-calibration",
+        default="",
+        metavar="FILE",
+        help="of camera_calibration; --set camera_info_scale=true rescales it",
+    )
+    group.add_argument(
+        "--fov-deg", type=float, default=0.0, help="horizontal field of view, as a guess"
+    )
 
 
 def _add_part(group: Any) -> None:
@@ -102,10 +115,14 @@ def run(options: argparse.Namespace) -> int:
 
 
 def _convert(options: argparse.Namespace) -> Summary:
+    from depth_ros import calibration
     from depth_ros.bag.convert import check_out, convert
 
     settings, chosen = given(options.params, options.set), _options(options)
+    settings = settings.with_values(**_camera(options))
     check_out(options.out, chosen)  # before a network works for hours
+    if told := calibration.guess(settings):
+        print(f"depth_ros: {told}", file=sys.stderr)
     watchers = _watchers(options)
     try:
         pipeline = _pipeline(options, settings, chosen)
@@ -114,6 +131,12 @@ def _convert(options: argparse.Namespace) -> Summary:
             watcher.close()
         raise
     return convert(options.sources, options.out, pipeline, chosen, watchers)
+
+
+def _camera(options: argparse.Namespace) -> dict[str, Value]:
+    """Return the settings that have flags of their own."""
+    names = ("camera_calibration", "fov_deg")
+    return {name: getattr(options, name) for name in names if getattr(options, name)}
 
 
 def _run_fleet(options: argparse.Namespace) -> int:
@@ -252,7 +275,8 @@ def _text(summary: Summary, out: Path) -> str:
         f"{name or 'camera'}: {summary.answered.get(name, 0)} of {frames} frames answered"
         for name, frames in summary.frames.items()
     ]
-    return "\n".join([*lines, f"bag: {out}"])
+    guess = [f"guess: {summary.guess}"] if summary.guess else []
+    return "\n".join([*lines, *guess, f"bag: {out}"])
 
 
 def _warnings(summary: Summary) -> list[str]:
