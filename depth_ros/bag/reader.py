@@ -142,17 +142,14 @@ class Recording:
             if not path.exists():
                 raise BagError("it does not exist")
             return self._open_folder(path) if path.is_dir() else [_Source(path)]
-        except (OSError, BagError) as error:
+        except Exception as error:  # whatever a parser makes of damaged bytes
             raise BagError(f"{path} cannot be read: {_line(error)}") from error
 
     def _open_folder(self, path: Path) -> list[_Source]:
         """Return the files of a folder that can be read; the others are noted as damage."""
         present = {each.name for each in path.iterdir() if each.is_file()}
-        found = sorted(name for name in present if name.endswith(_ENDINGS))
-        # Its recorder died while it compressed the file.
-        found = [
-            name for name in found if name.removesuffix(_PACKED) == name or name[:-5] not in found
-        ]
+        # Compressed or not, or both where its recorder died while it compressed the file.
+        found = sorted({n.removesuffix(_PACKED) for n in present if n.endswith(_ENDINGS)})
         told, hashes = found, dict[str, str]()
         try:
             told, hashes = _described(path)
@@ -162,15 +159,13 @@ class Recording:
             self._damage[f"{path.name}: {_METADATA}: {_line(error)}"] = None
         sources = []
         for name in told or found:
-            # Compressed or not: metadata.yaml may be written before a file is compressed.
-            names = [
-                n for n in (name, name.removesuffix(_PACKED), f"{name}{_PACKED}") if n in present
-            ]
+            plain = name.removesuffix(_PACKED)
             try:
-                if not names:
+                if not {plain, f"{plain}{_PACKED}"} & present:
                     raise BagError("the file is missing")
-                sources.append(_Source(path / names[0], hashes))
-            except (OSError, BagError) as error:
+                file = path / (plain if plain in present else f"{plain}{_PACKED}")
+                sources.append(_Source(file, hashes))
+            except Exception as error:  # as in _open()
                 self._damage[f"{path.name}: {name}: {_line(error)}"] = None
         if not sources:
             raise BagError("; ".join(self._damage) or "there is no file of a bag in it")
@@ -293,9 +288,7 @@ class _Source:
             ros1 = self._ros1[key] = _ros1_type(channel.kind, channel.definition)
             return Topic(channel.topic, ros1.kind, ros1.definition, channel.qos)
         if channel.encoding != "cdr" or not channel.kind:
-            raise BagError(
-                f"its messages are {channel.encoding or 'of no known encoding'}, not ROS's"
-            )
+            raise BagError(f"its messages are '{channel.encoding}', expected ROS's, cdr or ros1")
         kind, given = full_name(channel.kind), channel.definition
         given = given._replace(digest=given.digest or hashes.get(channel.topic, ""))
         return Topic(channel.topic, kind, checked(kind, given), channel.qos)

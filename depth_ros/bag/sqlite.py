@@ -28,7 +28,7 @@ class SqliteFile(BagFile):
             definitions = self._definitions()
             for row in self._rows("SELECT * FROM topics"):
                 self.channels[row["id"]] = _channel(row, definitions)
-        except (sqlite3.Error, KeyError) as error:
+        except Exception as error:  # SQLite's, and what damaged text makes
             self.close()
             raise BagError(f"it has no topics: {error}") from error
         self._whole = self._sum_up()
@@ -50,7 +50,7 @@ class SqliteFile(BagFile):
                 last_ns = message[1]
                 if message[0] in channels and isinstance(message[2], bytes):
                     yield Message(*message)
-        except sqlite3.Error as error:
+        except Exception as error:  # as above
             self._note(last_ns, error)
 
     def _definitions(self) -> dict[str, Definition]:
@@ -60,7 +60,7 @@ class SqliteFile(BagFile):
                 row["topic_type"]: Definition(row["encoded_message_definition"], row["encoding"])
                 for row in self._rows("SELECT * FROM message_definitions")
             }
-        except (sqlite3.Error, KeyError):
+        except Exception:  # as above
             return {}
 
     def _sum_up(self) -> bool:
@@ -70,7 +70,7 @@ class SqliteFile(BagFile):
                 "SELECT topic_id, COUNT(*), MIN(timestamp), MAX(timestamp) FROM messages "
                 "GROUP BY topic_id"
             ).fetchall()
-        except sqlite3.Error:
+        except Exception:  # as above
             self._count_by_pages()
             return False
         self.counts = {key: count for key, count, _, _ in sums}
@@ -85,7 +85,7 @@ class SqliteFile(BagFile):
                 "SELECT topic_id, timestamp FROM messages NOT INDEXED ORDER BY id"
             ):
                 self.count(key, last_ns)
-        except sqlite3.Error as error:
+        except Exception as error:  # as above
             self._note(last_ns, error)
 
     def _rows(self, query: str) -> Iterator[dict[str, Any]]:

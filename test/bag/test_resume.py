@@ -292,6 +292,44 @@ def test_a_watcher_that_fails_costs_no_frame(
     assert list(reader.records(out)) == whole
 
 
+def test_a_disk_that_is_full_from_the_start_is_an_error_of_one_line(
+    source: Path, out: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(*given: Any) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(SplitBag, "finish", full)
+    with pytest.raises(BagError, match=r"out cannot be written: No space left on device$"):
+        convert([source], out, pipeline())
+
+
+# --- two at once
+
+
+HOLDING = """
+import sys, time
+from pathlib import Path
+from depth_ros.bag.splits import locked
+with locked(Path(sys.argv[1])):
+    print("locked", flush=True)
+    time.sleep(600)
+"""
+
+
+def test_a_second_conversion_into_a_folder_is_refused(source: Path, out: Path) -> None:
+    command = [sys.executable, "-c", HOLDING, str(out)]
+    environment = {**os.environ, "PYTHONPATH": str(REPO)}
+    with subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout and process.stdout.readline() == "locked\n"
+        with pytest.raises(BagError, match=r"another conversion is writing to .*out$"):
+            convert([source], out, pipeline(), Options(resume=True))
+        process.kill()
+    # What held the lock is dead, and nothing of it is left.
+    summary = convert([source], out, pipeline(), Options(resume=True))
+    assert summary.answered == {"camera": COUNT}
+    assert {path.suffix for path in out.iterdir()} == {".mcap", ".yaml"}
+
+
 # --- the parts
 
 
