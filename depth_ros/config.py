@@ -247,6 +247,22 @@ class Settings:
         "there.",
         choices=("auto", "raw", "compressed"),
     )
+    camera_calibration: str = _setting(
+        "",
+        "File of a calibration, as camera_calibration writes it, instead of camera_info; empty: "
+        "none.",
+    )
+    fov_deg: float = _setting(
+        0.0,
+        "Horizontal field of view instead of camera_info, without distortion: a guess, and depth "
+        "is as wrong as it is; 0: none.",
+        unit="deg",
+        low=0.0,
+        high=179.0,
+    )
+    camera_info_scale: bool = _setting(
+        False, "Rescale a camera_info or calibration that is for another size of the same aspect."
+    )
     depth_encoding: str = _setting(
         "32FC1",
         "Encoding of depth/image: metres with NaN and +inf, or millimetres with 0 for both.",
@@ -442,6 +458,11 @@ class Settings:
                 f"colour_near_m is {self.colour_near_m}, expected less than colour_far_m "
                 f"({self.colour_far_m})"
             )
+        if self.camera_calibration and self.fov_deg:
+            raise SettingError(
+                f"camera_calibration is '{self.camera_calibration}' and fov_deg {self.fov_deg:g}, "
+                "expected one of them"
+            )
         if 0 < self.max_depth_m <= self.min_depth_m:
             raise SettingError(
                 f"max_depth_m is {self.max_depth_m}, expected 0 or more than min_depth_m "
@@ -457,6 +478,11 @@ class Settings:
                 f"extrinsics is 'parameters', expected 'tf' for {len(self.cameras)} cameras: one "
                 "anchors_pose is that of one camera"
             )
+
+    @property
+    def gives_camera(self) -> bool:
+        """Whether the camera is known without camera_info."""
+        return bool(self.camera_calibration or self.fov_deg)
 
     def with_values(self, **values: Value) -> Settings:
         """Return settings with some values changed.

@@ -25,6 +25,7 @@ ARROWS = {
     "profile": set[str](),
     "runtimes": set[str](),
     "messages": {"geometry", "config"},
+    "calibration": {"config", "geometry", "messages"},
     # A file's metadata are read where files are executed.
     "models": {"geometry", "nearest", "runtimes.graph", "runtimes.onnx_file"},
     "export": {"geometry", "models", "output_paths", "runtimes"},
@@ -49,6 +50,7 @@ ARROWS = {
         "runtimes",
         "messages",
         "anchor_messages",
+        "calibration",
         "config",
         "geometry",
         "models",
@@ -60,6 +62,7 @@ ARROWS = {
         "pipeline",
         "messages",
         "anchor_messages",
+        "calibration",
         "config",
         "geometry",
         "models",

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections import Counter
 from concurrent.futures import Future
+from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 import torch
 
-from depth_ros import messages
+from depth_ros import calibration, messages
 from depth_ros.bag import topics
 from depth_ros.bag.options import Options
 from depth_ros.bag.outputs import Answer, Outputs
@@ -20,6 +21,7 @@ from depth_ros.bag.resume import Progress, freeze, thaw
 from depth_ros.bag.topics import CameraTopics
 from depth_ros.bag.types import TYPESTORE
 from depth_ros.bag.window import Window
+from depth_ros.calibration import Described
 from depth_ros.config import Settings
 from depth_ros.errors import BagError, CameraError, MessageError, ScaleError
 from depth_ros.geometry.camera import Camera
@@ -80,7 +82,8 @@ class BagCamera:
     ) -> None:
         self.where, self.outputs = where, outputs
         self._pipeline, self._references = pipeline, references
-        self._infos = Window(recording.records([where.info]), _NS_PER_S)
+        given = pipeline.settings.gives_camera
+        self._infos = None if given else Window(recording.records([where.info]), _NS_PER_S)
         self._last: Camera | None = None
         self.warning = ""
         """What is to be said of its calibration; empty where there is nothing."""
@@ -103,18 +106,21 @@ class BagCamera:
         """
         at, rgb = shot.decoded.result()
         stamp_ns = messages.stamp_ns(at)
-        info = self._infos.nearest(shot.time_ns, stamp_ns)
+        found = self._described(shot.time_ns, stamp_ns, rgb.shape[1], rgb.shape[0])
+        if found.camera != self._last:
+            self.warning = found.camera.ray_warning or self.warning
+        frame = Frame(rgb, found.camera, stamp_ns, at.frame_id)
+        self._last = found.camera
+        return Seen(self, frame, self._reference(frame, shot.time_ns), found.info)
+
+    def _described(self, time_ns: int, stamp_ns: int, width: int, height: int) -> Described:
+        settings = self._pipeline.settings
+        if given := calibration.given(settings, width, height):
+            return given
+        info = self._infos.nearest(time_ns, stamp_ns) if self._infos else None
         if info is None:
             raise CameraError(f"there is no camera_info on {self.where.info}")
-        rectified = self._pipeline.settings.image_rectified
-        size = (rgb.shape[1], rgb.shape[0])
-        camera = messages.camera_from_info(info.message, rectified, size)
-        if camera != self._last:
-            self.warning = camera.ray_warning or self.warning
-        frame = Frame(rgb, camera, stamp_ns, at.frame_id)
-        self._last = camera
-        fields = messages.depth_info(info.message, rectified, size)
-        return Seen(self, frame, self._reference(frame, shot.time_ns), fields)
+        return calibration.described(info.message, width, height, settings)
 
     def measure(self, seen: Seen, estimate: Estimate) -> Answer:
         """Return an estimate in metres where there are any.
@@ -129,16 +135,20 @@ class BagCamera:
         points = pipeline.points(depth, torch.empty) if self.outputs.needs_points else None
         return Answer(estimate, depth, points, seen.info)
 
-    def frozen(self) -> str | None:
+    def frozen(self) -> dict[str, Any] | None:
         """Return the state of the camera's scale, if it has any."""
         if self._last is None or self._pipeline.settings.scale_mode == "model":
             return None
         return freeze(self._last, self._pipeline.scaler(self._last))
 
-    def thaw(self, text: str) -> None:
-        """Take up the state of the camera's scale again."""
-        self._last, scaler = thaw(text)
-        vars(self._pipeline.scaler(self._last)).update(vars(scaler))
+    def thaw(self, state: dict[str, Any]) -> None:
+        """Take up the state of the camera's scale again.
+
+        Raises:
+            BagError: it is none.
+        """
+        self._last, scale = thaw(state)
+        self._pipeline.scaler(self._last).restore(scale)
 
     def _reference(self, frame: Frame, time_ns: int) -> Reference | None:
         try:
@@ -154,8 +164,13 @@ def find(recording: Recording, pipeline: Pipeline, options: Options) -> dict[str
 
     Raises:
         BagError: as topics.find() and References; or an output's topic is in the recording already.
+        CameraError: the settings name a calibration that cannot be read.
     """
-    found = topics.find(recording, options.images, options.infos)
+    given = pipeline.settings.gives_camera
+    if given and pipeline.settings.camera_calibration:
+        # Fails now, not frame by frame.
+        calibration.read(Path(pipeline.settings.camera_calibration))
+    found = topics.find(recording, options.images, options.infos, given)
     names = Counter(each.name for each in found)
     cameras = {}
     for where in found:
@@ -185,9 +200,12 @@ def decode(record: Record, settings: Settings) -> Decoded:
     """
     try:
         message: Any = TYPESTORE.deserialize_cdr(record.data, record.kind)
-    except Exception as error:  # whatever a parser makes of damaged bytes
-        raise MessageError(f"{record.topic} cannot be read: {error}") from error
-    return Decoded(message.header, messages.rgb_from(message, settings))
+        return Decoded(message.header, messages.rgb_from(message, settings))
+    except MessageError:
+        raise
+    except Exception as error:  # whatever a parser makes of damaged bytes, MemoryError too
+        said = " ".join(str(error).split()) or type(error).__name__
+        raise MessageError(f"{record.topic} cannot be read: {said}") from error
 
 
 def answer(shots: dict[int, Shot], pipeline: Pipeline, progress: Progress) -> dict[int, Answer]:

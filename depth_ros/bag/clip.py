@@ -164,6 +164,7 @@ def _check(
 ) -> None:
     """Refuse now what the second pass would refuse after hours."""
     with Recording(*sources) as recording:
+        options.check_part(recording.end_ns - recording.start_ns)
         _check_alone(cameras.find(recording, _unseen(entry, settings), options))
 
 

@@ -14,6 +14,7 @@ import numpy as np
 import numpy.typing as npt
 from tqdm import tqdm
 
+from depth_ros import calibration
 from depth_ros.bag import cameras
 from depth_ros.bag.groups import Group, Groups
 from depth_ros.bag.options import Options
@@ -21,7 +22,7 @@ from depth_ros.bag.outputs import Answer, Encoded
 from depth_ros.bag.reader import Recording
 from depth_ros.bag.references import is_static_tf
 from depth_ros.bag.resume import Progress
-from depth_ros.bag.splits import SplitBag
+from depth_ros.bag.splits import SplitBag, locked
 from depth_ros.errors import BagError
 from depth_ros.geometry.camera import Camera
 from depth_ros.pipeline import Pipeline
@@ -54,8 +55,9 @@ class Summary:
         skipped: of them, those that gave none, by the kind of error.
         examples: the first error of each kind.
         damage: what of the recording could not be read, and where.
-        not_copied: topics that were not carried over: nothing defines their type.
+        not_copied: topics that were not carried over, with the reason.
         warnings: what is to be said of cameras' calibrations.
+        guess: what is to be said of a camera that was guessed; empty where it was not.
     """
 
     frames: dict[str, int]
@@ -63,8 +65,9 @@ class Summary:
     skipped: dict[str, int]
     examples: dict[str, str]
     damage: list[str]
-    not_copied: list[str]
+    not_copied: dict[str, str]
     warnings: list[str]
+    guess: str = ""
 
 
 def convert(
@@ -96,6 +99,7 @@ def convert(
         for watcher in watchers:
             stack.callback(watcher.close)
         recording = stack.enter_context(Recording(*sources))
+        options.check_part(recording.end_ns - recording.start_ns)
         found = cameras.find(recording, pipeline, options)
         command = {
             "sources": [path.name for path in sources],
@@ -104,7 +108,9 @@ def convert(
             "options": options.as_command(),
             "settings": pipeline.settings.as_dict(),
         }
-        bag, progress = _begin(out, options, command)
+        check_out(out, options)
+        stack.enter_context(locked(out))
+        bag, progress = _begin(out, options, command, calibration.guess(pipeline.settings))
         for camera in found.values():
             if camera.name in progress.scales:
                 camera.thaw(progress.scales[camera.name])
@@ -113,12 +119,9 @@ def convert(
             job = _Conversion(groups, pipeline, options, bag, progress, watchers)
             job.run({camera.name: camera for camera in found.values()}, recording)
         counted = (progress.frames, progress.answered, progress.skipped, progress.examples)
-        return Summary(
-            *counted,
-            recording.damage,
-            [] if options.only_depth else recording.unknown,
-            [f"{each.where.info}: {each.warning}" for each in found.values() if each.warning],
-        )
+        not_copied = {} if options.only_depth else recording.unknown
+        warnings = [f"{each.where.info}: {each.warning}" for each in found.values() if each.warning]
+        return Summary(*counted, recording.damage, not_copied, warnings, progress.guess)
 
 
 def check_out(out: Path, options: Options) -> None:
@@ -131,14 +134,18 @@ def check_out(out: Path, options: Options) -> None:
         raise BagError(f"{out} exists already, expected a new folder, or --resume to go on")
 
 
-def _begin(out: Path, options: Options, command: dict[str, Any]) -> tuple[SplitBag, Progress]:
+def _begin(
+    out: Path, options: Options, command: dict[str, Any], guess: str
+) -> tuple[SplitBag, Progress]:
     """Return the new bag, or one to go on with, and how far it is."""
-    check_out(out, options)
     bag = SplitBag(out, options.storage)
     if not bag.new:
         return bag, Progress.from_note(bag.note, command)
-    progress = Progress(command)
-    bag.finish(progress.as_note())
+    progress = Progress(command, guess=guess)
+    try:
+        bag.finish(progress.as_note())
+    except OSError as error:
+        raise BagError(f"{out} cannot be written: {error.strerror or error}") from error
     return bag, progress
 
 

@@ -39,7 +39,7 @@ def spread(path: Path, count: int, image: str | None = None) -> list[Frame]:
 
 
 def _frames(recording: Recording, topic: topics.CameraTopics, step: int) -> Iterator[Frame]:
-    known: Any = None
+    known = _first_info(recording, topic.info)
     seen = 0
     for record in recording.records([topic.image, topic.info]):
         try:
@@ -52,6 +52,18 @@ def _frames(recording: Recording, topic: topics.CameraTopics, step: int) -> Iter
             yield _frame(decode(record, Settings()), known)
         except (MessageError, CameraError):
             continue
+
+
+def _first_info(recording: Recording, topic: str) -> Any:
+    """Return the first usable camera_info: it may come later than the first frames."""
+    for record in recording.records([topic]):
+        try:
+            message: Any = TYPESTORE.deserialize_cdr(record.data, record.kind)
+            messages.camera_from_info(message, size=(1, 1))  # its own size, unless it has none
+            return message
+        except Exception:  # as in decode()
+            continue
+    return None
 
 
 def _frame(image: Decoded, info: Any) -> Frame:

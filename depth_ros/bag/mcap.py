@@ -5,194 +5,153 @@ Source: the MCAP specification; records are an opcode, a length of eight bytes, 
 
 from __future__ import annotations
 
-import heapq
 import os
 import struct
-from collections.abc import Collection, Generator, Iterator
+from collections.abc import Iterator
 from io import BytesIO
 from pathlib import Path
-from typing import BinaryIO
 
-from rosbags.interfaces import Connection, ConnectionExtRosbag2
-from rosbags.rosbag2.errors import ReaderError
-from rosbags.rosbag2.storage_mcap import (
-    MAXSIZE,
-    Channel,
-    ChunkInfo,
-    McapReader,
-    Msg,
-    Schema,
-    Statistics,
-    decompress,
-    get_msgdef,
-    get_qos,
-    msgsrc,
-    read_bytes,
-    read_string,
-)
+from mcap import records as mcap
+from mcap.data_stream import ReadDataStream
+from mcap.opcode import Opcode
+from mcap.reader import SeekingReader
+from mcap.stream_reader import breakup_chunk
+from mcap.summary import Summary
 
-_SCHEMA, _CHANNEL, _MESSAGE, _CHUNK, _DATA_END = 0x03, 0x04, 0x05, 0x06, 0x0F
+from depth_ros.bag.file import Channel, Message, Span, SpannedFile, qos_from
+from depth_ros.bag.types import Definition
+
+MAGIC = b"\x89MCAP0\r\n"
+
 _HEAD = struct.Struct("<BQ")
-_CHUNK_HEAD = struct.Struct("<QQQI")
-_MESSAGE_HEAD = struct.Struct("<HIQQ")
+_COMPRESSIONS = ("", "zstd", "lz4")
+_SPAN_BYTES = 1 << 20  # of messages outside of chunks that are read together
 
 
-class PatientMcap(McapReader):
-    """A reader that reports damage instead of ending at it.
+class McapFile(SpannedFile):
+    """An mcap file."""
 
-    Attributes:
-        damage: what could not be read, and where, each once.
-    """
+    def __init__(self, path: Path) -> None:
+        super().__init__(path)
+        self._schemas: dict[int, mcap.Schema] = {}
+        summary = self._summary()
+        if summary is None:
+            self._scan()
+        else:
+            self._enter_summary(summary)
 
-    damage: dict[str, None]
-
-    def _open(self) -> None:
-        self.damage = {}
+    def _summary(self) -> Summary | None:
+        """Return the index at the file's end; None where it does not tell of every message."""
         try:
-            super()._open()
-        except Exception as error:  # whatever a parser makes of damaged bytes
-            if not self.data_start:
-                raise ReaderError(f"it is no mcap file of ROS 2: {error}") from error
-            self._rebuild()
-
-    def messages(
-        self,
-        connections: Collection[Connection],
-        start: int | None = None,
-        stop: int | None = None,
-    ) -> Generator[tuple[Connection, int, bytes], None, None]:
-        """Yield messages in time order; those of a file without chunks in the file's order."""
-        channels = {connection.id: connection for connection in connections}
-        low, high = start or 0, MAXSIZE if stop is None else stop
-        if not self.chunks:
-            yield from self._unchunked(channels, low, high)
-            return
-        chunks = (
-            self._of_chunk(chunk, channels, low, high)
-            for chunk in self.chunks
-            if low <= chunk.message_end_time and chunk.message_start_time < high
+            summary = SeekingReader(self._file).get_summary()
+            if summary is None or summary.statistics is None:
+                return None
+        except Exception:  # whatever a parser makes of damaged bytes
+            return None
+        told = summary.statistics
+        complete = (
+            told.channel_count == len(summary.channels)
+            and told.schema_count == len(summary.schemas)
+            and 0 < told.chunk_count == len(summary.chunk_indexes)
         )
-        for message in heapq.merge(*chunks, key=lambda each: (each.timestamp, each.offset)):
-            if message.connection is not None and message.data is not None:
-                yield message.connection, message.timestamp, message.data
+        return summary if complete else None
 
-    def _of_chunk(
-        self, chunk: ChunkInfo, channels: dict[int, Connection], low: int, high: int
-    ) -> Iterator[Msg]:
-        """Yield a mark of the chunk's time, then, when that time has come, its messages."""
-        assert self.bio
-        source = msgsrc(chunk, channels, low, high, self.bio)
-        yield next(source)
-        try:
-            # The file's position is shared: nothing may be left to read when another takes over.
-            messages = list(source)
-        except Exception as error:  # zstd's, lz4's, struct's: none is known by type
-            self._note(chunk.chunk_start_offset, error)
-            return
-        yield from messages
+    def _enter_summary(self, summary: Summary) -> None:
+        assert summary.statistics is not None
+        for record in (*summary.schemas.values(), *summary.channels.values()):
+            self._enter(record)
+        self.counts = dict(summary.statistics.channel_message_counts)
+        for index in summary.chunk_indexes:
+            begin = index.chunk_start_offset
+            channels = frozenset(index.message_index_offsets)
+            times_ns = (index.message_start_time, index.message_end_time)
+            self._spans.append(Span(*times_ns, begin, begin + index.chunk_length, channels))
+        # A chunk without messages has times as well, which mean nothing.
+        times = [span[:2] for span in self._spans if span.first_ns <= span.last_ns]
+        if summary.statistics.message_count and times:
+            firsts, lasts = zip(*times, strict=True)
+            self.times_ns = min(firsts), max(lasts)
 
-    def _unchunked(
-        self, channels: dict[int, Connection], low: int, high: int
-    ) -> Iterator[tuple[Connection, int, bytes]]:
-        with self.path.open("rb") as file:
-            for opcode, offset, length in self._records(file, self.data_start):
-                if opcode != _MESSAGE:
-                    continue
-                file.seek(offset + _HEAD.size)
-                channel, _, time_ns, _ = _MESSAGE_HEAD.unpack(file.read(_MESSAGE_HEAD.size))
-                if channel in channels and low <= time_ns < high:
-                    yield channels[channel], time_ns, file.read(length - _MESSAGE_HEAD.size)
-
-    def _rebuild(self) -> None:
+    def _scan(self) -> None:
         """Read every record from the start on, for the index that the end of the file lacks."""
-        assert self.bio
-        for table in (self.schemas, self.channels, self.chunks, self.connections):
-            table.clear()
-        counts: dict[int, int] = {}
-        times = [MAXSIZE, 0]
-        for opcode, offset, length in self._records(self.bio, self.data_start):
-            self.bio.seek(offset + _HEAD.size)
-            if opcode == _CHUNK:
-                self._add_chunk(offset, self.bio.read(length), counts, times)
-            else:
-                self._add(opcode, self.bio.read(length), counts, times)
-        self.connections = [
-            each._replace(msgcount=counts.get(each.id, 0)) for each in self.connections
-        ]
-        self._sum_up(counts, times)
+        end = self._file.seek(0, os.SEEK_END)
+        for opcode, offset, length in self._heads(len(MAGIC), end):
+            try:
+                records = list(self._records(opcode, offset, length))
+            except Exception as error:  # as in SpannedFile
+                self.note(f"from byte {offset}", error)
+                continue
+            for record in records:
+                self._enter(record)
+            messages = [each for each in records if isinstance(each, mcap.Message)]
+            if messages:
+                times_ns = [each.log_time for each in messages]
+                channels = frozenset(each.channel_id for each in messages)
+                end_of_record = offset + _HEAD.size + length
+                span = Span(min(times_ns), max(times_ns), offset, end_of_record, channels)
+                self._add(span, opcode == Opcode.MESSAGE)
 
-    def _records(self, file: BinaryIO, offset: int) -> Iterator[tuple[int, int, int]]:
+    def _add(self, span: Span, alone: bool) -> None:
+        """Add a span; a message outside of chunks joins the one before it."""
+        last = self._spans[-1] if alone and self._spans else None
+        if last and last.end == span.begin and span.end - last.begin <= _SPAN_BYTES:
+            times_ns = (min(last.first_ns, span.first_ns), max(last.last_ns, span.last_ns))
+            channels = last.channels | span.channels
+            self._spans[-1] = Span(*times_ns, last.begin, span.end, channels)
+        else:
+            self._spans.append(span)
+
+    def _enter(self, record: mcap.McapRecord) -> None:
+        """Take a schema, a channel or a message into the index."""
+        if isinstance(record, mcap.Schema):
+            self._schemas[record.id] = record
+        elif isinstance(record, mcap.Channel):
+            self.channels.setdefault(record.id, self._channel(record))
+        elif isinstance(record, mcap.Message):
+            self.count(record.channel_id, record.log_time)
+
+    def _channel(self, record: mcap.Channel) -> Channel:
+        schema = self._schemas.get(record.schema_id, mcap.Schema(0, b"", "", ""))
+        text = schema.data.decode(errors="replace")
+        definition = Definition(text, schema.encoding, record.metadata.get("topic_type_hash", ""))
+        qos = qos_from(record.metadata.get("offered_qos_profiles", ""))
+        return Channel(record.topic, schema.name, record.message_encoding, definition, qos)
+
+    def _read(self, span: Span) -> Iterator[Message]:
+        for head in self._heads(span.begin, span.end):
+            for record in self._records(*head):
+                if isinstance(record, mcap.Message):
+                    yield Message(record.channel_id, record.log_time, record.data)
+
+    def _heads(self, begin: int, end: int) -> Iterator[tuple[int, int, int]]:
         """Yield (opcode, offset, length) of the complete records up to the end of the data."""
-        size = file.seek(0, os.SEEK_END)
-        while offset + _HEAD.size <= size:
-            file.seek(offset)
-            opcode, length = _HEAD.unpack(file.read(_HEAD.size))
-            if opcode == _DATA_END:
+        offset = begin
+        while offset + _HEAD.size <= end:
+            self._file.seek(offset)
+            opcode, length = _HEAD.unpack(self._file.read(_HEAD.size))
+            if opcode == Opcode.DATA_END:
                 return
-            if not opcode or offset + _HEAD.size + length > size:
+            if not opcode or offset + _HEAD.size + length > end:
                 break
             yield opcode, offset, length
             offset += _HEAD.size + length
-        self._note(offset, "the file ends in the middle of a record")
+        if offset != end or begin == len(MAGIC):
+            self.note(f"from byte {offset}", "the file ends in the middle of the recording")
 
-    def _add_chunk(
-        self, offset: int, data: bytes, counts: dict[int, int], times: list[int]
-    ) -> None:
-        """Enter a chunk, and what it holds, into the index."""
-        try:
-            first_ns, last_ns, size, crc = _CHUNK_HEAD.unpack(data[: _CHUNK_HEAD.size])
-            stream = BytesIO(data[_CHUNK_HEAD.size :])
-            compression = read_string(stream)
-            (packed_size,) = struct.unpack("<Q", stream.read(8))
-            raw = decompress(stream.read(packed_size), compression, size, crc)
-        except Exception as error:  # as in _of_chunk
-            self._note(offset, error)
+    def _records(self, opcode: int, offset: int, length: int) -> Iterator[mcap.McapRecord]:
+        """Yield the schemas, channels and messages that a record is or, a chunk, holds."""
+        if opcode not in (Opcode.SCHEMA, Opcode.CHANNEL, Opcode.MESSAGE, Opcode.CHUNK):
             return
-        position = 0
-        while position < len(raw):
-            opcode, length = _HEAD.unpack(raw[position : position + _HEAD.size])
-            position += _HEAD.size
-            self._add(opcode, raw[position : position + length], counts, times)
-            position += length
-        length = _HEAD.size + len(data)
-        place = (first_ns, last_ns, offset, length)
-        self.chunks.append(ChunkInfo(*place, {}, 0, compression, packed_size, size, {}))
-
-    def _add(self, opcode: int, data: bytes, counts: dict[int, int], times: list[int]) -> None:
-        """Enter a schema, a channel or a message into the index."""
-        stream = BytesIO(data)
-        if opcode == _SCHEMA:
-            (key,) = struct.unpack("<H", stream.read(2))
-            self.schemas[key] = Schema(key, *(read_string(stream) for _ in range(3)))
-        elif opcode == _CHANNEL:
-            self._add_channel(stream)
-        elif opcode == _MESSAGE:
-            channel, _, time_ns, _ = _MESSAGE_HEAD.unpack(data[: _MESSAGE_HEAD.size])
-            counts[channel] = counts.get(channel, 0) + 1
-            times[:] = min(times[0], time_ns), max(times[1], time_ns)
-
-    def _add_channel(self, stream: BytesIO) -> None:
-        key, schema_key = struct.unpack("<HH", stream.read(4))
-        if key in self.channels or schema_key not in self.schemas:
-            return
-        schema = self.schemas[schema_key]
-        topic, encoding = read_string(stream), read_string(stream)
-        channel = Channel(key, schema.name, topic, encoding, read_bytes(stream))
-        self.channels[key] = channel
-        ext = ConnectionExtRosbag2(channel.message_encoding, get_qos(channel.metadata))
-        about = (channel.topic, channel.schema, get_msgdef(schema), "", 0, ext, self)
-        self.connections.append(Connection(key, *about))
-
-    def _sum_up(self, counts: dict[int, int], times: list[int]) -> None:
-        count, (first_ns, last_ns) = sum(counts.values()), times
-        sizes = (len(self.schemas), len(self.channels), 0, 0, len(self.chunks))
-        self.statistics = Statistics(count, *sizes, first_ns, last_ns, counts)
-        self.metadata = self.metadata._replace(
-            duration=last_ns - first_ns + 1 if count else 0,
-            start_time=first_ns,
-            end_time=last_ns + 1 if count else 0,
-            message_count=count,
-        )
-
-    def _note(self, offset: int, error: object) -> None:
-        self.damage[f"{Path(str(self.path)).name}: from byte {offset}: {error}"] = None
+        self._file.seek(offset + _HEAD.size)
+        stream = ReadDataStream(BytesIO(self._file.read(length)))
+        if opcode == Opcode.SCHEMA:
+            yield mcap.Schema.read(stream)
+        elif opcode == Opcode.CHANNEL:
+            yield mcap.Channel.read(stream)
+        elif opcode == Opcode.MESSAGE:
+            yield mcap.Message.read(stream, length)
+        else:
+            chunk = mcap.Chunk.read(stream)
+            if chunk.compression not in _COMPRESSIONS:
+                raise ValueError(f"compression is '{chunk.compression}', expected zstd or lz4")
+            yield from breakup_chunk(chunk, validate_crc=True)

@@ -6,7 +6,7 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from depth_ros.bag.outputs import EXTRAS
-from depth_ros.bag.splits import STORAGES
+from depth_ros.bag.storage import STORAGES
 from depth_ros.errors import BagError
 
 
@@ -67,6 +67,18 @@ class Options:
             raise BagError(f"storage is '{self.storage}', expected one of {', '.join(STORAGES)}")
         if unknown := set(self.extras) - set(EXTRAS):
             raise BagError(f"extras are {sorted(unknown)}, expected some of {', '.join(EXTRAS)}")
+
+    def check_part(self, span_ns: int) -> None:
+        """Hold the part that is asked for against a recording's length.
+
+        Raises:
+            BagError: nothing of the recording is in it.
+        """
+        if self.start_s * 1e9 > span_ns:
+            raise BagError(
+                f"start is {self.start_s:g} s, expected less than the recording's length, "
+                f"{span_ns / 1e9:.3f} s"
+            )
 
     def as_command(self) -> dict[str, Any]:
         """Return what of it decides on the result."""

@@ -3,22 +3,38 @@
 from __future__ import annotations
 
 import heapq
-from collections.abc import Collection, Iterator, Mapping, Sequence
-from pathlib import Path
+import shutil
+from collections.abc import Callable, Collection, Iterator, Mapping
+from functools import cache
+from operator import attrgetter
+from pathlib import Path, PurePath
+from tempfile import TemporaryDirectory
 from types import TracebackType
 from typing import Any, NamedTuple
 
-from rosbags.interfaces import ConnectionExtRosbag1, Qos
-from rosbags.rosbag1 import Reader as Ros1Reader
-from rosbags.rosbag2.reader import DirectoryReader, Reader
+import zstandard
+from ruamel.yaml import YAML
 
-from depth_ros.bag.mcap import PatientMcap
-from depth_ros.bag.ros1 import PatientRos1, Ros1Types
-from depth_ros.bag.sqlite import PatientSqlite
-from depth_ros.bag.types import LATCHED, TYPESTORE, Topic, definition
+from depth_ros.bag.file import FOREVER_NS, BagFile, Channel
+from depth_ros.bag.mcap import MAGIC as MCAP
+from depth_ros.bag.mcap import McapFile
+from depth_ros.bag.ros1 import MAGIC as ROS1
+from depth_ros.bag.ros1 import Ros1File
+from depth_ros.bag.ros1_types import Ros1Type
+from depth_ros.bag.sqlite import MAGIC as SQLITE
+from depth_ros.bag.sqlite import SqliteFile
+from depth_ros.bag.types import TYPESTORE, Topic, checked, full_name
 from depth_ros.errors import BagError
 
-_STORAGES = (".mcap", ".db3")
+_FORMATS: dict[bytes, Callable[[Path], BagFile]] = {
+    MCAP: McapFile,
+    SQLITE: SqliteFile,
+    ROS1: Ros1File,
+}
+_ZSTD = b"\x28\xb5\x2f\xfd"
+_PACKED = ".zstd"
+_ENDINGS = (".mcap", ".db3", f".mcap{_PACKED}", f".db3{_PACKED}")
+_METADATA = "metadata.yaml"
 
 
 class Record(NamedTuple):
@@ -34,14 +50,16 @@ class Recording:
     """One or several bags, read as one in time order. A context manager.
 
     Each is a rosbag2 folder (split or compressed by files or messages too), a single .mcap or .db3
-    file, or a ROS 1 .bag, whose messages become those of ROS 2. A folder without a readable
-    metadata.yaml, as a recorder leaves it that did not end well, is read by its files.
+    file, or a ROS 1 .bag, whose messages become those of ROS 2. Of a folder's metadata.yaml only
+    the names of its files and the hashes of types are taken: recorders write times and counts that
+    are those of one file, or none at all. A folder without a readable one, as a recorder leaves it
+    that did not end well, is read by its files.
 
     Attributes:
         topics: what the bags say of each topic.
         counts: messages of each topic.
         start_ns, end_ns: bag time of the first and last message.
-        unknown: topics whose messages cannot be carried over: nothing defines their type.
+        unknown: topics whose messages cannot be read as ROS 2's, with the reason.
 
     Raises:
         BagError: there is no readable bag at a path.
@@ -52,7 +70,7 @@ class Recording:
         self._sources = [source for path in paths for source in self._open(path)]
         self.topics: dict[str, Topic] = {}
         self.counts: dict[str, int] = {}
-        self.unknown: list[str] = []
+        self.unknown: dict[str, str] = {}
         for source in self._sources:
             self._enter_topics(source)
         times = [source.times_ns for source in self._sources if source.times_ns is not None]
@@ -81,166 +99,212 @@ class Recording:
         self, topics: Collection[str] = (), start_ns: int | None = None, stop_ns: int | None = None
     ) -> Iterator[Record]:
         """Yield messages in time order: of some topics, from a bag time on, before another."""
-        sources = (self._read(each, topics, start_ns, stop_ns) for each in self._sources)
-        return heapq.merge(*sources, key=lambda record: record.time_ns)
+        wanted = self.topics.keys() & set(topics or self.topics)
+        part = (start_ns or 0, FOREVER_NS if stop_ns is None else stop_ns)
+        sources = (self._read(each, wanted, *part) for each in self._sources)
+        for record in heapq.merge(*sources, key=attrgetter("time_ns")):
+            if record.kind:
+                yield record
 
     def _read(
-        self, source: _Source, topics: Collection[str], start_ns: int | None, stop_ns: int | None
+        self, source: _Source, topics: Collection[str], start_ns: int, stop_ns: int
     ) -> Iterator[Record]:
-        """Yield the records of one source up to where it is damaged beyond its own repair."""
-        last_ns = self.start_ns
+        """Yield a mark of a source's time, then, when that has come, its records.
+
+        It ends where the source is damaged beyond its own repair.
+        """
+        if source.times_ns is None:
+            return
+        last_ns = source.times_ns[0]
+        yield Record("", "", last_ns, b"")  # files of the time to come need no memory yet
         try:
             for record in source.records(topics, start_ns, stop_ns):
                 last_ns = record.time_ns
                 yield record
         except Exception as error:  # whatever a parser makes of damaged bytes
             after_s = (last_ns - self.start_ns) / 1e9
-            self._damage[f"{source.name}: after {after_s:.3f} s: {error}"] = None
+            self._damage[f"{source.name}: after {after_s:.3f} s: {_line(error)}"] = None
 
     def _enter_topics(self, source: _Source) -> None:
-        for name, topic in source.topics().items():
-            if topic is None:
-                self.unknown.append(name)
-                continue
+        self.unknown.update(source.unknown)
+        for name, topic in source.topics.items():
             known = self.topics.setdefault(name, topic)
             if known.kind != topic.kind:
                 raise BagError(f"{name} is {known.kind} and {topic.kind}, expected one type")
-        for name, count in source.counts().items():
+            qos = tuple(dict.fromkeys([*known.qos, *topic.qos]))
+            self.topics[name] = known._replace(qos=qos)
+        for name, count in source.counts.items():
             self.counts[name] = self.counts.get(name, 0) + count
 
     def _open(self, path: Path) -> list[_Source]:
-        """Return what there is at a path; a folder whose description is lost is several files."""
-        if not path.exists():
-            raise BagError(f"{path} cannot be read: it does not exist")
+        """Return the files of the bag at a path."""
         try:
-            return [_source(path)]
-        except Exception as error:  # rosbags', apsw's and yaml's, and what they do not catch
-            files = sorted(each for each in _files(path) if each.suffix in _STORAGES)
-            if not files:
-                raise BagError(f"{path} cannot be read: {error}") from error
-            self._damage[f"{path.name}: metadata.yaml: {error}"] = None
-        return [source for file in files for source in self._open(file)]
+            if not path.exists():
+                raise BagError("it does not exist")
+            return self._open_folder(path) if path.is_dir() else [_Source(path)]
+        except Exception as error:  # whatever a parser makes of damaged bytes
+            raise BagError(f"{path} cannot be read: {_line(error)}") from error
+
+    def _open_folder(self, path: Path) -> list[_Source]:
+        """Return the files of a folder that can be read; the others are noted as damage."""
+        present = {each.name for each in path.iterdir() if each.is_file()}
+        # Compressed or not, or both where its recorder died while it compressed the file.
+        found = sorted({n.removesuffix(_PACKED) for n in present if n.endswith(_ENDINGS)})
+        told, hashes = found, dict[str, str]()
+        try:
+            told, hashes = _described(path)
+        except Exception as error:  # yaml's, and whatever a wrong type makes
+            if not found:
+                raise BagError(_line(error)) from error
+            self._damage[f"{path.name}: {_METADATA}: {_line(error)}"] = None
+        sources = []
+        for name in told or found:
+            plain = name.removesuffix(_PACKED)
+            try:
+                if not {plain, f"{plain}{_PACKED}"} & present:
+                    raise BagError("the file is missing")
+                file = path / (plain if plain in present else f"{plain}{_PACKED}")
+                sources.append(_Source(file, hashes))
+            except Exception as error:  # as in _open()
+                self._damage[f"{path.name}: {name}: {_line(error)}"] = None
+        if not sources:
+            raise BagError("; ".join(self._damage) or "there is no file of a bag in it")
+        return sources
 
 
-def _files(path: Path) -> Iterator[Path]:
-    return path.iterdir() if path.is_dir() else iter(())
+def _described(folder: Path) -> tuple[list[str], dict[str, str]]:
+    """Return the files of a folder and the hashes of topics' types, as its metadata.yaml says."""
+    path = folder / _METADATA
+    if not path.is_file():
+        raise BagError("it does not exist")
+    told = YAML(typ="safe").load(path)["rosbag2_bagfile_information"]
+    topics = [each["topic_metadata"] for each in told.get("topics_with_message_count", ())]
+    hashes = {each["name"]: each.get("type_description_hash") or "" for each in topics}
+    return [PurePath(name).name for name in told["relative_file_paths"]], hashes
 
 
-def _source(path: Path) -> _Source:
-    if path.suffix == ".bag" and path.is_file():
-        return _Ros1(path)
-    return _Ros2(path)
-
-
-class _Folder(DirectoryReader):
-    STORAGE_PLUGINS: Mapping[str, Any] = {"mcap": PatientMcap, "sqlite3": PatientSqlite}
-
-
-class _AnyRos2(Reader):
-    STORAGE_PLUGINS: Mapping[str, Any] = {
-        "dir": _Folder,
-        ".mcap": PatientMcap,
-        ".db3": PatientSqlite,
-    }
+def _line(error: object) -> str:
+    return " ".join(str(error).split())
 
 
 class _Source:
-    """One bag."""
+    """One file of a bag, its messages as those of ROS 2.
 
-    def __init__(self, path: Path, reader: Reader | Ros1Reader) -> None:
+    Args:
+        path: of the file, compressed or not.
+        hashes: of the topics' types, where the file itself does not have them.
+
+    Attributes:
+        topics, counts, unknown: as of a Recording.
+
+    Raises:
+        BagError: it is no file of a bag.
+        OSError: it cannot be opened.
+    """
+
+    def __init__(self, path: Path, hashes: Mapping[str, str] | None = None) -> None:
         self.name = path.name
-        self._reader = reader
-        reader.open()
+        self._unpacked: TemporaryDirectory[str] | None = None
+        self._file = self._opened(path)
+        self.topics: dict[str, Topic] = {}
+        self.counts: dict[str, int] = {}
+        self.unknown: dict[str, str] = {}
+        self._chosen: list[int] = []
+        self._ros1: dict[int, Ros1Type] = {}
+        self._spoilt: dict[str, tuple[int, str]] = {}
+        for key, channel in self._file.channels.items():
+            self._enter(key, channel, hashes or {})
 
     def close(self) -> None:
-        self._reader.close()
+        self._file.close()
+        if self._unpacked:
+            self._unpacked.cleanup()
 
     @property
     def times_ns(self) -> tuple[int, int] | None:
         """Bag time of the first and last message; None where there is none."""
-        reader = self._reader
-        return (reader.start_time, reader.end_time - 1) if reader.message_count else None
+        return self._file.times_ns
 
-    def topics(self) -> dict[str, Topic | None]:
-        """Return what there is to know of each topic; None where nothing defines its type."""
-        found: dict[str, Topic | None] = {}
-        for connection in self._reader.connections:
-            topic = self._topic(connection)
-            known = found.setdefault(connection.topic, topic)
-            if known and topic and topic.kind == known.kind:
-                qos = dict.fromkeys([*known.qos, *topic.qos])
-                found[connection.topic] = known._replace(qos=tuple(qos))
-        return found
-
-    def counts(self) -> dict[str, int]:
-        """Return how many messages each topic has, as far as the bag says it."""
-        counts: dict[str, int] = {}
-        for connection in self._reader.connections:
-            counts[connection.topic] = counts.get(connection.topic, 0) + connection.msgcount
-        return counts
-
-    def records(
-        self, topics: Collection[str], start_ns: int | None, stop_ns: int | None
-    ) -> Iterator[Record]:
-        """Yield the messages of some topics, or of all, in time order."""
-        chosen = [c for c in self._reader.connections if not topics or c.topic in topics]
-        if not chosen:  # rosbags takes none for all
+    def records(self, topics: Collection[str], start_ns: int, stop_ns: int) -> Iterator[Record]:
+        """Yield the messages of some topics in time order; what cannot be read is left out."""
+        channels = self._file.channels
+        chosen = [key for key in self._chosen if channels[key].topic in topics]
+        if not chosen:
             return
-        for connection, time_ns, data in self._reader.messages(chosen, start_ns, stop_ns):
-            yield Record(
-                connection.topic, self._kind(connection), time_ns, self._cdr(connection, data)
-            )
-
-    def damage(self) -> Sequence[str]:
-        """Return what could not be read so far."""
-        raise NotImplementedError
-
-    def _kind(self, connection: Any) -> str:
-        return str(connection.msgtype)
-
-    def _cdr(self, connection: Any, data: bytes) -> bytes:
-        return bytes(data)
-
-    def _topic(self, connection: Any) -> Topic | None:
-        raise NotImplementedError
-
-
-class _Ros2(_Source):
-    def __init__(self, path: Path) -> None:
-        self._any = _AnyRos2(path)
-        super().__init__(path, self._any)
+        for key, time_ns, data in self._file.messages(chosen, start_ns, stop_ns):
+            topic = self.topics[channels[key].topic]
+            try:
+                cdr = self._cdr(key, data)
+            except Exception as error:  # whatever a parser makes of damaged bytes
+                count, first = self._spoilt.get(topic.name, (0, _line(error)))
+                self._spoilt[topic.name] = count + 1, first
+                continue
+            yield Record(topic.name, topic.kind, time_ns, cdr)
 
     def damage(self) -> list[str]:
-        storage = self._any.storage
-        parts = storage.storages if isinstance(storage, _Folder) else [storage]
-        return [text for part in parts for text in getattr(part, "damage", ())]
+        """Return what could not be read so far."""
+        spoilt = [
+            f"{self.name}: {count} messages of {topic} cannot be read: {error}"
+            for topic, (count, error) in self._spoilt.items()
+        ]
+        return [*self._file.damage, *spoilt]
 
-    def _topic(self, connection: Any) -> Topic | None:
-        found = definition(connection.msgtype, connection.msgdef, connection.digest)
-        qos: tuple[Qos, ...] = tuple(connection.ext.offered_qos_profiles)
-        return Topic(connection.topic, connection.msgtype, *found, qos) if found else None
+    def _opened(self, path: Path) -> BagFile:
+        if not path.is_file():  # a pipe, say, which nobody may ever write to
+            raise BagError("it is no regular file, expected one, or a folder")
+        with path.open("rb") as file:
+            begin = file.read(max(map(len, _FORMATS)))
+        if begin.startswith(_ZSTD):
+            self._unpacked = TemporaryDirectory()
+            inner = Path(self._unpacked.name, path.name.removesuffix(_PACKED))
+            with path.open("rb") as packed, inner.open("wb") as file:
+                # As far as it goes: the file in it knows where it should end.
+                reader = zstandard.ZstdDecompressor().stream_reader(packed, read_across_frames=True)
+                shutil.copyfileobj(reader, file)
+            return self._opened(inner)
+        for magic, opened in _FORMATS.items():
+            if begin.startswith(magic):
+                return opened(path)
+        told = f"begins with {begin[:8]!r}" if begin else "is empty"
+        raise BagError(f"the file {told}, expected mcap, sqlite3 or a ROS 1 bag")
+
+    def _enter(self, key: int, channel: Channel, hashes: Mapping[str, str]) -> None:
+        name = channel.topic
+        try:
+            topic = self._topic(key, channel, hashes)
+        except BagError as error:
+            self.unknown[name] = str(error)
+            return
+        known = self.topics.setdefault(name, topic)
+        if known.kind != topic.kind:
+            self.unknown[name] = f"some of its messages are {topic.kind}, others {known.kind}"
+            return
+        self._chosen.append(key)
+        self.topics[name] = known._replace(qos=tuple(dict.fromkeys([*known.qos, *topic.qos])))
+        self.counts[name] = self.counts.get(name, 0) + self._file.counts.get(key, 0)
+
+    def _topic(self, key: int, channel: Channel, hashes: Mapping[str, str]) -> Topic:
+        if channel.encoding == "ros1":
+            ros1 = self._ros1[key] = _ros1_type(channel.kind, channel.definition)
+            return Topic(channel.topic, ros1.kind, ros1.definition, channel.qos)
+        if channel.encoding != "cdr" or not channel.kind:
+            raise BagError(f"its messages are '{channel.encoding}', expected ROS's, cdr or ros1")
+        kind, given = full_name(channel.kind), channel.definition
+        given = given._replace(digest=given.digest or hashes.get(channel.topic, ""))
+        return Topic(channel.topic, kind, checked(kind, given), channel.qos)
+
+    def _cdr(self, key: int, data: bytes) -> bytes:
+        if key in self._ros1:
+            return self._ros1[key].cdr(data)
+        # Compressed message by message, as metadata.yaml may say; CDR never begins like that.
+        return _unpack(data) if data.startswith(_ZSTD) else data
 
 
-class _Ros1(_Source):
-    def __init__(self, path: Path) -> None:
-        self._ros1 = PatientRos1(path)
-        super().__init__(path, self._ros1)
-        self._types = Ros1Types(self._ros1.connections)
+def _unpack(data: bytes) -> bytes:
+    return zstandard.ZstdDecompressor().decompressobj().decompress(data)
 
-    def damage(self) -> Sequence[str]:
-        return list(self._ros1.damage)
 
-    def _kind(self, connection: Any) -> str:
-        return self._types.kind(connection.msgtype)
-
-    def _cdr(self, connection: Any, data: bytes) -> bytes:
-        return self._types.cdr(connection.msgtype, data)
-
-    def _topic(self, connection: Any) -> Topic:
-        assert isinstance(connection.ext, ConnectionExtRosbag1)
-        qos = (LATCHED,) if connection.ext.latching else ()
-        kind = self._types.kind(connection.msgtype)
-        return Topic(connection.topic, kind, *self._types.definition(kind), qos)
+_ros1_type = cache(Ros1Type)
 
 
 def records(path: Path, topics: tuple[str, ...] = ()) -> Iterator[Record]:

@@ -2,29 +2,15 @@
 
 from __future__ import annotations
 
-import base64
-import io
-import pickle
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
-from depth_ros.errors import BagError
+from depth_ros.errors import BagError, DepthError
 from depth_ros.geometry.camera import Camera
 from depth_ros.scale.scaler import Scaler
 
-# What the state of a scale is made of. A bag may come from anywhere: nothing else is unpickled.
-_ALLOWED = {
-    "builtins": {"set"},
-    "collections": {"deque"},
-    "depth_ros.geometry.camera": {"Camera"},
-    "depth_ros.scale.filter": {"ScaleFilter", "_Measurement"},
-    "depth_ros.scale.scaler": {"Scaler"},
-    "numpy": {"ndarray", "dtype"},
-    "numpy.core.multiarray": {"_reconstruct", "scalar"},
-    "numpy._core.multiarray": {"_reconstruct", "scalar"},
-    "numpy._core.numeric": {"_frombuffer"},
-    "numpy.core.numeric": {"_frombuffer"},
-}
+_VERSION = 1
+_COUNTS = ("frames", "answered", "skipped")
 
 
 @dataclass
@@ -40,6 +26,8 @@ class Progress:
         examples: the first error of each reason.
         scales: what makes each camera's depth metric, see freeze().
         complete: whether the input has come to its end.
+        guess: what is to be said of a camera that was guessed; empty where it was not.
+        version: of the note's form.
     """
 
     command: dict[str, Any] = field(default_factory=dict)
@@ -48,8 +36,10 @@ class Progress:
     answered: dict[str, int] = field(default_factory=dict)
     skipped: dict[str, int] = field(default_factory=dict)
     examples: dict[str, str] = field(default_factory=dict)
-    scales: dict[str, str] = field(default_factory=dict)
+    scales: dict[str, dict[str, Any]] = field(default_factory=dict)
     complete: bool = False
+    guess: str = ""
+    version: int = _VERSION
 
     def as_note(self) -> dict[str, Any]:
         """Return it as a bag notes it; it does not change when the progress does."""
@@ -64,6 +54,10 @@ class Progress:
         """
         if "command" not in note:
             raise BagError("the bag is none that a conversion wrote, expected one to go on with")
+        if not _is_note(note):
+            raise BagError(
+                f"the bag's note of its progress cannot be read, expected version {_VERSION}"
+            )
         before = note["command"]
         if changed := [name for name in command if before.get(name) != command[name]]:
             told = "; ".join(f"{n} was {before.get(n)!r}, is {command[n]!r}" for n in changed)
@@ -85,27 +79,36 @@ class Progress:
         self.examples.setdefault(reason, str(error))
 
 
-def freeze(camera: Camera, scaler: Scaler) -> str:
-    """Return the state of a camera's scale as text."""
-    return base64.b64encode(pickle.dumps((camera, scaler), protocol=4)).decode()
+def _is_note(note: dict[str, Any]) -> bool:
+    """Return whether a note has the fields of Progress, in their types: it may be from anywhere."""
+    plain = Progress().as_note()
+    return (
+        note.keys() == plain.keys()
+        and note["version"] == _VERSION
+        and all(type(note[name]) is type(plain[name]) for name in plain)
+        and note["records"] >= 0
+        and all(type(count) is int for name in _COUNTS for count in note[name].values())
+        and all(type(text) is str for text in note["examples"].values())
+        and all(type(state) is dict for state in note["scales"].values())
+    )
 
 
-def thaw(text: str) -> tuple[Camera, Scaler]:
-    """Return the state of a camera's scale.
+def freeze(camera: Camera, scaler: Scaler) -> dict[str, Any]:
+    """Return the state of a camera's scale in JSON's own types."""
+    return {"camera": asdict(camera), "scale": scaler.as_dict()}
+
+
+def thaw(state: dict[str, Any]) -> tuple[Camera, dict[str, Any]]:
+    """Return a camera, and the state for its Scaler.restore().
 
     Raises:
-        BagError: the text is not freeze()'s.
+        BagError: the state is not freeze()'s.
     """
     try:
-        state = _Unpickler(io.BytesIO(base64.b64decode(text))).load()
-        camera, scaler = state
-    except Exception as error:  # pickle raises what it likes
+        camera = Camera(
+            **{**state["camera"], "coefficients": tuple(state["camera"]["coefficients"])}
+        )
+        Scaler().restore(state["scale"])
+    except (KeyError, TypeError, ValueError, DepthError) as error:
         raise BagError(f"the noted scale cannot be read: {error}") from error
-    return camera, scaler
-
-
-class _Unpickler(pickle.Unpickler):
-    def find_class(self, module: str, name: str) -> Any:
-        if name not in _ALLOWED.get(module, ()):
-            raise BagError(f"{module}.{name} has no place in the state of a scale")
-        return super().find_class(module, name)
+    return camera, state["scale"]

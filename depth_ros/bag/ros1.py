@@ -1,139 +1,168 @@
-"""Read a ROS 1 bag as one of ROS 2, as far as it is whole."""
+"""Read a ROS 1 bag as far as it is whole: damaged chunks are left out, a lost index is rebuilt.
+
+Source: the ROS 1 bag format 2.0; records are a header and data, each after its length.
+"""
 
 from __future__ import annotations
 
-from bisect import insort
-from collections.abc import Iterable
+import bz2
+import os
+import struct
+from collections.abc import Callable, Iterator
 from io import BytesIO
 from pathlib import Path
+from typing import BinaryIO, NamedTuple
 
-from rosbags.interfaces import Connection
-from rosbags.rosbag1.reader import (
-    ChunkInfo,
-    Header,
-    IndexData,
-    Reader,
-    RecordType,
-    read_bytes,
-    read_uint32,
-)
-from rosbags.typesys import Stores, get_types_from_msg, get_typestore
+import lz4.frame
 
-from depth_ros.bag.types import TYPESTORE, generate
+from depth_ros.bag.file import Channel, Message, Span, SpannedFile
+from depth_ros.bag.types import LATCHED, Definition
 
-_RENAMED = {"tf/msg/tfMessage": "tf2_msgs/msg/TFMessage"}
-_HEADER = "std_msgs/msg/Header"
-_MAGIC = b"#ROSBAG V2.0\n"
+MAGIC = b"#ROSBAG V2.0\n"
+
+_MESSAGE, _BAG, _CHUNK, _CHUNK_INFO, _CONNECTION = 2, 3, 5, 6, 7
+_DECOMPRESS: dict[bytes, Callable[[bytes], bytes]] = {
+    b"none": lambda data: data,
+    b"bz2": bz2.decompress,
+    b"lz4": lz4.frame.decompress,
+}
 
 
-class PatientRos1(Reader):
-    """A reader that rebuilds the index of a file that was cut off, and reports that.
+class _Record(NamedTuple):
+    """A record: its fields, and its data if that was read."""
 
-    Source: the ROS 1 bag format 2.0; records are a header and data, each after its length.
+    fields: dict[bytes, bytes]
+    data: bytes
 
-    Attributes:
-        damage: what could not be read, and where, each once.
-    """
+    @property
+    def op(self) -> int:
+        return self.fields[b"op"][0]
+
+    def number(self, name: bytes) -> int:
+        return int.from_bytes(self.fields[name], "little")
+
+    def time_ns(self, name: bytes) -> int:
+        sec: int
+        nanosec: int
+        sec, nanosec = struct.unpack("<II", self.fields[name])
+        return sec * 10**9 + nanosec
+
+
+class Ros1File(SpannedFile):
+    """A ROS 1 bag."""
 
     def __init__(self, path: Path) -> None:
         super().__init__(path)
-        self._file = path
-        self.damage: dict[str, None] = {}
-
-    def open(self) -> None:
-        """Open the file."""
         try:
-            super().open()
-        except Exception:  # whatever a parser makes of damaged bytes
-            with self._file.open("rb") as file:
-                if file.readline() != _MAGIC:
-                    raise
-            self._rebuild()
+            self._read_index()
+        except Exception as error:  # whatever a parser makes of damaged bytes
+            for table in (self._spans, self.channels, self.counts):
+                table.clear()
+            self.times_ns = None
+            self._scan(error)
 
-    def _rebuild(self) -> None:
+    def _read_index(self) -> None:
+        self._file.seek(len(MAGIC))
+        bag = self._record(self._file)
+        if not bag.number(b"index_pos"):
+            raise ValueError("its recorder did not end it: there is no index")
+        self._file.seek(bag.number(b"index_pos"))
+        for _ in range(bag.number(b"conn_count")):
+            self._enter(self._record(self._file))
+        for _ in range(bag.number(b"chunk_count")):
+            self._enter_chunk(self._record(self._file))
+
+    def _enter_chunk(self, info: _Record) -> None:
+        if info.op != _CHUNK_INFO:
+            raise ValueError(f"record {info.op} in the index, expected {_CHUNK_INFO}")
+        counts = dict(struct.iter_unpack("<II", info.data))
+        if not counts:
+            return
+        times_ns = info.time_ns(b"start_time"), info.time_ns(b"end_time")
+        begin = info.number(b"chunk_pos")
+        self._spans.append(Span(*times_ns, begin, begin, frozenset(counts)))
+        for key, count in counts.items():
+            self.counts[key] = self.counts.get(key, 0) + count
+        first_ns, last_ns = self.times_ns or times_ns
+        self.times_ns = min(first_ns, times_ns[0]), max(last_ns, times_ns[1])
+
+    def _scan(self, why: Exception) -> None:
         """Read every chunk from the start on, for the index that the end of the file lacks."""
-        self.bio = file = self._file.open("rb")
-        file.readline()
-        position = file.tell()
+        size = self._file.seek(0, os.SEEK_END)
+        position = self._file.seek(len(MAGIC))
         try:
-            while True:
-                position = file.tell()
-                header = Header.read(file)
-                if header.get_uint8("op") == RecordType.CHUNK:
-                    file.seek(position)
-                    self._add_chunk(position)
-                else:
-                    read_bytes(file, read_uint32(file))
-        except Exception as error:  # as in open()
-            self.damage[f"{self._file.name}: from byte {position}: {error}"] = None
-        counts = {
-            connection.id: len(self.indexes[connection.id]) for connection in self.connections
-        }
-        self.connections = [each._replace(msgcount=counts[each.id]) for each in self.connections]
+            while position < size:
+                record = self._record(self._file)
+                if record.op == _CHUNK:
+                    self._scan_chunk(record, position)
+                position = self._file.tell()
+        except Exception as error:  # as above
+            self.note(f"from byte {position}", error)
+        else:
+            self.note(f"from byte {size}", why)
 
-    def _add_chunk(self, position: int) -> None:
-        """Enter the chunk at the file's position, and what it holds, into the index."""
-        file = self.bio
-        assert file
-        chunk = self.read_chunk()
-        file.seek(chunk.datapos)
-        raw = chunk.decompressor(read_bytes(file, chunk.datasize))
-        times: list[int] = []
+    def _scan_chunk(self, chunk: _Record, begin: int) -> None:
+        times_ns: list[int] = []
+        channels: set[int] = set()
+        for record in self._records(chunk):
+            self._enter(record)
+            if record.op == _MESSAGE:
+                times_ns.append(record.time_ns(b"time"))
+                channels.add(record.number(b"conn"))
+                self.count(record.number(b"conn"), times_ns[-1])
+        if times_ns:
+            self._spans.append(
+                Span(min(times_ns), max(times_ns), begin, begin, frozenset(channels))
+            )
+
+    def _enter(self, record: _Record) -> None:
+        """Take a connection into the index."""
+        if record.op != _CONNECTION:
+            return
+        told = _fields(record.data)
+        name = record.fields[b"topic"].decode(errors="replace")
+        topic = "/" * name.startswith("/") + "/".join(part for part in name.split("/") if part)
+        text, kind, digest = (
+            told.get(field, b"").decode(errors="replace")
+            for field in (b"message_definition", b"type", b"md5sum")
+        )
+        qos = (LATCHED,) if told.get(b"latching") == b"1" else ()
+        definition = Definition(text, "ros1msg", digest)
+        self.channels.setdefault(
+            record.number(b"conn"), Channel(topic, kind, "ros1", definition, qos)
+        )
+
+    def _read(self, span: Span) -> Iterator[Message]:
+        self._file.seek(span.begin)
+        for record in self._records(self._record(self._file)):
+            if record.op == _MESSAGE:
+                yield Message(record.number(b"conn"), record.time_ns(b"time"), record.data)
+
+    def _records(self, chunk: _Record) -> Iterator[_Record]:
+        """Yield what a chunk holds."""
+        raw = _DECOMPRESS[chunk.fields[b"compression"]](chunk.data)
         stream = BytesIO(raw)
         while stream.tell() < len(raw):
-            offset = stream.tell()
-            header = Header.read(stream)
-            if header.get_uint8("op") == RecordType.CONNECTION:
-                stream.seek(offset)
-                self._add_connection(stream)
-                continue
-            read_bytes(stream, read_uint32(stream))
-            time_ns = header.get_time("time")
-            times.append(time_ns)
-            insort(self.indexes[header.get_uint32("conn")], IndexData(time_ns, position, offset))
-        self.chunks[position] = chunk
-        self.chunk_infos.append(ChunkInfo(position, min(times), max(times) + 1, {}))
+            yield self._record(stream)
 
-    def _add_connection(self, stream: BytesIO) -> None:
-        # rosbags reads from the file that it has open.
-        self.bio, file = stream, self.bio
-        try:
-            connection = self.read_connection()
-        finally:
-            self.bio = file
-        if connection.id not in self.indexes:
-            self.indexes[connection.id] = []
-            self.connections.append(connection)
+    @staticmethod
+    def _record(file: BinaryIO) -> _Record:
+        return _Record(_fields(_sized(file)), _sized(file))
 
 
-class Ros1Types:
-    """Turns messages of ROS 1 into those of ROS 2.
+def _sized(file: BinaryIO) -> bytes:
+    (size,) = struct.unpack("<I", file.read(4))
+    data = file.read(size)
+    if len(data) < size:
+        raise ValueError(f"{len(data)} bytes are left of {size}")
+    return data
 
-    Types that ROS 2 lays out alike take its definition, others keep their own.
-    """
 
-    def __init__(self, connections: Iterable[Connection]) -> None:
-        own = {}
-        for connection in connections:
-            own.update(get_types_from_msg(connection.msgdef.data, connection.msgtype))
-        known = TYPESTORE.fielddefs
-        # Names do not matter on the wire: CameraInfo's D, K, R, P are ROS 2's d, k, r, p. A header
-        # has lost its seq on the way, which rosbags knows.
-        for name in [name for name in own if name in known]:
-            alike = [kind for _, kind in own[name][1]] == [kind for _, kind in known[name][1]]
-            if alike or name == _HEADER:
-                del own[name]
-        self._typestore = get_typestore(Stores.EMPTY)
-        self._typestore.register({**known, **own})
-
-    def kind(self, kind: str) -> str:
-        """Return the name in ROS 2 of a type of ROS 1."""
-        return _RENAMED.get(kind, kind)
-
-    def cdr(self, kind: str, data: bytes) -> bytes:
-        """Return a message of a type of ROS 1 as ROS 2 serialises it."""
-        return bytes(self._typestore.ros1_to_cdr(data, self.kind(kind)))
-
-    def definition(self, kind: str) -> tuple[str, str]:
-        """Return the definition and digest of a type by its name in ROS 2."""
-        return generate(self._typestore, kind)
+def _fields(header: bytes) -> dict[bytes, bytes]:
+    """Return the fields of a header, each a name, an equals sign and a value after its length."""
+    found: dict[bytes, bytes] = {}
+    stream = BytesIO(header)
+    while stream.tell() < len(header):
+        name, _, value = _sized(stream).partition(b"=")
+        found[name] = value
+    return found

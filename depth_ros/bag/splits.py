@@ -2,28 +2,26 @@
 
 from __future__ import annotations
 
+import fcntl
 import json
 import os
 import shutil
-import sqlite3
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from io import StringIO
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
-from rosbags.rosbag2 import CompressionFormat, CompressionMode, StoragePlugin, Writer
 from ruamel.yaml import YAML
-from ruamel.yaml.error import YAMLError
 
+from depth_ros.bag.storage import STORAGES, Storage, qos_text
 from depth_ros.bag.types import Topic
 from depth_ros.errors import BagError
 
-STORAGES = {"mcap": StoragePlugin.MCAP, "sqlite3": StoragePlugin.SQLITE3}
 _METADATA, _UNFINISHED = "metadata.yaml", ".unfinished"
 _ROOT, _NOTE = "rosbag2_bagfile_information", "depth_ros"
 # The newest whose quality of service older ROS 2 (Humble) reads too.
-_VERSION: Literal[8] = 8
+_VERSION = 8
 
 
 class SplitBag:
@@ -44,8 +42,9 @@ class SplitBag:
     def __init__(self, path: Path, storage: str = "mcap") -> None:
         self.path, self._storage = path, storage
         self._unfinished = path / _UNFINISHED
-        self._writer: Writer | None = None
-        self._connections: dict[str, Any] = {}
+        self._file: Storage | None = None
+        self._topics: dict[str, dict[str, Any]] = {}  # of the file that is being written
+        self._times_ns: tuple[int, int] | None = None
         if _in_use(path):
             self._information = _read(path)
             if self._information["storage_identifier"] != storage:
@@ -77,17 +76,14 @@ class SplitBag:
         Raises:
             OSError: it could not be written; discard() is what is left to do.
         """
-        writer = self._writer or self._open()
-        if topic.name not in self._connections:
-            self._connections[topic.name] = writer.add_connection(
-                topic.name,
-                topic.kind,
-                msgdef=topic.definition,
-                rihs01=topic.digest,
-                offered_qos_profiles=topic.qos,
-            )
-        with _as_os_error():
-            writer.write(self._connections[topic.name], time_ns, data)
+        file = self._file or self._open()
+        if topic.name not in self._topics:
+            file.add(topic)
+            self._topics[topic.name] = _described(topic)
+        file.write(topic.name, time_ns, data)
+        self._topics[topic.name]["message_count"] += 1
+        first_ns, last_ns = self._times_ns or (time_ns, time_ns)
+        self._times_ns = min(first_ns, time_ns), max(last_ns, time_ns)
 
     def finish(self, note: dict[str, Any]) -> None:
         """End the file, and take it and a note into the bag at once; the next write begins another.
@@ -95,39 +91,47 @@ class SplitBag:
         Raises:
             OSError: it could not be written; discard() is what is left to do.
         """
-        writer, self._writer = self._writer, None
-        if writer is not None:
-            with _as_os_error():
-                writer.close()
-            part = _read(writer.path)
-            (name,) = part["relative_file_paths"]
-            os.replace(writer.path / name, self.path / name)
-            _add(self._information, part)
+        file, self._file = self._file, None
+        if file is not None:
+            file.close()
+            os.replace(file.path, self.path / file.path.name)
+            _add(self._information, self._part(file.path.name))
         shutil.rmtree(self._unfinished, ignore_errors=True)
-        self._connections.clear()
         self._information["custom_data"] = {_NOTE: json.dumps(note, sort_keys=True)}
         self._replace_metadata()
 
     def discard(self) -> None:
         """Drop the file that is being written: the bag ends with the one before."""
-        writer, self._writer = self._writer, None
-        if writer is not None:
+        file, self._file = self._file, None
+        if file is not None:
             with suppress(Exception):  # it may fail for the same reason once more
-                writer.abort()
-        self._connections.clear()
+                file.abort()
         shutil.rmtree(self._unfinished, ignore_errors=True)
 
-    def _open(self) -> Writer:
+    def _open(self) -> Storage:
         number = len(self._information["files"])
         shutil.rmtree(self._unfinished, ignore_errors=True)  # of a run that was killed
         self._unfinished.mkdir()
-        folder = self._unfinished / f"{self.path.name}_{number}"
-        writer = Writer(folder, version=_VERSION, storage_plugin=STORAGES[self._storage])
-        if self._storage == "mcap":
-            writer.set_compression(CompressionMode.STORAGE, CompressionFormat.ZSTD)
-        writer.open()
-        self._writer = writer
-        return writer
+        opened = STORAGES[self._storage]
+        name = f"{self.path.name}_{number}{opened.ENDING}"
+        self._file = opened(self._unfinished / name)
+        self._topics, self._times_ns = {}, None
+        return self._file
+
+    def _part(self, name: str) -> dict[str, Any]:
+        """Return the description of a bag of the present file alone."""
+        first_ns, last_ns = self._times_ns or (0, 0)
+        file = {
+            "starting_time": {"nanoseconds_since_epoch": first_ns},
+            "duration": {"nanoseconds": last_ns - first_ns},
+            "message_count": sum(each["message_count"] for each in self._topics.values()),
+        }
+        return {
+            **file,
+            "relative_file_paths": [name],
+            "files": [{"path": name, **file}],
+            "topics_with_message_count": list(self._topics.values()),
+        }
 
     def _replace_metadata(self) -> None:
         yaml, text = YAML(typ="safe"), StringIO()
@@ -139,19 +143,44 @@ class SplitBag:
 
 
 @contextmanager
-def _as_os_error() -> Iterator[None]:
-    """Give a full disk one type: SQLite has its own."""
+def locked(folder: Path) -> Iterator[None]:
+    """Keep other conversions out of a folder, which is made where it is missing.
+
+    The lock is the operating system's, on the folder itself: it ends with the process, however that
+    ends, and leaves nothing behind.
+
+    Raises:
+        BagError: another process has it, or there can be no such folder.
+    """
     try:
+        folder.mkdir(parents=True, exist_ok=True)
+        handle = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+    except OSError as error:
+        raise BagError(f"{folder} cannot be made: {error.strerror or error}") from error
+    try:
+        with suppress(OSError):  # file systems without locks
+            try:
+                fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError as error:
+                raise BagError(f"another conversion is writing to {folder}") from error
         yield
-    except sqlite3.Error as error:
-        raise OSError(str(error)) from error
+    finally:
+        os.close(handle)
 
 
 def note(information: dict[str, Any]) -> dict[str, Any]:
-    """Return what was noted in a bag; nothing where no note is."""
-    text = (information.get("custom_data") or {}).get(_NOTE)
-    noted: dict[str, Any] = json.loads(text) if text else {}
-    return noted
+    """Return what was noted in a bag; nothing where no note is.
+
+    Raises:
+        BagError: the note is damaged.
+    """
+    custom = information.get("custom_data")
+    text = custom.get(_NOTE) if isinstance(custom, dict) else None
+    try:
+        noted: Any = json.loads(text) if text else {}
+    except (TypeError, ValueError, RecursionError) as error:
+        raise BagError(f"the bag's note cannot be read: {error}") from error
+    return noted if isinstance(noted, dict) else {}
 
 
 def _in_use(path: Path) -> bool:
@@ -162,11 +191,22 @@ def _in_use(path: Path) -> bool:
 
 
 def _read(path: Path) -> dict[str, Any]:
+    """Return the description of a bag to go on with, which may come from anywhere."""
     try:
         information: dict[str, Any] = YAML(typ="safe").load(path / _METADATA)[_ROOT]
-    except (OSError, YAMLError, TypeError, KeyError) as error:
+        _check(information)
+    except Exception as error:  # yaml's, and whatever a wrong type makes
         raise BagError(f"{path} is no bag to go on with: {error}") from error
     return information
+
+
+def _check(information: dict[str, Any]) -> None:
+    for name, plain in _nothing("").items():
+        if name != "custom_data" and type(information[name]) is not type(plain):
+            raise ValueError(f"{name} is {str(information[name])[:80]!r}")
+    topics = information["topics_with_message_count"]
+    sum((*_times_ns(information), *(each["message_count"] for each in topics)))
+    _ = {each["topic_metadata"]["name"] for each in topics}
 
 
 def _nothing(storage: str) -> dict[str, Any]:
@@ -184,6 +224,18 @@ def _nothing(storage: str) -> dict[str, Any]:
         "custom_data": None,
         "ros_distro": "rosbags",
     }
+
+
+def _described(topic: Topic) -> dict[str, Any]:
+    """Return the description of a topic without messages."""
+    told = {
+        "name": topic.name,
+        "type": topic.kind,
+        "serialization_format": "cdr",
+        "offered_qos_profiles": qos_text(topic.qos),
+        "type_description_hash": topic.definition.digest,
+    }
+    return {"topic_metadata": told, "message_count": 0}
 
 
 def _add(whole: dict[str, Any], part: dict[str, Any]) -> None:

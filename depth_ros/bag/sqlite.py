@@ -3,131 +3,115 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Collection, Generator
-from contextlib import closing
+from collections.abc import Collection, Iterator
 from pathlib import Path
+from typing import Any
 
-from rosbags.interfaces import (
-    Connection,
-    ConnectionExtRosbag2,
-    MessageDefinition,
-    MessageDefinitionFormat,
-)
-from rosbags.rosbag2.errors import ReaderError
-from rosbags.rosbag2.metadata import parse_qos
-from rosbags.rosbag2.storage_sqlite3 import Sqlite3Reader
+from depth_ros.bag.file import BagFile, Channel, Message, qos_from
+from depth_ros.bag.types import Definition
+from depth_ros.errors import BagError
 
-_TOPICS = "SELECT id, name, type, serialization_format, offered_qos_profiles FROM topics"
-_MESSAGES = "SELECT topic_id, timestamp, data FROM messages ORDER BY id"
-_FORMATS = {"ros2msg": MessageDefinitionFormat.MSG, "ros2idl": MessageDefinitionFormat.IDL}
-_NO_DEFINITION = MessageDefinition(MessageDefinitionFormat.NONE, "")
+MAGIC = b"SQLite format 3\0"
 
 
-class PatientSqlite(Sqlite3Reader):
-    """A reader that reports damage instead of ending at it.
+class SqliteFile(BagFile):
+    """A sqlite3 file; one that cannot be read by its indexes is read in the order of its pages.
 
-    A database that cannot be read by its indexes is read in the order of its pages.
-
-    Attributes:
-        damage: what could not be read, and where, each once.
+    Raises:
+        BagError: it has no topics.
     """
 
     def __init__(self, path: Path) -> None:
         super().__init__(path)
-        self._file = path
-        self._whole = True
-        self.damage: dict[str, None] = {}
-
-    def open(self) -> None:
-        """Open the file."""
+        self._database = _connect(path)
         try:
-            super().open()
-        except Exception as error:  # apsw has one type for each of SQLite's codes
-            self._whole = False
-            self._open_damaged(error)
+            definitions = self._definitions()
+            for row in self._rows("SELECT * FROM topics"):
+                self.channels[row["id"]] = _channel(row, definitions)
+        except Exception as error:  # SQLite's, and what damaged text makes
+            self.close()
+            raise BagError(f"it has no topics: {error}") from error
+        self._whole = self._sum_up()
 
     def close(self) -> None:
         """Close the file."""
-        if self._whole:
-            super().close()
+        self._database.close()
 
-    def messages(
-        self,
-        connections: Collection[Connection],
-        start: int | None = None,
-        stop: int | None = None,
-    ) -> Generator[tuple[Connection, int, bytes], None, None]:
-        """Yield messages in time order, up to the first that cannot be read."""
+    def messages(self, channels: Collection[int], start_ns: int, stop_ns: int) -> Iterator[Message]:
+        """Yield the messages of channels in time order, up to the first that cannot be read."""
         last_ns = 0
-        source = super().messages if self._whole else self._by_pages
+        how, order = ("", "timestamp, id") if self._whole else ("NOT INDEXED", "id")
         try:
-            for message in source(connections, start, stop):
+            for message in self._database.execute(
+                f"SELECT topic_id, timestamp, data FROM messages {how} "
+                f"WHERE timestamp >= ? AND timestamp < ? ORDER BY {order}",
+                (start_ns, stop_ns),
+            ):
                 last_ns = message[1]
-                yield message
-        except Exception as error:  # as in open()
+                if message[0] in channels and isinstance(message[2], bytes):
+                    yield Message(*message)
+        except Exception as error:  # as above
             self._note(last_ns, error)
 
-    def _open_damaged(self, error: Exception) -> None:
-        """Find the topics; how many messages there are, and of what time, is not known."""
+    def _definitions(self) -> dict[str, Definition]:
+        """Return the types' definitions by name; older bags have none."""
         try:
-            with closing(self._connect()) as database:
-                definitions = dict(self._definitions(database))
-                for key, name, kind, encoding, qos in database.execute(_TOPICS):
-                    ext = ConnectionExtRosbag2(encoding, parse_qos(qos))
-                    about = (definitions.get(kind, _NO_DEFINITION), "", 0, ext, self)
-                    self.connections.append(Connection(key, name, kind, *about))
-                times = [t for _, t, _ in self._by_pages(self.connections, None, None, database)]
-        except sqlite3.Error as worse:
-            raise ReaderError(f"it is damaged from the start: {worse}") from error
-        self._sum_up(times)
+            return {
+                row["topic_type"]: Definition(row["encoded_message_definition"], row["encoding"])
+                for row in self._rows("SELECT * FROM message_definitions")
+            }
+        except Exception:  # as above
+            return {}
 
-    def _sum_up(self, times_ns: list[int]) -> None:
-        if not times_ns:
-            return
-        first_ns, last_ns = min(times_ns), max(times_ns)
-        self.metadata = self.metadata._replace(
-            duration=last_ns - first_ns + 1,
-            start_time=first_ns,
-            end_time=last_ns + 1,
-            message_count=len(times_ns),
-        )
-
-    def _definitions(
-        self, database: sqlite3.Connection
-    ) -> Generator[tuple[str, MessageDefinition], None, None]:
+    def _sum_up(self) -> bool:
+        """Count the messages, those that can be read at least; return whether that was all."""
         try:
-            rows = database.execute(
-                "SELECT topic_type, encoding, encoded_message_definition FROM message_definitions"
-            )
-            for kind, encoding, text in rows:
-                yield kind, MessageDefinition(_FORMATS[encoding], text)
-        except (sqlite3.Error, KeyError):
-            return  # older bags have none
+            sums = self._database.execute(
+                "SELECT topic_id, COUNT(*), MIN(timestamp), MAX(timestamp) FROM messages "
+                "GROUP BY topic_id"
+            ).fetchall()
+        except Exception:  # as above
+            self._count_by_pages()
+            return False
+        self.counts = {key: count for key, count, _, _ in sums}
+        if sums:
+            self.times_ns = min(each[2] for each in sums), max(each[3] for each in sums)
+        return True
 
-    def _by_pages(
-        self,
-        connections: Collection[Connection],
-        start: int | None,
-        stop: int | None,
-        database: sqlite3.Connection | None = None,
-    ) -> Generator[tuple[Connection, int, bytes], None, None]:
-        known = {connection.id: connection for connection in connections}
+    def _count_by_pages(self) -> None:
         last_ns = 0
-        with closing(database or self._connect()) as opened:
-            try:
-                for topic, time_ns, data in opened.execute(_MESSAGES):
-                    last_ns = time_ns
-                    wanted = (start or 0) <= time_ns and (stop is None or time_ns < stop)
-                    if topic in known and wanted:
-                        yield known[topic], time_ns, data
-            except sqlite3.Error as error:
-                self._note(last_ns, error)
+        try:
+            for key, last_ns in self._database.execute(
+                "SELECT topic_id, timestamp FROM messages NOT INDEXED ORDER BY id"
+            ):
+                self.count(key, last_ns)
+        except Exception as error:  # as above
+            self._note(last_ns, error)
 
-    def _connect(self) -> sqlite3.Connection:
-        database = sqlite3.connect(f"file:{self._file}?immutable=1", uri=True)
-        # Else SQLite refuses a file that is shorter than its first page says.
-        database.execute("PRAGMA writable_schema=ON")
-        return database
+    def _rows(self, query: str) -> Iterator[dict[str, Any]]:
+        cursor = self._database.execute(query)
+        names = [column[0] for column in cursor.description]
+        return (dict(zip(names, row, strict=True)) for row in cursor)
 
     def _note(self, last_ns: int, error: Exception) -> None:
-        self.damage[f"{self._file.name}: after bag time {last_ns} ns: {error}"] = None
+        self.note(f"after bag time {last_ns} ns", error)
+
+
+def _connect(path: Path) -> sqlite3.Connection:
+    # What a recorder had not merged into the file when it died stands beside it.
+    log = path.with_name(f"{path.name}-wal")
+    how = "mode=ro" if log.is_file() and log.stat().st_size else "immutable=1"
+    uri = f"{path.absolute().as_uri()}?{how}"
+    database = sqlite3.connect(uri, uri=True, check_same_thread=False)
+    # Else SQLite refuses a file that is shorter than its first page says.
+    database.execute("PRAGMA writable_schema=ON")
+    database.text_factory = lambda text: text.decode(errors="replace")
+    return database
+
+
+def _channel(row: dict[str, Any], definitions: dict[str, Definition]) -> Channel:
+    definition = definitions.get(row["type"], Definition())
+    digest = row.get("type_description_hash") or ""  # none before Jazzy
+    qos = qos_from(row.get("offered_qos_profiles") or "")  # none before Foxy
+    definition = definition._replace(digest=digest)
+    return Channel(row["name"], row["type"], row["serialization_format"], definition, qos)

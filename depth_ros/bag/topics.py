@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 from depth_ros.bag.reader import Recording
 from depth_ros.bag.types import TYPESTORE
 from depth_ros.errors import BagError
-from depth_ros.messages import COLOUR_ENCODINGS
+from depth_ros.messages import COLOUR_ENCODINGS, DEPTH_ENCODINGS
 
 IMAGE, COMPRESSED = "sensor_msgs/msg/Image", "sensor_msgs/msg/CompressedImage"
 INFO = "sensor_msgs/msg/CameraInfo"
@@ -30,7 +30,10 @@ class CameraTopics(NamedTuple):
 
 
 def find(
-    recording: Recording, images: Sequence[str] = (), infos: Sequence[str] = ()
+    recording: Recording,
+    images: Sequence[str] = (),
+    infos: Sequence[str] = (),
+    given_camera: bool = False,
 ) -> list[CameraTopics]:
     """Return the cameras that are asked for, or the only one of a recording.
 
@@ -38,6 +41,7 @@ def find(
         recording: where they are.
         images: their image topics, when there is a choice.
         infos: their camera_info topics, one for each image; none: the images' siblings.
+        given_camera: something else describes the camera, and no camera_info is needed.
 
     Raises:
         BagError: a topic is missing or of another type, or there is a choice; candidates are
@@ -45,12 +49,12 @@ def find(
     """
     if infos and len(infos) != len(images):
         raise BagError(f"{len(infos)} camera_info topics are given, expected {len(images)}")
-    chosen = list(images) or [_only(recording)]
+    chosen = list(images) or [_only(recording, given_camera)]
     chosen_infos = list(infos) or [sibling(image) for image in chosen]
-    for topic, kinds in [(t, (IMAGE, COMPRESSED)) for t in chosen] + [
-        (t, (INFO,)) for t in chosen_infos
-    ]:
-        _check(recording, topic, kinds)
+    for topic in chosen:
+        _check(recording, topic, (IMAGE, COMPRESSED))
+    for topic in () if given_camera else chosen_infos:
+        _check(recording, topic, (INFO,))
     names = [image.rpartition("/")[0].strip("/") for image in map(base, chosen)]
     return [CameraTopics(*each) for each in zip(names, chosen, chosen_infos, strict=True)]
 
@@ -65,46 +69,59 @@ def sibling(image: str) -> str:
     return base(image).rpartition("/")[0] + "/camera_info"
 
 
-def _only(recording: Recording) -> str:
+def _only(recording: Recording, given_camera: bool) -> str:
     """Return the image topic of the only camera, colour before grey, raw before compressed."""
     kinds = {name: topic.kind for name, topic in recording.topics.items()}
-    with_info = [
-        name
-        for name, kind in kinds.items()
-        if kind in (IMAGE, COMPRESSED) and kinds.get(sibling(name)) == INFO
-    ]
-    encodings = {name: _encoding(recording, name) for name in with_info}
-    usable = [name for name in with_info if encodings[name] in COLOUR_ENCODINGS]
-    colour = [name for name in usable if encodings[name] not in _GREY]
-    grey = [name for name in usable if encodings[name] != "mono16"]
+    images = [name for name, kind in kinds.items() if kind in (IMAGE, COMPRESSED)]
+    encodings: dict[str, str] = {}
+    refused: dict[str, str] = {}
+    for name in images:
+        try:
+            if not given_camera and kinds.get(sibling(name)) != INFO:
+                raise BagError(f"there is no camera_info on {sibling(name)}")
+            encodings[name] = _encoding(recording, name)
+        except BagError as error:
+            refused[name] = str(error)
+    colour = [name for name in encodings if encodings[name] not in _GREY]
+    grey = [name for name in encodings if encodings[name] != "mono16"]
     candidates = colour or grey
     raw = [n for n in candidates if base(n) == n or base(n) not in candidates]
-    if len(raw) != 1:
-        listed = ", ".join(candidates) or "none with a camera_info beside it"
-        everything = ", ".join(f"{n} ({k})" for n, k in kinds.items() if k in (IMAGE, COMPRESSED))
-        raise BagError(
-            f"the camera is to be named (--image, --camera-info), candidates are: {listed}; "
-            f"all images: {everything or 'none'}"
-        )
-    return raw[0]
+    if len(raw) == 1:
+        return raw[0]
+    told = [f"{name}: {reason}" for name, reason in refused.items()]
+    if candidates:
+        told.insert(0, f"candidates are: {', '.join(candidates)}")
+        raise BagError(f"the camera is to be named (--image, --camera-info), {'; '.join(told)}")
+    nothing = f"none of its {len(kinds)} topics has images" if kinds else "nothing can be read"
+    told = told or [nothing, *(f"{name}: {why}" for name, why in recording.unknown.items())]
+    raise BagError(f"the bag has no camera to convert: {'; '.join([*told, *recording.damage])}")
 
 
 def _encoding(recording: Recording, topic: str) -> str:
-    """Return what a topic's first image holds; empty where there is none, depth as such."""
+    """Return what colours a topic's first image has.
+
+    Raises:
+        BagError: there is no image, it cannot be read, or holds no colours.
+    """
     record = next(recording.records([topic]), None)
     if record is None:
-        return ""
+        raise BagError("it has no message that can be read")
     try:
         message: Any = TYPESTORE.deserialize_cdr(record.data, record.kind)
-    except Exception:  # whatever a parser makes of damaged bytes
-        return ""
+    except Exception as error:  # whatever a parser makes of damaged bytes
+        raise BagError(f"its first image cannot be read: {error}") from error
     if record.kind == IMAGE:
-        return str(message.encoding)
-    stored_as = message.format.partition(";")[0].strip()
-    if "compressedDepth" in message.format or stored_as in ("16UC1", "32FC1"):
-        return "depth"
-    # Without image_transport's prefix it only says jpeg or png.
-    return stored_as if stored_as in COLOUR_ENCODINGS else "rgb8"
+        encoding = str(message.encoding)
+    else:
+        stored_as = message.format.partition(";")[0].strip()
+        is_depth = "compressedDepth" in message.format or stored_as in ("16UC1", "32FC1")
+        # Without image_transport's prefix it only says jpeg or png.
+        encoding = "depth" if is_depth else stored_as if stored_as in COLOUR_ENCODINGS else "rgb8"
+    if encoding not in COLOUR_ENCODINGS:
+        is_depth = encoding in ("depth", *DEPTH_ENCODINGS)
+        what = "depth" if is_depth else f"'{encoding}', which is not supported"
+        raise BagError(f"its encoding is {what}, expected colours or grey")
+    return encoding
 
 
 def _check(recording: Recording, topic: str, kinds: tuple[str, ...]) -> None:

@@ -1,4 +1,4 @@
-"""What a bag says of its topics: types and their definitions, and quality of service."""
+"""Topics of bags: their types with definitions, and quality of service."""
 
 from __future__ import annotations
 
@@ -6,8 +6,6 @@ from functools import cache
 from typing import NamedTuple
 
 from rosbags.interfaces import (
-    MessageDefinition,
-    MessageDefinitionFormat,
     Qos,
     QosDurability,
     QosHistory,
@@ -44,50 +42,82 @@ LATCHED = _qos(1, QosDurability.TRANSIENT_LOCAL)
 """What ROS 1 calls latched: who comes late still gets the last message."""
 
 
+class Definition(NamedTuple):
+    """A type's definition, with those of the types that it is made of, as a bag keeps it.
+
+    Attributes:
+        text: empty where nothing is known of it.
+        encoding: what the text is: ros2msg, ros2idl, omgidl; empty without a text.
+        digest: the type's RIHS01 hash; empty where it is not known.
+    """
+
+    text: str = ""
+    encoding: str = ""
+    digest: str = ""
+
+
 class Topic(NamedTuple):
     """A topic of a bag, with all that a player has to know of it.
 
     Attributes:
-        definition: the type's definition, .msg or .idl, with those of the types that it is made of.
-        digest: the definition's RIHS01 hash.
+        kind: its type, such as sensor_msgs/msg/Image.
+        definition: of the type.
         qos: what its publishers offered.
     """
 
     name: str
     kind: str
-    definition: str
-    digest: str
+    definition: Definition
     qos: tuple[Qos, ...] = ()
 
 
 def standard(name: str, kind: str, *qos: Qos) -> Topic:
     """Return a topic of a type of ROS 2's own, such as sensor_msgs/msg/Image."""
-    return Topic(name, kind, *generate(TYPESTORE, kind), qos)
+    return Topic(name, kind, generate(TYPESTORE, kind), qos)
 
 
-@cache
-def generate(typestore: Typestore, kind: str) -> tuple[str, str]:
-    """Return a type's definition and its digest."""
-    return typestore.generate_msgdef(kind, ros_version=2)[0], typestore.hash_rihs01(kind)
+def full_name(kind: str) -> str:
+    """Return the name of a type as ROS 2 says it, whoever has written it.
 
-
-@cache
-def definition(kind: str, given: MessageDefinition, digest: str) -> tuple[str, str] | None:
-    """Return a type's definition and digest as a bag gives them, or else as ROS 2 knows them.
-
-    Returns:
-        None where neither says anything of the type.
+    std_msgs/String, as ROS 1 and some bridges say, and std_msgs::msg::dds_::String_, as DDS does,
+    are std_msgs/msg/String.
     """
-    if given.format is MessageDefinitionFormat.NONE or not given.data:
-        return generate(TYPESTORE, kind) if kind in TYPESTORE.fielddefs else None
-    return given.data, digest or _digest(kind, given)
+    parts = [part for part in kind.replace("::", "/").split("/") if part not in ("", "dds_")]
+    if "dds_" in kind:
+        parts[-1] = parts[-1].removesuffix("_")
+    if len(parts) == 2:
+        parts.insert(1, "msg")
+    return "/".join(parts)
 
 
-def _digest(kind: str, given: MessageDefinition) -> str:
+@cache
+def generate(typestore: Typestore, kind: str) -> Definition:
+    """Return a type's definition as a typestore knows it."""
+    text = typestore.generate_msgdef(kind, ros_version=2)[0]
+    return Definition(text, "ros2msg", typestore.hash_rihs01(kind))
+
+
+@cache
+def checked(kind: str, given: Definition) -> Definition:
+    """Return what a bag says of a type, with its digest; a bag that says nothing usable is no loss.
+
+    Where the text is missing or cannot be read, types of ROS 2's own have that of ROS 2, and others
+    keep what there is: messages are copied as bytes, and nobody has to understand them for that.
+    """
+    try:
+        digest = _digest(kind, given)
+    except Exception:  # whatever a parser makes of damaged text
+        return generate(TYPESTORE, kind) if kind in TYPESTORE.fielddefs else given
+    return given._replace(digest=given.digest or digest)
+
+
+def _digest(kind: str, given: Definition) -> str:
     typestore = get_typestore(Stores.EMPTY)
-    if given.format is MessageDefinitionFormat.MSG:
-        typestore.register(get_types_from_msg(given.data, kind))
+    if not given.text:
+        raise ValueError("there is no definition")
+    if given.encoding == "ros2msg":
+        typestore.register(get_types_from_msg(given.text, kind))
     else:
-        for part in given.data.split("=" * 80 + "\n"):
+        for part in given.text.split("=" * 80 + "\n"):
             typestore.register(get_types_from_idl(part.partition("\n")[2]) if part else {})
     return typestore.hash_rihs01(kind)

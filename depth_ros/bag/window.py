@@ -46,10 +46,12 @@ class Window:
             self._seen.popleft()
 
     def nearest(self, time_ns: int, stamp_ns: int) -> Seen | None:
-        """Return the message around a bag time whose stamp is nearest to another."""
-        return min(
-            self.around(time_ns), key=lambda seen: abs(seen.stamp_ns - stamp_ns), default=None
-        )
+        """Return the message around a bag time whose stamp is nearest to another.
+
+        Where there is none before or around, it is the first one after.
+        """
+        around = self.around(time_ns)
+        return min(around, key=lambda seen: abs(seen.stamp_ns - stamp_ns), default=self._next)
 
     def _pull(self) -> Seen | None:
         for record in self._records:

@@ -9,11 +9,10 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-from rosbags.interfaces import Connection
-from rosbags.rosbag2 import CompressionFormat, CompressionMode, StoragePlugin, Writer
-from rosbags.rosbag2.errors import WriterError
 
+from depth_ros.bag.splits import SplitBag
 from depth_ros.bag.types import TYPESTORE as TYPESTORE
+from depth_ros.bag.types import standard
 from depth_ros.errors import BagError
 from depth_ros.geometry.camera import Camera
 
@@ -28,15 +27,11 @@ class BagWriter:
     """
 
     def __init__(self, path: Path) -> None:
-        try:
-            self._writer = Writer(path, version=9, storage_plugin=StoragePlugin.MCAP)
-        except WriterError as error:
-            raise BagError(str(error)) from error
-        self._writer.set_compression(CompressionMode.STORAGE, CompressionFormat.ZSTD)
-        self._connections: dict[str, Connection] = {}
+        if path.exists():
+            raise BagError(f"{path} exists already, expected a new folder")
+        self._bag = SplitBag(path)
 
     def __enter__(self) -> BagWriter:
-        self._writer.open()
         return self
 
     def __exit__(
@@ -45,7 +40,7 @@ class BagWriter:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        self._writer.close()
+        self._bag.finish({})
 
     def write(self, topic: str, message: Any, time_ns: int) -> None:
         """Write a message of the typestore at a bag time."""
@@ -54,9 +49,7 @@ class BagWriter:
 
     def write_raw(self, topic: str, kind: str, data: bytes | memoryview, time_ns: int) -> None:
         """Write an already serialised message of a type such as sensor_msgs/msg/Image."""
-        if topic not in self._connections:
-            self._connections[topic] = self._writer.add_connection(topic, kind, typestore=TYPESTORE)
-        self._writer.write(self._connections[topic], time_ns, data)
+        self._bag.write(standard(topic, kind), time_ns, data)
 
 
 def header(stamp_ns: int, frame_id: str) -> Any:

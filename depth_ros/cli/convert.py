@@ -33,6 +33,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     _add_topics(parser.add_argument_group("topics"))
     _add_part(parser.add_argument_group("part of the recording"))
     _add_work(parser.add_argument_group("work"))
+    _add_camera(parser.add_argument_group("the camera, where its camera_info is missing or wrong"))
     settings = parser.add_argument_group("settings, see `depth_ros settings`")
     settings.add_argument(
         "--set",
@@ -106,6 +107,22 @@ def _add_topics(group: Any) -> None:
     )
 
 
+def _add_camera(group: Any) -> None:
+    group.add_argument(
+        "--camera-calibration",
+        default="",
+        metavar="FILE",
+        help="of camera_calibration; --set camera_info_scale=true rescales it",
+    )
+    group.add_argument(
+        "--fov-deg",
+        type=arguments.number(0, 179, "deg"),
+        default=0.0,
+        metavar="DEG",
+        help="horizontal field of view in degrees, as a guess; default: none",
+    )
+
+
 def _add_part(group: Any) -> None:
     since: dict[str, Any] = {"metavar": "S", "type": arguments.number(0, 1e9, "s")}
     group.add_argument(
@@ -145,7 +162,8 @@ def _count(most: int) -> dict[str, Any]:
 def run(options: argparse.Namespace) -> int:
     """Convert; exit code 3 when the recording is damaged and only a part of it is converted.
 
-    Images that give no depth, because they are damaged or have no scale, are warned of only.
+    Images that give no depth, because they are damaged or have no scale, are warned of only, as
+    long as there are others; exit code 1 when no image gives any.
     """
     if options.ray:
         return _run_fleet(options)
@@ -155,14 +173,21 @@ def run(options: argparse.Namespace) -> int:
     print(_text(summary, options))
     for line in [f"damaged: {text}" for text in summary.damage] + _warnings(summary):
         print(f"depth_ros: {line}", file=sys.stderr)
+    if not any(summary.answered.values()):
+        print("depth_ros: no frame was answered", file=sys.stderr)
+        return exit_codes.FAILED
     return exit_codes.DAMAGED if summary.damage else exit_codes.DONE
 
 
 def _convert(options: argparse.Namespace) -> Summary:
+    from depth_ros import calibration
     from depth_ros.bag.convert import check_out, convert
 
     settings, chosen = given(options.params, options.set), _options(options)
+    settings = settings.with_values(**_camera(options))
     check_out(options.out, chosen)  # before a network works for hours
+    if told := calibration.guess(settings):
+        print(f"depth_ros: {told}", file=sys.stderr)
     watchers = _watchers(options, settings)
     try:
         pipeline = _pipeline(options, settings, chosen)
@@ -171,6 +196,12 @@ def _convert(options: argparse.Namespace) -> Summary:
             watcher.close()
         raise
     return convert(options.sources, options.out, pipeline, chosen, watchers)
+
+
+def _camera(options: argparse.Namespace) -> dict[str, Value]:
+    """Return the settings that have flags of their own."""
+    names = ("camera_calibration", "fov_deg")
+    return {name: getattr(options, name) for name in names if getattr(options, name)}
 
 
 def _run_fleet(options: argparse.Namespace) -> int:
@@ -331,7 +362,8 @@ def _text(summary: Summary, options: argparse.Namespace) -> str:
     drawn = {"preview": options.preview, "rerun": options.rerun}
     # Without a frame that was answered there is none.
     written = [f"{name}: {path}" for name, path in drawn.items() if path and path.exists()]
-    return "\n".join([*lines, "   ".join([f"bag: {options.out}", *written])])
+    guess = [f"guess: {summary.guess}"] if summary.guess else []
+    return "\n".join([*lines, *guess, "   ".join([f"bag: {options.out}", *written])])
 
 
 def _warnings(summary: Summary) -> list[str]:
@@ -339,7 +371,5 @@ def _warnings(summary: Summary) -> list[str]:
         f"warning: {count} frames skipped, {kind}: {summary.examples[kind]}"
         for kind, count in summary.skipped.items()
     ]
-    not_copied = [
-        f"{topic} is not copied: nothing defines its type" for topic in summary.not_copied
-    ]
+    not_copied = [f"{topic} is not copied: {why}" for topic, why in summary.not_copied.items()]
     return skipped + [f"warning: {text}" for text in (*not_copied, *summary.warnings)]

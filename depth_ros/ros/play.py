@@ -135,8 +135,8 @@ class Player(Node):
             self._run_once()
         for output in self._outputs.values():
             output.wait_for_all_acked(Duration(seconds=_DISCOVERY_S))  # one may be hung
-        for topic in self._bag.unknown:
-            self.get_logger().warning(f"{topic} is not played: nothing defines its type")
+        for topic, reason in self._bag.unknown.items():
+            self.get_logger().warning(f"{topic} is not played: {reason}")
         for damage in self._bag.damage:
             self.get_logger().warning(damage)
 

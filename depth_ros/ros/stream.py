@@ -13,7 +13,8 @@ from rclpy.node import Node
 from sensor_msgs.msg import CameraInfo, CompressedImage, Image
 from std_msgs.msg import Header
 
-from depth_ros import messages
+from depth_ros import calibration, messages
+from depth_ros.calibration import Described
 from depth_ros.config import Settings
 from depth_ros.errors import CameraError, DepthError, FrameError, MessageError, ScaleError
 from depth_ros.geometry.camera import Camera
@@ -90,6 +91,10 @@ class _Seen(NamedTuple):
     depth_info: CameraInfo
 
 
+def _seen(described: Described) -> _Seen:
+    return _Seen(described.camera, CameraInfo(**asdict(described.info)))
+
+
 class Stream:
     """One camera of the node, with topics, scale and counters of its own.
 
@@ -143,6 +148,8 @@ class Stream:
         if extrinsics is not None:
             self.references = References(self._node, extrinsics, self._settings, self._prefix)
         self.pipeline, self.health.model_failed = pipeline, False
+        if told := calibration.guess(pipeline.settings):
+            self._node.get_logger().warning(f"{self._topic('image')}: {told}")
 
     def start(self) -> None:
         """Subscribe."""
@@ -243,6 +250,8 @@ class Stream:
 
     def _on_image(self, message: Image | CompressedImage) -> None:
         self.health.count("image")
+        if self._settings.gives_camera:
+            self.health.count("camera_info")  # nobody waits for one
         arrival = Arrival(self, message, time.monotonic())
         try:
             self._check(message)  # here, so that it does not replace one that can be answered
@@ -385,7 +394,9 @@ class Stream:
 
     def _camera_of(self, frame_id: str, width: int, height: int) -> _Seen:
         """Return the camera of an image; its frame_id decides where several have its size."""
-        cameras = self._cameras
+        cameras, settings = self._cameras, self._settings
+        if given := calibration.given(settings, width, height):
+            return _seen(given)
         if (frame_id, width, height) in cameras:
             return cameras[frame_id, width, height]
         same_size = [seen for key, seen in cameras.items() if key[1:] == (width, height)]
@@ -396,6 +407,9 @@ class Stream:
         topic = self._inputs.info
         if not cameras:
             raise CameraError(f"no usable camera_info has come on {topic} yet")
+        if settings.camera_info_scale:
+            newest = list(cameras.values())[-1]
+            return _seen(calibration.described(newest.depth_info, width, height, settings))
         sizes = ", ".join(f"{w}x{h}" for _, w, h in cameras)
         raise CameraError(f"image is {width}x{height}, {topic} describes {sizes}")
 

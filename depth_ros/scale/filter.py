@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import math
 from collections import deque
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
+from depth_ros.errors import ScaleError
 from depth_ros.scale.fit import Fit, Floats
 
 _S_PER_NS = 1e-9
@@ -34,6 +35,8 @@ At FLOOR that is 15 %: more than a network's jitter, less than a scene or mode t
 
 AGREEING = 3
 """So many gated measurements in a row that agree with each other are the truth."""
+
+_MOST_LOG_SCALE = 50.0  # beyond is no scale of anything
 
 
 class _Measurement(NamedTuple):
@@ -64,6 +67,35 @@ class ScaleFilter:
         self._variance = math.inf  # of log scale
         self._accepted_ns = self._seen_ns = 0
         self._held_back.clear()
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return the state in JSON's own types."""
+        held_back = [[*m.value.tolist(), *m.variance.tolist(), m.stamp_ns] for m in self._held_back]
+        return {
+            "state": self._state.tolist(),
+            "variance": self._variance if self.ready else None,
+            "times_ns": [self._accepted_ns, self._seen_ns],
+            "held_back": held_back,
+        }
+
+    def restore(self, state: dict[str, Any]) -> None:
+        """Take up a state of as_dict().
+
+        Raises:
+            ScaleError: it is none.
+        """
+        try:
+            log_scale, shift = map(float, state["state"])
+            accepted_ns, seen_ns = map(int, state["times_ns"])
+            variance = math.inf if state["variance"] is None else float(state["variance"])
+            held_back = [_restored(*each) for each in state["held_back"]]
+        except (KeyError, TypeError, ValueError, OverflowError) as error:
+            raise ScaleError(f"{str(state)[:80]} is no state of a scale: {error}") from error
+        if not (abs(log_scale) < _MOST_LOG_SCALE and math.isfinite(shift) and variance > 0):
+            raise ScaleError(f"log scale {log_scale}, shift {shift}, variance {variance}: no scale")
+        self._state, self._variance = np.array([log_scale, shift]), variance
+        self._accepted_ns, self._seen_ns = accepted_ns, seen_ns
+        self._held_back = deque(held_back, maxlen=AGREEING)
 
     @property
     def ready(self) -> bool:
@@ -137,6 +169,16 @@ def _measure(fit: Fit, stamp_ns: int) -> _Measurement:
     shift_variance = max(fit.covariance[1, 1] * optimism**2, (deviation * fit.shift) ** 2)
     value = np.array([math.log(fit.scale), fit.shift])
     return _Measurement(value, np.array([deviation**2, shift_variance]), stamp_ns)
+
+
+def _restored(
+    log_scale: float, shift: float, scale_variance: float, shift_variance: float, stamp_ns: int
+) -> _Measurement:
+    value = np.array([log_scale, shift], np.float64)
+    variance = np.array([scale_variance, shift_variance], np.float64)
+    if not (np.isfinite([*value, *variance]).all() and scale_variance > 0 <= shift_variance):
+        raise ValueError(f"{value} with variance {variance} is no measurement")
+    return _Measurement(value, variance, int(stamp_ns))
 
 
 def _within(difference: Floats, variance: Floats) -> bool:

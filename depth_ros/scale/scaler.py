@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from typing import Any
 
 from torch import Tensor
 
@@ -89,6 +90,27 @@ class Scaler:
     def refuse(self, reason: str) -> None:
         """Note why a frame gave no measurement."""
         self.refused = reason
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return the state in JSON's own types."""
+        reach_m = self._reach_m if math.isfinite(self._reach_m) else None
+        return {"filter": self._filter.as_dict(), "reach_m": reach_m, "refused": self.refused}
+
+    def restore(self, state: dict[str, Any]) -> None:
+        """Take up a state of as_dict().
+
+        Raises:
+            ScaleError: it is none.
+        """
+        try:
+            reach_m = math.inf if state["reach_m"] is None else float(state["reach_m"])
+            self.refused = str(state["refused"])
+            self._filter.restore(state["filter"])
+        except (KeyError, TypeError, ValueError) as error:
+            raise ScaleError(f"{str(state)[:80]} is no state of a scale: {error}") from error
+        if not reach_m > 0:
+            raise ScaleError(f"reach_m is {reach_m}, expected above 0")
+        self._reach_m = reach_m
 
     def at(self, stamp_ns: int, max_age_s: float) -> Scale:
         """Return the scale for a frame of a time.

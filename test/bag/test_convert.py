@@ -9,6 +9,7 @@ from itertools import chain
 from pathlib import Path
 from typing import Any
 
+import cv2
 import numpy as np
 import numpy.typing as npt
 import pytest
@@ -424,6 +425,33 @@ def test_a_damaged_image_is_skipped_and_counted(tmp_path: Path, out: Path) -> No
     assert "decoded" in summary.examples["MessageError"]
     assert_answered(out, 2)
     assert len(by_topic(out)["/camera/image/compressed"]) == 6
+
+
+@pytest.mark.parametrize("error", [cv2.error("bad jpeg"), MemoryError(), ValueError("two\nlines")])
+def test_whatever_a_decoder_raises_costs_one_frame(
+    source: Path, out: Path, monkeypatch: pytest.MonkeyPatch, error: Exception
+) -> None:
+    straight, seen = messages.rgb_from_image, []
+
+    def failing(message: Any) -> Any:
+        seen.append(message)
+        if len(seen) == 2:
+            raise error
+        return straight(message)
+
+    monkeypatch.setattr(messages, "rgb_from_image", failing)
+    summary = convert([source], out, pipeline(), Options(jobs=1))
+    assert summary.answered == {"camera": 5}
+    assert summary.skipped == {"MessageError": 1}
+    assert "/camera/image cannot be read" in summary.examples["MessageError"]
+    assert "\n" not in summary.examples["MessageError"]
+    assert len(by_topic(out)["/camera/image"]) == 6
+
+
+def test_a_start_beyond_the_end_names_the_length(source: Path, out: Path) -> None:
+    with pytest.raises(BagError, match=r"start is 100 s, expected less .* length, 0.505 s"):
+        convert([source], out, pipeline(), Options(start_s=100.0))
+    assert not out.exists()
 
 
 def test_an_image_of_another_size_than_its_camera_is_skipped(tmp_path: Path, out: Path) -> None:

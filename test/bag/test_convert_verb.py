@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +13,7 @@ from depth_ros.bag import reader
 from depth_ros.cli import convert as verb
 from depth_ros.config import Settings
 from depth_ros.errors import SettingError
-from test.bag.recordings import by_topic, drive, read, write
+from test.bag.recordings import Message, by_topic, drive, read, write
 
 
 @pytest.fixture
@@ -57,6 +58,23 @@ def test_an_error_is_one_line(
     assert cli.main(arguments) == 1
     assert "depth_ros: /nothing is not in the bag" in capsys.readouterr().err
     assert not (tmp_path / "out").exists()
+
+
+def test_no_frame_that_is_answered_is_a_failure(
+    tmp_path: Path, checkpoint: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def without_k() -> Iterator[Message]:
+        for topic, message, time_ns in drive(2):
+            if topic.endswith("camera_info"):
+                message.k[:] = 0
+            yield topic, message, time_ns
+
+    source = write(tmp_path / "in", without_k())
+    assert cli.main(said(source, tmp_path / "out", checkpoint)) == 1
+    printed = capsys.readouterr()
+    assert "camera: 0 of 2 frames answered" in printed.out
+    assert "2 frames skipped, CameraError: camera_info has an all-zero k" in printed.err
+    assert "depth_ros: no frame was answered" in printed.err
 
 
 def test_interrupted_and_gone_on_with(source: Path, tmp_path: Path, checkpoint: Path) -> None:

@@ -81,7 +81,7 @@ def test_a_file_without_chunks_is_read_up_to_where_it_was_cut(tmp_path: Path) ->
         writer.start("ros2")
         channels = {}
         for name, topic in recording.topics.items():
-            about = (topic.kind, "ros2msg", topic.definition.encode())
+            about = (topic.kind, "ros2msg", topic.definition.text.encode())
             channels[name] = writer.register_channel(name, "cdr", writer.register_schema(*about))
         for record in recording.records():
             writer.add_message(channels[record.topic], record.time_ns, record.data, record.time_ns)

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+import json
 import os
-import pickle
 import re
 import resource
 import signal
@@ -17,6 +17,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 import pytest
+from ruamel.yaml import YAML
 
 from depth_ros.bag import reader, resume
 from depth_ros.bag.convert import convert
@@ -25,6 +26,7 @@ from depth_ros.bag.splits import SplitBag
 from depth_ros.bag.types import RELIABLE, standard
 from depth_ros.errors import BagError, ModelError
 from depth_ros.geometry.camera import Camera
+from depth_ros.scale.fit import Fit
 from depth_ros.scale.scaler import Scaler
 from test.bag.recordings import CAMERA, Brightness, drive, pipeline, write
 
@@ -290,28 +292,153 @@ def test_a_watcher_that_fails_costs_no_frame(
     assert list(reader.records(out)) == whole
 
 
+def test_a_disk_that_is_full_from_the_start_is_an_error_of_one_line(
+    source: Path, out: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(*given: Any) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(SplitBag, "finish", full)
+    with pytest.raises(BagError, match=r"out cannot be written: No space left on device$"):
+        convert([source], out, pipeline())
+
+
+# --- two at once
+
+
+HOLDING = """
+import sys, time
+from pathlib import Path
+from depth_ros.bag.splits import locked
+with locked(Path(sys.argv[1])):
+    print("locked", flush=True)
+    time.sleep(600)
+"""
+
+
+def test_a_second_conversion_into_a_folder_is_refused(source: Path, out: Path) -> None:
+    command = [sys.executable, "-c", HOLDING, str(out)]
+    environment = {**os.environ, "PYTHONPATH": str(REPO)}
+    with subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout and process.stdout.readline() == "locked\n"
+        with pytest.raises(BagError, match=r"another conversion is writing to .*out$"):
+            convert([source], out, pipeline(), Options(resume=True))
+        process.kill()
+    # What held the lock is dead, and nothing of it is left.
+    summary = convert([source], out, pipeline(), Options(resume=True))
+    assert summary.answered == {"camera": COUNT}
+    assert {path.suffix for path in out.iterdir()} == {".mcap", ".yaml"}
+
+
 # --- the parts
 
 
-def test_a_scale_is_frozen_and_thawed() -> None:
+def scaled(*stamps_ns: int) -> Scaler:
+    """A scale that has seen a fit at each stamp, the last an outlier that it holds back."""
     scaler = Scaler()
+    for scale, stamp_ns in zip((2.0, 2.1, 40.0), stamps_ns, strict=False):
+        scaler._filter.update(Fit(scale, 0.1, np.diag([0.0016, 1e-4]), 1.0), stamp_ns)
     scaler.refuse("too dark")
-    camera, thawed = resume.thaw(resume.freeze(CAMERA, scaler))
+    return scaler
+
+
+@pytest.mark.parametrize("stamps_ns", [(), (10**9,), (10**9, 2 * 10**9, 3 * 10**9)])
+def test_a_scale_is_frozen_and_thawed(stamps_ns: tuple[int, ...]) -> None:
+    scaler, again = scaled(*stamps_ns), Scaler()
+    text = json.dumps(resume.freeze(CAMERA, scaler), allow_nan=False)
+    camera, state = resume.thaw(json.loads(text))
+    again.restore(state)
     assert camera == CAMERA
-    assert thawed.refused == "too dark"
+    assert again.as_dict() == scaler.as_dict()
+    assert again.refused == "too dark"
+    if stamps_ns:
+        assert again.at(4 * 10**9, 10.0) == scaler.at(4 * 10**9, 10.0)
 
 
-def test_nothing_but_a_scale_is_thawed() -> None:
-    import base64
+def crafted(value: Any, *keys: str) -> dict[str, Any]:
+    """A frozen scale with another value somewhere in it."""
+    state = resume.freeze(CAMERA, scaled(10**9, 2 * 10**9, 3 * 10**9))
+    part: Any = state
+    for key in keys[:-1]:
+        part = part[key]
+    part[keys[-1]] = value
+    return state
 
-    class Evil:
-        def __reduce__(self) -> Any:
-            return os.mkdir, ("/tmp/evil",)
 
-    text = base64.b64encode(pickle.dumps((CAMERA, Evil()))).decode()
-    with pytest.raises(BagError, match=r"mkdir|cannot be read"):
-        resume.thaw(text)
-    assert not Path("/tmp/evil").exists()
+@pytest.mark.parametrize(
+    "state",
+    [
+        {},
+        {"camera": {}, "scale": {}},
+        crafted(-1, "camera", "width"),
+        crafted("../..", "camera", "lens"),
+        crafted(None, "camera", "coefficients"),
+        crafted([1e300, 0.0], "scale", "filter", "state"),
+        crafted(-1.0, "scale", "filter", "variance"),
+        crafted([[0.0, float("nan"), 1.0, 1.0, 1]], "scale", "filter", "held_back"),
+        crafted([1, 2, 3], "scale", "filter", "times_ns"),
+        crafted(0.0, "scale", "reach_m"),
+        crafted([], "scale"),
+    ],
+)
+def test_nothing_but_a_scale_is_thawed(state: dict[str, Any]) -> None:
+    with pytest.raises(BagError, match="noted scale cannot be read"):
+        resume.thaw(state)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "{",
+        "[" * 100_000,
+        "[1]",
+        '{"command": {}}',
+        '{"command": {}, "complete": true, "records": -1}',
+        # What 0.1.0 noted: a pickle.
+        '{"command": {}, "scales": {"camera": "gASVEAAAAAAAAACMBXBvc2l4lIwFbWtkaXKUk5Qu"}}',
+    ],
+)
+def test_a_crafted_note_is_an_error_of_one_line(source: Path, out: Path, text: str) -> None:
+    with pytest.raises(ModelError):
+        convert([source], out, pipeline(Failing(7)))
+    yaml = YAML(typ="safe")
+    metadata = yaml.load(out / "metadata.yaml")
+    metadata["rosbag2_bagfile_information"]["custom_data"] = {"depth_ros": text}
+    yaml.dump(metadata, out / "metadata.yaml")
+    with pytest.raises(BagError) as caught:
+        convert([source], out, pipeline(), Options(resume=True))
+    assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("files", None),
+        ("message_count", "many"),
+        ("topics_with_message_count", [1]),
+        ("starting_time", {}),
+        ("custom_data", {"depth_ros": 5}),
+        ("custom_data", 5),
+    ],
+)
+def test_a_crafted_description_is_an_error_of_one_line(
+    source: Path, out: Path, name: str, value: Any
+) -> None:
+    with pytest.raises(ModelError):
+        convert([source], out, pipeline(Failing(7)))
+    yaml = YAML(typ="safe")
+    metadata = yaml.load(out / "metadata.yaml")
+    metadata["rosbag2_bagfile_information"][name] = value
+    yaml.dump(metadata, out / "metadata.yaml")
+    with pytest.raises(BagError):
+        convert([source], out, pipeline(), Options(resume=True))
+
+
+def test_the_package_reads_no_pickle() -> None:
+    for path in (REPO / "depth_ros").rglob("*.py"):
+        text = path.read_text()
+        assert not re.search(r"import (pickle|dill|joblib|shelve|marshal)|allow_pickle=True", text)
+        assert all("weights_only=True" in call for call in re.findall(r"torch\.load\(.*\)", text))
 
 
 def test_a_bag_goes_on_in_its_own_storage_only(tmp_path: Path) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sqlite3
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -32,7 +33,7 @@ def camera(name: str, encoding: str = "rgb8", packed: bool = False) -> Iterator[
     yield topics.sibling(name), bag.camera_info(CAMERA, *AT), START_NS
 
 
-def found(tmp_path: Path, *messages: Iterator[Message], **named: list[str]) -> list[CameraTopics]:
+def found(tmp_path: Path, *messages: Iterator[Message], **named: Any) -> list[CameraTopics]:
     source = write(tmp_path / "in", [each for part in messages for each in part])
     with Recording(source) as recording:
         return topics.find(recording, **named)
@@ -95,6 +96,31 @@ def test_a_wrong_name_is_refused(tmp_path: Path, named: dict[str, list[str]], to
 
 
 def test_images_without_camera_info_are_no_camera(tmp_path: Path) -> None:
-    lone = [(f"/rgb/{name}", message, at) for name, message, at in camera("/image")][:1]
-    with pytest.raises(BagError, match=r"none with a camera_info.*/rgb//image"):
+    lone = [(f"/rgb{name}", message, at) for name, message, at in camera("/image")][:1]
+    told = r"no camera to convert: /rgb/image: there is no camera_info on /rgb/camera_info$"
+    with pytest.raises(BagError, match=told):
         found(tmp_path, iter(lone))
+
+
+@pytest.mark.parametrize("encoding", ["8UC3", "nv24", "16UC1"])
+def test_an_encoding_that_is_refused_is_named(tmp_path: Path, encoding: str) -> None:
+    (image, info) = camera("/rgb/image")
+    image[1].encoding = encoding
+    what = "depth" if encoding == "16UC1" else f"'{encoding}', which is not supported"
+    with pytest.raises(BagError, match=rf"/rgb/image: its encoding is {what}"):
+        found(tmp_path, iter([image, info]))
+
+
+def test_a_bag_without_images_says_what_it_has(tmp_path: Path) -> None:
+    with pytest.raises(BagError, match="none of its 1 topics has images"):
+        found(tmp_path, iter(list(camera("/image"))[1:]))
+
+
+def test_an_image_that_cannot_be_read_says_so(tmp_path: Path) -> None:
+    source = write(tmp_path / "in", list(camera("/rgb/image")), "sqlite3")
+    database = sqlite3.connect(source / "in.db3")
+    database.execute("UPDATE messages SET data = substr(data, 1, 30) WHERE length(data) > 5000")
+    database.commit()
+    database.close()
+    with Recording(source) as recording, pytest.raises(BagError, match="first image cannot be"):
+        topics.find(recording)

@@ -1,0 +1,149 @@
+"""A file of a bag in any format: its channels, and its messages as far as it is whole."""
+
+from __future__ import annotations
+
+import heapq
+from collections.abc import Collection, Iterator
+from operator import attrgetter
+from pathlib import Path
+from typing import BinaryIO, NamedTuple
+
+from rosbags.interfaces import Qos
+from rosbags.rosbag2.metadata import parse_qos
+
+from depth_ros.bag.types import Definition
+
+FOREVER_NS = 2**63 - 1
+
+
+class Channel(NamedTuple):
+    """What a file says of the messages of one publisher, or of a few.
+
+    Attributes:
+        topic: the name.
+        kind: the type as the file names it.
+        encoding: of the messages: cdr, ros1, protobuf, json, ...
+        definition: of the type.
+        qos: what was offered.
+    """
+
+    topic: str
+    kind: str
+    encoding: str
+    definition: Definition
+    qos: tuple[Qos, ...] = ()
+
+
+class Message(NamedTuple):
+    """A message as it is stored."""
+
+    channel: int
+    time_ns: int
+    data: bytes
+
+
+class Span(NamedTuple):
+    """A piece of a file, with messages that are read together.
+
+    Attributes:
+        first_ns, last_ns: between them are the times of its messages.
+        begin, end: bytes of the file.
+        channels: of its messages; empty where they are not known.
+    """
+
+    first_ns: int
+    last_ns: int
+    begin: int
+    end: int
+    channels: frozenset[int] = frozenset()
+
+
+class BagFile:
+    """A file of a bag, read as far as it is whole.
+
+    Attributes:
+        channels: by their keys in this file.
+        counts: messages by channel.
+        times_ns: of the first and last message; None where there is none.
+        damage: what could not be read so far, and where, each once.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.name = path.name
+        self.channels: dict[int, Channel] = {}
+        self.counts: dict[int, int] = {}
+        self.times_ns: tuple[int, int] | None = None
+        self.damage: dict[str, None] = {}
+
+    def messages(self, channels: Collection[int], start_ns: int, stop_ns: int) -> Iterator[Message]:
+        """Yield the messages of channels in time order, from a time on and before another."""
+        raise NotImplementedError
+
+    def close(self) -> None:
+        """Close the file."""
+        raise NotImplementedError
+
+    def count(self, channel: int, time_ns: int) -> None:
+        """Take a message into counts and times."""
+        self.counts[channel] = self.counts.get(channel, 0) + 1
+        first_ns, last_ns = self.times_ns or (time_ns, time_ns)
+        self.times_ns = min(first_ns, time_ns), max(last_ns, time_ns)
+
+    def note(self, where: str, error: object) -> None:
+        """Note damage, in one line."""
+        self.damage[f"{self.name}: {where}: {' '.join(str(error).split())}"] = None
+
+
+class SpannedFile(BagFile):
+    """A file whose messages stand in spans, the compressed chunks of mcap and of ROS 1."""
+
+    def __init__(self, path: Path) -> None:
+        super().__init__(path)
+        self._file: BinaryIO = path.open("rb")
+        self._spans: list[Span] = []
+
+    def close(self) -> None:
+        """Close the file."""
+        self._file.close()
+
+    def messages(self, channels: Collection[int], start_ns: int, stop_ns: int) -> Iterator[Message]:
+        """Yield the messages of channels in time order; a span that is damaged is left out."""
+        wanted = frozenset(channels)
+        spans = (
+            self._of_span(span, wanted, start_ns, stop_ns)
+            for span in self._spans
+            if start_ns <= span.last_ns and span.first_ns < stop_ns
+            # A span that does not say what is in it may hold anything.
+            if not span.channels or span.channels & wanted
+        )
+        for message in heapq.merge(*spans, key=attrgetter("time_ns")):
+            if message.channel >= 0:
+                yield message
+
+    def _of_span(
+        self, span: Span, wanted: frozenset[int], start_ns: int, stop_ns: int
+    ) -> Iterator[Message]:
+        """Yield a mark of the span's time, then, when that time has come, its messages."""
+        yield Message(-1, span.first_ns, b"")
+        try:
+            found = [
+                message
+                for message in self._read(span)
+                if message.channel in wanted and start_ns <= message.time_ns < stop_ns
+            ]
+        except Exception as error:  # zstd's, lz4's, struct's: none is known by type
+            self.note(f"from byte {span.begin}", error)
+            return
+        yield from sorted(found, key=attrgetter("time_ns"))
+
+    def _read(self, span: Span) -> Iterator[Message]:
+        """Yield all messages of a span in the file's order; whatever is raised is damage."""
+        raise NotImplementedError
+
+
+def qos_from(text: str) -> tuple[Qos, ...]:
+    """Return what publishers offered, as bags write it; nothing where that cannot be read."""
+    try:
+        return tuple(parse_qos(text))
+    except Exception:  # whatever a parser makes of damaged text
+        return ()
