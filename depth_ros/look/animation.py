@@ -68,7 +68,7 @@ class Animation:
         few = pictures[:: max(1, len(pictures) // _TYPICAL)]
         typical = self._image.fromarray(np.vstack([picture[::2, ::2] for picture in few]))
         left = _COLOURS - _OF_DEPTH - 1
-        own = typical.quantize(left).getpalette()[: 3 * left]
+        own = (typical.quantize(left).getpalette() or [])[: 3 * left]
         table = colour_table(Settings().colour_map).numpy()
         steps = np.linspace(0, len(table) - 1, _OF_DEPTH).round().astype(int)
         palette = self._image.new("P", (1, 1))

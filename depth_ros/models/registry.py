@@ -50,6 +50,9 @@ _DINOV2: dict[str, tuple[float, Camera, Place, str]] = {
 }
 
 
+_ZOEDEPTH_PLACES: dict[str, Place] = {"kitti": "outdoor", "nyu-kitti": "any"}
+
+
 def _zoedepth(
     name: str,
     parameters_m: float,
@@ -72,7 +75,7 @@ def _zoedepth(
         trained_with=trained_with,
         # ZoeDepth issue 56: the relative depth that conditions a single head overflows.
         half_safe=name == "nyu-kitti",
-        place={"kitti": "outdoor", "nyu-kitti": "any"}.get(name, "indoor"),
+        place=_ZOEDEPTH_PLACES.get(name, "indoor"),
         note=note,
     )
 

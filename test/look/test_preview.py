@@ -232,4 +232,5 @@ def test_two_previews_have_one_scale_whatever_they_begin_with(tmp_path: Path) ->
         preview.add("camera", stamp_ns, rgb, factor * depth_m, camera)
         preview.close()
         scales.append(pictures(tmp_path / f"{number}.png")[0][-8:, 320:640])
-    np.testing.assert_array_equal(*scales)
+    one, other = scales
+    np.testing.assert_array_equal(one, other)
