@@ -308,7 +308,7 @@ def test_a_parameter_that_is_none_is_warned_of_with_the_nearest(
 ) -> None:
     bench.start(autostart=False, max_dept_m=5.0, use_sim_time=False)
     (line,) = (line for line in capfd.readouterr().err.splitlines() if "unknown" in line)
-    assert "setting 'max_dept_m' is unknown, expected 'max_depth_m'" in line
+    assert "setting 'max_dept_m' is unknown, did you mean max_depth_m" in line
 
 
 def test_a_change_that_another_part_of_rclpy_refuses_changes_nothing(bench: Bench) -> None:

@@ -162,7 +162,7 @@ def test_who_comes_late_still_gets_what_is_latched(
     [
         (["nothing"], "depth_ros: argument bag: nothing is not there"),
         (["BAG", "--topics", "/none"], "has no topic /none, it has /camera/camera_info, "),
-        (["BAG", "--rate", "0"], "--rate: '0' is not above 0"),
+        (["BAG", "--rate", "0"], "--rate: '0' is not allowed, expected 0.001 to 1000"),
     ],
 )
 def test_what_cannot_be_played_is_said(
