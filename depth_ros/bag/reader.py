@@ -167,8 +167,9 @@ class Recording:
                 sources.append(_Source(file, hashes))
             except Exception as error:  # as in _open()
                 self._damage[f"{path.name}: {name}: {_line(error)}"] = None
-        if not sources:
-            raise BagError("; ".join(self._damage) or "there is no file of a bag in it")
+        # A bag may say that it has no file: a conversion that failed at its first image leaves one.
+        if not sources and self._damage:
+            raise BagError("; ".join(self._damage))
         return sources
 
 

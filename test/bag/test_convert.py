@@ -24,6 +24,7 @@ from depth_ros.bag import reader
 from depth_ros.bag import writer as bag
 from depth_ros.bag.convert import convert
 from depth_ros.bag.options import Options
+from depth_ros.config import Settings
 from depth_ros.errors import BagError
 from depth_ros.geometry.camera import Camera
 from depth_ros.messages import depth_from_image, points_from_cloud, stamp_ns
@@ -431,15 +432,15 @@ def test_a_damaged_image_is_skipped_and_counted(tmp_path: Path, out: Path) -> No
 def test_whatever_a_decoder_raises_costs_one_frame(
     source: Path, out: Path, monkeypatch: pytest.MonkeyPatch, error: Exception
 ) -> None:
-    straight, seen = messages.rgb_from_image, []
+    straight, seen = messages.rgb_from, []
 
-    def failing(message: Any) -> Any:
+    def failing(message: Any, settings: Settings) -> Any:
         seen.append(message)
         if len(seen) == 2:
             raise error
-        return straight(message)
+        return straight(message, settings)
 
-    monkeypatch.setattr(messages, "rgb_from_image", failing)
+    monkeypatch.setattr(messages, "rgb_from", failing)
     summary = convert([source], out, pipeline(), Options(jobs=1))
     assert summary.answered == {"camera": 5}
     assert summary.skipped == {"MessageError": 1}
