@@ -14,8 +14,8 @@ from sensor_msgs.msg import CameraInfo, CompressedImage, Image
 from depth_ros.bag.topics import COMPRESSED, IMAGE, INFO, base, sibling
 
 # Best effort matches every publisher. Only the newest image matters, but what is damaged must not
-# push it out of the queue: the depth is that of ROS's profile for sensors.
-_QOS = QoSProfile(depth=5, reliability=ReliabilityPolicy.BEST_EFFORT)
+# push it out of the queue, however fast it comes.
+_QOS = QoSProfile(depth=10, reliability=ReliabilityPolicy.BEST_EFFORT)
 _LATCHED_QOS = QoSProfile(
     depth=1,
     reliability=ReliabilityPolicy.RELIABLE,
