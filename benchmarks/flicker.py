@@ -125,7 +125,7 @@ def _panel(name: str, clips: dict[str, Clip]) -> Rgb:
     for percent in (-30, 0, 30):
         y = _y(np.log1p(percent / 100))
         cv2.line(panel, (_MARGIN, y), (width, y), (60, 60, 60), 1)
-        _text(panel, f"{percent:+d}%", (2, y + 4))
+        _text(panel, f"{percent}%", (2, y + 4))
     _text(panel, f"{name}: scale over truth, from frame to frame", (_MARGIN + 4, 14))
     middle = float(np.nanmedian(next(iter(clips.values())).log_errors))
     for index, (way, clip) in enumerate(clips.items()):

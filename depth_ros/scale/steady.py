@@ -37,6 +37,9 @@ a few percent more. Between unrelated images the spread is larger. Half of it, a
 nothing of wobble yet.
 """
 
+_MOST = 3 * FLOOR
+"""Most that a log factor is: whatever goes wrong, depth is not off by more for it."""
+
 _INDEPENDENT = 16
 """How many independent opinions an image holds: the errors of neighbouring pixels are alike."""
 
@@ -83,8 +86,9 @@ class Steadier:
     fades with the time constant, and does not add up.
 
     How much the network wobbles is measured. A motion of constant rate has no second difference of
-    ratios; those of white noise of variance s have the autocovariance -4 s at a lag of one frame.
-    Where it is 0 the factor is 1: a network that does not wobble is left as it is.
+    ratios; those of white noise of variance s have the variance 6 s, and the autocovariance -4 s at
+    a lag of one frame, which a motion that changes has not. Where s is 0 the factor is 1: a network
+    that does not wobble is left as it is.
 
     Nothing here waits for the device.
     """
@@ -113,8 +117,8 @@ class Steadier:
             return self._state.log_factor.exp()
         self._frames += 1
         state = _State(*(part.to(logs.device) for part in self._state))
-        # The first product of second differences comes with frame 4; the guess counts like one.
-        weight = max(1 / max(self._frames - 2, 1), elapsed_s / (_WINDOW * time_constant_s))
+        # The first product of second differences comes with frame 4: the guess counts like three.
+        weight = max(1 / self._frames, elapsed_s / (_WINDOW * time_constant_s))
         # A rate that walks so far lets the filter forget within the time constant: its gain is
         # sqrt(2 walk elapsed_s / deviation of noise) where that is small.
         walk = FLOOR * elapsed_s / (2 * time_constant_s**2)
@@ -196,7 +200,7 @@ def _step(
     """
     clear = ratio.where(spread < _OTHER_SCENE / 2, math.nan)
     change = clear - state.ratio
-    measured = change * state.change / -4
+    measured = (change**2 - 2 * change * state.change) / 14
     same = (ratio.abs() < _OTHER_SCENE) & (spread < _OTHER_SCENE)  # false of NaN
     noise = torch.lerp(state.noise, measured, weight).where(same & measured.isfinite(), state.noise)
     white = noise.clamp(min=0)
@@ -206,7 +210,7 @@ def _step(
     gain, pull = of_level / (of_level + white), of_both / (of_level + white)
     surprise = ratio - elapsed_s * state.rate - state.log_factor
     found = _State(
-        log_factor=(gain - 1) * surprise,
+        log_factor=((gain - 1) * surprise).clamp(-_MOST, _MOST),
         rate=state.rate + pull * surprise,
         of_level=gain * white,
         of_both=(1 - gain) * of_both,

@@ -128,7 +128,7 @@ def metres(answers: Answers) -> Any:
 
 def test_every_live_setting_is_tried_below_with_the_scale_or_with_confidence() -> None:
     tried = {*LIVE, "publish_points", *LIVE_ABOVE_GROUND, *LIVE_AMONG_ANCHORS}
-    tried |= {*LIVE_OF_DENOISING, "min_confidence"}
+    tried |= {*LIVE_OF_DENOISING, "min_confidence", "scale_steady_s"}
     assert tried == {spec.name for spec in SPECS.values() if spec.live}
 
 

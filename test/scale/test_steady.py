@@ -106,6 +106,22 @@ def test_the_scale_itself_comes_nearer_to_what_it_is(drives: list[Metres]) -> No
     assert abs(left).max() < 0.13
 
 
+def test_no_series_of_wobbles_is_taken_for_a_motion() -> None:
+    """By chance the first few of them may rise or fall like one."""
+    for seed in range(60):
+        planted = wobble(40, seed)
+        left = planted * steadied(2.0 * np.ones((40, 8, 8)) * planted[:, None, None])
+        assert jumps(left) < jumps(planted) / 4
+        assert abs(np.log(left)).max() < 0.14
+
+
+def test_no_factor_is_off_by_more_than_a_wobble_can_be() -> None:
+    """Whatever a network says: here its scale walks, as no motion and no wobble does."""
+    walk = np.exp(np.cumsum(np.random.default_rng(1).normal(0, 0.1, 300)))
+    factors = steadied(np.ones((300, 8, 8)) * walk[:, None, None])
+    assert abs(np.log(factors)).max() < 0.151
+
+
 def test_errors_do_not_add_up_over_a_long_time() -> None:
     """A network whose opinion differs from place to place too, for 100 s."""
     rng = np.random.default_rng(3)
