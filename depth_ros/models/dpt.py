@@ -5,8 +5,12 @@ from __future__ import annotations
 from typing import Any
 
 from depth_ros.models import preprocessing
-from depth_ros.models.base import Output
+from depth_ros.models.base import DepthModel, Output
+from depth_ros.models.preprocessing import Fit
 from depth_ros.models.transformers_model import TransformersModel
+
+_OF_ANY_SHAPE = ("beit", "swinv2")
+"""Backbones that transformers runs on images that are no square."""
 
 
 class Dpt(TransformersModel):
@@ -19,6 +23,16 @@ class Dpt(TransformersModel):
     network_class = "DPTForDepthEstimation"
     processor = preprocessing.DPT
     cell = 32
+
+    def fitted(self, fit: Fit) -> Dpt:
+        """Return the same model for another fit; plain ViT and hybrid take squares only."""
+        network: Any = self.network
+        if self.graphs:  # exported: refused as every family's is
+            return super().fitted(fit)
+        backbone = getattr(network.network.config, "backbone_config", None)
+        if getattr(backbone, "model_type", None) not in _OF_ANY_SHAPE:
+            DepthModel.fitted(self, fit)
+        return super().fitted(fit)
 
     @staticmethod
     def output_of(config: Any) -> Output:

@@ -477,7 +477,7 @@ def test_its_entry_says_what_a_user_must_know() -> None:
     assert not entry.commercial
     assert "research" in entry.licence
     assert models.find("tencent/DepthCrafter") is entry
-    assert "| depthcrafter | affine_inverse_depth | - |" in models.table()
+    assert "| depthcrafter | any | affine_inverse_depth | - |" in models.table()
 
 
 def test_a_folder_says_that_it_holds_depthcrafter(folder: Path, tmp_path: Path) -> None:

@@ -9,7 +9,6 @@ from typing import Any
 
 from depth_ros.errors import ModelError
 from depth_ros.models import json_file
-from depth_ros.models.grin import backbones
 from depth_ros.models.preprocessing import Preprocessing, Resize
 
 MODEL_TYPE = "grin"
@@ -30,7 +29,7 @@ class GrinConfig:
             any shape, has maps of every scale, learns from little data, and checkpoints abound.
         height, width: images are brought near to this size, with their aspect ratio kept. Paper:
             fitted into 640x512.
-        resize: how images are brought there, see Preprocessing. Our choice: antialiased.
+        resize: how images are brought there, see Preprocessing. Our choice: bilinear.
         multiple: of both sides of the encoder's input: one cell of its coarsest map.
         map_stride: without further wishes, depth is asked for at one position per so many pixels
             of the encoder's input, down and across. Paper: 1, every pixel.
@@ -119,8 +118,16 @@ class GrinConfig:
         return cls(**values)
 
 
-TINY = GrinConfig(backbone={"model_type": backbones.LITE}, resize="pillow_bilinear")
-"""Small enough to live in this package; its encoder is zoedepth-lite's."""
+TINY = GrinConfig(
+    backbone=_swinv2(
+        image_size=[96, 128],
+        embed_dim=32,
+        depths=[1, 2, 4, 2],
+        num_heads=[1, 2, 4, 8],
+        window_size=4,
+    )
+)
+"""Small enough to live in this package; its encoder is zoedepth-tiny's."""
 
 SMALL = replace(
     TINY,

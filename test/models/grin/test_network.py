@@ -118,7 +118,7 @@ def test_the_sizes_with_a_name_fit_themselves(name: str) -> None:
 
 @pytest.mark.parametrize("time", [0.0, -1.0, 1.5, float("nan")])
 def test_a_frame_cannot_be_carried_on_from_without_noise(time: float) -> None:
-    with pytest.raises(ModelError, match=r"carry_noise is .*, expected above 0 and at most 1"):
+    with pytest.raises(ModelError, match=r"carry_noise is .*, expected"):
         replace(small.CONFIG, carry_noise=time)
 
 
