@@ -7,7 +7,7 @@ from fractions import Fraction
 from importlib.util import find_spec
 from itertools import pairwise
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, Protocol, cast
 
 import cv2
 import numpy as np
@@ -107,7 +107,7 @@ class _PyAv:
         # A browser begins to play before it has all of it.
         self._file = av.open(str(path), "w", options={"movflags": "faststart"})
         rate = Fraction(rate_hz).limit_denominator(1000)
-        self._stream: Any = self._file.add_stream(encoder, rate=rate)  # a video's, by its encoder
+        self._stream = cast(Any, self._file.add_stream(encoder, rate=rate))
         self._stream.width, self._stream.height = size
         self._stream.pix_fmt = "yuv420p"
 
