@@ -167,8 +167,9 @@ class Recording:
                 sources.append(_Source(file, hashes))
             except Exception as error:  # as in _open()
                 self._damage[f"{path.name}: {name}: {_line(error)}"] = None
-        if not sources:
-            raise BagError("; ".join(self._damage) or "there is no file of a bag in it")
+        # A metadata.yaml without files is that of a bag whose conversion or recorder ended early.
+        if not sources and (told or found):
+            raise BagError("; ".join(self._damage))
         return sources
 
 
