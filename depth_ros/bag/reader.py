@@ -167,8 +167,8 @@ class Recording:
                 sources.append(_Source(file, hashes))
             except Exception as error:  # as in _open()
                 self._damage[f"{path.name}: {name}: {_line(error)}"] = None
-        # A bag may say that it has no file: a conversion that failed at its first image leaves one.
-        if not sources and self._damage:
+        # A metadata.yaml without files is that of a bag whose conversion or recorder ended early.
+        if not sources and (told or found):
             raise BagError("; ".join(self._damage))
         return sources
 
