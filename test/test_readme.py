@@ -71,7 +71,9 @@ def test_the_exit_codes_are_the_documented_ones() -> None:
 
 
 def test_the_recipe_for_a_robot_asks_for_the_versions_that_the_package_wants() -> None:
-    wanted = re.findall(r'^\s+"((?:torch|transformers|rosbags|mcap|simplejpeg)[<>=][^"]*)",$', SETUP, re.M)
+    wanted = re.findall(
+        r'^\s+"((?:torch|transformers|rosbags|mcap|simplejpeg)[<>=][^"]*)",$', SETUP, re.M
+    )
     (recipe,) = re.findall(r"^    pip install (.*torch.*?)   #", README, re.M)
     assert len(wanted) == 5
     assert sorted(recipe.replace("'", "").split()) == sorted(wanted)

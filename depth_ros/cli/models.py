@@ -95,14 +95,13 @@ def _convert(name: str, weights: str, out: Path) -> str:
 
 def _listing(entries: Iterable[ModelEntry]) -> str:
     """Return what to choose a model by, in lines that fit a terminal."""
-    rows = [("model", "for", "depth", "range", "size", "commercial use")]
+    rows = [("model", "for", "depth", "size", "commercial")]
     for entry in entries:
         rows.append(
             (
                 entry.name,
                 entry.place,
-                "metric" if entry.output.value == "metric_depth" else "relative",
-                f"{entry.max_depth_m:g} m" if entry.max_depth_m else "-",
+                _depth(entry),
                 f"{entry.parameters_m:g} M",
                 "yes" if entry.commercial else "no",
             )
@@ -114,6 +113,13 @@ def _listing(entries: Iterable[ModelEntry]) -> str:
     ]
     more = "`depth_ros models NAME` says more of one, `depth_ros models --markdown` of all."
     return "\n".join([*lines, "", more])
+
+
+def _depth(entry: ModelEntry) -> str:
+    """Return the range of metric depth, where it is known."""
+    if entry.output.value != "metric_depth":
+        return "relative"
+    return f"{entry.max_depth_m:g} m" if entry.max_depth_m else "metric"
 
 
 def _facts(table: str) -> str:

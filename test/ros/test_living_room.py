@@ -151,7 +151,7 @@ def test_relative_values_of_true_depth_come_back_metric(
     bench.start("depth/image", arguments=REMAPS, model=zoo("depth-anything"), **settings)
     camera = messages.camera_from_info(moments[0].info)
     mounts = {m.stamp_ns: floor_mount(m.depth_m.astype(float), camera) for m in moments[:8]}
-    monkeypatch.setattr(Parameters, "mount", lambda self, header: mounts[stamp_of(header)])
+    monkeypatch.setattr(Parameters, "mount", lambda self, header, _: mounts[stamp_of(header)])
     for seed, moment in enumerate(moments[:8]):
         bench.gate.instead = relative(moment.depth_m, seed)
         show(bench, moment)
