@@ -1,6 +1,11 @@
 """The errors this package raises: each names the value that was met and what was expected."""
 
 
+def one_line(error: BaseException) -> str:
+    """Return what an error says in one line; some say nothing but their name."""
+    return " ".join(str(error).split()) or type(error).__name__
+
+
 class DepthError(Exception):
     """Base of every error this package raises on purpose."""
 

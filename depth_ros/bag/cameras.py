@@ -23,7 +23,7 @@ from depth_ros.bag.types import TYPESTORE
 from depth_ros.bag.window import Window
 from depth_ros.calibration import Described
 from depth_ros.config import Settings
-from depth_ros.errors import BagError, CameraError, MessageError, ScaleError
+from depth_ros.errors import BagError, CameraError, MessageError, ScaleError, one_line
 from depth_ros.geometry.camera import Camera
 from depth_ros.messages import CameraInfoFields
 from depth_ros.pipeline import Estimate, Frame, Pipeline
@@ -167,7 +167,7 @@ def find(recording: Recording, pipeline: Pipeline, options: Options) -> dict[str
         CameraError: the settings name a calibration that cannot be read.
     """
     given = pipeline.settings.gives_camera
-    if given and pipeline.settings.camera_calibration:
+    if pipeline.settings.camera_calibration:
         # Fails now, not frame by frame.
         calibration.read(Path(pipeline.settings.camera_calibration))
     found = topics.find(recording, options.images, options.infos, given)
@@ -204,8 +204,7 @@ def decode(record: Record, settings: Settings) -> Decoded:
     except MessageError:
         raise
     except Exception as error:  # whatever a parser makes of damaged bytes, MemoryError too
-        said = " ".join(str(error).split()) or type(error).__name__
-        raise MessageError(f"{record.topic} cannot be read: {said}") from error
+        raise MessageError(f"{record.topic} cannot be read: {one_line(error)}") from error
 
 
 def answer(shots: dict[int, Shot], pipeline: Pipeline, progress: Progress) -> dict[int, Answer]:

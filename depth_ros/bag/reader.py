@@ -24,7 +24,7 @@ from depth_ros.bag.ros1_types import Ros1Type
 from depth_ros.bag.sqlite import MAGIC as SQLITE
 from depth_ros.bag.sqlite import SqliteFile
 from depth_ros.bag.types import TYPESTORE, Topic, checked, full_name
-from depth_ros.errors import BagError
+from depth_ros.errors import BagError, one_line
 
 _FORMATS: dict[bytes, Callable[[Path], BagFile]] = {
     MCAP: McapFile,
@@ -123,7 +123,7 @@ class Recording:
                 yield record
         except Exception as error:  # whatever a parser makes of damaged bytes
             after_s = (last_ns - self.start_ns) / 1e9
-            self._damage[f"{source.name}: after {after_s:.3f} s: {_line(error)}"] = None
+            self._damage[f"{source.name}: after {after_s:.3f} s: {one_line(error)}"] = None
 
     def _enter_topics(self, source: _Source) -> None:
         self.unknown.update(source.unknown)
@@ -143,7 +143,7 @@ class Recording:
                 raise BagError("it does not exist")
             return self._open_folder(path) if path.is_dir() else [_Source(path)]
         except Exception as error:  # whatever a parser makes of damaged bytes
-            raise BagError(f"{path} cannot be read: {_line(error)}") from error
+            raise BagError(f"{path} cannot be read: {one_line(error)}") from error
 
     def _open_folder(self, path: Path) -> list[_Source]:
         """Return the files of a folder that can be read; the others are noted as damage."""
@@ -155,8 +155,8 @@ class Recording:
             told, hashes = _described(path)
         except Exception as error:  # yaml's, and whatever a wrong type makes
             if not found:
-                raise BagError(_line(error)) from error
-            self._damage[f"{path.name}: {_METADATA}: {_line(error)}"] = None
+                raise BagError(one_line(error)) from error
+            self._damage[f"{path.name}: {_METADATA}: {one_line(error)}"] = None
         sources = []
         for name in told or found:
             plain = name.removesuffix(_PACKED)
@@ -166,7 +166,7 @@ class Recording:
                 file = path / (plain if plain in present else f"{plain}{_PACKED}")
                 sources.append(_Source(file, hashes))
             except Exception as error:  # as in _open()
-                self._damage[f"{path.name}: {name}: {_line(error)}"] = None
+                self._damage[f"{path.name}: {name}: {one_line(error)}"] = None
         # A metadata.yaml without files is that of a bag whose conversion or recorder ended early.
         if not sources and (told or found):
             raise BagError("; ".join(self._damage))
@@ -182,10 +182,6 @@ def _described(folder: Path) -> tuple[list[str], dict[str, str]]:
     topics = [each["topic_metadata"] for each in told.get("topics_with_message_count", ())]
     hashes = {each["name"]: each.get("type_description_hash") or "" for each in topics}
     return [PurePath(name).name for name in told["relative_file_paths"]], hashes
-
-
-def _line(error: object) -> str:
-    return " ".join(str(error).split())
 
 
 class _Source:
@@ -237,7 +233,7 @@ class _Source:
             try:
                 cdr = self._cdr(key, data)
             except Exception as error:  # whatever a parser makes of damaged bytes
-                count, first = self._spoilt.get(topic.name, (0, _line(error)))
+                count, first = self._spoilt.get(topic.name, (0, one_line(error)))
                 self._spoilt[topic.name] = count + 1, first
                 continue
             yield Record(topic.name, topic.kind, time_ns, cdr)

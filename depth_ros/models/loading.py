@@ -8,7 +8,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from depth_ros.errors import ModelError, UnknownModelError
+from depth_ros.errors import ModelError, UnknownModelError, one_line
 from depth_ros.models import hub, json_file, pickles
 from depth_ros.models.base import ClipModel, DepthModel, ModelEntry
 from depth_ros.models.depth_anything import DepthAnything
@@ -141,7 +141,7 @@ def _loading(name: str, entry: ModelEntry) -> Iterator[None]:
         with hub.reached(entry.source, entry.revision):
             yield
     except Exception as error:  # transformers, safetensors and the hub raise what they like
-        problem = _line(error)
+        problem = one_line(error)
         if pickles.only_pickles(entry):
             problem = (
                 "its weights are pickled, expected safetensors: "
@@ -152,11 +152,6 @@ def _loading(name: str, entry: ModelEntry) -> Iterator[None]:
         ) from error
     finally:
         logging.set_verbosity(verbosity)
-
-
-def _line(error: Exception) -> str:
-    """Return what an error says in one line; some say nothing but their name."""
-    return " ".join(str(error).split()) or type(error).__name__
 
 
 def _by_source(source: str) -> ModelEntry | None:
@@ -184,7 +179,7 @@ def _unregistered(source: str) -> ModelEntry:
     try:
         output, max_depth_m = family.output_of(config), family.max_depth_m_of(config)
     except Exception as error:  # damaged: what is missing raises its own
-        raise ModelError(f"model '{source}' cannot be found: {_line(error)}") from error
+        raise ModelError(f"model '{source}' cannot be found: {one_line(error)}") from error
     return ModelEntry(
         name=source,
         family=kind,
@@ -215,7 +210,7 @@ def _stated(source: str) -> tuple[str, Any]:
     except ModelError:
         raise
     except Exception as error:  # absent, private, damaged: each raises its own
-        raise ModelError(f"model '{source}' cannot be found: {_line(error)}") from error
+        raise ModelError(f"model '{source}' cannot be found: {one_line(error)}") from error
 
 
 def _stated_type(path: Path) -> str:
