@@ -20,7 +20,7 @@ from depth_ros.training.log_depth import LogDepth
 from depth_ros.training.mixture import Mixture, Source
 from depth_ros.training.store import FrameStore
 from depth_ros.training.train import TrainConfig, Trainer
-from depth_ros.training.validation import ValidationScores, validate
+from depth_ros.training.validation import validate
 from depth_ros.training.views import Views, whole_views
 
 IMAGENET = "imagenet"
@@ -57,12 +57,10 @@ def train(
     objective = LogDepth(preprocessing_of(sizes), sizes.training_f_px)
     views = Views()
     frames = Mixture(_on(device, sources), shapes(sizes), config.batch, config.seed, views)
-    batches = list(_whole(held_out, sizes, device))
-    scores: list[ValidationScores] = []
+    batches = _whole(held_out, sizes, device)
 
     def error(network: ZoeDepthLite) -> float:
-        scores.append(validate(network, objective, batches))
-        return scores[-1].abs_rel
+        return validate(network, objective, batches).abs_rel
 
     facts = {"objective": asdict(objective), "views": asdict(views), "keep": keep}
     facts |= {"freeze_norms": network.freeze_norms, **said}

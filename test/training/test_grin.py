@@ -16,7 +16,8 @@ from transformers import AutoConfig, Swinv2Model
 from depth_ros import cli, models
 from depth_ros.errors import ModelError
 from depth_ros.models.grin import config as sizes
-from depth_ros.models.grin.network import WEIGHTS, Grin
+from depth_ros.models.grin.network import Grin
+from depth_ros.models.own_checkpoint import WEIGHTS
 from depth_ros.training import frames, grin
 from depth_ros.training.denoising import Denoising
 from depth_ros.training.frames import Frames

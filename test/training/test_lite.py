@@ -14,7 +14,8 @@ from torch import Tensor, nn
 from depth_ros import cli, models
 from depth_ros.errors import ModelError
 from depth_ros.models.lite.config import LiteConfig
-from depth_ros.models.lite.network import WEIGHTS, ZoeDepthLite
+from depth_ros.models.lite.network import ZoeDepthLite
+from depth_ros.models.own_checkpoint import WEIGHTS
 from depth_ros.training import lite
 from depth_ros.training.mixture import Source
 from depth_ros.training.store import stores_of

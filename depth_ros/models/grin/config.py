@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import json
-from dataclasses import asdict, dataclass, field, fields, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 from depth_ros.errors import ModelError
-from depth_ros.models import json_file
+from depth_ros.models import json_file, own_checkpoint
 from depth_ros.models.preprocessing import Preprocessing, Resize
 
 MODEL_TYPE = "grin"
@@ -87,8 +86,7 @@ class GrinConfig:
     spread_gain: float = 1.0
 
     def __post_init__(self) -> None:
-        for field_ in fields(self):
-            json_file.check_field(field_.name, getattr(self, field_.name), field_.default)
+        own_checkpoint.check_fields(self)
         json_file.check_sizes(self.backbone, "config.json")
         if not self.d_min_m < self.d_max_m:
             raise ModelError(f"d_max_m is {self.d_max_m}, expected more than d_min_m")
@@ -97,8 +95,7 @@ class GrinConfig:
 
     def save(self, folder: Path) -> None:
         """Write config.json."""
-        said = {"model_type": MODEL_TYPE, **asdict(self)}
-        (folder / "config.json").write_text(json.dumps(said, indent=2, sort_keys=True) + "\n")
+        own_checkpoint.save_config(self, MODEL_TYPE, folder)
 
     @classmethod
     def from_dict(cls, said: dict[str, Any]) -> GrinConfig:
@@ -107,15 +104,7 @@ class GrinConfig:
         Raises:
             ModelError: it is of another model, or has a field that is unknown.
         """
-        values = dict(said)
-        kind = values.pop("model_type", None)
-        unknown = sorted(values.keys() - cls.__dataclass_fields__.keys())
-        if kind != MODEL_TYPE or unknown:
-            raise ModelError(
-                f"config.json is of type '{kind}' with unknown fields {unknown}, "
-                f"expected '{MODEL_TYPE}' and none"
-            )
-        return cls(**values)
+        return cls(**own_checkpoint.values_of(said, MODEL_TYPE, cls))
 
 
 TINY = GrinConfig(

@@ -3,17 +3,14 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
-from safetensors.torch import load_file, save_file
 from torch import nn
 
-from depth_ros.errors import ModelError
-from depth_ros.models import json_file
+from depth_ros.models import own_checkpoint
 from depth_ros.models.grin.conditioning import Conditioner
 from depth_ros.models.grin.config import GrinConfig
 from depth_ros.models.grin.rin import Rin
-
-WEIGHTS = "model.safetensors"
 
 
 class Grin(nn.Module):
@@ -33,11 +30,7 @@ class Grin(nn.Module):
         """Write config.json and the weights, rounded to float16, far below their own error."""
         folder.mkdir(parents=True, exist_ok=True)
         self.config.save(folder)
-        weights = {
-            name: (value.half() if value.is_floating_point() else value).contiguous()
-            for name, value in self.state_dict().items()
-        }
-        save_file(weights, folder / WEIGHTS, {"format": "pt"})
+        own_checkpoint.save_weights(self, folder)
 
     @classmethod
     def from_pretrained(cls, source: str | Path, revision: str = "main") -> Grin:
@@ -47,14 +40,8 @@ class Grin(nn.Module):
             ModelError: it is of another model, or its weights do not fit its configuration.
             OSError: it is not there.
         """
-        from transformers.utils import cached_file
 
-        paths = [
-            cached_file(str(source), name, revision=revision) for name in ("config.json", WEIGHTS)
-        ]
-        network = cls(GrinConfig.from_dict(json_file.read(Path(paths[0]))))
-        try:
-            network.load_state_dict(load_file(paths[1]))
-        except RuntimeError as error:
-            raise ModelError(f"its weights do not fit its config.json: {error}") from error
-        return network.eval()
+        def make(said: dict[str, Any]) -> Grin:
+            return cls(GrinConfig.from_dict(said))
+
+        return own_checkpoint.load(make, source, revision)

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import json
-from dataclasses import asdict, dataclass, fields
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal, get_args
 
 from depth_ros.errors import ModelError
-from depth_ros.models import json_file
+from depth_ros.models import own_checkpoint
 from depth_ros.models.preprocessing import Preprocessing
 
 MODEL_TYPE = "zoedepth_lite"
@@ -40,15 +39,13 @@ class LiteConfig:
     head: Head = "log"
 
     def __post_init__(self) -> None:
-        for field in fields(self):
-            json_file.check_field(field.name, getattr(self, field.name), field.default)
+        own_checkpoint.check_fields(self)
         if self.head not in get_args(Head):
             raise ModelError(f"head is '{self.head}', expected one of {', '.join(get_args(Head))}")
 
     def save(self, folder: Path) -> None:
         """Write config.json."""
-        said = {"model_type": MODEL_TYPE, **asdict(self)}
-        (folder / "config.json").write_text(json.dumps(said, indent=2, sort_keys=True) + "\n")
+        own_checkpoint.save_config(self, MODEL_TYPE, folder)
 
     @classmethod
     def from_dict(cls, said: dict[str, Any]) -> LiteConfig:
@@ -57,15 +54,7 @@ class LiteConfig:
         Raises:
             ModelError: it is of another model, or has a field that is unknown.
         """
-        values = dict(said)
-        kind = values.pop("model_type", None)
-        unknown = sorted(values.keys() - cls.__dataclass_fields__.keys())
-        if kind != MODEL_TYPE or unknown:
-            raise ModelError(
-                f"config.json is of type '{kind}' with unknown fields {unknown}, "
-                f"expected '{MODEL_TYPE}' and none"
-            )
-        return cls(**values)
+        return cls(**own_checkpoint.values_of(said, MODEL_TYPE, cls))
 
 
 def preprocessing_of(config: LiteConfig) -> Preprocessing:

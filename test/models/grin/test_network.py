@@ -13,7 +13,8 @@ from depth_ros import models
 from depth_ros.errors import ModelError
 from depth_ros.models.grin import config as sizes
 from depth_ros.models.grin.config import GrinConfig
-from depth_ros.models.grin.network import WEIGHTS, Grin
+from depth_ros.models.grin.network import Grin
+from depth_ros.models.own_checkpoint import WEIGHTS
 from test.models.grin import small
 
 

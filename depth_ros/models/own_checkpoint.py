@@ -1,0 +1,86 @@
+"""Checkpoints of networks that are this package's own: config.json and model.safetensors."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from dataclasses import asdict, fields
+from pathlib import Path
+from typing import Any, TypeVar
+
+from safetensors.torch import load_file, save_file
+from torch import nn
+
+from depth_ros.errors import ModelError
+from depth_ros.models import json_file
+
+CONFIG, WEIGHTS = "config.json", "model.safetensors"
+
+Network = TypeVar("Network", bound=nn.Module)
+
+
+def check_fields(config: Any) -> None:
+    """Refuse a configuration, a dataclass, with a field that is not of its default's kind.
+
+    Raises:
+        ModelError: it has one.
+    """
+    for field in fields(config):
+        json_file.check_field(field.name, getattr(config, field.name), field.default)
+
+
+def save_config(config: Any, model_type: str, folder: Path) -> None:
+    """Write the config.json of a configuration, a dataclass."""
+    said = {"model_type": model_type, **asdict(config)}
+    (folder / CONFIG).write_text(json.dumps(said, indent=2, sort_keys=True) + "\n")
+
+
+def values_of(said: dict[str, Any], model_type: str, config: Any) -> dict[str, Any]:
+    """Return what a config.json says of the fields of a configuration, a dataclass.
+
+    Raises:
+        ModelError: it is of another model, or has a field that is unknown.
+    """
+    values = dict(said)
+    kind = values.pop("model_type", None)
+    unknown = sorted(values.keys() - {field.name for field in fields(config)})
+    if kind != model_type or unknown:
+        raise ModelError(
+            f"config.json is of type '{kind}' with unknown fields {unknown}, "
+            f"expected '{model_type}' and none"
+        )
+    return values
+
+
+def save_weights(network: nn.Module, folder: Path) -> None:
+    """Write a network's weights, rounded to float16, far below their own error."""
+    weights = {
+        name: (value.half() if value.is_floating_point() else value).contiguous()
+        for name, value in network.state_dict().items()
+    }
+    save_file(weights, folder / WEIGHTS, {"format": "pt"})
+
+
+def load(make: Callable[[dict[str, Any]], Network], source: str | Path, revision: str) -> Network:
+    """Load a checkpoint from a folder, the hub's cache or the hub, in float32.
+
+    Args:
+        make: returns the untrained network of a config.json.
+        source: folder or hub id.
+        revision: the hub's.
+
+    Raises:
+        ModelError: it is of another model, or its weights do not fit its configuration.
+        OSError: it is not there.
+    """
+    from transformers.utils import cached_file
+
+    config, weights = (
+        cached_file(str(source), name, revision=revision) for name in (CONFIG, WEIGHTS)
+    )
+    network = make(json_file.read(Path(config)))
+    try:
+        network.load_state_dict(load_file(weights))
+    except RuntimeError as error:
+        raise ModelError(f"its weights do not fit its config.json: {error}") from error
+    return network.eval()
