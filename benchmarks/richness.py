@@ -9,10 +9,13 @@ Run as python -m benchmarks.richness --data FOLDER (of the protocol rgbd-folder)
 from __future__ import annotations
 
 import argparse
+import multiprocessing
 import sys
 import tempfile
-from collections.abc import Sequence
-from dataclasses import fields, replace
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ProcessPoolExecutor
+from dataclasses import dataclass, fields, replace
+from itertools import product
 from pathlib import Path
 
 import numpy as np
@@ -46,19 +49,47 @@ def variants() -> dict[str, Richness | None]:
     return {"plain scenes": None, "rooms": FULL, **without}
 
 
-def train(
-    richness: Richness | None, seed: int, frames: int, config: TrainConfig, tests: Sequence[Batch]
-) -> ValidationScores:
-    """Train one network and score it."""
-    network = lite.start(lite.IMAGENET, seed, SIZE)
-    sizes = network.config
-    objective = LogDepth(preprocessing_of(sizes), sizes.training_f_px)
-    with tempfile.TemporaryDirectory() as folder:
-        stores = rendered_stores(Path(folder), frames, SIZE, seed, richness=richness)
-        mixture = Mixture([Source(stores)], lite.shapes(sizes), config.batch, seed)
-        run = replace(config, seed=seed, rates=lite.RATES)
-        trained = Trainer(network, objective, mixture, run, Path(folder)).run()
-    return validate(trained, objective, tests)
+@dataclass(frozen=True)
+class Runs:
+    """What all training runs share.
+
+    Attributes:
+        init: what they start from, see lite.start.
+        frames: rendered for each.
+        config: but for the seed.
+        tests: what they are scored on.
+    """
+
+    init: str
+    frames: int
+    config: TrainConfig
+    tests: Sequence[Batch]
+
+    def one(self, run: tuple[Richness | None, int]) -> ValidationScores:
+        """Train one network, on a richness with a seed, and score it."""
+        richness, seed = run
+        network = lite.start(self.init, seed, SIZE)
+        sizes = network.config
+        objective = LogDepth(preprocessing_of(sizes), sizes.training_f_px)
+        with tempfile.TemporaryDirectory() as name:
+            folder = Path(name)
+            stores = rendered_stores(
+                folder, self.frames, SIZE, seed, richness=richness, processes=1
+            )
+            mixture = Mixture([Source(stores)], lite.shapes(sizes), self.config.batch, seed)
+            config = replace(self.config, seed=seed, rates=lite.RATES)
+            trained = Trainer(network, objective, mixture, config, folder).run()
+        return validate(trained, objective, self.tests)
+
+    def all(self, jobs: int) -> Iterator[tuple[str, Sequence[ValidationScores]]]:
+        """Yield every variant's name and its runs' scores, of which so many run at a time."""
+        made = variants()
+        # A forked process has what is left of torch's threads.
+        context = multiprocessing.get_context("spawn")
+        with ProcessPoolExecutor(jobs, context, torch.set_num_threads, (1,)) as pool:
+            scores = pool.map(self.one, product(made.values(), SEEDS))
+            for name in made:
+                yield name, [next(scores) for _ in SEEDS]
 
 
 def real(folder: Path, limit: int) -> list[Batch]:
@@ -93,16 +124,14 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--steps", type=int, default=300, help="of every training run")
     parser.add_argument("--frames", type=int, default=256, help="rendered for every run")
     parser.add_argument("--limit", type=int, default=100, help="real frames to score on")
-    parser.add_argument("--threads", type=int, help="of the CPU")
+    parser.add_argument("--jobs", type=int, default=2, help="runs at a time, of one thread each")
+    parser.add_argument("--init", default=lite.IMAGENET, help="start weights")
     options = parser.parse_args(arguments)
-    if options.threads:
-        torch.set_num_threads(options.threads)
     config = TrainConfig(options.steps, batch=16, learning_rate=1e-3, ema=0.98, bf16=True)
     try:
         tests = real(options.data, options.limit)
         print(f"{'trained on':<26}{'AbsRel':>10} {'(runs)':<16}{'scaled':>10} (runs)")
-        for name, richness in variants().items():
-            scores = [train(richness, seed, options.frames, config, tests) for seed in SEEDS]
+        for name, scores in Runs(options.init, options.frames, config, tests).all(options.jobs):
             print(row(name, scores), flush=True)
     except DepthError as error:
         print(f"benchmarks: {error}", file=sys.stderr)

@@ -51,7 +51,7 @@ def colour(images: Tensor, generator: torch.Generator) -> Tensor:
     saturation = 1.7 * _lots(images, generator)
     saturation = torch.where(_lots(images, generator) < 0.08, 0.0, saturation)
     balance = torch.exp(0.14 * (2 * _lots(images, generator, 3) - 1))
-    grey = (images * images.new_tensor(_GREY)[:, None, None]).sum(1, keepdim=True)
+    grey = (images * _grey(images.device)).sum(1, keepdim=True)
     images = torch.lerp(grey, images, saturation) * balance
     middle = images.mean((1, 2, 3), keepdim=True)
     images = (middle + (images - middle) * contrast) * brightness
@@ -114,6 +114,12 @@ def _lots(images: Tensor, generator: torch.Generator, channels: int = 1) -> Tens
 def _around_one(images: Tensor, generator: torch.Generator, most: float) -> Tensor:
     """Return factors from 1 / most to most, evenly in their logarithm."""
     return torch.exp(math.log(most) * (2 * _lots(images, generator) - 1))
+
+
+@lru_cache(maxsize=4)
+def _grey(device: torch.device) -> Tensor:
+    """Return what each colour counts in grey, (3, 1, 1)."""
+    return torch.tensor(_GREY, device=device)[:, None, None]
 
 
 @lru_cache(maxsize=4)

@@ -68,11 +68,11 @@ class Mixture:
         for store, count in zip(self._stores, counts, strict=True):
             if count:
                 chosen = torch.from_numpy(rng.integers(len(store), size=count))
-                frames = store.take(chosen.to(store.rgb.device))
+                frames = store.take(chosen.to(store.rgb.device, non_blocking=True))
                 parts.append(random_views(frames, height, width, self._views, generator))
         batch = Batch(*(torch.cat(part) for part in zip(*parts, strict=True)))
         device = batch.rgb.device
-        order = torch.from_numpy(rng.permutation(self._batch)).to(device)
+        order = torch.from_numpy(rng.permutation(self._batch)).to(device, non_blocking=True)
         batch = Batch(*(part[order] for part in batch))
         disturbances = torch.Generator(device).manual_seed(int(rng.integers(2**31)))
         return disturb(batch, disturbances)

@@ -17,6 +17,7 @@ from depth_ros.training.frames import Batch, Frames
 
 CHECKPOINT = "checkpoint.pt"
 TRAINING = "training.json"
+_SHOWN_EVERY = 10
 
 Network = TypeVar("Network", bound=nn.Module)
 
@@ -97,7 +98,10 @@ class Trainer(Generic[Network]):
         self.config, self.out, self.device = config, out, device
         self._objective, self._frames, self._said = objective, frames, said or {}
         self._validate = validate
-        self.optimizer = torch.optim.AdamW(_groups(network, config))
+        self.optimizer = torch.optim.AdamW(_groups(network, config), fused=True)
+        # Its scale is of no consequence: it leaves out steps whose gradients are not finite, and
+        # the host does not wait for the device to know.
+        self._finite = torch.amp.GradScaler(torch.device(device).type, 1.0, growth_interval=2**30)
         self.step = 0
         self.best: dict[str, Any] = {}
         self.history: list[tuple[int, float]] = []
@@ -110,11 +114,12 @@ class Trainer(Generic[Network]):
         (self.out / TRAINING).write_text(json.dumps(said, indent=2) + "\n")
         self._frames.start(self.step)
         bar = tqdm(total=self.config.steps, initial=self.step, desc="train", unit="step")
-        smooth = math.nan
+        smooth = None
         while self.step < self.config.steps:
             loss = self._advance(self._frames.draw(self.step))
-            smooth = loss if math.isnan(smooth) else 0.98 * smooth + 0.02 * loss
-            bar.set_postfix(loss=f"{smooth:.3f}", refresh=False)
+            smooth = loss if smooth is None else smooth.lerp(loss, 0.02)
+            if self.step % _SHOWN_EVERY == 0:
+                bar.set_postfix(loss=f"{float(smooth):.3f}", refresh=False)
             bar.update()
             if self.step % self.config.validate_every == 0:
                 self._judge(bar)
@@ -141,24 +146,27 @@ class Trainer(Generic[Network]):
             weights = {name: value.clone() for name, value in self.average.items()}
             self.best = {"error": error, "step": self.step, "weights": weights}
 
-    def _advance(self, batch: Batch) -> float:
+    def _advance(self, batch: Batch) -> Tensor:
+        """Take a step; return its loss, for which the device is not waited."""
         batch = batch.to(self.device)
+        seed = self.config.seed * 1_000_003 + self.step
         # On the CPU: random numbers are the same whatever the device.
-        generator = torch.Generator().manual_seed(self.config.seed * 1_000_003 + self.step)
+        generator = torch.Generator().manual_seed(seed)
+        torch.manual_seed(seed)  # of layers that drop at random
         kind = torch.device(self.device).type
         with torch.autocast(kind, torch.bfloat16, enabled=self.config.bf16):
             loss = self._objective(self.network, batch, generator)
         self.optimizer.zero_grad(set_to_none=True)
-        loss.backward()
-        norm = nn.utils.clip_grad_norm_(self.network.parameters(), self.config.clip)
-        # One degenerate batch must not destroy hours of training.
-        if torch.isfinite(norm + loss.detach()):
-            for group in self.optimizer.param_groups:
-                group["lr"] = group["rate"] * learning_rate(self.config, self.step)
-            self.optimizer.step()
-            self._update_average()
+        self._finite.scale(loss).backward()
+        self._finite.unscale_(self.optimizer)
+        nn.utils.clip_grad_norm_(self.network.parameters(), self.config.clip)
+        for group in self.optimizer.param_groups:
+            group["lr"] = group["rate"] * learning_rate(self.config, self.step)
+        self._finite.step(self.optimizer)
+        self._finite.update()
+        self._update_average()
         self.step += 1
-        return float(loss.detach())
+        return loss.detach()
 
     @torch.no_grad()
     def _update_average(self) -> None:

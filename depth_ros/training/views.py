@@ -77,7 +77,9 @@ def _draw(
     centre = (size - 1) / 2 + (lots[4:6].T - 0.5) * room
     draw = _Draw(scale, roll, centre, lots[6] < 0.5)
     device = frames.rgb.device
-    return _Draw(*(getattr(draw, name).to(device) for name in _Draw.__dataclass_fields__))
+    names = _Draw.__dataclass_fields__
+    # Nothing here waits for the device: the host draws the next batch while it trains on this one.
+    return _Draw(*(getattr(draw, name).to(device, non_blocking=True) for name in names))
 
 
 def _view(frames: FrameStore, height: int, width: int, draw: _Draw) -> Batch:

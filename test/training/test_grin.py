@@ -72,7 +72,7 @@ def test_an_interrupted_run_ends_as_an_uninterrupted_one(
     whole = train(tmp_path / "whole")
     advance = Trainer._advance
 
-    def stop(trainer: Trainer[Any], *batch: Any) -> float:
+    def stop(trainer: Trainer[Any], *batch: Any) -> torch.Tensor:
         if trainer.step == 3:
             raise KeyboardInterrupt
         return advance(trainer, *batch)
