@@ -27,7 +27,8 @@ class FrameStore:
         rgb: uint8 (N, 3, H, W).
         depth_m: float16 (N, H, W) z-depth; what is not finite and positive is no label.
         cameras: (N,) whose table of rays belongs to a frame.
-        rays: (C, 2, H, W) viewing rays x/z and y/z of the cameras; NaN where there is none.
+        rays: float16 (C, 2, H, W) viewing rays x/z and y/z of the cameras, exact to about a tenth
+            of a pixel; NaN where there is none.
         f_px: (N,) focal lengths.
     """
 
@@ -113,6 +114,6 @@ def _stack(frames: list[tuple[Tensor, Tensor, Camera]]) -> FrameStore:
         torch.stack([rgb for rgb, _, _ in frames]),
         torch.stack([depth_m for _, depth_m, _ in frames]),
         torch.tensor(of_frame),
-        torch.from_numpy(rays).permute(0, 3, 1, 2).float().contiguous(),
+        torch.from_numpy(rays).permute(0, 3, 1, 2).half().contiguous(),
         torch.tensor([camera.f_px for _, _, camera in frames], dtype=torch.float32),
     )

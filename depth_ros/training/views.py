@@ -100,7 +100,7 @@ def _view(frames: FrameStore, height: int, width: int, draw: _Draw) -> Batch:
         align_corners=False,
     )[:, 0]
     rays = functional.grid_sample(
-        frames.rays[frames.cameras], places, padding_mode="border", align_corners=False
+        frames.rays[frames.cameras].float(), places, padding_mode="border", align_corners=False
     ).permute(0, 2, 3, 1)
     f_px = frames.f_px * draw.scale.prod(dim=1).sqrt()
     return Batch(rgb.permute(0, 2, 3, 1), depth_m, _turned(rays, draw), f_px)
