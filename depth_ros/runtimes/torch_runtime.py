@@ -48,7 +48,7 @@ class TorchRuntime:
         network: called with input batches in the runtime's precision; one whose `casts_itself` is
             true gets float32, and casts what may be less exact.
         device, dtype: where, and in which precision; by name.
-        compiled: by torch.compile, anew for every shape of input; on CUDA as a captured graph.
+        compiled: by torch.compile, anew for every shape of input.
 
     Raises:
         ModelError: the device is not there or the precision unknown.
@@ -71,8 +71,6 @@ class TorchRuntime:
         self._input_dtype = torch.float32 if exact else self.dtype
         self._parts: dict[str, TorchRuntime] = {}
         self._run = self._compiled() if compiled else self._network
-        # A captured graph writes the next output where the last one was.
-        self._copies = compiled and self.device.type == "cuda"
 
     @torch.inference_mode()
     def __call__(self, *inputs: Tensor) -> Raw:
@@ -89,8 +87,8 @@ class TorchRuntime:
                 raise ModelError(f"torch.compile failed, say compile:=false: {reason}") from error
             raise
         if isinstance(output, tuple):
-            return tuple(part.to(torch.float32, copy=self._copies) for part in output)
-        return output.to(torch.float32, copy=self._copies)
+            return tuple(part.to(torch.float32) for part in output)
+        return output.to(torch.float32)
 
     def part(self, name: str) -> TorchRuntime:
         """Return what executes the network's submodule of this name alone."""
@@ -111,8 +109,8 @@ class TorchRuntime:
         return network
 
     def _compiled(self) -> Callable[..., Any]:
-        mode = "reduce-overhead" if self.device.type == "cuda" else None
-        return torch.compile(self._network, dynamic=False, mode=mode)
+        # Not reduce-overhead: that captures graphs of its own, and whole frames are captured here.
+        return torch.compile(self._network, dynamic=False)
 
 
 def _is_of_compiler(error: Exception) -> bool:
