@@ -202,6 +202,7 @@ class Pipeline:
 
     Attributes:
         profile: told which stage a frame is in; whoever works on frames says where each begins.
+        graphs: of the device; None: it captures none.
         notices: say what of this is not possible with a network; listen to them.
     """
 
@@ -216,8 +217,8 @@ class Pipeline:
     ) -> None:
         self.model, self.runtime, self.settings = model, runtime, settings
         self._faster = faster
-        self._graphs = Graphs.on(runtime.device) if graphs is None else graphs
-        self.notices: Notices = self._graphs.notices if self._graphs else Notices()
+        self.graphs = Graphs.on(runtime.device) if graphs is None else graphs
+        self.notices: Notices = self.graphs.notices if self.graphs else Notices()
         self.profile = profile or Profile.on(runtime.device)
         self._upload, self._download = Upload(runtime.device), Download()
         # No cache of a bound method: the cycle would keep the network alive, and its GPU's memory.
@@ -268,7 +269,7 @@ class Pipeline:
 
     def twin(self) -> Pipeline:
         """Return a pipeline of the same network and profile, with scales and buffers of its own."""
-        shared = (self.profile, self._faster, self._graphs)
+        shared = (self.profile, self._faster, self.graphs)
         return Pipeline(self.model, self.runtime, self.settings, *shared)
 
     def under(self, settings: Settings) -> Pipeline:
@@ -386,7 +387,7 @@ class Pipeline:
 
     def _infer(self, rgb: Tensor, request: Request) -> Prediction:
         """Return what the network says of images uint8 (B, H, W, 3), as they lie."""
-        turns, graphs = self._turns, self._graphs
+        turns, graphs = self._turns, self.graphs
         if graphs is None or self.model.graphs:
             self.profile.begin("preprocess")
             execute = _Staged(self.runtime, self.profile)
@@ -495,7 +496,7 @@ class Pipeline:
             estimate.stride,
             far_m,
         )
-        if self._graphs is None:
+        if self.graphs is None:
             return replace(blank, depth_m=self._depth(blank, prediction.output))
         return self._rendered(blank, prediction.output, wanted or Wanted())
 
@@ -522,7 +523,7 @@ class Pipeline:
 
     def _render(self, plan: Plan, depth: DepthFrame) -> Rendered:
         """Carry out a plan on the device."""
-        assert self._graphs is not None
+        assert self.graphs is not None
         settings, camera, scale = self.settings, depth.camera, depth.scale
         x, y = self._planes(camera, plan.stride) if plan.points else (None, None)
         scene = Scene(
@@ -543,7 +544,7 @@ class Pipeline:
             settings.colour_far_m,
         )
         sent_numbers = sent(torch.tensor(numbers, dtype=torch.float64), self.runtime.device)
-        tensors, _ = self._graphs.render(
+        tensors, _ = self.graphs.render(
             plan, partial(_carried_out, plan), depth.depth_m, sent_numbers, *scene
         )
         return Rendered(*tensors)
@@ -603,7 +604,7 @@ class Pipeline:
         Raises:
             ModelError: the settings want confidence, and depth has none.
         """
-        if self._graphs is None:
+        if self.graphs is None:
             return self._packed(depth, allocate)
         cloud = self.cloud(depth)
         payload = cloud.payload if cloud.count is None else cloud.payload[: int(cloud.count)]
@@ -623,7 +624,7 @@ class Pipeline:
         Raises:
             ModelError: the settings want confidence, and depth has none.
         """
-        if self._graphs is None:
+        if self.graphs is None:
             return Cloud(self._packed(depth, None))
         if self.settings.min_confidence and depth.confidence is None:
             raise ModelError(_no_confidence(self.model))
@@ -666,7 +667,7 @@ class Pipeline:
         """Return depth in colour, uint8 (H, W, 3) rgb, as the settings ask for it."""
         self.profile.begin("colours")
         settings = self.settings
-        if self._graphs is not None:
+        if self.graphs is not None:
             made = self._made(depth, Wanted(colours=True))
             assert made.colours is not None
             return made.colours
@@ -693,7 +694,7 @@ class Pipeline:
     def _ratio(self, camera: Camera, prediction: Prediction) -> float | Tensor:
         """Return focal_ratio(); where the network estimates it on a GPU, without waiting for it."""
         f_px = prediction.f_px
-        if f_px is None or self._graphs is None or not self.settings.focal_correction:
+        if f_px is None or self.graphs is None or not self.settings.focal_correction:
             return self.focal_ratio(camera, prediction)
         return camera.turned(self._turns).fx / f_px[0].double()
 

@@ -114,7 +114,7 @@ def compacted(points: Tensor) -> tuple[Tensor, Tensor]:
     valid = flat[:, 2] < torch.inf  # not NaN either
     ends = valid.cumsum(0)
     # What is no point goes to one row behind all others.
-    rows = torch.where(valid, ends - 1, len(flat))
+    rows = (ends - 1).masked_fill_(~valid, len(flat))
     packed = flat.new_empty(len(flat) + 1, flat.shape[1])
     packed.index_copy_(0, rows, flat)
     return packed[:-1], ends[-1]

@@ -87,14 +87,15 @@ def robust_limits(depth_m: Tensor, low: float = 0.02, high: float = 0.98) -> tup
     Where the sample has no depth, and the image has some, range ends at its nearest and farthest.
     """
     pixels = inverse_from_depth(depth_m).flatten()
-    pixels = pixels.where((pixels > 0) & (pixels < torch.inf), torch.inf)
+    known = (pixels > 0) & (pixels < torch.inf)
+    # Not where() with a number, which is brought to the device and waits for that.
+    pixels = pixels.masked_fill(~known, torch.inf)
     sample = pixels[:: len(pixels) // _SAMPLES | 1].sort().values
     count = (sample < torch.inf).sum()
-    whole_most = pixels.where(pixels < torch.inf, 0).amax()
+    whole_most = pixels.masked_fill(~known, 0).amax()
     most = _quantile(sample, count, 1 - low).where(count > 0, whole_most)
     least = _quantile(sample, count, 1 - high).where(count > 0, pixels.amin())
-    any_known = whole_most > 0
-    most, least = most.where(any_known, 1).double(), least.where(any_known, 1).double()
+    most, least = (end.masked_fill(whole_most <= 0, 1).double() for end in (most, least))
     return 1 / most, torch.maximum(1 / least, _LEAST_SPREAD / most)
 
 

@@ -133,6 +133,8 @@ class Captured:
         self._name, self._machine, self._notices, self._most = name, machine, notices, most
         self._recorded: OrderedDict[Hashable, _Recorded] = OrderedDict()
         self._improved = 0
+        self.pending = 0
+        """How many better functions are prepared at the moment."""
         self.refused = ""
         """Why functions are called as they are; empty: they are captured."""
 
@@ -198,6 +200,7 @@ class Captured:
         self._keep(key, recorded)
         if better is not None and not at_once and self._improved < _COMPILED:
             self._improved += 1
+            self.pending += 1
             threading.Thread(
                 target=self._improve, args=(key, better, recorded), name="compile", daemon=True
             ).start()
@@ -241,6 +244,9 @@ class Captured:
                 self._improved = _COMPILED + 1  # once is enough
                 reason = _reason(error)
                 self._notices.say(f"{self._name} goes on without torch.compile: {reason}")
+        finally:
+            with self._machine.lock:
+                self.pending -= 1
 
     def _keep(self, key: Hashable, recorded: _Recorded) -> None:
         self._recorded[key] = recorded
@@ -273,6 +279,12 @@ class Graphs:
         self.notices = Notices()
         self.predict = Captured("the network", machine, self.notices)
         self.render = Captured("what follows the network", machine, self.notices)
+
+    def refuse(self, reason: str) -> None:
+        """Call functions as they are from now on."""
+        for each in (self.predict, self.render):
+            each.refused = reason
+            each.forget()
 
     @classmethod
     def on(cls, device: torch.device) -> Graphs | None:

@@ -70,6 +70,8 @@ class Watch(TorchFunctionMode):
         here = [each for each in given if each.device.type == self._home]
         if here and (name in _ASKS or _by_mask(name, args)):
             raise NotCapturableError(f"{name} of a tensor on {self._home} waits for it")
+        if here and not self._is_host and name == "where" and not all(map(_is_tensor, args)):
+            raise NotCapturableError(f"where brings a number to {self._home}")
         strangers = [each for each in given if each.device.type != self._home and each.ndim]
         if here and strangers:
             raise NotCapturableError(f"{name} takes a tensor from {strangers[0].device}")
@@ -84,6 +86,10 @@ class Watch(TorchFunctionMode):
     @property
     def _is_host(self) -> bool:
         return self._home == "cpu"
+
+
+def _is_tensor(value: object) -> bool:
+    return isinstance(value, Tensor)
 
 
 def _by_mask(name: str, args: Any) -> bool:
