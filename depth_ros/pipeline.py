@@ -385,8 +385,13 @@ class Pipeline:
             for prediction, image, frame in zip(_parts(whole), images, frames, strict=True)
         ]
 
-    def _infer(self, rgb: Tensor, request: Request) -> Prediction:
-        """Return what the network says of images uint8 (B, H, W, 3), as they lie."""
+    def _infer(self, rgb: Tensor, request: Request, improve: bool = True) -> Prediction:
+        """Return what the network says of images uint8 (B, H, W, 3), as they lie.
+
+        Args:
+            rgb, request: see DepthModel.infer.
+            improve: whether what executes the network faster is to be used, or prepared.
+        """
         turns, graphs = self._turns, self.graphs
         if graphs is None or self.model.graphs:
             self.profile.begin("preprocess")
@@ -403,7 +408,7 @@ class Pipeline:
             rgb,
             request.prompts,
             *carried,
-            better=None if self._faster is None else ask(self._faster, turns=turns),
+            better=ask(self._faster, turns=turns) if self._faster and improve else None,
             at_once=self.settings.compile == "true",
         )
         return _prediction(whole, *tensors)
@@ -590,7 +595,8 @@ class Pipeline:
         request = Request([camera], prompts, self._sampling(None))
         if prompts is not None:
             request = replace(request, prompts=sent(prompts, self.runtime.device))
-        self._infer(rgb, request)
+        # What takes long in the background is begun for the size that images really have.
+        self._infer(rgb, request, improve=self.settings.compile == "true")
 
     @torch.inference_mode()
     def points(self, depth: DepthFrame, allocate: Allocate | None = None) -> Tensor:

@@ -104,6 +104,7 @@ class _Recorded:
     outputs: tuple[Tensor | None, ...]
     note: Any
     kept: tuple[Any, ...]
+    best: bool = False  # there is nothing better, or it is being prepared
 
     def replay(self, order: Event, inputs: Inputs) -> Result:
         order.wait()
@@ -160,11 +161,12 @@ class Captured:
         whole = (key, *(each if each is None else (each.shape, each.dtype) for each in inputs))
         if not self.refused:
             with self._machine.lock:
-                recorded = self._recorded.get(whole)
-                if recorded is None:
-                    recorded = self._first(whole, function, inputs, better, at_once)
+                first = better if better and at_once else None
+                recorded = self._recorded.get(whole) or self._first(whole, function, inputs, first)
                 if recorded is not None:
                     self._recorded.move_to_end(whole)
+                    if better is not None and not recorded.best and self._improved < _COMPILED:
+                        self._begin_to_improve(whole, recorded, better)
                     return recorded.replay(self._machine.order, inputs)
         return (better if better and at_once else function)(*inputs)
 
@@ -175,36 +177,43 @@ class Captured:
                 self._drop(next(iter(self._recorded)))
 
     def _first(
-        self,
-        key: Hashable,
-        function: Function,
-        inputs: Inputs,
-        better: Function | None,
-        at_once: bool,
+        self, key: Hashable, function: Function, inputs: Inputs, better: Function | None
     ) -> _Recorded | None:
-        """Capture a function, and begin to prepare a better one; None: it cannot be."""
+        """Capture a function, or the better one; None: it cannot be, or not now."""
+        if not _RECORDING.acquire(blocking=False):
+            return None
+        try:
+            return self._record(key, function, inputs, better)
+        finally:
+            _RECORDING.release()
+
+    def _record(
+        self, key: Hashable, function: Function, inputs: Inputs, better: Function | None
+    ) -> _Recorded | None:
         statics = tuple(each if each is None else each.clone() for each in inputs)
         with self._machine.aside():
             function(*statics)  # fills what it keeps per size; its errors are the caller's
-            if better is not None and at_once:
+            if better is not None:
                 better(*statics)
                 better(*statics)
         try:
             kept = self._watched(function, statics)
-            recorded = self._capture(better if better and at_once else function, statics, kept)
+            recorded = self._capture(better or function, statics, kept)
         except Exception as error:  # what it cannot do, each library says in its own way
             self.refused = _reason(error)
             self._notices.say(f"{self._name} goes on without a CUDA graph: {self.refused}")
             self._machine.settle()  # raises where the device is lost
             return None
+        recorded.best = better is not None
         self._keep(key, recorded)
-        if better is not None and not at_once and self._improved < _COMPILED:
-            self._improved += 1
-            self.pending += 1
-            threading.Thread(
-                target=self._improve, args=(key, better, recorded), name="compile", daemon=True
-            ).start()
         return recorded
+
+    def _begin_to_improve(self, key: Hashable, recorded: _Recorded, better: Function) -> None:
+        recorded.best = True
+        self._improved += 1
+        self.pending += 1
+        arguments = (key, better, recorded)
+        threading.Thread(target=self._improve, args=arguments, name="compile", daemon=True).start()
 
     def _watched(self, function: Function, statics: Inputs) -> tuple[Tensor, ...]:
         """Return the tensors that a function takes from elsewhere."""
@@ -231,14 +240,11 @@ class Captured:
         """
         statics = tuple(each if each is None else torch.zeros_like(each) for each in worse.inputs)
         try:
-            with _COMPILES, self._machine.aside():
-                better(*statics)
-                better(*statics)
-            with self._machine.lock:
-                if self._recorded.get(key) is worse:
-                    recorded = self._capture(better, statics, worse.kept)
-                    self._drop(key)
-                    self._keep(key, recorded)
+            with _RECORDING:
+                with self._machine.aside():
+                    better(*statics)
+                    better(*statics)
+                self._replace(key, worse, better, statics)
         except Exception as error:  # a compiler may raise anything; frames are answered without it
             if self._improved <= _COMPILED:
                 self._improved = _COMPILED + 1  # once is enough
@@ -247,6 +253,14 @@ class Captured:
         finally:
             with self._machine.lock:
                 self.pending -= 1
+
+    def _replace(self, key: Hashable, worse: _Recorded, better: Function, statics: Inputs) -> None:
+        with self._machine.lock:
+            if self._recorded.get(key) is worse:  # and not given up meanwhile
+                recorded = self._capture(better, statics, worse.kept)
+                recorded.best = True
+                self._drop(key)
+                self._keep(key, recorded)
 
     def _keep(self, key: Hashable, recorded: _Recorded) -> None:
         self._recorded[key] = recorded
@@ -259,8 +273,12 @@ class Captured:
         recorded.graph.reset()
 
 
-_COMPILES = threading.Lock()
-"""One compilation at a time: each takes all cores, and torch's compiler is no friend of threads."""
+_RECORDING = threading.Lock()
+"""Held while a graph is captured, or a function is compiled to be.
+
+A compiler waits for the whole device now and then, to see which kernel is fastest. CUDA allows that
+to no thread while another one captures. Who cannot have it calls functions as they are.
+"""
 
 
 class Graphs:

@@ -204,6 +204,27 @@ def test_a_better_function_that_fails_is_said_once_and_changes_nothing() -> None
     assert first(call("key", doubled, torch.ones(2), better=fails)).tolist() == [2, 2]
 
 
+def test_while_something_is_compiled_new_functions_are_called_as_they_are() -> None:
+    call, machine, said = captured()
+    other, ready = Captured("other", machine, Notices()), threading.Event()
+
+    def better(values: Tensor) -> Result:
+        ready.wait(10)
+        return tripled(values)
+
+    call("key", doubled, torch.ones(2), better=better)
+    until(lambda: other._first("key", doubled, (torch.ones(1),), None) is None)
+    captures = machine.log.count("capture")
+    assert first(call("key", doubled, torch.ones(3), better=better)).tolist() == [2, 2, 2]
+    assert first(other("key", doubled, torch.ones(3))).tolist() == [2, 2, 2]
+    assert machine.log.count("capture") == captures
+    ready.set()
+    until(lambda: not call.pending)
+    other("key", doubled, torch.ones(3))
+    assert machine.log.count("capture") == captures + 2
+    assert not said
+
+
 def until(condition: Callable[[], bool]) -> None:
     pause = threading.Event()
     for _ in range(1000):
