@@ -27,7 +27,8 @@ class RelativePositionBias(BeitRelativePositionBias):  # type: ignore[misc]
         if key not in _kept:
             while len(_kept) >= _KEPT:
                 _kept.pop(next(iter(_kept)))
-            _kept[key] = super().generate_relative_position_index(window_size).to(device)
+            with torch.inference_mode(False):  # training may need it later
+                _kept[key] = super().generate_relative_position_index(window_size).to(device)
         return _kept[key]
 
 
