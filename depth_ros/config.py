@@ -158,10 +158,12 @@ class Settings:
         "Precision of the network's weights and activations; an .onnx file has its own.",
         choices=("float32", "float16", "bfloat16"),
     )
-    compile: bool = _setting(
-        False,
+    compile: str = _setting(
+        "auto",
         "Compile a network of torch with torch.compile, for each size of image anew, up to eight: "
-        "the first one takes a minute, and needs a C++ compiler, or Triton on CUDA.",
+        "true before the first answer, which takes a minute and needs a C++ compiler, or Triton on "
+        "CUDA; auto on CUDA alone, while frames are answered without.",
+        choices=("auto", "true", "false"),
     )
     threads: int = _setting(
         0,

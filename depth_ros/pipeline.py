@@ -6,7 +6,7 @@ import copy
 import math
 from collections import OrderedDict
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import lru_cache, partial
 from typing import cast
 
@@ -23,13 +23,17 @@ from depth_ros.geometry.cloud import Allocate, CloudPacker
 from depth_ros.geometry.colour import colour_table, colourise, robust_range
 from depth_ros.geometry.depth import limit_range
 from depth_ros.geometry.edges import flying, radius_for
+from depth_ros.geometry.render import Edges, Numbers, Plan, Rendered, Scene, render
 from depth_ros.models import DepthModel, Output, Prediction
 from depth_ros.models.base import Executor, Memory, Mirrored, Raw, Request, Sampling
 from depth_ros.models.preprocessing import Fit
 from depth_ros.models.transformers_model import runs_side_by_side
 from depth_ros.profile import Profile
+from depth_ros.runtimes.capture import Function, Graphs
 from depth_ros.runtimes.download import Download
-from depth_ros.runtimes.upload import Upload
+from depth_ros.runtimes.notices import Notices
+from depth_ros.runtimes.torch_runtime import choose_device
+from depth_ros.runtimes.upload import Upload, sent
 from depth_ros.scale.anchors import Anchors, prompt
 from depth_ros.scale.scaler import Reference, Scale, Scaler
 from depth_ros.scale.steady import Steadier
@@ -40,6 +44,7 @@ _SATURATION = 0.99
 # Within this time a scene has not become another one.
 _CARRY_NS = 1_000_000_000
 _CARRIED_CAMERAS = 8
+_RAY_TABLES = 16
 
 
 @dataclass(frozen=True)
@@ -110,6 +115,7 @@ class DepthFrame:
             a factor of 1.25 of the truth; None where it says nothing of that.
         stride: see Estimate.
         far_m: where range ends: depth from here on is +inf.
+        made: what was made together with depth, and under which settings; None: nothing was.
     """
 
     depth_m: Tensor
@@ -122,6 +128,35 @@ class DepthFrame:
     confidence: Tensor | None = None
     stride: int = 1
     far_m: float = math.inf
+    made: tuple[Settings, Rendered] | None = field(default=None, repr=False, compare=False)
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """What will be asked for beside depth: a GPU makes all of it at once.
+
+    Attributes:
+        points: whether cloud() or points() will be called.
+        colours: whether colours() will be.
+    """
+
+    points: bool = False
+    colours: bool = False
+
+
+@dataclass(frozen=True)
+class Cloud:
+    """A cloud's payload, on the network's device.
+
+    Attributes:
+        payload: uint8 (H, W, bytes) of an organised cloud, (N, bytes) of another one.
+        count: how many of the N are points, at the front and in their order: an int64 tensor of no
+            dimension on the payload's device, which nobody has waited for; the rest is anything.
+            None: all of them.
+    """
+
+    payload: Tensor
+    count: Tensor | None = None
 
 
 def check(model: DepthModel, settings: Settings) -> None:
@@ -152,10 +187,23 @@ class Pipeline:
 
     Settings that are live may be replaced between frames; where another thread replaces them, work
     on a frame with the pipeline of under(), whose settings stay as they are. Payloads that points()
-    returns are valid until its next call.
+    returns are valid until its next call; that aside, whatever is on a GPU is the caller's own.
+
+    On CUDA a frame is two captured graphs (runtimes.capture), one from image to values and one from
+    values to depth, points and colours: between them the scale is measured, on the ground or by
+    anchors, and what wobbles in it is found. In scale_mode model no step waits for the device.
+
+    Args:
+        model, runtime, settings: what is asked, what executes its network, and how.
+        profile: its own if there is none.
+        faster: executes the network in less time and takes long to begin: takes the runtime's place
+            in captured graphs, at once with compile true, else when it is ready.
+        graphs: of the device, if it captures any, shared by pipelines of one network; None: new.
 
     Attributes:
         profile: told which stage a frame is in; whoever works on frames says where each begins.
+        graphs: of the device; None: it captures none.
+        notices: say what of this is not possible with a network; listen to them.
     """
 
     def __init__(
@@ -164,14 +212,20 @@ class Pipeline:
         runtime: Executor,
         settings: Settings,
         profile: Profile | None = None,
+        faster: Executor | None = None,
+        graphs: Graphs | None = None,
     ) -> None:
         self.model, self.runtime, self.settings = model, runtime, settings
+        self._faster = faster
+        self.graphs = Graphs.on(runtime.device) if graphs is None else graphs
+        self.notices: Notices = self.graphs.notices if self.graphs else Notices()
         self.profile = profile or Profile.on(runtime.device)
         self._upload, self._download = Upload(runtime.device), Download()
         # No cache of a bound method: the cycle would keep the network alive, and its GPU's memory.
         self._packer = lru_cache(maxsize=4)(partial(_new_packer, runtime.device))
         self._table = lru_cache(maxsize=4)(lambda name: colour_table(name).to(runtime.device))
         self._rays = lru_cache(maxsize=4)(lambda camera: torch.from_numpy(camera.rays().copy()))
+        self._planes = lru_cache(maxsize=_RAY_TABLES)(partial(_ray_planes, runtime.device))
         self.scaler = lru_cache(maxsize=4)(lambda camera: Scaler())
         """What keeps the scale of a camera's predictions."""
         self.steadier = lru_cache(maxsize=4)(lambda camera: Steadier())
@@ -192,21 +246,31 @@ class Pipeline:
         if settings.image_fit != "auto":
             model = model.fitted(cast(Fit, settings.image_fit))
         check(model, settings)
-        runtime: Executor = runtimes.create(
+        on_cuda = choose_device(settings.device).type == "cuda"
+        create = partial(
+            runtimes.create,
             settings.runtime,
-            model.network,
+            model.unasking() if on_cuda else model.network,
             settings.device,
             settings.dtype,
             model.graphs,
             settings.providers,
-            settings.compile,
         )
+        compiled = settings.compile == "true"
+        # On CUDA what is compiled is captured, beside what is not.
+        runtime: Executor = create(compiled and (bool(model.graphs) or not on_cuda))
         runtimes.prepare(runtime.device)
-        return cls(model, Mirrored(runtime) if settings.flip else runtime, settings)
+        faster: Executor | None = None
+        if on_cuda and settings.compile != "false" and not model.graphs:
+            faster = create(True)
+        if settings.flip:
+            runtime, faster = Mirrored(runtime), faster and Mirrored(faster)
+        return cls(model, runtime, settings, faster=faster)
 
     def twin(self) -> Pipeline:
         """Return a pipeline of the same network and profile, with scales and buffers of its own."""
-        return Pipeline(self.model, self.runtime, self.settings, self.profile)
+        shared = (self.profile, self._faster, self.graphs)
+        return Pipeline(self.model, self.runtime, self.settings, *shared)
 
     def under(self, settings: Settings) -> Pipeline:
         """Return this pipeline under other live settings: network, scales and buffers are these."""
@@ -237,7 +301,8 @@ class Pipeline:
 
         What torch.compile makes is made for one number of threads, and by one of them.
         """
-        return bool(self.model.graphs) or (not self.settings.compile and runs_side_by_side())
+        compiled = self.settings.compile == "true"
+        return bool(self.model.graphs) or (not compiled and runs_side_by_side())
 
     @property
     def confident(self) -> bool:
@@ -310,9 +375,7 @@ class Pipeline:
             self._recall(frames[0]) if len(frames) == 1 else None,
             enlarge=stride is None,
         )
-        self.profile.begin("preprocess")
-        execute = _Staged(self.runtime, self.profile)
-        whole = _turned_back(self.model.infer(execute, _turned(rgb, turns), request), turns)
+        whole = self._infer(rgb, request)
         if whole.memory is not None and self.settings.carry:
             self._remember(frames[0], whole.memory)
         height, width = frames[0].rgb.shape[:2]
@@ -321,6 +384,34 @@ class Pipeline:
             Estimate(prediction, image[::step, ::step], _strided(frame, step), size, step)
             for prediction, image, frame in zip(_parts(whole), images, frames, strict=True)
         ]
+
+    def _infer(self, rgb: Tensor, request: Request, improve: bool = True) -> Prediction:
+        """Return what the network says of images uint8 (B, H, W, 3), as they lie.
+
+        Args:
+            rgb, request: see DepthModel.infer.
+            improve: whether what executes the network faster is to be used, or prepared.
+        """
+        turns, graphs = self._turns, self.graphs
+        if graphs is None or self.model.graphs:
+            self.profile.begin("preprocess")
+            execute = _Staged(self.runtime, self.profile)
+            return _turned_back(self.model.infer(execute, _turned(rgb, turns), request), turns)
+        self.profile.begin("network")
+        memory = request.memory
+        carried = (None, None) if memory is None else (memory.values, memory.latents)
+        cameras = tuple(request.cameras) if self.model.denoises else ()
+        ask = partial(_network, self.model, request=replace(request, prompts=None, memory=None))
+        tensors, whole = graphs.predict(
+            (cameras, request.sampling, request.enlarge, turns),
+            ask(self.runtime, turns=turns),
+            rgb,
+            request.prompts,
+            *carried,
+            better=ask(self._faster, turns=turns) if self._faster and improve else None,
+            at_once=self.settings.compile == "true",
+        )
+        return _prediction(whole, *tensors)
 
     @property
     def _turns(self) -> int:
@@ -361,13 +452,20 @@ class Pipeline:
             self._memories.popitem(last=False)
 
     @torch.inference_mode()
-    def measure(self, estimate: Estimate, reference: Reference | None = None) -> DepthFrame:
+    def measure(
+        self,
+        estimate: Estimate,
+        reference: Reference | None = None,
+        wanted: Wanted | None = None,
+    ) -> DepthFrame:
         """Turn what the network said into metres, with NaN and +inf where there are none.
 
         Args:
             estimate: of predict().
             reference: with scale_mode ground the camera's mount, with anchors the anchors; None
                 where they are not known at the moment.
+            wanted: what will be asked of this depth under the same settings; None: it is made when
+                it is.
 
         Raises:
             ModelError: the model's values are no metres, and nothing is there to make them so.
@@ -376,7 +474,7 @@ class Pipeline:
         self.profile.begin("post")
         frame, prediction = estimate.frame, estimate.prediction
         own = prediction.output is Output.METRIC_DEPTH
-        ratio = self.focal_ratio(frame.camera, prediction) if own else 1.0
+        ratio = self._ratio(frame.camera, prediction) if own else 1.0
         values = prediction.values[0] * ratio
         steadied = own and self.settings.scale_steady_s > 0
         if steadied:
@@ -388,28 +486,101 @@ class Pipeline:
                 f"model '{self.model.entry.name}' gives {prediction.output.value}, expected "
                 f"{Output.METRIC_DEPTH.value}, or scale_mode:=ground or anchors"
             )
-        if scale is not None:
-            values = scale.depth_m(values, prediction.output)
-            ratio *= scale.scale
-        far_m = self.far_m(torch.inf if steadied else ratio)
+        far_m = self.far_m(torch.inf if steadied else ratio * (scale.scale if scale else 1.0))
         far_m = min(far_m, scale.reach_m if scale else torch.inf)
-        depth_m = limit_range(values, self.settings.min_depth_m, far_m)
-        size = estimate.network_size
-        if self.settings.edge_filter == "image":
-            self.profile.begin("edges")
-            depth_m.masked_fill_(self._flying(depth_m, size), torch.nan)
-        origin = (frame.camera, frame.stamp_ns, frame.frame_id)
         sure = prediction.confidence
-        return DepthFrame(
-            depth_m,
+        blank = DepthFrame(
+            values,
             estimate.rgb,
-            *origin,
+            frame.camera,
+            frame.stamp_ns,
+            frame.frame_id,
             scale,
-            size,
+            estimate.network_size,
             None if sure is None else sure[0],
             estimate.stride,
             far_m,
         )
+        if self.graphs is None:
+            return replace(blank, depth_m=self._depth(blank, prediction.output))
+        return self._rendered(blank, prediction.output, wanted or Wanted())
+
+    def _depth(self, blank: DepthFrame, output: Output) -> Tensor:
+        """Return depth of a frame whose depth_m are values still."""
+        values = blank.depth_m
+        if blank.scale is not None:
+            values = blank.scale.depth_m(values, output)
+        depth_m = limit_range(values, self.settings.min_depth_m, blank.far_m)
+        if self.settings.edge_filter == "image":
+            self.profile.begin("edges")
+            depth_m.masked_fill_(self._flying(depth_m, blank.network_size), torch.nan)
+        return depth_m
+
+    def _rendered(self, blank: DepthFrame, output: Output, wanted: Wanted) -> DepthFrame:
+        """Return a frame whose depth_m are values still with depth, and what is wanted of it."""
+        plan = self._plan(blank, wanted)
+        if blank.scale is not None:
+            inverse = output is Output.AFFINE_INVERSE_DEPTH
+            plan = replace(plan, values="inverse" if inverse else "depth")
+        made = self._render(plan, blank)
+        assert made.depth_m is not None
+        return replace(blank, depth_m=made.depth_m, made=(self.settings, made))
+
+    def _render(self, plan: Plan, depth: DepthFrame) -> Rendered:
+        """Carry out a plan on the device."""
+        assert self.graphs is not None
+        settings, camera, scale = self.settings, depth.camera, depth.scale
+        x, y = self._planes(camera, plan.stride) if plan.points else (None, None)
+        scene = Scene(
+            depth.rgb if plan.coloured else None,
+            x,
+            y,
+            depth.confidence if plan.sure else None,
+            self._table(settings.colour_map) if plan.colours else None,
+        )
+        numbers = Numbers(
+            1.0 if scale is None else scale.scale,
+            0.0 if scale is None else scale.shift,
+            settings.min_depth_m,
+            depth.far_m,
+            settings.edge_step,
+            settings.min_confidence,
+            settings.colour_near_m,
+            settings.colour_far_m,
+        )
+        sent_numbers = sent(torch.tensor(numbers, dtype=torch.float64), self.runtime.device)
+        tensors, _ = self.graphs.render(
+            plan, partial(_carried_out, plan), depth.depth_m, sent_numbers, *scene
+        )
+        return Rendered(*tensors)
+
+    def _plan(self, depth: DepthFrame, wanted: Wanted) -> Plan:
+        """Return what is to be done under these settings to make depth, and what is wanted."""
+        settings = self.settings
+        sure = bool(settings.min_confidence)
+        points = wanted.points and not (sure and depth.confidence is None)  # cloud() refuses it
+        return Plan(
+            edges=cast(Edges, settings.edge_filter),
+            radius_px=self._radius_px(depth.depth_m, depth.network_size),
+            points=points,
+            organised=points and settings.points_organised,
+            stride=max(1, settings.stride // depth.stride) if points else 1,
+            coloured=points and settings.points_colour,
+            beyond=points and settings.beyond_range == "max" and math.isfinite(depth.far_m),
+            sure=points and sure,
+            colours=wanted.colours,
+            percentiles=wanted.colours and settings.colour_range == "percentiles",
+        )
+
+    def _made(self, depth: DepthFrame, wanted: Wanted) -> Rendered:
+        """Return what is wanted of depth: what was made with it, or is made now."""
+        settings, made = depth.made or (None, Rendered())
+        has = (made.payload is not None or not wanted.points) and (
+            made.colours is not None or not wanted.colours
+        )
+        if has and made.depth_m is depth.depth_m and settings == self.settings:
+            return made
+        return self._render(replace(self._plan(depth, wanted), values="done"), depth)
 
     @torch.inference_mode()
     def warm_up(self, height: int = 480, width: int = 640) -> None:
@@ -422,8 +593,10 @@ class Pipeline:
         prompts = torch.ones(1, 1, *self.model.prompt_size) if self.model.prompt_size else None
         camera = Camera.from_fov(width, height, 60.0)  # of no consequence
         request = Request([camera], prompts, self._sampling(None))
-        for _ in range(2 if self.settings.compile else 1):  # the second captures CUDA's graph
-            self.model.infer(self.runtime, rgb, request)
+        if prompts is not None:
+            request = replace(request, prompts=sent(prompts, self.runtime.device))
+        # What takes long in the background is begun for the size that images really have.
+        self._infer(rgb, request, improve=self.settings.compile == "true")
 
     @torch.inference_mode()
     def points(self, depth: DepthFrame, allocate: Allocate | None = None) -> Tensor:
@@ -437,17 +610,43 @@ class Pipeline:
         Raises:
             ModelError: the settings want confidence, and depth has none.
         """
+        if self.graphs is None:
+            return self._packed(depth, allocate)
+        cloud = self.cloud(depth)
+        payload = cloud.payload if cloud.count is None else cloud.payload[: int(cloud.count)]
+        if allocate is None:
+            return payload
+        self.profile.begin("copy")
+        memory = allocate(payload.numel() // 4)
+        return memory.view(torch.uint8).view(payload.shape).copy_(self._download(payload))
+
+    @torch.inference_mode()
+    def cloud(self, depth: DepthFrame) -> Cloud:
+        """Return the cloud as the settings ask for it, on depth's device and waiting for nothing.
+
+        Args:
+            depth: of measure().
+
+        Raises:
+            ModelError: the settings want confidence, and depth has none.
+        """
+        if self.graphs is None:
+            return Cloud(self._packed(depth, None))
+        if self.settings.min_confidence and depth.confidence is None:
+            raise ModelError(_no_confidence(self.model))
+        self.profile.begin("points")
+        made = self._made(depth, Wanted(points=True))
+        assert made.payload is not None
+        return Cloud(made.payload, made.count)
+
+    def _packed(self, depth: DepthFrame, allocate: Allocate | None) -> Tensor:
+        """Return the payload of a cloud on the CPU, see points()."""
         settings, depth_m = self.settings, self._depth_of_points(depth)
         stride = max(1, settings.stride // depth.stride)
         packer = self._packer(depth.camera, settings.points_colour, stride)
         without = self._no_points(depth)
         self.profile.begin("points")
-        if allocate is None or depth_m.device.type == "cpu":
-            return packer.pack(depth_m, depth.rgb, settings.points_organised, allocate, without)
-        payload = packer.pack(depth_m, depth.rgb, settings.points_organised, None, without)
-        self.profile.begin("copy")
-        memory = allocate(payload.numel() // 4)
-        return memory.view(torch.uint8).view(payload.shape).copy_(self._download(payload))
+        return packer.pack(depth_m, depth.rgb, settings.points_organised, allocate, without)
 
     def _depth_of_points(self, depth: DepthFrame) -> Tensor:
         """Return depth (H, W), finite where there are to be points."""
@@ -474,6 +673,10 @@ class Pipeline:
         """Return depth in colour, uint8 (H, W, 3) rgb, as the settings ask for it."""
         self.profile.begin("colours")
         settings = self.settings
+        if self.graphs is not None:
+            made = self._made(depth, Wanted(colours=True))
+            assert made.colours is not None
+            return made.colours
         near_m, far_m = settings.colour_near_m, settings.colour_far_m
         if settings.colour_range == "percentiles":
             near_m, far_m = robust_range(depth.depth_m)
@@ -494,7 +697,14 @@ class Pipeline:
             return 1.0
         return self.model.network_f_px(camera) / self.model.training_f_px
 
-    def far_m(self, ratio: float) -> float:
+    def _ratio(self, camera: Camera, prediction: Prediction) -> float | Tensor:
+        """Return focal_ratio(); where the network estimates it on a GPU, without waiting for it."""
+        f_px = prediction.f_px
+        if f_px is None or self.graphs is None or not self.settings.focal_correction:
+            return self.focal_ratio(camera, prediction)
+        return camera.turned(self._turns).fx / f_px[0].double()
+
+    def far_m(self, ratio: float | Tensor) -> float:
         """Return where range ends: the user's word, but never beyond what the model can say.
 
         Args:
@@ -504,10 +714,12 @@ class Pipeline:
         model_far_m = self._model_far_m(ratio)
         return min(self.settings.max_depth_m or model_far_m, model_far_m)
 
-    def _model_far_m(self, ratio: float) -> float:
-        return _SATURATION * ratio * (self.model.max_depth_m or torch.inf)
+    def _model_far_m(self, ratio: float | Tensor) -> float:
+        if not self.model.max_depth_m:
+            return torch.inf
+        return _SATURATION * float(ratio) * self.model.max_depth_m
 
-    def _steadied(self, values: Tensor, ratio: float, frame: Frame) -> Tensor:
+    def _steadied(self, values: Tensor, ratio: float | Tensor, frame: Frame) -> Tensor:
         """Return metric values (H, W) without the wobble of their scale, in place.
 
         Beyond the model's range (+inf) is what was so by its own word, whatever the factor: the
@@ -541,7 +753,8 @@ class Pipeline:
         if self.model.prompt_size is None:
             return None
         pairs = zip(frames, references, strict=True)
-        return torch.stack([self._prompt(frame.camera, known) for frame, known in pairs])
+        prompts = torch.stack([self._prompt(frame.camera, known) for frame, known in pairs])
+        return sent(prompts, self.runtime.device)
 
     def _prompt(self, camera: Camera, reference: Reference | None) -> Tensor:
         """Return metric depth (1, h, w) for a network that completes it."""
@@ -553,10 +766,56 @@ class Pipeline:
         return _turned(torch.from_numpy(prompt(reference, height, width, camera))[None], turns)
 
     def _flying(self, depth_m: Tensor, network_size: tuple[int, int] | None) -> Tensor:
-        settings, (height, width) = self.settings, depth_m.shape
+        return flying(depth_m, self.settings.edge_step, self._radius_px(depth_m, network_size))
+
+    def _radius_px(self, depth_m: Tensor, network_size: tuple[int, int] | None) -> int:
+        height, width = depth_m.shape
         image = (height, width)
-        radius_px = settings.edge_radius_px or radius_for(network_size or image, image)
-        return flying(depth_m, settings.edge_step, radius_px)
+        return self.settings.edge_radius_px or radius_for(network_size or image, image)
+
+
+def _network(model: DepthModel, execute: Executor, request: Request, turns: int) -> Function:
+    """Return a model's infer() for a request as a function of tensors alone, see capture."""
+
+    def run(
+        rgb: Tensor, prompts: Tensor | None, values: Tensor | None, latents: Tensor | None
+    ) -> tuple[tuple[Tensor | None, ...], Prediction]:
+        memory = None if values is None or latents is None else Memory(values, latents)
+        asked = replace(request, prompts=prompts, memory=memory)
+        whole = _turned_back(model.infer(execute, _turned(rgb, turns), asked), turns)
+        kept = whole.memory
+        carried = (None, None) if kept is None else (kept.values, kept.latents)
+        return (whole.values, whole.f_px, whole.confidence, *carried), whole
+
+    return run
+
+
+def _prediction(
+    whole: Prediction,
+    values: Tensor | None,
+    f_px: Tensor | None,
+    confidence: Tensor | None,
+    carried: Tensor | None,
+    latents: Tensor | None,
+) -> Prediction:
+    """Return a prediction with other tensors in it: those of _network()."""
+    assert values is not None
+    memory = None if carried is None or latents is None else Memory(carried, latents)
+    return replace(whole, values=values, f_px=f_px, confidence=confidence, memory=memory)
+
+
+def _carried_out(
+    plan: Plan, values: Tensor, numbers: Tensor, *scene: Tensor | None
+) -> tuple[tuple[Tensor | None, ...], None]:
+    """Return what a plan makes as a function of tensors alone, see capture."""
+    made = render(plan, values, Scene(*scene), numbers)
+    return (made.depth_m, made.payload, made.count, made.colours), None
+
+
+def _ray_planes(device: torch.device, camera: Camera, stride: int) -> tuple[Tensor, Tensor]:
+    """Return x/z and y/z of every stride-th viewing ray, each (h, w)."""
+    x, y = torch.from_numpy(camera.rays()[::stride, ::stride].copy()).unbind(-1)
+    return x.contiguous().to(device), y.contiguous().to(device)
 
 
 class _Staged:

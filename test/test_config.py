@@ -125,6 +125,8 @@ def test_the_generated_parameter_file_holds_every_default() -> None:
     ("name", "said", "meant"),
     [
         ("edge_filter", False, "off"),
+        ("compile", True, "true"),
+        ("compile", False, "false"),
         ("flip", "off", False),
         ("flip", "Yes", True),
         ("max_depth_m", 8, 8.0),

@@ -10,10 +10,10 @@ from torch import Tensor, nn
 from torch.export import Dim
 
 from depth_ros.errors import ModelError
-from depth_ros.export.heads import choosing
 from depth_ros.models.base import DepthModel
 from depth_ros.models.grin.model import GrinModel
 from depth_ros.models.grin.network import Grin
+from depth_ros.models.zoedepth_heads import choosing
 
 # transformers' code of these splits by the size of the batch, which a graph would freeze.
 _IMAGE_BY_IMAGE = ("zoedepth", "depth_pro")

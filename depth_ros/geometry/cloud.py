@@ -87,6 +87,39 @@ class CloudPacker:
         return self._dense[:count]
 
 
+def points_of(
+    depth_m: Tensor, x: Tensor, y: Tensor, rgb: Tensor | None, without: Tensor | None = None
+) -> Tensor:
+    """Return x, y, z and, with rgb, packed colour: float32 (H, W, 3 or 4), NaN where no point is.
+
+    Args:
+        depth_m: (H, W) z-depth.
+        x, y: (H, W) viewing rays x/z and y/z.
+        rgb: uint8 (H, W, 3); None: without colour.
+        without: bool (H, W), pixels that are no points whatever their depth.
+    """
+    planes = _coordinates(depth_m, x, y, without)
+    if rgb is not None:
+        planes.append(packed_colours(rgb))
+    return torch.stack(planes, -1)
+
+
+def compacted(points: Tensor) -> tuple[Tensor, Tensor]:
+    """Return points (H, W, C), those that are points first and in their order, as (H * W, C).
+
+    Where each goes is a prefix sum, so that nobody waits to know how many they are: that is the
+    second result, an int64 tensor of no dimension. Rows from there on hold anything.
+    """
+    flat = points.flatten(0, 1)
+    valid = flat[:, 2] < torch.inf  # not NaN either
+    ends = valid.cumsum(0)
+    # What is no point goes to one row behind all others.
+    rows = (ends - 1).masked_fill_(~valid, len(flat))
+    packed = flat.new_empty(len(flat) + 1, flat.shape[1])
+    packed.index_copy_(0, rows, flat)
+    return packed[:-1], ends[-1]
+
+
 def packed_colours(rgb: Tensor) -> Tensor:
     """Return colours, uint8 (H, W, 3), as the float32 (H, W) whose bits are 0x00RRGGBB."""
     if rgb.device.type == "cpu":  # OpenCV is several times as fast

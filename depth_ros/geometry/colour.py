@@ -35,12 +35,15 @@ def colour_table(name: str) -> Tensor:
     return torch.from_numpy(table)
 
 
-def colourise(depth_m: Tensor, near_m: float, far_m: float, table: Tensor) -> Tensor:
+def colourise(
+    depth_m: Tensor, near_m: float | Tensor, far_m: float | Tensor, table: Tensor
+) -> Tensor:
     """Colour a depth image by inverse depth over a fixed metric range.
 
     Args:
         depth_m: (H, W); NaN is drawn black, +inf in the table's darkest colour.
-        near_m, far_m: depths drawn in the last and first colour; depth outside is clipped.
+        near_m, far_m: depths drawn in the last and first colour; depth outside is clipped. Numbers,
+            or float64 tensors of no dimension, which nobody waits for.
         table: uint8 (256, 3) on depth_m's device, see colour_table.
 
     Returns:
@@ -76,6 +79,33 @@ def robust_range(depth_m: Tensor, low: float = 0.02, high: float = 0.98) -> tupl
         return 1.0, _LEAST_SPREAD
     most, least = torch.quantile(known, known.new_tensor([1 - low, 1 - high])).tolist()
     return 1 / most, max(1 / least, _LEAST_SPREAD / most)
+
+
+def robust_limits(depth_m: Tensor, low: float = 0.02, high: float = 0.98) -> tuple[Tensor, Tensor]:
+    """Return what robust_range() does as float64 tensors of no dimension, waiting for no device.
+
+    Where the sample has no depth, and the image has some, range ends at its nearest and farthest.
+    """
+    pixels = inverse_from_depth(depth_m).flatten()
+    known = (pixels > 0) & (pixels < torch.inf)
+    # Not where() with a number, which is brought to the device and waits for that.
+    pixels = pixels.masked_fill(~known, torch.inf)
+    sample = pixels[:: len(pixels) // _SAMPLES | 1].sort().values
+    count = (sample < torch.inf).sum()
+    whole_most = pixels.masked_fill(~known, 0).amax()
+    most = _quantile(sample, count, 1 - low).where(count > 0, whole_most)
+    least = _quantile(sample, count, 1 - high).where(count > 0, pixels.amin())
+    most, least = (end.masked_fill(whole_most <= 0, 1).double() for end in (most, least))
+    return 1 / most, torch.maximum(1 / least, _LEAST_SPREAD / most)
+
+
+def _quantile(ordered: Tensor, count: Tensor, share: float) -> Tensor:
+    """Return the quantile of the first count values of (N,), linear between two of them."""
+    last = (count - 1).clamp(min=0)
+    rank = last * share
+    below = rank.floor().long()
+    values = ordered[torch.stack([below, torch.minimum(below + 1, last)])]
+    return torch.lerp(values[0], values[1], rank - below)
 
 
 def _known_inverse(depth_m: Tensor) -> Tensor:

@@ -39,16 +39,45 @@ def from_millimetres(depth_mm: npt.NDArray[np.uint16]) -> npt.NDArray[np.float32
     return depth_m
 
 
-def limit_range(depth_m: Tensor, near_m: float, far_m: float) -> Tensor:
+def limit_range(depth_m: Tensor, near_m: float | Tensor, far_m: float | Tensor) -> Tensor:
     """Mark depth outside of a range as invalid, in place, and return it.
 
     NaN (no estimate, REP 117) for what is not positive, not finite or nearer than near_m; +inf
-    (beyond range, REP 117) from far_m on, so that range never ends in a wall.
+    (beyond range, REP 117) from far_m on, so that range never ends in a wall. Both ends are
+    numbers, or tensors of no dimension on the depth's device, which nobody waits for.
     """
+    if isinstance(near_m, Tensor) or isinstance(far_m, Tensor):
+        return _limit_range(depth_m, *(_scalar(end, depth_m) for end in (near_m, far_m)))
     # threshold replaces what is at most its threshold, in one pass each and leaving NaN alone.
     below_m = float(np.nextafter(np.float32(near_m), np.float32(0)))
     torch.threshold_(depth_m, below_m, torch.nan)
     return torch.threshold_(depth_m.neg_(), -far_m, -torch.inf).neg_()
+
+
+def _limit_range(depth_m: Tensor, near_m: Tensor, far_m: Tensor) -> Tensor:
+    below_m = torch.nextafter(near_m, torch.zeros_like(near_m))
+    depth_m.masked_fill_(depth_m <= below_m, torch.nan)
+    return depth_m.masked_fill_(depth_m >= far_m, torch.inf)
+
+
+def _scalar(value: float | Tensor, like: Tensor) -> Tensor:
+    if isinstance(value, Tensor):
+        return value.to(like.dtype)
+    return torch.full((), value, dtype=like.dtype, device=like.device)
+
+
+def scaled_depth(
+    values: Tensor, scale: float | Tensor, shift: float | Tensor, inverse: bool
+) -> Tensor:
+    """Return depth [m] of values in the same shape: scale * value + shift, or one over that.
+
+    Args:
+        values: any shape.
+        scale, shift: in metres, or 1/metres of inverse depth; tensors have no dimension.
+        inverse: whether that is inverse depth; +inf for what is not positive.
+    """
+    scaled = values * scale + shift
+    return depth_from_inverse(scaled) if inverse else scaled
 
 
 def inverse_from_depth(depth_m: Tensor) -> Tensor:

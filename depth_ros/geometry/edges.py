@@ -14,7 +14,7 @@ from depth_ros.geometry.depth import inverse_from_depth
 _REACH = 1.5
 
 
-def flying(depth_m: Tensor, threshold: float = 0.025, radius_px: int = 3) -> Tensor:
+def flying(depth_m: Tensor, threshold: float | Tensor = 0.025, radius_px: int = 3) -> Tensor:
     """Find the pixels that interpolation left hanging in the air between two surfaces.
 
     Inverse depth is linear in the pixel on every plane: it is n . ray / d on n . point = d. In its
@@ -27,7 +27,8 @@ def flying(depth_m: Tensor, threshold: float = 0.025, radius_px: int = 3) -> Ten
     Args:
         depth_m: (H, W), in any unit. A pixel is not judged along a line that leaves the image or
             meets NaN within two radii; +inf is a surface at infinity.
-        threshold: what counts as disagreement, relative to the pixel's inverse depth.
+        threshold: what counts as disagreement, relative to the pixel's inverse depth; a tensor of
+            no dimension is taken at its word.
         radius_px: where the surfaces beside a pixel are looked for, in pixels of the image; right
             for an image of twice the network's size, see radius_for.
 
@@ -37,7 +38,7 @@ def flying(depth_m: Tensor, threshold: float = 0.025, radius_px: int = 3) -> Ten
     Raises:
         SettingError: threshold or radius_px is not positive.
     """
-    if not threshold > 0:
+    if not isinstance(threshold, Tensor) and not threshold > 0:
         raise SettingError(f"threshold is {threshold}, expected positive")
     if radius_px < 1:
         raise SettingError(f"radius_px is {radius_px}, expected at least 1")
@@ -62,7 +63,7 @@ def radius_for(network: tuple[int, int], image: tuple[int, int]) -> int:
     return max(1, math.ceil(_REACH * enlargement))
 
 
-def _disagree(values: Tensor, apart: int, threshold: float) -> Tensor:
+def _disagree(values: Tensor, apart: int, threshold: float | Tensor) -> Tensor:
     """Return which of values (N,) differ from all that is foretold of them by more than a share.
 
     Lines are of five values, each so far apart from the next; what is returned is of the middle

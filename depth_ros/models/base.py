@@ -254,6 +254,13 @@ class DepthModel(ABC):
             break
         return None
 
+    def unasking(self) -> nn.Module:
+        """Return the network, sharing its weights, so that it asks the host nothing while it runs.
+
+        That is what a CUDA graph can hold.
+        """
+        return self.network
+
     def infer(self, execute: Executor, rgb: Tensor, request: Request) -> Prediction:
         """Return what the network says of images.
 

@@ -90,6 +90,10 @@ class TransformersModel(DepthModel):
                 f"the checkpoint gives {output.value}, expected {entry.output.value}, "
                 f"as '{entry.name}' does"
             )
+        if getattr(getattr(config, "backbone_config", None), "model_type", "") == "beit":
+            from depth_ros.models import beit
+
+            beit.keep_indices(network)
         max_depth_m = cls.max_depth_m_of(config) or entry.max_depth_m
         max_depth_m = max_depth_m if cls.bounded(config) else 0.0
         facts = Facts(preprocessing, max_depth_m, batches=cls.batches_of(config))

@@ -12,6 +12,7 @@ from depth_ros.errors import ModelError
 from depth_ros.models.base import ModelEntry
 from depth_ros.models.preprocessing import Preprocessing
 from depth_ros.models.transformers_model import DepthOnly, TransformersModel
+from depth_ros.models.zoedepth_heads import choosing
 
 _NYU_M = 10.0
 
@@ -59,6 +60,12 @@ class ZoeDepth(TransformersModel):
                 "wrongly does: say model:=zoedepth-kitti weights:=FOLDER, or, of another "
                 "checkpoint, rename the head in bin_configurations"
             )
+
+    def unasking(self) -> nn.Module:
+        """Return the network; of several heads all answer, and the device chooses among them."""
+        if self.batches or self.graphs:
+            return self.network
+        return choosing(self.network)
 
     @staticmethod
     def batches_of(config: Any) -> bool:

@@ -205,6 +205,7 @@ class DepthNode(LifecycleNodeMixin, Node):
         allowed = "commercial use allowed" if entry.commercial else "NO commercial use"
         text = f"model {entry.name} ({entry.licence}, {allowed}) runs on {pipeline.runtime.device}"
         logger = self.get_logger()
+        pipeline.notices.listen(lambda text: logger.warning(text))
         (logger.info if entry.commercial else logger.warning)(f"{text} in {pipeline.dtype}")
         if not pipeline.metric:
             logger.warning(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Mapping
 from types import MappingProxyType
@@ -11,7 +12,7 @@ import torch
 from torch import Tensor, nn
 
 from depth_ros.errors import ModelError
-from depth_ros.runtimes import heap, threads
+from depth_ros.runtimes import heap, threads, user_cache
 from depth_ros.runtimes.graph import Graph
 from depth_ros.runtimes.onnx_runtime import OnnxRuntime
 from depth_ros.runtimes.torch_runtime import Raw, TorchRuntime
@@ -41,11 +42,15 @@ class Runtime(Protocol):
 def prepare(device: torch.device) -> None:
     """Prepare this process for networks on a device: on the CPU, what it does beside them matters.
 
-    See heap.keep() and threads.only_torchs(); neither is undone.
+    See heap.keep() and threads.only_torchs(); neither is undone. On a GPU, what torch.compile made
+    is kept in the user's cache, unless TORCHINDUCTOR_CACHE_DIR says where: else it lies in /tmp,
+    and is made again after every start of the machine.
     """
     if device.type == "cpu":
         heap.keep()
         threads.only_torchs()
+    else:
+        os.environ.setdefault("TORCHINDUCTOR_CACHE_DIR", str(user_cache.folder("torchinductor")))
 
 
 def is_lost(error: BaseException) -> bool:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import ctypes
 import hashlib
-import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from ctypes.util import find_library
@@ -17,6 +16,7 @@ import torch
 from tqdm import tqdm
 
 from depth_ros.errors import ModelError
+from depth_ros.runtimes import user_cache
 from depth_ros.runtimes.graph import Graph
 
 _UNKNOWN = "unknown"
@@ -59,8 +59,7 @@ class EngineKey:
 
 def cache() -> Path:
     """Return the folder of all engines."""
-    home = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
-    return Path(home) / "depth_ros" / "tensorrt"
+    return user_cache.folder("tensorrt")
 
 
 def key(graph: Graph, shapes: Shapes, device: torch.device, ort: Any) -> EngineKey:

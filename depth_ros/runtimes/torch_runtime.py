@@ -41,6 +41,24 @@ def choose_device(name: str) -> torch.device:
     return device
 
 
+CUDA_LAYOUT = torch.channels_last
+"""Layout of networks in half precision on CUDA, by the word of cuDNN's documentation, unless they
+say another one themselves as `cuda_layout`."""
+
+
+def _layout(network: nn.Module, device: torch.device, dtype: torch.dtype) -> torch.memory_format:
+    """Return the layout that a network's convolutions run fastest in.
+
+    On the CPU that is channels last (python -m benchmarks.cpu).
+    """
+    if device.type == "cpu":
+        return torch.channels_last
+    if dtype is torch.float32:
+        return torch.contiguous_format
+    said: torch.memory_format = getattr(network, "cuda_layout", CUDA_LAYOUT)
+    return said
+
+
 class TorchRuntime:
     """Executes a network without gradients.
 
@@ -48,7 +66,9 @@ class TorchRuntime:
         network: called with input batches in the runtime's precision; one whose `casts_itself` is
             true gets float32, and casts what may be less exact.
         device, dtype: where, and in which precision; by name.
-        compiled: by torch.compile, anew for every shape of input; on CUDA as a captured graph.
+        compiled: by torch.compile, anew for every shape of input.
+        layout: of the weights of convolutions; None: the one that is known to be fastest, see
+            CUDA_LAYOUT.
 
     Raises:
         ModelError: the device is not there or the precision unknown.
@@ -60,19 +80,19 @@ class TorchRuntime:
         device: str = "auto",
         dtype: str = "float32",
         compiled: bool = False,
+        layout: torch.memory_format | None = None,
     ) -> None:
         if dtype not in DTYPES:
             raise ModelError(f"dtype is '{dtype}', expected one of {', '.join(DTYPES)}")
         self.device = choose_device(device)
         self.dtype = DTYPES[dtype]
-        self._options = (device, dtype, compiled)
+        self._options = (device, dtype, compiled, layout)
+        self._layout = layout or _layout(network, self.device, self.dtype)
         self._network = self._placed(network).eval().requires_grad_(False)
         exact = getattr(network, "casts_itself", False)
         self._input_dtype = torch.float32 if exact else self.dtype
         self._parts: dict[str, TorchRuntime] = {}
         self._run = self._compiled() if compiled else self._network
-        # A captured graph writes the next output where the last one was.
-        self._copies = compiled and self.device.type == "cuda"
 
     @torch.inference_mode()
     def __call__(self, *inputs: Tensor) -> Raw:
@@ -89,8 +109,8 @@ class TorchRuntime:
                 raise ModelError(f"torch.compile failed, say compile:=false: {reason}") from error
             raise
         if isinstance(output, tuple):
-            return tuple(part.to(torch.float32, copy=self._copies) for part in output)
-        return output.to(torch.float32, copy=self._copies)
+            return tuple(part.to(torch.float32) for part in output)
+        return output.to(torch.float32)
 
     def part(self, name: str) -> TorchRuntime:
         """Return what executes the network's submodule of this name alone."""
@@ -100,19 +120,15 @@ class TorchRuntime:
         return self._parts[name]
 
     def _placed(self, network: nn.Module) -> nn.Module:
-        """Bring a network to the device, in the layout that its convolutions run fastest in.
-
-        That is channels last on the CPU (python -m benchmarks.cpu) and, by the word of cuDNN's
-        documentation, in half precision on CUDA.
-        """
+        """Bring a network to the device, in the layout that its convolutions run fastest in."""
         network = network.to(self.device, self.dtype)
-        if self.device.type == "cpu" or self.dtype is not torch.float32:
-            network = network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+        if self._layout is not torch.contiguous_format:
+            network = network.to(memory_format=self._layout)  # type: ignore[call-overload]
         return network
 
     def _compiled(self) -> Callable[..., Any]:
-        mode = "reduce-overhead" if self.device.type == "cuda" else None
-        return torch.compile(self._network, dynamic=False, mode=mode)
+        # Not reduce-overhead: that captures graphs of its own, and whole frames are captured here.
+        return torch.compile(self._network, dynamic=False)
 
 
 def _is_of_compiler(error: Exception) -> bool:

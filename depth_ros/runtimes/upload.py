@@ -10,18 +10,28 @@ import torch
 from torch import Tensor
 
 
+def sent(values: Tensor, device: torch.device) -> Tensor:
+    """Return a few values of the host's on a device, without waiting for it."""
+    if device.type != "cuda":
+        return values.to(device)
+    return values.pin_memory().to(device, non_blocking=True)
+
+
 class Upload:
     """Brings images to a device.
 
     On the CPU they stay where they are. To CUDA they go by way of two page-locked buffers in turn:
-    the device fetches one image while the host goes on, and may write the next one.
+    the device fetches one image while the host goes on, and may write the next one. They go in a
+    stream of their own: a frame's image comes while the network is at the frame before. Whoever
+    works in the caller's stream finds it there.
     """
 
     def __init__(self, device: torch.device) -> None:
         self._device = device
         self._slots: list[_Slot] = []
         if device.type == "cuda":
-            self._slots = [_Slot(), _Slot()]
+            stream = torch.cuda.Stream(device)
+            self._slots = [_Slot(stream), _Slot(stream)]
 
     def __call__(self, image: npt.NDArray[np.uint8]) -> Tensor:
         """Return an image on the device; on the CPU it is the image's own memory if it can be."""
@@ -36,8 +46,9 @@ class Upload:
 class _Slot:
     """A page-locked buffer, as large as the largest image so far."""
 
-    def __init__(self) -> None:
+    def __init__(self, stream: torch.cuda.Stream) -> None:
         self._buffer = torch.empty(0, dtype=torch.uint8)
+        self._stream = stream
         self._fetched: Any = torch.cuda.Event()
 
     def send(self, image: npt.NDArray[np.uint8], device: torch.device) -> Tensor:
@@ -46,6 +57,10 @@ class _Slot:
             self._buffer = torch.empty(image.size, dtype=torch.uint8, pin_memory=True)
         staged = self._buffer[: image.size].view(image.shape)
         np.copyto(staged.numpy(), image)
-        sent = staged.to(device, non_blocking=True)
-        self._fetched.record(torch.cuda.current_stream(device))
-        return sent
+        current = torch.cuda.current_stream(device)
+        with torch.cuda.stream(self._stream):
+            image_sent = staged.to(device, non_blocking=True)
+            self._fetched.record(self._stream)
+        current.wait_event(self._fetched)
+        image_sent.record_stream(current)  # else its memory is taken for the next one too early
+        return image_sent

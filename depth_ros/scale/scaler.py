@@ -9,7 +9,7 @@ from typing import Any
 from torch import Tensor
 
 from depth_ros.errors import ScaleError
-from depth_ros.geometry.depth import depth_from_inverse
+from depth_ros.geometry.depth import scaled_depth
 from depth_ros.scale.anchors import Anchors, align
 from depth_ros.scale.filter import ScaleFilter
 from depth_ros.scale.fit import Fit
@@ -39,8 +39,7 @@ class Scale:
 
     def depth_m(self, values: Tensor, kind: str) -> Tensor:
         """Return z-depth of values of a kind, see ground.find_ground; +inf at infinity."""
-        scaled = values * self.scale + self.shift
-        return depth_from_inverse(scaled) if kind == "affine_inverse_depth" else scaled
+        return scaled_depth(values, self.scale, self.shift, kind == "affine_inverse_depth")
 
 
 class Scaler:

@@ -179,11 +179,12 @@ def _compare(before: Tensor, now: Tensor) -> tuple[Tensor, Tensor]:
     known = ratios.isfinite()
     count = known.sum()
     # Not torch.nanmedian, which waits for the device.
-    ordered = ratios.where(known, math.inf).sort().values
+    ordered = ratios.masked_fill(~known, math.inf).sort().values
     quarters = torch.arange(1, 4, device=ratios.device) * count // 4
     low, median, high = ordered[quarters.clamp(max=len(ratios) - 1)].unbind()
     enough = count >= _LEAST_SHARE * len(ratios)
-    return median.where(enough, math.nan), _DEVIATIONS_PER_RANGE * (high - low)
+    # Not where() with a number, which is brought to the device and waits for that.
+    return median.masked_fill(~enough, math.nan), _DEVIATIONS_PER_RANGE * (high - low)
 
 
 def _step(
@@ -198,7 +199,7 @@ def _step(
         walk: how far the scene's rate walks in this time [1/s] (standard deviation).
         weight: of this frame in the measurement of noise.
     """
-    clear = ratio.where(spread < _OTHER_SCENE / 2, math.nan)
+    clear = ratio.masked_fill(~(spread < _OTHER_SCENE / 2), math.nan)
     change = clear - state.ratio
     measured = (change**2 - 2 * change * state.change) / 14
     same = (ratio.abs() < _OTHER_SCENE) & (spread < _OTHER_SCENE)  # false of NaN

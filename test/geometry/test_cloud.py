@@ -5,7 +5,13 @@ import pytest
 import torch
 
 from depth_ros.geometry.camera import Camera
-from depth_ros.geometry.cloud import CloudPacker, back_project, bits_of, packed_colours
+from depth_ros.geometry.cloud import (
+    CloudPacker,
+    back_project,
+    bits_of,
+    compacted,
+    packed_colours,
+)
 
 CAMERAS = [
     Camera(12, 9, 10.0, 11.0, 5.2, 4.1),
@@ -148,3 +154,15 @@ def test_a_dense_payload_may_be_empty(colour: bool) -> None:
     nothing = torch.full_like(depth_m, torch.nan)
     payload = packer.pack(nothing, rgb, organised=False, allocate=torch.empty)
     assert payload.shape == (0, 16 if colour else 12)
+
+
+@pytest.mark.parametrize("share", [0.0, 0.3, 1.0])
+def test_compacted_points_are_those_that_are_points_in_their_order(share: float) -> None:
+    generator = torch.Generator().manual_seed(0)
+    points = torch.rand(9, 12, 4, generator=generator)
+    points[torch.rand(9, 12, generator=generator) >= share] = torch.nan
+    points[0, 0, 2] = torch.inf  # is no point either
+    packed, count = compacted(points)
+    flat = points.flatten(0, 1)
+    assert packed.shape == flat.shape
+    assert torch.equal(packed[: int(count)], flat[flat[:, 2].isfinite()])

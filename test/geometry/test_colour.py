@@ -7,7 +7,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from depth_ros.errors import SettingError
-from depth_ros.geometry.colour import COLOUR_MAPS, colour_table, colourise, robust_range
+from depth_ros.geometry.colour import (
+    COLOUR_MAPS,
+    colour_table,
+    colourise,
+    robust_limits,
+    robust_range,
+)
 
 MAPS = sorted(COLOUR_MAPS)
 
@@ -117,3 +123,38 @@ def test_no_estimate_and_beyond_range_keep_their_colours_in_a_robust_range() -> 
 def test_shares_out_of_order_are_refused(low: float, high: float) -> None:
     with pytest.raises(SettingError, match=f"low and high are {low} and {high}"):
         robust_range(torch.ones(2, 3), low, high)
+
+
+@pytest.mark.parametrize("ends", [(0.5, 10.0), (0.33, 7.1)])
+def test_a_range_in_tensors_gives_the_colours_of_the_range_in_numbers(
+    ends: tuple[float, float],
+) -> None:
+    near_m, far_m = (torch.tensor(end, dtype=torch.float64) for end in ends)
+    table = colour_table("turbo")
+    assert torch.equal(colourise(room(), near_m, far_m, table), colourise(room(), *ends, table))
+
+
+@pytest.mark.parametrize("size", [(120, 200), (480, 640), (7, 9)])
+@pytest.mark.parametrize("shares", [(0.02, 0.98), (0.2, 0.7), (0.0, 1.0)])
+def test_limits_that_nobody_waits_for_are_those_of_the_range(
+    size: tuple[int, int], shares: tuple[float, float]
+) -> None:
+    depth_m = room(*size)
+    depth_m[0, :3] = torch.tensor([torch.nan, torch.inf, -1.0])
+    found = [float(end) for end in robust_limits(depth_m, *shares)]
+    assert found == pytest.approx(robust_range(depth_m, *shares), rel=1e-5)
+
+
+@pytest.mark.parametrize("value", [2.0, torch.nan, torch.inf])
+def test_limits_of_an_image_of_one_value_are_its_range(value: float) -> None:
+    depth_m = torch.full((3, 5), value)
+    found = [float(end) for end in robust_limits(depth_m)]
+    assert found == pytest.approx(robust_range(depth_m))
+
+
+def test_limits_of_one_pixel_in_a_large_image_are_its_own() -> None:
+    depth_m = torch.full((300, 500), torch.nan)
+    depth_m[151, 33] = 3.0
+    near_m, far_m = (float(end) for end in robust_limits(depth_m))
+    assert near_m == pytest.approx(3.0)
+    assert near_m < far_m < torch.inf

@@ -16,6 +16,7 @@ from depth_ros.geometry.depth import (
     from_millimetres,
     inverse_from_depth,
     limit_range,
+    scaled_depth,
     to_millimetres,
 )
 
@@ -120,3 +121,30 @@ def test_a_conversion_leaves_its_argument_alone(
     values = torch.tensor([[-1.0, 0.0, 2.0]])
     convert(values)
     assert values.tolist() == [[-1.0, 0.0, 2.0]]
+
+
+@pytest.mark.parametrize(("near_m", "far_m"), [(0.0, torch.inf), (0.3, 7.7), (1.0, 2.0)])
+def test_a_range_in_tensors_is_the_range_in_numbers_to_the_last_bit(
+    near_m: float, far_m: float
+) -> None:
+    edges = torch.tensor([near_m, far_m])
+    beside = [torch.nextafter(edges, torch.full((2,), end)) for end in (-1e9, 1e9)]
+    special = torch.tensor([torch.nan, torch.inf, -torch.inf, 0.0, -0.0, -1.0, 1e-42])
+    depth_m = torch.cat([edges, *beside, special, torch.linspace(-1, 9, 1000)])
+    ends = [torch.tensor(end, dtype=torch.float64) for end in (near_m, far_m)]
+    known = limit_range(depth_m.clone(), near_m, far_m)
+    for pair in ((ends[0], ends[1]), (ends[0], far_m), (near_m, ends[1])):
+        assert same_bits(limit_range(depth_m.clone(), *pair), known)
+
+
+def same_bits(found: torch.Tensor, known: torch.Tensor) -> bool:
+    return torch.equal(found.nan_to_num(-1), known.nan_to_num(-1))
+
+
+@pytest.mark.parametrize("inverse", [True, False])
+def test_scale_and_shift_in_tensors_are_those_in_numbers(inverse: bool) -> None:
+    values = torch.linspace(-2, 3, 1001)
+    numbers = (0.123456789, -0.0987654321)
+    scale, shift = (torch.tensor(number, dtype=torch.float64) for number in numbers)
+    known = scaled_depth(values, *numbers, inverse)
+    assert torch.equal(scaled_depth(values, scale, shift, inverse), known)

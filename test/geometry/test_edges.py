@@ -136,3 +136,11 @@ def test_a_threshold_or_radius_that_is_not_positive_is_refused() -> None:
         flying(torch.ones(20, 30), 0.0)
     with pytest.raises(SettingError, match="radius_px is 0"):
         flying(torch.ones(20, 30), 0.025, 0)
+
+
+def test_a_threshold_in_a_tensor_finds_what_the_number_does() -> None:
+    depth_m = 1 + torch.rand(40, 50, generator=torch.Generator().manual_seed(0))
+    for threshold in (0.025, 0.1234567):
+        known = flying(depth_m, threshold, 2)
+        assert torch.equal(flying(depth_m, torch.tensor(threshold, dtype=torch.float64), 2), known)
+        assert known.any()

@@ -13,12 +13,12 @@ from depth_ros import cli, models
 from depth_ros.errors import DepthError, ModelError, SettingError
 from depth_ros.export import Options, export
 from depth_ros.export.compare import compare
-from depth_ros.export.heads import choosing
 from depth_ros.export.trial import Trial, trials
 from depth_ros.geometry.camera import Camera
 from depth_ros.models import Output, Prediction
 from depth_ros.models.card import Card, part_path
 from depth_ros.models.preprocessing import Preprocessing
+from depth_ros.models.zoedepth_heads import choosing
 from depth_ros.runtimes import onnx_file
 from test.bag.recordings import drive, write
 

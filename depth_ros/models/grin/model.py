@@ -43,39 +43,38 @@ class Pixels:
     Attributes:
         height, width: of the grid that they lie on.
         positions, rays: (N, 2) of those that have a viewing ray.
-        known: bool (height * width,), which of the grid these N are.
+        places: int64 (N,), which of the grid (height * width) these are.
     """
 
     height: int
     width: int
     positions: Tensor
     rays: Tensor
-    known: Tensor
+    places: Tensor
 
     @classmethod
     def of(cls, camera: Camera, positions: Tensor) -> Pixels:
         """Return the pixels of a camera whose pixels lie at positions (N, 2) of the image."""
         rays = torch.from_numpy(camera.rays().copy()).reshape(-1, 2)
-        known = rays.isfinite().all(-1)
-        return cls(camera.height, camera.width, positions[known], rays[known], known)
+        places = rays.isfinite().all(-1).nonzero()[:, 0]
+        return cls(camera.height, camera.width, positions[places], rays[places], places)
 
     def to(self, device: torch.device) -> Pixels:
         """Return the same on a device."""
-        parts = {name: getattr(self, name).to(device) for name in ("positions", "rays", "known")}
+        parts = {name: getattr(self, name).to(device) for name in ("positions", "rays", "places")}
         return replace(self, **parts)
 
     def spread(self, values: Tensor) -> Tensor:
         """Return values (..., N) on the grid, (..., height, width): NaN where there is no ray."""
         shape = (*values.shape[:-1], self.height, self.width)
-        if values.shape[-1] == len(self.known):
+        if values.shape[-1] == self.height * self.width:
             return values.reshape(shape)
-        whole = values.new_full((*values.shape[:-1], len(self.known)), torch.nan)
-        whole[..., self.known] = values
-        return whole.reshape(shape)
+        whole = values.new_full((*values.shape[:-1], self.height * self.width), torch.nan)
+        return whole.index_copy_(-1, self.places, values).reshape(shape)
 
     def gather(self, grid_values: Tensor) -> Tensor:
         """Return the values (..., N) of those of the grid (..., height, width) that have a ray."""
-        return grid_values.flatten(-2)[..., self.known]
+        return grid_values.flatten(-2).index_select(-1, self.places)
 
 
 class _Places(NamedTuple):
@@ -115,7 +114,12 @@ class _Places(NamedTuple):
         white = torch.randn(samples, whole.height, whole.width, generator=generator)
         white = white[:, :: stride or 1, :: stride or 1].flatten(1)
         values = noise.at(white, grids, positions.expand(samples, -1, -1))
-        return values[:, Pixels.of(asked, positions).known].to(device)
+        return values[:, Pixels.of(asked, positions).places].to(device)
+
+    def levels(self, steps: int, start: float, device: torch.device) -> Tensor:
+        """Return the noise levels (steps + 1,) of sampling from a time in so many steps."""
+        at = times(steps, start, self.config.warp)
+        return schedule.find(self.config.schedule)(at).to(device)
 
     def _input_size(self, camera: Camera) -> tuple[int, int]:
         return self.preprocessing.network_size(camera.height, camera.width)
@@ -145,6 +149,7 @@ class GrinModel(DepthModel):
         self._pixels = lru_cache(maxsize=_CAMERAS)(self._places.pixels)
         self._cells = lru_cache(maxsize=_CAMERAS)(self._places.cells)
         self._noise = lru_cache(maxsize=_CAMERAS)(self._places.noise)
+        self._levels = lru_cache(maxsize=_CAMERAS)(self._places.levels)
 
     @classmethod
     def load(cls, entry: ModelEntry) -> GrinModel:
@@ -256,8 +261,7 @@ class GrinModel(DepthModel):
         if memory is not None:
             steps, start = sampling.steps or max(1, steps // 2), self.config.carry_noise
             latents = memory.latents
-        at = times(steps, start, self.config.warp)
-        gammas = schedule.find(self.config.schedule)(at).to(execute.device)
+        gammas = self._levels(steps, start, execute.device)
         scale = self.config.input_scale
         if memory is not None:
             x = schedule.add_noise(scale * pixels.gather(memory.values), x, gammas[0])

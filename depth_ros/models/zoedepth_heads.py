@@ -1,4 +1,4 @@
-"""ZoeDepth's choice between its heads, made inside of a graph."""
+"""ZoeDepth's choice between its heads, made inside of a graph: an exported or a captured one."""
 
 from __future__ import annotations
 

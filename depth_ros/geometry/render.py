@@ -1,0 +1,177 @@
+"""From values to depth in metres, points and colours: one function of tensors that waits for none.
+
+What changes while a program runs and is a number comes as a tensor (Numbers), what changes shapes
+or what is done as a Plan: a function captured as a CUDA graph holds for one plan and all numbers.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal, NamedTuple
+
+import torch
+from torch import Tensor
+
+from depth_ros.geometry.cloud import compacted, points_of
+from depth_ros.geometry.colour import colourise, robust_limits
+from depth_ros.geometry.depth import limit_range, scaled_depth
+from depth_ros.geometry.edges import flying
+
+Values = Literal["metres", "depth", "inverse", "done"]
+Edges = Literal["off", "points", "image"]
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What is made of values, and how.
+
+    Attributes:
+        values: what they are: depth in metres up to a factor; depth, or inverse depth, up to scale
+            and shift; or done: depth whose range is limited and whose edges are filtered already.
+        edges: where what flies between two surfaces is taken out: nowhere, of points, or of depth.
+        radius_px: see edges.flying.
+        points: whether points are made.
+        organised: one point per pixel with NaN for none, instead of the finite ones only.
+        stride: every n-th pixel and row becomes a point.
+        coloured: whether points have the image's colour.
+        beyond: whether what is beyond range becomes points at its end.
+        sure: whether points need confidence.
+        colours: whether depth is made a coloured image.
+        percentiles: whether its range is that of the image, instead of a fixed one.
+    """
+
+    values: Values = "metres"
+    edges: Edges = "off"
+    radius_px: int = 1
+    points: bool = False
+    organised: bool = False
+    stride: int = 1
+    coloured: bool = False
+    beyond: bool = False
+    sure: bool = False
+    colours: bool = False
+    percentiles: bool = False
+
+
+class Numbers(NamedTuple):
+    """Numbers that what is made depends on: floats, or as many tensors of no dimension.
+
+    Attributes:
+        scale, shift: of the values, see depth.scaled_depth; metres have no shift.
+        near_m, far_m: the range of depth, see depth.limit_range.
+        edge_step: see edges.flying.
+        min_confidence: of a point.
+        colour_near_m, colour_far_m: see colour.colourise.
+    """
+
+    scale: float | Tensor = 1.0
+    shift: float | Tensor = 0.0
+    near_m: float | Tensor = 0.0
+    far_m: float | Tensor = torch.inf
+    edge_step: float | Tensor = 0.025
+    min_confidence: float | Tensor = 0.0
+    colour_near_m: float | Tensor = 0.5
+    colour_far_m: float | Tensor = 10.0
+
+
+class Scene(NamedTuple):
+    """What belongs to an image beside its values; None where a plan does not need it.
+
+    Attributes:
+        rgb: uint8 (H, W, 3).
+        x, y: (h, w) viewing rays x/z and y/z of the pixels that become points.
+        confidence: (H, W).
+        table: uint8 (256, 3), see colour.colour_table.
+    """
+
+    rgb: Tensor | None = None
+    x: Tensor | None = None
+    y: Tensor | None = None
+    confidence: Tensor | None = None
+    table: Tensor | None = None
+
+
+@dataclass(frozen=True)
+class Rendered:
+    """What was made, and None for what was not.
+
+    Attributes:
+        depth_m: (H, W), see limit_range.
+        payload: uint8 (h, w, bytes) if organised, else (h * w, bytes), see cloud.compacted.
+        count: of the points at the front of a payload that is not organised.
+        colours: uint8 (H, W, 3) rgb.
+    """
+
+    depth_m: Tensor | None = None
+    payload: Tensor | None = None
+    count: Tensor | None = None
+    colours: Tensor | None = None
+
+
+def render(plan: Plan, values: Tensor, scene: Scene, numbers: Tensor) -> Rendered:
+    """Return what a plan says of values (H, W).
+
+    Args:
+        plan: see there.
+        values: stay as they are.
+        scene: see there.
+        numbers: float64 (8,) on the device of values, see Numbers.
+    """
+    given = Numbers(*numbers.unbind())
+    depth_m = _depth(plan, values, given)
+    flies = None
+    if plan.edges == "image" and plan.values != "done":
+        depth_m.masked_fill_(flying(depth_m, given.edge_step, plan.radius_px), torch.nan)
+    elif plan.edges == "points" and plan.points:
+        flies = flying(depth_m, given.edge_step, plan.radius_px)
+    payload = count = colours = None
+    if plan.points:
+        payload, count = _cloud(plan, depth_m, scene, given, flies)
+    if plan.colours:
+        colours = _colours(plan, depth_m, scene, given)
+    return Rendered(None if plan.values == "done" else depth_m, payload, count, colours)
+
+
+def _depth(plan: Plan, values: Tensor, given: Numbers) -> Tensor:
+    if plan.values == "done":
+        return values
+    if plan.values == "metres":
+        depth_m = values * given.scale
+    else:
+        depth_m = scaled_depth(values, given.scale, given.shift, plan.values == "inverse")
+    return limit_range(depth_m, given.near_m, given.far_m)
+
+
+def _cloud(
+    plan: Plan, depth_m: Tensor, scene: Scene, given: Numbers, without: Tensor | None
+) -> tuple[Tensor, Tensor | None]:
+    if plan.sure:
+        assert scene.confidence is not None
+        # Negated so that NaN, which compares false, is left out too.
+        unsure = ~(scene.confidence >= given.min_confidence)
+        without = unsure if without is None else without | unsure
+    if plan.beyond:
+        # Not masked_fill, which waits for the value of a tensor.
+        depth_m = torch.where(torch.isposinf(depth_m), given.far_m, depth_m)
+    step = plan.stride
+    assert scene.x is not None and scene.y is not None
+    rgb = scene.rgb if plan.coloured else None
+    points = points_of(
+        depth_m[::step, ::step],
+        scene.x,
+        scene.y,
+        None if rgb is None else rgb[::step, ::step],
+        None if without is None else without[::step, ::step],
+    )
+    if plan.organised:
+        return points.view(torch.uint8), None
+    packed, count = compacted(points)
+    return packed.view(torch.uint8), count
+
+
+def _colours(plan: Plan, depth_m: Tensor, scene: Scene, given: Numbers) -> Tensor:
+    near_m, far_m = given.colour_near_m, given.colour_far_m
+    if plan.percentiles:
+        near_m, far_m = robust_limits(depth_m)
+    assert scene.table is not None
+    return colourise(depth_m, near_m, far_m, scene.table)

@@ -1,0 +1,96 @@
+"""Every family in a captured graph: what a graph cannot hold, and what it makes of scales."""
+
+from collections.abc import Callable
+from contextlib import nullcontext
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+
+from depth_ros import models
+from depth_ros.config import Settings
+from depth_ros.geometry.camera import Camera
+from depth_ros.models.base import Executor, Request
+from depth_ros.pipeline import Frame, Pipeline, Wanted
+from depth_ros.runtimes.torch_runtime import TorchRuntime
+from depth_ros.runtimes.watch import Watch
+from depth_ros.scale.anchors import Anchors
+from test.models.checkpoints import FAMILIES
+from test.models.references import image
+from test.runtimes.stand_in import graphs
+
+
+class OnMeta:
+    """Runs a network, or a part of it, on the device that has no numbers."""
+
+    device = torch.device("meta")
+
+    def __init__(self, network: Any) -> None:
+        self._network = network.to("meta").eval()
+
+    def __call__(self, *inputs: torch.Tensor) -> Any:
+        return self._network(*inputs)
+
+    def part(self, name: str) -> Executor:
+        return OnMeta(getattr(self._network, name))
+
+
+@pytest.mark.parametrize("size", [(48, 64), (61, 91)], ids=str)
+@pytest.mark.parametrize("family", FAMILIES)
+def test_no_family_asks_the_host_while_it_runs(
+    family: str,
+    size: tuple[int, int],
+    built: Callable[[str], Path],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    # torch knows no autocast of this device.
+    monkeypatch.setattr(torch, "autocast", lambda *_, **__: nullcontext())
+    model = models.load(str(built(family)))
+    execute, (height, width) = OnMeta(model.unasking()), size
+    rgb = torch.zeros(1, height, width, 3, dtype=torch.uint8, device="meta")
+    prompts = None
+    if model.prompt_size is not None:
+        prompts = torch.ones(1, 1, *model.prompt_size, device="meta")
+    request = Request([Camera.from_fov(width, height, 60.0)], prompts)
+    with torch.inference_mode():
+        model.infer(execute, rgb, request)  # fills what it keeps per size
+        with Watch(execute.device):
+            model.infer(execute, rgb, request)
+
+
+def anchors_of(pipeline: Pipeline, shown: Frame) -> Anchors:
+    """Some pixels' depth; of a relative network, that of its values as inverse depth."""
+    v, u = np.mgrid[3:61:8, 3:91:8].reshape(2, -1)
+    depth_m = np.linspace(1.0, 4.0, len(u))
+    if pipeline.model.prompt_size is None:
+        values = pipeline.predict(shown).prediction.values[0].numpy().astype(float)
+        depth_m = 1 / (0.1 + (values - values.min()) / np.ptp(values))[v, u]
+    return Anchors(np.stack([u, v], axis=-1).astype(float), depth_m)
+
+
+@pytest.mark.parametrize("family", FAMILIES)
+def test_a_captured_family_says_what_it_says_eagerly(
+    family: str, built: Callable[[str], Path]
+) -> None:
+    model = models.load(str(built(family)))
+    mode = "anchors" if model.prompt_size or model.entry.output != "metric_depth" else "model"
+    settings = Settings(scale_mode=mode, samples=2)
+    runtime, (both, machine) = TorchRuntime(model.network, "cpu"), graphs()
+    eager = Pipeline(model, runtime, settings)
+    captured = Pipeline(model, runtime, settings, graphs=both)
+    camera = Camera.from_fov(91, 61, 70.0)
+    for number in range(2):
+        shown = Frame(image(61, 91)[:: 1 - 2 * number].copy(), camera, 1 + number, "optical")
+        anchors = anchors_of(eager, shown) if mode == "anchors" else None
+        known = eager(shown, anchors)
+        found = captured.measure(captured.predict(shown, anchors), anchors, Wanted(True, True))
+        torch.testing.assert_close(found.depth_m, known.depth_m, rtol=0, atol=0, equal_nan=True)
+        assert (found.confidence is None) == (known.confidence is None)
+        assert found.scale == known.scale
+        cloud = captured.cloud(found)
+        assert cloud.count is not None
+        points = eager.points(known).view(torch.int32)
+        assert torch.equal(cloud.payload[: int(cloud.count)].view(torch.int32), points)
+    assert machine.log.count("capture") == 2

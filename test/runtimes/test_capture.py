@@ -1,0 +1,294 @@
+"""Captured functions: what they say is what the functions say, and nothing in flight is written."""
+
+import threading
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+import torch
+from torch import Tensor
+
+from depth_ros.runtimes.capture import Captured, Result
+from depth_ros.runtimes.notices import Notices
+from depth_ros.runtimes.watch import NotCapturableError, Watch
+from test.runtimes.stand_in import StandIn, graphs
+
+
+def doubled(values: Tensor, more: Tensor | None = None) -> Result:
+    return (values * 2, None if more is None else more + 1), "note"
+
+
+def first(result: Result) -> Tensor:
+    """The first tensor of a result."""
+    value = result[0][0]
+    assert value is not None
+    return value
+
+
+def captured(most: int = 8, **options: Any) -> tuple[Captured, StandIn, list[str]]:
+    machine, notices, said = StandIn(**options), Notices(), list[str]()
+    notices.listen(said.append)
+    return Captured("it", machine, notices, most), machine, said
+
+
+def test_a_captured_function_says_what_the_function_says_of_new_arguments() -> None:
+    call, machine, said = captured()
+    for number in range(4):
+        values = torch.full((2, 3), float(number))
+        (twice, none), note = call("key", doubled, values, None)
+        assert twice is not None
+        assert torch.equal(twice, 2 * values)
+        assert none is None
+        assert note == "note"
+    assert machine.log.count("capture") == 1
+    assert not said
+
+
+def test_each_call_waits_for_the_last_one_then_copies_replays_clones_and_marks() -> None:
+    call, machine, _ = captured()
+    call("key", doubled, torch.ones(2))
+    call("key", doubled, torch.ones(2))
+    assert machine.log == ["aside", "aside", "capture", *(["wait", "replay", "record"] * 2)]
+
+
+def test_results_are_the_callers_own() -> None:
+    call, _, _ = captured()
+    one = first(call("key", doubled, torch.ones(2)))
+    other = first(call("key", doubled, torch.full((2,), 5.0)))
+    assert one.tolist() == [2, 2]
+    assert other.tolist() == [10, 10]
+
+
+def test_what_is_written_while_a_replay_may_read_it_is_found() -> None:
+    machine = StandIn()
+    statics = (torch.ones(2),)
+    graph = machine.graph()
+    graph.capture(lambda: doubled(*statics))
+    graph.replay()
+    statics[0].fill_(3)
+    with pytest.raises(AssertionError, match="in flight"):
+        machine.order.wait()
+
+
+@pytest.mark.parametrize(
+    ("key", "values"),
+    [("other", torch.ones(2)), ("key", torch.ones(3)), ("key", torch.ones(2).double())],
+    ids=["key", "shape", "dtype"],
+)
+def test_another_key_shape_or_dtype_is_another_graph(key: str, values: Tensor) -> None:
+    call, machine, _ = captured()
+    for _ in range(2):
+        call("key", doubled, torch.ones(2))
+        assert torch.equal(first(call(key, doubled, values)), 2 * values)
+    assert machine.log.count("capture") == 2
+
+
+def test_so_many_graphs_are_kept_those_that_were_used_last() -> None:
+    call, machine, _ = captured(most=2)
+    for size in (1, 2, 1, 3):
+        call("key", doubled, torch.ones(size))
+    assert len(machine.live) == 2
+    assert machine.log.count("reset") == 1
+    captures = machine.log.count("capture")
+    call("key", doubled, torch.ones(1))
+    assert machine.log.count("capture") == captures
+    call("key", doubled, torch.ones(2))
+    assert machine.log.count("capture") == captures + 1
+
+
+def test_a_graphs_memory_is_given_back_after_the_device_is_done_with_it() -> None:
+    call, machine, _ = captured(most=1)
+    call("key", doubled, torch.ones(1))
+    call("key", doubled, torch.ones(2))
+    assert machine.log.index("reset") == machine.log.index("synchronize") + 1
+    call.forget()
+    assert not machine.live
+
+
+@pytest.mark.parametrize("error", [RuntimeError("operation not permitted"), MemoryError()])
+def test_what_cannot_be_captured_is_called_as_it_is_and_that_is_said_once(error: Exception) -> None:
+    call, machine, said = captured(error=error)
+    for size in (1, 2, 2):
+        assert torch.equal(first(call("key", doubled, torch.ones(size))), 2 * torch.ones(size))
+    assert len(said) == 1
+    assert said[0].startswith("it goes on without a CUDA graph: ")
+    assert machine.log.count("capture") == machine.log.count("settle") == 1
+
+
+def test_the_reason_is_what_went_wrong_first() -> None:
+    error = RuntimeError("the capture was invalidated")
+    error.__context__ = ValueError("no tensors of the host")
+    call, _, said = captured(error=error)
+    call("key", doubled, torch.ones(1))
+    assert said[0].endswith(": no tensors of the host")
+
+
+def test_a_function_that_asks_the_host_is_not_captured() -> None:
+    def asks(values: Tensor) -> Result:
+        return (values * (2 if values.sum().item() > 0 else 1),), None
+
+    call, machine, said = captured(strict=True)
+    assert first(call("key", asks, torch.ones(2))).tolist() == [2, 2]
+    assert "capture" not in machine.log
+    assert said == ["it goes on without a CUDA graph: item of a tensor on cpu waits for it"]
+
+
+def test_a_functions_own_errors_are_the_callers_and_refuse_nothing() -> None:
+    def fails(values: Tensor) -> Result:
+        raise ValueError("bad frame")
+
+    call, _, said = captured()
+    with pytest.raises(ValueError, match="bad frame"):
+        call("key", fails, torch.ones(1))
+    assert not call.refused
+    assert not said
+
+
+def test_threads_share_graphs_and_get_their_own_results() -> None:
+    call, _, _ = captured()
+    wrong = []
+
+    def work(number: int) -> None:
+        for _ in range(50):
+            twice = first(call("key", doubled, torch.full((64,), float(number))))
+            if not torch.equal(twice, torch.full((64,), 2.0 * number)):
+                wrong.append(number)
+
+    threads = [threading.Thread(target=work, args=(number,)) for number in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert not wrong
+
+
+def tripled(values: Tensor, more: Tensor | None = None) -> Result:
+    return (values * 3, None), "better"
+
+
+def test_a_better_function_takes_the_place_when_it_is_ready() -> None:
+    call, machine, said = captured()
+    ready = threading.Event()
+
+    def better(values: Tensor) -> Result:
+        ready.wait(10)
+        return tripled(values)
+
+    values = torch.ones(2)
+    assert first(call("key", doubled, values, better=better)).tolist() == [2, 2]
+    assert first(call("key", doubled, values, better=better)).tolist() == [2, 2]
+    ready.set()
+    until(lambda: call("key", doubled, values, better=better)[1] == "better")
+    assert first(call("key", doubled, values, better=better)).tolist() == [3, 3]
+    assert machine.log.count("capture") == 2
+    assert len(machine.live) == 1
+    assert not said
+
+
+def test_at_once_the_better_function_gives_the_first_result() -> None:
+    call, machine, _ = captured()
+    found = call("key", doubled, torch.ones(2), better=tripled, at_once=True)
+    assert first(found).tolist() == [3, 3]
+    assert machine.log.count("capture") == 1
+
+
+def test_a_better_function_that_fails_is_said_once_and_changes_nothing() -> None:
+    def fails(values: Tensor) -> Result:
+        raise RuntimeError("no compiler")
+
+    call, _, said = captured()
+    for size in (1, 2, 3):
+        call("key", doubled, torch.ones(size), better=fails)
+    until(lambda: not any(thread.name == "compile" for thread in threading.enumerate()))
+    assert said == ["it goes on without torch.compile: no compiler"]
+    assert first(call("key", doubled, torch.ones(2), better=fails)).tolist() == [2, 2]
+
+
+def test_while_something_is_compiled_new_functions_are_called_as_they_are() -> None:
+    call, machine, said = captured()
+    other, ready = Captured("other", machine, Notices()), threading.Event()
+
+    def better(values: Tensor) -> Result:
+        ready.wait(10)
+        return tripled(values)
+
+    call("key", doubled, torch.ones(2), better=better)
+    until(lambda: other._first("key", doubled, (torch.ones(1),), None) is None)
+    captures = machine.log.count("capture")
+    assert first(call("key", doubled, torch.ones(3), better=better)).tolist() == [2, 2, 2]
+    assert first(other("key", doubled, torch.ones(3))).tolist() == [2, 2, 2]
+    assert machine.log.count("capture") == captures
+    ready.set()
+    until(lambda: not call.pending)
+    other("key", doubled, torch.ones(3))
+    assert machine.log.count("capture") == captures + 2
+    assert not said
+
+
+def until(condition: Callable[[], bool]) -> None:
+    pause = threading.Event()
+    for _ in range(1000):
+        if condition():
+            return
+        pause.wait(0.01)
+    raise AssertionError("it never was")
+
+
+def test_constants_are_what_a_function_uses_and_did_not_make() -> None:
+    table, index = torch.arange(4.0), torch.tensor([1, 3])
+    with Watch(torch.device("cpu")) as watch:
+        made = torch.ones(2) + table[index]
+        made.mul_(2).sum()
+    assert {id(each) for each in watch.constants} == {id(table), id(index)}
+
+
+@pytest.mark.parametrize(
+    "ask",
+    [
+        lambda x: x.item(),
+        lambda x: bool(x > 0),
+        lambda x: x.reshape(1).nonzero(),
+        lambda x: x.reshape(1)[x.reshape(1) > 0],
+        lambda x: x.reshape(1).tolist(),
+    ],
+)
+def test_questions_to_the_device_are_refused(ask: Callable[[Tensor], Any]) -> None:
+    with pytest.raises(NotCapturableError), Watch(torch.device("cpu")):
+        ask(torch.ones(()))
+
+
+@pytest.mark.parametrize(
+    "travel",
+    [
+        lambda x: x + torch.ones(2),
+        lambda x: x[torch.arange(2)],
+        lambda x: x.cpu(),
+        lambda x: torch.ones(2).to("meta"),
+        lambda x: torch.tensor([1.0, 2.0], device="meta"),
+    ],
+)
+def test_tensors_of_the_host_are_refused(travel: Callable[[Tensor], Any]) -> None:
+    with pytest.raises(NotCapturableError), Watch(torch.device("meta")):
+        travel(torch.ones(2, device="meta"))
+
+
+def test_numbers_of_the_host_and_tensors_made_in_place_are_none_of_its_business() -> None:
+    with Watch(torch.device("meta")):
+        x = torch.zeros(2, 3, device="meta")
+        x[:, 0] = 1.0
+        (x * 2 + torch.arange(3, device="meta")).masked_fill_(x > 0, torch.nan).sort()
+
+
+def test_a_pipelines_two_kinds_of_graphs_share_one_device() -> None:
+    both, machine = graphs()
+    both.predict("key", doubled, torch.ones(2))
+    both.render("key", doubled, torch.ones(2))
+    assert len(machine.live) == 2
+
+
+def test_what_is_said_before_anybody_listens_is_not_lost() -> None:
+    notices, heard = Notices(), list[str]()
+    notices.say("one")
+    notices.listen(heard.append)
+    notices.say("two")
+    assert heard == ["one", "two"]

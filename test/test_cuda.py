@@ -1,0 +1,332 @@
+"""Everything on a GPU: captured, compiled and eager say the same, and no frame waits for it.
+
+Needs no ROS. Skipped where there is no CUDA.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, nullcontext
+from functools import cache
+from pathlib import Path
+from threading import Event
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from torch import Tensor
+
+from depth_ros import models
+from depth_ros.config import Settings
+from depth_ros.geometry.camera import Camera
+from depth_ros.pipeline import DepthFrame, Frame, Pipeline, Wanted
+from depth_ros.runtimes.torch_runtime import TorchRuntime
+from depth_ros.runtimes.upload import Upload
+from depth_ros.scale.anchors import Anchors
+from depth_ros.scale.ground import Mount
+from test.models.checkpoints import FAMILIES, build
+from test.models.references import image
+
+pytestmark = [
+    pytest.mark.cuda,
+    pytest.mark.skipif(not torch.cuda.is_available(), reason="this machine has no CUDA"),
+]
+
+EVERYTHING = Wanted(points=True, colours=True)
+SIZES = [(48, 64), (61, 91), (91, 61)]
+METRIC = "depth-anything-metric"
+
+
+@pytest.fixture(scope="module")
+def built(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Path]:
+    """The folder of a family's small checkpoint."""
+    return cache(lambda family: build(family, tmp_path_factory.mktemp(family)))
+
+
+def pipeline(folder: Path, **values: Any) -> Pipeline:
+    """A pipeline on CUDA, with anchors where its network gives no metres."""
+    model = models.load(str(folder))
+    needs = model.prompt_size is not None or model.entry.output != "metric_depth"
+    chosen = {"scale_mode": "anchors" if needs else "model", "compile": "false", **values}
+    return Pipeline.from_settings(Settings(model=str(folder), device="cuda").with_values(**chosen))
+
+
+def eager(folder: Path, **values: Any) -> Pipeline:
+    """The same, of which nothing is captured."""
+    made = pipeline(folder, **values)
+    assert made.graphs is not None
+    made.graphs.refuse("asked for")
+    return made
+
+
+def frame(number: int = 0, height: int = 48, width: int = 64, fov_deg: float = 70.0) -> Frame:
+    rgb = np.roll(image(height, width), 5 * number, axis=1).copy()
+    return Frame(rgb, Camera.from_fov(width, height, fov_deg), 1 + 33_000_000 * number, "optical")
+
+
+def anchors(asked: Pipeline, shown: Frame) -> Anchors | None:
+    """Some pixels' depth, where it is needed; of a relative network, that of its values."""
+    if asked.settings.scale_mode != "anchors":
+        return None
+    height, width = shown.rgb.shape[:2]
+    v, u = np.mgrid[3:height:8, 3:width:8].reshape(2, -1)
+    depth_m = 1.0 + 3.0 * v / height
+    if asked.model.prompt_size is None and asked.model.entry.output != "metric_depth":
+        values = asked.predict(shown).prediction.values[0].cpu().numpy().astype(float)
+        depth_m = 1 / (0.1 + (values - values.min()) / np.ptp(values))[v, u]
+    return Anchors(np.stack([u, v], axis=-1).astype(float), depth_m)
+
+
+def answer(
+    asked: Pipeline,
+    shown: Frame,
+    wanted: Wanted | None = EVERYTHING,
+    known: Anchors | None = None,
+) -> DepthFrame:
+    return asked.measure(asked.predict(shown, known), known, wanted)
+
+
+def assert_close(found: Tensor, expected: Tensor, tolerance: float) -> None:
+    """Nearly all values are the same: those at an end of range may fall to either side of it."""
+    assert found.shape == expected.shape
+    same = torch.isclose(found, expected, rtol=tolerance, atol=tolerance, equal_nan=True)
+    assert same.float().mean() > 0.98
+
+
+def assert_same(asked: Pipeline, found: DepthFrame, other: Pipeline, known: DepthFrame) -> None:
+    assert_close(found.depth_m, known.depth_m, 1e-3)
+    made, expected = asked.cloud(found), other.cloud(known)
+    assert made.payload.shape == expected.payload.shape
+    if made.count is not None and expected.count is not None:
+        count = int(made.count)
+        assert abs(count - int(expected.count)) <= 0.02 * len(made.payload)
+        z = made.payload[:count].view(torch.float32)[:, 2]
+        assert torch.equal(z, _points_z(asked, found))
+    colours = (asked.colours(found).int() - other.colours(known).int()).abs().amax(-1)
+    assert (colours > 12).float().mean() < 0.02
+
+
+def _points_z(asked: Pipeline, found: DepthFrame) -> Tensor:
+    """Depth of what the settings make points, in their order: edges left out."""
+    organised = asked.under(asked.settings.with_values(points_organised=True)).cloud(found)
+    z = organised.payload.view(torch.float32)[..., 2].flatten()
+    return z[z.isfinite()]
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float16"])
+@pytest.mark.parametrize("family", FAMILIES)
+def test_captured_says_what_eager_says(
+    family: str, dtype: str, built: Callable[[str], Path]
+) -> None:
+    folder, said = built(family), list[str]()
+    captured, plain = (make(folder, dtype=dtype, samples=2) for make in (pipeline, eager))
+    captured.notices.listen(said.append)
+    for size in SIZES if dtype == "float32" else SIZES[:1]:
+        for number in range(2):
+            shown = frame(number, *size)
+            known = anchors(plain, shown)
+            found, expected = (answer(each, shown, known=known) for each in (captured, plain))
+            assert_same(captured, found, plain, expected)
+    assert not said
+
+
+@pytest.mark.parametrize("layout", [torch.contiguous_format, torch.channels_last], ids=str)
+@pytest.mark.parametrize("family", [METRIC, "zoedepth", "zoedepth-lite", "dpt-swinv2"])
+def test_both_layouts_say_the_same(
+    family: str, layout: torch.memory_format, built: Callable[[str], Path]
+) -> None:
+    model = models.load(str(built(family)))
+    runtime = TorchRuntime(model.unasking(), "cuda", "float16", layout=layout)
+    needs = model.entry.output != "metric_depth"
+    settings = Settings(scale_mode="anchors" if needs else "model", dtype="float16")
+    laid, plain = Pipeline(model, runtime, settings), eager(built(family), dtype="float32")
+    shown = frame()
+    known = anchors(plain, shown)
+    expected = answer(plain, shown, known=known).depth_m
+    assert_close(answer(laid, shown, known=known).depth_m, expected, 0.05)
+
+
+CHANGES: list[dict[str, Any]] = [
+    {"min_depth_m": 1.0, "max_depth_m": 3.0},
+    {"edge_filter": "image", "edge_step": 0.1},
+    {"points_organised": True},
+    {"points_colour": False, "stride": 2},
+    {"beyond_range": "max", "max_depth_m": 2.0},
+    {"colour_range": "percentiles", "colour_map": "magma"},
+    {"scale_steady_s": 0.5},
+    {"focal_correction": False, "edge_filter": "off"},
+]
+
+
+@pytest.mark.parametrize("wanted", [None, EVERYTHING], ids=["later", "at once"])
+def test_settings_may_change_between_frames(
+    wanted: Wanted | None, built: Callable[[str], Path]
+) -> None:
+    captured, plain = pipeline(built(METRIC)), eager(built(METRIC))
+    for number, changes in enumerate([{}, *CHANGES, {}]):
+        settings = captured.settings.with_values(**changes)
+        now, then = captured.under(settings), plain.under(settings)
+        for shown in (frame(2 * number), frame(2 * number + 1)):
+            assert_same(now, answer(now, shown, wanted), then, answer(then, shown, wanted))
+
+
+def test_points_on_the_host_are_those_of_the_cpu(built: Callable[[str], Path]) -> None:
+    captured = pipeline(built(METRIC))
+    on_cpu = Pipeline.from_settings(captured.settings.with_values(device="cpu"))
+    found, known = answer(captured, frame()), answer(on_cpu, frame())
+    assert_close(found.depth_m.cpu(), known.depth_m, 1e-2)
+    payload = captured.points(found, lambda count: torch.empty(count))
+    assert payload.device.type == "cpu"
+    assert abs(len(payload) - len(on_cpu.points(known))) < 0.05 * known.depth_m.numel()
+
+
+@pytest.mark.parametrize("mode", ["ground", "anchors"])
+def test_a_scale_that_is_measured_on_a_gpu(mode: str, built: Callable[[str], Path]) -> None:
+    captured, plain = (make(built(METRIC), scale_mode=mode) for make in (pipeline, eager))
+    shown = frame()
+    known = anchors(plain, shown) if mode == "anchors" else Mount.from_angles(0.5, 20.0, 0.0)
+    try:
+        expected = plain(shown, known)
+    except Exception as error:  # a random network's floor may be none
+        with pytest.raises(type(error)):
+            captured(shown, known)
+        return
+    assert_close(captured(shown, known).depth_m, expected.depth_m, 1e-2)
+
+
+def test_a_batch_says_what_its_images_say(built: Callable[[str], Path]) -> None:
+    captured = pipeline(built(METRIC))
+    frames = [frame(number) for number in range(3)]
+    for one, shown in zip(captured.predict_batch(frames, [None] * 3), frames, strict=True):
+        assert_close(one.prediction.values, captured.predict(shown).prediction.values, 1e-3)
+
+
+def test_results_in_flight_are_not_written_by_later_frames(built: Callable[[str], Path]) -> None:
+    captured = pipeline(built(METRIC))
+    depths = [answer(captured, frame(number)) for number in range(6)]
+    again = [answer(captured, frame(number)) for number in range(6)]
+    for one, other in zip(depths, again, strict=True):
+        assert torch.equal(one.depth_m.nan_to_num(), other.depth_m.nan_to_num())
+        assert torch.equal(captured.colours(one), captured.colours(other))
+
+
+@contextmanager
+def no_waiting() -> Iterator[None]:
+    torch.cuda.set_sync_debug_mode("error")
+    try:
+        yield
+    finally:
+        torch.cuda.set_sync_debug_mode("default")
+
+
+@pytest.mark.parametrize("family", [f for f in FAMILIES if not f.startswith(("dpt", "prompt"))])
+def test_no_frame_waits_for_the_device(family: str, built: Callable[[str], Path]) -> None:
+    asked = pipeline(built(family))
+    if asked.settings.scale_mode != "model":
+        pytest.skip("its scale is measured on the host")
+    for changes in ({}, {"scale_steady_s": 0.5}, {"colour_range": "percentiles"}):
+        now = asked.under(asked.settings.with_values(**changes))
+        for number in range(4):
+            shown = frame(number)
+            with no_waiting() if number > 1 else nullcontext():
+                depth = answer(now, shown)
+                now.cloud(depth)
+                now.colours(depth)
+
+
+def test_memory_is_flat_after_the_first_frames(built: Callable[[str], Path]) -> None:
+    asked, seen = pipeline(built(METRIC)), []
+    for number in range(60):
+        depth = answer(asked, frame(number % 5))
+        asked.points(depth, lambda count: torch.empty(count))
+        del depth
+        torch.cuda.synchronize()
+        seen.append(torch.cuda.memory_allocated())
+    assert max(seen[10:]) <= min(seen[10:]) + (1 << 16)
+
+
+def test_memory_is_flat_over_changes_of_size(built: Callable[[str], Path]) -> None:
+    asked, held = pipeline(built("zoedepth-lite")), []
+    for number in range(72):
+        answer(asked, frame(number, 48 + 2 * (number % 12), 64))
+        if number % 12 == 11:  # the same sizes are kept each time
+            torch.cuda.synchronize()
+            held.append((torch.cuda.memory_allocated(), torch.cuda.memory_reserved()))
+    allocated, reserved = zip(*held, strict=True)
+    assert max(allocated[2:]) <= 1.02 * allocated[1]
+    assert max(reserved[3:]) <= 1.2 * reserved[2]
+
+
+@pytest.mark.parametrize("family", [METRIC, "zoedepth"])
+@pytest.mark.parametrize("mode", ["true", "auto"])
+def test_compiled_says_what_eager_says(
+    family: str, mode: str, built: Callable[[str], Path]
+) -> None:
+    said = list[str]()
+    compiled, plain = pipeline(built(family), compile=mode), eager(built(family))
+    compiled.notices.listen(said.append)
+    for size in SIZES[:1] if mode == "auto" else SIZES[:2]:
+        shown = frame(1, *size)
+        assert_close(answer(compiled, shown).depth_m, answer(plain, shown).depth_m, 0.02)
+    if mode == "auto":
+        graphs = compiled.graphs
+        assert graphs is not None
+        pause = Event()
+        while graphs.predict.pending:
+            pause.wait(0.1)
+        for number in range(3):
+            shown = frame(number)
+            assert_close(answer(compiled, shown).depth_m, answer(plain, shown).depth_m, 0.02)
+    assert not said
+
+
+def test_a_network_that_asks_the_host_runs_and_the_rest_is_captured(
+    built: Callable[[str], Path],
+) -> None:
+    model = models.load(str(built("zoedepth-nk")))
+    asking = Pipeline(model, TorchRuntime(model.network, "cuda"), Settings())
+    plain, said = eager(built("zoedepth-nk")), list[str]()
+    asking.notices.listen(said.append)
+    for number in range(3):
+        shown = frame(number)
+        assert_close(answer(asking, shown).depth_m, answer(plain, shown).depth_m, 1e-3)
+    assert len(said) == 1
+    assert asking.graphs is not None
+    assert asking.graphs.predict.refused
+    assert not asking.graphs.render.refused
+
+
+def test_a_capture_that_fails_leaves_the_device_usable() -> None:
+    from depth_ros.runtimes.capture import Graphs
+
+    graphs, said = Graphs.on(torch.device("cuda")), list[str]()
+    assert graphs is not None
+    graphs.notices.listen(said.append)
+
+    def asks(values: Tensor) -> Any:
+        if torch.cuda.is_current_stream_capturing():
+            torch.cuda.synchronize()
+        return (values * 2,), None
+
+    def doubled(values: Tensor) -> Any:
+        return (values * 2,), None
+
+    values = torch.ones(8, device="cuda")
+    for _ in range(2):
+        (twice,), _ = graphs.predict("key", asks, values)
+        assert twice is not None
+        assert twice.tolist() == [2.0] * 8
+    assert len(said) == 1
+    (twice,), _ = graphs.render("key", doubled, values)
+    assert twice is not None
+    assert twice.tolist() == [2.0] * 8
+    assert not graphs.render.refused
+
+
+def test_images_in_flight_do_not_overwrite_each_other() -> None:
+    upload, rng = Upload(torch.device("cuda")), np.random.default_rng(0)
+    shown = [rng.integers(0, 256, (48 + n % 3, 64, 3)).astype(np.uint8) for n in range(30)]
+    sent = [upload(each) for each in shown]
+    for one, other in zip(sent, shown, strict=True):
+        assert np.array_equal(one.cpu().numpy(), other)
