@@ -374,7 +374,10 @@ class DepthNode(LifecycleNodeMixin, Node):
 def main(args: list[str] | None = None) -> int:
     """Run the node until it is interrupted; exit code 1 when its arguments cannot be used."""
     heap.one_for_all()  # before ROS begins its threads
+    heap.keep()  # what messages take and give back, on a GPU's host too
     os.environ.update(transport.environment())
+    if torch.cuda.is_available():  # else another thread would have the network's processor
+        os.environ.update(transport.asynchronous())
     try:
         rclpy.init(args=args)
         node = DepthNode()
