@@ -213,7 +213,7 @@ def _node(model: str, more: list[str]) -> list[str]:
     return [sys.executable, "-m", "depth_ros.ros.node", "--ros-args", *arguments]
 
 
-def _environment() -> dict[str, str]:
+def environment() -> dict[str, str]:
     """Return the environment of the processes: this machine only, a domain of their own."""
     domain = os.environ.get("ROS_DOMAIN_ID", str(101 + os.getpid() % 100))
     alone = {"ROS_AUTOMATIC_DISCOVERY_RANGE": "LOCALHOST", "ROS_DOMAIN_ID": domain}
@@ -223,7 +223,7 @@ def _environment() -> dict[str, str]:
 @contextmanager
 def _running(*commands: list[str]) -> Iterator[list[subprocess.Popen[bytes]]]:
     """Run processes, and interrupt them at the end."""
-    processes = [subprocess.Popen(command, env=_environment()) for command in commands]
+    processes = [subprocess.Popen(command, env=environment()) for command in commands]
     try:
         yield processes
     finally:
@@ -240,7 +240,7 @@ def _running(*commands: list[str]) -> Iterator[list[subprocess.Popen[bytes]]]:
 def _watch(sending: list[str], pids: list[int]) -> list[Sample]:
     """Return samples of processes from the first image on until all is settled."""
     samples = []
-    with subprocess.Popen(sending, env=_environment(), stdout=subprocess.PIPE) as cameras:
+    with subprocess.Popen(sending, env=environment(), stdout=subprocess.PIPE) as cameras:
         assert cameras.stdout is not None
         cameras.stdout.readline()  # comes when everybody listens, or never
         while cameras.poll() is None:

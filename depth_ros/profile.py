@@ -52,18 +52,27 @@ class _Mark(NamedTuple):
     event: Event | None
 
 
-class _Pass(NamedTuple):
-    """A frame that the thread has done; its device may still be at it."""
+class Begun(NamedTuple):
+    """A frame that a thread has begun and another one goes on with, see Profile.hand_over().
+
+    Attributes:
+        waited_s: how long the frame waited before.
+        marks: where its stages began.
+        on_device: whether what is done is asked of the device, too.
+    """
 
     waited_s: float
     marks: list[_Mark]
+    on_device: bool = True
 
     @property
     def over(self) -> bool:
-        event = self.marks[-1].event
-        return event is None or event.query()
+        """Whether the device has done its part of the frame, which the host has done."""
+        events = [mark.event for mark in self.marks if mark.event is not None]
+        return not events or events[-1].query()
 
     def laps(self) -> list[Lap]:
+        """Return its stages."""
         wait = [Lap("wait", 1e3 * self.waited_s)] if self.waited_s else []
         return wait + [_lap(*pair) for pair in zip(self.marks[:-1], self.marks[1:], strict=True)]
 
@@ -71,14 +80,15 @@ class _Pass(NamedTuple):
 class _Thread(threading.local):
     """What a thread noted of the frame that it is working on, if it is on one."""
 
-    marks: list[_Mark] | None = None
+    frame: Begun | None = None
 
 
 class Profile:
     """Notes when the stages of a frame begin; each lasts until the next one begins.
 
     So nothing between the first stage and the end is left out. Each thread that works on a frame
-    says where it is; any thread may read. Outside of frame() begin() does nothing.
+    says where it is; any thread may read. Outside of frame() begin() does nothing. A frame that
+    another thread goes on with is handed over, and stays one frame.
 
     Args:
         mark: leaves a mark in the device's work; None where the host does all the work.
@@ -89,7 +99,7 @@ class Profile:
         self._mark, self._at = mark, _Thread()
         self._stages: dict[int, str] = {}
         self._lock = threading.Lock()
-        self._pending: deque[_Pass] = deque(maxlen=frames)
+        self._pending: deque[Begun] = deque(maxlen=frames)
         self._done: deque[list[Lap]] = deque(maxlen=frames)
 
     @classmethod
@@ -106,26 +116,54 @@ class Profile:
         Args:
             waited_s: how long the frame waited before, a stage of its own.
         """
-        marks: list[_Mark] = []
-        self._at.marks = marks
+        with self.resumed(Begun(waited_s, [])):
+            yield
+
+    def hand_over(self, stage: str) -> Begun:
+        """End this thread's part of a frame, inside frame().
+
+        Args:
+            stage: what the frame is in until the other thread says another one.
+
+        Returns:
+            what the other thread gives to resumed().
+        """
+        self.begin(stage)
+        begun = self._at.frame
+        assert begun is not None, "there is no frame to hand over outside of frame()"
+        self._leave()
+        return begun._replace(on_device=False)
+
+    @contextmanager
+    def resumed(self, begun: Begun) -> Iterator[None]:
+        """Go on inside with what hand_over() returned in another thread; keep it as frame() does.
+
+        Its further stages are the host's alone: what the device does meanwhile is another frame's.
+        """
+        self._at.frame = begun
+        if begun.marks:
+            self._stages[threading.get_ident()] = begun.marks[-1].stage
         try:
             yield
-            if marks:
+            if self._at.frame is begun and begun.marks:
                 self.begin("end")
                 with self._lock:
-                    self._pending.append(_Pass(waited_s, marks))
+                    self._pending.append(begun)
         finally:
-            self._at.marks = None
-            self._stages.pop(threading.get_ident(), None)
+            self._leave()
 
     def begin(self, stage: str) -> None:
         """Say that a stage begins, and that another one before is over."""
-        marks = self._at.marks
-        if marks is None or (marks and marks[-1].stage == stage):
+        frame = self._at.frame
+        if frame is None or (frame.marks and frame.marks[-1].stage == stage):
             return
         self._stages[threading.get_ident()] = stage
-        event = None if self._mark is None else self._mark()
-        marks.append(_Mark(stage, time.perf_counter(), event))
+        event = self._mark() if self._mark is not None and frame.on_device else None
+        frame.marks.append(_Mark(stage, time.perf_counter(), event))
+
+    def _leave(self) -> None:
+        self._at.frame = None
+        self._stages.pop(threading.get_ident(), None)
 
     def stage_of(self, ident: int | None) -> str:
         """Return the stage that a thread (threading.get_ident()) is in; empty: at no frame."""

@@ -7,6 +7,7 @@ import os
 from depth_ros import share
 
 VARIABLE = "FASTRTPS_DEFAULT_PROFILES_FILE"
+MODE = "RMW_FASTRTPS_PUBLICATION_MODE"
 
 
 def environment() -> dict[str, str]:
@@ -17,3 +18,13 @@ def environment() -> dict[str, str]:
     if os.environ.get(VARIABLE):
         return {}
     return {VARIABLE: str(share.find("config/fastdds.xml"))}
+
+
+def asynchronous() -> dict[str, str]:
+    """Return what lets Fast DDS write messages into shared memory in a thread of its own.
+
+    publish(), in which no other thread runs Python, is then over in a third of the time, and the
+    message arrives as soon (python -m benchmarks.wire). Empty when the user chose a mode; must be
+    set before rclpy.init().
+    """
+    return {} if os.environ.get(MODE) else {MODE: "ASYNCHRONOUS"}

@@ -15,7 +15,7 @@ from depth_ros.config import Settings
 from depth_ros.geometry.camera import Camera
 from depth_ros.look import flame
 from depth_ros.pipeline import Frame, Pipeline
-from depth_ros.profile import Lap, Profile, medians
+from depth_ros.profile import Begun, Lap, Profile, medians
 
 
 class Device:
@@ -132,6 +132,76 @@ def test_a_device_that_hangs_does_not_make_memory_grow() -> None:
             profile.begin("network")
     device.done = len(device.marks)
     assert len(profile.frames()) == 3
+
+
+def handed_over(profile: Profile) -> Begun:
+    with profile.frame(waited_s=0.5):
+        profile.begin("network")
+        return profile.hand_over("land")
+
+
+def test_a_frame_that_another_thread_goes_on_with_stays_one_frame(clock: SimpleNamespace) -> None:
+    profile = Profile()
+    left: list[Begun] = []
+
+    def publish() -> None:
+        with profile.resumed(left[0]):
+            assert profile.stage_of(threading.get_ident()) == "land"
+            clock.now_s += 0.02
+            profile.begin("publish")
+            clock.now_s += 0.003
+        assert profile.stage_of(threading.get_ident()) == ""
+
+    left.append(handed_over(profile))
+    assert profile.stage_of(threading.get_ident()) == ""
+    profile.begin("lost")  # outside of a frame
+    assert profile.frames() == []
+    thread = threading.Thread(target=publish)
+    thread.start()
+    thread.join()
+    (laps,) = profile.frames()
+    assert [lap.stage for lap in laps] == ["wait", "network", "land", "publish"]
+    assert [lap.host_ms for lap in laps] == pytest.approx([500, 0, 20, 3])
+
+
+def test_two_threads_may_be_at_a_frame_each() -> None:
+    profile = Profile()
+    first = handed_over(profile)
+    with profile.frame():
+        profile.begin("decode")
+        thread = threading.Thread(target=lambda: finish(profile, first))
+        thread.start()
+        thread.join()
+        profile.begin("network")
+    assert stages(profile) == [["wait", "network", "land", "publish"], ["decode", "network"]]
+
+
+def finish(profile: Profile, begun: Begun) -> None:
+    with profile.resumed(begun):
+        profile.begin("publish")
+
+
+def test_what_follows_a_hand_over_is_the_hosts_and_waits_for_no_device() -> None:
+    device = Device()
+    profile = Profile(device.event)
+    begun = handed_over(profile)
+    assert len(device.marks) == 2  # network, land
+    finish(profile, begun)
+    assert len(device.marks) == 2
+    assert profile.frames() == []  # the device is still at it
+    device.done = 2
+    (laps,) = profile.frames()
+    assert [lap.device_ms for lap in laps] == [None, 3.0, None, None]
+
+
+def test_of_a_frame_that_fails_after_its_hand_over_nothing_is_kept() -> None:
+    profile = Profile()
+    with pytest.raises(RuntimeError), profile.resumed(handed_over(profile)):
+        raise RuntimeError("device lost")
+    assert profile.frames() == []
+    with profile.frame():
+        profile.begin("decode")
+    assert stages(profile) == [["decode"]]
 
 
 def test_a_median_is_over_the_frames_that_had_the_stage() -> None:

@@ -8,7 +8,8 @@ import signal
 import sys
 import threading
 import time
-from contextlib import suppress
+from collections.abc import Callable
+from contextlib import nullcontext, suppress
 from typing import Any
 
 import rclpy
@@ -30,6 +31,7 @@ from depth_ros.pipeline import Pipeline, check
 from depth_ros.ros import extrinsics, parameters, transitions, worker
 from depth_ros.ros.diagnostics import Health, Level
 from depth_ros.ros.extrinsics import Extrinsics
+from depth_ros.ros.flights import Flights
 from depth_ros.ros.mailbox import Mailbox
 from depth_ros.ros.stream import Arrival, Stream
 from depth_ros.ros.supervisor import Supervisor, Worker
@@ -37,8 +39,10 @@ from depth_ros.ros.watch import BEAT_S, Watch
 from depth_ros.runtimes import heap, threads
 
 _DIAGNOSTICS_PERIOD_S = 1.0
-# How long a frame at hand may take until a stop is over without it.
+# How long a frame at hand may take until a stop is over without it; and what is left of it to
+# publish, at least.
 _STOP_S = 3.0
+_LAND_S = 1.0
 # A model that is given up twice within that time is not loaded again.
 _RECOVERY_S = 60.0
 # So many times as long as usual is too long for a frame.
@@ -48,9 +52,10 @@ _SLOW = 5.0
 class DepthNode(LifecycleNodeMixin, Node):
     """Turns the images and camera_info of one or several cameras into metric depth and points.
 
-    The executor's thread only receives; workers, each a thread, decode, infer and publish. A frame
-    that cannot be answered is dropped, counted and warned of; nothing that arrives stops the node.
-    Lifecycle transitions, and the watch that supervises the workers and publishes diagnostics, have
+    The executor's thread only receives; workers, each a thread, decode, infer and publish; on a GPU
+    a thread of its own publishes, while a worker launches the next frame. A frame that cannot be
+    answered is dropped, counted and warned of; nothing that arrives stops the node. Lifecycle
+    transitions, and the watch that supervises the workers and publishes diagnostics, have
     threads of their own too: any executor will do, and none is blocked.
 
     Attributes:
@@ -72,6 +77,8 @@ class DepthNode(LifecycleNodeMixin, Node):
         ]
         self._extrinsics: Extrinsics | None = None
         self._mailbox: Mailbox[Arrival] = Mailbox()
+        self._flights: Flights[worker.Flight] = Flights(worker.IN_FLIGHT)
+        self._overlapped = False
         self._threads = 1
         self._model: DepthModel | None = None
         self._loading_since_s: float | None = None
@@ -79,9 +86,9 @@ class DepthNode(LifecycleNodeMixin, Node):
         self._lost: BaseException | None = None
         self._diagnostics = self.create_publisher(DiagnosticArray, "/diagnostics", 10)
         self._said: tuple[float, Level | None] = (0.0, None)
-        self._supervisor = Supervisor(
-            self._work, self._give_up, self.get_logger().error, lambda: self._watch.wake()
-        )
+        tell = (self._give_up, self.get_logger().error, self._wake)
+        self._supervisor = Supervisor(self._work, *tell)
+        self._publishing = Supervisor(self._publish, *tell, role="publisher")
         self._watch = Watch(self._look, self.get_logger().error)
         # Simulated time may stand still; the report of that must not.
         steady = Clock(clock_type=ClockType.STEADY_TIME)
@@ -111,8 +118,10 @@ class DepthNode(LifecycleNodeMixin, Node):
             return TransitionCallbackReturn.FAILURE
         finally:
             self._loading_since_s = None
+        self._overlapped = worker.overlaps(pipeline)
         for number, stream in enumerate(self.streams):
-            stream.configure(pipeline.twin() if number else pipeline, self._extrinsics)
+            own = pipeline.twin() if number else pipeline
+            stream.configure(own, self._extrinsics, self._overlapped)
         self._introduce(pipeline)
         return TransitionCallbackReturn.SUCCESS
 
@@ -141,9 +150,10 @@ class DepthNode(LifecycleNodeMixin, Node):
         return super().on_activate(state)
 
     def _start(self) -> None:
-        self._mailbox = Mailbox()
+        self._mailbox, self._flights = Mailbox(), Flights(worker.IN_FLIGHT)
         pipeline = self.streams[0].pipeline
         assert pipeline is not None
+        self._publishing.start(int(self._overlapped))
         self._supervisor.start(worker.count_for(pipeline, len(self.streams), self._threads))
         for stream in self.streams:
             stream.start()
@@ -167,7 +177,7 @@ class DepthNode(LifecycleNodeMixin, Node):
         if self._extrinsics is not None:
             self._extrinsics.destroy()
         self._extrinsics, self._model = None, None
-        if stopped and not self._supervisor.workers:
+        if stopped and not self._workers:
             with suppress(RuntimeError):  # of a device that is lost
                 # Else the process keeps the model's memory; nothing without CUDA.
                 torch.cuda.empty_cache()
@@ -219,10 +229,21 @@ class DepthNode(LifecycleNodeMixin, Node):
             stream.stop()
         for arrival in self._mailbox.close():
             arrival.count("dropped")
+        until_s = time.monotonic() + _STOP_S
+        self._flights.close()
         hung = self._supervisor.stop(_STOP_S)
+        self._flights.end()  # what is launched is published
+        hung += self._publishing.stop(max(_LAND_S, until_s - time.monotonic()))
+        for flight in self._flights.left():
+            flight.drop()
         for each in hung:
             self.get_logger().error(f"{each.text()}, and is abandoned")
         return not hung
+
+    @property
+    def _workers(self) -> list[Worker]:
+        """All threads that work, or hang, for frames."""
+        return self._supervisor.workers + self._publishing.workers
 
     # --- the executor's thread
 
@@ -253,6 +274,7 @@ class DepthNode(LifecycleNodeMixin, Node):
         if not self.context.ok():
             return
         self._supervisor.check()
+        self._publishing.check()
         said_s, said = self._said
         due = time.monotonic() - said_s >= _DIAGNOSTICS_PERIOD_S
         fault = self._fault()
@@ -264,7 +286,7 @@ class DepthNode(LifecycleNodeMixin, Node):
         fault = self._fault()
         self._said = time.monotonic(), fault
         state = "" if self._supervisor.working else self._state()
-        facts = (state, fault, self._supervisor.restarts)
+        facts = (state, fault, self._supervisor.restarts + self._publishing.restarts)
         report = DiagnosticArray(status=[stream.status(*facts) for stream in self.streams])
         report.header.stamp = self.get_clock().now().to_msg()
         self._diagnostics.publish(report)
@@ -277,12 +299,12 @@ class DepthNode(LifecycleNodeMixin, Node):
 
     def _fault(self) -> Level | None:
         """Return what is wrong with the node's own threads."""
-        text = self._watch.fault() or self._supervisor.fault()
+        text = self._watch.fault() or self._supervisor.fault() or self._publishing.fault()
         if text:
             return DiagnosticStatus.ERROR, text
         usual_s = max(stream.health.latency_ms()[1] for stream in self.streams) / 1e3
         limit_s = max(self.settings.stale_after_s, _SLOW * usual_s)
-        for each in self._supervisor.workers:
+        for each in self._workers:
             if each.abandoned:
                 return DiagnosticStatus.ERROR, f"{each.text()}, and is abandoned"
             if each.busy_s > limit_s:
@@ -291,6 +313,8 @@ class DepthNode(LifecycleNodeMixin, Node):
 
     def _give_up(self, error: BaseException) -> None:
         """Leave the active state, and load the model anew, once, where nobody else would."""
+        if self._lost is not None:  # workers and publishers end of one cause
+            return
         self._lost = error
         threading.Thread(target=self._recover, args=(error,), name="depth transition").start()
 
@@ -308,29 +332,53 @@ class DepthNode(LifecycleNodeMixin, Node):
 
     # --- the workers' threads
 
+    def _wake(self) -> None:
+        self._watch.wake()
+
     def _work(self, me: Worker) -> None:
         """Answer what waits: all of it at once, or, beside other workers, image by image."""
-        mailbox, pipeline, count = self._mailbox, self.streams[0].pipeline, self._supervisor.count
-        assert pipeline is not None
-        profile = pipeline.profile
-        me.stage = lambda: profile.stage_of(me.ident)
+        mailbox, flights, count = self._mailbox, self._flights, self._supervisor.count
+        pipeline, wanted = self._serve(me)
         threads.share(self._threads, count)
-
-        def wanted() -> bool:
-            return bool(self.context.ok()) and not me.abandoned
-
+        place = flights.place if self._overlapped else nullcontext
         while True:
-            with mailbox.take(1 if count > 1 else None) as arrivals:
+            with place(), mailbox.take(1 if count > 1 else None) as arrivals:
                 if arrivals is None:
                     return
                 with me.busy():
-                    worker.answer(arrivals, pipeline, self.settings, wanted)
+                    facts = (arrivals, pipeline, self.settings, wanted)
+                    if not self._overlapped:
+                        worker.answer(*facts)
+                    elif (flight := worker.launch(*facts)) and not flights.put(flight):
+                        flight.drop()
+
+    def _publish(self, me: Worker) -> None:
+        """Publish what workers launch, in that order, each as soon as it has landed."""
+        flights = self._flights
+        pipeline, wanted = self._serve(me)
+        while True:
+            with flights.take() as flight:
+                if flight is None:
+                    return
+                with me.busy():
+                    worker.publish(flight, pipeline.profile, wanted)
+
+    def _serve(self, me: Worker) -> tuple[Pipeline, Callable[[], bool]]:
+        """Return the pipeline that a thread works for, and whether that is still wanted."""
+        pipeline = self.streams[0].pipeline
+        assert pipeline is not None
+        profile = pipeline.profile
+        me.stage = lambda: profile.stage_of(me.ident)
+        return pipeline, lambda: bool(self.context.ok()) and not me.abandoned
 
 
 def main(args: list[str] | None = None) -> int:
     """Run the node until it is interrupted; exit code 1 when its arguments cannot be used."""
     heap.one_for_all()  # before ROS begins its threads
+    heap.keep()  # what messages take and give back, on a GPU's host too
     os.environ.update(transport.environment())
+    if torch.cuda.is_available():  # else another thread would have the network's processor
+        os.environ.update(transport.asynchronous())
     try:
         rclpy.init(args=args)
         node = DepthNode()

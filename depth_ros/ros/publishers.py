@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from array import array
-from dataclasses import asdict
-from functools import lru_cache
+from collections.abc import Callable, Iterator
+from dataclasses import asdict, dataclass
+from functools import lru_cache, partial
 from typing import Any
 
 import torch
@@ -18,7 +19,7 @@ from torch import Tensor
 from depth_ros import messages
 from depth_ros.pipeline import DepthFrame, Pipeline
 from depth_ros.profile import Profile
-from depth_ros.runtimes.download import Download
+from depth_ros.runtimes.download import Download, Landing
 
 # Reliable satisfies every subscriber; two messages let a slow one finish the last while one waits.
 _QOS = QoSProfile(depth=2, reliability=ReliabilityPolicy.RELIABLE)
@@ -36,6 +37,66 @@ TOPICS = {
 of models that give them."""
 
 
+@dataclass(frozen=True)
+class Cloud:
+    """Points on a device, as PointCloud2 has them.
+
+    Attributes:
+        payload: uint8 (N, bytes), or (H, W, bytes) of an organised cloud; not written again.
+        count: how many of its points count, on the same device; None: all.
+    """
+
+    payload: Tensor
+    count: Tensor | None
+
+
+def cloud_of(pipeline: Pipeline, depth: DepthFrame) -> Cloud:
+    """Return the points of a frame in memory of their own, on the frame's device."""
+    return Cloud(pipeline.points(depth).clone(), None)
+
+
+class Pending:
+    """An output that is to be published: started before, in another thread, or when it is due.
+
+    Args:
+        begin: asks its device for it, and waits for nothing.
+        send: fills its message, and publishes it.
+    """
+
+    def __init__(self, begin: Callable[[], Landing], send: Callable[[Tensor], None]) -> None:
+        self._begin, self._send = begin, send
+        self._landing: Landing | None = None
+
+    def start(self) -> None:
+        """Ask its device for it."""
+        self._landing = self._begin()
+
+    def land(self) -> None:
+        """Wait until it is on the host."""
+        if self._landing is not None:
+            self._landing.wait()
+
+    def publish(self) -> None:
+        """Publish it; start() may have been called before."""
+        if self._landing is None:
+            self.start()
+        assert self._landing is not None
+        try:
+            self._send(self._landing.wait())
+        finally:
+            self.release()
+
+    def release(self) -> None:
+        """Let go what was started, published or not."""
+        if self._landing is not None:
+            self._landing.release()
+
+
+def _nothing() -> Landing:
+    """Return what there is to wait for where the host has it all."""
+    return Landing(torch.empty(0))
+
+
 class Outputs:
     """Publishes what a DepthFrame gives to those who listen, and computes nothing else.
 
@@ -46,6 +107,8 @@ class Outputs:
         confidence: whether the network may say how sure it is.
         profile: told when bytes are copied and messages sent.
         prefix: what the topics' names begin with.
+        overlapped: whether a frame's outputs are started while another thread publishes those of
+            the frame before.
     """
 
     def __init__(
@@ -56,6 +119,7 @@ class Outputs:
         confidence: bool = False,
         profile: Profile | None = None,
         prefix: str = "",
+        overlapped: bool = False,
     ) -> None:
         self._node, self._profile = node, profile or Profile()
         absent = set() if relative else {"depth/relative"}
@@ -68,7 +132,8 @@ class Outputs:
             for topic, kind in TOPICS.items()
             if topic not in absent
         }
-        self._download = Download()
+        self._overlapped = overlapped
+        self._downloads = {topic: Download() for topic in self._publishers}
         self._depth_message, self._colour_message, self._cloud = Image(), Image(), PointCloud2()
         self._relative_message, self._confidence_message = Image(), Image()
 
@@ -78,7 +143,7 @@ class Outputs:
 
     def need_depth(self, points: bool) -> bool:
         """Return whether anybody listens to metres."""
-        return self.need_image() or (points and self._heard("points"))
+        return self.need_image() or self.need_points(points)
 
     def need_image(self) -> bool:
         """Return whether anybody listens to what has a value for every pixel."""
@@ -88,18 +153,24 @@ class Outputs:
         """Return whether anybody listens to the network's relative values."""
         return self._heard("depth/relative")
 
-    def publish_info(self, header: Header, info: CameraInfo) -> None:
-        """Publish the camera that took an image, if somebody listens; its images come after it."""
+    def need_points(self, points: bool) -> bool:
+        """Return whether anybody listens to points, and they are on."""
+        return points and self._heard("points")
+
+    def info(self, header: Header, info: CameraInfo) -> Iterator[Pending]:
+        """Give the camera that took an image, if somebody listens; its images come after it."""
         if self._heard("depth/camera_info"):
-            info.header = header
-            self._send("depth/camera_info", info)
+            yield Pending(_nothing, lambda _: self._send_info(info, header))
 
-    def publish_relative(self, values: Tensor, header: Header) -> None:
-        """Publish relative values (H, W), as 32FC1 without a unit."""
-        self._publish_values("depth/relative", self._relative_message, values, header)
+    def relative(self, values: Tensor, header: Header) -> Iterator[Pending]:
+        """Give relative values (H, W), as 32FC1 without a unit."""
+        yield self._of_values("depth/relative", self._relative_message, values, header)
 
-    def publish(self, pipeline: Pipeline, depth: DepthFrame, header: Header) -> None:
-        """Publish every output of depth that somebody listens to, with the image's own header.
+    def pending(self, pipeline: Pipeline, depth: DepthFrame, header: Header) -> Iterator[Pending]:
+        """Give every output of depth that somebody listens to, with the image's own header.
+
+        Who publishes each before asking for the next one has them in the order of the topics, each
+        as early as can be. Who starts them all has the device work on all of them meanwhile.
 
         Args:
             pipeline: with the settings that the depth was estimated under.
@@ -107,9 +178,14 @@ class Outputs:
             header: of the image.
         """
         if depth.stride == 1:  # else its listeners came after the question
-            self._publish_images(pipeline, depth, header)
-        if pipeline.settings.publish_points and self._heard("points"):
-            self._publish_points(pipeline.points(depth, self._cloud_memory), header)
+            yield from self._images(pipeline, depth, header)
+        if self.need_points(pipeline.settings.publish_points):
+            yield self._points(pipeline, depth, header)
+
+    def publish(self, pipeline: Pipeline, depth: DepthFrame, header: Header) -> None:
+        """Publish all that pending() gives, one after the other."""
+        for each in self.pending(pipeline, depth, header):
+            each.publish()
 
     def destroy(self) -> None:
         """Take the topics back."""
@@ -124,38 +200,79 @@ class Outputs:
         self._profile.begin("publish")
         self._publishers[topic].publish(message)
 
-    def _publish_images(self, pipeline: Pipeline, depth: DepthFrame, header: Header) -> None:
+    def _send_info(self, info: CameraInfo, header: Header) -> None:
+        info.header = header
+        self._send("depth/camera_info", info)
+
+    def _images(self, pipeline: Pipeline, depth: DepthFrame, header: Header) -> Iterator[Pending]:
         if self._heard("depth/image"):
-            self._publish_depth(depth, header, pipeline.settings.depth_encoding)
+            encoding = pipeline.settings.depth_encoding
+            yield Pending(
+                partial(self._start, "depth/image", depth.depth_m),
+                partial(self._send_depth, header, encoding),
+            )
         if self._heard("depth/color"):
-            self._publish_colours(pipeline.colours(depth), header)
+            yield Pending(
+                lambda: self._start("depth/color", pipeline.colours(depth)),
+                partial(self._send_colours, header),
+            )
         if depth.confidence is not None and self._heard("depth/confidence"):
             message = self._confidence_message
-            self._publish_values("depth/confidence", message, depth.confidence, header)
+            yield self._of_values("depth/confidence", message, depth.confidence, header)
 
-    def _publish_depth(self, depth: DepthFrame, header: Header, encoding: str) -> None:
+    def _of_values(self, topic: str, message: Image, values: Tensor, header: Header) -> Pending:
+        send = partial(self._send_values, topic, message, header)
+        return Pending(partial(self._start, topic, values), send)
+
+    def _points(self, pipeline: Pipeline, depth: DepthFrame, header: Header) -> Pending:
+        # While another thread may be publishing the message, nothing is packed into it.
+        if depth.depth_m.device.type == "cpu" and not self._overlapped:
+            return Pending(
+                lambda: Landing(pipeline.points(depth, self._cloud_memory)),
+                partial(self._send_points, header),
+            )
+        return Pending(
+            partial(self._start_points, pipeline, depth), partial(self._copy_points, header)
+        )
+
+    def _start_points(self, pipeline: Pipeline, depth: DepthFrame) -> Landing:
+        cloud = cloud_of(pipeline, depth)
+        return self._start("points", cloud.payload, cloud.count)
+
+    def _start(self, topic: str, values: Tensor, count: Tensor | None = None) -> Landing:
+        self._profile.begin("copy")
+        return self._downloads[topic].start(values, count)
+
+    def _send_depth(self, header: Header, encoding: str, depth_m: Tensor) -> None:
         self._profile.begin("copy")
         message = self._depth_message
         pixel_bytes = messages.DEPTH_PIXEL_BYTES[encoding]
-        _shape(message, header, encoding, depth.depth_m.shape, pixel_bytes)
-        depth_m = self._download(depth.depth_m).numpy()
-        messages.depth_to_bytes(depth_m, encoding, message.data)
+        _shape(message, header, encoding, depth_m.shape, pixel_bytes)
+        messages.depth_to_bytes(depth_m.numpy(), encoding, message.data)
         self._send("depth/image", message)
 
-    def _publish_values(self, topic: str, message: Image, values: Tensor, header: Header) -> None:
+    def _send_values(self, topic: str, message: Image, header: Header, values: Tensor) -> None:
         self._profile.begin("copy")
         _shape(message, header, "32FC1", values.shape, 4)
-        _fill(message.data, self._download(values))
+        _fill(message.data, values)
         self._send(topic, message)
 
-    def _publish_colours(self, rgb: Tensor, header: Header) -> None:
+    def _send_colours(self, header: Header, rgb: Tensor) -> None:
         self._profile.begin("copy")
         message = self._colour_message
         _shape(message, header, "rgb8", rgb.shape, 3)
-        _fill(message.data, self._download(rgb))
+        _fill(message.data, rgb)
         self._send("depth/color", message)
 
-    def _publish_points(self, payload: Tensor, header: Header) -> None:
+    def _copy_points(self, header: Header, payload: Tensor) -> None:
+        self._profile.begin("copy")
+        resize(self._cloud.data, payload.nbytes)
+        if payload.nbytes:  # torch cannot view an empty array
+            _fill(self._cloud.data, payload)
+        self._send_points(header, payload)
+
+    def _send_points(self, header: Header, payload: Tensor) -> None:
+        """Publish the cloud whose payload is in the message."""
         message = self._cloud
         organised = payload.ndim == 3
         colour = payload.shape[-1] == messages.point_step(colour=True)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass
 from typing import NamedTuple
 
@@ -23,7 +23,7 @@ from depth_ros.pipeline import DepthFrame, Estimate, Frame, Pipeline
 from depth_ros.ros.diagnostics import Health, Level, key_values
 from depth_ros.ros.extrinsics import Extrinsics
 from depth_ros.ros.inputs import Inputs
-from depth_ros.ros.publishers import Outputs
+from depth_ros.ros.publishers import Outputs, Pending
 from depth_ros.ros.references import TOPIC as ANCHORS
 from depth_ros.ros.references import References
 from depth_ros.scale.scaler import Reference, Scale, Scaler
@@ -98,8 +98,9 @@ def _seen(described: Described) -> _Seen:
 class Stream:
     """One camera of the node, with topics, scale and counters of its own.
 
-    The executor's thread receives and reports; a worker's asks and answers. While one works for a
-    camera, the mailbox gives none of its images to another.
+    The executor's thread receives and reports; a worker's asks and computes the answers; it, or on
+    a GPU another one, publishes them. While a worker works for a camera, the mailbox gives none of
+    its images to another.
 
     Args:
         node: the node whose topics these are.
@@ -134,17 +135,20 @@ class Stream:
 
     # --- the executor's thread
 
-    def configure(self, pipeline: Pipeline, extrinsics: Extrinsics | None) -> None:
+    def configure(
+        self, pipeline: Pipeline, extrinsics: Extrinsics | None, overlapped: bool = False
+    ) -> None:
         """Announce the outputs of a pipeline that is this camera's own.
 
         Args:
             pipeline: shares no scale with another camera.
             extrinsics: poses, where the scale is measured by something beside the image.
+            overlapped: whether another thread publishes what a worker's launches.
         """
         model = pipeline.model
         relative = model.entry.output is not Output.METRIC_DEPTH
         facts = (pipeline.metric, relative, model.denoises)
-        self._outputs = Outputs(self._node, *facts, pipeline.profile, self._prefix)
+        self._outputs = Outputs(self._node, *facts, pipeline.profile, self._prefix, overlapped)
         if extrinsics is not None:
             self.references = References(self._node, extrinsics, self._settings, self._prefix)
         self.pipeline, self.health.model_failed = pipeline, False
@@ -326,8 +330,10 @@ class Stream:
         facts = (seen.depth_info, metric, relative, points_only, reference)
         return Question(arrival, pipeline, frame, *facts)
 
-    def answer(self, question: Question, estimate: Estimate | None) -> None:
-        """Publish what a question's listeners want to know.
+    def answers(self, question: Question, estimate: Estimate | None) -> Iterator[Pending]:
+        """Give what a question's listeners want to know, in the order in which it is published.
+
+        Nothing is computed before it is asked for, and nothing waits for the device.
 
         Args:
             question: of ask().
@@ -337,22 +343,25 @@ class Stream:
         Raises:
             ScaleError: there is no scale that makes the values metric.
         """
-        outputs, header, depth = self._outputs, question.header, None
+        outputs, header = self._outputs, question.header
         assert outputs is not None
         if estimate is None or question.relative:
-            outputs.publish_info(header, question.info)
-        if estimate is not None:
-            if question.relative:
-                outputs.publish_relative(estimate.prediction.values[0], header)
-            if question.metric:
-                depth = self._measured(question, estimate)
+            yield from outputs.info(header, question.info)
+        if estimate is None:
+            return
+        if question.relative:
+            yield from outputs.relative(estimate.prediction.values[0], header)
+        if question.metric:
+            depth = self._measured(question, estimate)
+            if not question.relative:  # else it goes out with the relative values
+                yield from outputs.info(header, question.info)
+            yield from outputs.pending(question.pipeline, depth, header)
+
+    def finish(self, arrival: Arrival) -> None:
+        """Count an image whose answers are all published."""
         self.health.model_failed = False
-        if depth is not None:
-            if not question.relative:  # else it went out with the relative values
-                outputs.publish_info(header, question.info)
-            outputs.publish(question.pipeline, depth, header)
-        question.arrival.count("answered")
-        self.health.add_latency(time.monotonic() - question.arrival.time_s)
+        arrival.count("answered")
+        self.health.add_latency(time.monotonic() - arrival.time_s)
 
     def drop(self, arrival: Arrival, error: BaseException) -> None:
         """Count an image that cannot be answered, and warn of it."""

@@ -22,14 +22,19 @@ class Worker:
     Args:
         work: what it does.
         ended: called by the thread at its end.
+        role: what it is called.
         heritage: what ended the one in whose place it is.
     """
 
     def __init__(
-        self, work: Callable[[Worker], None], ended: Callable[[], None], heritage: str = ""
+        self,
+        work: Callable[[Worker], None],
+        ended: Callable[[], None],
+        role: str = "worker",
+        heritage: str = "",
     ) -> None:
         self._work, self._ended = work, ended
-        self.heritage = heritage
+        self.role, self.heritage = role, heritage
         self.error: BaseException | None = None
         self.returned = False
         """Whether its work is over, as it is once it was told to stop."""
@@ -40,7 +45,7 @@ class Worker:
         self.abandoned = False
         """Whether nobody waits for it any longer: what it still finds out is not wanted."""
         self._since_s: float | None = None
-        self._thread = threading.Thread(target=self._run, name="depth", daemon=True)
+        self._thread = threading.Thread(target=self._run, name=f"depth {role}", daemon=True)
         self._thread.start()
 
     @contextmanager
@@ -71,7 +76,8 @@ class Worker:
 
     def text(self) -> str:
         """Return what it is at, and for how long."""
-        return f"a worker is at one image for {self.busy_s:.1f} s, in stage '{self.stage()}'"
+        at = f"for {self.busy_s:.1f} s, in stage '{self.stage()}'"
+        return f"a {self.role} is at one image {at}"
 
     def join(self, timeout_s: float) -> None:
         """Wait for its end, so long at most."""
@@ -99,6 +105,7 @@ class Supervisor:
         give_up: told what workers end of; it may stop this supervisor, but not at once.
         warn: told in words what happens.
         wake: called when a worker has ended; check() is what is to follow.
+        role: what each worker is called.
     """
 
     def __init__(
@@ -107,8 +114,10 @@ class Supervisor:
         give_up: Callable[[BaseException], None],
         warn: Callable[[str], None],
         wake: Callable[[], None],
+        role: str = "worker",
     ) -> None:
         self._work, self._give_up, self._warn, self._wake = work, give_up, warn, wake
+        self._role = role
         self._lock = threading.Lock()
         self._workers: list[Worker] = []
         self._hung: list[Worker] = []
@@ -125,7 +134,7 @@ class Supervisor:
         with self._lock:
             self._stopping, self.count = False, count
             self._restarts_s.clear()
-            self._workers = [Worker(self._work, self._on_end) for _ in range(count)]
+            self._workers = [self._new() for _ in range(count)]
 
     def stop(self, within_s: float) -> list[Worker]:
         """Wait until the workers, who were told to end, have ended; return those that have not.
@@ -164,7 +173,7 @@ class Supervisor:
             lost = None if self._stopping else self._replace_ended()
             self._stopping = self._stopping or lost is not None
         if lost is not None:
-            self._tell(f"workers end again and again, the model is given up: {_named(lost)}")
+            self._tell(f"{self._role}s end again and again, the model is given up: {_named(lost)}")
             self._give_up(lost)
 
     def _replace_ended(self) -> BaseException | None:
@@ -175,9 +184,12 @@ class Supervisor:
             error = worker.error or RuntimeError("its thread ended without an error")
             if not self._may_restart(worker, error):
                 return error
-            self._workers[place] = Worker(self._work, self._on_end, _named(error))
-            self._tell(f"a worker ended and was started anew: {_named(error)}")
+            self._workers[place] = self._new(_named(error))
+            self._tell(f"a {self._role} ended and was started anew: {_named(error)}")
         return None
+
+    def _new(self, heritage: str = "") -> Worker:
+        return Worker(self._work, self._on_end, self._role, heritage)
 
     def _may_restart(self, worker: Worker, error: BaseException) -> bool:
         """Return whether there is sense in a restart, and count it."""

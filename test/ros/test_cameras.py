@@ -125,13 +125,13 @@ def test_no_camera_waits_twice_while_another_one_is_served(
     monkeypatch.setattr(Pipeline, "batches", False)
     bench.start(*DEPTHS, cameras=NAMES, threads=1)
     served: list[str] = []
-    answer = Stream.answer
+    answers = Stream.answers
 
-    def noting(self: Stream, *arguments: Any) -> None:
+    def noting(self: Stream, *arguments: Any) -> Any:
         served.append(self.name)
-        answer(self, *arguments)
+        return answers(self, *arguments)
 
-    monkeypatch.setattr(Stream, "answer", noting)
+    monkeypatch.setattr(Stream, "answers", noting)
     bench.gate.close()
     show(bench, "front", shot_of("front", 0))
     bench.peer.wait(bench.gate.entered.is_set, "the first frame's inference")

@@ -118,7 +118,7 @@ HANGING = """\
 import sys, threading
 from depth_ros.ros import node
 from depth_ros.ros.stream import Stream
-Stream.answer = lambda *arguments: threading.Event().wait()
+Stream.answers = lambda *arguments: threading.Event().wait()
 sys.exit(node.main())
 """
 

@@ -79,7 +79,7 @@ def test_what_ends_a_worker_is_told_and_another_takes_its_place(
 def test_a_worker_that_is_killed_counts_the_frame_that_it_held(bench: Bench) -> None:
     bench.start("depth/image", "/diagnostics", stale_after_s=1000.0)
     bench.ask(take(0))
-    (worker,) = threads("depth")
+    (worker,) = threads("depth worker")
     bench.gate.close()
     bench.show(take(1))
     bench.peer.wait(bench.gate.entered.is_set, "the frame's inference")
@@ -91,7 +91,7 @@ def test_a_worker_that_is_killed_counts_the_frame_that_it_held(bench: Bench) -> 
     assert (bench.total("answered"), bench.total("dropped")) == (2, 1)
 
 
-@pytest.mark.parametrize("victim", ["depth", "depth watch"])
+@pytest.mark.parametrize("victim", ["depth worker", "depth watch"])
 def test_every_thread_is_missed_when_it_ends_and_comes_back(bench: Bench, victim: str) -> None:
     bench.start("depth/image", "/diagnostics", stale_after_s=1000.0)
     bench.ask(take(0))
@@ -154,7 +154,7 @@ def test_a_node_on_its_own_loads_its_model_anew_once_and_then_ends(bench: Bench)
         bench.peer.leave("depth/image")
         if not failed:
             bench.warning("given up", LOST)
-            bench.peer.wait(lambda: len(threads("depth")) == 1 and node._supervisor.working)
+            bench.peer.wait(lambda: len(threads("depth worker")) == 1 and node._supervisor.working)
     bench.peer.wait(node.ended.done)
     assert LOST in node.ended.result()
     assert state(bench) == State.PRIMARY_STATE_UNCONFIGURED
@@ -162,14 +162,14 @@ def test_a_node_on_its_own_loads_its_model_anew_once_and_then_ends(bench: Bench)
 
 def test_an_error_that_is_no_devices_costs_one_frame_and_no_worker(bench: Bench) -> None:
     bench.start("depth/image", "/diagnostics", stale_after_s=1000.0)
-    before = threads("depth")
+    before = threads("depth worker")
     bench.gate.failure = RuntimeError("CUDA out of memory. Tried to allocate 20.00 GiB")
     for number in range(4):
         bench.show(take(number))
         bench.peer.wait(lambda number=number: bench.total("dropped") == number + 1)  # type: ignore[misc]
     bench.gate.failure = None
     bench.ask(take(4))
-    assert threads("depth") == before
+    assert threads("depth worker") == before
 
 
 def test_a_frame_that_takes_long_is_told_with_its_stage(bench: Bench) -> None:
@@ -259,6 +259,25 @@ def test_no_more_restarts_than_are_allowed_in_a_minute(monkeypatch: pytest.Monke
     crew.fail(ValueError("one too many"))
     assert len(crew.given_up) == 1
     assert "one too many" in crew.said[-1]
+
+
+def test_each_is_called_what_it_is() -> None:
+    said: list[str] = []
+
+    def work(me: supervisor.Worker) -> None:
+        raise ValueError("at once")
+
+    crew = supervisor.Supervisor(work, lambda error: None, said.append, lambda: None, "publisher")
+    crew.start(1)
+    for _ in range(2):
+        (publisher,) = crew.workers
+        assert publisher.text().startswith("a publisher is at one image")
+        publisher.join(60.0)
+        crew.check()
+    assert said == [
+        "a publisher ended and was started anew: ValueError: at once",
+        "publishers end again and again, the model is given up: ValueError: at once",
+    ]
 
 
 def test_a_worker_that_does_not_end_is_returned_and_spoken_of_until_it_ends() -> None:

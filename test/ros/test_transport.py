@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import os
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+import torch
 
 from depth_ros import share, transport
 from test.ros.conftest import Peer, Process
@@ -32,6 +35,29 @@ def test_the_profile_is_offered_where_the_user_has_none(monkeypatch: pytest.Monk
 def test_a_profile_of_the_users_own_stays(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("FASTRTPS_DEFAULT_PROFILES_FILE", "/home/me/profile.xml")
     assert transport.environment() == {}
+
+
+def test_publication_is_asynchronous_unless_the_user_says_how(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.delenv(transport.MODE, raising=False)
+    assert transport.asynchronous() == {"RMW_FASTRTPS_PUBLICATION_MODE": "ASYNCHRONOUS"}
+    monkeypatch.setenv(transport.MODE, "AUTO")
+    assert transport.asynchronous() == {}
+
+
+@pytest.mark.parametrize(("cuda", "expected"), [(True, "ASYNCHRONOUS"), (False, None)])
+def test_only_beside_a_gpu_the_node_publishes_asynchronously(
+    main: Callable[[list[str]], int],
+    monkeypatch: pytest.MonkeyPatch,
+    cuda: bool,
+    expected: str | None,
+) -> None:
+    monkeypatch.setenv(transport.MODE, "")
+    monkeypatch.delenv(transport.MODE)
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: cuda)
+    assert main(["--ros-args", "-p", "model:=no-such-model", "-p", "device:=cpu"]) == 1
+    assert os.environ.get(transport.MODE) == expected
 
 
 def test_big_messages_arrive_at_best_effort(peer: Peer, tmp_path: Path) -> None:

@@ -1,16 +1,183 @@
-"""Results on their way to the host: whole, and not copied where they need not be."""
+"""Results on their way to the host: whole, beside each other, copied only where they must be."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Iterator
+from contextlib import contextmanager
+from types import SimpleNamespace
+from typing import Any
 
 import pytest
 import torch
+from torch import Tensor
 
-from depth_ros.runtimes.download import Download
+from depth_ros.runtimes import download as module
+from depth_ros.runtimes.download import CudaBus, Download, Landing
+from test.runtimes.stand_in_bus import StandInBus
 
 CUDA = pytest.mark.skipif(not torch.cuda.is_available(), reason="this machine has no CUDA")
+
+
+@pytest.fixture
+def bus(monkeypatch: pytest.MonkeyPatch) -> StandInBus:
+    """Stands between the host and all devices."""
+    bus = StandInBus()
+    monkeypatch.setattr(module, "bus_of", lambda device: bus)
+    return bus
 
 
 def test_on_the_cpu_a_result_stays_where_it_is() -> None:
     values = torch.rand(48, 64)
     assert Download()(values) is values
+    landing = Download().start(values)
+    assert landing.wait() is values
+    landing.release()
+
+
+def test_on_the_cpu_too_only_the_rows_that_count_are_given() -> None:
+    values = torch.rand(48, 64)
+    found = Download().start(values, torch.tensor(5)).wait()
+    assert torch.equal(found, values[:5]) and found.data_ptr() == values.data_ptr()
+
+
+def test_a_copy_comes_after_what_was_computed_before_it(bus: StandInBus) -> None:
+    download = Download()
+    for _ in range(2):
+        download.start(torch.rand(4))
+    assert bus.asked == ["mark", "copy after 1", "mark", "copy after 3"]
+
+
+def test_results_of_any_type_size_and_layout_land_whole(bus: StandInBus) -> None:
+    download = Download()
+    for values in (
+        torch.rand(48, 64),
+        torch.rand(64, 48).T,
+        torch.rand(2),
+        torch.randint(0, 256, (480, 640, 3), dtype=torch.uint8),
+        torch.empty(0, 16, dtype=torch.uint8),
+        torch.rand(3, dtype=torch.float64),
+    ):
+        landing = download.start(values)
+        assert torch.equal(landing.wait(), values)
+        landing.release()
+
+
+@pytest.mark.parametrize("dtype", [torch.int32, torch.int64])
+@pytest.mark.parametrize("count", [0, 1, 7, 10])
+@pytest.mark.parametrize("shape", [(), (1,)])
+def test_the_count_lands_with_its_rows(
+    bus: StandInBus, dtype: torch.dtype, count: int, shape: tuple[int, ...]
+) -> None:
+    values = torch.randint(0, 256, (10, 16), dtype=torch.uint8)
+    landing = Download().start(values, torch.full(shape, count, dtype=dtype))
+    assert torch.equal(landing.wait(), values[:count])
+
+
+def test_what_is_in_flight_is_never_written_whatever_comes_and_goes(bus: StandInBus) -> None:
+    choose, download = random.Random(0), Download()
+    held: list[tuple[Landing, Tensor]] = []
+    for _ in range(500):
+        if len(held) == 2:
+            landing, values = held.pop(choose.randrange(2))
+            if choose.random() < 0.8:  # else it is let go while it is in flight
+                assert torch.equal(landing.wait(), values)
+            landing.release()
+        values = torch.rand(choose.randrange(1, 50), 4)
+        held.append((download.start(values.clone()), values))
+        if choose.random() < 0.3:
+            landing, values = held[0]
+            assert torch.equal(landing.wait(), values)
+    assert len(bus.allocated) < 12  # two, which grow
+
+
+def test_as_much_memory_as_is_in_flight_is_used_again(bus: StandInBus) -> None:
+    download, values = Download(), torch.rand(10, 4)
+    places = set()
+    for _ in range(10):
+        pair = [download.start(values), download.start(values)]
+        for landing in pair:
+            places.add(landing.wait().data_ptr())
+            landing.release()
+            landing.release()  # once is enough, twice is no harm
+    assert bus.allocated == [values.nbytes] * 2
+    assert len(places) == 2
+
+
+def test_many_at_once_do_not_keep_their_memory(bus: StandInBus) -> None:
+    download = Download()
+    for landing in [download.start(torch.rand(4)) for _ in range(20)]:
+        landing.release()
+    for landing in [download.start(torch.rand(4)) for _ in range(20)]:
+        landing.release()
+    assert 20 < len(bus.allocated) < 40
+
+
+def test_a_device_that_fails_says_so_to_who_waits(bus: StandInBus) -> None:
+    landing = Download().start(torch.rand(4))
+    bus.failure = RuntimeError("CUDA error: an illegal memory access was encountered")
+    with pytest.raises(RuntimeError, match="illegal memory access"):
+        landing.wait()
+
+
+def test_a_landing_waits_for_nothing_that_was_asked_for_later(bus: StandInBus) -> None:
+    download = Download()
+    first, second = download.start(torch.zeros(4)), download.start(torch.ones(4))
+    first.wait()
+    assert [copy.number for copy in bus._copies] == [4]
+    assert torch.equal(second.wait(), torch.ones(4))
+
+
+def test_a_call_keeps_one_result_until_the_next(bus: StandInBus) -> None:
+    download = Download()
+    for number in range(5):
+        assert torch.equal(download(torch.full((4,), number)), torch.full((4,), number))
+    assert len(bus.allocated) == 1
+
+
+def test_cudas_copies_wait_in_a_stream_of_their_own(monkeypatch: pytest.MonkeyPatch) -> None:
+    said: list[str] = []
+
+    class Stream:
+        def __init__(self, device: torch.device, name: str = "copies") -> None:
+            self.name = name
+
+        def wait_event(self, event: Any) -> None:
+            said.append(f"{self.name} wait for {event.at}")
+
+    class Event:
+        def __init__(self, blocking: bool = False) -> None:
+            self.blocking, self.at = blocking, ""
+
+        def record(self, stream: Stream) -> None:
+            self.at = stream.name
+            said.append(f"a mark in {self.at}")
+
+    class Target:
+        def copy_(self, source: Any, non_blocking: bool) -> None:
+            said.append(f"copy {source} in {current[-1].name}, {non_blocking=}")
+
+    current = [Stream(torch.device("cpu"), "network")]
+
+    @contextmanager
+    def stream(inside: Stream) -> Iterator[None]:
+        current.append(inside)
+        yield
+        current.pop()
+
+    faked = {"Stream": Stream, "Event": Event, "stream": stream}
+    faked["current_stream"] = lambda device: current[-1]
+    monkeypatch.setattr(torch, "cuda", SimpleNamespace(**faked))
+    bus: Any = CudaBus(torch.device("cuda", 0))
+    copied = bus.copy([(Target(), "depth"), (Target(), "count")], bus.mark())
+    assert copied.blocking
+    assert said == [
+        "a mark in network",
+        "copies wait for network",
+        "copy depth in copies, non_blocking=True",
+        "copy count in copies, non_blocking=True",
+        "a mark in copies",
+    ]
 
 
 @CUDA
@@ -20,3 +187,35 @@ def test_on_cuda_results_of_any_size_and_layout_arrive_whole() -> None:
         found = download(values.cuda())
         assert found.is_pinned()
         assert torch.equal(found, values)
+
+
+@CUDA
+def test_on_cuda_nothing_waits_before_a_landing_does() -> None:
+    download, values = Download(), torch.rand(480, 640, device="cuda")
+    count = torch.tensor(7, device="cuda")
+    for _ in range(2):  # the memory is there
+        pair = [download.start(values, count) for _ in range(2)]
+        for landing in pair:
+            landing.wait()
+            landing.release()
+    torch.cuda.set_sync_debug_mode("error")
+    try:
+        pair = [download.start(values * number, count) for number in (2, 3)]
+    finally:
+        torch.cuda.set_sync_debug_mode("default")
+    expected = values[:7].cpu()
+    for number, landing in zip((2, 3), pair, strict=True):
+        assert torch.equal(landing.wait(), expected * number)
+
+
+@CUDA
+def test_on_cuda_a_copy_has_what_was_computed_before_and_nothing_of_later() -> None:
+    download, big = Download(), torch.rand(4096, 4096, device="cuda")
+    for number in range(20):
+        values = (big @ big)[:480] * 0 + number
+        landing = download.start(values)
+        del values
+        later = [torch.full((480, 4096), -1.0, device="cuda") for _ in range(3)]
+        assert torch.equal(landing.wait(), torch.full((480, 4096), float(number)))
+        landing.release()
+        del later

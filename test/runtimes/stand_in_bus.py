@@ -1,0 +1,99 @@
+"""Stands where a GPU's copies do: notes what it is asked for, and copies when it is waited for."""
+
+from __future__ import annotations
+
+import threading
+import weakref
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+import torch
+from torch import Tensor
+
+from depth_ros.runtimes.download import Event
+
+TIMEOUT_S = 60.0
+
+
+@dataclass
+class Mark:
+    """A place in the stand-in's work; number: how much it was asked for before."""
+
+    bus: StandInBus
+    number: int
+
+    def synchronize(self) -> None:
+        self.bus.wait_for(self.number)
+
+
+@dataclass
+class Copy:
+    """What is to be copied; only who asked for it keeps its source."""
+
+    number: int
+    target: Tensor
+    source: weakref.ref[Tensor]
+
+
+@dataclass
+class StandInBus:
+    """Memory that is being written is noise until its mark was waited for.
+
+    Attributes:
+        asked: what it was asked for, in order.
+        allocated: the sizes of the memory that it gave.
+        failure: what whoever waits is told.
+    """
+
+    asked: list[str] = field(default_factory=list)
+    allocated: list[int] = field(default_factory=list)
+    failure: Exception | None = None
+
+    def __post_init__(self) -> None:
+        self._copies: list[Copy] = []
+        self._lock = threading.Lock()
+        self.entered, self.opened = threading.Event(), threading.Event()
+        self.opened.set()
+
+    def hold(self) -> None:
+        """Let nothing land until opened is set."""
+        self.entered.clear()
+        self.opened.clear()
+
+    def allocate(self, size: int) -> Tensor:
+        self.allocated.append(size)
+        return torch.empty(size, dtype=torch.uint8)
+
+    def mark(self) -> Mark:
+        self.asked.append("mark")
+        return Mark(self, len(self.asked))
+
+    def copy(self, pairs: Sequence[tuple[Tensor, Tensor]], after: Event) -> Mark:
+        assert isinstance(after, Mark)
+        with self._lock:
+            self.asked.append(f"copy after {after.number}")
+            number = len(self.asked)
+            for target, source in pairs:
+                assert not self._written(target), "this memory is being written"
+                target.view(-1).view(torch.uint8).random_()
+                self._copies.append(Copy(number, target, weakref.ref(source)))
+        return Mark(self, number)
+
+    @torch.inference_mode()  # as what gave the memory
+    def wait_for(self, number: int) -> None:
+        self.entered.set()
+        assert self.opened.wait(TIMEOUT_S)
+        if self.failure is not None:
+            raise self.failure
+        with self._lock:
+            due = [copy for copy in self._copies if copy.number <= number]
+            self._copies = [copy for copy in self._copies if copy.number > number]
+            for copy in due:
+                source = copy.source()
+                assert source is not None, "what was to be copied is gone"
+                copy.target.copy_(source)
+
+    def _written(self, target: Tensor) -> bool:
+        begin, end = target.data_ptr(), target.data_ptr() + target.nbytes
+        spans = [(copy.target.data_ptr(), copy.target.nbytes) for copy in self._copies]
+        return any(begin < at + size and at < end for at, size in spans)
