@@ -1,0 +1,151 @@
+"""What the measurements ask of a device: to wait for it, to capture work, to mark its progress."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, Protocol
+
+import torch
+from torch import Tensor
+
+from depth_ros.runtimes.torch_runtime import choose_device
+
+Outputs = tuple[Tensor, ...]
+Work = Callable[[], Outputs]
+
+# Libraries choose kernels and allocate in the first runs, which must not be captured.
+_WARM_UPS = 3
+
+
+class Mark(Protocol):
+    """A place behind all work that a device was asked for so far."""
+
+    def wait(self) -> None:
+        """Return when the device has come to it."""
+
+
+class Device(Protocol):
+    """A device to measure on.
+
+    Attributes:
+        place: torch's own name of it.
+    """
+
+    place: torch.device
+
+    def synchronise(self) -> None:
+        """Return when it has done all that it was asked for."""
+
+    def capture(self, work: Work) -> Work:
+        """Return what repeats work at once, into the same outputs every time."""
+
+    def staging(self, size_bytes: int) -> Tensor:
+        """Return memory of the host, uint8, that the device writes by itself."""
+
+    def mark(self) -> Mark:
+        """Return a mark behind the work so far."""
+
+    def forget(self) -> None:
+        """Give back the memory that nothing holds any more."""
+
+
+class _CudaMark:
+    def __init__(self, place: torch.device) -> None:
+        self._event: Any = torch.cuda.Event()
+        self._event.record(torch.cuda.current_stream(place))
+
+    def wait(self) -> None:
+        self._event.synchronize()
+
+
+class Cuda:
+    """A GPU of NVIDIA."""
+
+    def __init__(self, place: torch.device) -> None:
+        self.place = place
+        torch.cuda.set_device(place)
+
+    def synchronise(self) -> None:
+        """Wait for all streams."""
+        torch.cuda.synchronize(self.place)
+
+    def capture(self, work: Work) -> Work:
+        """Capture work as one CUDA graph, after some runs of it on a stream beside the main one."""
+        side: Any = torch.cuda.Stream(self.place)
+        side.wait_stream(torch.cuda.current_stream(self.place))
+        with torch.cuda.stream(side):
+            for _ in range(_WARM_UPS):
+                work()
+        torch.cuda.current_stream(self.place).wait_stream(side)
+        graph = torch.cuda.CUDAGraph()
+        with torch.cuda.graph(graph):
+            outputs = work()
+
+        def replay() -> Outputs:
+            graph.replay()
+            return outputs
+
+        return replay
+
+    def staging(self, size_bytes: int) -> Tensor:
+        """Return page-locked memory."""
+        return torch.empty(size_bytes, dtype=torch.uint8, pin_memory=True)
+
+    def mark(self) -> Mark:
+        """Record an event on the current stream."""
+        return _CudaMark(self.place)
+
+    def forget(self) -> None:
+        """Empty the caching allocator."""
+        torch.cuda.empty_cache()
+
+
+class _Passed:
+    def wait(self) -> None:
+        pass
+
+
+class Host:
+    """The CPU, to try the measurements without a GPU: what a call asks for is done when it returns.
+
+    What it captures it runs again, into the outputs of the first time, as a graph would.
+    """
+
+    def __init__(self, place: torch.device) -> None:
+        self.place = place
+
+    def synchronise(self) -> None:
+        """Return at once."""
+
+    def capture(self, work: Work) -> Work:
+        """Keep the outputs of the first run for all later ones."""
+        outputs = tuple(each.clone() for each in work())
+
+        @torch.inference_mode()
+        def replay() -> Outputs:
+            for kept, new in zip(outputs, work(), strict=True):
+                kept.copy_(new)
+            return outputs
+
+        return replay
+
+    def staging(self, size_bytes: int) -> Tensor:
+        """Return plain memory."""
+        return torch.empty(size_bytes, dtype=torch.uint8)
+
+    def mark(self) -> Mark:
+        """Return a mark that is passed."""
+        return _Passed()
+
+    def forget(self) -> None:
+        """Do nothing: the memory is back already."""
+
+
+def find(name: str) -> Device:
+    """Return a device by its name: auto, cpu, cuda or cuda:N.
+
+    Raises:
+        ModelError: it is unknown or not there.
+    """
+    place = choose_device(name)
+    return Cuda(place) if place.type == "cuda" else Host(place)
