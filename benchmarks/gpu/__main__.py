@@ -53,7 +53,7 @@ def _measure(bench: Bench, options: argparse.Namespace) -> None:
         if dtype:
             _run_cases(bench, name, dtype, options)
         elif LAYOUT in options.only:
-            layout.run(bench, name, options.image)
+            layout.run(bench, name, options.dtypes[0], options.image)
         gc.collect()
         bench.device.forget()
     if live.LIVE in options.only:
@@ -67,9 +67,7 @@ def _order(names: list[str], dtypes: list[str]) -> list[tuple[str, str]]:
     """
     first = [(name, _GRIN_FIRST if name.startswith("grin") else dtypes[0]) for name in names]
     first = [pair for pair in first if pair[1] in dtypes]
-    layouts = [
-        (name, "") for name in names if name in layout.NETWORKS or name not in networks.LABELS
-    ]
+    layouts = [(name, "") for name in names if name in layout.NETWORKS]
     rest = [(name, dtype) for dtype in dtypes for name in names if (name, dtype) not in first]
     return first + layouts + rest
 
@@ -82,7 +80,8 @@ def _run_cases(bench: Bench, name: str, dtype: str, options: argparse.Namespace)
     if model is None:
         return
     compiled = options.compile == "all" or (options.compile, dtype) == (name, options.dtypes[0])
-    case = Case(name, dtype, *options.image, compiled=compiled, parts=parts)
+    width, height = options.image
+    case = Case(name, dtype, width, height, compiled=compiled, parts=parts)
     found = [case]
     if model.denoises:
         every = replace(case, parts=PARTS)

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from functools import partial
+from inspect import signature
+from typing import Any, NamedTuple
 
 from torch import Tensor
 
-from benchmarks.gpu.alone import COMPILED, EAGER
+from benchmarks.gpu.alone import CAPTURED, COMPILED, EAGER
+from depth_ros import pipeline as pipelines
 from depth_ros import runtimes
-from depth_ros.config import Settings
+from depth_ros.config import SPECS, Settings
 from depth_ros.models import DepthModel
 from depth_ros.pipeline import DepthFrame, Frame, Pipeline
 
@@ -34,26 +37,58 @@ def pipeline_of(
 
     The network is brought to the device, in the layout that it runs fastest in there.
     """
-    settings = Settings(device=device, dtype=dtype, compile=compiled).with_values(**more)
-    runtime = runtimes.create(
+    chosen = SPECS["compile"].check("true" if compiled else "false")
+    settings = Settings(device=device, dtype=dtype).with_values(compile=chosen, **more)
+    create = partial(
+        runtimes.create,
         settings.runtime,
         model.network,
         settings.device,
         settings.dtype,
         model.graphs,
         settings.providers,
-        settings.compile,
     )
+    runtime, beside = create(), dict[str, Any]()
     runtimes.prepare(runtime.device)
-    return Pipeline(model, runtime, settings)
+    if compiled and runtime.device.type == "cuda" and "faster" in signature(Pipeline).parameters:
+        beside["faster"] = create(True)
+    elif compiled:
+        runtime = create(True)
+    return Pipeline(model, runtime, settings, **beside)
 
 
-def way_of(pipeline: Pipeline) -> str:
-    """Return how a pipeline runs its network: the way of Alone to compare it with."""
-    return COMPILED if pipeline.settings.compile else EAGER
+def notices_of(pipeline: Pipeline) -> list[str]:
+    """Return what a pipeline says, now and later, of what is not possible with its network."""
+    texts: list[str] = []
+    notices: Any = getattr(pipeline, "notices", None)
+    if notices is not None:
+        notices.listen(texts.append)
+    return texts
+
+
+def way_of(pipeline: Pipeline, notices: list[str]) -> str:
+    """Return how a pipeline runs its network: the way of Alone to compare it with.
+
+    Args:
+        pipeline: which has answered a frame.
+        notices: of it.
+    """
+    if pipeline.settings.compile == SPECS["compile"].check("true"):
+        return COMPILED
+    captures = pipeline.runtime.device.type == "cuda" and hasattr(pipeline, "cloud")
+    refused = any("without a CUDA graph" in text for text in notices)
+    return CAPTURED if captures and not refused else EAGER
 
 
 def answer(pipeline: Pipeline, frame: Frame) -> Answer:
     """Ask for depth and cloud of a frame; the device may still be at it."""
-    depth = pipeline.measure(pipeline.predict(frame))
-    return Answer(depth, pipeline.points(depth))
+    estimate = pipeline.predict(frame)
+    cloud: Any = getattr(pipeline, "cloud", None)
+    if cloud is None:
+        depth = pipeline.measure(estimate)
+        return Answer(depth, pipeline.points(depth).clone())  # its memory is the next one's
+    wanted: Any = vars(pipelines)["Wanted"](points=True)
+    measure: Any = pipeline.measure
+    depth = measure(estimate, None, wanted)
+    made = cloud(depth)
+    return Answer(depth, made.payload, made.count)

@@ -28,13 +28,16 @@ class Bench:
         path: where they are written, after every step.
         seconds: of each measurement, about.
         budget_s: after this nothing more is begun.
+
+    Attributes:
+        seconds: see above.
     """
 
     def __init__(
         self, device: Device, results: Results, path: Path, seconds: float, budget_s: float
     ) -> None:
         self.device, self.results = device, results
-        self._path, self._seconds = path, seconds
+        self._path, self.seconds = path, seconds
         self._end_s = time.monotonic() + budget_s
         self._is_lost = False
 
@@ -67,7 +70,7 @@ class Bench:
 
     def time(self, key: Key, job: Job) -> None:
         """Time a job, print and keep it."""
-        times = measure(job, self.device, self._seconds)
+        times = measure(job, self.device, self.seconds)
         self.results.times[key] = times
         print(f"{key.text()}{times.text()}", flush=True)
 

@@ -9,7 +9,7 @@ from functools import partial
 import torch
 
 from benchmarks.gpu import checks
-from benchmarks.gpu.adapter import pipeline_of, way_of
+from benchmarks.gpu.adapter import pipeline_of
 from benchmarks.gpu.alone import CAPTURED, COMPILED, EAGER, Alone
 from benchmarks.gpu.bench import Bench
 from benchmarks.gpu.frames import Frames, picture
@@ -80,7 +80,7 @@ def run(bench: Bench, case: Case, model: DepthModel) -> None:
         return
     if NETWORK in case.parts:
         _run_network(bench, case, alone)
-    _run_frames(bench, case, pipeline, alone, frame)
+    _run_frames(bench, case, pipeline, alone, frame, "")
     if case.compiled:
         compiled = bench.attempt(
             case.name(FRAME, COMPILED),
@@ -88,7 +88,7 @@ def run(bench: Bench, case: Case, model: DepthModel) -> None:
             _COMPILE_S,
         )
         if compiled is not None:
-            _run_frames(bench, case, compiled, alone, frame)
+            _run_frames(bench, case, compiled, alone, frame, COMPILED)
 
 
 def _pipeline(bench: Bench, case: Case, model: DepthModel, compiled: bool) -> Pipeline:
@@ -117,23 +117,28 @@ def _time_network(bench: Bench, case: Case, alone: Alone, way: str) -> None:
     bench.time(case.key(NETWORK, way), Call(work))
 
 
-def _run_frames(bench: Bench, case: Case, pipeline: Pipeline, alone: Alone, frame: Frame) -> None:
-    """Check whole frames, then time those and their stages that are wanted."""
+def _run_frames(
+    bench: Bench, case: Case, pipeline: Pipeline, alone: Alone, frame: Frame, way: str
+) -> None:
+    """Check whole frames, then time those and their stages that are wanted.
+
+    Args:
+        way: of the pipeline, as far as it is known before its first frame.
+    """
     if not {FRAME, STAGES} & set(case.parts):
         return
-    way = way_of(pipeline)
     frames = Frames(pipeline, bench.device, frame)
-    steps = {FRAME: _time_frames, STAGES: _note_stages}
     remark = bench.attempt(
         case.name(FRAME, way), lambda: checks.check_frame(frames, alone, case.dtype)
     )
     if remark is None:
         return
-    bench.remark(case.name(FRAME, way), remark)
-    for part in steps:
-        if part in case.parts:
-            step = partial(steps[part], bench, case.key(FRAME, way), frames)
-            bench.attempt(case.name(part, way), step)
+    name, key = case.name(FRAME, frames.way), case.key(FRAME, frames.way)
+    bench.remark(name, "; ".join([remark, *frames.notices]).strip("; "))
+    if FRAME in case.parts:
+        bench.attempt(name, partial(_time_frames, bench, key, frames))
+    if STAGES in case.parts:
+        bench.attempt(case.name(STAGES, frames.way), partial(_note_stages, bench, key, frames))
 
 
 def _time_frames(bench: Bench, key: Key, frames: Frames) -> None:
@@ -144,5 +149,5 @@ def _time_frames(bench: Bench, key: Key, frames: Frames) -> None:
 
 
 def _note_stages(bench: Bench, key: Key, frames: Frames) -> None:
-    laps = bench.results.stages[key] = frames.stages()
+    laps = bench.results.stages[key] = frames.stages(bench.seconds)
     print("    " + ", ".join(f"{lap.stage} {lap.text()}" for lap in laps), flush=True)

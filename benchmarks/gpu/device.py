@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any, Protocol
 
 import torch
@@ -42,17 +42,24 @@ class Device(Protocol):
     def staging(self, size_bytes: int) -> Tensor:
         """Return memory of the host, uint8, that the device writes by itself."""
 
-    def mark(self) -> Mark:
-        """Return a mark behind the work so far."""
+    def fetch(self, pairs: Sequence[tuple[Tensor, Tensor]]) -> Mark:
+        """Copy from the device into the host's memory, pair by pair, beside what comes after.
+
+        Args:
+            pairs: memory of staging(), and what is to be written there; the device may use its
+                memory for something else as soon as the copy is done, and not before.
+
+        Returns:
+            a mark behind the copies.
+        """
 
     def forget(self) -> None:
         """Give back the memory that nothing holds any more."""
 
 
 class _CudaMark:
-    def __init__(self, place: torch.device) -> None:
-        self._event: Any = torch.cuda.Event()
-        self._event.record(torch.cuda.current_stream(place))
+    def __init__(self, event: Any) -> None:
+        self._event = event
 
     def wait(self) -> None:
         self._event.synchronize()
@@ -64,6 +71,7 @@ class Cuda:
     def __init__(self, place: torch.device) -> None:
         self.place = place
         torch.cuda.set_device(place)
+        self._copies: Any = torch.cuda.Stream(place)
 
     def synchronise(self) -> None:
         """Wait for all streams."""
@@ -78,7 +86,8 @@ class Cuda:
                 work()
         torch.cuda.current_stream(self.place).wait_stream(side)
         graph = torch.cuda.CUDAGraph()
-        with torch.cuda.graph(graph):
+        # Other threads, such as those that pin memory, may use the device meanwhile.
+        with torch.cuda.graph(graph, capture_error_mode="thread_local"):
             outputs = work()
 
         def replay() -> Outputs:
@@ -91,9 +100,16 @@ class Cuda:
         """Return page-locked memory."""
         return torch.empty(size_bytes, dtype=torch.uint8, pin_memory=True)
 
-    def mark(self) -> Mark:
-        """Record an event on the current stream."""
-        return _CudaMark(self.place)
+    def fetch(self, pairs: Sequence[tuple[Tensor, Tensor]]) -> Mark:
+        """Copy in a stream of its own, behind what the current one was asked for."""
+        self._copies.wait_stream(torch.cuda.current_stream(self.place))
+        with torch.cuda.stream(self._copies):
+            for target, source in pairs:
+                target.copy_(source, non_blocking=True)
+                source.record_stream(self._copies)
+            copied: Any = torch.cuda.Event()
+            copied.record(self._copies)
+        return _CudaMark(copied)
 
     def forget(self) -> None:
         """Empty the caching allocator."""
@@ -133,8 +149,10 @@ class Host:
         """Return plain memory."""
         return torch.empty(size_bytes, dtype=torch.uint8)
 
-    def mark(self) -> Mark:
-        """Return a mark that is passed."""
+    def fetch(self, pairs: Sequence[tuple[Tensor, Tensor]]) -> Mark:
+        """Copy, and return a mark that is passed."""
+        for target, source in pairs:
+            target.copy_(source)
         return _Passed()
 
     def forget(self) -> None:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import time
+
 import cv2
 import numpy as np
 import torch
 from torch import Tensor
 
-from benchmarks.gpu.adapter import Answer, answer
+from benchmarks.gpu.adapter import Answer, answer, notices_of, way_of
 from benchmarks.gpu.device import Device, Mark
 from depth_ros.geometry.camera import Camera
 from depth_ros.pipeline import Frame, Pipeline
@@ -16,7 +18,7 @@ from depth_ros.profile import Lap
 _FOV_DEG = 65.0
 _COARSE = (15, 20)
 _NOISE = 8
-_PROFILED = 20
+_FEWEST = 3
 
 
 def picture(width: int, height: int) -> Frame:
@@ -37,11 +39,13 @@ class Frames:
 
     Attributes:
         depth, cloud: what the last frame came to.
+        notices: what the pipeline said of what is not possible with its network.
     """
 
     def __init__(self, pipeline: Pipeline, device: Device, frame: Frame) -> None:
         self.pipeline, self.frame = pipeline, frame
-        self._slots = [_Slot(device), _Slot(device)]
+        self.notices = notices_of(pipeline)
+        self._device, self._slots = device, [_Slot(device), _Slot(device)]
         self.depth, self.cloud = Message(), Message()
 
     @torch.inference_mode()
@@ -59,13 +63,20 @@ class Frames:
             waiting = begun
         self._finish(waiting)
 
-    def stages(self) -> list[Lap]:
-        """Return how long each stage of a frame takes, one by one."""
-        profile = self.pipeline.profile
-        for _ in range(_PROFILED):
+    def stages(self, seconds: float) -> list[Lap]:
+        """Return how long each stage of a frame takes, one by one, by so many seconds of them."""
+        profile, end_s, count = self.pipeline.profile, time.perf_counter() + seconds, 0
+        while count < _FEWEST or time.perf_counter() < end_s:
             with profile.frame():
                 self.one()
+            count += 1
+        self._device.synchronise()
         return profile.medians()
+
+    @property
+    def way(self) -> str:
+        """How the pipeline runs its network, when it has answered a frame."""
+        return way_of(self.pipeline, self.notices)
 
     def _begun(self) -> _Slot:
         slot = self._slots.pop(0)
@@ -106,32 +117,34 @@ class _Slot:
 
     def __init__(self, device: Device) -> None:
         self._device = device
-        self._buffers = {name: device.staging(0) for name in ("depth", "cloud", "count")}
+        self._buffers: dict[str, Tensor] = {}
         self._mark: Mark | None = None
         self._point_bytes = 1
 
     def fetch(self, asked: Answer) -> None:
         """Let the device write an answer here; see arrived()."""
-        self._depth = self._sent("depth", asked.depth.depth_m)
-        self._cloud = self._sent("cloud", asked.payload)
-        self._count = None if asked.points is None else self._sent("count", asked.points)
+        sources = {"depth": asked.depth.depth_m.contiguous(), "cloud": asked.payload.contiguous()}
+        if asked.points is not None:
+            sources["points"] = asked.points
+        self._staged = {name: self._memory(name, source) for name, source in sources.items()}
+        pairs = [(self._staged[name], source) for name, source in sources.items()]
+        self._mark = self._device.fetch(pairs)
         self._point_bytes = asked.payload.shape[-1] * asked.payload.element_size()
-        self._mark = self._device.mark()
 
     def arrived(self) -> tuple[Tensor, Tensor]:
         """Return the bytes of depth and of the points that there are, when they are here."""
         assert self._mark is not None
         self._mark.wait()
-        if self._count is None:
-            return _bytes(self._depth), _bytes(self._cloud)
-        return _bytes(self._depth), _bytes(self._cloud)[: int(self._count) * self._point_bytes]
+        depth, cloud = _bytes(self._staged["depth"]), _bytes(self._staged["cloud"])
+        points = self._staged.get("points")
+        return depth, cloud if points is None else cloud[: int(points) * self._point_bytes]
 
-    def _sent(self, name: str, values: Tensor) -> Tensor:
-        values = values.contiguous()
-        if self._buffers[name].numel() < values.nbytes:
-            self._buffers[name] = self._device.staging(values.nbytes)
-        staged = self._buffers[name][: values.nbytes].view(values.dtype).view(values.shape)
-        return staged.copy_(values, non_blocking=True)
+    def _memory(self, name: str, values: Tensor) -> Tensor:
+        """Return memory for values, the same as for the last ones where it is large enough."""
+        buffer = self._buffers.get(name)
+        if buffer is None or buffer.numel() < values.nbytes:
+            buffer = self._buffers[name] = self._device.staging(values.nbytes)
+        return buffer[: values.nbytes].view(values.dtype).view(values.shape)
 
 
 def _bytes(values: Tensor) -> Tensor:

@@ -31,19 +31,20 @@ _KERNELS = {
 }
 
 
-def run(bench: Bench, name: str, size: tuple[int, int]) -> None:
+def run(bench: Bench, name: str, dtype: str, size: tuple[int, int]) -> None:
     """Measure a network in both layouts, with every attention kernel, and with and without TF32.
 
     Args:
         bench: the run.
         name: of the network.
+        dtype: its precision, but with TF32.
         size: width and height of the image.
     """
     model = bench.attempt(f"{LAYOUT} {name}", lambda: networks.build(name, bench.device.place))
     if model is None:
         return
     frame = picture(*size)
-    for setup in _setups():
+    for setup in _setups(dtype):
         for way in (CAPTURED, EAGER):
             key = Key(LAYOUT, name, setup.dtype, f"{setup.label}, {way}", f"{size[0]}x{size[1]}")
             step = partial(_time, bench, model, frame, key, setup)
@@ -69,12 +70,10 @@ class _Setup(NamedTuple):
     both: bool = False
 
 
-def _setups() -> list[_Setup]:
-    setups = [
-        _Setup(label, "float16", layout=layout, both=True) for label, layout in _FORMATS.items()
-    ]
+def _setups(dtype: str) -> list[_Setup]:
+    setups = [_Setup(label, dtype, layout=layout, both=True) for label, layout in _FORMATS.items()]
     setups += [
-        _Setup(f"attention {label}", "float16", partial(sdpa_kernel, kernel))
+        _Setup(f"attention {label}", dtype, partial(sdpa_kernel, kernel))
         for label, kernel in _KERNELS.items()
     ]
     tf32 = {"off": False, "on": True}
