@@ -17,7 +17,7 @@ from benchmarks.gpu.alone import CAPTURED, COMPILED, EAGER, Alone
 from benchmarks.gpu.bars import Bar
 from benchmarks.gpu.bench import Bench
 from benchmarks.gpu.device import Host
-from benchmarks.gpu.frames import Frames
+from benchmarks.gpu.frames import Frames, picture
 from benchmarks.gpu.results import FRAME, LAYOUT, NETWORK, Key, Results
 from benchmarks.gpu.timing import Times
 from benchmarks.network import millions
@@ -134,10 +134,10 @@ class Waiting:
         self._events.append("waited")
 
 
-def made(on: Host, **settings: int | str) -> tuple[Frames, Alone]:
+def made(on: Host, edge_filter: str = "points") -> tuple[Frames, Alone]:
     model = networks.build("zoedepth-tiny", CPU)
-    pipeline = adapter.pipeline_of(model, "cpu", "float32", **settings)
-    frame = cases.picture(*SIZE)
+    pipeline = adapter.pipeline_of(model, "cpu", "float32", edge_filter=edge_filter)
+    frame = picture(*SIZE)
     rgb = torch.from_numpy(frame.rgb)[None]
     return Frames(pipeline, on, frame), Alone(model, on, rgb, Request([frame.camera]))
 
@@ -186,8 +186,8 @@ def test_right_frames_pass_the_check(edge_filter: str) -> None:
 def test_wrong_depth_and_lost_points_are_found(monkeypatch: pytest.MonkeyPatch) -> None:
     frames, alone = made(Host(CPU))
     right = adapter.answer(frames.pipeline, frames.frame)
-    monkeypatch.setattr("benchmarks.gpu.frames.answer", lambda *_: fewer)
     fewer = right._replace(payload=right.payload[:-100])
+    monkeypatch.setattr("benchmarks.gpu.frames.answer", lambda *_: fewer)
     with pytest.raises(MismatchError, match="points"):
         checks.check_frame(frames, alone, "float32")
     wrong = adapter.pipeline_of(frames.pipeline.model, "cpu", "float32", focal_correction=False)
