@@ -1,6 +1,8 @@
 """The GPU's measurements, on the CPU with tiny networks: that they run, check, judge and go on."""
 
 import json
+import subprocess
+import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -10,9 +12,8 @@ import pytest
 import torch
 from torch import Tensor
 
-from benchmarks.checks import MismatchError
 from benchmarks.gpu import __main__ as main
-from benchmarks.gpu import adapter, bars, cases, checks, device, layout, networks, timing
+from benchmarks.gpu import adapter, bars, cases, checks, device, layout, live, networks, timing
 from benchmarks.gpu.alone import CAPTURED, COMPILED, EAGER, Alone
 from benchmarks.gpu.bars import Bar
 from benchmarks.gpu.bench import Bench
@@ -20,6 +21,7 @@ from benchmarks.gpu.device import Host
 from benchmarks.gpu.frames import Frames, picture
 from benchmarks.gpu.results import FRAME, LAYOUT, NETWORK, Key, Results
 from benchmarks.gpu.timing import Times
+from benchmarks.mismatch import MismatchError
 from benchmarks.network import millions
 from benchmarks.timing import Spread
 from depth_ros.models.base import Request
@@ -344,3 +346,20 @@ def test_a_verdict_names_its_bar_and_number() -> None:
     text = Bar("a", "at least 2", 1.5, False).text()
     assert text.split() == ["MISSED", "a", "1.500", "wanted:", "at", "least", "2"]
     assert Bar("a", "at least 2", None, None).text().startswith("not measured")
+
+
+def test_it_needs_no_ros() -> None:
+    names = ("rclpy", "sensor_msgs", "std_msgs", "diagnostic_msgs", "builtin_interfaces")
+    absent = "; ".join(f"sys.modules['{name}'] = None" for name in names)
+    script = f"import sys; {absent}; import benchmarks.gpu.__main__"
+    subprocess.run([sys.executable, "-c", script], check=True, timeout=60)
+
+
+def test_without_ros_nothing_is_live(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(live, "find_spec", lambda _: None)
+    run = a_run(tmp_path)
+    live.run(run, "zoedepth-tiny", 1.0)
+    assert capsys.readouterr().out == "live: not measured: no rclpy\n"
+    assert run.results.live == {}

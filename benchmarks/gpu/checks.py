@@ -6,11 +6,11 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from benchmarks.checks import MismatchError
 from benchmarks.gpu.adapter import answer
 from benchmarks.gpu.alone import EAGER, Alone
 from benchmarks.gpu.device import Outputs
 from benchmarks.gpu.frames import Frames
+from benchmarks.mismatch import MismatchError
 from depth_ros.geometry.edges import flying, radius_for
 from depth_ros.models import DepthModel
 from depth_ros.pipeline import Pipeline
