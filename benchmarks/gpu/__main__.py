@@ -7,11 +7,12 @@ written after every step. docs/gpu.md says how to read them.
 from __future__ import annotations
 
 import argparse
-import gc
 import subprocess
 import sys
 from dataclasses import replace
 from pathlib import Path
+
+import torch
 
 from benchmarks import machine
 from benchmarks.gpu import bars, cases, layout, live, networks, picture, report
@@ -54,7 +55,6 @@ def _measure(bench: Bench, options: argparse.Namespace) -> None:
             _run_cases(bench, name, dtype, options)
         elif LAYOUT in options.only:
             layout.run(bench, name, options.dtypes[0], options.image)
-        gc.collect()
         bench.device.forget()
     if live.LIVE in options.only:
         live.run(bench, options.networks[0], options.live_seconds)
@@ -88,6 +88,9 @@ def _run_cases(bench: Bench, name: str, dtype: str, options: argparse.Namespace)
         found = list(cases.variants(every)) if GRIN in options.only else []
     for each in found:
         cases.run(bench, each, model)
+        bench.device.forget()
+    if compiled:
+        torch.compiler.reset()  # it compiles only so many networks that are alike
 
 
 def _conclude(results: Results, folder: Path, path: Path) -> None:

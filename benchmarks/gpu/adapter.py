@@ -15,6 +15,9 @@ from depth_ros.config import SPECS, Settings
 from depth_ros.models import DepthModel
 from depth_ros.pipeline import DepthFrame, Frame, Pipeline
 
+# As a pipeline says it; what follows the network is captured apart from it.
+_REFUSED = "the network goes on without a CUDA graph"
+
 
 class Answer(NamedTuple):
     """What a frame comes to, on the device.
@@ -76,7 +79,7 @@ def way_of(pipeline: Pipeline, notices: list[str]) -> str:
     if pipeline.settings.compile == SPECS["compile"].check("true"):
         return COMPILED
     captures = pipeline.runtime.device.type == "cuda" and hasattr(pipeline, "cloud")
-    refused = any("without a CUDA graph" in text for text in notices)
+    refused = any(text.startswith(_REFUSED) for text in notices)
     return CAPTURED if captures and not refused else EAGER
 
 

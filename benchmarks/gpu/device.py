@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 from collections.abc import Callable, Sequence
 from typing import Any, Protocol
 
@@ -70,7 +71,8 @@ class Cuda:
 
     def __init__(self, place: torch.device) -> None:
         self.place = place
-        torch.cuda.set_device(place)
+        if place.index is not None:
+            torch.cuda.set_device(place)
         self._copies: Any = torch.cuda.Stream(place)
 
     def synchronise(self) -> None:
@@ -113,6 +115,7 @@ class Cuda:
 
     def forget(self) -> None:
         """Empty the caching allocator."""
+        gc.collect()
         torch.cuda.empty_cache()
 
 
@@ -156,7 +159,8 @@ class Host:
         return _Passed()
 
     def forget(self) -> None:
-        """Do nothing: the memory is back already."""
+        """Let go what only cycles hold."""
+        gc.collect()
 
 
 def find(name: str) -> Device:
