@@ -360,6 +360,6 @@ def test_without_ros_nothing_is_live(
 ) -> None:
     monkeypatch.setattr(live, "find_spec", lambda _: None)
     run = a_run(tmp_path)
-    live.run(run, "zoedepth-tiny", 1.0)
+    live.run(run, "zoedepth-tiny", "float32", 1.0)
     assert capsys.readouterr().out == "live: not measured: no rclpy\n"
     assert run.results.live == {}

@@ -57,7 +57,7 @@ def _measure(bench: Bench, options: argparse.Namespace) -> None:
             layout.run(bench, name, options.dtypes[0], options.image)
         bench.device.forget()
     if live.LIVE in options.only:
-        live.run(bench, options.networks[0], options.live_seconds)
+        live.run(bench, options.networks[0], options.dtypes[0], options.live_seconds)
 
 
 def _order(names: list[str], dtypes: list[str]) -> list[tuple[str, str]]:

@@ -18,8 +18,8 @@ RATES_HZ = (30.0, 60.0, 120.0)
 CAMERAS, CAMERAS_HZ = 3, 60.0
 
 
-def run(bench: Bench, name: str, seconds: float) -> None:
-    """Run nodes of a network, in float16, and keep what came of each."""
+def run(bench: Bench, name: str, dtype: str, seconds: float) -> None:
+    """Run nodes of a network in a precision, and keep what came of each."""
     if find_spec("rclpy") is None:
         bench.results.failed[LIVE] = "no rclpy"
         print("live: not measured: no rclpy")
@@ -27,15 +27,15 @@ def run(bench: Bench, name: str, seconds: float) -> None:
     with tempfile.TemporaryDirectory() as folder:
         model = bench.attempt(LIVE, lambda: _model(bench, name, Path(folder)))
         if model is not None:
-            _run(bench, model, seconds)
+            _run(bench, model, dtype, seconds)
 
 
-def _run(bench: Bench, model: str, seconds: float) -> None:
+def _run(bench: Bench, model: str, dtype: str, seconds: float) -> None:
     from benchmarks import live
 
     runs = [(live.one_camera(), hz) for hz in RATES_HZ]
     runs += [(make(CAMERAS), CAMERAS_HZ) for make in (live.one_node, live.many_nodes)]
-    more = ["-p", "dtype:=float16", "-p", f"device:={bench.device.place}"]
+    more = ["-p", f"dtype:={dtype}", "-p", f"device:={bench.device.place}"]
     for setup, hz in runs:
         setup = setup._replace(nodes=[[*node, *more] for node in setup.nodes])
         label = f"{setup.label}, {hz:g} Hz"
