@@ -37,6 +37,8 @@ bench: $(INSTALLED) ## how fast and how accurate on this machine
 	$(PY) -m benchmarks.live
 	$(PY) -m benchmarks.live --cameras 3 --out out/bench/cameras.json
 	$(PY) -m benchmarks.convert
+	if $(PY) -c 'import sys, torch; sys.exit(not torch.cuda.is_available())'; then \
+	    $(PY) -m benchmarks.gpu; fi
 
 clean: ## remove what the other targets made, .venv included
 	rm -rf $(VENV) out build *.egg-info .hypothesis .mypy_cache .pytest_cache .ruff_cache

@@ -6,20 +6,16 @@ import numpy as np
 import torch
 
 from benchmarks.example import Example
+from benchmarks.mismatch import MismatchError
 from benchmarks.obvious import Obvious
 from benchmarks.stages import Ours, run
 from depth_ros import messages
-from depth_ros.errors import DepthError
 from depth_ros.pipeline import Pipeline
 
 PIXELS_TOLERANCE = 1e-3
 """Largest difference of the networks' inputs, which span about [-1, 1]."""
 POINTS_TOLERANCE = 1e-5
 """Largest relative difference of the points' coordinates."""
-
-
-class MismatchError(DepthError):
-    """Two ways that are to be compared do not do the same."""
 
 
 def check_ways(ours: Ours, obvious: Obvious) -> None:

@@ -19,8 +19,8 @@ import torch
 from torch import Tensor
 
 from benchmarks import machine, sizes
-from benchmarks.checks import MismatchError
 from benchmarks.example import HEIGHT, WIDTH
+from benchmarks.mismatch import MismatchError
 from benchmarks.timing import Series, Spread, Timer
 from depth_ros import runtimes
 from depth_ros.errors import DepthError

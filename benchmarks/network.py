@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 from torch import nn
 from transformers import DepthAnythingConfig, DepthAnythingForDepthEstimation, Dinov2Config
 
@@ -20,21 +22,42 @@ def build() -> nn.Module:
     return DepthOnly(DepthAnythingForDepthEstimation(config()))
 
 
-def config() -> DepthAnythingConfig:
-    """Return its configuration, of the kind that gives inverse depth without a scale."""
+class _Size(NamedTuple):
+    hidden: int
+    heads: int
+    stages: tuple[int, int, int, int]
+    neck: tuple[int, int, int, int]
+    fusion: int
+
+
+_SIZES = {
+    "small": _Size(384, 6, (3, 6, 9, 12), (48, 96, 192, 384), 64),
+    "base": _Size(768, 12, (3, 6, 9, 12), (96, 192, 384, 768), 128),
+    "large": _Size(1024, 16, (5, 12, 18, 24), (256, 512, 1024, 1024), 256),
+}
+
+
+def config(size: str = "small") -> DepthAnythingConfig:
+    """Return the configuration of a published size, of the kind whose inverse depth has no scale.
+
+    Args:
+        size: small, base or large.
+    """
+    sizes = _SIZES[size]
     backbone = Dinov2Config(
         image_size=SIDE,
         patch_size=14,
-        hidden_size=384,
-        num_attention_heads=6,
-        out_features=["stage3", "stage6", "stage9", "stage12"],
+        hidden_size=sizes.hidden,
+        num_hidden_layers=sizes.stages[-1],
+        num_attention_heads=sizes.heads,
+        out_features=[f"stage{stage}" for stage in sizes.stages],
         reshape_hidden_states=False,
     )
     return DepthAnythingConfig(
         backbone_config=backbone,
-        reassemble_hidden_size=384,
-        neck_hidden_sizes=[48, 96, 192, 384],
-        fusion_hidden_size=64,
+        reassemble_hidden_size=sizes.hidden,
+        neck_hidden_sizes=list(sizes.neck),
+        fusion_hidden_size=sizes.fusion,
         head_hidden_size=32,
     )
 

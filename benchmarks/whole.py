@@ -18,8 +18,8 @@ import numpy as np
 import torch
 
 from benchmarks import machine
-from benchmarks.checks import MismatchError
 from benchmarks.example import render
+from benchmarks.mismatch import MismatchError
 from benchmarks.network import millions
 from benchmarks.sizes import SIZES, Size
 from benchmarks.stages import Nowhere

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from benchmarks import cpu
-from benchmarks.checks import MismatchError
+from benchmarks.mismatch import MismatchError
 
 PAIR = [cpu.AS_IT_COMES, "memory kept"]
 

@@ -9,7 +9,7 @@ import torch
 pytest.importorskip("rclpy", reason="the benchmarks fill rclpy's messages")
 
 from benchmarks import network, sizes, whole
-from benchmarks.checks import MismatchError
+from benchmarks.mismatch import MismatchError
 from benchmarks.sizes import Size
 from benchmarks.whole import NETWORK, STOCK, Case
 from depth_ros.models import ModelEntry, Output

@@ -1,0 +1,1 @@
+"""What a GPU spends on a frame, beside what the network alone takes."""

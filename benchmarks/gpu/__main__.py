@@ -1,0 +1,162 @@
+"""Measure networks and whole frames on a GPU. Run as python -m benchmarks.gpu.
+
+Everything is checked before it is timed. What fails is said, and the rest goes on; numbers are
+written after every step. docs/gpu.md says how to read them.
+"""
+
+from __future__ import annotations
+
+import argparse
+import subprocess
+import sys
+from dataclasses import replace
+from pathlib import Path
+
+import torch
+
+from benchmarks import machine
+from benchmarks.gpu import bars, cases, layout, live, networks, picture, report
+from benchmarks.gpu.bench import Bench
+from benchmarks.gpu.cases import PARTS, Case
+from benchmarks.gpu.device import Device, find
+from benchmarks.gpu.results import LAYOUT, NETWORK, Results
+from benchmarks.machine import Facts
+from depth_ros.errors import DepthError
+from depth_ros.evaluation.picture import save
+from depth_ros.runtimes.torch_runtime import DTYPES
+
+GRIN = "grin"
+SECTIONS = (*PARTS, GRIN, LAYOUT, live.LIVE)
+_DTYPES, _GRIN_FIRST = ["float16", "bfloat16"], "bfloat16"
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Measure, print and draw; the exit code is 0 whether or not the bars are reached."""
+    options = _parser().parse_args(arguments)
+    try:
+        device = find(options.device)
+    except DepthError as error:
+        print(f"benchmarks.gpu: {error}", file=sys.stderr)
+        return 1
+    results = Results(_facts(device))
+    path = options.out / "gpu.json"
+    bench = Bench(device, results, path, options.seconds_per_measurement, options.budget)
+    print(f"{report.header(results.facts)}\n{report.HEAD}", flush=True)
+    try:
+        _measure(bench, options)
+    finally:
+        _conclude(bench.results, options.out, path)
+    return 0
+
+
+def _measure(bench: Bench, options: argparse.Namespace) -> None:
+    for name, dtype in _order(options.networks, options.dtypes):
+        if dtype:
+            _run_cases(bench, name, dtype, options)
+        elif LAYOUT in options.only:
+            layout.run(bench, name, options.dtypes[0], options.image)
+        bench.device.forget()
+    if live.LIVE in options.only:
+        live.run(bench, options.networks[0], options.dtypes[0], options.live_seconds)
+
+
+def _order(names: list[str], dtypes: list[str]) -> list[tuple[str, str]]:
+    """Return networks and precisions, the most important first; empty precision: the layout.
+
+    GRIN overflows in float16 with some weights: bfloat16 comes first.
+    """
+    first = [(name, _GRIN_FIRST if name.startswith("grin") else dtypes[0]) for name in names]
+    first = [pair for pair in first if pair[1] in dtypes]
+    layouts = [(name, "") for name in names if name in layout.NETWORKS]
+    rest = [(name, dtype) for dtype in dtypes for name in names if (name, dtype) not in first]
+    return first + layouts + rest
+
+
+def _run_cases(bench: Bench, name: str, dtype: str, options: argparse.Namespace) -> None:
+    parts = tuple(part for part in PARTS if part in options.only)
+    if not (parts or GRIN in options.only):
+        return
+    model = bench.attempt(f"{name} {dtype}", lambda: networks.build(name, bench.device.place))
+    if model is None:
+        return
+    compiled = options.compile == "all" or (options.compile, dtype) == (name, options.dtypes[0])
+    width, height = options.image
+    case = Case(name, dtype, width, height, compiled=compiled, parts=parts)
+    found = [case]
+    if model.denoises:
+        every = replace(case, parts=PARTS)
+        found = list(cases.variants(every)) if GRIN in options.only else []
+    for each in found:
+        cases.run(bench, each, model)
+        bench.device.forget()
+    if compiled:
+        torch.compiler.reset()  # it compiles only so many networks that are alike
+
+
+def _conclude(results: Results, folder: Path, path: Path) -> None:
+    """Print the tables, judge, and write numbers and picture."""
+    judged = bars.judge(results)
+    results.bars = [bar._asdict() for bar in judged]
+    results.save(path)
+    save(picture.draw(results), folder / "gpu.png")
+    tables = (
+        report.frames(results),
+        report.ways(results, NETWORK, LAYOUT),
+        report.stages(results),
+        report.verdicts(judged),
+        "\n".join(f"failed: {name}: {reason}" for name, reason in results.failed.items()),
+        "\n".join(f"{name}: {remark}" for name, remark in results.remarks.items()),
+    )
+    print("\n" + "\n\n".join(table for table in tables if table))
+    print(f"\nnumbers: {path}   picture: {folder / 'gpu.png'}")
+
+
+def _facts(device: Device) -> Facts:
+    facts = machine.describe(device.place)
+    if device.place.type == "cuda":
+        facts["driver"] = _driver()
+    return facts
+
+
+def _driver() -> str:
+    """Return the version of the GPU's driver; empty where nvidia-smi does not tell."""
+    command = ["nvidia-smi", "--query-gpu=driver_version", "--format=csv,noheader"]
+    try:
+        said = subprocess.run(command, capture_output=True, text=True, check=True, timeout=10)
+    except (OSError, subprocess.SubprocessError):
+        return ""
+    return said.stdout.split("\n")[0].strip()
+
+
+def _size(text: str) -> tuple[int, int]:
+    """Return width and height."""
+    width, height = (int(side) for side in text.split("x"))
+    return width, height
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.gpu", description=__doc__)
+    parser.add_argument("--only", nargs="+", choices=SECTIONS, default=list(SECTIONS))
+    parser.add_argument(
+        "--networks",
+        nargs="+",
+        default=list(networks.LABELS),
+        help=f"of {', '.join(networks.LABELS)}, or as `depth_ros models` has them",
+    )
+    parser.add_argument("--dtypes", nargs="+", choices=list(DTYPES), default=_DTYPES)
+    parser.add_argument("--image", type=_size, default=(640, 480), help="WIDTHxHEIGHT")
+    parser.add_argument("--seconds-per-measurement", type=float, default=0.5)
+    parser.add_argument(
+        "--compile",
+        default="small",
+        help="network to compile, in the first precision; all; or none",
+    )
+    parser.add_argument("--budget", type=float, default=215.0, help="seconds")
+    parser.add_argument("--live-seconds", type=float, default=8.0, help="of each live run")
+    parser.add_argument("--device", default="cuda", help="auto, cpu, cuda or cuda:N")
+    parser.add_argument("--out", type=Path, default=Path("out/bench/gpu"), help="folder")
+    return parser
+
+
+if __name__ == "__main__":
+    sys.exit(main())

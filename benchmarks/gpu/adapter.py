@@ -1,0 +1,97 @@
+"""The pipeline's methods as the measurements use them."""
+
+from __future__ import annotations
+
+from functools import partial
+from inspect import signature
+from typing import Any, NamedTuple
+
+from torch import Tensor
+
+from benchmarks.gpu.alone import CAPTURED, COMPILED, EAGER
+from depth_ros import pipeline as pipelines
+from depth_ros import runtimes
+from depth_ros.config import SPECS, Settings
+from depth_ros.models import DepthModel
+from depth_ros.pipeline import DepthFrame, Frame, Pipeline
+
+# As a pipeline says it; what follows the network is captured apart from it.
+_REFUSED = "the network goes on without a CUDA graph"
+
+
+class Answer(NamedTuple):
+    """What a frame comes to, on the device.
+
+    Attributes:
+        depth: of measure().
+        payload: of the cloud, its last dimension the bytes of a point.
+        points: int, how many there are in it; None: all.
+    """
+
+    depth: DepthFrame
+    payload: Tensor
+    points: Tensor | None = None
+
+
+def pipeline_of(
+    model: DepthModel, device: str, dtype: str, compiled: bool = False, **more: int | str
+) -> Pipeline:
+    """Return a pipeline of a model, in whatever precision: random weights need not be safe in it.
+
+    The network is brought to the device, in the layout that it runs fastest in there.
+    """
+    chosen = SPECS["compile"].check("true" if compiled else "false")
+    settings = Settings(device=device, dtype=dtype).with_values(compile=chosen, **more)
+    create = partial(
+        runtimes.create,
+        settings.runtime,
+        model.network,
+        settings.device,
+        settings.dtype,
+        model.graphs,
+        settings.providers,
+    )
+    runtime, beside = create(), dict[str, Any]()
+    runtimes.prepare(runtime.device)
+    if compiled and runtime.device.type == "cuda" and "faster" in signature(Pipeline).parameters:
+        beside["faster"] = create(True)
+    elif compiled:
+        runtime = create(True)
+    return Pipeline(model, runtime, settings, **beside)
+
+
+def notices_of(pipeline: Pipeline) -> list[str]:
+    """Return what a pipeline says, now and later, of what is not possible with its network."""
+    texts: list[str] = []
+    notices: Any = getattr(pipeline, "notices", None)
+    if notices is not None:
+        notices.listen(texts.append)
+    return texts
+
+
+def way_of(pipeline: Pipeline, notices: list[str]) -> str:
+    """Return how a pipeline runs its network: the way of Alone to compare it with.
+
+    Args:
+        pipeline: which has answered a frame.
+        notices: of it.
+    """
+    if pipeline.settings.compile == SPECS["compile"].check("true"):
+        return COMPILED
+    captures = pipeline.runtime.device.type == "cuda" and hasattr(pipeline, "cloud")
+    refused = any(text.startswith(_REFUSED) for text in notices)
+    return CAPTURED if captures and not refused else EAGER
+
+
+def answer(pipeline: Pipeline, frame: Frame) -> Answer:
+    """Ask for depth and cloud of a frame; the device may still be at it."""
+    estimate = pipeline.predict(frame)
+    cloud: Any = getattr(pipeline, "cloud", None)
+    if cloud is None:
+        depth = pipeline.measure(estimate)
+        return Answer(depth, pipeline.points(depth).clone())  # its memory is the next one's
+    wanted: Any = vars(pipelines)["Wanted"](points=True)
+    measure: Any = pipeline.measure
+    depth = measure(estimate, None, wanted)
+    made = cloud(depth)
+    return Answer(depth, made.payload, made.count)

@@ -1,0 +1,97 @@
+"""The network alone: what a frame makes a model run, and nothing else."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from benchmarks.gpu.device import Device, Outputs, Work
+from depth_ros.models import DepthModel, Prediction
+from depth_ros.models.base import Raw, Request
+
+EAGER, CAPTURED, COMPILED = "eager", "captured", "compiled"
+
+
+class _Noting:
+    """Executes a network plainly, and notes its parts with what they were run on, in order."""
+
+    def __init__(
+        self, network: Any, device: torch.device, calls: list[tuple[nn.Module, Outputs]]
+    ) -> None:
+        self.device = device
+        self._network, self._calls = network, calls
+
+    def __call__(self, *inputs: Tensor) -> Raw:
+        exact = getattr(self._network, "casts_itself", False)
+        dtype = torch.float32 if exact else next(self._network.parameters()).dtype
+        given = tuple(each.to(self.device, dtype, copy=True) for each in inputs)
+        self._calls.append((self._network, given))
+        raw = self._network(*given)
+        if isinstance(raw, tuple):
+            return tuple(each.float() for each in raw)
+        return raw.float()  # type: ignore[no-any-return]
+
+    def part(self, name: str) -> _Noting:
+        return _Noting(getattr(self._network, name), self.device, self._calls)
+
+
+class Alone:
+    """A model's network on the inputs of one frame, prepared once.
+
+    Args:
+        model: its network lies on the device in its precision.
+        device: to run on.
+        rgb: uint8 (1, H, W, 3) on the device.
+        request: how the model is asked.
+
+    Attributes:
+        prediction: what the model said of the frame, the network run plainly.
+    """
+
+    @torch.inference_mode()
+    def __init__(self, model: DepthModel, device: Device, rgb: Tensor, request: Request) -> None:
+        self._device = device
+        self._calls: list[tuple[nn.Module, Outputs]] = []
+        noting = _Noting(model.network, device.place, self._calls)
+        self.prediction: Prediction = model.infer(noting, rgb, request)
+
+    def work(self, way: str) -> Work:
+        """Return what runs the network in a way: EAGER, CAPTURED or COMPILED, which is captured.
+
+        Raises:
+            Exception: torch cannot do so with this network.
+        """
+        if way == EAGER:
+            return self._eager
+        if way == CAPTURED:
+            return self._captured(self._eager)
+        return self._captured(self._compiled())
+
+    @torch.inference_mode()
+    def _captured(self, work: Work) -> Work:
+        work()  # what is made once, such as tables of a size, is not a part of the graph
+        return self._device.capture(work)
+
+    @torch.inference_mode()
+    def _eager(self) -> Outputs:
+        return _run([network for network, _ in self._calls], [given for _, given in self._calls])
+
+    def _compiled(self) -> Work:
+        compiled: dict[int, Callable[..., Any]] = {}
+        for network, _ in self._calls:
+            if id(network) not in compiled:
+                compiled[id(network)] = torch.compile(network, dynamic=False)
+        networks = [compiled[id(network)] for network, _ in self._calls]
+        given = [inputs for _, inputs in self._calls]
+        return torch.inference_mode()(lambda: _run(networks, given))
+
+
+def _run(networks: list[Any], given: list[Outputs]) -> Outputs:
+    """Run networks on their inputs one after the other, and return what the last one says."""
+    raw: Raw = ()
+    for network, inputs in zip(networks, given, strict=True):
+        raw = network(*inputs)
+    return raw if isinstance(raw, tuple) else (raw,)

@@ -1,0 +1,124 @@
+"""What must be right before anything is timed."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+from torch.nn import functional
+
+from benchmarks.gpu.adapter import answer
+from benchmarks.gpu.alone import EAGER, Alone
+from benchmarks.gpu.device import Outputs
+from benchmarks.gpu.frames import Frames
+from benchmarks.mismatch import MismatchError
+from depth_ros.geometry.edges import flying, radius_for
+from depth_ros.models import DepthModel
+from depth_ros.pipeline import Pipeline
+
+TOLERANCE = {"float32": 0.01, "float16": 0.03, "bfloat16": 0.15}
+"""Largest relative difference, over 99 % of all values, between ways of the same network."""
+_SHARE = 0.99
+_POINT_BYTES = 16
+_NEAR, _ODD, _FEW = 1e-3, 1e-3, 0.05
+
+
+def check_outputs(way: str, outputs: Outputs, eager: Outputs, dtype: str) -> str:
+    """Compare what a network says in a way with what it says run plainly.
+
+    Returns:
+        A remark where values are not finite, as of random weights in half precision; else empty.
+
+    Raises:
+        MismatchError: they differ.
+    """
+    for found, expected in zip(outputs, eager, strict=True):
+        _check_close(f"the network, {way},", found.float(), expected.float(), dtype)
+    odd = max(1 - float(each.isfinite().float().mean()) for each in eager)
+    return f"{odd:.1%} of the network's values are not finite" if odd else ""
+
+
+@torch.inference_mode()
+def check_frame(frames: Frames, alone: Alone, dtype: str) -> str:
+    """Compare a pipeline's depth and cloud with the network alone and the plainest arithmetic.
+
+    Returns:
+        A remark where there is hardly a point to compare; else empty.
+
+    Raises:
+        MismatchError: they differ.
+    """
+    pipeline = frames.pipeline
+    asked = answer(pipeline, frames.frame)
+    depth_m = asked.depth.depth_m.clone()
+    frames.one()
+    _check_depth(depth_m, asked.depth.far_m, _expected_m(pipeline, alone, frames), dtype)
+    share = _check_cloud(depth_m, asked.depth.network_size, pipeline, frames)
+    return f"{share:.1%} of the pixels are points" if share < _FEW else ""
+
+
+def _expected_m(pipeline: Pipeline, alone: Alone, frames: Frames) -> Tensor:
+    """Return depth (H, W) in metres by the network alone, without range."""
+    camera = frames.frame.camera
+    values = alone.prediction.values[0]
+    if not pipeline.model.denoises:
+        raw = alone.work(EAGER)()[0].float()
+        values = _enlarged(pipeline.model, raw, camera.height, camera.width)
+    return values * pipeline.focal_ratio(camera)
+
+
+def _enlarged(model: DepthModel, raw: Tensor, height: int, width: int) -> Tensor:
+    rules = model.preprocessing
+    top, left = rules.padding(height, width)
+    size = rules.padded_size(height, width)
+    whole = functional.interpolate(raw[:, None], size, mode="bicubic")[0, 0]
+    return whole[top : top + height, left : left + width]
+
+
+def _check_depth(depth_m: Tensor, far_m: float, expected_m: Tensor, dtype: str) -> None:
+    """Compare depth where it is finite, and what is beyond range and invalid with the rest."""
+    finite, tolerance = depth_m.isfinite(), TOLERANCE[dtype]
+    _check_close("the pipeline's depth", depth_m[finite], expected_m[finite], dtype)
+    if bool((expected_m[depth_m.isposinf()] < far_m * (1 - tolerance)).any()):
+        raise MismatchError(f"depth below {far_m:g} m is beyond range")
+    lost = depth_m.isnan() & (expected_m > tolerance) & (expected_m < far_m * (1 - tolerance))
+    if float(lost.float().mean()) > 1 - _SHARE:
+        raise MismatchError("depth is NaN where the network alone says metres")
+
+
+def _check_cloud(
+    depth_m: Tensor, network_size: tuple[int, int] | None, pipeline: Pipeline, frames: Frames
+) -> float:
+    """Compare the cloud in the message with depth: as many points, of the same z in their order.
+
+    Returns the share of pixels that are points.
+    """
+    there = depth_m.isfinite()
+    if pipeline.settings.edge_filter == "points":
+        size = (depth_m.shape[0], depth_m.shape[1])
+        radius_px = pipeline.settings.edge_radius_px or radius_for(network_size or size, size)
+        there &= ~flying(depth_m, pipeline.settings.edge_step, radius_px)
+    z_m = frames.cloud.values().view(torch.float32).view(-1, _POINT_BYTES // 4)[:, 2]
+    expected_m = depth_m[there].cpu()
+    # Where fused kernels round otherwise, a pixel at a threshold may fall to the other side.
+    if abs(len(z_m) - len(expected_m)) > _ODD * len(expected_m):
+        raise MismatchError(
+            f"the cloud has {len(z_m)} points, depth {len(expected_m)}, expected as many"
+        )
+    if len(z_m) == len(expected_m) and not torch.allclose(z_m, expected_m, rtol=_NEAR):
+        raise MismatchError("the cloud's points are not where depth is")
+    return len(z_m) / depth_m.numel()
+
+
+def _check_close(what: str, found: Tensor, expected: Tensor, dtype: str) -> None:
+    """Compare values relatively, those far below their mean with that; NaN is like NaN."""
+    if not expected.numel():
+        return
+    unit = expected[expected.isfinite()].abs().mean().nan_to_num()
+    limit = TOLERANCE[dtype] * expected.abs().clamp_min(_NEAR * unit)
+    same = (found == expected) | (found.isnan() & expected.isnan())
+    close = float((same | ((found - expected).abs() <= limit)).float().mean())
+    if not close >= _SHARE:
+        raise MismatchError(
+            f"{what} is within {TOLERANCE[dtype]:.0%} of the plain one at {close:.1%} of all "
+            f"values, expected {_SHARE:.0%}"
+        )
