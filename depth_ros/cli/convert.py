@@ -174,7 +174,9 @@ def run(options: argparse.Namespace) -> int:
     for line in [f"damaged: {text}" for text in summary.damage] + _warnings(summary):
         print(f"depth_ros: {line}", file=sys.stderr)
     if not any(summary.answered.values()):
-        print("depth_ros: no frame was answered", file=sys.stderr)
+        frames = any(summary.frames.values())
+        why = "no frame was answered" if frames else "there is no image in that part of the bag"
+        print(f"depth_ros: {why}", file=sys.stderr)
         return exit_codes.FAILED
     return exit_codes.DAMAGED if summary.damage else exit_codes.DONE
 
