@@ -28,7 +28,8 @@ from depth_ros.messages.compressed import (
     compressed_size,
     rgb_from_compressed,
 )
-from depth_ros.messages.depths import depth_from_image, depth_to_bytes
+from depth_ros.messages.compressed_depth import depth_from_compressed
+from depth_ros.messages.depths import depth_from, depth_from_image, depth_to_bytes, is_depth
 from depth_ros.messages.encodings import COLOUR_ENCODINGS, DEPTH_ENCODINGS, DEPTH_PIXEL_BYTES
 from depth_ros.messages.headers import Header, Stamp, check_stamp, stamp_ns
 from depth_ros.messages.images import Image, check_image, rgb_from_image
@@ -55,9 +56,12 @@ __all__ = [
     "check_stamp",
     "cloud_fields",
     "compressed_size",
+    "depth_from",
+    "depth_from_compressed",
     "depth_from_image",
     "depth_info",
     "depth_to_bytes",
+    "is_depth",
     "matrix_from_transform",
     "point_step",
     "points_from_cloud",

@@ -94,16 +94,40 @@ def check_compressed(msg: CompressedImage, max_pixels: int = Settings.max_image_
     Raises:
         MessageError: it is a depth image, without a header that states a size, or too large.
     """
-    stored_as = msg.format.partition(";")[0].strip()
-    if "compressedDepth" in msg.format or stored_as in ("16UC1", "32FC1"):
+    if is_depth_format(msg.format):
         raise MessageError(f"format is '{msg.format}', a depth image, expected colours or grey")
     size = compressed_size(msg)
-    if size.width * size.height > max_pixels:
+    refuse_size(size, max_pixels)
+    return size
+
+
+def is_depth_format(format_: str) -> bool:
+    """Return whether a CompressedImage of a format holds depth."""
+    return "compressedDepth" in format_ or format_.partition(";")[0].strip() in ("16UC1", "32FC1")
+
+
+def refuse_size(size: Size, max_pixels: int) -> None:
+    """Refuse what is too large to be decoded, or nothing.
+
+    Raises:
+        MessageError: it is so.
+    """
+    if not 0 < size.width * size.height <= max_pixels:
         raise MessageError(
             f"compressed image is {size.width}x{size.height}, expected at most max_image_pixels "
             f"({max_pixels})"
         )
-    return size
+
+
+def read_file(msg: CompressedImage, max_pixels: int) -> Samples:
+    """Return what a JPEG, PNG or WebP holds: grey (H, W) or rgb (H, W, 3), 8 or 16 bits.
+
+    Raises:
+        MessageError: as rgb_from_compressed().
+    """
+    size = compressed_size(msg)
+    refuse_size(size, max_pixels)
+    return _decoded(msg, size)
 
 
 def _decoded(msg: CompressedImage, size: Size) -> Samples:
