@@ -17,6 +17,7 @@ from depth_ros.errors import MessageError
 from depth_ros.messages.data import Bytes, Data, Samples
 from depth_ros.messages.encodings import COLOURS, find
 from depth_ros.messages.images import rgb_of
+from depth_ros.messages.video import codec_of, missing_pyav
 
 # The pixels as they were stored: grey stays one channel, 16 bits stay 16, and an EXIF orientation
 # does not turn the image away from its camera. Only alpha is left out.
@@ -92,10 +93,14 @@ def check_compressed(msg: CompressedImage, max_pixels: int = Settings.max_image_
     """Return the size that the header states, or raise what shows before anything is decoded.
 
     Raises:
-        MessageError: it is a depth image, without a header that states a size, or too large.
+        MessageError: it is a depth image, a video's packet, without a header that states a size, or
+            too large.
     """
     if is_depth_format(msg.format):
         raise MessageError(f"format is '{msg.format}', a depth image, expected colours or grey")
+    if codec_of(msg):
+        why = missing_pyav() or "a key frame must come first, or it is damaged"
+        raise MessageError(f"format is '{msg.format}', a video's packet that gives no image: {why}")
     size = compressed_size(msg)
     refuse_size(size, max_pixels)
     return size
