@@ -34,17 +34,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     _add_part(parser.add_argument_group("part of the recording"))
     _add_work(parser.add_argument_group("work"))
     _add_camera(parser.add_argument_group("the camera, where its camera_info is missing or wrong"))
-    settings = parser.add_argument_group("settings, see `depth_ros settings`")
-    settings.add_argument(
-        "--set",
-        action="append",
-        default=[],
-        metavar="NAME=VALUE",
-        help="a setting, again and again",
-    )
-    settings.add_argument(
-        "--params", type=arguments.file, metavar="FILE", help="the node's file of parameters"
-    )
+    arguments.add_settings(parser.add_argument_group("settings"))
     fleet = parser.add_argument_group("fleets")
     fleet.add_argument(
         "--ray", metavar="ADDRESS", help="a bag per task on a Ray cluster; local: this machine"
