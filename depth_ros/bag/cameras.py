@@ -108,9 +108,10 @@ class BagCamera:
 
     def frozen(self) -> dict[str, Any] | None:
         """Return the state of the camera's scale, if it has any."""
-        if self._last is None or self._pipeline.settings.scale_mode == "model":
+        pipeline, settings = self._pipeline, self._pipeline.settings
+        if self._last is None or (settings.scale_mode == "model" and not settings.scale_steady_s):
             return None
-        return freeze(self._last, self._pipeline.scaler(self._last))
+        return freeze(self._last, pipeline.scaler(self._last), pipeline.steadier(self._last))
 
     def thaw(self, state: dict[str, Any]) -> None:
         """Take up the state of the camera's scale again.
@@ -118,8 +119,9 @@ class BagCamera:
         Raises:
             BagError: it is none.
         """
-        self._last, scale = thaw(state)
-        self._pipeline.scaler(self._last).restore(scale)
+        self._last = thaw(state)
+        self._pipeline.scaler(self._last).restore(state["scale"])
+        self._pipeline.steadier(self._last).restore(state["steady"])
 
     def _reference(self, frame: Frame, time_ns: int) -> Reference | None:
         try:
