@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections import Counter
 from concurrent.futures import Future
-from pathlib import Path
 from typing import Any, NamedTuple
 
 import torch
@@ -139,10 +138,8 @@ def find(recording: Recording, pipeline: Pipeline, options: Options) -> dict[str
         BagError: as topics.find() and References; or an output's topic is in the recording already.
         CameraError: the settings name a calibration that cannot be read.
     """
+    calibration.check(pipeline.settings)  # fails now, not frame by frame
     given = pipeline.settings.gives_camera
-    if pipeline.settings.camera_calibration:
-        # Fails now, not frame by frame.
-        calibration.read(Path(pipeline.settings.camera_calibration))
     found = topics.find(recording, options.images, options.infos, given)
     names = Counter(each.name for each in found)
     cameras = {}
