@@ -39,7 +39,8 @@ _ENCODINGS = (*messages.COLOUR_ENCODINGS, *messages.DEPTH_ENCODINGS)
 _JUNK = ("", "rgb", "BGR8", "8UC5", "64FC1", "bayer_xxxx8", "h264", "rgb8\0", "\u65e5\u672c")
 _FORMATS = (
     *("jpeg", "png", "rgb8; jpeg compressed bgr8", "mono8; png compressed ", "webp"),
-    *("bayer_rggb8; png compressed ", "bayer_x; jpeg", "16UC1; compressedDepth png", "", ";;;"),
+    *("bayer_rggb8; png compressed ", "bayer_x; jpeg", "", ";;;"),
+    *("16UC1; compressedDepth png", "32FC1; compressedDepth", "16UC1; compressedDepth rvl"),
 )
 _MODELS = ("plumb_bob", "rational_polynomial", "equidistant", "fisheye", "", "ftheta")
 
@@ -179,10 +180,18 @@ def _files() -> list[bytes]:
         (".tiff", bgr, ()),
         (".bmp", bgr, ()),
     ]
-    return [
+    files = [
         np.asarray(cv2.imencode(suffix, pixels, flags)[1]).tobytes()
         for suffix, pixels, flags in made
     ]
+    # As compressedDepth: behind a quantisation, a PNG of one channel, and RVL of a 50x40 image.
+    quantisation = np.array([0, 10100, -1009], "<f4").tobytes()
+    depth_png = np.asarray(cv2.imencode(".png", deep[..., 0])[1]).tobytes()
+    size = np.array([50, 40], "<u4").tobytes()
+    # No zeros, 2000 others, the first of them 2047 and each up to 4 more or less than the last.
+    nibbles = [0, 8, 10, 15, 3, 14, 15, 15, 7, *rng.integers(0, 8, 1999)]
+    runs = (np.reshape(nibbles, (-1, 8)) @ 16 ** np.arange(7, -1, -1)).astype("<u4").tobytes()
+    return [*files, quantisation + depth_png, quantisation + size + runs]
 
 
 # --- what reads them ----------------------------------------------------------------------------
@@ -207,6 +216,11 @@ def read_image(msg: Any) -> None:
 
 def read_compressed(msg: Any) -> None:
     """Read a compressed image; see read_image for what it raises."""
+    if messages.is_depth(msg):
+        depth_m = messages.depth_from_compressed(msg, MAX_PIXELS)
+        _expect((depth_m.ndim, depth_m.dtype), (2, np.float32))
+        _expect(depth_m.size <= MAX_PIXELS and not (depth_m <= 0).any(), True)
+        return
     rgb = messages.rgb_from_compressed(msg, MAX_PIXELS)
     size = messages.compressed_size(msg)
     _expect((rgb.shape, rgb.dtype), ((size.height, size.width, 3), np.uint8))

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from depth_ros import messages
+from depth_ros.config import Settings
 from depth_ros.geometry.camera import Camera
 from depth_ros.scale import anchors
 from depth_ros.scale.anchors import OPTICAL_FROM_BODY, Anchors, pose_matrix
@@ -18,18 +19,24 @@ _MOST_POINTS = 20_000
 
 
 def anchors_from(
-    message: Any, kind: str, pose: Floats, camera: Camera, sensor: Callable[[], Camera]
+    message: Any,
+    kind: str,
+    pose: Floats,
+    camera: Camera,
+    sensor: Callable[[], Camera],
+    max_pixels: int = Settings.max_image_pixels,
 ) -> Anchors:
     """Return what a message's sensor measured, in the image of a camera.
 
     Args:
-        message: sensor_msgs/PointCloud2, LaserScan or Image.
+        message: sensor_msgs/PointCloud2, LaserScan, Image or CompressedImage.
         kind: which of them: points, scan or depth.
         pose: 4x4 transform of the sensor's frame to the camera's optical frame.
         camera: the image's.
         sensor: returns the camera of a depth image; raises what it likes where there is none.
+        max_pixels: a compressed depth image whose header says more is not decoded.
     """
-    points = _points(message, kind, sensor)
+    points = _points(message, kind, sensor, max_pixels)
     # Odd: a power of two would pick the same rings of a lidar over and over.
     step = len(points) // _MOST_POINTS | 1
     return anchors.from_points(anchors.transform(points[::step], pose), camera)
@@ -46,7 +53,7 @@ def optical_from_sensor(anchors_pose: tuple[float, ...], optical: bool) -> Float
     return pose @ OPTICAL_FROM_BODY.T if optical else pose
 
 
-def _points(message: Any, kind: str, sensor: Callable[[], Camera]) -> Floats:
+def _points(message: Any, kind: str, sensor: Callable[[], Camera], max_pixels: int) -> Floats:
     """Return a message's points (N, 3) in its own frame."""
     if kind == "points":
         return np.asarray(messages.points_from_cloud(message).xyz, np.float64).reshape(-1, 3)
@@ -56,4 +63,4 @@ def _points(message: Any, kind: str, sensor: Callable[[], Camera]) -> Floats:
         return anchors.points_from_scan(message.ranges, *angles, *limits)
     # The camera first: without one there is no need to decode.
     camera = sensor()
-    return anchors.from_depth(messages.depth_from_image(message), camera)
+    return anchors.from_depth(messages.depth_from(message, max_pixels), camera)

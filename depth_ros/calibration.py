@@ -100,6 +100,18 @@ def guess(settings: Settings) -> str:
     return f"the camera is a guess, fov_deg {settings.fov_deg:g}: depth is as wrong as that is"
 
 
+def check(settings: Settings) -> None:
+    """Read the file of a calibration that settings name, before there is any image.
+
+    Raises:
+        CameraError: it cannot be read, or describes no camera.
+    """
+    if settings.camera_calibration:
+        info = read(Path(settings.camera_calibration))
+        # Where it says no size, any one will do.
+        messages.camera_from_info(info, settings.image_rectified, (1, 1))
+
+
 def given(settings: Settings, width: int, height: int) -> Described | None:
     """Return the camera that settings give for images of a size; None where they give none.
 

@@ -4,44 +4,25 @@ from __future__ import annotations
 
 from collections import Counter
 from concurrent.futures import Future
-from pathlib import Path
 from typing import Any, NamedTuple
 
-import numpy as np
-import numpy.typing as npt
 import torch
 
 from depth_ros import calibration, messages
 from depth_ros.bag import topics
+from depth_ros.bag.calibrations import Calibrations
+from depth_ros.bag.decoder import Decoded, Decoder
 from depth_ros.bag.options import Options
 from depth_ros.bag.outputs import Answer, Outputs
-from depth_ros.bag.reader import Record, Recording
+from depth_ros.bag.reader import Recording
 from depth_ros.bag.references import References
 from depth_ros.bag.resume import Progress, freeze, thaw
 from depth_ros.bag.topics import CameraTopics
-from depth_ros.bag.types import TYPESTORE
-from depth_ros.bag.window import Window
-from depth_ros.calibration import Described
-from depth_ros.config import Settings
-from depth_ros.errors import BagError, CameraError, MessageError, ScaleError, one_line
+from depth_ros.errors import BagError, CameraError, MessageError, ScaleError
 from depth_ros.geometry.camera import Camera
 from depth_ros.messages import CameraInfoFields
 from depth_ros.pipeline import Estimate, Frame, Pipeline
 from depth_ros.scale.scaler import Reference
-
-_NS_PER_S = 1_000_000_000
-
-
-class Decoded(NamedTuple):
-    """An image message.
-
-    Attributes:
-        header: its own.
-        rgb: uint8 (H, W, 3).
-    """
-
-    header: Any
-    rgb: npt.NDArray[np.uint8]
 
 
 class Shot(NamedTuple):
@@ -70,6 +51,9 @@ class BagCamera:
         pipeline: makes its depth; the scale in it is of no other camera.
         references: what its depth is compared with.
         outputs: what is written for it.
+
+    Attributes:
+        decoder: of its images.
     """
 
     def __init__(
@@ -82,8 +66,8 @@ class BagCamera:
     ) -> None:
         self.where, self.outputs = where, outputs
         self._pipeline, self._references = pipeline, references
-        given = pipeline.settings.gives_camera
-        self._infos = None if given else Window(recording.records([where.info]), _NS_PER_S)
+        self.decoder = Decoder(pipeline.settings)
+        self._calibrations = Calibrations(recording, where.info, pipeline.settings)
         self._last: Camera | None = None
         self.warning = ""
         """What is to be said of its calibration; empty where there is nothing."""
@@ -93,11 +77,6 @@ class BagCamera:
         """What the camera is called."""
         return self.where.name
 
-    @property
-    def settings(self) -> Settings:
-        """How its images are decoded, and its depth is made."""
-        return self._pipeline.settings
-
     def look(self, shot: Shot) -> Seen:
         """Return the frame of an image, with the camera_info nearest to its stamp.
 
@@ -106,21 +85,12 @@ class BagCamera:
         """
         at, rgb = shot.decoded.result()
         stamp_ns = messages.stamp_ns(at)
-        found = self._described(shot.time_ns, stamp_ns, rgb.shape[1], rgb.shape[0])
+        found = self._calibrations.of(shot.time_ns, stamp_ns, rgb.shape[1], rgb.shape[0])
         if found.camera != self._last:
             self.warning = found.camera.ray_warning or self.warning
         frame = Frame(rgb, found.camera, stamp_ns, at.frame_id)
         self._last = found.camera
         return Seen(self, frame, self._reference(frame, shot.time_ns), found.info)
-
-    def _described(self, time_ns: int, stamp_ns: int, width: int, height: int) -> Described:
-        settings = self._pipeline.settings
-        if given := calibration.given(settings, width, height):
-            return given
-        info = self._infos.nearest(time_ns, stamp_ns) if self._infos else None
-        if info is None:
-            raise CameraError(f"there is no camera_info on {self.where.info}")
-        return calibration.described(info.message, width, height, settings)
 
     def measure(self, seen: Seen, estimate: Estimate) -> Answer:
         """Return an estimate in metres where there are any.
@@ -137,9 +107,10 @@ class BagCamera:
 
     def frozen(self) -> dict[str, Any] | None:
         """Return the state of the camera's scale, if it has any."""
-        if self._last is None or self._pipeline.settings.scale_mode == "model":
+        pipeline, settings = self._pipeline, self._pipeline.settings
+        if self._last is None or (settings.scale_mode == "model" and not settings.scale_steady_s):
             return None
-        return freeze(self._last, self._pipeline.scaler(self._last))
+        return freeze(self._last, pipeline.scaler(self._last), pipeline.steadier(self._last))
 
     def thaw(self, state: dict[str, Any]) -> None:
         """Take up the state of the camera's scale again.
@@ -147,8 +118,9 @@ class BagCamera:
         Raises:
             BagError: it is none.
         """
-        self._last, scale = thaw(state)
-        self._pipeline.scaler(self._last).restore(scale)
+        self._last = thaw(state)
+        self._pipeline.scaler(self._last).restore(state["scale"])
+        self._pipeline.steadier(self._last).restore(state["steady"])
 
     def _reference(self, frame: Frame, time_ns: int) -> Reference | None:
         try:
@@ -166,10 +138,8 @@ def find(recording: Recording, pipeline: Pipeline, options: Options) -> dict[str
         BagError: as topics.find() and References; or an output's topic is in the recording already.
         CameraError: the settings name a calibration that cannot be read.
     """
+    calibration.check(pipeline.settings)  # fails now, not frame by frame
     given = pipeline.settings.gives_camera
-    if pipeline.settings.camera_calibration:
-        # Fails now, not frame by frame.
-        calibration.read(Path(pipeline.settings.camera_calibration))
     found = topics.find(recording, options.images, options.infos, given)
     names = Counter(each.name for each in found)
     cameras = {}
@@ -190,21 +160,6 @@ def _check_new(outputs: Outputs, recording: Recording, options: Options) -> None
     taken = [t.name for t in outputs.topics.values() if t.name in recording.topics]
     if taken and not options.only_depth:
         raise BagError(f"the bag has {', '.join(taken)} already: say --prefix or --only-depth")
-
-
-def decode(record: Record, settings: Settings) -> Decoded:
-    """Return the image of a record, decoded as the settings say.
-
-    Raises:
-        MessageError: it is damaged.
-    """
-    try:
-        message: Any = TYPESTORE.deserialize_cdr(record.data, record.kind)
-        return Decoded(message.header, messages.rgb_from(message, settings))
-    except MessageError:
-        raise
-    except Exception as error:  # whatever a parser makes of damaged bytes, MemoryError too
-        raise MessageError(f"{record.topic} cannot be read: {one_line(error)}") from error
 
 
 def answer(shots: dict[int, Shot], pipeline: Pipeline, progress: Progress) -> dict[int, Answer]:

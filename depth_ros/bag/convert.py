@@ -56,7 +56,7 @@ class Summary:
         examples: the first error of each kind.
         damage: what of the recording could not be read, and where.
         not_copied: topics that were not carried over, with the reason.
-        warnings: what is to be said of cameras' calibrations.
+        warnings: what is to be said of the bags and of cameras' calibrations.
         guess: what is to be said of a camera that was guessed; empty where it was not.
     """
 
@@ -120,7 +120,8 @@ def convert(
             job.run({camera.name: camera for camera in found.values()}, recording)
         counted = (progress.frames, progress.answered, progress.skipped, progress.examples)
         not_copied = {} if options.only_depth else recording.unknown
-        warnings = [f"{each.where.info}: {each.warning}" for each in found.values() if each.warning]
+        warned = [f"{each.where.info}: {each.warning}" for each in found.values() if each.warning]
+        warnings = [*recording.notes, *warned]
         return Summary(*counted, recording.damage, not_copied, warnings, progress.guess)
 
 

@@ -4,19 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 from depth_ros import messages
 from depth_ros.bag import topics
-from depth_ros.bag.cameras import Decoded, decode
+from depth_ros.bag.calibrations import Calibrations
+from depth_ros.bag.decoder import Decoder
 from depth_ros.bag.reader import Recording
-from depth_ros.bag.types import TYPESTORE
 from depth_ros.config import Settings
 from depth_ros.errors import BagError, CameraError, MessageError
 from depth_ros.pipeline import Frame
 
 
-def spread(path: Path, count: int, image: str | None = None) -> list[Frame]:
+def spread(
+    path: Path, count: int, image: str | None = None, settings: Settings | None = None
+) -> list[Frame]:
     """Return frames of a camera of a bag, at equal distances from its first to its end.
 
     Images that cannot be decoded are left out.
@@ -25,48 +26,34 @@ def spread(path: Path, count: int, image: str | None = None) -> list[Frame]:
         path: of the bag.
         count: frames at most.
         image: their topic; None: the only camera's.
+        settings: how images are decoded, and what their camera is; None: the defaults.
 
     Raises:
         BagError: there is no such bag or camera, or none of its images can be used.
     """
+    settings = settings or Settings()
     with Recording(path) as recording:
-        (camera,) = topics.find(recording, [image] if image else [])
+        images = [image] if image else []
+        (camera,) = topics.find(recording, images, given_camera=settings.gives_camera)
         step = max(1, -(-recording.counts[camera.image] // count))
-        frames = list(_frames(recording, camera, step))
+        frames = list(_frames(recording, camera, step, settings))
     if not frames:
         raise BagError(f"{path} has no image on {camera.image} that can be used")
     return frames
 
 
-def _frames(recording: Recording, topic: topics.CameraTopics, step: int) -> Iterator[Frame]:
-    known = _first_info(recording, topic.info)
-    seen = 0
-    for record in recording.records([topic.image, topic.info]):
+def _frames(
+    recording: Recording, camera: topics.CameraTopics, step: int, settings: Settings
+) -> Iterator[Frame]:
+    calibrations, decoder = Calibrations(recording, camera.info, settings), Decoder(settings)
+    for number, record in enumerate(recording.records([camera.image])):
+        if number % step:
+            decoder.pass_by(record)
+            continue
         try:
-            if record.topic == topic.info:
-                known = TYPESTORE.deserialize_cdr(record.data, record.kind)
-                continue
-            seen += 1
-            if known is None or (seen - 1) % step:
-                continue
-            yield _frame(decode(record, Settings()), known)
+            header, rgb = decoder.decode(record)
+            stamp_ns = messages.stamp_ns(header)
+            found = calibrations.of(record.time_ns, stamp_ns, rgb.shape[1], rgb.shape[0])
         except (MessageError, CameraError):
             continue
-
-
-def _first_info(recording: Recording, topic: str) -> Any:
-    """Return the first usable camera_info: it may come later than the first frames."""
-    for record in recording.records([topic]):
-        try:
-            message: Any = TYPESTORE.deserialize_cdr(record.data, record.kind)
-            messages.camera_from_info(message, size=(1, 1))  # its own size, unless it has none
-            return message
-        except Exception:  # as in decode()
-            continue
-    return None
-
-
-def _frame(image: Decoded, info: Any) -> Frame:
-    header, (height, width) = image.header, image.rgb.shape[:2]
-    camera = messages.camera_from_info(info, size=(width, height))
-    return Frame(image.rgb, camera, messages.stamp_ns(header), header.frame_id)
+        yield Frame(rgb, found.camera, stamp_ns, header.frame_id)

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from concurrent.futures import Executor
 from typing import NamedTuple
 
-from depth_ros.bag.cameras import BagCamera, Shot, decode
+from depth_ros.bag.cameras import BagCamera, Shot
 from depth_ros.bag.options import Options
 from depth_ros.bag.reader import Record, Recording
 from depth_ros.bag.references import is_static_tf
@@ -84,10 +84,12 @@ class Groups:
             if record.topic in seen:
                 wanted = seen[record.topic] % self._options.every == 0
                 seen[record.topic] += 1
+                camera = self._cameras[record.topic]
                 if wanted and number >= self._skip:
-                    camera = self._cameras[record.topic]
-                    image = decoders.submit(decode, record, camera.settings)
+                    image = camera.decoder.submit(record, decoders)
                     shot = Shot(camera, record.time_ns, image)
+                else:
+                    camera.decoder.pass_by(record)
             if number >= self._skip:
                 yield Item(record, shot)
 

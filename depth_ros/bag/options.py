@@ -58,11 +58,8 @@ class Options:
         for name in ("every", "batch", "jobs", "split", "scan_rows"):
             if getattr(self, name) < 1:
                 raise BagError(f"{name} is {getattr(self, name)}, expected 1 or more")
-        end_s = float("inf") if self.end_s is None else self.end_s
-        if not 0 <= self.start_s < end_s:
-            raise BagError(
-                f"start is {self.start_s:g} s and end {end_s:g} s, expected 0 <= start < end"
-            )
+        if not self.start_s >= 0:
+            raise BagError(f"start is {self.start_s:g} s, expected 0 or more")
         if self.storage not in STORAGES:
             raise BagError(f"storage is '{self.storage}', expected one of {', '.join(STORAGES)}")
         if unknown := set(self.extras) - set(EXTRAS):
@@ -74,10 +71,12 @@ class Options:
         Raises:
             BagError: nothing of the recording is in it.
         """
-        if self.start_s * 1e9 > span_ns:
+        span_s = span_ns / 1e9
+        end_s = span_s if self.end_s is None else self.end_s
+        if self.start_s > span_s or (self.end_s is not None and self.start_s >= self.end_s):
             raise BagError(
-                f"start is {self.start_s:g} s, expected less than the recording's length, "
-                f"{span_ns / 1e9:.3f} s"
+                f"start is {self.start_s:g} s and end {end_s:g} s, expected start before end, and "
+                f"within the recording's {span_s:.3f} s"
             )
 
     def as_command(self) -> dict[str, Any]:

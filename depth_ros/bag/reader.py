@@ -52,14 +52,15 @@ class Recording:
     Each is a rosbag2 folder (split or compressed by files or messages too), a single .mcap or .db3
     file, or a ROS 1 .bag, whose messages become those of ROS 2. Of a folder's metadata.yaml only
     the names of its files and the hashes of types are taken: recorders write times and counts that
-    are those of one file, or none at all. A folder without a readable one, as a recorder leaves it
-    that did not end well, is read by its files.
+    are those of one file, or none at all. A folder without one, as a recorder leaves it that did
+    not end well, is read by its files, as `ros2 bag reindex` does.
 
     Attributes:
         topics: what the bags say of each topic.
         counts: messages of each topic.
         start_ns, end_ns: bag time of the first and last message.
         unknown: topics whose messages cannot be read as ROS 2's, with the reason.
+        notes: what else is to be said of the bags; nothing is lost by it.
 
     Raises:
         BagError: there is no readable bag at a path.
@@ -67,6 +68,7 @@ class Recording:
 
     def __init__(self, *paths: Path) -> None:
         self._damage: dict[str, None] = {}
+        self.notes: list[str] = []
         self._sources = [source for path in paths for source in self._open(path)]
         self.topics: dict[str, Topic] = {}
         self.counts: dict[str, int] = {}
@@ -150,13 +152,7 @@ class Recording:
         present = {each.name for each in path.iterdir() if each.is_file()}
         # Compressed or not, or both where its recorder died while it compressed the file.
         found = sorted({n.removesuffix(_PACKED) for n in present if n.endswith(_ENDINGS)})
-        told, hashes = found, dict[str, str]()
-        try:
-            told, hashes = _described(path)
-        except Exception as error:  # yaml's, and whatever a wrong type makes
-            if not found:
-                raise BagError(one_line(error)) from error
-            self._damage[f"{path.name}: {_METADATA}: {one_line(error)}"] = None
+        told, hashes = self._described(path, found)
         sources = []
         for name in told or found:
             plain = name.removesuffix(_PACKED)
@@ -172,12 +168,32 @@ class Recording:
             raise BagError("; ".join(self._damage))
         return sources
 
+    def _described(self, folder: Path, found: list[str]) -> tuple[list[str], dict[str, str]]:
+        """Return the files of a folder and the hashes of topics' types, by metadata.yaml or found.
 
-def _described(folder: Path) -> tuple[list[str], dict[str, str]]:
+        Raises:
+            BagError: there are no files, or none are known.
+        """
+        try:
+            if (folder / _METADATA).exists():
+                return _described(folder / _METADATA)
+        except Exception as error:  # yaml's, and whatever a wrong type makes
+            if not found:
+                raise BagError(f"{_METADATA}: {one_line(error)}") from error
+            self._damage[f"{folder.name}: {_METADATA}: {one_line(error)}"] = None
+            return found, {}
+        if not found:
+            raise BagError(f"it has neither {_METADATA} nor files named {', '.join(_ENDINGS)}")
+        self.notes.append(
+            f"{folder.name} has no {_METADATA}: read by its files, {', '.join(found)}"
+        )
+        return found, {}
+
+
+def _described(path: Path) -> tuple[list[str], dict[str, str]]:
     """Return the files of a folder and the hashes of topics' types, as its metadata.yaml says."""
-    path = folder / _METADATA
-    if not path.is_file():
-        raise BagError("it does not exist")
+    if not path.is_file():  # as in _Source
+        raise BagError("it is no regular file, expected one")
     told = YAML(typ="safe").load(path)["rosbag2_bagfile_information"]
     topics = [each["topic_metadata"] for each in told.get("topics_with_message_count", ())]
     hashes = {each["name"]: each.get("type_description_hash") or "" for each in topics}

@@ -7,6 +7,7 @@ from typing import Any
 
 from depth_ros import messages
 from depth_ros.anchor_messages import anchors_from, optical_from_sensor
+from depth_ros.bag import topics
 from depth_ros.bag.reader import Recording
 from depth_ros.bag.transforms import Floats, Transforms
 from depth_ros.bag.window import Window
@@ -19,9 +20,9 @@ from depth_ros.scale.ground import Mount
 from depth_ros.scale.scaler import Reference
 
 _KINDS = {
-    "points": "sensor_msgs/msg/PointCloud2",
-    "scan": "sensor_msgs/msg/LaserScan",
-    "depth": "sensor_msgs/msg/Image",
+    "points": ("sensor_msgs/msg/PointCloud2",),
+    "scan": ("sensor_msgs/msg/LaserScan",),
+    "depth": (topics.IMAGE, topics.COMPRESSED),
 }
 _NS_PER_S = 1_000_000_000
 
@@ -70,18 +71,23 @@ class References:
         return self._points_of(frame, time_ns)
 
     def _follow_anchors(self, recording: Recording, topic: str, info_topic: str) -> None:
-        kind = _KINDS[self._settings.anchors_type]
-        candidates = [name for name, each in recording.topics.items() if each.kind == kind]
-        if topic not in candidates and (topic or len(candidates) != 1):
-            raise BagError(
-                f"anchors are to be {kind} on {topic or 'one topic'}, the bag has: "
-                f"{', '.join(candidates) or 'none of that type'}"
-            )
+        of_depth = self._settings.anchors_type == "depth"
+        kinds = _KINDS[self._settings.anchors_type]
+        candidates = [name for name, each in recording.topics.items() if each.kind in kinds]
+        if topic not in candidates:
+            if of_depth:
+                depths = [name for name in candidates if topics.holds_depth(recording, name)]
+                candidates = topics.one_of_each_camera(depths)
+            if topic or len(candidates) != 1:
+                raise BagError(
+                    f"anchors are to be {' or '.join(kinds)} on {topic or 'one topic'}, the bag "
+                    f"has: {', '.join(candidates) or 'none of that type'}"
+                )
         topic = topic or candidates[0]
         span_ns = int(max(1.0, self._settings.anchors_max_age_s) * _NS_PER_S)
         self._anchors = Window(recording.records([topic]), span_ns)
-        if self._settings.anchors_type == "depth":
-            info_topic = info_topic or topic.rpartition("/")[0] + "/camera_info"
+        if of_depth:
+            info_topic = info_topic or topics.sibling(topic)
             if info_topic not in recording.topics:
                 raise BagError(f"the bag has no {info_topic}, the camera_info of {topic}")
             self._infos = Window(recording.records([info_topic]), _NS_PER_S)
@@ -103,7 +109,8 @@ class References:
         pose = self._pose(seen.message.header.frame_id, frame, time_ns)
         kind = self._settings.anchors_type
         sensor = partial(self._camera, seen.message, time_ns)
-        return anchors_from(seen.message, kind, pose, frame.camera, sensor)
+        most = self._settings.max_image_pixels
+        return anchors_from(seen.message, kind, pose, frame.camera, sensor, most)
 
     def _pose(self, frame_id: str, frame: Frame, time_ns: int) -> Floats:
         """Return the transform of the anchors' points to the camera's optical frame."""

@@ -8,6 +8,7 @@ from typing import Any
 from depth_ros.errors import BagError, DepthError
 from depth_ros.geometry.camera import Camera
 from depth_ros.scale.scaler import Scaler
+from depth_ros.scale.steady import Steadier
 
 _VERSION = 1
 _COUNTS = ("frames", "answered", "skipped")
@@ -93,13 +94,13 @@ def _is_note(note: dict[str, Any]) -> bool:
     )
 
 
-def freeze(camera: Camera, scaler: Scaler) -> dict[str, Any]:
+def freeze(camera: Camera, scaler: Scaler, steadier: Steadier) -> dict[str, Any]:
     """Return the state of a camera's scale in JSON's own types."""
-    return {"camera": asdict(camera), "scale": scaler.as_dict()}
+    return {"camera": asdict(camera), "scale": scaler.as_dict(), "steady": steadier.as_dict()}
 
 
-def thaw(state: dict[str, Any]) -> tuple[Camera, dict[str, Any]]:
-    """Return a camera, and the state for its Scaler.restore().
+def thaw(state: dict[str, Any]) -> Camera:
+    """Return the camera of a state whose scale and steady can be restored.
 
     Raises:
         BagError: the state is not freeze()'s.
@@ -109,6 +110,7 @@ def thaw(state: dict[str, Any]) -> tuple[Camera, dict[str, Any]]:
             **{**state["camera"], "coefficients": tuple(state["camera"]["coefficients"])}
         )
         Scaler().restore(state["scale"])
+        Steadier().restore(state["steady"])
     except (KeyError, TypeError, ValueError, DepthError) as error:
         raise BagError(f"the noted scale cannot be read: {error}") from error
-    return camera, state["scale"]
+    return camera

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any, NamedTuple
 
 from depth_ros.bag.reader import Recording
-from depth_ros.bag.types import TYPESTORE
+from depth_ros.bag.types import FFMPEG, FOXGLOVE, TYPESTORE
 from depth_ros.errors import BagError
-from depth_ros.messages import COLOUR_ENCODINGS, DEPTH_ENCODINGS
+from depth_ros.messages import COLOUR_ENCODINGS, codec_of, is_depth, missing_pyav
 
 IMAGE, COMPRESSED = "sensor_msgs/msg/Image", "sensor_msgs/msg/CompressedImage"
 INFO = "sensor_msgs/msg/CameraInfo"
+IMAGES = (IMAGE, COMPRESSED, FFMPEG, FOXGLOVE)
+# What image_transport's plugins call their topics, below the raw images'.
+_TRANSPORTS = ("compressed", "compressedDepth", "ffmpeg", "foxglove")
 _GREY = ("mono8", "mono16", "8UC1")
 
 
@@ -20,7 +23,7 @@ class CameraTopics(NamedTuple):
 
     Attributes:
         name: its namespace, such as camera/color.
-        image: raw or compressed images.
+        image: raw or compressed images, or a video.
         info: their camera_info.
     """
 
@@ -52,7 +55,7 @@ def find(
     chosen = list(images) or [_only(recording, given_camera)]
     chosen_infos = list(infos) or [sibling(image) for image in chosen]
     for topic in chosen:
-        _check(recording, topic, (IMAGE, COMPRESSED))
+        _check(recording, topic, IMAGES)
     for topic in () if given_camera else chosen_infos:
         _check(recording, topic, (INFO,))
     names = [image.rpartition("/")[0].strip("/") for image in map(base, chosen)]
@@ -60,8 +63,9 @@ def find(
 
 
 def base(image: str) -> str:
-    """Return the topic that image_transport derives a compressed one from."""
-    return image.removesuffix("/compressed")
+    """Return the topic that image_transport derives one of another transport from."""
+    parent, _, transport = image.rpartition("/")
+    return parent if transport in _TRANSPORTS else image
 
 
 def sibling(image: str) -> str:
@@ -70,9 +74,9 @@ def sibling(image: str) -> str:
 
 
 def _only(recording: Recording, given_camera: bool) -> str:
-    """Return the image topic of the only camera, colour before grey, raw before compressed."""
+    """Return the image topic of the only camera, colour before grey, raw before others."""
     kinds = {name: topic.kind for name, topic in recording.topics.items()}
-    images = [name for name, kind in kinds.items() if kind in (IMAGE, COMPRESSED)]
+    images = [name for name, kind in kinds.items() if kind in IMAGES]
     encodings: dict[str, str] = {}
     refused: dict[str, str] = {}
     for name in images:
@@ -85,9 +89,8 @@ def _only(recording: Recording, given_camera: bool) -> str:
     colour = [name for name in encodings if encodings[name] not in _GREY]
     grey = [name for name in encodings if encodings[name] != "mono16"]
     candidates = colour or grey
-    raw = [n for n in candidates if base(n) == n or base(n) not in candidates]
-    if len(raw) == 1:
-        return raw[0]
+    if len(single := one_of_each_camera(candidates)) == 1:
+        return single[0]
     told = [f"{name}: {reason}" for name, reason in refused.items()]
     if candidates:
         told.insert(0, f"candidates are: {', '.join(candidates)}")
@@ -97,29 +100,51 @@ def _only(recording: Recording, given_camera: bool) -> str:
     raise BagError(f"the bag has no camera to convert: {'; '.join([*told, *recording.damage])}")
 
 
+def one_of_each_camera(images: Iterable[str]) -> list[str]:
+    """Return topics without those that are the same by another transport: raw before others."""
+    of_base: dict[str, str] = {}
+    for name in sorted(images):
+        of_base.setdefault(base(name), name)
+    return list(of_base.values())
+
+
+def holds_depth(recording: Recording, topic: str) -> bool:
+    """Return whether a topic's first image is one of depth."""
+    try:
+        return is_depth(_first_message(recording, topic))
+    except BagError:
+        return False
+
+
+def _first_message(recording: Recording, topic: str) -> Any:
+    record = next(recording.records([topic]), None)
+    if record is None:
+        raise BagError("it has no message that can be read")
+    try:
+        return TYPESTORE.deserialize_cdr(record.data, record.kind)
+    except Exception as error:  # whatever a parser makes of damaged bytes
+        raise BagError(f"its first image cannot be read: {error}") from error
+
+
 def _encoding(recording: Recording, topic: str) -> str:
     """Return what colours a topic's first image has.
 
     Raises:
         BagError: there is no image, it cannot be read, or holds no colours.
     """
-    record = next(recording.records([topic]), None)
-    if record is None:
-        raise BagError("it has no message that can be read")
-    try:
-        message: Any = TYPESTORE.deserialize_cdr(record.data, record.kind)
-    except Exception as error:  # whatever a parser makes of damaged bytes
-        raise BagError(f"its first image cannot be read: {error}") from error
-    if record.kind == IMAGE:
+    message, kind = _first_message(recording, topic), recording.topics[topic].kind
+    if codec_of(message):
+        if missing := missing_pyav():
+            raise BagError(missing)
+        return "rgb8"
+    if kind == IMAGE:
         encoding = str(message.encoding)
     else:
-        stored_as = message.format.partition(";")[0].strip()
-        is_depth = "compressedDepth" in message.format or stored_as in ("16UC1", "32FC1")
         # Without image_transport's prefix it only says jpeg or png.
-        encoding = "depth" if is_depth else stored_as if stored_as in COLOUR_ENCODINGS else "rgb8"
-    if encoding not in COLOUR_ENCODINGS:
-        is_depth = encoding in ("depth", *DEPTH_ENCODINGS)
-        what = "depth" if is_depth else f"'{encoding}', which is not supported"
+        stored_as = message.format.partition(";")[0].strip()
+        encoding = stored_as if stored_as in COLOUR_ENCODINGS else "rgb8"
+    if encoding not in COLOUR_ENCODINGS or (is_depth(message) and kind == COMPRESSED):
+        what = "depth" if is_depth(message) else f"'{encoding}', which is not supported"
         raise BagError(f"its encoding is {what}, expected colours or grey")
     return encoding
 

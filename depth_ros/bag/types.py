@@ -17,7 +17,19 @@ from rosbags.typesys import Stores, get_types_from_idl, get_types_from_msg, get_
 from rosbags.typesys.store import Typestore
 
 TYPESTORE = get_typestore(Stores.ROS2_JAZZY)
-"""The message types of ROS 2 Jazzy, whose serialisation is that of every ROS 2."""
+"""The message types of ROS 2 Jazzy, whose serialisation is that of every ROS 2, and of video."""
+
+FFMPEG, FOXGLOVE = (
+    "ffmpeg_image_transport_msgs/msg/FFMPEGPacket",
+    "foxglove_msgs/msg/CompressedVideo",
+)
+_VIDEO = {
+    FFMPEG: "std_msgs/Header header\nint32 width\nint32 height\nstring encoding\nuint64 pts\n"
+    "uint8 flags\nbool is_bigendian\nuint8[] data\n",
+    FOXGLOVE: "builtin_interfaces/Time timestamp\nstring frame_id\nuint8[] data\nstring format\n",
+}
+for _kind, _text in _VIDEO.items():
+    TYPESTORE.register(get_types_from_msg(_text, _kind))
 
 _FOREVER = QosTime(9223372036, 854775807)  # RMW_DURATION_INFINITE
 

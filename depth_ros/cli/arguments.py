@@ -7,7 +7,7 @@ import re
 from argparse import ArgumentParser, ArgumentTypeError
 from collections.abc import Callable
 from pathlib import Path
-from typing import NoReturn
+from typing import Any, NoReturn
 
 from depth_ros.errors import SettingError
 
@@ -131,6 +131,18 @@ def add_weights(parser: ArgumentParser) -> None:
         metavar="FOLDER",
         help="with the weights of the model named; default: the hub, or its cache",
     )
+
+
+def add_settings(parser: Any) -> None:
+    """Declare the settings of the pipeline, for settings.given()."""
+    parser.add_argument(
+        "--set",
+        action="append",
+        default=[],
+        metavar="NAME=VALUE",
+        help="a setting, again and again; see `depth_ros settings`",
+    )
+    parser.add_argument("--params", type=file, metavar="FILE", help="the node's file of parameters")
 
 
 def add_model(parser: ArgumentParser) -> None:

@@ -34,17 +34,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     _add_part(parser.add_argument_group("part of the recording"))
     _add_work(parser.add_argument_group("work"))
     _add_camera(parser.add_argument_group("the camera, where its camera_info is missing or wrong"))
-    settings = parser.add_argument_group("settings, see `depth_ros settings`")
-    settings.add_argument(
-        "--set",
-        action="append",
-        default=[],
-        metavar="NAME=VALUE",
-        help="a setting, again and again",
-    )
-    settings.add_argument(
-        "--params", type=arguments.file, metavar="FILE", help="the node's file of parameters"
-    )
+    arguments.add_settings(parser.add_argument_group("settings"))
     fleet = parser.add_argument_group("fleets")
     fleet.add_argument(
         "--ray", metavar="ADDRESS", help="a bag per task on a Ray cluster; local: this machine"
@@ -174,7 +164,9 @@ def run(options: argparse.Namespace) -> int:
     for line in [f"damaged: {text}" for text in summary.damage] + _warnings(summary):
         print(f"depth_ros: {line}", file=sys.stderr)
     if not any(summary.answered.values()):
-        print("depth_ros: no frame was answered", file=sys.stderr)
+        frames = any(summary.frames.values())
+        why = "no frame was answered" if frames else "there is no image in that part of the bag"
+        print(f"depth_ros: {why}", file=sys.stderr)
         return exit_codes.FAILED
     return exit_codes.DAMAGED if summary.damage else exit_codes.DONE
 

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import argparse
+import sys
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from depth_ros.cli import arguments
+from depth_ros.cli import arguments, exit_codes
 from depth_ros.errors import SettingError
 
 if TYPE_CHECKING:
+    from depth_ros.config import Settings
     from depth_ros.evaluation.protocols import Protocol
     from depth_ros.pipeline import Pipeline
 
@@ -79,13 +81,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--flip", action="store_true", help="average with the mirrored image")
     arguments.add_device(parser)
-    parser.add_argument(
-        "--set",
-        action="append",
-        default=[],
-        metavar="NAME=VALUE",
-        help="a setting of the pipeline; may be repeated",
-    )
+    arguments.add_settings(parser)
     parser.add_argument(
         "--out",
         type=arguments.path,
@@ -108,7 +104,10 @@ def frames(text: str) -> tuple[int, int | None]:
 
 
 def run(options: argparse.Namespace) -> int:
-    """Evaluate every model, print a table, and write a page and numbers."""
+    """Evaluate every model, print a table, and write a page and numbers.
+
+    Exit code 3 when a bag is damaged and only a part of it was scored.
+    """
     from depth_ros import models
     from depth_ros.evaluation import alignment, page, report
     from depth_ros.evaluation.alignment import Alignment
@@ -117,15 +116,16 @@ def run(options: argparse.Namespace) -> int:
 
     folder = OutputFolder(options.out, "depth_ros evaluate", ("index.html", "scores.json"))
     folder.check()  # before a network works for hours
-    names = [*options.models, *filter(None, [options.model])] or ["zoedepth-lite"]
-    protocol, align = _protocol(options), Alignment(options.align)
+    settings = _settings(options)
+    names = [*options.models, *filter(None, [options.model])] or [settings.model]
+    protocol, align = _protocol(options, settings), Alignment(options.align)
     for name in names:  # fails now, not after the models before it were scored
         alignment.check(models.find(name).output.value, align)
     samples = protocol.samples(options.data)
     if options.frames:
         samples = samples.part(*options.frames)
     results = [
-        evaluate(_pipeline(name, options), protocol, samples, align, options.limit)
+        evaluate(_pipeline(settings, name), protocol, samples, align, options.limit)
         for name in names
     ]
     written = report.Report(protocol, align, results)
@@ -134,7 +134,9 @@ def run(options: argparse.Namespace) -> int:
     report.save_json(written, options.out / "scores.json")
     print(f"{written.title}\n{report.table(written)}")
     print(f"page: {options.out / 'index.html'}   numbers: {options.out / 'scores.json'}")
-    return 0
+    for line in samples.losses.lines():
+        print(f"depth_ros: {line}", file=sys.stderr)
+    return exit_codes.DAMAGED if samples.losses.damaged else exit_codes.DONE
 
 
 def score_rendered(model: str, device: str, drives: int, out: Path) -> None:
@@ -154,7 +156,7 @@ def score_rendered(model: str, device: str, drives: int, out: Path) -> None:
     print(f"picture: {out / 'preview.png'}")
 
 
-def _protocol(options: argparse.Namespace) -> Protocol:
+def _protocol(options: argparse.Namespace, settings: Settings) -> Protocol:
     """Return the protocol, with what the user wants otherwise."""
     from depth_ros.evaluation.datasets import bag
     from depth_ros.evaluation.protocols import PROTOCOLS, protocol_of
@@ -162,8 +164,9 @@ def _protocol(options: argparse.Namespace) -> Protocol:
     protocol = PROTOCOLS[options.protocol] if options.protocol else protocol_of(options.data)
     if options.topics and protocol.name != "bag":
         raise SettingError(f"--topics are those of a bag, protocol '{protocol.name}' has none")
-    if options.topics:
-        protocol = replace(protocol, open=partial(bag.samples, topics=tuple(options.topics)))
+    if protocol.name == "bag":
+        topics = tuple(options.topics) if options.topics else None
+        protocol = replace(protocol, open=partial(bag.samples, topics=topics, settings=settings))
     if options.crop is not None:
         protocol = replace(protocol, crop=options.crop)
     if options.far_m is not None:
@@ -171,10 +174,17 @@ def _protocol(options: argparse.Namespace) -> Protocol:
     return protocol
 
 
-def _pipeline(name: str, options: argparse.Namespace) -> Pipeline:
+def _settings(options: argparse.Namespace) -> Settings:
+    """Return the settings of a file, --set and the flags, of which the latter decide."""
     from depth_ros.cli.convert import given
+
+    settings = given(options.params, options.set)
+    if options.device != "auto":
+        settings = settings.with_values(device=options.device)
+    return settings.with_values(flip=True) if options.flip else settings
+
+
+def _pipeline(settings: Settings, name: str) -> Pipeline:
     from depth_ros.pipeline import Pipeline
 
-    flags = {"model": name, "device": options.device, "flip": str(options.flip)}
-    assigned = [f"{flag}={value}" for flag, value in flags.items()]
-    return Pipeline.from_settings(given(None, [*assigned, *options.set]))
+    return Pipeline.from_settings(settings.with_values(model=name))

@@ -45,6 +45,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--image", type=arguments.name, metavar="TOPIC", help="of BAG; default: the only camera's"
     )
+    arguments.add_settings(parser.add_argument_group("settings by which BAG is read"))
     parser.add_argument(
         "--tolerance",
         type=arguments.number(0, 10),
@@ -73,9 +74,11 @@ def _recorded(options: argparse.Namespace) -> list[Trial]:
     import torch
 
     from depth_ros.bag.frames import spread
+    from depth_ros.cli.convert import given
     from depth_ros.export.trial import Trial
 
-    frames = spread(options.calibrate, _FRAMES, options.image)
+    settings = given(options.params, options.set)
+    frames = spread(options.calibrate, _FRAMES, options.image, settings)
     return [Trial(torch.from_numpy(each.rgb.copy())[None], each.camera) for each in frames]
 
 

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import argparse
+import sys
 from pathlib import Path
 from typing import Any
 
-from depth_ros.cli import arguments
+from depth_ros.cli import arguments, exit_codes
 from depth_ros.errors import SettingError
 
 HELP = "draw a bag with images and depth"
@@ -37,10 +38,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     topic: dict[str, Any] = {"type": arguments.name, "metavar": "TOPIC"}
     parser.add_argument("--image", **topic, help="default: the only one")
     parser.add_argument("--depth", **topic, help="default: the only one, or depth/image")
+    arguments.add_settings(parser)
 
 
 def run(options: argparse.Namespace) -> int:
-    """Draw, and say how many frames it were."""
+    """Draw, and say how many frames it were; exit code 3 when the bag is damaged."""
+    from depth_ros.bag.losses import Losses
+    from depth_ros.cli.convert import given
     from depth_ros.look.panel import Range
     from depth_ros.look.preview import Preview
     from depth_ros.look.rerun_log import RerunLog
@@ -52,7 +56,10 @@ def run(options: argparse.Namespace) -> int:
     near_m, far_m = options.range
     if near_m >= far_m:
         raise SettingError(f"--range is {near_m:g} {far_m:g}, expected the nearer one first")
+    settings, losses = given(options.params, options.set), Losses()
     watcher = RerunLog(path) if options.rerun else Preview(path, Range(near_m, far_m))
-    shown = view(options.bag, [watcher], options.image, options.depth)
+    shown = view(options.bag, [watcher], options.image, options.depth, settings, losses)
     print(f"{path}: {shown} frames")
-    return 0
+    for line in losses.lines():
+        print(f"depth_ros: {line}", file=sys.stderr)
+    return exit_codes.DAMAGED if losses.damaged else exit_codes.DONE

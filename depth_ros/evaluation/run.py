@@ -141,7 +141,10 @@ def evaluate(
         for sample, one, depth_m, truth_m in zip(group, said, depths_m, truths_m, strict=True):
             judge.add(sample, one, depth_m, truth_m)
     if not judge.result.images:
-        raise DatasetError(f"protocol '{protocol.name}' met no image with truth, expected some")
+        why = "; ".join(samples.losses.lines())
+        raise DatasetError(
+            f"protocol '{protocol.name}' met no image with truth, expected some{why and ': '}{why}"
+        )
     return judge.result
 
 

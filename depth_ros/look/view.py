@@ -12,9 +12,13 @@ import numpy as np
 import numpy.typing as npt
 
 from depth_ros import messages
-from depth_ros.bag import reader
+from depth_ros.bag.calibrations import Calibrations
+from depth_ros.bag.decoder import Decoder, Later
+from depth_ros.bag.losses import Losses
+from depth_ros.bag.reader import Record, Recording
+from depth_ros.bag.topics import IMAGES, INFO, base, holds_depth, one_of_each_camera, sibling
 from depth_ros.config import Settings
-from depth_ros.errors import BagError
+from depth_ros.errors import BagError, CameraError, MessageError
 from depth_ros.geometry.camera import Camera
 
 if TYPE_CHECKING:
@@ -33,7 +37,12 @@ class Topics(NamedTuple):
 
 
 def view(
-    bag: Path, watchers: Sequence[Watcher], image: str | None = None, depth: str | None = None
+    bag: Path,
+    watchers: Sequence[Watcher],
+    image: str | None = None,
+    depth: str | None = None,
+    settings: Settings | None = None,
+    losses: Losses | None = None,
 ) -> int:
     """Show every depth image of a bag, with the image of its moment, and return how many it were.
 
@@ -41,22 +50,30 @@ def view(
         bag: a bag, of ROS 2 or 1.
         watchers: are shown the frames, and closed in any case.
         image, depth: topics; None where the bag has one of the kind.
+        settings: how images are decoded, and what their camera is; None: the defaults.
+        losses: takes what cannot be used, which is left out.
 
     Raises:
         BagError: the topics cannot be found or told apart, or no image fits any depth image.
-        MessageError, CameraError: a message cannot be used.
     """
+    settings, losses = settings or Settings(), losses or Losses()
     shown = 0
     try:
-        for frame in _frames(bag, find_topics(bag, image, depth)):
-            for watcher in watchers:
-                watcher.add(*frame)
-            shown += 1
+        with Recording(bag) as recording:
+            topics = _find_topics(bag, recording, image, depth, settings)
+            for frame in _frames(recording, topics, settings, losses):
+                for watcher in watchers:
+                    watcher.add(*frame)
+                shown += 1
+            losses.add_damage(recording)
     finally:
         for watcher in watchers:
             watcher.close()
     if not shown:
-        raise BagError(f"{bag} has no image within {_MOST_APART_NS / 1e6:g} ms of a depth image")
+        why = "".join(f"; {line}" for line in losses.lines())
+        raise BagError(
+            f"{bag} has no image within {_MOST_APART_NS / 1e6:g} ms of a depth image{why}"
+        )
     return shown
 
 
@@ -69,56 +86,38 @@ def find_topics(bag: Path, image: str | None = None, depth: str | None = None) -
     Raises:
         BagError: a topic is not there, or there are several: they are listed.
     """
-    present = _kinds(bag)
-    if missing := {image, depth} - {None, *present}:
-        raise BagError(f"{bag} has no topic {_listed(missing)}, it has {_listed(present)}")
-    infos, colours, depths = _candidates(bag)
+    with Recording(bag) as recording:
+        return _find_topics(bag, recording, image, depth, Settings())
+
+
+def _find_topics(
+    bag: Path, recording: Recording, image: str | None, depth: str | None, settings: Settings
+) -> Topics:
+    if missing := {image, depth} - {None, *recording.topics}:
+        raise BagError(f"{bag} has no topic {_listed(missing)}, it has {_listed(recording.topics)}")
+    colours, depths = _candidates(recording)
     depth = _only(bag, "depth", depth, depths, "/depth/image")
     image = _only(bag, "image", image, [topic for topic in colours if topic != depth])
+    if settings.gives_camera:
+        return Topics(image, depth, "")
+    infos = [name for name, topic in recording.topics.items() if topic.kind == INFO]
     for topic in (depth, image):
         # CameraInfo stands beside the image, or beside the transport's folder of a compressed one.
-        parents = [topic.rpartition("/")[0], topic.removesuffix("/compressed").rpartition("/")[0]]
-        for info in (f"{parent}/camera_info" for parent in parents):
+        for info in (f"{topic.rpartition('/')[0]}/camera_info", sibling(topic)):
             if info in infos:
                 return Topics(image, depth, info)
     raise BagError(f"{bag} has no camera_info beside {depth} or {image}, it has {_listed(infos)}")
 
 
-def _candidates(bag: Path) -> tuple[list[str], list[str], list[str]]:
-    """Return the topics of camera_info, of images to look at and of depth, sorted."""
-    infos, colours, depths = set[str](), set[str](), set[str]()
-    for topic, message in _first_messages(bag):
-        kind = message.__msgtype__.rpartition("/")[2]
-        if kind == "CameraInfo":
-            infos.add(topic)
-        elif kind == "CompressedImage" and "compressedDepth" not in message.format:
-            colours.add(topic)
-        elif kind == "Image":
-            is_depth = message.encoding in messages.DEPTH_PIXEL_BYTES
-            (depths if is_depth else colours).add(topic)
+def _candidates(recording: Recording) -> tuple[list[str], list[str]]:
+    """Return the topics of images to look at and of depth, sorted."""
+    found = [name for name, topic in recording.topics.items() if topic.kind in IMAGES]
+    found = [name for name in found if recording.counts.get(name)]
+    depths = {name for name in found if holds_depth(recording, name)}
     # The node's own pictures of depth are no images, and what is relative is no depth.
-    colours = {topic for topic in colours if not topic.endswith("depth/color")}
-    depths = {topic for topic in depths if not topic.endswith("depth/relative")}
-    return sorted(infos), sorted(colours), sorted(depths)
-
-
-def _first_messages(bag: Path) -> Iterator[tuple[str, Any]]:
-    """Yield the first message of every topic of the types in question."""
-    kinds = {"Image", "CompressedImage", "CameraInfo"}
-    topics = {topic for topic, kind in _kinds(bag).items() if kind.rpartition("/")[2] in kinds}
-    if not topics:
-        return
-    for topic, message in reader.messages(bag, *topics):
-        if topic in topics:
-            topics.remove(topic)
-            yield topic, message
-        if not topics:
-            return
-
-
-def _kinds(bag: Path) -> dict[str, str]:
-    with reader.Recording(bag) as recording:
-        return {name: topic.kind for name, topic in recording.topics.items()}
+    colours = {name for name in found if not name.endswith("depth/color")} - depths
+    depths = {name for name in depths if not name.endswith("depth/relative")}
+    return one_of_each_camera(colours), one_of_each_camera(depths)
 
 
 def _only(bag: Path, what: str, given: str | None, found: list[str], preferred: str = "") -> str:
@@ -142,49 +141,67 @@ def _listed(topics: Iterable[str | None]) -> str:
 Frame = tuple[str, int, npt.NDArray[np.uint8], npt.NDArray[np.float32], Camera]
 
 
-def _frames(bag: Path, topics: Topics) -> Iterator[Frame]:
+class _Seen(NamedTuple):
+    """An image or depth image that waits to be shown."""
+
+    record: Record
+    header: Any
+    pixels: Later
+
+    @property
+    def stamp_ns(self) -> int:
+        return messages.stamp_ns(self.header)
+
+
+def _frames(
+    recording: Recording, topics: Topics, settings: Settings, losses: Losses
+) -> Iterator[Frame]:
     """Yield what watchers are shown, in the size of the depth images."""
-    name = topics.image.removesuffix("/compressed").rpartition("/")[0].strip("/") or "camera"
-    for info, image, depth in _moments(bag, topics):
-        depth_m = messages.depth_from_image(depth)
-        height, width = depth_m.shape
-        rgb = messages.rgb_from(image, Settings())
+    # Of the image or of its depth, which may be smaller.
+    scaled = settings.with_values(camera_info_scale=True)
+    calibrations = Calibrations(recording, topics.info, scaled)
+    name = base(topics.image).rpartition("/")[0].strip("/") or "camera"
+    for image, depth in _moments(recording, topics, Decoder(settings), losses):
+        try:
+            rgb, depth_m = image.pixels(), depth.pixels()
+            height, width = depth_m.shape
+            found = calibrations.of(depth.record.time_ns, depth.stamp_ns, width, height)
+        except (MessageError, CameraError) as error:
+            losses.add(depth.record, error)
+            continue
         if rgb.shape[:2] != depth_m.shape:
             rgb = cv2.resize(rgb, (width, height), interpolation=cv2.INTER_AREA).astype(np.uint8)
-        camera = messages.camera_from_info(info)
-        if (camera.width, camera.height) != (width, height):
-            camera = camera.scale(width, height)
-        yield name, messages.stamp_ns(depth.header), rgb, depth_m, camera
+        yield name, depth.stamp_ns, rgb, depth_m, found.camera
 
 
-def _moments(bag: Path, topics: Topics) -> Iterator[tuple[Any, Any, Any]]:
-    """Yield the camera_info, image and depth image of each depth image that has all of them."""
-    images: deque[Any] = deque(maxlen=_HELD)
-    depths: deque[Any] = deque()
-    info: Any = None
-    for topic, message in reader.messages(bag, *topics):
-        if topic == topics.info:
-            info = message
-        else:
-            (depths if topic == topics.depth else images).append(message)
-        while depths and info and (_has_come(images, depths[0]) or len(depths) > _HELD):
-            yield from _match(info, images, depths.popleft())
-    while depths and info:
-        yield from _match(info, images, depths.popleft())
+def _moments(
+    recording: Recording, topics: Topics, decoder: Decoder, losses: Losses
+) -> Iterator[tuple[_Seen, _Seen]]:
+    """Yield the image and the depth image of each moment that has both."""
+    images: deque[_Seen] = deque(maxlen=_HELD)
+    depths: deque[_Seen] = deque()
+    for record in recording.records([topics.image, topics.depth]):
+        of_depth = record.topic == topics.depth
+        try:
+            seen = _Seen(record, *(decoder.depth if of_depth else decoder.later)(record))
+        except MessageError as error:
+            losses.add(record, error)
+            continue
+        (depths if of_depth else images).append(seen)
+        while depths and (_has_come(images, depths[0]) or len(depths) > _HELD):
+            yield from _match(images, depths.popleft())
+    while depths:
+        yield from _match(images, depths.popleft())
 
 
-def _stamp_ns(message: Any) -> int:
-    return messages.stamp_ns(message.header)
-
-
-def _has_come(images: deque[Any], depth: Any) -> bool:
+def _has_come(images: deque[_Seen], depth: _Seen) -> bool:
     """Return whether no later image can be nearer to a depth image than those that came."""
-    return bool(images) and _stamp_ns(images[-1]) >= _stamp_ns(depth)
+    return bool(images) and images[-1].stamp_ns >= depth.stamp_ns
 
 
-def _match(info: Any, images: deque[Any], depth: Any) -> Iterator[tuple[Any, Any, Any]]:
+def _match(images: deque[_Seen], depth: _Seen) -> Iterator[tuple[_Seen, _Seen]]:
     if not images:
         return
-    nearest = min(images, key=lambda image: abs(_stamp_ns(image) - _stamp_ns(depth)))
-    if abs(_stamp_ns(nearest) - _stamp_ns(depth)) <= _MOST_APART_NS:
-        yield info, nearest, depth
+    nearest = min(images, key=lambda image: abs(image.stamp_ns - depth.stamp_ns))
+    if abs(nearest.stamp_ns - depth.stamp_ns) <= _MOST_APART_NS:
+        yield nearest, depth

@@ -28,11 +28,20 @@ from depth_ros.messages.compressed import (
     compressed_size,
     rgb_from_compressed,
 )
-from depth_ros.messages.depths import depth_from_image, depth_to_bytes
+from depth_ros.messages.compressed_depth import depth_from_compressed
+from depth_ros.messages.depths import depth_from, depth_from_image, depth_to_bytes, is_depth
 from depth_ros.messages.encodings import COLOUR_ENCODINGS, DEPTH_ENCODINGS, DEPTH_PIXEL_BYTES
 from depth_ros.messages.headers import Header, Stamp, check_stamp, stamp_ns
 from depth_ros.messages.images import Image, check_image, rgb_from_image
 from depth_ros.messages.transforms import matrix_from_transform
+from depth_ros.messages.video import (
+    NoImage,
+    RgbImage,
+    VideoDecoder,
+    codec_of,
+    header_of,
+    missing_pyav,
+)
 
 __all__ = [
     "COLOUR_ENCODINGS",
@@ -45,20 +54,29 @@ __all__ = [
     "CompressedImage",
     "Header",
     "Image",
+    "NoImage",
     "PointCloud2",
     "PointField",
+    "RgbImage",
     "Size",
     "Stamp",
+    "VideoDecoder",
     "camera_from_info",
     "check_compressed",
     "check_image",
     "check_stamp",
     "cloud_fields",
+    "codec_of",
     "compressed_size",
+    "depth_from",
+    "depth_from_compressed",
     "depth_from_image",
     "depth_info",
     "depth_to_bytes",
+    "header_of",
+    "is_depth",
     "matrix_from_transform",
+    "missing_pyav",
     "point_step",
     "points_from_cloud",
     "rgb_from",

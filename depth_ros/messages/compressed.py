@@ -17,6 +17,7 @@ from depth_ros.errors import MessageError
 from depth_ros.messages.data import Bytes, Data, Samples
 from depth_ros.messages.encodings import COLOURS, find
 from depth_ros.messages.images import rgb_of
+from depth_ros.messages.video import codec_of, missing_pyav
 
 # The pixels as they were stored: grey stays one channel, 16 bits stay 16, and an EXIF orientation
 # does not turn the image away from its camera. Only alpha is left out.
@@ -92,18 +93,46 @@ def check_compressed(msg: CompressedImage, max_pixels: int = Settings.max_image_
     """Return the size that the header states, or raise what shows before anything is decoded.
 
     Raises:
-        MessageError: it is a depth image, without a header that states a size, or too large.
+        MessageError: it is a depth image, a video's packet, without a header that states a size, or
+            too large.
     """
-    stored_as = msg.format.partition(";")[0].strip()
-    if "compressedDepth" in msg.format or stored_as in ("16UC1", "32FC1"):
+    if is_depth_format(msg.format):
         raise MessageError(f"format is '{msg.format}', a depth image, expected colours or grey")
+    if codec_of(msg):
+        why = missing_pyav() or "a key frame must come first, or it is damaged"
+        raise MessageError(f"format is '{msg.format}', a video's packet that gives no image: {why}")
     size = compressed_size(msg)
-    if size.width * size.height > max_pixels:
+    refuse_size(size, max_pixels)
+    return size
+
+
+def is_depth_format(format_: str) -> bool:
+    """Return whether a CompressedImage of a format holds depth."""
+    return "compressedDepth" in format_ or format_.partition(";")[0].strip() in ("16UC1", "32FC1")
+
+
+def refuse_size(size: Size, max_pixels: int) -> None:
+    """Refuse what is too large to be decoded, or nothing.
+
+    Raises:
+        MessageError: it is so.
+    """
+    if not 0 < size.width * size.height <= max_pixels:
         raise MessageError(
             f"compressed image is {size.width}x{size.height}, expected at most max_image_pixels "
             f"({max_pixels})"
         )
-    return size
+
+
+def read_file(msg: CompressedImage, max_pixels: int) -> Samples:
+    """Return what a JPEG, PNG or WebP holds: grey (H, W) or rgb (H, W, 3), 8 or 16 bits.
+
+    Raises:
+        MessageError: as rgb_from_compressed().
+    """
+    size = compressed_size(msg)
+    refuse_size(size, max_pixels)
+    return _decoded(msg, size)
 
 
 def _decoded(msg: CompressedImage, size: Size) -> Samples:

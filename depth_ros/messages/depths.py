@@ -2,16 +2,42 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import numpy.typing as npt
 
+from depth_ros.config import Settings
 from depth_ros.errors import MessageError
 from depth_ros.geometry.depth import from_millimetres, to_millimetres
+from depth_ros.messages.compressed import is_depth_format
+from depth_ros.messages.compressed_depth import depth_from_compressed
 from depth_ros.messages.data import Data
-from depth_ros.messages.encodings import DEPTH_PIXEL_BYTES, DEPTHS, find
+from depth_ros.messages.encodings import DEPTH_ENCODINGS, DEPTH_PIXEL_BYTES, DEPTHS, find
 from depth_ros.messages.images import Image, pixels_of
 
 Metres = npt.NDArray[np.float32]
+
+
+def depth_from(msg: Any, max_pixels: int = Settings.max_image_pixels) -> Metres:
+    """Return depth of a sensor_msgs/Image or CompressedImage as float32 (H, W) in metres.
+
+    Raises:
+        MessageError: as depth_from_image() and depth_from_compressed().
+    """
+    # Told by its fields, as in rgb_from().
+    return (
+        depth_from_image(msg)
+        if hasattr(msg, "encoding")
+        else depth_from_compressed(msg, max_pixels)
+    )
+
+
+def is_depth(msg: Any) -> bool:
+    """Return whether a sensor_msgs/Image or CompressedImage holds depth, by what it says."""
+    if hasattr(msg, "encoding"):
+        return msg.encoding in DEPTH_ENCODINGS
+    return is_depth_format(msg.format)
 
 
 def depth_from_image(msg: Image) -> Metres:

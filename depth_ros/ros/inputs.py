@@ -10,8 +10,12 @@ from rclpy.event_handler import SubscriptionEventCallbacks
 from rclpy.node import Node
 from rclpy.qos import DurabilityPolicy, QoSProfile, ReliabilityPolicy
 from sensor_msgs.msg import CameraInfo, CompressedImage, Image
+from std_msgs.msg import Header
 
-from depth_ros.bag.topics import COMPRESSED, IMAGE, INFO, base, sibling
+from depth_ros import messages
+from depth_ros.bag.topics import COMPRESSED, IMAGE, IMAGES, INFO, base, sibling
+from depth_ros.errors import MessageError
+from depth_ros.ros.message_class import message_class
 
 # Best effort matches every publisher. Only the newest image matters, but what is damaged must not
 # push it out of the queue, however fast it comes.
@@ -30,7 +34,7 @@ class Inputs:
         node: the node whose topics these are.
         prefix: what their names begin with.
         transport: raw, compressed, or auto: what the publishers of the topic say that it is.
-        on_image, on_info: take what comes.
+        on_image, on_info: take what comes; of a video the images in it.
 
     Attributes:
         image, info: full names of the topics. Where image alone is remapped, camera_info is its
@@ -56,10 +60,12 @@ class Inputs:
             self.info = sibling(self.image)
         self.latched = False
         self._kind: Any = None
+        self._video = messages.VideoDecoder()
         self._subscriptions: dict[str, Any] = {}
 
     def start(self) -> None:
         """Subscribe."""
+        self._video = messages.VideoDecoder()
         self._subscribe("info", CameraInfo, self.info, self._on_info)
         self._subscribe_to_what_is_published()
 
@@ -79,10 +85,10 @@ class Inputs:
             self._subscribe_to_what_is_published()
 
     def _subscribe_to_what_is_published(self) -> None:
-        kind = CompressedImage if self._is_compressed() else Image
+        kind = self._wanted()
         if kind is not self._kind:
             self._kind = None
-            self._subscribe("image", kind, self.image, self._on_image)
+            self._subscribe("image", kind, self.image, self._on_any)
             self._kind = kind
         if "latched info" not in self._subscriptions and self._is_latched():
             self._subscribe("latched info", CameraInfo, self.info, self._on_latched, _LATCHED_QOS)
@@ -91,13 +97,16 @@ class Inputs:
         """Return why no image, or no camera_info, may come, as far as the graph tells."""
         topic, expected = self.info, INFO
         if event == "image":
-            topic, expected = self.image, COMPRESSED if self._kind is CompressedImage else IMAGE
+            topic = self.image
+            expected = next((kind for kind in IMAGES if message_class(kind) is self._kind), IMAGE)
         kinds = self._kinds(topic)
         if not kinds:
             return f"nothing is published on {topic} ({expected})"
         if expected in kinds:
             return f"{topic} ({expected}) is published, but nothing comes"
         cure = f", see image_transport ({self._transport})" if kinds & {IMAGE, COMPRESSED} else ""
+        if missing := [each for each in IMAGES if each in kinds and not message_class(each)]:
+            cure = f"; install {missing[0].partition('/')[0]}, which this ROS does not have"
         return f"{topic} is published as {', '.join(sorted(kinds))}, expected {expected}{cure}"
 
     def _subscribe(
@@ -115,11 +124,28 @@ class Inputs:
         self.latched = True
         self._on_info(message)
 
-    def _is_compressed(self) -> bool:
+    def _on_any(self, message: Any) -> None:
+        if messages.codec_of(message) is None:
+            self._on_image(message)
+            return
+        said = messages.header_of(message)
+        header = Header(stamp=said.stamp, frame_id=said.frame_id)
+        try:
+            # Here, and not by a worker: every packet is needed, in its order.
+            image: Any = messages.RgbImage(header, self._video.decode(message))
+        except MessageError as error:
+            image = messages.NoImage(header, error)
+        self._on_image(image)
+
+    def _wanted(self) -> Any:
+        """Return the class of the images: that of the transport, or of what is published."""
         if self._transport != "auto":
-            return self._transport == "compressed"
-        kinds = self._kinds(self.image) & {IMAGE, COMPRESSED}
-        return kinds == {COMPRESSED} if kinds else base(self.image) != self.image
+            return CompressedImage if self._transport == "compressed" else Image
+        published = self._kinds(self.image)
+        for kind in IMAGES:
+            if kind in published and (found := message_class(kind)):
+                return found
+        return CompressedImage if base(self.image) != self.image else Image
 
     def _is_latched(self) -> bool:
         """Whether a publisher keeps its camera_info: a driver warns of whoever asks in vain."""

@@ -14,7 +14,7 @@ from typing import Any
 
 import rclpy
 import torch
-from diagnostic_msgs.msg import DiagnosticArray, DiagnosticStatus
+from diagnostic_msgs.msg import DiagnosticArray, DiagnosticStatus, KeyValue
 from rcl_interfaces.msg import SetParametersResult
 from rclpy.callback_groups import ReentrantCallbackGroup
 from rclpy.clock import Clock, ClockType
@@ -24,7 +24,7 @@ from rclpy.node import Node
 from rclpy.parameter import Parameter
 from rclpy.task import Future
 
-from depth_ros import transport
+from depth_ros import calibration, transport
 from depth_ros.errors import DepthError, ModelError, SettingError
 from depth_ros.models import DepthModel
 from depth_ros.pipeline import Pipeline, check
@@ -127,6 +127,7 @@ class DepthNode(LifecycleNodeMixin, Node):
 
     def _loaded(self) -> Pipeline:
         self._lost = None
+        calibration.check(self.settings)  # now, not when the first image comes
         self._threads = threads.use(self.settings.threads)
         pipeline = Pipeline.from_settings(self.settings)
         pipeline.warm_up()
@@ -288,6 +289,9 @@ class DepthNode(LifecycleNodeMixin, Node):
         state = "" if self._supervisor.working else self._state()
         facts = (state, fault, self._supervisor.restarts + self._publishing.restarts)
         report = DiagnosticArray(status=[stream.status(*facts) for stream in self.streams])
+        if told := calibration.guess(self.settings):
+            for status in report.status:
+                status.values.append(KeyValue(key="camera", value=told))
         report.header.stamp = self.get_clock().now().to_msg()
         self._diagnostics.publish(report)
 

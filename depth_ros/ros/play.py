@@ -6,7 +6,6 @@ fields of Play; with --ros-args for remaps.
 
 from __future__ import annotations
 
-import importlib
 import json
 import math
 import signal
@@ -27,6 +26,7 @@ from rosbags.interfaces import Qos, QosDurability, QosReliability
 
 from depth_ros.bag.reader import Record, Recording
 from depth_ros.errors import BagError, DepthError, SettingError
+from depth_ros.ros.message_class import message_class
 from depth_ros.ros.pace import Pace
 
 CLOCK = "/clock"
@@ -57,15 +57,6 @@ class Play:
     topics: tuple[str, ...] = ()
     start_s: float = 0.0
     wait: bool = False
-
-
-def message_class(kind: str) -> type | None:
-    """Return rclpy's class of a type such as sensor_msgs/msg/Image; None where not installed."""
-    package, _, name = kind.split("/")
-    try:
-        return getattr(importlib.import_module(f"{package}.msg"), name, None)
-    except ImportError:
-        return None
 
 
 def qos_profile(topic: str, offered: Iterable[Qos]) -> QoSProfile:
@@ -137,8 +128,8 @@ class Player(Node):
             output.wait_for_all_acked(Duration(seconds=_DISCOVERY_S))  # one may be hung
         for topic, reason in self._bag.unknown.items():
             self.get_logger().warning(f"{topic} is not played: {reason}")
-        for damage in self._bag.damage:
-            self.get_logger().warning(damage)
+        for told in (*self._bag.notes, *self._bag.damage):
+            self.get_logger().warning(told)
 
     def _all_are_heard(self) -> bool:
         return all(output.get_subscription_count() for output in self._outputs.values())

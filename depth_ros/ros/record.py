@@ -27,7 +27,7 @@ from rosbags.interfaces import Qos, QosReliability
 from depth_ros.bag.splits import SplitBag
 from depth_ros.bag.types import LATCHED, RELIABLE, TYPESTORE, Topic, standard
 from depth_ros.errors import BagError, DepthError
-from depth_ros.ros.play import message_class
+from depth_ros.ros.message_class import message_class
 
 _LOOK_S = 0.2  # from one search for new topics to the next
 _DEPTH = 100

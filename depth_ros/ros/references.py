@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 from collections import deque
+from contextlib import suppress
 from typing import Any
 
+from rclpy.clock import Clock, ClockType
 from rclpy.node import Node
 from rclpy.qos import QoSProfile, ReliabilityPolicy
-from sensor_msgs.msg import CameraInfo, Image, LaserScan, PointCloud2
+from sensor_msgs.msg import CameraInfo, CompressedImage, Image, LaserScan, PointCloud2
 
 from depth_ros import messages
 from depth_ros.anchor_messages import anchors_from
+from depth_ros.bag.topics import COMPRESSED, base
 from depth_ros.config import Settings
 from depth_ros.errors import MessageError, ScaleError
 from depth_ros.geometry.camera import Camera
@@ -18,10 +21,12 @@ from depth_ros.ros.extrinsics import Extrinsics
 from depth_ros.scale.scaler import Reference
 
 TOPIC, _INFO_TOPIC = "anchors", "anchors/camera_info"
-_KINDS = {"points": PointCloud2, "scan": LaserScan, "depth": Image}
+_CLASSES = {"points": PointCloud2, "scan": LaserScan, "depth": Image}
 _QOS = QoSProfile(depth=5, reliability=ReliabilityPolicy.BEST_EFFORT)
 # Sensors are faster or slower than cameras, and earlier or later.
 _KEPT = 30
+# How often it is looked whether depth is published as it is expected, until it comes.
+_LOOK_S = 0.5
 
 
 class References:
@@ -48,24 +53,58 @@ class References:
         self._topic, self._info_topic = f"{prefix}{TOPIC}", f"{prefix}{_INFO_TOPIC}"
         self._messages: deque[Any] = deque(maxlen=_KEPT)
         self._info: CameraInfo | None = None
-        self._subscriptions: list[Any] = []
+        self._subscriptions: dict[str, Any] = {}
+        self._class: Any = None
+        self._timer: Any = None
 
     def start(self) -> None:
         """Subscribe to anchors, where they are wanted."""
         if self._mode != "anchors":
             return
-        subscribe, kind = self._node.create_subscription, _KINDS[self._type]
-        self._subscriptions = [subscribe(kind, self._topic, self._on_anchors, _QOS)]
         if self._type == "depth":
-            info = subscribe(CameraInfo, self._info_topic, self._on_info, _QOS)
-            self._subscriptions.append(info)
+            self._subscribe(CameraInfo, self._info_topic, self._on_info)
+            steady = Clock(clock_type=ClockType.STEADY_TIME)
+            self._timer = self._node.create_timer(_LOOK_S, self._look, clock=steady)
+        self._look()
 
     def stop(self) -> None:
         """Unsubscribe."""
-        for subscription in self._subscriptions:
+        self._stop_looking()
+        for subscription in self._subscriptions.values():
             self._node.destroy_subscription(subscription)
-        self._subscriptions = []
+        self._subscriptions, self._class = {}, None
         self._messages.clear()
+
+    def _look(self) -> None:
+        """Subscribe to the anchors as what they are published as; see Inputs.tend()."""
+        if self._messages:
+            self._stop_looking()
+            return
+        wanted = self._wanted()
+        if wanted is not self._class:
+            self._class = None
+            with suppress(RuntimeError):  # rclpy's RCLError
+                self._subscribe(wanted, self._topic, self._on_anchors)
+                self._class = wanted
+
+    def _stop_looking(self) -> None:
+        if self._timer is not None:
+            self._node.destroy_timer(self._timer)
+            self._timer = None
+
+    def _wanted(self) -> Any:
+        if self._type != "depth":
+            return _CLASSES[self._type]
+        topic = self._node.resolve_topic_name(self._topic)
+        kinds = {each.topic_type for each in self._node.get_publishers_info_by_topic(topic)}
+        compressed = kinds == {COMPRESSED} if kinds else base(topic) != topic
+        return CompressedImage if compressed else Image
+
+    def _subscribe(self, kind: Any, topic: str, callback: Any) -> None:
+        if topic in self._subscriptions:
+            self._node.destroy_subscription(self._subscriptions.pop(topic))
+        subscription = self._node.create_subscription(kind, topic, callback, _QOS)
+        self._subscriptions[topic] = subscription
 
     def of(self, header: Any, camera: Camera, settings: Settings) -> Reference:
         """Return what there is for the image of a header, and of some settings.
@@ -80,9 +119,10 @@ class References:
         if self._mode == "ground":
             return self._extrinsics.mount(header, settings)
         message = self._nearest(messages.stamp_ns(header), settings.anchors_max_age_s)
-        optical = isinstance(message, Image)
+        optical = self._type == "depth"
         pose = self._extrinsics.optical_from(message.header.frame_id, header, settings, optical)
-        return anchors_from(message, self._type, pose, camera, self._sensor)
+        most = settings.max_image_pixels
+        return anchors_from(message, self._type, pose, camera, self._sensor, most)
 
     def _on_anchors(self, message: Any) -> None:
         self._messages.append(message)

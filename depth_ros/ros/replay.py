@@ -22,8 +22,8 @@ from tqdm import tqdm
 from depth_ros.bag.reader import Record, records
 from depth_ros.bag.writer import BagWriter
 from depth_ros.errors import BagError
+from depth_ros.ros.message_class import message_class
 from depth_ros.ros.pace import Pace
-from depth_ros.ros.play import message_class
 
 RESULT = "replay.json"
 OUTPUTS = {

@@ -16,6 +16,7 @@ from depth_ros.errors import BagError, CameraError
 from depth_ros.geometry.camera import Camera
 from depth_ros.messages import camera_from_info
 from test.bag.recordings import CAMERA, START_NS, STEP_NS, Message, drive, pipeline, read, write
+from test.calibration_file import calibrated
 
 COUNT = 4
 DOUBLE = CAMERA.scale(2 * CAMERA.width, 2 * CAMERA.height)
@@ -28,18 +29,6 @@ def infos(camera: Camera | None, late: int = 0) -> Iterator[Message]:
             yield topic, message, time_ns
         elif camera and time_ns >= START_NS + late * STEP_NS:
             yield topic, bag.camera_info(camera, time_ns - 5_000_000, "x"), time_ns
-
-
-def calibrated(path: Path, camera: Camera) -> str:
-    """A file as camera_calibration writes it."""
-    numbers = ", ".join(str(float(value)) for value in camera.matrix.reshape(-1))
-    path.write_text(
-        f"image_width: {camera.width}\nimage_height: {camera.height}\ncamera_name: narrow\n"
-        f"camera_matrix:\n  rows: 3\n  cols: 3\n  data: [{numbers}]\n"
-        "distortion_model: plumb_bob\n"
-        "distortion_coefficients:\n  rows: 1\n  cols: 5\n  data: [0, 0, 0, 0, 0]\n"
-    )
-    return str(path)
 
 
 def cameras(out: Path) -> list[Camera]:

@@ -77,6 +77,14 @@ def test_no_frame_that_is_answered_is_a_failure(
     assert "depth_ros: no frame was answered" in printed.err
 
 
+def test_a_part_without_images_is_a_failure_that_says_so(
+    source: Path, tmp_path: Path, checkpoint: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    part = ["--start", "0.11", "--end", "0.15"]
+    assert cli.main(said(source, tmp_path / "out", checkpoint, *part)) == 1
+    assert "depth_ros: there is no image in that part of the bag" in capsys.readouterr().err
+
+
 def test_interrupted_and_gone_on_with(source: Path, tmp_path: Path, checkpoint: Path) -> None:
     for _ in range(2):
         arguments = said(source, tmp_path / "out", checkpoint, "--resume", "--only-depth")

@@ -97,9 +97,9 @@ def test_a_file_without_chunks_is_read_up_to_where_it_was_cut(tmp_path: Path) ->
 def test_a_recorder_that_died_left_no_metadata(sound: Path, tmp_path: Path) -> None:
     file = copied(sound, tmp_path)
     (file.parent / "metadata.yaml").unlink()
-    count, damage = images(file.parent)
-    assert count == COUNT
-    assert "metadata.yaml" in damage[0]
+    assert images(file.parent) == (COUNT, [])
+    with Recording(file.parent) as recording:
+        assert recording.notes == [f"in has no metadata.yaml: read by its files, {file.name}"]
 
 
 @pytest.mark.parametrize("share", [0.3, 0.7])

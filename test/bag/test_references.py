@@ -31,6 +31,7 @@ from test.bag.recordings import (
     read,
     write,
 )
+from test.messages.depth_files import packed
 
 HEIGHT_M = 0.5
 SHARE = 0.4
@@ -194,16 +195,37 @@ def depth_camera(stamp_ns: int) -> Iterator[Message]:
     yield "/tof/image", bag.image(depth_mm, "16UC1", stamp_ns, FRAME_ID), stamp_ns
 
 
-def test_a_depth_image_gives_metres(tmp_path: Path) -> None:
-    options = Options(images=("/camera/image",), anchors="/tof/image")
+@pytest.mark.parametrize("anchors", ["", "/tof/image"])
+def test_a_depth_image_gives_metres(tmp_path: Path, anchors: str) -> None:
+    options = Options(images=("/camera/image",), anchors=anchors)
     converted(tmp_path, with_still(depth_camera), options, anchors_type="depth", **IDENTITY)
     assert_true(tmp_path)
 
 
-def test_anchors_have_to_be_named_where_there_is_a_choice(tmp_path: Path) -> None:
+@pytest.mark.parametrize("how", ["png", "rvl"])
+def test_a_compressed_depth_image_gives_metres(tmp_path: Path, how: str) -> None:
+    def compressed(stamp_ns: int) -> Iterator[Message]:
+        said = packed((room() * 1000).astype(np.uint16), "16UC1", how)
+        kind = TYPESTORE.types["sensor_msgs/msg/CompressedImage"]
+        data = np.frombuffer(said.data, np.uint8)
+        message = kind(bag.header(stamp_ns, FRAME_ID), said.format, data)
+        yield "/tof/camera_info", bag.camera_info(CAMERA, stamp_ns, FRAME_ID), stamp_ns
+        yield "/tof/image/compressedDepth", message, stamp_ns
+
     options = Options(images=("/camera/image",))
-    with pytest.raises(BagError, match=r"anchors.*/camera/image, /tof/image"):
-        converted(tmp_path, with_still(depth_camera), options, anchors_type="depth", **IDENTITY)
+    converted(tmp_path, with_still(compressed), options, anchors_type="depth", **IDENTITY)
+    assert_true(tmp_path)
+
+
+def test_anchors_have_to_be_named_where_there_is_a_choice(tmp_path: Path) -> None:
+    def two(stamp_ns: int) -> Iterator[Message]:
+        for topic, message, time_ns in depth_camera(stamp_ns):
+            yield topic, message, time_ns
+            yield topic.replace("tof", "stereo"), message, time_ns
+
+    options = Options(images=("/camera/image",))
+    with pytest.raises(BagError, match=r"anchors.*: /stereo/image, /tof/image"):
+        converted(tmp_path, with_still(two), options, anchors_type="depth", **IDENTITY)
 
 
 def test_anchors_of_another_type_are_refused(tmp_path: Path) -> None:

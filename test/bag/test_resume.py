@@ -28,6 +28,7 @@ from depth_ros.errors import BagError, ModelError
 from depth_ros.geometry.camera import Camera
 from depth_ros.scale.fit import Fit
 from depth_ros.scale.scaler import Scaler
+from depth_ros.scale.steady import Steadier
 from test.bag.recordings import CAMERA, Brightness, drive, pipeline, write
 
 REPO = Path(__file__).parents[2]
@@ -146,6 +147,29 @@ def test_wherever_the_network_fails_the_rest_is_whole_and_goes_on(
     assert sum(record.topic == "/depth/image" for record in left) == at
     convert([source], out, pipeline(), Options(storage=storage, split=5, resume=True))
     assert list(reader.records(out)) == whole
+
+
+class Wobbling(Failing):
+    """Scales every image anew: by what its first pixel says."""
+
+    def preprocess(self, rgb: Any) -> Any:
+        pixels = super().preprocess(rgb)
+        return pixels * (0.8 + 0.1 * (1000 * pixels[:, :1, :1, :1]).sin())
+
+
+@pytest.mark.parametrize("at", [1, 2, 7, 19])
+def test_a_steadied_scale_goes_on_as_if_nothing_had_been(
+    source: Path, out: Path, tmp_path: Path, at: int
+) -> None:
+    for name, seconds in (("plain", 0.0), ("whole", 0.5)):
+        convert([source], tmp_path / name, pipeline(Wobbling(-1), scale_steady_s=seconds))
+    expected = list(reader.records(tmp_path / "whole"))
+    assert expected != list(reader.records(tmp_path / "plain"))
+    with pytest.raises(ModelError, match="out of memory"):
+        convert([source], out, pipeline(Wobbling(at), scale_steady_s=0.5), Options(split=5))
+    resumed = pipeline(Wobbling(-1), scale_steady_s=0.5)
+    convert([source], out, resumed, Options(split=5, resume=True))
+    assert list(reader.records(out)) == expected
 
 
 def test_the_count_of_every_nth_goes_on(source: Path, out: Path, tmp_path: Path) -> None:
@@ -345,10 +369,10 @@ def scaled(*stamps_ns: int) -> Scaler:
 @pytest.mark.parametrize("stamps_ns", [(), (10**9,), (10**9, 2 * 10**9, 3 * 10**9)])
 def test_a_scale_is_frozen_and_thawed(stamps_ns: tuple[int, ...]) -> None:
     scaler, again = scaled(*stamps_ns), Scaler()
-    text = json.dumps(resume.freeze(CAMERA, scaler), allow_nan=False)
-    camera, state = resume.thaw(json.loads(text))
-    again.restore(state)
-    assert camera == CAMERA
+    text = json.dumps(resume.freeze(CAMERA, scaler, Steadier()), allow_nan=False)
+    state = json.loads(text)
+    assert resume.thaw(state) == CAMERA
+    again.restore(state["scale"])
     assert again.as_dict() == scaler.as_dict()
     assert again.refused == "too dark"
     if stamps_ns:
@@ -357,7 +381,7 @@ def test_a_scale_is_frozen_and_thawed(stamps_ns: tuple[int, ...]) -> None:
 
 def crafted(value: Any, *keys: str) -> dict[str, Any]:
     """A frozen scale with another value somewhere in it."""
-    state = resume.freeze(CAMERA, scaled(10**9, 2 * 10**9, 3 * 10**9))
+    state = resume.freeze(CAMERA, scaled(10**9, 2 * 10**9, 3 * 10**9), Steadier())
     part: Any = state
     for key in keys[:-1]:
         part = part[key]
@@ -379,6 +403,9 @@ def crafted(value: Any, *keys: str) -> dict[str, Any]:
         crafted([1, 2, 3], "scale", "filter", "times_ns"),
         crafted(0.0, "scale", "reach_m"),
         crafted([], "scale"),
+        crafted([], "steady"),
+        crafted([0.0], "steady", "state"),
+        crafted([10**9, 10**9], "steady", "shape"),
     ],
 )
 def test_nothing_but_a_scale_is_thawed(state: dict[str, Any]) -> None:

@@ -58,6 +58,35 @@ def test_the_protocol_is_that_of_the_data(kind: str, tmp_path: Path) -> None:
     assert len(numbers["models"][0]["images"]) == 1
 
 
+def test_images_without_truth_are_a_failure_of_one_line(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    write_bag(tmp_path / "bag", late_ns=40_000_000)
+    said = ["evaluate", "--data", str(tmp_path / "bag"), "--out", str(tmp_path / "out")]
+    assert cli.main(said) == 1
+    *_, told = capsys.readouterr().err.splitlines()
+    assert told.startswith("depth_ros: ")
+    assert "no image on /cam/image_raw within 20 ms of depth on /cam/depth/image" in told
+    assert not (tmp_path / "out").exists()
+
+
+def test_a_bag_without_metadata_is_scored_and_a_damaged_one_as_far_as_it_goes(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    write_bag(tmp_path / "bag")
+    (tmp_path / "bag" / "metadata.yaml").unlink()
+    said = ["evaluate", "--data", str(tmp_path / "bag"), "--out", str(tmp_path / "out")]
+    assert cli.main(said) == 0
+    assert "warning: bag has no metadata.yaml: read by its files" in capsys.readouterr().err
+    write_bag(tmp_path / "other")
+    (file,) = (tmp_path / "other").glob("*.mcap")
+    (tmp_path / "bag" / "torn.mcap").write_bytes(file.read_bytes()[:300])
+    assert cli.main(said) == 3
+    assert "depth_ros: damaged: torn.mcap: from byte" in capsys.readouterr().err
+    numbers = json.loads((tmp_path / "out" / "scores.json").read_text())
+    assert len(numbers["models"][0]["images"]) == 3
+
+
 def test_settings_of_the_pipeline_can_be_said(tmp_path: Path) -> None:
     write_bag(tmp_path / "bag")
     said = ["evaluate", "--protocol", "bag", "--data", str(tmp_path / "bag")]

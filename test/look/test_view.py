@@ -12,10 +12,13 @@ import pytest
 
 from depth_ros import cli
 from depth_ros.bag import writer
+from depth_ros.bag.losses import Losses
+from depth_ros.config import Settings
 from depth_ros.errors import BagError
 from depth_ros.geometry.camera import Camera
 from depth_ros.look.view import Topics, find_topics, view
 from test.look.scene import CAMERA, START_NS, STEP_NS, shot
+from test.messages.depth_files import inverse, packed
 
 IMAGE, INFO, DEPTH = "/front/color/image_raw", "/front/color/camera_info", "/depth/image"
 FRAMES = 4
@@ -143,6 +146,37 @@ def test_a_compressed_image_of_another_size_is_shown_in_the_size_of_the_depth(ba
     assert name == "front/color"
     assert rgb.shape[:2] == depth_m.shape == (CAMERA.height, CAMERA.width)
     assert np.allclose(camera.matrix, CAMERA.matrix)
+
+
+def test_images_of_no_stated_order_are_shown_as_the_settings_say(bag: Bag) -> None:
+    bag.info(0)
+    stamp_ns, rgb, _, _ = shot(0)
+    bag.write(IMAGE, writer.image(rgb, "8UC3", stamp_ns, "optical"))
+    bag.depth(0)
+    path, seen = bag.close(), Seen()
+    view(path, [seen], settings=Settings(untyped_order="bgr"))
+    assert np.array_equal(seen.frames[0][2], rgb[..., ::-1])
+    with pytest.raises(BagError, match="untyped_order"):
+        view(path, [Seen()])
+
+
+def test_compressed_depth_is_shown_and_a_broken_one_left_out(bag: Bag) -> None:
+    bag.info(0)
+    kind = writer.TYPESTORE.types["sensor_msgs/msg/CompressedImage"]
+    for number in range(2):
+        bag.image(number)
+        stamp_ns, _, depth_m, _ = shot(number)
+        said = packed(*inverse(depth_m)[:1], "32FC1", "png", *inverse(depth_m)[1:])
+        data = np.frombuffer(said.data, np.uint8)[: None if number else 40]
+        message = kind(writer.header(stamp_ns, "optical"), said.format, data)
+        bag.write(f"{DEPTH}/compressedDepth", message)
+    path, seen, losses = bag.close(), Seen(), Losses()
+    assert view(path, [seen], losses=losses) == 1
+    expected = shot(1).depth_m
+    shown = np.isfinite(seen.frames[0][3])
+    assert shown.mean() > 0.5
+    assert np.allclose(seen.frames[0][3][shown], expected[shown], rtol=0.02)
+    assert "1 messages of /depth/image/compressedDepth left out" in losses.lines()[0]
 
 
 def test_the_nodes_own_pictures_are_not_mistaken_for_images(bag: Bag) -> None:

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from array import array
 from collections.abc import Iterator
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
+from depth_ros.bag.types import FOXGLOVE
+from test.messages.videos import KEY_EVERY, packets
 from test.ros.conftest import LOG, Bench, compressed, take
 
 pytest.importorskip("rclpy")
@@ -136,3 +140,31 @@ def test_camera_info_is_the_images_sibling_unless_it_is_remapped_itself(
     node = bench.start(arguments=remap(*remaps))
     topics = {subscription.topic_name for subscription in node.subscriptions}
     assert topics & {"/image", "/camera_info", "/cam/camera_info", image, info} == {image, info}
+
+
+def test_a_video_is_answered_from_a_key_frame_on(bench: Bench) -> None:
+    shots = [take(number) for number in range(KEY_EVERY + 2)]
+    film = packets([shot.rgb for shot in shots])
+    topic = "image/compressed"
+    bench.start("depth/image", arguments=remap(f"image:={topic}"), fov_deg=70.0)
+
+    def send(number: int, data: bytes, event: str) -> None:
+        packet = CompressedImage(header=shots[number].header(), format="h264")
+        packet.data = array("B", data)
+        bench.deliver(topic, packet, event)
+
+    send(1, film[1], "dropped")
+    assert "MessageError: packet of h264 gives no image" in bench.node.health.last_error
+    for number in (KEY_EVERY, KEY_EVERY + 1):
+        send(number, film[number], "answered")
+        assert "depth/image" in bench.answers(shots[number])
+
+
+def test_a_video_whose_messages_are_not_installed_is_told(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    published = SimpleNamespace(topic_type=FOXGLOVE, qos_profile=LATCHED)
+    node = bench.start("depth/image", "/diagnostics", stale_after_s=0.1, fov_deg=70.0)
+    monkeypatch.setattr(node, "get_publishers_info_by_topic", lambda topic: [published])
+    told = bench.report(lambda status: "foxglove" in status.message).message
+    assert "expected sensor_msgs/msg/Image; install foxglove_msgs" in told

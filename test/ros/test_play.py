@@ -22,6 +22,7 @@ from depth_ros import cli
 from depth_ros.bag import reader, writer
 from depth_ros.bag.types import LATCHED, RELIABLE
 from depth_ros.ros import play
+from depth_ros.ros.message_class import message_class
 from depth_ros.ros.pace import Pace
 from test.ros.conftest import FRAME_ID, LENS, START_NS, Peer, Process, stamp_of, take
 
@@ -124,7 +125,7 @@ def test_a_loop_goes_on_until_it_is_interrupted(
 
 
 def test_the_clock_tells_the_bags_time(peer: Peer, bag: Path, start: Start) -> None:
-    clock_class = play.message_class("rosgraph_msgs/msg/Clock")
+    clock_class = message_class("rosgraph_msgs/msg/Clock")
     if clock_class is None:
         pytest.skip("rosgraph_msgs is not installed")
     clock = Listener(peer, clock_class, "/clock")
@@ -206,9 +207,9 @@ def test_without_a_recorded_quality_of_service_it_is_reliable() -> None:
 
 
 def test_a_type_that_is_not_installed_is_left_out() -> None:
-    assert play.message_class("sensor_msgs/msg/Image") is not None
-    assert play.message_class("no_such_msgs/msg/Image") is None
-    assert play.message_class("sensor_msgs/msg/NoSuchImage") is None
+    assert message_class("sensor_msgs/msg/Image") is not None
+    assert message_class("no_such_msgs/msg/Image") is None
+    assert message_class("sensor_msgs/msg/NoSuchImage") is None
 
 
 def test_pace_runs_at_its_rate() -> None:

@@ -19,13 +19,14 @@ import torch
 from geometry_msgs.msg import TransformStamped
 from rcl_interfaces.srv import SetParameters
 from rclpy.parameter import Parameter
-from sensor_msgs.msg import Image, LaserScan, PointCloud2, PointField
+from sensor_msgs.msg import CompressedImage, Image, LaserScan, PointCloud2, PointField
 from std_msgs.msg import Header
 
 from depth_ros.config import Settings
 from depth_ros.ros.extrinsics import Tf
 from depth_ros.scale.anchors import OPTICAL_FROM_BODY, pose_matrix
 from depth_ros.scale.ground import Mount
+from test.messages.depth_files import packed
 from test.models import checkpoints
 from test.ros.conftest import CAMERA, LOG, Bench, Shot, take
 
@@ -335,11 +336,13 @@ def test_a_planar_lidar_corrects_a_metric_model(bench: Bench, metric: str) -> No
     assert_true(ask_with(bench, scan(take(0)), take(0)))
 
 
+@pytest.mark.parametrize("topic", ["anchors", "anchors/compressedDepth"])
 def test_a_low_resolution_depth_image_makes_a_relative_model_metric(
-    bench: Bench, relative: str
+    bench: Bench, relative: str, topic: str
 ) -> None:
     bench.gate.instead = RELATIVE
-    bench.start("depth/image", model=relative, anchors_type="depth", **ANCHORS)
+    remap = ("-r", f"anchors:={topic}")
+    bench.start("depth/image", arguments=remap, model=relative, anchors_type="depth", **ANCHORS)
     small = CAMERA.scale(20, 15)
     depth_m = TRUTH_M.reshape(15, 4, 20, 4).mean((1, 3)).astype("<f4")
     shot = Shot(np.zeros((15, 20, 3), np.uint8), small, take(0).stamp_ns, "tof")
@@ -347,7 +350,7 @@ def test_a_low_resolution_depth_image_makes_a_relative_model_metric(
     references = bench.node.streams[0].references
     assert references is not None
     bench.peer.wait(lambda: references._info is not None)
-    image = Image(
+    image: Any = Image(
         header=shot.header(),
         height=15,
         width=20,
@@ -355,7 +358,10 @@ def test_a_low_resolution_depth_image_makes_a_relative_model_metric(
         step=80,
         data=array("B", depth_m.tobytes()),
     )
-    assert_true(ask_with(bench, image, take(0)), 0.04)
+    if topic != "anchors":
+        said = packed((depth_m * 1000).astype(np.uint16), "16UC1", "png")
+        image = CompressedImage(header=shot.header(), format=said.format, data=said.data)
+    assert_true(ask_with(bench, image, take(0), topic), 0.04)
 
 
 def test_anchors_of_another_time_are_not_used(bench: Bench, relative: str) -> None:

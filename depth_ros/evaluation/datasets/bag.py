@@ -9,68 +9,86 @@ from __future__ import annotations
 from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
+
+import numpy as np
+import numpy.typing as npt
 
 from depth_ros import messages
-from depth_ros.bag import reader
+from depth_ros.bag.calibrations import Calibrations
+from depth_ros.bag.decoder import Decoder, Later
+from depth_ros.bag.losses import Losses
+from depth_ros.bag.reader import Record, Recording
+from depth_ros.bag.topics import IMAGES, INFO, holds_depth, one_of_each_camera, sibling
 from depth_ros.config import Settings
+from depth_ros.errors import BagError, CameraError, MessageError
 from depth_ros.evaluation.datasets.files import DatasetError
 from depth_ros.evaluation.datasets.sample import Sample, Samples
 from depth_ros.pipeline import Frame
 
 LAYOUT = (
-    "a bag with one colour image topic (raw or compressed), its camera_info, and one depth image "
-    "topic (16UC1 or 32FC1) of the same size; name the topics where there are more"
+    "a bag with one colour image topic (raw, compressed or a video), its camera_info, and one "
+    "depth image topic (16UC1, 32FC1 or compressedDepth) of the same size; name the topics where "
+    "there are more"
 )
-_DEPTH = {"16UC1", "mono16", "32FC1"}
-_IMAGE, _COMPRESSED = "sensor_msgs/msg/Image", "sensor_msgs/msg/CompressedImage"
-_INFO = "sensor_msgs/msg/CameraInfo"
 _NEAR_NS = 20_000_000  # well under the time between two frames
 _WAITING = 30
 
 
-def samples(root: Path, topics: tuple[str, str] | None = None) -> Samples:
-    """Return the pairs of image and depth.
+class _Topics(NamedTuple):
+    image: str
+    depth: str
+    info: str
+
+
+def samples(
+    root: Path, topics: tuple[str, str] | None = None, settings: Settings | None = None
+) -> Samples:
+    """Return the pairs of image and depth; what cannot be used is left out, and noted in losses.
 
     Args:
         root: the bag's file or folder.
         topics: of image and depth; None: the only ones there are.
+        settings: how images are decoded, and what their camera is; None: the defaults.
 
     Raises:
         BagError: there is no such bag or topic.
-        DatasetError: the topics cannot be told.
+        DatasetError: the topics cannot be told; when it is read: no image meets any depth.
     """
-    kinds = {record.topic: record.kind for record in reader.records(root)}
-    image, depth = topics or _find(root, kinds)
-    return Samples(partial(_pairs, root, image, depth, _sibling(root, kinds, image)))
+    settings = settings or Settings()
+    with Recording(root) as recording:
+        if missing := {*(topics or ())} - recording.topics.keys():
+            raise BagError(f"{root} has no topic {_listed(missing)}, it has {_listed(recording)}")
+        image, depth = topics or _find(root, recording)
+        info = "" if settings.gives_camera else _info(root, recording, image)
+    losses = Losses()
+    read = partial(_pairs, root, _Topics(image, depth, info), settings, losses)
+    return Samples(read, losses=losses)
 
 
-def _find(root: Path, kinds: dict[str, str]) -> tuple[str, str]:
+def _find(root: Path, recording: Recording) -> tuple[str, str]:
     """Return the only colour and the only depth topic."""
-    images = {topic for topic, kind in kinds.items() if kind in (_IMAGE, _COMPRESSED)}
-    depths = {topic for topic in images if _is_depth(root, topic)}
-    if len(depths) != 1 or len(images) != 2:
+    found = [name for name, topic in recording.topics.items() if topic.kind in IMAGES]
+    depths = {name for name in found if holds_depth(recording, name)}
+    images = one_of_each_camera({*found} - depths)
+    depths = {*one_of_each_camera(depths)}
+    if len(depths) != 1 or len(images) != 1:
         raise DatasetError(
-            f"{root} has colour images {_listed(images - depths)} and depth images "
-            f"{_listed(depths)}, expected one topic each; say --topics IMAGE DEPTH"
+            f"{root} has colour images {_listed(images)} and depth images {_listed(depths)}, "
+            "expected one topic each; say --topics IMAGE DEPTH"
         )
-    (depth,), (image,) = depths, images - depths
-    return image, depth
+    return images[0], depths.pop()
 
 
-def _listed(topics: set[str]) -> str:
-    return ", ".join(sorted(topics)) or "none"
+def _listed(topics: Any) -> str:
+    names = topics.topics if isinstance(topics, Recording) else topics
+    return ", ".join(sorted(names)) or "none"
 
 
-def _is_depth(root: Path, topic: str) -> bool:
-    _, message = next(reader.messages(root, topic))
-    return getattr(message, "encoding", "") in _DEPTH
-
-
-def _sibling(root: Path, kinds: dict[str, str], image: str) -> str:
+def _info(root: Path, recording: Recording, image: str) -> str:
     """Return the camera_info topic of an image topic: beside it, as ROS drivers have it."""
-    infos = {topic for topic, kind in kinds.items() if kind == _INFO}
-    beside = image.removesuffix("/compressed").rpartition("/")[0] + "/camera_info"
+    infos = {name for name, topic in recording.topics.items() if topic.kind == INFO}
+    beside = sibling(image)
     if beside in infos:
         return beside
     if len(infos) == 1:
@@ -78,41 +96,72 @@ def _sibling(root: Path, kinds: dict[str, str], image: str) -> str:
     raise DatasetError(f"{root} has no {beside}, it has {_listed(infos)}")
 
 
-def _pairs(root: Path, image: str, depth: str, info: str) -> Iterator[Sample]:
+class _Image(NamedTuple):
+    """An image that waits for its depth, or depth that waits for its image."""
+
+    record: Record
+    header: Any
+    pixels: Later
+
+
+def _pairs(root: Path, topics: _Topics, settings: Settings, losses: Losses) -> Iterator[Sample]:
     """Yield a sample as soon as both of its messages were met, whichever came first."""
-    waiting: dict[str, dict[int, Any]] = {image: {}, depth: {}}
+    waiting: dict[str, dict[int, _Image]] = {topics.image: {}, topics.depth: {}}
+    decoder = Decoder(settings)
     start_ns: int | None = None
-    camera = next(messages.camera_from_info(message) for _, message in reader.messages(root, info))
-    for topic, message in reader.messages(root, image, depth):
-        stamp_ns = messages.stamp_ns(message.header)
-        others = waiting[depth if topic == image else image]
-        nearest_ns = min(others, key=partial(_apart, stamp_ns), default=None)
-        if nearest_ns is None or _apart(stamp_ns, nearest_ns) > _NEAR_NS:
-            _keep(waiting[topic], stamp_ns, message)
-            continue
-        other = others.pop(nearest_ns)
-        pair = (message, other) if topic == image else (other, message)
-        start_ns = stamp_ns if start_ns is None else start_ns
-        yield _sample(*pair, camera, str(root), start_ns)
+    met = 0
+    with Recording(root) as recording:
+        calibrations = Calibrations(recording, topics.info, settings)
+        for record in recording.records([topics.image, topics.depth]):
+            of_image = record.topic == topics.image
+            try:
+                header, pixels = (decoder.later if of_image else decoder.depth)(record)
+            except MessageError as error:
+                losses.add(record, error)
+                continue
+            stamp_ns = messages.stamp_ns(header)
+            others = waiting[topics.depth if of_image else topics.image]
+            nearest_ns = min(others, key=partial(_apart, stamp_ns), default=None)
+            one = _Image(record, header, pixels)
+            if nearest_ns is None or _apart(stamp_ns, nearest_ns) > _NEAR_NS:
+                _keep(waiting[record.topic], stamp_ns, one)
+                continue
+            met += 1
+            other = others.pop(nearest_ns)
+            image, depth = (one, other) if of_image else (other, one)
+            start_ns = stamp_ns if start_ns is None else start_ns
+            try:
+                yield _sample(image, depth, calibrations, str(root), start_ns)
+            except (MessageError, CameraError) as error:
+                losses.add(image.record, error)
+        losses.add_damage(recording)
+    if not met:
+        raise DatasetError(
+            f"{root} has no image on {topics.image} within {_NEAR_NS / 1e6:g} ms of depth on "
+            f"{topics.depth}: {'; '.join(losses.lines()) or 'their stamps are of other times'}"
+        )
 
 
 def _apart(one_ns: int, other_ns: int) -> int:
     return abs(one_ns - other_ns)
 
 
-def _keep(waiting: dict[int, Any], stamp_ns: int, message: Any) -> None:
-    waiting[stamp_ns] = message
+def _keep(waiting: dict[int, _Image], stamp_ns: int, image: _Image) -> None:
+    waiting[stamp_ns] = image
     if len(waiting) > _WAITING:
         del waiting[min(waiting)]
 
 
-def _sample(image: Any, depth: Any, camera: Any, clip: str, start_ns: int) -> Sample:
-    rgb = messages.rgb_from(image, Settings())
-    stamp_ns = messages.stamp_ns(image.header)
-    truth_m = messages.depth_from_image(depth)
-    if truth_m.shape != rgb.shape[:2]:
-        raise DatasetError(
+def _sample(
+    image: _Image, depth: _Image, calibrations: Calibrations, clip: str, start_ns: int
+) -> Sample:
+    rgb: npt.NDArray[np.uint8] = image.pixels()
+    truth_m: npt.NDArray[np.float32] = depth.pixels()
+    stamp_ns, (height, width) = messages.stamp_ns(image.header), rgb.shape[:2]
+    if truth_m.shape != (height, width):
+        raise MessageError(
             f"depth has shape {truth_m.shape}, images {rgb.shape[:2]}; expected registered depth"
         )
+    camera = calibrations.of(image.record.time_ns, stamp_ns, width, height).camera
     frame = Frame(rgb, camera, stamp_ns, image.header.frame_id)
     return Sample(frame, truth_m, f"{(stamp_ns - start_ns) / 1e9:.3f} s", clip)

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from itertools import islice
 from typing import NamedTuple, TypeVar
 
 import numpy as np
 import numpy.typing as npt
 
+from depth_ros.bag.losses import Losses
 from depth_ros.pipeline import Frame
 
 Item = TypeVar("Item")
@@ -40,10 +41,12 @@ class Samples:
     Attributes:
         read: starts an iterator over them.
         total: how many there are; None where only reading them tells.
+        losses: what of a bag was left out, as far as it was read.
     """
 
     read: Callable[[], Iterator[Sample]]
     total: int | None = None
+    losses: Losses = field(default_factory=Losses)
 
     def __iter__(self) -> Iterator[Sample]:
         return self.read()
@@ -53,7 +56,7 @@ class Samples:
         total = self.total
         if total is not None:
             total = len(range(total)[first:last])
-        return Samples(lambda: islice(self.read(), first, last), total)
+        return Samples(lambda: islice(self.read(), first, last), total, self.losses)
 
 
 def each(read: Callable[[Item], Sample], items: Sequence[Item]) -> Samples:

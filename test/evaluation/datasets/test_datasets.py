@@ -2,19 +2,23 @@
 
 import json
 import math
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import cv2
 import numpy as np
 import numpy.typing as npt
 import pytest
 
-from depth_ros.bag import writer
+from depth_ros.bag import reader, writer
+from depth_ros.config import Settings
 from depth_ros.errors import BagError
 from depth_ros.evaluation.datasets import bag, ddad, diode, folder, ibims, kitti, nyu, sun_rgbd
 from depth_ros.evaluation.datasets.files import DatasetError, metres, optional
 from depth_ros.evaluation.datasets.sample import Sample, Samples
 from depth_ros.geometry.camera import Camera
+from test.messages.depth_files import packed
 
 Rgb = npt.NDArray[np.uint8]
 Metres = npt.NDArray[np.float32]
@@ -413,7 +417,73 @@ def test_a_bags_images_meet_the_depth_of_their_moment(tmp_path: Path, late_ns: i
 
 def test_depth_of_another_moment_is_not_the_truth(tmp_path: Path) -> None:
     write_bag(tmp_path / "bag", late_ns=40_000_000)
-    assert list(bag.samples(tmp_path / "bag")) == []
+    with pytest.raises(DatasetError, match=r"no image on /cam/image_raw within 20 ms of depth on"):
+        list(bag.samples(tmp_path / "bag"))
+
+
+def with_messages(path: Path, change: Callable[[str, Any, int], Any]) -> Path:
+    """A bag like write_bag()'s with other messages on its topics; None: without one."""
+    write_bag(path)
+    other = path.with_name(f"{path.name}_changed")
+    with writer.BagWriter(other) as out:
+        for number, record in enumerate(reader.records(path)):
+            message = writer.TYPESTORE.deserialize_cdr(record.data, record.kind)
+            changed = change(record.topic, message, number)
+            if changed is not None:
+                out.write(record.topic, changed, record.time_ns)
+    return other
+
+
+def test_a_damaged_message_costs_its_pair_only_and_is_told(tmp_path: Path) -> None:
+    def cut(topic: str, message: Any, number: int) -> Any:
+        if topic.endswith("image_raw") and number < 2:
+            message.data = message.data[:-5]
+        return message
+
+    samples = bag.samples(with_messages(tmp_path / "bag", cut))
+    assert [float(sample.truth_m[3, 4]) for sample in samples] == [2, 3]
+    (told,) = samples.losses.lines()
+    assert told.startswith("warning: 1 messages of /cam/image_raw left out: 20x12 rgb8 image: data")
+    assert not samples.losses.damaged
+
+
+def test_images_of_no_stated_order_are_read_as_the_settings_say(tmp_path: Path) -> None:
+    def untyped(topic: str, message: Any, number: int) -> Any:
+        if topic.endswith("image_raw"):
+            message.encoding = "8UC3"
+            message.data = np.tile(np.array([1, 2, 3], np.uint8), 12 * 20)
+        return message
+
+    path = with_messages(tmp_path / "bag", untyped)
+    found = bag.samples(path, settings=Settings(untyped_order="bgr"))
+    assert [sample.frame.rgb[0, 0].tolist() for sample in found] == [[3, 2, 1]] * 3
+    refused = bag.samples(path)
+    assert list(refused) == []
+    assert "untyped_order" in refused.losses.lines()[0]
+
+
+def test_a_camera_that_is_given_needs_no_camera_info(tmp_path: Path) -> None:
+    def without_info(topic: str, message: Any, number: int) -> Any:
+        return None if topic.endswith("camera_info") else message
+
+    path = with_messages(tmp_path / "bag", without_info)
+    with pytest.raises(DatasetError, match="no /cam/camera_info"):
+        bag.samples(path)
+    (first, *_) = bag.samples(path, settings=Settings(fov_deg=90.0))
+    assert first.frame.camera == Camera.from_fov(20, 12, 90.0)
+
+
+@pytest.mark.parametrize("how", ["png", "rvl"])
+def test_compressed_depth_is_the_truth_too(tmp_path: Path, how: str) -> None:
+    def compressed(topic: str, message: Any, number: int) -> Any:
+        if not topic.endswith("depth/image"):
+            return message
+        said = packed(message.data.view(np.uint16).reshape(12, 20), "16UC1", how)
+        kind = writer.TYPESTORE.types["sensor_msgs/msg/CompressedImage"]
+        return kind(message.header, said.format, np.frombuffer(said.data, np.uint8))
+
+    samples = list(bag.samples(with_messages(tmp_path / "bag", compressed)))
+    assert [float(sample.truth_m[3, 4]) for sample in samples] == [1, 2, 3]
 
 
 def test_a_bag_with_several_cameras_wants_its_topics_named(tmp_path: Path) -> None:

@@ -1,0 +1,100 @@
+"""sensor_msgs/CompressedImage that holds depth: compressedDepth of image_transport, or a plain PNG.
+
+Source: compressed_depth_image_transport, codec.cpp. Before the file stand 12 bytes: a whole number
+and the two of the quantisation, A and B. 16UC1 is stored as it is. 32FC1 is stored as inverse
+depth, A / depth + B in 16 bits, with 0 for what has no depth.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from depth_ros.config import Settings
+from depth_ros.errors import MessageError
+from depth_ros.geometry.depth import from_millimetres
+from depth_ros.messages import rvl
+from depth_ros.messages.compressed import (
+    CompressedImage,
+    Size,
+    is_depth_format,
+    read_file,
+    refuse_size,
+)
+
+_HEADER = np.dtype([("format", "<i4"), ("a", "<f4"), ("b", "<f4")])
+_RVL_SIZE = np.dtype([("width", "<u4"), ("height", "<u4")])
+
+
+@dataclass
+class _File:
+    """What stands behind the header."""
+
+    format: str
+    data: bytes
+
+
+def depth_from_compressed(
+    msg: CompressedImage, max_pixels: int = Settings.max_image_pixels
+) -> npt.NDArray[np.float32]:
+    """Return depth in metres as float32 (H, W), NaN where there is none.
+
+    Args:
+        msg: with a `format` such as "16UC1; compressedDepth png", "32FC1; compressedDepth rvl" or
+            "16UC1; png compressed ".
+        max_pixels: an image whose header says more is not decoded.
+
+    Raises:
+        MessageError: it holds colours, is damaged, or larger than max_pixels.
+    """
+    if not is_depth_format(msg.format):
+        raise MessageError(f"format is '{msg.format}', expected depth, such as compressedDepth")
+    stored_as = msg.format.partition(";")[0].strip()
+    data = np.frombuffer(msg.data, np.uint8).tobytes()
+    if "compressedDepth" not in msg.format:
+        return from_millimetres(_png(_File(msg.format, data), max_pixels))
+    if len(data) < _HEADER.itemsize:
+        raise MessageError(f"compressedDepth has {len(data)} bytes, expected a header of 12 first")
+    head = np.frombuffer(data, _HEADER, 1)[0]
+    file = _File(msg.format, data[_HEADER.itemsize :])
+    pixels = (_rvl if "rvl" in msg.format else _png)(file, max_pixels)
+    if stored_as != "32FC1":
+        return from_millimetres(pixels)
+    return _from_inverse(pixels, float(head["a"]), float(head["b"]))
+
+
+def _png(file: _File, max_pixels: int) -> npt.NDArray[np.uint16]:
+    pixels = read_file(file, max_pixels)
+    if pixels.ndim != 2 or pixels.dtype != np.uint16:
+        raise MessageError(
+            f"format is '{file.format}' with pixels of {pixels.dtype} {pixels.shape[2:]}, expected "
+            "one channel of 16 bits"
+        )
+    return pixels
+
+
+def _rvl(file: _File, max_pixels: int) -> npt.NDArray[np.uint16]:
+    start = _RVL_SIZE.itemsize
+    if len(file.data) < start:
+        raise MessageError(f"RVL has {len(file.data)} bytes, expected width and height first")
+    size = Size(*(int(side) for side in np.frombuffer(file.data, _RVL_SIZE, 1)[0]))
+    refuse_size(size, max_pixels)
+    try:
+        pixels = rvl.decode(file.data[start:], size.width * size.height)
+    except (ValueError, MemoryError) as error:
+        raise MessageError(
+            f"data ({len(file.data)} bytes, format '{file.format}') cannot be decoded, expected "
+            f"whole RVL of {size.width}x{size.height}: {error}"
+        ) from error
+    return pixels.reshape(size.height, size.width)
+
+
+def _from_inverse(stored: npt.NDArray[np.uint16], a: float, b: float) -> npt.NDArray[np.float32]:
+    if not (np.isfinite([a, b]).all() and a > 0):
+        raise MessageError(f"compressedDepth has quantisation {a:g}, {b:g}, expected finite, > 0")
+    with np.errstate(divide="ignore"):
+        depth_m = (a / (stored - b)).astype(np.float32)
+    depth_m[(stored == 0) | ~(depth_m > 0) | ~np.isfinite(depth_m)] = np.nan
+    return depth_m
