@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 from functools import partial
-from inspect import signature
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from torch import Tensor
 
 from benchmarks.gpu.alone import CAPTURED, COMPILED, EAGER
-from depth_ros import pipeline as pipelines
 from depth_ros import runtimes
 from depth_ros.config import SPECS, Settings
 from depth_ros.models import DepthModel
-from depth_ros.pipeline import DepthFrame, Frame, Pipeline
+from depth_ros.pipeline import DepthFrame, Frame, Pipeline, Wanted
+from depth_ros.runtimes.torch_runtime import choose_device
 
 # As a pipeline says it; what follows the network is captured apart from it.
 _REFUSED = "the network goes on without a CUDA graph"
@@ -42,30 +41,25 @@ def pipeline_of(
     """
     chosen = SPECS["compile"].check("true" if compiled else "false")
     settings = Settings(device=device, dtype=dtype).with_values(compile=chosen, **more)
+    on_cuda = choose_device(device).type == "cuda"
     create = partial(
         runtimes.create,
         settings.runtime,
-        model.network,
+        model.unasking() if on_cuda else model.network,
         settings.device,
         settings.dtype,
         model.graphs,
         settings.providers,
     )
-    runtime, beside = create(), dict[str, Any]()
+    runtime = create(compiled and not on_cuda)
     runtimes.prepare(runtime.device)
-    if compiled and runtime.device.type == "cuda" and "faster" in signature(Pipeline).parameters:
-        beside["faster"] = create(True)
-    elif compiled:
-        runtime = create(True)
-    return Pipeline(model, runtime, settings, **beside)
+    return Pipeline(model, runtime, settings, faster=create(True) if compiled and on_cuda else None)
 
 
 def notices_of(pipeline: Pipeline) -> list[str]:
     """Return what a pipeline says, now and later, of what is not possible with its network."""
     texts: list[str] = []
-    notices: Any = getattr(pipeline, "notices", None)
-    if notices is not None:
-        notices.listen(texts.append)
+    pipeline.notices.listen(texts.append)
     return texts
 
 
@@ -78,20 +72,13 @@ def way_of(pipeline: Pipeline, notices: list[str]) -> str:
     """
     if pipeline.settings.compile == SPECS["compile"].check("true"):
         return COMPILED
-    captures = pipeline.runtime.device.type == "cuda" and hasattr(pipeline, "cloud")
     refused = any(text.startswith(_REFUSED) for text in notices)
-    return CAPTURED if captures and not refused else EAGER
+    return CAPTURED if pipeline.graphs is not None and not refused else EAGER
 
 
 def answer(pipeline: Pipeline, frame: Frame) -> Answer:
     """Ask for depth and cloud of a frame; the device may still be at it."""
-    estimate = pipeline.predict(frame)
-    cloud: Any = getattr(pipeline, "cloud", None)
-    if cloud is None:
-        depth = pipeline.measure(estimate)
-        return Answer(depth, pipeline.points(depth).clone())  # its memory is the next one's
-    wanted: Any = vars(pipelines)["Wanted"](points=True)
-    measure: Any = pipeline.measure
-    depth = measure(estimate, None, wanted)
-    made = cloud(depth)
-    return Answer(depth, made.payload, made.count)
+    depth = pipeline.measure(pipeline.predict(frame), wanted=Wanted(points=True))
+    made = pipeline.cloud(depth)
+    on_cpu = made.payload.device.type == "cpu"  # where the next cloud takes its memory
+    return Answer(depth, made.payload.clone() if on_cpu else made.payload, made.count)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from array import array
 from collections.abc import Callable, Iterator
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from functools import lru_cache, partial
 from typing import Any
 
@@ -17,7 +17,7 @@ from std_msgs.msg import Header
 from torch import Tensor
 
 from depth_ros import messages
-from depth_ros.pipeline import DepthFrame, Pipeline
+from depth_ros.pipeline import DepthFrame, Pipeline, Wanted
 from depth_ros.profile import Profile
 from depth_ros.runtimes.download import Download, Landing
 
@@ -35,24 +35,6 @@ TOPICS = {
 }
 """What the node may publish; metres only where there are any, relative values and confidence only
 of models that give them."""
-
-
-@dataclass(frozen=True)
-class Cloud:
-    """Points on a device, as PointCloud2 has them.
-
-    Attributes:
-        payload: uint8 (N, bytes), or (H, W, bytes) of an organised cloud; not written again.
-        count: how many of its points count, on the same device; None: all.
-    """
-
-    payload: Tensor
-    count: Tensor | None
-
-
-def cloud_of(pipeline: Pipeline, depth: DepthFrame) -> Cloud:
-    """Return the points of a frame in memory of their own, on the frame's device."""
-    return Cloud(pipeline.points(depth).clone(), None)
 
 
 class Pending:
@@ -149,6 +131,10 @@ class Outputs:
         """Return whether anybody listens to what has a value for every pixel."""
         return any(map(self._heard, ("depth/image", "depth/color", "depth/confidence")))
 
+    def wanted(self, points: bool) -> Wanted:
+        """Return what will be asked for beside depth."""
+        return Wanted(self.need_points(points), self._heard("depth/color"))
+
     def need_relative(self) -> bool:
         """Return whether anybody listens to the network's relative values."""
         return self._heard("depth/relative")
@@ -236,8 +222,11 @@ class Outputs:
         )
 
     def _start_points(self, pipeline: Pipeline, depth: DepthFrame) -> Landing:
-        cloud = cloud_of(pipeline, depth)
-        return self._start("points", cloud.payload, cloud.count)
+        cloud = pipeline.cloud(depth)
+        on_cpu = cloud.payload.device.type == "cpu"  # where the next cloud takes its memory
+        return self._start(
+            "points", cloud.payload.clone() if on_cpu else cloud.payload, cloud.count
+        )
 
     def _start(self, topic: str, values: Tensor, count: Tensor | None = None) -> Landing:
         self._profile.begin("copy")

@@ -383,7 +383,9 @@ class Stream:
             # As late as may be: what is measured in the meantime fits the image better.
             camera = question.frame.camera
             reference = self._reference(question.header, camera, pipeline.settings)
-        depth = pipeline.measure(estimate, reference)
+        assert self._outputs is not None
+        wanted = self._outputs.wanted(pipeline.settings.publish_points)
+        depth = pipeline.measure(estimate, reference, wanted)
         self._scale = depth.scale
         return depth
 
