@@ -363,3 +363,14 @@ def test_without_ros_nothing_is_live(
     live.run(run, "zoedepth-tiny", "float32", 1.0)
     assert capsys.readouterr().out == "live: not measured: no rclpy\n"
     assert run.results.live == {}
+
+
+def test_what_decides_comes_first() -> None:
+    order = main._order(["grin-tiny", "small", "large"], ["float16", "bfloat16"])
+    assert order[:4] == [
+        ("small", "float16"),
+        ("large", "float16"),
+        ("small", ""),
+        ("grin-tiny", "bfloat16"),
+    ]
+    assert len(order) == len(set(order)) == 7

@@ -12,6 +12,7 @@ pytest.importorskip("rclpy", reason="the benchmarks fill rclpy's messages")
 from benchmarks import __main__ as benchmark
 from benchmarks import checks, example, network, picture, stages
 from benchmarks.machine import Facts
+from benchmarks.mismatch import MismatchError
 from benchmarks.obvious import Obvious
 from benchmarks.report import (
     COPY,
@@ -99,13 +100,13 @@ def test_the_stages_are_what_the_pipeline_does(pair: Pair) -> None:
 
 def test_other_pixels_are_found(pair: Pair) -> None:
     pair[0].pixels = pair[0].pixels + 0.01
-    with pytest.raises(checks.MismatchError, match=r"network's input is up to 0\.01"):
+    with pytest.raises(MismatchError, match=r"network's input is up to 0\.01"):
         checks.check_ways(*pair)
 
 
 def test_pixels_that_are_no_numbers_are_found(pair: Pair) -> None:
     pair[0].pixels = pair[0].pixels * torch.nan
-    with pytest.raises(checks.MismatchError, match="up to nan"):
+    with pytest.raises(MismatchError, match="up to nan"):
         checks.check_ways(*pair)
 
 
@@ -113,14 +114,14 @@ def test_pixels_that_are_no_numbers_are_found(pair: Pair) -> None:
 def test_another_point_is_found(pair: Pair, byte: int, name: str) -> None:
     data = pair[1].cloud.data
     data[16 * 1000 + byte] ^= 64
-    with pytest.raises(checks.MismatchError, match=name):
+    with pytest.raises(MismatchError, match=name):
         checks.check_ways(*pair)
 
 
 def test_a_missing_point_is_found(pair: Pair) -> None:
     pair[1].depth[-1, 0] = np.nan
     pair[1].points()
-    with pytest.raises(checks.MismatchError, match=r"has \d+ points"):
+    with pytest.raises(MismatchError, match=r"has \d+ points"):
         checks.check_ways(*pair)
 
 
@@ -128,7 +129,7 @@ def test_stages_that_differ_from_the_pipeline_are_found(
     pair: Pair, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(stages, "limit_range", lambda depth_m, *_: 1e-3 * depth_m)
-    with pytest.raises(checks.MismatchError, match="off the pipeline's"), torch.inference_mode():
+    with pytest.raises(MismatchError, match="off the pipeline's"), torch.inference_mode():
         checks.check_stages(pair[0].pipeline, pair[0].example)
 
 

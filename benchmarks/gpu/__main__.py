@@ -9,7 +9,6 @@ from __future__ import annotations
 import argparse
 import subprocess
 import sys
-from dataclasses import replace
 from pathlib import Path
 
 import torch
@@ -65,16 +64,20 @@ def _order(names: list[str], dtypes: list[str]) -> list[tuple[str, str]]:
 
     GRIN overflows in float16 with some weights: bfloat16 comes first.
     """
-    first = [(name, _GRIN_FIRST if name.startswith("grin") else dtypes[0]) for name in names]
-    first = [pair for pair in first if pair[1] in dtypes]
-    layouts = [(name, "") for name in names if name in layout.NETWORKS]
-    rest = [(name, dtype) for dtype in dtypes for name in names if (name, dtype) not in first]
-    return first + layouts + rest
+    first = [(name, dtypes[0]) for name in names if not name.startswith(GRIN)]
+    first += [(name, "") for name in names if name in layout.NETWORKS]
+    if _GRIN_FIRST in dtypes:
+        first += [(name, _GRIN_FIRST) for name in names if name.startswith(GRIN)]
+    rest = [(name, dtype) for dtype in dtypes for name in names]
+    return first + [pair for pair in rest if pair not in first]
 
 
 def _run_cases(bench: Bench, name: str, dtype: str, options: argparse.Namespace) -> None:
+    denoises = name.startswith(GRIN)
     parts = tuple(part for part in PARTS if part in options.only)
-    if not (parts or GRIN in options.only):
+    if denoises:
+        parts = PARTS if GRIN in options.only else ()
+    if not parts:
         return
     model = bench.attempt(f"{name} {dtype}", lambda: networks.build(name, bench.device.place))
     if model is None:
@@ -82,11 +85,7 @@ def _run_cases(bench: Bench, name: str, dtype: str, options: argparse.Namespace)
     compiled = options.compile == "all" or (options.compile, dtype) == (name, options.dtypes[0])
     width, height = options.image
     case = Case(name, dtype, width, height, compiled=compiled, parts=parts)
-    found = [case]
-    if model.denoises:
-        every = replace(case, parts=PARTS)
-        found = list(cases.variants(every)) if GRIN in options.only else []
-    for each in found:
+    for each in cases.variants(case) if denoises else [case]:
         cases.run(bench, each, model)
         bench.device.forget()
     if compiled:

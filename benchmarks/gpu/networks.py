@@ -101,8 +101,8 @@ LABELS = {
     "base": "Depth Anything V2-B",
     "large": "Depth Anything V2-L",
     "zoedepth": "ZoeDepth",
-    "grin-tiny": "GRIN tiny",
     "grin-base": "GRIN base",
+    "grin-tiny": "GRIN tiny",
 }
 """Every network that is measured unless others are asked for, and what it is called."""
 
