@@ -98,10 +98,10 @@ def compress(images: Tensor, generator: torch.Generator, share: float = 0.4) -> 
     whole = functional.pad(images, padding, mode="replicate")
     blocks = whole.unfold(2, _BLOCK, _BLOCK).unfold(3, _BLOCK, _BLOCK)
     cosines = _cosines(images.device)
-    steps = coarseness[..., None, None] * _steps(images.device)
-    waves = cosines @ blocks @ cosines.T
-    blocks = cosines.T @ ((waves / steps).round() * steps) @ cosines
-    lossy = blocks.permute(0, 1, 2, 4, 3, 5).reshape(whole.shape)[..., :height, :width]
+    steps = coarseness[..., None] * _steps(images.device).flatten()
+    waves = blocks.flatten(4) @ cosines.T
+    lossy = (((waves / steps).round() * steps) @ cosines).view(blocks.shape)
+    lossy = lossy.permute(0, 1, 2, 4, 3, 5).reshape(whole.shape)[..., :height, :width]
     return torch.where(_lots(images, generator) < share, lossy, images)
 
 
@@ -124,11 +124,11 @@ def _grey(device: torch.device) -> Tensor:
 
 @lru_cache(maxsize=4)
 def _cosines(device: torch.device) -> Tensor:
-    """Return the orthonormal DCT-II of 8 values, (8, 8)."""
+    """Return the orthonormal DCT-II of 8 x 8 values, row by row, (64, 64)."""
     n = torch.arange(_BLOCK, device=device)
     waves = torch.cos(math.pi / _BLOCK * (n + 0.5) * n[:, None]) * math.sqrt(2 / _BLOCK)
     waves[0] /= math.sqrt(2)
-    return waves
+    return torch.kron(waves, waves)
 
 
 @lru_cache(maxsize=4)
