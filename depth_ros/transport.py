@@ -23,8 +23,8 @@ def environment() -> dict[str, str]:
 def asynchronous() -> dict[str, str]:
     """Return what lets Fast DDS write messages into shared memory in a thread of its own.
 
-    publish(), in which no other thread runs Python, is then over in a third of the time, and the
-    message arrives as soon (python -m benchmarks.wire). Empty when the user chose a mode; must be
-    set before rclpy.init().
+    publish(), in which no other thread runs Python, is then over in less than half the time; where
+    all cores are busy the message arrives a little later (python -m benchmarks.wire). Empty when
+    the user chose a mode; must be set before rclpy.init().
     """
     return {} if os.environ.get(MODE) else {MODE: "ASYNCHRONOUS"}
