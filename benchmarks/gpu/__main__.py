@@ -139,8 +139,8 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "--networks",
         nargs="+",
-        default=list(networks.LABELS),
-        help=f"of {', '.join(networks.LABELS)}, or as `depth_ros models` has them",
+        default=list(networks.NAMES),
+        help=f"of {', '.join(networks.NAMES)}, or as `depth_ros models` has them",
     )
     parser.add_argument("--dtypes", nargs="+", choices=list(DTYPES), default=_DTYPES)
     parser.add_argument("--image", type=_size, default=(640, 480), help="WIDTHxHEIGHT")

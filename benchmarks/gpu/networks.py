@@ -96,17 +96,5 @@ _BUILDERS: dict[str, Callable[[], DepthModel]] = {
     "zoedepth": _zoedepth,
     "grin-base": _grin_base,
 }
-LABELS = {
-    "small": "Depth Anything V2-S",
-    "base": "Depth Anything V2-B",
-    "large": "Depth Anything V2-L",
-    "zoedepth": "ZoeDepth",
-    "grin-base": "GRIN base",
-    "grin-tiny": "GRIN tiny",
-}
-"""Every network that is measured unless others are asked for, and what it is called."""
-
-
-def label(name: str) -> str:
-    """Return what a network is called."""
-    return LABELS.get(name, name)
+NAMES = ("small", "base", "large", "zoedepth", "grin-base", "grin-tiny")
+"""Every network that is measured unless others are asked for: Depth Anything V2 by its size."""
