@@ -6,17 +6,14 @@ import argparse
 import sys
 from pathlib import Path
 
-from depth_ros.errors import DepthError
+from benchmarks.command import in_one_line
 
 
+@in_one_line
 def main(arguments: list[str] | None = None) -> int:
     """Check, measure and report; the exit code is 0 whether or not the aims are reached."""
     options = _parser().parse_args(arguments)
-    try:
-        _run(options)
-    except (DepthError, ModuleNotFoundError) as error:
-        print(f"benchmarks: {error}", file=sys.stderr)
-        return 1
+    _run(options)
     return 0
 
 

@@ -17,9 +17,10 @@ import numpy as np
 import torch
 from tqdm import tqdm
 
+from benchmarks.command import in_one_line
 from depth_ros import messages
 from depth_ros.bag import reader
-from depth_ros.errors import DepthError, ScaleError
+from depth_ros.errors import ScaleError
 from depth_ros.evaluation.metrics import score
 from depth_ros.geometry.camera import Camera
 from depth_ros.scale.anchors import (
@@ -176,19 +177,16 @@ def table(views: dict[str, list[View]]) -> str:
     return "\n".join(lines)
 
 
+@in_one_line
 def main(arguments: list[str] | None = None) -> int:
     """Align and print."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks.alignment", description=__doc__)
     parser.add_argument("--bag", type=Path, help="with camera_info and true depth of a still room")
     options = parser.parse_args(arguments)
-    try:
-        views = {"drives": list(drives())}
-        if options.bag:
-            views[options.bag.name] = list(bag(options.bag))
-        print(table(views))
-    except DepthError as error:
-        print(f"benchmarks: {error}", file=sys.stderr)
-        return 1
+    views = {"drives": list(drives())}
+    if options.bag:
+        views[options.bag.name] = list(bag(options.bag))
+    print(table(views))
     return 0
 
 

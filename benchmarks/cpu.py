@@ -19,11 +19,12 @@ import torch
 from torch import Tensor
 
 from benchmarks import machine, sizes
+from benchmarks.command import in_one_line
 from benchmarks.example import HEIGHT, WIDTH
 from benchmarks.mismatch import MismatchError
 from benchmarks.timing import Series, Spread, Timer
 from depth_ros import runtimes
-from depth_ros.errors import DepthError
+from depth_ros.errors import ModelError
 from depth_ros.runtimes import heap
 from depth_ros.runtimes.torch_runtime import TorchRuntime
 
@@ -80,8 +81,11 @@ def _serve(pipe: Connection, way: str, network: str) -> None:
 
 
 def _ask(pipe: Connection) -> float:
-    pipe.send(True)
-    answer: float = pipe.recv()
+    try:
+        pipe.send(True)
+        answer: float = pipe.recv()
+    except (EOFError, BrokenPipeError) as error:
+        raise ModelError("a way failed, see above") from error
     return answer
 
 
@@ -119,6 +123,7 @@ def table(series: dict[str, Series]) -> str:
     return "\n".join(lines)
 
 
+@in_one_line
 def main(arguments: list[str] | None = None) -> int:
     """Measure and report."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks.cpu", description=__doc__)
@@ -126,11 +131,7 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--repeats", type=int, default=10, help="rounds, two of warm-up aside")
     parser.add_argument("--out", type=Path, default=Path("out/bench/cpu.json"))
     options = parser.parse_args(arguments)
-    try:
-        series = measure(options.network, list(WAYS), options.repeats)
-    except (DepthError, EOFError, OSError) as error:
-        print(f"benchmarks.cpu: {error or 'a way failed, see above'}", file=sys.stderr)
-        return 1
+    series = measure(options.network, list(WAYS), options.repeats)
     print(f"{options.network}, {WIDTH}x{HEIGHT} in, on the CPU")
     print(table(series))
     content = {

@@ -18,8 +18,8 @@ import numpy.typing as npt
 import torch
 from tqdm import tqdm
 
+from benchmarks.command import in_one_line
 from depth_ros.config import Settings
-from depth_ros.errors import DepthError
 from depth_ros.evaluation import metrics
 from depth_ros.evaluation.datasets import bag
 from depth_ros.evaluation.datasets.sample import Sample
@@ -151,22 +151,19 @@ def _text(
     cv2.putText(panel, text, at, cv2.FONT_HERSHEY_SIMPLEX, 0.4, tuple(colour), 1, cv2.LINE_AA)
 
 
+@in_one_line
 def main(arguments: list[str] | None = None) -> int:
     """Measure, print and draw."""
     options = _parser().parse_args(arguments)
     torch.set_num_threads(options.threads or torch.get_num_threads())
-    try:
-        pipeline = Pipeline.from_settings(Settings(model=options.model, device=options.device))
-        settings = pipeline.settings.with_values(scale_steady_s=options.seconds)
-        clips = {f"drive {i}": drive(i, options.steps) for i in range(options.drives)}
-        clips |= {path.name: iter(bag.samples(path)) for path in options.data}
-        found = {
-            name: measure(pipeline, samples, settings, options.wobble)
-            for name, samples in clips.items()
-        }
-    except DepthError as error:
-        print(f"benchmarks: {error}", file=sys.stderr)
-        return 1
+    pipeline = Pipeline.from_settings(Settings(model=options.model, device=options.device))
+    settings = pipeline.settings.with_values(scale_steady_s=options.seconds)
+    clips = {f"drive {i}": drive(i, options.steps) for i in range(options.drives)}
+    clips |= {path.name: iter(bag.samples(path)) for path in options.data}
+    found = {
+        name: measure(pipeline, samples, settings, options.wobble)
+        for name, samples in clips.items()
+    }
     save(draw(found), options.out)
     print(f"{table(found)}\npicture: {options.out}")
     return 0

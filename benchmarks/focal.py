@@ -17,8 +17,8 @@ import numpy as np
 import numpy.typing as npt
 from tqdm import tqdm
 
+from benchmarks.command import in_one_line
 from depth_ros.config import Settings
-from depth_ros.errors import DepthError
 from depth_ros.evaluation.protocols import PROTOCOLS
 from depth_ros.pipeline import Frame, Pipeline
 
@@ -96,6 +96,7 @@ def table(found: dict[str, Spread]) -> str:
     return "\n".join(lines)
 
 
+@in_one_line
 def main(arguments: list[str] | None = None) -> int:
     """Measure with and without the canonical camera, and print."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks.focal", description=__doc__)
@@ -103,19 +104,15 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--data", type=Path, required=True, help="folder of RGB-D")
     parser.add_argument("--limit", type=int, help="the first so many frames only")
     options = parser.parse_args(arguments)
-    try:
-        samples = PROTOCOLS["rgbd-folder"].samples(options.data)
-        frames = [sample.frame for sample in samples][: options.limit]
-        found = {}
-        for corrected in (True, False):
-            settings = Settings(model=options.model, focal_correction=corrected)
-            name = f"focal_correction:={str(corrected).lower()}"
-            found[name] = measure(Pipeline.from_settings(settings), frames)
-        print(f"{options.model}, {len(frames)} frames of {options.data.name}")
-        print(table(found))
-    except DepthError as error:
-        print(f"benchmarks: {error}", file=sys.stderr)
-        return 1
+    samples = PROTOCOLS["rgbd-folder"].samples(options.data)
+    frames = [sample.frame for sample in samples][: options.limit]
+    found = {}
+    for corrected in (True, False):
+        settings = Settings(model=options.model, focal_correction=corrected)
+        name = f"focal_correction:={str(corrected).lower()}"
+        found[name] = measure(Pipeline.from_settings(settings), frames)
+    print(f"{options.model}, {len(frames)} frames of {options.data.name}")
+    print(table(found))
     return 0
 
 

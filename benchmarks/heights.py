@@ -16,8 +16,9 @@ import numpy as np
 from tqdm import tqdm
 
 from benchmarks.alignment import floor_mount
+from benchmarks.command import in_one_line
 from depth_ros.config import Settings
-from depth_ros.errors import DepthError, ScaleError
+from depth_ros.errors import ScaleError
 from depth_ros.evaluation.datasets.sample import Sample
 from depth_ros.evaluation.metrics import score
 from depth_ros.evaluation.protocols import PROTOCOLS
@@ -96,28 +97,25 @@ def table(found: dict[str, Errors]) -> str:
     return "\n".join(lines)
 
 
+@in_one_line
 def main(arguments: list[str] | None = None) -> int:
     """Measure and print."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks.heights", description=__doc__)
     parser.add_argument("--model", default="zoedepth-lite", help="name, folder or hub id")
     parser.add_argument("--bag", type=Path, help="with camera_info, true depth and a floor")
     options = parser.parse_args(arguments)
-    try:
-        own, by_ground = (
-            Pipeline.from_settings(Settings(model=options.model, scale_mode=mode))
-            for mode in ("model", "ground")
-        )
-        found = {
-            f"rendered, {height_m:g} m": measure(own, by_ground, drives(height_m))
-            for height_m in tqdm(HEIGHTS_M, desc="heights")
-        }
-        if options.bag:
-            samples = PROTOCOLS["bag"].samples(options.bag)
-            found[options.bag.name] = measure(own, by_ground, recorded(samples))
-        print(f"{options.model}\n{table(found)}")
-    except DepthError as error:
-        print(f"benchmarks: {error}", file=sys.stderr)
-        return 1
+    own, by_ground = (
+        Pipeline.from_settings(Settings(model=options.model, scale_mode=mode))
+        for mode in ("model", "ground")
+    )
+    found = {
+        f"rendered, {height_m:g} m": measure(own, by_ground, drives(height_m))
+        for height_m in tqdm(HEIGHTS_M, desc="heights")
+    }
+    if options.bag:
+        samples = PROTOCOLS["bag"].samples(options.bag)
+        found[options.bag.name] = measure(own, by_ground, recorded(samples))
+    print(f"{options.model}\n{table(found)}")
     return 0
 
 

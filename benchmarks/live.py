@@ -23,6 +23,7 @@ import numpy as np
 import torch
 
 from benchmarks import machine
+from benchmarks.command import in_one_line
 from depth_ros import transport
 from depth_ros.errors import DepthError
 
@@ -263,6 +264,7 @@ def _sample(pids: list[int]) -> Sample:
     return Sample(cpu_s, rss_mb)
 
 
+@in_one_line
 def main(arguments: list[str] | None = None) -> int:
     """Run what was asked for and report; the exit code is 0 whether or not the bars are reached."""
     options = _parser().parse_args(arguments)
@@ -270,14 +272,10 @@ def main(arguments: list[str] | None = None) -> int:
     if options.cameras > 1:
         setups = [one_node(options.cameras), many_nodes(options.cameras)]
     results = []
-    try:
-        for setup in setups:
-            for hz in options.hz:
-                results.append(run(setup, options.model, hz, options.seconds))
-                print(f"{results[-1].text()}\n", flush=True)
-    except DepthError as error:
-        print(f"benchmarks.live: {error}", file=sys.stderr)
-        return 1
+    for setup in setups:
+        for hz in options.hz:
+            results.append(run(setup, options.model, hz, options.seconds))
+            print(f"{results[-1].text()}\n", flush=True)
     for one, many in zip(results[: len(options.hz)], results[len(options.hz) :], strict=False):
         ratio = one.per_second / many.per_second
         print(f"{one.label} / {many.label}: {ratio:.2f} times the answers")

@@ -21,7 +21,7 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from depth_ros.errors import DepthError
+from benchmarks.command import in_one_line
 from depth_ros.evaluation.protocols import PROTOCOLS
 from depth_ros.models.lite.config import preprocessing_of
 from depth_ros.training import lite
@@ -117,6 +117,7 @@ def _runs(values: Sequence[float]) -> str:
     return "(" + ", ".join(f"{value:.3f}" for value in values) + ")"
 
 
+@in_one_line
 def main(arguments: list[str] | None = None) -> int:
     """Train, score and print."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks.richness", description=__doc__)
@@ -128,14 +129,10 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--init", default=lite.IMAGENET, help="start weights")
     options = parser.parse_args(arguments)
     config = TrainConfig(options.steps, batch=16, learning_rate=1e-3, ema=0.98, bf16=True)
-    try:
-        tests = real(options.data, options.limit)
-        print(f"{'trained on':<26}{'AbsRel':>10} {'(runs)':<16}{'scaled':>10} (runs)")
-        for name, scores in Runs(options.init, options.frames, config, tests).all(options.jobs):
-            print(row(name, scores), flush=True)
-    except DepthError as error:
-        print(f"benchmarks: {error}", file=sys.stderr)
-        return 1
+    tests = real(options.data, options.limit)
+    print(f"{'trained on':<26}{'AbsRel':>10} {'(runs)':<16}{'scaled':>10} (runs)")
+    for name, scores in Runs(options.init, options.frames, config, tests).all(options.jobs):
+        print(row(name, scores), flush=True)
     return 0
 
 

@@ -18,6 +18,7 @@ import numpy as np
 import torch
 
 from benchmarks import machine
+from benchmarks.command import in_one_line
 from benchmarks.example import render
 from benchmarks.mismatch import MismatchError
 from benchmarks.network import millions
@@ -27,7 +28,6 @@ from benchmarks.stock import Stock
 from benchmarks.timing import Series, Spread, Timer
 from depth_ros import messages, runtimes
 from depth_ros.config import Settings
-from depth_ros.errors import DepthError
 from depth_ros.geometry.camera import Camera
 from depth_ros.models import DepthModel
 from depth_ros.pipeline import DepthFrame, Frame, Pipeline
@@ -222,14 +222,11 @@ def as_json(case: Case) -> dict[str, Any]:
     }
 
 
+@in_one_line
 def main(arguments: list[str] | None = None) -> int:
     """Measure every case and report; the exit code is 0 whether or not the bars are reached."""
     options = _parser().parse_args(arguments)
-    try:
-        cases = list(_cases(options))
-    except (DepthError, ModuleNotFoundError) as error:
-        print(f"benchmarks.whole: {error}", file=sys.stderr)
-        return 1
+    cases = list(_cases(options))
     facts = machine.describe(torch.device("cuda" if torch.cuda.is_available() else "cpu"))
     content = {"machine": facts, "cases": [as_json(case) for case in cases]}
     machine.save(content, options.out)

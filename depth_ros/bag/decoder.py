@@ -104,9 +104,11 @@ class Decoder:
 
 def _message(record: Record) -> Any:
     try:
-        return TYPESTORE.deserialize_cdr(record.data, record.kind)
+        message: Any = TYPESTORE.deserialize_cdr(record.data, record.kind)
     except Exception as error:  # whatever a parser makes of damaged bytes
         raise MessageError(f"{record.topic} cannot be read: {one_line(error)}") from error
+    messages.check_stamp(messages.header_of(message))
+    return message
 
 
 def _pixels(

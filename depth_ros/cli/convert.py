@@ -293,6 +293,8 @@ def _assigned(text: str) -> tuple[str, Value]:
         if value.lower() not in ("true", "false"):
             raise SettingError(f"{name} is '{value}', expected true or false")
         return name, value.lower() == "true"
+    if SPECS[name].choices and value.lower() in ("true", "false"):
+        return name, value.lower() == "true"  # what YAML makes of on and off
     try:
         if isinstance(default, tuple):
             parts = [part.strip() for part in value.strip("[]()").split(",")]

@@ -127,7 +127,7 @@ def protocol_of(data: Path | None) -> Protocol:
         return PROTOCOLS["rendered"]
     if not data.exists():
         raise DatasetError(f"{data} is not there, expected a bag or a folder of images")
-    files = [data] if data.is_file() else [path for path in data.iterdir() if path.is_file()]
+    files = [data] if not data.is_dir() else [path for path in data.iterdir() if path.is_file()]
     if any(_BAG_FILES.intersection(path.suffixes) for path in files):
         return PROTOCOLS["bag"]
     if (data / "rgb").is_dir() and (data / "depth").is_dir():

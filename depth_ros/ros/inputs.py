@@ -6,6 +6,7 @@ from collections.abc import Callable
 from contextlib import suppress
 from typing import Any
 
+from rclpy.clock import Clock, ClockType
 from rclpy.event_handler import SubscriptionEventCallbacks
 from rclpy.node import Node
 from rclpy.qos import DurabilityPolicy, QoSProfile, ReliabilityPolicy
@@ -16,10 +17,14 @@ from depth_ros import messages
 from depth_ros.bag.topics import COMPRESSED, IMAGE, IMAGES, INFO, base, sibling
 from depth_ros.errors import MessageError
 from depth_ros.ros.message_class import message_class
+from depth_ros.transport import VARIABLE
 
 # Best effort matches every publisher. Only the newest image matters, but what is damaged must not
 # push it out of the queue, however fast it comes.
 _QOS = QoSProfile(depth=10, reliability=ReliabilityPolicy.BEST_EFFORT)
+# What is lost on its way is sent again: best effort loses most images that are larger than DDS's
+# shared memory, and so go over UDP in hundreds of pieces.
+_RELIABLE_QOS = QoSProfile(depth=10, reliability=ReliabilityPolicy.RELIABLE)
 _LATCHED_QOS = QoSProfile(
     depth=1,
     reliability=ReliabilityPolicy.RELIABLE,
@@ -60,6 +65,8 @@ class Inputs:
             self.info = sibling(self.image)
         self.latched = False
         self._kind: Any = None
+        self._image_qos, self._settled = _QOS, False
+        self._timer: Any = None
         self._video = messages.VideoDecoder()
         self._subscriptions: dict[str, Any] = {}
 
@@ -74,6 +81,8 @@ class Inputs:
         for subscription in self._subscriptions.values():
             self._node.destroy_subscription(subscription)
         self._subscriptions, self._kind, self.latched = {}, None, False
+        self._image_qos, self._settled = _QOS, False
+        self._cancel()
 
     def tend(self) -> None:
         """Subscribe to what is published by now; to be called by the executor while nothing comes.
@@ -88,7 +97,7 @@ class Inputs:
         kind = self._wanted()
         if kind is not self._kind:
             self._kind = None
-            self._subscribe("image", kind, self.image, self._on_any)
+            self._subscribe("image", kind, self.image, self._on_any, self._image_qos)
             self._kind = kind
         if "latched info" not in self._subscriptions and self._is_latched():
             self._subscribe("latched info", CameraInfo, self.info, self._on_latched, _LATCHED_QOS)
@@ -115,10 +124,48 @@ class Inputs:
         if key in self._subscriptions:
             self._node.destroy_subscription(self._subscriptions.pop(key))
         # Publishers of another type or QoS are reported by why_silent(), with the cure.
-        quiet = SubscriptionEventCallbacks(use_default_callbacks=False)
+        events = SubscriptionEventCallbacks(use_default_callbacks=False)
+        if key == "image":
+            events.message_lost, events.incompatible_qos = self._on_lost, self._on_incompatible
         self._subscriptions[key] = self._node.create_subscription(
-            kind, topic, callback, qos, event_callbacks=quiet
+            kind, topic, callback, qos, event_callbacks=events
         )
+
+    def _on_lost(self, event: Any) -> None:
+        """Ask for what is lost again, where all who publish images would send it again."""
+        if self._settled:
+            return
+        self._settled = True
+        offered = self._node.get_publishers_info_by_topic(self.image)
+        if all(each.qos_profile.reliability is ReliabilityPolicy.RELIABLE for each in offered):
+            self._resubscribe(_RELIABLE_QOS)
+            return
+        self._node.get_logger().warning(
+            f"{self.image}: images are lost on their way, as big ones are at best effort: publish "
+            f"them reliably, or set {VARIABLE} for the camera's driver, see the README"
+        )
+
+    def _on_incompatible(self, event: Any) -> None:
+        if self._image_qos is _RELIABLE_QOS:
+            self._resubscribe(_QOS)  # there is a new publisher, at best effort
+
+    def _resubscribe(self, qos: QoSProfile) -> None:
+        """Subscribe to images anew; soon, because this subscription's event is at hand."""
+
+        def resubscribe() -> None:
+            self._cancel()
+            self._kind = None
+            self.tend()
+
+        self._image_qos = qos
+        self._cancel()
+        steady = Clock(clock_type=ClockType.STEADY_TIME)
+        self._timer = self._node.create_timer(0.0, resubscribe, clock=steady)
+
+    def _cancel(self) -> None:
+        if self._timer is not None:
+            self._node.destroy_timer(self._timer)
+            self._timer = None
 
     def _on_latched(self, message: CameraInfo) -> None:
         self.latched = True

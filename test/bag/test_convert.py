@@ -466,6 +466,24 @@ def test_a_part_that_holds_nothing_is_refused_with_the_recordings_length(
     assert not out.exists()
 
 
+@pytest.mark.parametrize(
+    ("sec", "nanosec"), [(2**31 - 1, 0), (2**31 - 2, 2**32 - 1), (-1, 0), (5, 10**9)]
+)
+def test_an_image_with_a_stamp_that_is_no_time_is_skipped(
+    tmp_path: Path, out: Path, sec: int, nanosec: int
+) -> None:
+    def odd() -> Any:
+        for topic, message, time_ns in drive():
+            if topic == "/camera/image" and time_ns < START_NS + STEP_NS:
+                message.header.stamp.sec, message.header.stamp.nanosec = sec, nanosec
+            yield topic, message, time_ns
+
+    summary = convert([write(tmp_path / "in", odd())], out, pipeline())
+    assert summary.skipped == {"MessageError": 1}
+    assert f"stamp is sec {sec}, nanosec {nanosec}" in summary.examples["MessageError"]
+    assert_answered(out, 5, first=1)
+
+
 def test_an_image_of_another_size_than_its_camera_is_skipped(tmp_path: Path, out: Path) -> None:
     def odd() -> Any:
         for topic, message, time_ns in drive():

@@ -118,11 +118,17 @@ def test_settings_come_from_a_file_and_from_words_over_it(tmp_path: Path) -> Non
         ("stride=0", "expected 1 to 64"),
         ("flip=maybe", "expected true or false"),
         ("anchors_pose=1,2", "expected 6 numbers"),
+        ("beyond_range=true", "beyond_range is True, expected one of drop, max"),
     ],
 )
 def test_a_wrong_setting_is_refused(word: str, told: str) -> None:
     with pytest.raises(SettingError, match=told):
         verb.given(None, [word])
+
+
+def test_off_may_be_said_as_yaml_reads_it() -> None:
+    for word in ("off", "false", "False"):
+        assert verb.given(None, [f"edge_filter={word}"]).edge_filter == "off"
 
 
 @pytest.mark.parametrize("text", ["", "a: 1", "node:\n  ros__parameters: [", "node: {}"])

@@ -1,4 +1,4 @@
-"""A camera in a process of its own: numbered big images at 10 Hz, best effort, until its end."""
+"""A camera in a process of its own: numbered big images at 10 Hz, until its end."""
 
 from __future__ import annotations
 
@@ -14,10 +14,12 @@ from sensor_msgs.msg import Image
 PERIOD_S = 0.1
 
 
-def main(size: int) -> None:
+def main(size: int, reliable: bool = False) -> None:
     rclpy.init()
     node = rclpy.create_node("big_camera")
     qos = QoSProfile(depth=5, reliability=ReliabilityPolicy.BEST_EFFORT)
+    if reliable:
+        qos.reliability = ReliabilityPolicy.RELIABLE
     publisher = node.create_publisher(Image, "big", qos)
     message = Image(height=1, width=size, step=size, encoding="mono8")
     message.data = array("B", bytes(size))
@@ -34,4 +36,4 @@ def main(size: int) -> None:
 
 
 if __name__ == "__main__":
-    main(int(sys.argv[1]))
+    main(int(sys.argv[1]), "reliable" in sys.argv)

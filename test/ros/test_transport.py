@@ -11,7 +11,7 @@ import pytest
 import torch
 
 from depth_ros import share, transport
-from test.ros.conftest import Peer, Process
+from test.ros.conftest import LOG, Bench, Peer, Process
 
 pytest.importorskip("rclpy")
 
@@ -87,5 +87,30 @@ def test_a_profile_that_is_not_valid_would_be_noticed(peer: Peer, tmp_path: Path
     process = Process(CAMERA, tmp_path / "log", FASTRTPS_DEFAULT_PROFILES_FILE=str(broken))
     try:
         peer.wait(lambda: "XML" in process.output, "an error of Fast DDS")
+    finally:
+        process.close()
+
+
+@pytest.mark.parametrize("reliable", [True, False])
+def test_images_that_are_lost_on_their_way_are_asked_for_again_or_warned_of(
+    bench: Bench, tmp_path: Path, reliable: bool
+) -> None:
+    bench.peer.listen(LOG)
+    node = bench.start(arguments=("-r", "image:=big"), fov_deg=70.0)
+
+    def is_reliable() -> bool:
+        ends = node.get_subscriptions_info_by_topic("/big")
+        return [end.qos_profile.reliability for end in ends] == [ReliabilityPolicy.RELIABLE]
+
+    assert not is_reliable()
+    command = [*CAMERA, "reliable"] if reliable else CAMERA
+    process = Process(command, tmp_path / "log", FASTRTPS_DEFAULT_PROFILES_FILE="")
+    try:
+        if not reliable:
+            bench.warning("/big: images are lost on their way", "FASTRTPS_DEFAULT_PROFILES_FILE")
+            return
+        bench.peer.wait(is_reliable, "a reliable subscription")
+        before = bench.total("image")
+        bench.peer.wait(lambda: bench.total("image") > before + 5, "images")
     finally:
         process.close()
