@@ -33,7 +33,8 @@ from sensor_msgs.msg import PointCloud2, PointField
 from std_msgs.msg import Header
 
 from benchmarks import live, machine
-from benchmarks.checks import MismatchError
+from benchmarks.command import in_one_line
+from benchmarks.mismatch import MismatchError
 from benchmarks.timing import Spread
 from depth_ros import messages
 from depth_ros.errors import DepthError
@@ -301,25 +302,22 @@ def _text(spread: Spread) -> str:
     return f"{spread.median:.2f} [{spread.low:.2f}, {spread.high:.2f}]"
 
 
+@in_one_line
 def main(arguments: list[str] | None = None) -> int:
     """Compare what arrives, measure and report."""
     options = _parser().parse_args(arguments)
     if options.role == "listener":
         listen()
         return 0
-    try:
-        if options.role == "publisher":
-            _publish(options)
-            return 0
-        results = [
-            each
-            for mode, keeping in SETUPS
-            for listeners in options.listeners
-            for each in run(Setup(mode, keeping, listeners), options.repeats, options.strides)
-        ]
-    except DepthError as error:
-        print(f"benchmarks.wire: {error}", file=sys.stderr)
-        return 1
+    if options.role == "publisher":
+        _publish(options)
+        return 0
+    results = [
+        each
+        for mode, keeping in SETUPS
+        for listeners in options.listeners
+        for each in run(Setup(mode, keeping, listeners), options.repeats, options.strides)
+    ]
     facts = machine.describe(torch.device("cpu"))
     print(f"{facts['cpu']}, {facts['cores']} cores, load {facts['load']}\n\n{table(results)}\n")
     content = {"machine": facts, "runs": [result._asdict() for result in results]}

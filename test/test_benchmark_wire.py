@@ -12,7 +12,7 @@ from rclpy.serialization import deserialize_message, serialize_message
 from sensor_msgs.msg import PointCloud2
 
 from benchmarks import wire
-from benchmarks.checks import MismatchError
+from benchmarks.mismatch import MismatchError
 from benchmarks.timing import Spread
 from benchmarks.wire import Result, Serialised, Setup
 from depth_ros.messages import points_from_cloud

@@ -14,13 +14,13 @@ from pathlib import Path
 import torch
 
 from benchmarks import machine
+from benchmarks.command import in_one_line
 from benchmarks.gpu import bars, cases, layout, live, networks, picture, report
 from benchmarks.gpu.bench import Bench
 from benchmarks.gpu.cases import PARTS, Case
 from benchmarks.gpu.device import Device, find
 from benchmarks.gpu.results import LAYOUT, NETWORK, Results
 from benchmarks.machine import Facts
-from depth_ros.errors import DepthError
 from depth_ros.evaluation.picture import save
 from depth_ros.runtimes.torch_runtime import DTYPES
 
@@ -29,14 +29,11 @@ SECTIONS = (*PARTS, GRIN, LAYOUT, live.LIVE)
 _DTYPES, _GRIN_FIRST = ["float16", "bfloat16"], "bfloat16"
 
 
+@in_one_line
 def main(arguments: list[str] | None = None) -> int:
     """Measure, print and draw; the exit code is 0 whether or not the bars are reached."""
     options = _parser().parse_args(arguments)
-    try:
-        device = find(options.device)
-    except DepthError as error:
-        print(f"benchmarks.gpu: {error}", file=sys.stderr)
-        return 1
+    device = find(options.device)
     results = Results(_facts(device))
     path = options.out / "gpu.json"
     bench = Bench(device, results, path, options.seconds_per_measurement, options.budget)

@@ -23,7 +23,7 @@ pytest.importorskip("rclpy")
 from lifecycle_msgs.msg import State, Transition
 
 from depth_ros.messages import points_from_cloud
-from depth_ros.pipeline import Pipeline
+from depth_ros.pipeline import Cloud, Pipeline
 from depth_ros.ros import worker
 from depth_ros.ros.publishers import Outputs
 from depth_ros.runtimes import download
@@ -160,15 +160,12 @@ def test_what_is_published_is_not_written_by_the_next_frame(
 def test_a_dense_cloud_has_as_many_points_as_its_device_counts(
     bench: Bench, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from depth_ros.ros import publishers
+    whole = Pipeline.cloud
 
-    whole = publishers.cloud_of
+    def counting(pipeline: Pipeline, depth: Any) -> Cloud:
+        return Cloud(whole(pipeline, depth).payload, torch.tensor([7]))
 
-    def counting(pipeline: Pipeline, depth: Any) -> publishers.Cloud:
-        cloud = whole(pipeline, depth)
-        return publishers.Cloud(cloud.payload, torch.tensor([7]))
-
-    monkeypatch.setattr(publishers, "cloud_of", counting)
+    monkeypatch.setattr(Pipeline, "cloud", counting)
     bench.start("points")
     cloud = bench.ask(take())["points"]
     assert (cloud.width, cloud.row_step, len(cloud.data)) == (7, 7 * 16, 7 * 16)

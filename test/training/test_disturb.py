@@ -85,4 +85,4 @@ def test_compression_is_exact_for_what_has_no_waves_and_lossy_for_detail() -> No
 
 def test_waves_are_an_orthonormal_base() -> None:
     waves = disturb._cosines(torch.device("cpu"))
-    assert torch.allclose(waves @ waves.T, torch.eye(8), atol=1e-6)
+    assert torch.allclose(waves @ waves.T, torch.eye(64), atol=1e-6)
