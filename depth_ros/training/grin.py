@@ -20,7 +20,6 @@ from depth_ros.training.frames import FramePool, Frames, Shapes
 from depth_ros.training.scenes import Robot
 from depth_ros.training.train import TrainConfig, Trainer
 
-RATES = {"encoder.backbone.": 0.5}
 FOV_DEG = (50.0, 80.0)
 """Fields of view across, of rendered frames."""
 _CALIBRATION_BATCHES = 4
@@ -69,7 +68,6 @@ def train(
     network = Grin(sizes)
     if start.init is not None:
         _start_from(network, start.init, start.backbone_only)
-    config = replace(config, rates=RATES)
     facts = {"objective": asdict(objective), "start": start._asdict(), **said}
     trained = Trainer(network, objective, frames, config, out, device, facts).run()
     last = (frames.draw(config.steps + index) for index in range(_CALIBRATION_BATCHES))

@@ -139,8 +139,8 @@ def assert_only_the_backbone(network: Grin, before: State, expected: State) -> N
 
 
 def test_of_the_embedded_zoedepth_the_backbone_alone_is_taken() -> None:
-    network, before = backbone_of(sizes.TINY, "zoedepth-lite")
-    zoedepth = models.load("zoedepth-lite").network.get_submodule("encoder")
+    network, before = backbone_of(sizes.TINY, "zoedepth-tiny")
+    zoedepth = models.load("zoedepth-tiny").network.get_submodule("network.backbone")
     assert_only_the_backbone(network, before, zoedepth.state_dict())
 
 

@@ -8,7 +8,6 @@ from typing import Any
 
 from depth_ros.errors import ModelError
 from depth_ros.models import json_file, own_checkpoint
-from depth_ros.models.grin import backbones
 from depth_ros.models.preprocessing import Preprocessing, Resize
 
 MODEL_TYPE = "grin"
@@ -109,13 +108,18 @@ class GrinConfig:
 
 
 TINY = GrinConfig(
-    backbone={"model_type": backbones.LITE}, height=192, width=256, map_stride=4, cell=16
+    backbone=_swinv2(
+        image_size=[96, 128],
+        embed_dim=32,
+        depths=[1, 2, 4, 2],
+        num_heads=[1, 2, 4, 8],
+        window_size=4,
+    )
 )
-"""Small enough to live in this package; its encoder is zoedepth-lite's."""
+"""Small enough to live in this package; its encoder is zoedepth-tiny's."""
 
 SMALL = replace(
     TINY,
-    map_stride=2,
     backbone=_swinv2(
         image_size=[256, 256],
         embed_dim=96,
