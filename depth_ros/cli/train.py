@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import sys
 from dataclasses import asdict, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -338,4 +339,7 @@ def _stores(path: Path, name: str, width: int, options: argparse.Namespace) -> l
         Rgbd(sample.frame.rgb, protocol.counted(sample.truth_m), sample.frame.camera)
         for sample in samples
     )
-    return stores_of(frames, width, options.labels)
+    stores = stores_of(frames, width, options.labels)
+    for line in samples.losses.lines():
+        print(f"depth_ros: {line}", file=sys.stderr)
+    return stores
