@@ -47,11 +47,11 @@ class Health:
         self.model_failed = False
         self.started_s = time.monotonic()
 
-    def count(self, event: str) -> None:
-        """Count an event: image, camera_info, answered, replaced, unheard or dropped."""
+    def count(self, event: str, times_over: int = 1) -> None:
+        """Count an event: image, camera_info, answered, replaced, unheard, dropped or lost."""
         now_s = time.monotonic()
         with self._lock:
-            self._counts[event] += 1
+            self._counts[event] += times_over
             times = self._times.setdefault(event, deque())
             times.append(now_s)
             while now_s - times[0] > _WINDOW_S:
@@ -122,6 +122,7 @@ class Health:
                 ("images", str(self.total("image"))),
                 ("answered", str(self.total("answered"))),
                 ("replaced by a newer image", str(self.total("replaced"))),
+                ("lost on their way to the node", str(self.total("lost"))),
                 ("skipped, nobody listened", str(self.total("unheard"))),
                 ("dropped", str(self.total("dropped"))),
                 ("latency median [ms]", f"{median_ms:.1f}"),

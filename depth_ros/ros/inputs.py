@@ -40,6 +40,8 @@ class Inputs:
         prefix: what their names begin with.
         transport: raw, compressed, or auto: what the publishers of the topic say that it is.
         on_image, on_info: take what comes; of a video the images in it.
+        on_lost: told how many images DDS has lost on their way.
+        max_pixels: a video whose images are larger is not decoded.
 
     Attributes:
         image, info: full names of the topics. Where image alone is remapped, camera_info is its
@@ -55,8 +57,11 @@ class Inputs:
         transport: str,
         on_image: Callable[[Any], None],
         on_info: Callable[[CameraInfo], None],
+        on_lost: Callable[[int], None],
+        max_pixels: int,
     ) -> None:
-        self._node, self._transport = node, transport
+        self._node, self._transport, self._count_lost = node, transport, on_lost
+        self._max_pixels = max_pixels
         self._on_image, self._on_info = on_image, on_info
         self.image: str = node.resolve_topic_name(f"{prefix}image")
         info = f"{prefix}camera_info"
@@ -67,12 +72,12 @@ class Inputs:
         self._kind: Any = None
         self._image_qos, self._settled = _QOS, False
         self._timer: Any = None
-        self._video = messages.VideoDecoder()
+        self._video = messages.VideoDecoder(max_pixels)
         self._subscriptions: dict[str, Any] = {}
 
     def start(self) -> None:
         """Subscribe."""
-        self._video = messages.VideoDecoder()
+        self._video = messages.VideoDecoder(self._max_pixels)
         self._subscribe("info", CameraInfo, self.info, self._on_info)
         self._subscribe_to_what_is_published()
 
@@ -133,6 +138,7 @@ class Inputs:
 
     def _on_lost(self, event: Any) -> None:
         """Ask for what is lost again, where all who publish images would send it again."""
+        self._count_lost(event.total_count_change)
         if self._settled:
             return
         self._settled = True

@@ -6,6 +6,7 @@ import math
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass
+from functools import partial
 from typing import NamedTuple
 
 from diagnostic_msgs.msg import DiagnosticStatus
@@ -122,7 +123,13 @@ class Stream:
         self._node, self._settings, self._deliver = node, settings, deliver
         self._prefix = f"{name}/" if name else ""
         self._inputs = Inputs(
-            node, self._prefix, settings.image_transport, self._on_image, self._on_info
+            node,
+            self._prefix,
+            settings.image_transport,
+            self._on_image,
+            self._on_info,
+            partial(self.health.count, "lost"),
+            settings.max_image_pixels,
         )
         self._outputs: Outputs | None = None
         self._scale: Scale | None = None
