@@ -57,16 +57,14 @@ def build(family: str, folder: Path) -> Path:
     return folder
 
 
-def spread(
-    network: Any, middle: float, side: int, *more: Tensor, std: float = 0.15, channels: int = 1
-) -> Any:
+def spread(network: Any, middle: float, side: int, *more: Tensor, std: float = 0.15) -> Any:
     """Draw weights with which a network's answers vary over an image, and return the network.
 
     What goes into the last activation has this middle and 0.3 of it as deviation, for noise of
-    side x side pixels; its layer is the one with so many channels.
+    side x side pixels.
     """
     network.eval().requires_grad_(False)
-    ends = [m for m in network.modules() if isinstance(m, nn.Conv2d) and m.out_channels == channels]
+    ends = [m for m in network.modules() if isinstance(m, nn.Conv2d) and m.out_channels == 1]
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(3)
         for parameter in network.parameters():
@@ -128,7 +126,7 @@ def zoedepth(heads: int) -> Any:
 
 def zoedepth_lite() -> Any:
     """The real encoder, whose sizes are fixed, for small images."""
-    return spread(ZoeDepthLite(LiteConfig(height=64, width=96, channels=8)), 0.5, 64, channels=4)
+    return spread(ZoeDepthLite(LiteConfig(height=64, width=96, channels=8)), 0.5, 64)
 
 
 def dpt_beit() -> Any:

@@ -36,7 +36,7 @@ class LiteConfig:
     training_f_px: float = 262.5
     max_depth_m: float = 20.0
     channels: int = 32
-    head: Head = "log"
+    head: Head = "bins"
 
     def __post_init__(self) -> None:
         own_checkpoint.check_fields(self)

@@ -50,6 +50,14 @@ class LogDepthHead(nn.Module):
         return depth_m
 
 
+class _Float(nn.Module):
+    """Goes on in float32: logits of a binomial distribution are as large as a hundred."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Return the same in float32."""
+        return x.float()
+
+
 class MetricBinsHead(nn.Module):
     """ZoeDepth's metric bins (arXiv 2302.12288, section 3.2), of transformers' own layers.
 
@@ -82,6 +90,7 @@ class MetricBinsHead(nn.Module):
         self.choose = ZoeDepthConditionalLogBinomialSoftmax(
             config, finer[-1], _EMBEDDING, n_classes=_BINS
         )
+        self.choose.mlp.append(_Float())
 
     def forward(self, maps: Sequence[Tensor]) -> Tensor:
         """Return depth from maps, the coarsest first."""
@@ -93,7 +102,7 @@ class MetricBinsHead(nn.Module):
             _, centres = attract(here, centres, embedding, interpolate=True)
             embedding = here
         features = finer[-1]
-        chances = self.choose(features.float(), embedding.float()).float()
+        chances = self.choose(features, embedding)
         centres = functional.interpolate(centres.float(), features.shape[-2:], mode="bilinear")
         return torch.sum(chances * centres, dim=1)
 

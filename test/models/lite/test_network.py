@@ -141,4 +141,4 @@ def test_halves_are_near_to_float32(dtype: torch.dtype, built: Callable[[str], P
         rounded = TorchRuntime(models.load(folder).network, "cpu", name)(pixels)
     assert isinstance(exact, torch.Tensor)
     assert isinstance(rounded, torch.Tensor)
-    assert float((rounded / exact - 1).abs().mean()) < 0.03
+    assert float((rounded / exact - 1).abs().mean()) < 0.05
