@@ -4,8 +4,7 @@ import json
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
-from types import SimpleNamespace
-from typing import cast
+from typing import Any
 
 import pytest
 from torch import nn
@@ -244,10 +243,11 @@ def test_metres_assume_the_focal_length_of_training(
     family = models.FAMILIES[entry.family]
     assert issubclass(family, TransformersModel)
     assert entry.preprocessing is not None
-    network = SimpleNamespace(config=published.config_of(name)[1])
+    network: Any = nn.Module()
+    network.config = published.config_of(name)[1]
     with monkeypatch.context() as patch:
         patch.setattr(family, "wrapper", lambda network: network)
-        model = family.of(entry, cast(nn.Module, network), entry.preprocessing)
+        model = family.of(entry, network, entry.preprocessing)
     assert model.training_f_px == pytest.approx(f_px, rel=1e-4)
 
 
