@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, NamedTuple
 
@@ -37,7 +37,7 @@ class Points(NamedTuple):
     rgb: npt.NDArray[np.uint8] | None
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class Depth:
     """The metric depth of one image.
 
@@ -49,7 +49,14 @@ class Depth:
     """
 
     frame: DepthFrame
-    _pipeline: Pipeline = field(repr=False)
+    _pipeline: Pipeline
+
+    def __repr__(self) -> str:
+        """Return size and range: all numbers would fill the terminal."""
+        height, width = self.depth_m.shape
+        known = self.depth_m[np.isfinite(self.depth_m)]
+        spread = f"{known.min():.2f} to {known.max():.2f} m" if len(known) else "nothing in range"
+        return f"Depth({width}x{height}, {spread})"
 
     @property
     def depth_m_tensor(self) -> Tensor:

@@ -94,6 +94,14 @@ def test_on_the_cpu_the_array_is_the_tensors_memory(estimator: Estimator) -> Non
     assert depth.depth_m is depth.depth_m
 
 
+def test_depth_says_its_size_and_range(estimator: Estimator) -> None:
+    depth = estimator(picture(), CAMERA)
+    least_m, most_m = depth.depth_m.min(), depth.depth_m.max()
+    assert repr(depth) == f"Depth(96x64, {least_m:.2f} to {most_m:.2f} m)"
+    beyond = estimator.stream(fps=1.0, max_depth_m=0.01)(picture(), CAMERA)
+    assert repr(beyond) == "Depth(96x64, nothing in range)"
+
+
 @pytest.mark.parametrize("stride", [1, 3])
 def test_points_project_to_their_pixels_and_have_their_colours(
     estimator: Estimator, stride: int

@@ -13,7 +13,7 @@ from depth_ros.errors import SettingError
 if TYPE_CHECKING:
     from depth_ros.config import Settings, Value
     from depth_ros.infer.outputs import Outputs
-    from depth_ros.infer.run import Summary
+    from depth_ros.infer.run import Run, Summary
     from depth_ros.infer.sources import Source
     from depth_ros.infer.window import Window
     from depth_ros.output_paths import OutputFolder
@@ -86,8 +86,17 @@ def run(options: argparse.Namespace) -> int:
     outputs = Outputs(options.out, options.format, options.cloud)
     folder = outputs.claim(found)
     folder.check()  # before a model is loaded
-    summary = _infer(found, settings, outputs, options)
-    _tell(summary, folder, DESCRIPTIONS[outputs.format])
+    window = _window() if options.show else None
+    try:
+        work = _load(settings, outputs, options, window)
+        folder.begin()
+        summary = work(found)
+        _tell(summary, folder, DESCRIPTIONS[outputs.format])
+        if window and not summary.interrupted:
+            window.wait()
+    finally:
+        if window:
+            window.close()
     if summary.interrupted:
         return exit_codes.INTERRUPTED
     if not summary.answered:
@@ -124,26 +133,17 @@ def _check_cameras(found: list[Source], settings: Settings) -> None:
         raise SettingError(f"the camera of {found[0].path}{several} is unknown, {cameras.WAYS}")
 
 
-def _infer(
-    found: list[Source], settings: Settings, outputs: Outputs, options: argparse.Namespace
-) -> Summary:
+def _load(
+    settings: Settings, outputs: Outputs, options: argparse.Namespace, window: Window | None
+) -> Run:
     from depth_ros import calibration
     from depth_ros.estimator import Estimator
     from depth_ros.infer.run import Run
 
-    window = _window() if options.show else None
-    try:
-        estimator = Estimator(settings)
-        if told := calibration.guess(settings):
-            print(f"depth_ros: {told}", file=sys.stderr)
-        outputs.claim(found).begin()
-        summary = Run(estimator, outputs, options.frames, _own_colours(options), window)(found)
-        if window and not summary.interrupted:
-            window.wait()
-        return summary
-    finally:
-        if window:
-            window.close()
+    estimator = Estimator(settings)
+    if told := calibration.guess(settings):
+        print(f"depth_ros: {told}", file=sys.stderr)
+    return Run(estimator, outputs, options.frames, _own_colours(options), window)
 
 
 def _own_colours(options: argparse.Namespace) -> bool:

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     import tkinter
 
 _LARGEST_PX = 1280, 720
+_TICK_MS = 100
 
 
 class Window:
@@ -58,11 +59,17 @@ class Window:
     def wait(self) -> None:
         """Wait until somebody closes it, by its button or Escape."""
         if self._root is not None:
+            self._tick()
             self._root.mainloop()
 
     def close(self) -> None:
         """Close it."""
         self._close()
+
+    def _tick(self) -> None:
+        """Let Python run now and then: Tk waits for its own events, and Ctrl-C is none."""
+        if self._root is not None:
+            self._root.after(_TICK_MS, self._tick)
 
     def _close(self) -> None:
         if self._root is not None:
