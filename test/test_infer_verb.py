@@ -173,7 +173,8 @@ def test_the_focal_length_of_exif_data_is_used_and_said(
     assert infer("a.jpg", "--format", "npz", "--out", "out", *CPU) == exit_codes.DONE
     f_px = np.load("out/a_depth.npz")["K"][0, 0]
     assert f_px == pytest.approx(27 / np.hypot(36, 24) * np.hypot(WIDTH, HEIGHT))
-    assert "that of the EXIF data: 27 mm (35 mm equivalent), 67 deg" in capsys.readouterr().err
+    told = "that of the EXIF data, of a.jpg 27 mm (35 mm equivalent), 67 deg across\n"
+    assert told in capsys.readouterr().err
 
 
 @pytest.mark.parametrize("name", ["a.jpg", "a.mp4", "camera:0"])
@@ -217,13 +218,14 @@ def test_bad_pictures_are_skipped_and_counted(
     assert infer(*bad, "--out", "none", *FOV) == exit_codes.FAILED
 
 
-def test_a_picture_with_more_pixels_than_allowed_is_not_decoded(
-    there: Path, capsys: pytest.CaptureFixture[str]
+@pytest.mark.parametrize("name", ["a.png", "a.mp4"])
+def test_what_has_more_pixels_than_allowed_is_not_decoded(
+    there: Path, name: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    save(there / "a.png")
+    (save if name == "a.png" else video)(there / name)
     limit = ("--set", "max_image_pixels=6143")
-    assert infer("a.png", "--out", "out", *limit, *FOV) == exit_codes.FAILED
-    assert "expected at most max_image_pixels" in capsys.readouterr().err
+    assert infer(name, "--out", "out", *limit, *FOV) == exit_codes.FAILED
+    assert "96x64, expected at most max_image_pixels (6143)" in capsys.readouterr().err
 
 
 def test_a_video_gives_depth_per_frame_and_a_film(there: Path) -> None:
@@ -261,15 +263,32 @@ def test_a_videos_frames_have_their_times(tmp_path: Path) -> None:
     assert np.abs(frames[0].rgb.astype(int) - scene()).mean() < 12, "red first"
 
 
+def test_the_whole_part_of_a_damaged_video_is_answered(
+    there: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    whole = cv2.VideoWriter("a.avi", cv2.VideoWriter.fourcc(*"MJPG"), 10.0, (WIDTH, HEIGHT))
+    for _ in range(20):
+        whole.write(scene())
+    whole.release()
+    data = (there / "a.avi").read_bytes()
+    (there / "a.avi").write_bytes(data[: len(data) // 2])
+    assert infer("a.avi", "--out", "out", *FOV) == exit_codes.DAMAGED
+    depths = [name for name in names(there / "out") if name.startswith("a_depth/")]
+    assert 5 <= len(depths) <= 12
+    captured = capfd.readouterr()
+    assert f"skipped a.avi: ends after {len(depths)} of 20 frames: it is damaged" in captured.err
+    assert (there / "out" / "a_colour.mp4").exists()
+
+
 class Webcam:
     """What is used of cv2.VideoCapture, of a camera that is unplugged in the end."""
 
-    def __init__(self, count: int, end: BaseException | None = None, opened: bool = True) -> None:
-        self._left, self._end, self._opened = count, end, opened
+    def __init__(self, count: int, end: BaseException | None = None) -> None:
+        self._left, self._end = count, end
         self.released = False
 
     def isOpened(self) -> bool:  # noqa: N802
-        return self._opened
+        return True
 
     def read(self) -> tuple[bool, Any]:
         self._left -= 1
@@ -296,11 +315,15 @@ def test_a_webcam_is_read_until_it_is_unplugged(tmp_path: Path) -> None:
     assert (tmp_path / "camera0_colour.mp4").exists()
 
 
-def test_a_webcam_that_is_not_there_is_skipped(tmp_path: Path) -> None:
-    estimator = depth_ros.load(device="cpu", fov_deg=60.0)
-    run = Run(estimator, Outputs(tmp_path), opener=lambda source: Webcam(0, opened=False))
-    summary = run(sources.find(["camera:7"]))
-    assert "expected /dev/video7" in summary.skipped["camera:7"]
+def test_a_webcam_that_is_not_there_is_said_in_one_line(
+    there: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    assert infer("camera:97", "--out", "out", *FOV) == exit_codes.FAILED
+    lines = [line for line in capfd.readouterr().err.splitlines() if "97" in line]
+    assert lines == [
+        "depth_ros: skipped camera:97: cannot be opened, expected a readable /dev/video97 that no "
+        "other program uses"
+    ]
 
 
 def test_ctrl_c_keeps_what_is_done(

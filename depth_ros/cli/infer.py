@@ -168,7 +168,8 @@ def _tell(summary: Summary, folder: OutputFolder, description: str) -> None:
         print(f"depth_ros: {summary.camera}", file=sys.stderr)
     for path, why in list(summary.skipped.items())[:_MOST_TOLD]:
         count = f"{summary.counts[path]} times: " if summary.counts[path] > 1 else ""
-        print(f"depth_ros: skipped {path}: {count}{why}", file=sys.stderr)
+        told = why.removeprefix(f"{path} ")
+        print(f"depth_ros: skipped {path}: {count}{told}", file=sys.stderr)
     if len(summary.skipped) > _MOST_TOLD:
         more = len(summary.skipped) - _MOST_TOLD
         print(f"depth_ros: skipped {more} more", file=sys.stderr)

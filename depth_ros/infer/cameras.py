@@ -10,6 +10,7 @@ from depth_ros.errors import CameraError
 from depth_ros.geometry.camera import Camera
 from depth_ros.infer.exif import Exif
 from depth_ros.infer.pictures import Picture
+from depth_ros.infer.sources import Source
 
 WAYS = (
     "expected --camera FILE.yaml (of camera_calibration), --fov-deg DEG (horizontal field of "
@@ -46,10 +47,10 @@ def camera(settings: Settings, picture: Picture) -> Camera:
     return Camera(width, height, f_px, f_px, (width - 1) / 2, (height - 1) / 2)
 
 
-def described(camera: Camera, exif: Exif) -> str:
-    """Return where the camera of a picture is from, for a picture whose EXIF data say it."""
+def described(source: Source, camera: Camera, exif: Exif) -> str:
+    """Return what is to be said of a camera that is known from the EXIF data of a picture."""
     fov_deg = 2 * math.degrees(math.atan(camera.width / 2 / camera.fx))
     return (
-        f"the camera is that of the EXIF data: {exif.focal_length_35mm} mm (35 mm equivalent), "
-        f"{fov_deg:.0f} deg across"
+        f"the camera is that of the EXIF data, of {source.path} {exif.focal_length_35mm} mm "
+        f"(35 mm equivalent), {fov_deg:.0f} deg across"
     )

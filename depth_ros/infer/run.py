@@ -113,7 +113,7 @@ class Run:
             self._summary.skip(source, error)
         else:
             if not self._estimator.settings.gives_camera and not self._summary.camera:
-                self._summary.camera = cameras.described(camera, picture.exif)
+                self._summary.camera = cameras.described(source, camera, picture.exif)
             colour = self._coloured(source, picture.rgb, depth)
             self._outputs.picture(source, depth, colour)
             self._summary.answered += 1
@@ -121,7 +121,7 @@ class Run:
 
     def _video(self, source: Source, bar: tqdm) -> None:
         try:
-            reader = Reader(source, self._opener)
+            reader = Reader(source, self._estimator.settings.max_image_pixels, self._opener)
         except FrameError as error:
             self._summary.skip(source, error)
             return

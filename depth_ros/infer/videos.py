@@ -11,6 +11,7 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
+from depth_ros.config import Settings
 from depth_ros.errors import FrameError
 from depth_ros.infer.sources import Source
 
@@ -43,11 +44,16 @@ class VideoFrame(NamedTuple):
 
 
 def open_source(source: Source) -> Capture:
-    """Open a video or webcam with OpenCV."""
+    """Open a video or webcam with OpenCV, which prints nothing of what fails."""
     os.environ.setdefault("OPENCV_FFMPEG_LOGLEVEL", "-8")  # quiet, in FFmpeg's numbers
-    if source.kind == "webcam":
-        return cv2.VideoCapture(source.webcam, cv2.CAP_V4L2)
-    return cv2.VideoCapture(str(source.path))
+    log = cv2.utils.logging
+    level = log.setLogLevel(log.LOG_LEVEL_SILENT)
+    try:
+        if source.kind == "webcam":
+            return cv2.VideoCapture(source.webcam, cv2.CAP_V4L2)
+        return cv2.VideoCapture(str(source.path))
+    finally:
+        log.setLogLevel(level)
 
 
 class Reader:
@@ -55,19 +61,26 @@ class Reader:
 
     Args:
         source: a video or a webcam.
+        max_pixels: a video with larger frames is not decoded.
         opener: opens it.
 
     Raises:
-        FrameError: it cannot be opened.
+        FrameError: it cannot be opened, or its frames are too large.
 
     Attributes:
         count: how many frames the header of a video states; None where it does not.
     """
 
-    def __init__(self, source: Source, opener: Callable[[Source], Capture] = open_source) -> None:
+    def __init__(
+        self,
+        source: Source,
+        max_pixels: int = Settings.max_image_pixels,
+        opener: Callable[[Source], Capture] = open_source,
+    ) -> None:
         self._source, self._capture = source, opener(source)
         if not self._capture.isOpened():
             raise FrameError(f"{source.path} cannot be opened, {_expected(source)}")
+        self._check_size(max_pixels)
         count = self._capture.get(cv2.CAP_PROP_FRAME_COUNT)
         self.count = int(count) if source.kind == "video" and count > 0 else None
 
@@ -99,6 +112,15 @@ class Reader:
         """Close the file or device."""
         self._capture.release()
 
+    def _check_size(self, max_pixels: int) -> None:
+        names = (cv2.CAP_PROP_FRAME_WIDTH, cv2.CAP_PROP_FRAME_HEIGHT)
+        width, height = (int(self._capture.get(name)) for name in names)
+        if width * height > max_pixels:
+            raise FrameError(
+                f"frames of {self._source.path} are {width}x{height}, expected at most "
+                f"max_image_pixels ({max_pixels})"
+            )
+
     def _check_end(self, count: int) -> None:
         path = self._source.path
         if self._source.kind == "webcam":
@@ -111,7 +133,5 @@ class Reader:
 
 def _expected(source: Source) -> str:
     if source.kind == "webcam":
-        return (
-            f"expected /dev/video{source.webcam}, that nobody else uses, and the right to read it"
-        )
+        return f"expected a readable /dev/video{source.webcam} that no other program uses"
     return "expected a video that is whole, in a format that OpenCV reads"
