@@ -177,14 +177,13 @@ def test_each_call_stands_alone_and_a_stream_remembers() -> None:
 def test_a_stream_steadies_a_scale_that_wobbles(
     estimator: Estimator, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    predict = Pipeline.predict
+    still = Pipeline.from_settings(estimator.settings).predict(Frame(picture(), CAMERA))
     factors = np.random.default_rng(0).uniform(0.93, 1.07, 30)
     coming = iter([*factors, *factors])
 
-    def wobbling(self: Pipeline, *said: Any) -> Estimate:
-        estimate = predict(self, *said)
-        values = estimate.prediction.values * float(next(coming))
-        return replace(estimate, prediction=replace(estimate.prediction, values=values))
+    def wobbling(self: Pipeline, frame: Frame, *said: Any) -> Estimate:
+        values = still.prediction.values * float(next(coming))
+        return replace(still, frame=frame, prediction=replace(still.prediction, values=values))
 
     monkeypatch.setattr(Pipeline, "predict", wobbling)
 
