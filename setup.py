@@ -28,7 +28,7 @@ setup(
     license=MANIFEST.findtext("license"),
     python_requires=">=3.10",
     packages=find_packages(include=[NAME, f"{NAME}.*"]),
-    package_data={NAME: weights()},
+    package_data={NAME: ["py.typed", *weights()]},
     data_files=[
         ("share/ament_index/resource_index/packages", [f"resource/{NAME}"]),
         (f"share/{NAME}", ["package.xml"]),

@@ -77,6 +77,24 @@ def read(path: Path) -> Calibration:
     return Calibration(*size, model, d, k, r, p)
 
 
+def of_file(path: Path, size: tuple[int, int] | None, rectified: bool = False) -> Camera:
+    """Return the camera of a calibration file, scaled to the width and height of images.
+
+    Args:
+        path: see read().
+        size: None: that of the file.
+        rectified: whether the images are.
+
+    Raises:
+        CameraError: as read() and described().
+    """
+    info = read(path)
+    if size is None:
+        return messages.camera_from_info(info, rectified)
+    settings = Settings(camera_info_scale=True, image_rectified=rectified)
+    return described(info, *size, settings).camera
+
+
 def _data(said: dict[str, Any], name: str, zeros: int = 0) -> tuple[float, ...]:
     """Return a matrix's numbers, row by row; zeros where it may be missing."""
     if zeros and name not in said:

@@ -35,11 +35,13 @@ class OutputFolder:
         path: the folder.
         command: what fills it, such as "depth_ros demo".
         names: the files and folders that it writes there.
+        keep: whether what it wrote there before, under other names, stays.
     """
 
     path: Path
     command: str
     names: tuple[str, ...]
+    keep: bool = False
 
     def check(self) -> None:
         """Look whether begin() may do its work, and change nothing.
@@ -63,15 +65,20 @@ class OutputFolder:
     def begin(self) -> None:
         """Make the folder, and remove what the command wrote there before, and nothing else.
 
+        With keep that is only what it writes again.
+
         Raises:
             SettingError: as check().
             OSError: the folder cannot be made.
         """
         self.check()
-        for name in self._written() or ():
-            _remove(self.path / name)
+        written = self._written() or []
+        kept = [name for name in written if self.keep and name not in self.names]
+        for name in written:
+            if name not in kept:
+                _remove(self.path / name)
         self.path.mkdir(parents=True, exist_ok=True)
-        said = {"command": self.command, "names": self.names}
+        said = {"command": self.command, "names": [*kept, *self.names]}
         (self.path / MARKER).write_text(json.dumps(said, indent=2) + "\n")
 
     def _written(self) -> list[str] | None:

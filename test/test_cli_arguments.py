@@ -16,6 +16,7 @@ COMMANDS = {
     "demo": ["demo", "--out", "NOWHERE"],
     "evaluate": ["evaluate", "--out", "NOWHERE"],
     "convert": ["convert", "FOLDER", "NOWHERE"],
+    "infer": ["infer", "camera:0", "--set=fov_deg=60", "--out", "NOWHERE"],
     "view": ["view", "FOLDER"],
     "play": ["play", "FOLDER"],
     "record": ["record", "NOWHERE", "--topics", "/image"],
@@ -50,6 +51,18 @@ OPTIONS = {
         "--preview": ["", "FOLDER", "FILE", "a.txt", "FILE/a.png"],
         "--rerun": ["", "FOLDER", "FILE", "a.txt", "FILE/a.rrd"],
         "--ray-gpus": ["", "x", "nan", NEGATIVE],
+    },
+    "infer": {
+        "--camera": ["", "NOWHERE", "FOLDER"],
+        "--fov-deg": [*NUMBERS, "0", "180"],
+        "--format": ["", "exr"],
+        "--cloud": ["", "las"],
+        "--frames": [*NUMBERS, "0", "1.5"],
+        "--set": ["", "max_depth_m", "=", "max_dept=3", "stride=x", "stride=-1"],
+        "--params": ["", "NOWHERE", "FOLDER", "FILE"],
+        "--device": ["", "gpu", "cuda:-1"],
+        "--out": ["", "FILE", "FILE/below"],
+        "--model": ["", "zoedepth-nyuu"],
     },
     "view": {
         "--preview": ["", "FOLDER", "FILE", "a.txt", "FILE/a.png"],
@@ -89,6 +102,9 @@ CASES = [
 POSITIONAL = [
     ("convert", "", "NOWHERE"),
     ("convert", "NOWHERE", "NOWHERE"),
+    ("infer", "", None),
+    ("infer", "NOWHERE", None),
+    ("infer", "FOLDER", None),
     ("view", "", None),
     ("view", "NOWHERE", None),
     ("play", "", None),
@@ -144,7 +160,9 @@ def test_a_wrong_path_or_name_is_refused(
     is_refused([verb, first, *([] if second is None else [second])], there, capsys)
 
 
-@pytest.mark.parametrize("command", [[], ["nonsense"], [""], ["--nonsense"], ["convert"], ["view"]])
+@pytest.mark.parametrize(
+    "command", [[], ["nonsense"], [""], ["--nonsense"], ["convert"], ["infer"], ["view"]]
+)
 def test_a_command_that_is_incomplete_or_unknown_is_refused(
     command: list[str], there: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -14,14 +14,15 @@ MODULES = sorted(PACKAGE.rglob("*.py"))
 # A part is the first name under depth_ros. Each may import itself, errors, the package's own name
 # (for its version) and what stands here; "part.module" allows that module alone.
 ARROWS = {
-    "depth_ros": set[str](),
+    "depth_ros": {"estimator", "geometry.camera", "scale.anchors"},
     "errors": set[str](),
     "nearest": set[str](),
     "config": {"nearest"},
     "share": set[str](),
     "output_paths": set[str](),
     "transport": {"share"},
-    "geometry": set[str](),
+    # Inside the constructors of Camera that read what ROS writes.
+    "geometry": {"calibration", "messages.cameras"},
     "profile": set[str](),
     "runtimes": set[str](),
     "messages": {"geometry", "config"},
@@ -32,6 +33,17 @@ ARROWS = {
     "scale": {"geometry"},
     "anchor_messages": {"config", "geometry", "messages", "scale"},
     "pipeline": {"geometry", "config", "models", "profile", "runtimes", "scale"},
+    "estimator": {"config", "geometry", "pipeline", "runtimes", "scale"},
+    "infer": {
+        "calibration",
+        "config",
+        "estimator",
+        "evaluation.picture",
+        "geometry",
+        "look",
+        "messages",
+        "output_paths",
+    },
     "training": {"geometry", "models", "evaluation.metrics"},
     "evaluation": {
         "geometry",

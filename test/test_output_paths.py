@@ -48,6 +48,15 @@ def test_what_others_put_into_it_stays(tmp_path: Path) -> None:
     assert not (tmp_path / "bag").exists()
 
 
+def test_what_is_kept_from_before_is_the_commands_own_still(tmp_path: Path) -> None:
+    fill(tmp_path)
+    OutputFolder(tmp_path, "depth_ros demo", ("page.html", "other"), keep=True).begin()
+    assert (tmp_path / "bag" / "0.mcap").read_text() == "bag"
+    assert not (tmp_path / "page.html").exists()
+    folder(tmp_path).begin()
+    assert [path.name for path in tmp_path.iterdir()] == [MARKER]
+
+
 def test_a_folder_of_something_else_is_refused_and_left_as_it_is(tmp_path: Path) -> None:
     (tmp_path / "mine").write_text("precious")
     with pytest.raises(SettingError, match=r"was not made by depth_ros demo.*choose another"):

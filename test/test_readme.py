@@ -1,9 +1,14 @@
 """The README against what it describes."""
 
 import ast
+import os
 import re
+import subprocess
+import sys
 from pathlib import Path
 
+import cv2
+import numpy as np
 import pytest
 
 from depth_ros import cli, models
@@ -63,6 +68,29 @@ def test_every_picture_and_file_that_is_linked_exists() -> None:
 def test_every_make_target_that_is_named_exists(target: str) -> None:
     assert f"make {target}" in README
     assert re.search(rf"^{target}:", (ROOT / "Makefile").read_text(), re.M)
+
+
+def first_code_block() -> str:
+    found = re.search(r"^```python\n(.*?)^```|^    \S.*?$", README, re.M | re.S)
+    assert found is not None
+    return found[1] or ""
+
+
+def test_the_first_code_block_is_six_lines_that_give_depth(tmp_path: Path) -> None:
+    block = first_code_block()
+    assert len([line for line in block.splitlines() if line]) == 6
+    picture = np.random.default_rng(0).integers(0, 256, (48, 64, 3), np.uint8)
+    cv2.imwrite(str(tmp_path / "photo.jpg"), picture)
+    run = subprocess.run(
+        [sys.executable, "-c", block],
+        cwd=tmp_path,
+        env={**os.environ, "PYTHONPATH": str(ROOT)},
+        capture_output=True,
+        text=True,
+        timeout=100,
+    )
+    assert run.returncode == 0, run.stderr
+    assert re.fullmatch(r"Depth\(64x48, [\d.]+ to [\d.]+ m\) \(\d+, 3\)\n", run.stdout)
 
 
 def test_the_exit_codes_are_the_documented_ones() -> None:

@@ -14,6 +14,7 @@ from depth_ros.cli import (
     evaluate,
     exit_codes,
     export,
+    infer,
     models,
     play,
     profile,
@@ -26,6 +27,7 @@ from depth_ros.errors import DepthError, SettingError
 from depth_ros.nearest import unknown
 
 VERBS: tuple[ModuleType, ...] = (
+    infer,
     train,
     evaluate,
     demo,

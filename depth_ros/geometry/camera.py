@@ -7,9 +7,11 @@ Pixel centres have integer coordinates (REP 104, as in image_geometry and OpenCV
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
-from typing import get_args
+from pathlib import Path
+from typing import TYPE_CHECKING, get_args
 
 import numpy as np
 import numpy.typing as npt
@@ -17,6 +19,9 @@ import numpy.typing as npt
 from depth_ros.errors import CameraError
 from depth_ros.geometry import lens
 from depth_ros.geometry.lens import COEFFICIENTS, Floats, Lens
+
+if TYPE_CHECKING:
+    from depth_ros.messages.cameras import CameraInfo
 
 _RAY_TABLES = 8
 _RAYS_AT_ONCE = 1 << 14  # a block of rays whose temporaries stay in the processor's cache
@@ -87,8 +92,97 @@ class Camera:
             )
 
     @classmethod
+    def from_k(
+        cls,
+        k: npt.ArrayLike,
+        width: int,
+        height: int,
+        lens: Lens = "none",
+        coefficients: Sequence[float] = (),
+    ) -> Camera:
+        """Return the camera of an intrinsic matrix K.
+
+        >>> Camera.from_k([525.0, 525.0, 319.5, 239.5], 640, 480).fx
+        525.0
+
+        Args:
+            k: the matrix (3, 3), its 9 numbers row by row, or fx, fy, cx, cy; in pixels.
+            width, height: image size in pixels.
+            lens, coefficients: see Camera; default: no distortion.
+
+        Raises:
+            CameraError: k has another shape, or is no intrinsic matrix; see Camera for others.
+        """
+        numbers = np.asarray(k, np.float64)
+        if numbers.shape == (4,):
+            fx, fy, cx, cy = numbers.tolist()
+            return cls(width, height, fx, fy, cx, cy, lens, tuple(coefficients))
+        if numbers.shape not in ((3, 3), (9,)):
+            raise CameraError(f"k has shape {numbers.shape}, expected (3, 3), (9,) or (4,)")
+        (fx, sheared, cx), (below, fy, cy), last = numbers.reshape(3, 3).tolist()
+        if below != 0 or last != [0, 0, 1]:
+            raise CameraError(
+                f"k is {numbers.tolist()}, expected [[fx, s, cx], [0, fy, cy], [0, 0, 1]]"
+            )
+        skew = sheared / fx if fx else 0.0
+        return cls(width, height, fx, fy, cx, cy, lens, tuple(coefficients), skew)
+
+    @classmethod
+    def from_info(cls, info: CameraInfo, rectified: bool = False) -> Camera:
+        """Return the camera that a sensor_msgs/CameraInfo describes.
+
+        Args:
+            info: the message, of rclpy, rosbags or anything with the same fields.
+            rectified: whether the image is rectified: P describes it, without distortion.
+
+        Raises:
+            CameraError: the camera is not calibrated, or its lens model is not supported.
+        """
+        from depth_ros.messages.cameras import camera_from_info
+
+        return camera_from_info(info, rectified)
+
+    @classmethod
+    def from_yaml(
+        cls,
+        path: str | Path,
+        width: int | None = None,
+        height: int | None = None,
+        rectified: bool = False,
+    ) -> Camera:
+        """Return the camera of a calibration file, as camera_calibration writes it.
+
+        Args:
+            path: of the YAML file.
+            width, height: size of the images in pixels: a calibration for another size of the same
+                aspect ratio is scaled; None: the file's own.
+            rectified: see from_info().
+
+        Raises:
+            CameraError: the file cannot be read or is no calibration, only one of width and height
+                is given, or their aspect ratio is another one.
+        """
+        from depth_ros import calibration
+
+        if (width is None) != (height is None):
+            raise CameraError(f"size is {width}x{height}, expected both or none")
+        size = None if width is None or height is None else (width, height)
+        return calibration.of_file(Path(path), size, rectified)
+
+    @classmethod
     def from_fov(cls, width: int, height: int, fov_deg: float) -> Camera:
-        """Return an undistorted camera with square pixels and a horizontal field of view."""
+        """Return an undistorted camera with square pixels and a horizontal field of view.
+
+        >>> round(Camera.from_fov(640, 480, fov_deg=90.0).fx, 6)
+        320.0
+
+        Args:
+            width, height: image size in pixels.
+            fov_deg: horizontal field of view in degrees.
+
+        Raises:
+            CameraError: fov_deg is not between 0 and 180.
+        """
         if not 0 < fov_deg < 180:
             raise CameraError(f"fov_deg is {fov_deg}, expected between 0 and 180")
         f_px = width / 2 / math.tan(math.radians(fov_deg) / 2)

@@ -1,0 +1,185 @@
+"""Estimate depth of pictures, videos and webcams, and write it to files."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from depth_ros.cli import arguments, exit_codes
+from depth_ros.errors import SettingError
+
+if TYPE_CHECKING:
+    from depth_ros.config import Settings, Value
+    from depth_ros.infer.outputs import Outputs
+    from depth_ros.infer.run import Run, Summary
+    from depth_ros.infer.sources import Source
+    from depth_ros.infer.window import Window
+    from depth_ros.output_paths import OutputFolder
+
+HELP = "estimate depth of pictures, videos and webcams"
+_MOST_TOLD = 10  # sources that were skipped and are named
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the verb's arguments."""
+    parser.add_argument(
+        "inputs",
+        nargs="+",
+        metavar="IN",
+        help="JPEG, PNG, WebP, a video, a folder or pattern of these, or camera:0",
+    )
+    parser.add_argument(
+        "--out",
+        type=arguments.path,
+        default=Path("out/infer"),
+        metavar="FOLDER",
+        help="new or empty, or that of an earlier run; default: %(default)s",
+    )
+    _add_camera(parser.add_argument_group("the camera; default: the pictures' EXIF data"))
+    parser.add_argument(
+        "--format",
+        choices=["png", "npy", "npz"],
+        default="png",
+        help="of depth: 16-bit PNG in mm, or NumPy in m; default: %(default)s",
+    )
+    parser.add_argument("--cloud", choices=["ply", "pcd"], help="also points; default: none")
+    parser.add_argument(
+        "--frames",
+        type=arguments.whole(1, 10**9),
+        metavar="N",
+        help="of each video and webcam at most; default: all",
+    )
+    parser.add_argument("--show", action="store_true", help="show image and depth in a window")
+    arguments.add_model(parser)
+    arguments.add_device(parser)
+    arguments.add_settings(parser)
+
+
+def _add_camera(group: argparse._ArgumentGroup) -> None:
+    ways = group.add_mutually_exclusive_group()
+    ways.add_argument(
+        "--camera",
+        type=arguments.file,
+        metavar="FILE",
+        help="YAML of camera_calibration, scaled to the size of the images",
+    )
+    ways.add_argument(
+        "--fov-deg",
+        type=arguments.number(1, 179, "deg"),
+        metavar="DEG",
+        help="horizontal field of view in degrees, 1 to 179",
+    )
+
+
+def run(options: argparse.Namespace) -> int:
+    """Infer; exit code 3 when some images gave no depth, 1 when none did."""
+    from depth_ros import calibration
+    from depth_ros.infer import sources
+    from depth_ros.infer.outputs import DESCRIPTIONS, Outputs
+
+    found = sources.find(options.inputs)
+    settings = _settings(options)
+    calibration.check(settings)
+    _check_cameras(found, settings)
+    outputs = Outputs(options.out, options.format, options.cloud)
+    folder = outputs.claim(found)
+    folder.check()  # before a model is loaded
+    window = _window() if options.show else None
+    try:
+        work = _load(settings, outputs, options, window)
+        folder.begin()
+        summary = work(found)
+        _tell(summary, folder, DESCRIPTIONS[outputs.format])
+        if window and not summary.interrupted:
+            window.wait()
+    finally:
+        if window:
+            window.close()
+    if summary.interrupted:
+        return exit_codes.INTERRUPTED
+    if not summary.answered:
+        return exit_codes.FAILED
+    return exit_codes.DAMAGED if summary.skipped else exit_codes.DONE
+
+
+def _settings(options: argparse.Namespace) -> Settings:
+    from depth_ros.cli.convert import given
+
+    said: dict[str, Value] = {"model": options.model, "device": options.device}
+    if options.camera:
+        said |= {"camera_calibration": str(options.camera), "camera_info_scale": True}
+    if options.fov_deg:
+        said["fov_deg"] = options.fov_deg
+    return given(options.params, options.set).with_values(**said)
+
+
+def _check_cameras(found: list[Source], settings: Settings) -> None:
+    """Refuse to begin where no source's camera is known.
+
+    Raises:
+        SettingError: so it is, or a video's is not: it holds no EXIF data.
+    """
+    from depth_ros.infer import cameras, pictures
+
+    if settings.gives_camera:
+        return
+    for source in found:
+        if source.kind != "picture":
+            raise SettingError(f"the camera of {source.path} is unknown, {cameras.WAYS}")
+    if not any(cameras.knows(settings, pictures.exif_of(source.path)) for source in found):
+        several = f" and {len(found) - 1} more" if len(found) > 1 else ""
+        raise SettingError(f"the camera of {found[0].path}{several} is unknown, {cameras.WAYS}")
+
+
+def _load(
+    settings: Settings, outputs: Outputs, options: argparse.Namespace, window: Window | None
+) -> Run:
+    from depth_ros import calibration
+    from depth_ros.estimator import Estimator
+    from depth_ros.infer.run import Run
+
+    estimator = Estimator(settings)
+    if told := calibration.guess(settings):
+        print(f"depth_ros: {told}", file=sys.stderr)
+    return Run(estimator, outputs, options.frames, _own_colours(options), window)
+
+
+def _own_colours(options: argparse.Namespace) -> bool:
+    """Return whether nobody said which depths have which colours."""
+    ranges = ("colour_range", "colour_near_m", "colour_far_m")
+    return options.params is None and not any(text.startswith(ranges) for text in options.set)
+
+
+def _window() -> Window | None:
+    """Return a window, or say why there is none."""
+    from depth_ros.infer.window import Window
+
+    try:
+        return Window("depth_ros infer")
+    except SettingError as error:
+        print(f"depth_ros: {error}", file=sys.stderr)
+        return None
+
+
+def _tell(summary: Summary, folder: OutputFolder, description: str) -> None:
+    if summary.camera:
+        print(f"depth_ros: {summary.camera}", file=sys.stderr)
+    for path, why in list(summary.skipped.items())[:_MOST_TOLD]:
+        count = f"{summary.counts[path]} times: " if summary.counts[path] > 1 else ""
+        told = why.removeprefix(f"{path} ")
+        print(f"depth_ros: skipped {path}: {count}{told}", file=sys.stderr)
+    if len(summary.skipped) > _MOST_TOLD:
+        more = len(summary.skipped) - _MOST_TOLD
+        print(f"depth_ros: skipped {more} more", file=sys.stderr)
+    skipped = sum(summary.counts.values())
+    stopped = ", interrupted" if summary.interrupted else ""
+    print(f"images: {summary.answered} with depth, {skipped} skipped{stopped}")
+    written = [name for name in folder.names if (folder.path / name).exists()]
+    for name in written[:_MOST_TOLD]:
+        print(f"written: {folder.path / name}")
+    if len(written) > _MOST_TOLD:
+        print(f"written: {len(written) - _MOST_TOLD} more in {folder.path}")
+    if written:
+        print(f"depth: {description}")

@@ -1,0 +1,1 @@
+"""Depth of pictures, videos and webcams, as files."""

@@ -1,0 +1,149 @@
+"""The files that depth is written to, each there only when it is whole."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import cv2
+import numpy as np
+import numpy.typing as npt
+
+from depth_ros.errors import SettingError
+from depth_ros.estimator import Depth
+from depth_ros.geometry.depth import to_millimetres
+from depth_ros.infer import cloud_file
+from depth_ros.infer.sources import Source
+from depth_ros.look import atomic
+from depth_ros.look.video import Video
+from depth_ros.output_paths import OutputFolder
+
+COMMAND = "depth_ros infer"
+
+
+def _png(depth: Depth) -> bytes:
+    """Return depth in whole millimetres, 16 bits; 0: no estimate, or 65.536 m and more."""
+    return _encoded(to_millimetres(depth.depth_m))
+
+
+def _npy(depth: Depth) -> bytes:
+    """Return depth in metres, float32 (H, W); NaN: no estimate, +inf: beyond range."""
+    file = io.BytesIO()
+    np.save(file, depth.depth_m)
+    return file.getvalue()
+
+
+def _npz(depth: Depth) -> bytes:
+    """Return depth_m as _npy(), the camera's K (3, 3), and confidence (H, W) where there is any."""
+    file, arrays = io.BytesIO(), {"depth_m": depth.depth_m, "K": depth.camera.matrix}
+    if depth.confidence is not None:
+        arrays["confidence"] = depth.confidence
+    np.savez_compressed(file, **arrays)  # type: ignore[arg-type]  # its own flag is no array
+    return file.getvalue()
+
+
+FORMATS: dict[str, Callable[[Depth], bytes]] = {"png": _png, "npy": _npy, "npz": _npz}
+"""What makes the file of a depth image, by its suffix."""
+DESCRIPTIONS = {
+    "png": "16-bit PNG in mm; 0: no estimate, or 65.536 m and more",
+    "npy": "float32 in m; NaN: no estimate, inf: beyond range",
+    "npz": "depth_m, float32 in m; NaN: no estimate, inf: beyond range; K; confidence if any",
+}
+"""What each of FORMATS holds."""
+CLOUDS = {"ply": cloud_file.ply, "pcd": cloud_file.pcd}
+"""What makes the file of a point cloud, by its suffix."""
+
+
+@dataclass(frozen=True)
+class Outputs:
+    """Writes depth, its colours, and clouds into a folder.
+
+    A picture NAME gives NAME_depth.png, NAME_colour.png and NAME_cloud.ply; of a video the first
+    and the last are folders with a file per frame, and the colours are a film.
+
+    Attributes:
+        folder: to write into.
+        format: of depth.
+        cloud: format of clouds; None: there are none.
+    """
+
+    folder: Path
+    format: str = "png"
+    cloud: str | None = None
+
+    def claim(self, sources: list[Source]) -> OutputFolder:
+        """Return the folder with the names of all that will be written there for sources.
+
+        What earlier runs wrote there for other sources stays.
+
+        Raises:
+            SettingError: a source lies in the folder, where it could be replaced.
+        """
+        for source in sources:
+            if source.kind != "webcam" and self.folder.resolve() in source.path.resolve().parents:
+                raise SettingError(
+                    f"{source.path} lies in {self.folder}, where depth is to be written, expected "
+                    "another --out"
+                )
+        names = [name for source in sources for name in self._names(source)]
+        return OutputFolder(self.folder, COMMAND, tuple(names), keep=True)
+
+    def film(self, source: Source) -> Video:
+        """Return the film of a video's depth in colour.
+
+        Raises:
+            SettingError: nothing that is installed can write one.
+        """
+        return Video(self.folder / f"{source.name}_colour.mp4")
+
+    def picture(self, source: Source, depth: Depth, colour: npt.NDArray[np.uint8]) -> None:
+        """Write what a picture gives.
+
+        Raises:
+            OSError: it cannot be written.
+        """
+        self._write(self.folder / f"{source.name}_depth.{self.format}", self._depth(depth))
+        self._write(self.folder / f"{source.name}_colour.png", _encoded(colour[..., ::-1]))
+        if self.cloud:
+            path = self.folder / f"{source.name}_cloud.{self.cloud}"
+            self._write(path, CLOUDS[self.cloud](depth.points()))
+
+    def frame(self, source: Source, index: int, depth: Depth) -> None:
+        """Write what a frame of a video gives, but for the film.
+
+        Raises:
+            OSError: it cannot be written.
+        """
+        folder = self.folder / f"{source.name}_depth"
+        self._write(folder / f"{index:06d}.{self.format}", self._depth(depth))
+        if self.cloud:
+            path = self.folder / f"{source.name}_cloud" / f"{index:06d}.{self.cloud}"
+            self._write(path, CLOUDS[self.cloud](depth.points()))
+
+    def _names(self, source: Source) -> list[str]:
+        if source.kind == "picture":
+            names = [f"{source.name}_depth.{self.format}", f"{source.name}_colour.png"]
+            return [*names, f"{source.name}_cloud.{self.cloud}"] if self.cloud else names
+        names = [f"{source.name}_depth", f"{source.name}_colour.mp4"]
+        return [*names, f"{source.name}_cloud"] if self.cloud else names
+
+    def _depth(self, depth: Depth) -> bytes:
+        return FORMATS[self.format](depth)
+
+    def _write(self, path: Path, content: bytes) -> None:
+        part = atomic.unfinished(path)
+        try:
+            part.write_bytes(content)
+            atomic.finish(path)
+        finally:
+            part.unlink(missing_ok=True)
+
+
+def _encoded(pixels: npt.NDArray[np.uint8] | npt.NDArray[np.uint16]) -> bytes:
+    """Return pixels, grey or bgr, as a PNG file."""
+    done, data = cv2.imencode(".png", np.ascontiguousarray(pixels))
+    if not done:
+        raise SettingError(f"an image of {pixels.shape} cannot be written as PNG")
+    return data.tobytes()

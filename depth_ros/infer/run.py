@@ -1,0 +1,176 @@
+"""From pictures, videos and webcams to files of depth."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from itertools import islice
+from typing import Protocol
+
+import numpy as np
+from tqdm import tqdm
+
+from depth_ros.errors import CameraError, FrameError, MessageError, ScaleError, one_line
+from depth_ros.estimator import Depth, Estimator, Stream
+from depth_ros.evaluation.picture import Rgb
+from depth_ros.infer import cameras, pictures
+from depth_ros.infer.outputs import Outputs
+from depth_ros.infer.pictures import Picture
+from depth_ros.infer.sources import Source
+from depth_ros.infer.videos import Capture, Reader, VideoFrame, open_source
+from depth_ros.look.panel import Range, round_range
+from depth_ros.look.video import Video
+
+# What is wrong with one image and says nothing of the next one.
+_SKIPPED = (CameraError, FrameError, MessageError, ScaleError)
+
+
+class Viewer(Protocol):
+    """Shows what is made."""
+
+    def show(self, rgb: Rgb, colour: Rgb) -> None:
+        """Show an image and its depth in colour."""
+
+
+@dataclass
+class Summary:
+    """What was done.
+
+    Attributes:
+        answered: how many pictures and frames gave depth.
+        skipped: how many gave none, by source, and why the first of them did not.
+        interrupted: whether somebody stopped it.
+        camera: of the EXIF data, where that is what a picture's camera is from; of the first one.
+    """
+
+    answered: int = 0
+    skipped: dict[str, str] = field(default_factory=dict)
+    counts: Counter[str] = field(default_factory=Counter)
+    interrupted: bool = False
+    camera: str = ""
+
+    def skip(self, source: Source, error: Exception) -> None:
+        """Count a picture or frame that gave no depth."""
+        name = str(source.path)
+        self.skipped.setdefault(name, one_line(error))
+        self.counts[name] += 1
+
+
+class Run:
+    """Estimates depth of sources and writes it.
+
+    Args:
+        estimator: the model.
+        outputs: where to.
+        most: frames of each video or webcam at most; None: all of them.
+        viewer: shows what is made; None: nobody looks.
+        own_colours: whether colours span round numbers around the depth of each picture, or of a
+            video's first frame; else they are as the settings say.
+        opener: opens a video or webcam.
+    """
+
+    def __init__(
+        self,
+        estimator: Estimator,
+        outputs: Outputs,
+        most: int | None = None,
+        own_colours: bool = False,
+        viewer: Viewer | None = None,
+        opener: Callable[[Source], Capture] = open_source,
+    ) -> None:
+        self._estimator, self._outputs = estimator, outputs
+        self._most, self._viewer, self._opener = most, viewer, opener
+        self._own_colours = own_colours
+        self._ranges: dict[Source, Range] = {}
+        self._summary = Summary()
+
+    def __call__(self, sources: list[Source]) -> Summary:
+        """Work on sources in their order; Ctrl-C ends that, and keeps what is done.
+
+        What cannot be read, or has no camera or scale, is skipped and counted.
+
+        Raises:
+            ModelError: the network fails, or gives no metres.
+            SettingError: no film can be written.
+            OSError: something cannot be written.
+        """
+        with tqdm(desc="infer", unit="image", total=_pictures(sources)) as bar:
+            try:
+                for source in sources:
+                    work = self._picture if source.kind == "picture" else self._video
+                    work(source, bar)
+            except KeyboardInterrupt:
+                self._summary.interrupted = True
+        return self._summary
+
+    def _picture(self, source: Source, bar: tqdm) -> None:
+        try:
+            picture = pictures.read(source.path, self._estimator.settings.max_image_pixels)
+            camera = cameras.camera(self._estimator.settings, picture)
+            depth = self._estimator(picture.rgb, camera)
+        except _SKIPPED as error:
+            self._summary.skip(source, error)
+        else:
+            if not self._estimator.settings.gives_camera and not self._summary.camera:
+                self._summary.camera = cameras.described(source, camera, picture.exif)
+            colour = self._coloured(source, picture.rgb, depth)
+            self._outputs.picture(source, depth, colour)
+            self._summary.answered += 1
+        bar.update()
+
+    def _video(self, source: Source, bar: tqdm) -> None:
+        try:
+            reader = Reader(source, self._estimator.settings.max_image_pixels, self._opener)
+        except FrameError as error:
+            self._summary.skip(source, error)
+            return
+        _expect(bar, reader.count, self._most)
+        try:
+            self._frames(source, reader, bar)
+        except FrameError as error:  # of the reader: those of a frame are dealt with
+            self._summary.skip(source, error)
+        finally:
+            reader.close()
+
+    def _frames(self, source: Source, reader: Reader, bar: tqdm) -> None:
+        film, stream = self._outputs.film(source), self._estimator.stream()
+        try:
+            for index, frame in enumerate(islice(reader.frames(), self._most)):
+                self._frame(source, index, frame, stream, film)
+                bar.update()
+        finally:
+            film.close()
+
+    def _frame(
+        self, source: Source, index: int, frame: VideoFrame, stream: Stream, film: Video
+    ) -> None:
+        try:
+            camera = cameras.camera(self._estimator.settings, Picture(frame.rgb))
+            depth = stream(frame.rgb, camera, frame.stamp_ns)
+        except _SKIPPED as error:
+            self._summary.skip(source, error)
+            return
+        self._outputs.frame(source, index, depth)
+        film.add(frame.stamp_ns, self._coloured(source, frame.rgb, depth))
+        self._summary.answered += 1
+
+    def _coloured(self, source: Source, rgb: Rgb, depth: Depth) -> Rgb:
+        """Return depth in colour, and show it."""
+        if self._own_colours and np.isfinite(depth.depth_m).any():
+            self._ranges.setdefault(source, round_range(depth.depth_m))
+        colour = depth.colour(*self._ranges.get(source, ()))
+        if self._viewer:
+            self._viewer.show(rgb, colour)
+        return colour
+
+
+def _pictures(sources: list[Source]) -> int:
+    return sum(source.kind == "picture" for source in sources)
+
+
+def _expect(bar: tqdm, count: int | None, most: int | None) -> None:
+    """Let the bar expect a video's frames too; of a webcam nobody knows how many there will be."""
+    limits = [limit for limit in (count, most) if limit is not None]
+    bar.total = bar.total + min(limits) if limits and bar.total is not None else None
+    bar.refresh()
