@@ -366,6 +366,12 @@ class Settings:
         high=60.0,
         live=True,
     )
+    anchors_field: bool = _setting(
+        True,
+        "Correct what scale and shift leave, as it varies over the image and over depth, where "
+        "anchors that were left out confirm it.",
+        live=True,
+    )
     min_depth_m: float = _setting(
         0.0, "Nearer depth is no estimate (NaN).", unit="m", low=0.0, high=1000.0, live=True
     )
