@@ -31,6 +31,7 @@ ARROWS = {
     "export": {"geometry", "models", "output_paths", "runtimes"},
     "scale": {"geometry"},
     "anchor_messages": {"config", "geometry", "messages", "scale"},
+    "ground_frame": {"config", "scale"},
     "pipeline": {"geometry", "config", "models", "profile", "runtimes", "scale"},
     "training": {"geometry", "models", "evaluation.metrics"},
     "evaluation": {
@@ -49,6 +50,7 @@ ARROWS = {
     },
     "look": {"geometry", "config", "bag", "messages", "profile", "evaluation.picture"},
     "ros": {
+        "ground_frame",
         "pipeline",
         "profile",
         "runtimes",
@@ -63,6 +65,7 @@ ARROWS = {
         "transport",
     },
     "bag": {
+        "ground_frame",
         "pipeline",
         "messages",
         "anchor_messages",
