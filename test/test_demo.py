@@ -43,7 +43,9 @@ def test_a_drive_becomes_a_depth_recording_and_a_picture(tmp_path: Path, model: 
     topics = {record.topic for record in recorded}
     outputs = {"/depth/image", "/depth/camera_info", "/depth/color", "/points", "/diagnostics"}
     assert outputs <= topics
-    assert {demo.IMAGE, demo.INFO, demo.TRUTH, "/tf", "/tf_static"} <= topics, "what was played, too"
+    assert {demo.IMAGE, demo.INFO, demo.TRUTH, "/tf", "/tf_static"} <= topics, (
+        "what was played, too"
+    )
     picture = cv2.imread(str(tmp_path / "demo" / "preview.png"))
     assert picture is not None
     assert picture.shape[1] == 4 * 320
@@ -66,9 +68,7 @@ def test_the_drive_has_a_robots_tf_and_the_ground_is_found_by_it(tmp_path: Path)
             height = tf.look_up("base_link", demo.FRAME, *at)[2, 3]
             assert height == pytest.approx(pose.z - 0.1)
         first = next(iter(recording.records([demo.IMAGE])))
-        frame = Frame(
-            np.zeros((480, 640, 3), np.uint8), drive.camera, first.time_ns, demo.FRAME
-        )
+        frame = Frame(np.zeros((480, 640, 3), np.uint8), drive.camera, first.time_ns, demo.FRAME)
         mount = References(recording, settings).of(frame, first.time_ns)
     assert isinstance(mount, Mount)
     assert mount.height_m == pytest.approx(drive.poses[0].z)
