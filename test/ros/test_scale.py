@@ -266,6 +266,20 @@ def test_a_live_setting_of_anchors_counts_from_the_next_frame(
         assert np.nanmean(np.abs(depth_m - TRUTH_M) / TRUTH_M) > 0.04
 
 
+def test_the_field_of_anchors_counts_from_the_next_frame(bench: Bench, relative: str) -> None:
+    bench.gate.instead = RELATIVE * torch.linspace(0.8, 1.25, TRUTH_M.shape[1])
+    settings: dict[str, Any] = {"anchors_pose": LIDAR_POSE, "scale_filter": False, **ANCHORS}
+    bench.start("depth/image", model=relative, **settings)
+
+    def error(number: int) -> float:
+        depth_m = ask_with(bench, cloud(lidar_points(), take(number)), take(number))
+        return float(np.nanmean(np.abs(depth_m - TRUTH_M) / TRUTH_M))
+
+    varied = error(0)
+    set_live(bench, "anchors_field", False)
+    assert varied < 0.5 * error(1)
+
+
 def lidar_points(count: int = 200) -> Floats:
     """Points of the floor and the wall, in the frame of a lidar at LIDAR_POSE."""
     rng = np.random.default_rng(0)
@@ -458,14 +472,27 @@ def test_without_base_footprint_base_link_and_its_offset_tell_the_ground(
     on_ground = tf2_ros.poses.pop(("base_footprint", "camera_optical_frame"))
     bench.peer.listen(LOG)
     bench.gate.instead = RELATIVE
-    values = {"scale_mode": "ground", "ground_offset_m": 0.1}
-    bench.start("depth/image", model=relative, **values)
+    bench.start("depth/image", model=relative, scale_mode="ground", ground_offset_m=0.1)
     assert_true(metres(bench.ask(take(0))["depth/image"]))
     bench.said("above the ground, by TF to base_link")
     # TF that comes late counts from then on.
     tf2_ros.poses["base_footprint", "camera_optical_frame"] = on_ground
     assert_true(metres(bench.ask(take(1))["depth/image"]))
     bench.said("above the ground, by TF to base_footprint")
+
+
+def test_the_offset_of_the_ground_counts_from_the_next_frame(
+    bench: Bench, relative: str, tf2_ros: type[Buffer]
+) -> None:
+    pose = camera_over_ground()
+    pose[2, 3] -= 0.1
+    tf2_ros.poses["base_link", "camera_optical_frame"] = pose
+    bench.gate.instead = RELATIVE
+    bench.start("depth/image", model=relative, scale_mode="ground", scale_filter=False)
+    wrong_m = metres(bench.ask(take(0))["depth/image"])
+    assert np.nanmean(np.abs(wrong_m - TRUTH_M) / TRUTH_M) > 0.04
+    set_live(bench, "ground_offset_m", 0.1)
+    assert_true(metres(bench.ask(take(1))["depth/image"]))
 
 
 def test_anchors_in_the_images_own_frame_need_no_tf(
