@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from functools import lru_cache
 
 import cv2
 import numpy as np
@@ -114,14 +115,22 @@ def from_points(points: npt.ArrayLike, camera: Camera, most: int | None = None) 
 def _ahead(xyz: Floats, camera: Camera) -> npt.NDArray[np.bool_]:
     """Return which points (N, 3) may lie in the image, by its outermost rays: it is cheap."""
     valid: npt.NDArray[np.bool_] = np.isfinite(xyz).all(axis=1) & (xyz[:, 2] > 0)
-    rays = camera.rays()
-    if not np.isfinite(rays).all():  # a fisheye's corners
-        return valid
-    low, high = rays.min(axis=(0, 1)), rays.max(axis=(0, 1))
-    half_pixel = (high - low) / np.maximum((camera.width - 1, camera.height - 1), 1)
+    low, high = _outermost_rays(camera)
     z = xyz[:, 2:]
-    inside = (xyz[:, :2] >= z * (low - half_pixel)) & (xyz[:, :2] <= z * (high + half_pixel))
+    with np.errstate(invalid="ignore"):  # NaN, and 0 times infinity: neither is valid
+        inside = (xyz[:, :2] >= z * low) & (xyz[:, :2] <= z * high)
     return np.asarray(valid & inside.all(axis=1))
+
+
+@lru_cache(maxsize=8)
+def _outermost_rays(camera: Camera) -> tuple[Floats, Floats]:
+    """Return the least and the most x/z and y/z (2,) of an image, a pixel beyond its last ones."""
+    rays = camera.rays().astype(np.float64)
+    if not np.isfinite(rays).all():  # a fisheye's corners
+        return np.full(2, -np.inf), np.full(2, np.inf)
+    low, high = rays.min(axis=(0, 1)), rays.max(axis=(0, 1))
+    pixel = (high - low) / np.maximum((camera.width - 1, camera.height - 1), 1)
+    return low - pixel, high + pixel
 
 
 def _some(count: int, most: int) -> slice:
