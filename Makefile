@@ -51,11 +51,13 @@ $(INSTALLED): constraints.txt requirements-ros.txt setup.py
 	$(PY) -m pip install -c constraints.txt -r requirements-ros.txt -e '.[test,dev]'
 	# An editable installation leaves out what ROS tools look for.
 	rm -rf $(SHARE)
-	mkdir -p $(VENV)/lib/depth_ros $(SHARE)/launch $(SHARE)/config $(VENV)/$(INDEX)
+	mkdir -p $(VENV)/lib/depth_ros $(SHARE)/launch $(SHARE)/config/nav2 $(SHARE)/config/presets $(VENV)/$(INDEX)
 	ln -sf ../../bin/depth_node ../../bin/depth_ros $(VENV)/lib/depth_ros
 	ln -sf ../../../package.xml $(SHARE)
 	# Files one by one: ros2 launch does not look into a folder that is a link.
 	ln -sf $(addprefix ../../../../,$(wildcard launch/*.*)) $(SHARE)/launch
 	ln -sf $(addprefix ../../../../,$(wildcard config/*.*)) $(SHARE)/config
+	ln -sf $(addprefix ../../../../../,$(wildcard config/nav2/*)) $(SHARE)/config/nav2
+	ln -sf $(addprefix ../../../../../,$(wildcard config/presets/*)) $(SHARE)/config/presets
 	touch $(VENV)/$(INDEX)/depth_ros
 	touch $@

@@ -7,6 +7,7 @@ from xml.etree import ElementTree
 from setuptools import find_packages, setup
 
 NAME = "depth_ros"
+FOLDERS = ("config/nav2", "config/presets")
 HERE = Path(__file__).parent
 MANIFEST = ElementTree.parse(HERE / "package.xml").getroot()
 (MAINTAINER,) = MANIFEST.iter("maintainer")
@@ -34,6 +35,7 @@ setup(
         (f"share/{NAME}", ["package.xml"]),
         (f"share/{NAME}/launch", sorted(glob("launch/*.*"))),
         (f"share/{NAME}/config", sorted(glob("config/*.*"))),
+        *((f"share/{NAME}/{each}", sorted(glob(f"{each}/*.*"))) for each in FOLDERS),
     ],
     entry_points={
         "console_scripts": [

@@ -14,9 +14,6 @@ from depth_ros.scale import anchors
 from depth_ros.scale.anchors import OPTICAL_FROM_BODY, Anchors, pose_matrix
 from depth_ros.scale.fit import Floats
 
-# A lidar's hundreds of thousands say no more about one number.
-_MOST_POINTS = 20_000
-
 
 def anchors_from(
     message: Any,
@@ -28,6 +25,8 @@ def anchors_from(
 ) -> Anchors:
     """Return what a message's sensor measured, in the image of a camera.
 
+    Only what the camera may see is thinned, evenly over the image and over depth.
+
     Args:
         message: sensor_msgs/PointCloud2, LaserScan, Image or CompressedImage.
         kind: which of them: points, scan or depth.
@@ -37,9 +36,7 @@ def anchors_from(
         max_pixels: a compressed depth image whose header says more is not decoded.
     """
     points = _points(message, kind, sensor, max_pixels)
-    # Odd: a power of two would pick the same rings of a lidar over and over.
-    step = len(points) // _MOST_POINTS | 1
-    return anchors.from_points(anchors.transform(points[::step], pose), camera)
+    return anchors.from_points(anchors.transform(points, pose), camera, anchors.MOST)
 
 
 def optical_from_sensor(anchors_pose: tuple[float, ...], optical: bool) -> Floats:

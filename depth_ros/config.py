@@ -324,7 +324,18 @@ class Settings:
         choices=("tf", "parameters"),
     )
     ground_frame: str = _setting(
-        "base_footprint", "With extrinsics from tf: the frame on the ground, its z pointing up."
+        "",
+        "With extrinsics from tf: a frame whose z points up, on the ground or ground_offset_m "
+        "above it; empty: base_footprint, else base_link.",
+    )
+    ground_offset_m: float = _setting(
+        0.0,
+        "How far ground_frame's origin is above the ground: of base_link, its height over where "
+        "the wheels touch; base_footprint is on the ground.",
+        unit="m",
+        low=-10.0,
+        high=10.0,
+        live=True,
     )
     camera_height_m: float = _setting(
         0.5,
@@ -364,6 +375,12 @@ class Settings:
         unit="s",
         low=0.0,
         high=60.0,
+        live=True,
+    )
+    anchors_field: bool = _setting(
+        True,
+        "Correct what scale and shift leave, as it varies over the image and over depth, where "
+        "anchors that were left out confirm it.",
         live=True,
     )
     min_depth_m: float = _setting(

@@ -26,6 +26,8 @@ from depth_ros.training.render import render_drive
 from depth_ros.training.scenes import Drive, Robot, random_drive
 
 IMAGE, INFO, TRUTH = "/camera/color/image_raw", "/camera/color/camera_info", "/camera/truth/image"
+_ODOM, _GROUND, _BASE = "odom", "base_footprint", "base_link"
+_AXLE_M = 0.1  # height of base_link over the ground
 FRAME = "camera_color_optical_frame"
 MIN_ANSWERED = 0.9
 MAX_ABS_REL = 0.15
@@ -108,12 +110,17 @@ def _report(images: int, latencies_s: list[float], load: float, scores: metrics.
 
 
 def write_drive(path: Path, steps: int, seed: int) -> None:
-    """Render a drive at 10 Hz, 640x480, into a bag with camera_info, tf_static and true depth."""
+    """Render a drive at 10 Hz, 640x480, into a bag with camera_info, TF and true depth.
+
+    TF is a robot's (REP 105, REP 120): odom, base_footprint, base_link, camera, with true poses.
+    """
     drive = random_drive(np.random.default_rng(seed), Robot(), 640, 480, steps)
     with bag.BagWriter(path) as out:
-        mount = drive.poses[0].body_from_optical()
-        transform = bag.static_transform("base_link", FRAME, mount, _START_NS)
-        out.write("/tf_static", transform, _START_NS)
+        axle = np.eye(4)
+        axle[2, 3] = _AXLE_M
+        mount = np.linalg.inv(axle) @ drive.poses[0].body_from_optical()
+        for names, pose in (((_GROUND, _BASE), axle), ((_BASE, FRAME), mount)):
+            out.write("/tf_static", bag.static_transform(*names, pose, _START_NS), _START_NS)
         for step in tqdm(range(steps), desc="render", unit="frame"):
             _write_frame(out, drive, step)
 
@@ -121,6 +128,9 @@ def write_drive(path: Path, steps: int, seed: int) -> None:
 def _write_frame(out: bag.BagWriter, drive: Drive, step: int) -> None:
     stamp_ns = _START_NS + step * _STEP_NS
     frames = render_drive(Drive(drive.scene, drive.camera, [drive.poses[step]]), seed=step)
+    pose = drive.poses[step]
+    moved = pose.world_from_optical() @ np.linalg.inv(pose.body_from_optical())
+    out.write("/tf", bag.static_transform(_ODOM, _GROUND, moved, stamp_ns), stamp_ns)
     truth_mm = np.round(frames.depth_m[0].numpy() * 1000).astype(np.uint16)
     out.write(INFO, bag.camera_info(drive.camera, stamp_ns, FRAME), stamp_ns)
     out.write(IMAGE, bag.image(frames.rgb[0].numpy(), "rgb8", stamp_ns, FRAME), stamp_ns)

@@ -481,12 +481,19 @@ class Pipeline:
             values = self._steadied(values, ratio, frame)
         scale = self._scale(values, prediction.output, frame, reference)
         self.profile.begin("post")
+        varies = scale is not None and scale.field is not None
+        if scale is not None and varies:
+            if own:  # before factors move the end of the model's range
+                limit_range(values, 0.0, self._model_far_m(ratio))
+            send = partial(sent, device=self.runtime.device)
+            values = scale.corrected(values, prediction.output, send)
         if scale is None and not own:
             raise ModelError(
                 f"model '{self.model.entry.name}' gives {prediction.output.value}, expected "
                 f"{Output.METRIC_DEPTH.value}, or scale_mode:=ground or anchors"
             )
-        far_m = self.far_m(torch.inf if steadied else ratio * (scale.scale if scale else 1.0))
+        marked = steadied or (own and varies)
+        far_m = self.far_m(torch.inf if marked else ratio * (scale.scale if scale else 1.0))
         far_m = min(far_m, scale.reach_m if scale else torch.inf)
         sure = prediction.confidence
         blank = DepthFrame(
@@ -742,7 +749,13 @@ class Pipeline:
         if reference is not None:
             rays = self._rays(frame.camera)
             scaler.update(
-                values, kind.value, rays, reference, frame.stamp_ns, settings.scale_filter
+                values,
+                kind.value,
+                rays,
+                reference,
+                frame.stamp_ns,
+                settings.scale_filter,
+                settings.anchors_field,
             )
         return scaler.at(frame.stamp_ns, settings.scale_max_age_s)
 

@@ -1,4 +1,8 @@
-"""Launch the depth node: ros2 launch depth_ros depth.launch.py image:=TOPIC."""
+"""Launch the depth node: ros2 launch depth_ros depth.launch.py image:=TOPIC.
+
+Every parameter of the node is an argument too. What an argument says beats the preset, and the
+preset beats params_file.
+"""
 
 import os
 import tempfile
@@ -12,8 +16,10 @@ from launch.conditions import IfCondition
 from launch.launch_context import LaunchContext
 from launch.substitutions import LaunchConfiguration
 from launch_ros.actions import LifecycleNode, Node
-from ruamel.yaml import YAML
+from ruamel.yaml import YAML, YAMLError
 
+from depth_ros.config import SPECS, Spec
+from depth_ros.errors import SettingError
 from launch import LaunchDescription, LaunchDescriptionEntity
 
 SHARE = get_package_share_directory("depth_ros")
@@ -24,12 +30,8 @@ ARGUMENTS = {
     "image": ("image", "image topic, raw or compressed; see the parameter image_transport"),
     "camera_info": ("", "camera_info topic; empty: the sibling of the image topic"),
     "cameras": ("", "names of several cameras, separated by commas, for {camera} in other topics"),
-    "model": ("", "name in `depth_ros models`, folder or hub id; empty: as params_file says"),
-    "scale_mode": ("", "model, ground or anchors: whose metres; empty: as params_file says"),
     "anchors": ("", "topic of another sensor's points, for scale_mode:=anchors"),
-    "anchors_type": ("", "what comes there: points, scan or depth; empty: as params_file says"),
-    "runtime": ("", "what executes the network; empty: as params_file says"),
-    "device": ("", "auto, cpu, cuda or cuda:N; empty: as params_file says"),
+    "preset": ("", "nav2, slam, mapping or look: a file of config/presets; empty: none"),
     "namespace": ("", "namespace of the node and its topics"),
     "params_file": (os.path.join(SHARE, "config", "depth_ros.yaml"), "parameters of the node"),
     "log_level": ("info", "debug, info, warn, error or fatal"),
@@ -37,7 +39,9 @@ ARGUMENTS = {
     "rviz": ("false", "open RViz on the outputs"),
     "rviz_frame": ("", "Fixed Frame of RViz; empty: that of one camera, base_link of several"),
 }
-OVERRIDES = ("model", "scale_mode", "anchors_type", "runtime", "device")
+# cameras, a list, is above: its names stand in topics.
+PARAMETERS = {name: spec for name, spec in SPECS.items() if name not in ARGUMENTS}
+PRESETS = os.path.join(SHARE, "config", "presets")
 
 
 def camera_info_of(image: str) -> str:
@@ -50,6 +54,41 @@ def camera_info_of(image: str) -> str:
 def names(value: dict[str, str]) -> list[str]:
     """Return the cameras' names; none for a single camera."""
     return [name.strip() for name in value["cameras"].split(",") if name.strip()]
+
+
+def typed(spec: Spec, text: str) -> Any:
+    """Return what an argument says of a parameter, in the parameter's type.
+
+    Raises:
+        SettingError: it is not allowed.
+    """
+    value: Any = text
+    if not isinstance(spec.default, str):
+        try:
+            value = YAML(typ="safe").load(text)
+        except YAMLError as error:
+            raise SettingError(f"{spec.name} is {text!r}, which is no YAML") from error
+    checked = spec.check(value)
+    return list(checked) if isinstance(checked, tuple) else checked
+
+
+def parameters(value: dict[str, str]) -> list[Any]:
+    """Return the node's parameters, the later ones beating the earlier.
+
+    Raises:
+        SettingError: there is no such preset, or a value is not allowed.
+    """
+    said: list[Any] = [value["params_file"]]
+    if value["preset"]:
+        known = sorted(file.removesuffix(".yaml") for file in os.listdir(PRESETS))
+        if value["preset"] not in known:
+            raise SettingError(
+                f"preset is '{value['preset']}', expected one of: {', '.join(known)}"
+            )
+        said.append(os.path.join(PRESETS, f"{value['preset']}.yaml"))
+    given = {name: typed(spec, value[name]) for name, spec in PARAMETERS.items() if value[name]}
+    cameras = {"cameras": names(value)} if names(value) else {}
+    return [*said, given, cameras]
 
 
 def remappings(value: dict[str, str]) -> list[tuple[str, str]]:
@@ -109,9 +148,8 @@ def displays(shown: list[dict[str, Any]], cameras: list[str]) -> Iterator[dict[s
 
 def nodes(context: LaunchContext) -> list[LaunchDescriptionEntity]:
     """Return the actions, now that the arguments have values."""
-    value = {name: LaunchConfiguration(name).perform(context) for name in ARGUMENTS}
-    overrides = {name: value[name] for name in OVERRIDES if value[name]}
-    cameras = {"cameras": names(value)} if names(value) else {}
+    declared = (*ARGUMENTS, *PARAMETERS)
+    value = {name: LaunchConfiguration(name).perform(context) for name in declared}
     sim_time = {"use_sim_time": value["use_sim_time"].lower() == "true"}
     profile = os.environ.get(PROFILE) or os.path.join(SHARE, "config", "fastdds.xml")
     return [
@@ -123,7 +161,7 @@ def nodes(context: LaunchContext) -> list[LaunchDescriptionEntity]:
             name="depth",
             namespace=value["namespace"],
             output="screen",
-            parameters=[value["params_file"], overrides, cameras, sim_time],
+            parameters=[*parameters(value), sim_time],
             remappings=remappings(value),
             arguments=["--ros-args", "--log-level", value["log_level"]],
         ),
@@ -143,5 +181,9 @@ def generate_launch_description() -> LaunchDescription:
     declared = [
         DeclareLaunchArgument(name, default_value=default, description=description)
         for name, (default, description) in ARGUMENTS.items()
+    ]
+    declared += [
+        DeclareLaunchArgument(name, default_value="", description=spec.help)
+        for name, spec in PARAMETERS.items()
     ]
     return LaunchDescription([*declared, OpaqueFunction(function=nodes)])

@@ -37,7 +37,7 @@ def test_ros_finds_the_package(installed: Path) -> None:
     assert (share / "depth_ros/package.xml").is_file()
 
 
-@pytest.mark.parametrize("folder", ["launch", "config"])
+@pytest.mark.parametrize("folder", ["launch", "config", "config/nav2", "config/presets"])
 def test_launch_and_config_are_shared(installed: Path, folder: str) -> None:
     ours = {path.name for path in (REPO / folder).glob("*.*")}
     assert ours

@@ -4,11 +4,19 @@ import json
 from pathlib import Path
 
 import cv2
+import numpy as np
 import pytest
 
 from depth_ros import cli, demo, messages
 from depth_ros.bag import reader
+from depth_ros.bag.reader import Recording
+from depth_ros.bag.references import References
+from depth_ros.bag.transforms import Transforms
+from depth_ros.config import Settings
 from depth_ros.evaluation.metrics import Scores
+from depth_ros.pipeline import Frame
+from depth_ros.scale.ground import Mount
+from depth_ros.training.scenes import Robot, random_drive
 
 pytest.importorskip("rclpy")
 
@@ -35,11 +43,35 @@ def test_a_drive_becomes_a_depth_recording_and_a_picture(tmp_path: Path, model: 
     topics = {record.topic for record in recorded}
     outputs = {"/depth/image", "/depth/camera_info", "/depth/color", "/points", "/diagnostics"}
     assert outputs <= topics
-    assert {demo.IMAGE, demo.INFO, demo.TRUTH, "/tf_static"} <= topics, "what was played, too"
+    assert {demo.IMAGE, demo.INFO, demo.TRUTH, "/tf", "/tf_static"} <= topics, (
+        "what was played, too"
+    )
     picture = cv2.imread(str(tmp_path / "demo" / "preview.png"))
     assert picture is not None
     assert picture.shape[1] == 4 * 320
     assert json.loads((tmp_path / "demo" / "replay.json").read_text())["images"] == 15
+
+
+def test_the_drive_has_a_robots_tf_and_the_ground_is_found_by_it(tmp_path: Path) -> None:
+    demo.write_drive(tmp_path / "drive", steps=3, seed=1)
+    drive = random_drive(np.random.default_rng(1), Robot(), 640, 480, 3)
+    settings = Settings(scale_mode="ground")
+    with Recording(tmp_path / "drive") as recording:
+        static, moving = (recording.records([name]) for name in ("/tf_static", "/tf"))
+        tf = Transforms(static, moving)
+        for record in recording.records([demo.IMAGE]):
+            at = (record.time_ns, record.time_ns)
+            step = round((record.time_ns - demo._START_NS) / demo._STEP_NS)
+            pose = drive.poses[step]
+            camera = tf.look_up("odom", demo.FRAME, *at)
+            assert camera == pytest.approx(pose.world_from_optical(), abs=1e-6)
+            height = tf.look_up("base_link", demo.FRAME, *at)[2, 3]
+            assert height == pytest.approx(pose.z - 0.1)
+        first = next(iter(recording.records([demo.IMAGE])))
+        frame = Frame(np.zeros((480, 640, 3), np.uint8), drive.camera, first.time_ns, demo.FRAME)
+        mount = References(recording, settings).of(frame, first.time_ns)
+    assert isinstance(mount, Mount)
+    assert mount.height_m == pytest.approx(drive.poses[0].z)
 
 
 def test_recorded_depth_answers_the_image_of_its_stamp(tmp_path: Path) -> None:

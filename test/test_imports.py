@@ -32,6 +32,7 @@ ARROWS = {
     "export": {"geometry", "models", "output_paths", "runtimes"},
     "scale": {"geometry"},
     "anchor_messages": {"config", "geometry", "messages", "scale"},
+    "ground_frame": {"config", "scale"},
     "pipeline": {"geometry", "config", "models", "profile", "runtimes", "scale"},
     "estimator": {"config", "geometry", "pipeline", "runtimes", "scale"},
     "infer": {
@@ -61,6 +62,7 @@ ARROWS = {
     },
     "look": {"geometry", "config", "bag", "messages", "profile", "evaluation.picture"},
     "ros": {
+        "ground_frame",
         "pipeline",
         "profile",
         "runtimes",
@@ -75,6 +77,7 @@ ARROWS = {
         "transport",
     },
     "bag": {
+        "ground_frame",
         "pipeline",
         "messages",
         "anchor_messages",

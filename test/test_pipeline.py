@@ -455,6 +455,33 @@ def test_by_anchors_the_metres_of_a_steadied_network_are_right_too() -> None:
         torch.testing.assert_close(depth_m, RAMP_M, rtol=1e-3, atol=0)
 
 
+def tilted(**values: Any) -> Pipeline:
+    """A pipeline whose network sees the ramp 0.7 as deep at the left as it is, 1.4 at the right."""
+    factors = torch.exp(torch.linspace(-0.35, 0.35, 64)).expand(48, 64)
+    return says(RAMP_M * factors, scale_mode="anchors", focal_correction=False, **values)
+
+
+def test_anchors_correct_what_varies_over_the_image() -> None:
+    one = tilted(anchors_field=False)
+    varied = tilted()
+    varied.model.max_depth_m = one.model.max_depth_m = 0.0
+    anchors = ramp_anchors(300)
+    plain, better = one(BLANK, anchors).depth_m, varied(BLANK, anchors).depth_m
+    assert (plain / RAMP_M - 1).abs().mean() > 0.1
+    assert (better / RAMP_M - 1).abs().mean() < 0.03
+    # A frame without anchors is corrected as the last one was.
+    assert torch.equal(varied(replace(BLANK, stamp_ns=BLANK.stamp_ns + 1)).depth_m, better)
+
+
+def test_the_end_of_a_models_range_is_its_own_word_whatever_the_field_says() -> None:
+    varied = tilted()
+    varied.model.max_depth_m = 6.0
+    anchors = ramp_anchors(300)
+    seen = varied.predict(BLANK).prediction.values[0]
+    depth_m = varied(BLANK, anchors).depth_m
+    assert torch.equal(torch.isposinf(depth_m), seen >= 0.99 * 6.0)
+
+
 def test_frames_of_a_batch_say_what_they_say_alone() -> None:
     one = pipeline()
     frames = [view(60, distance_m) for distance_m in (0.8, 1.3, 2.1)]

@@ -13,6 +13,7 @@ from depth_ros.errors import ModelError
 from depth_ros.geometry.camera import Camera
 from depth_ros.pipeline import DepthFrame, Frame, Pipeline, Wanted
 from depth_ros.runtimes.torch_runtime import TorchRuntime
+from depth_ros.scale.anchors import Anchors
 from test.models.references import image
 from test.runtimes.stand_in import StandIn, graphs
 
@@ -164,3 +165,15 @@ def test_a_network_that_cannot_be_captured_leaves_the_rest_captured(checkpoint: 
     captured.notices.listen(said.append)
     assert len(said) == 1
     assert machine.log.count("replay") == 1
+
+
+def test_a_field_of_scales_is_the_same_captured_or_not(checkpoint: Path) -> None:
+    eager, captured, _ = pair(checkpoint, scale_mode="anchors")
+    shown = frame()
+    values = eager.predict(shown).prediction.values[0].numpy()
+    v, u = np.divmod(np.random.default_rng(1).choice(values.size, 300, replace=False), 64)
+    anchors = Anchors(np.column_stack([u, v]).astype(float), values[v, u] * (1.0 + u / 64))
+    known, found = (each(shown, anchors) for each in (eager, captured))
+    assert known.scale is not None
+    assert known.scale.field is not None
+    assert_same(captured, eager, found, known)

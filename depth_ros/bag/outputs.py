@@ -84,7 +84,8 @@ class Outputs:
                 f"model '{pipeline.model.entry.name}' says no confidence as it is asked, expected "
                 "one that denoises (grin-tiny), and samples of 2 or more"
             )
-        names = ("depth", "info", *extras) if pipeline.metric else ("relative", "info")
+        # camera_info first: who waits for it takes the image of the same stamp.
+        names = ("info", "depth", *extras) if pipeline.metric else ("info", "relative")
         self.topics = {
             name: standard(f"{namespace}/{_NAMES[name][0]}", _NAMES[name][1], RELIABLE)
             for name in names

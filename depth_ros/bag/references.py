@@ -14,6 +14,7 @@ from depth_ros.bag.window import Window
 from depth_ros.config import Settings
 from depth_ros.errors import BagError, MessageError, ScaleError
 from depth_ros.geometry.camera import Camera
+from depth_ros.ground_frame import find_mount
 from depth_ros.pipeline import Frame
 from depth_ros.scale.anchors import Anchors
 from depth_ros.scale.ground import Mount
@@ -50,7 +51,8 @@ class References:
         if settings.scale_mode == "model":
             return
         if settings.extrinsics == "tf":
-            self._transforms = _transforms(recording)
+            # Anchors in the image's own frame need none.
+            self._transforms = _transforms(recording, needed=settings.scale_mode == "ground")
         if settings.scale_mode == "anchors":
             self._follow_anchors(recording, topic, info_topic)
 
@@ -97,8 +99,12 @@ class References:
         if self._transforms is None:
             angles_deg = (settings.camera_pitch_deg, settings.camera_roll_deg)
             return Mount.from_angles(settings.camera_height_m, *angles_deg)
-        places = (settings.ground_frame, frame.frame_id)
-        return Mount.from_transform(self._transforms.look_up(*places, frame.stamp_ns, time_ns))
+        at = (frame.frame_id, frame.stamp_ns, time_ns)
+        return find_mount(settings, partial(self._look_up, self._transforms, at))[1]
+
+    @staticmethod
+    def _look_up(transforms: Transforms, at: tuple[str, int, int], ground_frame: str) -> Floats:
+        return transforms.look_up(ground_frame, *at)
 
     def _points_of(self, frame: Frame, time_ns: int) -> Anchors:
         assert self._anchors is not None
@@ -127,10 +133,10 @@ class References:
         return messages.camera_from_info(info.message)
 
 
-def _transforms(recording: Recording) -> Transforms:
+def _transforms(recording: Recording, needed: bool) -> Transforms:
     of_tf = [n for n, each in recording.topics.items() if each.kind == "tf2_msgs/msg/TFMessage"]
     static = [name for name in of_tf if is_static_tf(name)]
-    if not of_tf:
+    if not of_tf and needed:
         raise BagError(
             "extrinsics are to come from TF, and the bag has no /tf or /tf_static: "
             "say extrinsics=parameters and where the camera sits"

@@ -48,11 +48,16 @@ class Transforms:
         Raises:
             ScaleError: nothing connects the two within a second of the stamp.
         """
+        if target.lstrip("/") == source.lstrip("/"):
+            return np.eye(4)
         parents = {**self._moving(stamp_ns, time_ns), **self._static}
         root, from_target = _to_root(target.lstrip("/"), parents)
         other, from_source = _to_root(source.lstrip("/"), parents)
         if root != other:
-            raise ScaleError(f"the bag's TF has no {source} in {target}: their roots differ")
+            raise ScaleError(
+                f"the bag's TF has no {source} in {target}: their roots differ; without /tf and "
+                "/tf_static say extrinsics=parameters"
+            )
         found: Floats = np.linalg.inv(from_target) @ from_source
         return found
 

@@ -6,6 +6,7 @@ import importlib
 import threading
 from typing import Any, Protocol
 
+import numpy as np
 from rclpy.duration import Duration
 from rclpy.node import Node
 from rclpy.time import Time
@@ -14,11 +15,14 @@ from depth_ros import messages
 from depth_ros.anchor_messages import optical_from_sensor
 from depth_ros.config import Settings
 from depth_ros.errors import ScaleError, SettingError
+from depth_ros.ground_frame import find_mount
 from depth_ros.scale.fit import Floats
 from depth_ros.scale.ground import Mount
 
 # Transforms come after images now and then; a scale that is a frame old is better than to wait.
 _PATIENCE = Duration(seconds=0.05)
+_NO_PATIENCE = Duration()
+_MISSING = "extrinsics is 'tf', expected 'parameters' where tf2_ros is missing"
 _JUMP_NS = 1_000_000_000
 
 
@@ -58,6 +62,31 @@ class Parameters:
         """Do nothing: there is nothing to take back."""
 
 
+class SameFrame:
+    """Poses without TF: of sensors whose frame is the image's own."""
+
+    def mount(self, header: Any, settings: Settings) -> Mount:
+        """Refuse: there is no mount without TF.
+
+        Raises:
+            ScaleError: always.
+        """
+        raise ScaleError(f"nothing tells where {header.frame_id} is: {_MISSING}")
+
+    def optical_from(self, frame_id: str, header: Any, settings: Settings, optical: bool) -> Floats:
+        """Return the identity for equal frames.
+
+        Raises:
+            ScaleError: the frames differ.
+        """
+        if _same(frame_id, header.frame_id):
+            return np.eye(4)
+        raise ScaleError(f"nothing tells where {frame_id} is in {header.frame_id}: {_MISSING}")
+
+    def destroy(self) -> None:
+        """Do nothing: there is nothing to take back."""
+
+
 class Tf:
     """Poses out of TF."""
 
@@ -65,32 +94,50 @@ class Tf:
         try:
             tf2_ros = importlib.import_module("tf2_ros")
         except ImportError as error:
-            raise SettingError(
-                f"extrinsics is 'tf', expected 'parameters' where tf2_ros is missing: {error}"
-            ) from error
+            raise SettingError(f"{_MISSING}: {error}") from error
         self._buffer = tf2_ros.Buffer()
         self._listener = tf2_ros.TransformListener(self._buffer, node)
+        self._node = node
+        self._grounds: dict[str, str] = {}
+        """The frame on the ground that was taken last, by the frames of cameras."""
         self._newest_ns: dict[str, int] = {}
         """By the frames of cameras: each has stamps of its own, some seconds from the others'."""
         self._lock = threading.Lock()
 
     def mount(self, header: Any, settings: Settings) -> Mount:
-        """Return the mount of the camera over ground_frame."""
-        return Mount.from_transform(self._look_up(settings.ground_frame, header.frame_id, header))
+        """Return the mount of the camera over the ground; say which frame tells it, if it is new.
+
+        A frame that was not there is looked for again: TF may come late. It is not waited for.
+        """
+        camera = header.frame_id
+        taken = self._grounds.get(camera)
+
+        def look_up(frame: str) -> Floats:
+            patience = _PATIENCE if taken in (None, frame) else _NO_PATIENCE
+            return self._look_up(frame, camera, header, patience)
+
+        frame, mount = find_mount(settings, look_up)
+        if frame != taken:
+            self._grounds[camera] = frame
+            said = f"{camera} is {mount.height_m:.3f} m above the ground, by TF to {frame}"
+            self._node.get_logger().info(said)
+        return mount
 
     def optical_from(self, frame_id: str, header: Any, settings: Settings, optical: bool) -> Floats:
         """Return the transform between the two frames, which TF knows as they are."""
-        return self._look_up(header.frame_id, frame_id, header)
+        return self._look_up(header.frame_id, frame_id, header, _PATIENCE)
 
     def destroy(self) -> None:
         """Unsubscribe from TF: the node would keep the listener alive."""
         self._listener.unregister()
 
-    def _look_up(self, target: str, source: str, header: Any) -> Floats:
+    def _look_up(self, target: str, source: str, header: Any, patience: Duration) -> Floats:
+        if _same(target, source):
+            return np.eye(4)
         stamp = Time.from_msg(header.stamp)
         self._note_time(header.frame_id, stamp.nanoseconds)
         try:
-            found = self._buffer.lookup_transform(target, source, stamp, _PATIENCE)
+            found = self._buffer.lookup_transform(target, source, stamp, patience)
         except Exception as error:  # tf2 raises half a dozen unrelated types
             raise ScaleError(f"TF has no {source} in {target}: {error}") from error
         return messages.matrix_from_transform(found.transform)
@@ -108,6 +155,18 @@ def create(node: Node, settings: Settings) -> Extrinsics:
     """Return what the settings say poses come from.
 
     Raises:
-        SettingError: TF is asked for, and tf2_ros is not installed.
+        SettingError: TF is needed, and tf2_ros is not installed.
     """
-    return Tf(node) if settings.extrinsics == "tf" else Parameters()
+    if settings.extrinsics == "parameters":
+        return Parameters()
+    try:
+        return Tf(node)
+    except SettingError:
+        if settings.scale_mode == "ground":
+            raise
+        return SameFrame()
+
+
+def _same(one: str, other: str) -> bool:
+    # ROS 1 began names with a slash now and then.
+    return one.lstrip("/") == other.lstrip("/")

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from itertools import count
+from functools import lru_cache
 
 import cv2
 import numpy as np
@@ -25,7 +25,12 @@ OPTICAL_FROM_BODY: Floats = np.array(
 )
 """Turns points with x ahead, y left, z up into the optical frame: x right, y down, z ahead."""
 
-_MOST_POINTS = 2000  # of a depth image: more do not make a fit better, only slower
+MOST = 2000
+"""Of one image: more do not make a fit better, only slower."""
+
+_LOOKED_AT = 8  # times as many are looked at to choose evenly among them
+_DEPTHS = 8  # steps of log depth that count as different
+_DEPTH_SHARES = (2, 98)  # percentiles of depth between which these steps lie
 MOST_DEVIATION = 0.15
 """Of the scale: anchors on a wall straight ahead tell a shift and no scale."""
 _INVERSE = "affine_inverse_depth"
@@ -45,23 +50,93 @@ class Anchors:
     depth_m: Floats
 
     def thinned(self, most: int) -> Anchors:
-        """Return at most so many of them, evenly chosen."""
-        step = max(1, -(-len(self.depth_m) // most))
-        return Anchors(self.pixels[::step], self.depth_m[::step])
+        """Return at most so many of them, evenly over the image and over depth."""
+        chosen = evenly(self.pixels, self.depth_m, most)
+        return Anchors(self.pixels[chosen], self.depth_m[chosen])
 
 
-def from_points(points: npt.ArrayLike, camera: Camera) -> Anchors:
+def evenly(pixels: Floats, depth_m: Floats, most: int) -> npt.NDArray[np.int64]:
+    """Return indices of at most so many of N pixels, evenly over the image and over depth.
+
+    Where there are more, parts of the image and steps of log depth take turns in giving one, so
+    that what is dense, such as a near wall, does not outvote what is sparse.
+
+    Args:
+        pixels: (N, 2) u and v.
+        depth_m: (N,) positive and finite.
+        most: how many.
+
+    Raises:
+        ScaleError: most is not positive.
+    """
+    if most < 1:
+        raise ScaleError(f"at most {most} points are asked for, expected 1 or more")
+    if len(depth_m) <= most:
+        return np.arange(len(depth_m))
+    low = pixels.min(axis=0)
+    extent = np.maximum(np.ptp(pixels, axis=0), 1)
+    cell_px = math.sqrt(float(np.prod(extent)) * _DEPTHS / most)
+    u, v = ((pixels - low) / cell_px).astype(np.int64).T
+    depth = np.log(depth_m)
+    near, far = np.percentile(depth, _DEPTH_SHARES)
+    layer = ((depth - near) / max(far - near, 1e-9) * _DEPTHS).clip(0, _DEPTHS - 1)
+    group = (v * (u.max() + 1) + u) * _DEPTHS + layer.astype(np.int64)
+    # Mixed, so that neither the first of a group nor the first groups are those at the top.
+    mixed = np.random.default_rng(0).permutation(len(group))
+    by_group = mixed[np.argsort(group[mixed], kind="stable")]
+    _, first, counts = np.unique(group[by_group], return_index=True, return_counts=True)
+    turn = np.empty(len(group), np.int64)
+    turn[by_group] = np.arange(len(group)) - np.repeat(first, counts)
+    return np.sort(mixed[np.argsort(turn[mixed], kind="stable")[:most]])
+
+
+def from_points(points: npt.ArrayLike, camera: Camera, most: int | None = None) -> Anchors:
     """Return the points (N, 3) of the camera's optical frame that lie in its image.
 
     What is not finite, behind the camera or outside of the image is left out. What the camera
     cannot see because something hides it is not: no point tells.
+
+    Args:
+        points: in metres.
+        camera: the image's.
+        most: at most so many are returned, evenly over the image and over depth; None: all.
     """
     xyz = np.asarray(points, np.float64).reshape(-1, 3)
-    xyz = xyz[np.isfinite(xyz).all(axis=1)]
+    xyz = xyz[_ahead(xyz, camera)]
+    if most is not None:
+        xyz = xyz[_some(len(xyz), most)]
     pixels = camera.project(xyz)
     size = (camera.width, camera.height)
     inside = ((pixels >= -0.5) & (pixels < np.subtract(size, 0.5))).all(axis=1)
-    return Anchors(pixels[inside], xyz[inside, 2])
+    anchors = Anchors(pixels[inside], xyz[inside, 2])
+    return anchors if most is None else anchors.thinned(most)
+
+
+def _ahead(xyz: Floats, camera: Camera) -> npt.NDArray[np.bool_]:
+    """Return which points (N, 3) may lie in the image, by its outermost rays: it is cheap."""
+    valid: npt.NDArray[np.bool_] = np.isfinite(xyz).all(axis=1) & (xyz[:, 2] > 0)
+    low, high = _outermost_rays(camera)
+    z = xyz[:, 2:]
+    with np.errstate(invalid="ignore"):  # NaN, and 0 times infinity: neither is valid
+        inside = (xyz[:, :2] >= z * low) & (xyz[:, :2] <= z * high)
+    return np.asarray(valid & inside.all(axis=1))
+
+
+@lru_cache(maxsize=8)
+def _outermost_rays(camera: Camera) -> tuple[Floats, Floats]:
+    """Return the least and the most x/z and y/z (2,) of an image, a pixel beyond its last ones."""
+    rays = camera.rays().astype(np.float64)
+    if not np.isfinite(rays).all():  # a fisheye's corners
+        return np.full(2, -np.inf), np.full(2, np.inf)
+    low, high = rays.min(axis=(0, 1)), rays.max(axis=(0, 1))
+    pixel = (high - low) / np.maximum((camera.width - 1, camera.height - 1), 1)
+    return low - pixel, high + pixel
+
+
+def _some(count: int, most: int) -> slice:
+    """Return which of so many valid points are looked at, to choose most of them evenly."""
+    # Odd: a power of two would pick the same rings of a lidar over and over.
+    return slice(None, None, count // (_LOOKED_AT * most) | 1)
 
 
 def points_from_scan(
@@ -83,34 +158,31 @@ def points_from_scan(
     return np.stack([r * np.cos(a), r * np.sin(a), np.zeros_like(r)], axis=1)
 
 
-def from_depth(depth_m: npt.ArrayLike, camera: Camera, most: int = _MOST_POINTS) -> Floats:
+def from_depth(depth_m: npt.ArrayLike, camera: Camera, most: int = MOST) -> Floats:
     """Return points (N, 3) of a depth image in its own camera's optical frame.
 
     Args:
         depth_m: (h, w) z-depth; NaN, infinity, 0 and negative mean that there is no point.
         camera: the depth image's own.
-        most: N is at most this: only every n-th pixel of every n-th row is looked at.
+        most: N is at most this: of more valid pixels, some evenly over the image and over depth.
 
     Raises:
         ScaleError: image and camera differ in size, or most is not positive.
     """
-    depth = np.asarray(depth_m, np.float64)
+    depth = np.asarray(depth_m)
     if depth.shape != (camera.height, camera.width):
         raise ScaleError(
             f"depth image is {depth.shape}, expected {(camera.height, camera.width)} of its camera"
         )
-    step = _step(*depth.shape, most)
-    z, rays = depth[::step, ::step], camera.rays()[::step, ::step]
-    valid = np.isfinite(z) & (z > 0) & np.isfinite(rays).all(axis=-1)
-    z, rays = z[valid], rays[valid]
+    valid = np.flatnonzero(np.isfinite(depth) & (depth > 0))
+    valid = valid[_some(len(valid), max(most, 1))]
+    rays = camera.rays().reshape(-1, 2)
+    valid = valid[np.isfinite(rays[valid]).all(axis=1)]
+    z = depth.ravel()[valid].astype(np.float64)
+    v, u = np.divmod(valid, camera.width)
+    chosen = evenly(np.column_stack([u, v]), z, most)
+    z, rays = z[chosen], rays[valid[chosen]]
     return np.concatenate([rays * z[:, None], z[:, None]], axis=1)
-
-
-def _step(height: int, width: int, most: int) -> int:
-    """Return the smallest stride that leaves at most so many pixels."""
-    if most < 1:
-        raise ScaleError(f"at most {most} points are asked for, expected 1 or more")
-    return next(n for n in count(1) if math.ceil(height / n) * math.ceil(width / n) <= most)
 
 
 def transform(points: npt.ArrayLike, pose: npt.ArrayLike) -> Floats:

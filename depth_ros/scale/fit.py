@@ -90,19 +90,51 @@ def robust(
     (MSAC, Torr and Zisserman 2000) starts iteratively reweighted least squares with Tukey's
     biweight. Four outliers in ten are survived, even where they agree with one another.
 
+    A scale alone is fitted to the logarithms of target over predicted: a product of scale and
+    noise in predicted would make least squares in the values themselves too small, by a factor of
+    1 / (1 + CV^2) for a coefficient of variation CV of that noise. What is not positive is an
+    outlier there.
+
     Arguments and errors are those of least_squares; the same seed gives the same fit.
     """
     x, y, w = _samples(predicted, target, weights)
-    fit = _best_hypothesis(x, y, np.sqrt(w), shift, np.random.default_rng(seed))
+    rng = np.random.default_rng(seed)
+    if shift:
+        return _positive(_agreed(x, y, w, True, rng, _rounding(np.sqrt(w) * y)))
+    return _positive(_ratio(x, y, w, rng))
+
+
+def _ratio(x: Floats, y: Floats, w: Floats, rng: np.random.Generator) -> Fit:
+    """Fit a scale alone, robustly, in logarithms."""
+    positive = (x > 0) & (y > 0)
+    if np.count_nonzero(positive) < MIN_SAMPLES:
+        raise ScaleError(
+            f"{np.count_nonzero(positive)} samples are positive, expected at least {MIN_SAMPLES}"
+        )
+    x, y, w = x[positive], y[positive], w[positive]
+    # The error of a logarithm is a relative one: a constant is fitted to them.
+    weights = w * y**2
+    rounding = _ROUNDING * float(np.sqrt(weights).max())
+    log = _agreed(np.ones_like(x), np.log(y / x), weights, False, rng, rounding)
+    scale = math.exp(log.scale)
+    return Fit(scale, 0.0, log.covariance * scale**2, log.inliers * float(positive.mean()))
+
+
+def _agreed(
+    x: Floats, y: Floats, w: Floats, shift: bool, rng: np.random.Generator, rounding: float
+) -> Fit:
+    """Return the fit of what most samples agree on; residuals below rounding are none."""
+    root = np.sqrt(w)
+    fit = _best_hypothesis(x, y, root, shift, rng, rounding)
     sigma = math.inf
     for _ in range(_ROUNDS):
-        residual = np.sqrt(w) * np.abs(y - fit.scale * x - fit.shift)
+        residual = root * np.abs(y - fit.scale * x - fit.shift)
         # Only among what is near, so that outliers do not widen it from round to round.
         near = residual[residual <= _NEAR * sigma]
-        sigma = max(_SIGMA_PER_MAD * float(np.median(near)), _rounding(np.sqrt(w) * y))
+        sigma = max(_SIGMA_PER_MAD * float(np.median(near)), rounding)
         belief = np.clip(1 - (residual / (_TUKEY * sigma)) ** 2, 0, None) ** 2
         fit = _solve(x, y, w * belief, shift)
-    return _positive(replace(fit, inliers=float(np.mean(belief > 0))))
+    return replace(fit, inliers=float(np.mean(belief > 0)))
 
 
 def _samples(
@@ -147,7 +179,7 @@ def _solve(x: Floats, y: Floats, w: Floats, shift: bool) -> Fit:
 
 
 def _best_hypothesis(
-    x: Floats, y: Floats, root: Floats, shift: bool, rng: np.random.Generator
+    x: Floats, y: Floats, root: Floats, shift: bool, rng: np.random.Generator, rounding: float
 ) -> Fit:
     """Return the line through two samples (the origin and one) that most samples support."""
     count = len(x)
@@ -166,7 +198,7 @@ def _best_hypothesis(
     # The least median tells how large noise is, but where most samples lie in one spot, any line
     # through it has a small one: what is right explains the most of the other samples too.
     cut = _NEAR * _SIGMA_PER_MAD * np.median(residuals, axis=1).min()
-    best = np.argmin(np.sum(np.minimum(residuals, max(cut, _rounding(root * y))) ** 2, axis=1))
+    best = np.argmin(np.sum(np.minimum(residuals, max(cut, rounding)) ** 2, axis=1))
     return Fit(float(scales[best, 0]), float(shifts[best, 0]), np.zeros((2, 2)), inliers=1.0)
 
 

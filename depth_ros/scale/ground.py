@@ -72,10 +72,16 @@ class Mount:
         return cls(height_m, down)
 
     @classmethod
-    def from_transform(cls, ground_from_optical: Floats) -> Mount:
-        """Return the mount from the 4x4 transform to a frame on the ground whose z points up."""
-        x, y, z = -ground_from_optical[2, :3]
-        return cls(float(ground_from_optical[2, 3]), (float(x), float(y), float(z)))
+    def from_transform(cls, base_from_optical: Floats, offset_m: float = 0.0) -> Mount:
+        """Return the mount from the 4x4 transform to a frame whose z points up.
+
+        Args:
+            base_from_optical: of points in the camera's optical frame.
+            offset_m: how far that frame's origin is above the ground.
+        """
+        x, y, z = -base_from_optical[2, :3]
+        height_m = float(base_from_optical[2, 3]) + offset_m
+        return cls(height_m, (float(x), float(y), float(z)))
 
 
 def find_ground(values: Tensor, kind: str, rays: Tensor, mount: Mount, seed: int = 0) -> Fit:

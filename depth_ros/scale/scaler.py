@@ -3,17 +3,23 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
 from torch import Tensor
 
 from depth_ros.errors import ScaleError
 from depth_ros.geometry.depth import scaled_depth
-from depth_ros.scale.anchors import Anchors, align
+from depth_ros.scale.anchors import Anchors, align, sample
+from depth_ros.scale.field import Field, fit_field
 from depth_ros.scale.filter import ScaleFilter
 from depth_ros.scale.fit import Fit
 from depth_ros.scale.ground import Mount, find_ground
+
+_INVERSE = "affine_inverse_depth"
+_FIELD_ANCHORS = 1000  # more make a field no better, only slower
 
 Reference = Mount | Anchors
 """What is known of the world: the camera's height over the ground, or some measured points."""
@@ -29,6 +35,7 @@ class Scale:
         age_s: time since it was last measured.
         reach_m: depth that was measured at most. A relative prediction's shift is that of the
             camera's pitch and of ground within reach: twice as far, depth is off by factors.
+        field: what scale and shift leave, as anchors show it; None: nothing that is sure.
     """
 
     scale: float
@@ -36,10 +43,25 @@ class Scale:
     deviation: float
     age_s: float
     reach_m: float = math.inf
+    field: Field | None = None
+
+    def corrected(self, values: Tensor, kind: str, send: Callable[[Tensor], Tensor]) -> Tensor:
+        """Return values (H, W) whose scale * value + shift has the field's factors.
+
+        Args:
+            values: of a kind, see ground.find_ground.
+            kind: see there.
+            send: brings a tensor of the host's to the device of values.
+        """
+        if self.field is None:
+            return values
+        line = values * self.scale + self.shift
+        line = self.field.corrected(line, kind == _INVERSE, send)
+        return line.sub_(self.shift).div_(self.scale)
 
     def depth_m(self, values: Tensor, kind: str) -> Tensor:
         """Return z-depth of values of a kind, see ground.find_ground; +inf at infinity."""
-        return scaled_depth(values, self.scale, self.shift, kind == "affine_inverse_depth")
+        return scaled_depth(values, self.scale, self.shift, kind == _INVERSE)
 
 
 class Scaler:
@@ -52,6 +74,7 @@ class Scaler:
     def __init__(self) -> None:
         self._filter = ScaleFilter()
         self._reach_m = math.inf
+        self._field: Field | None = None
         self.refused = "nothing to measure it by has come"
 
     def update(
@@ -62,6 +85,7 @@ class Scaler:
         reference: Reference,
         stamp_ns: int,
         smooth: bool,
+        field: bool = False,
     ) -> None:
         """Measure scale and shift on a frame; where that is impossible the last ones stay.
 
@@ -72,6 +96,7 @@ class Scaler:
             reference: the camera's mount, or anchors.
             stamp_ns: the frame's time.
             smooth: filter over time, instead of taking every measurement at its word.
+            field: take out what varies over the image too, where anchors show it.
         """
         try:
             fit = _measure(values, kind, rays, reference)
@@ -85,6 +110,19 @@ class Scaler:
         self._reach_m = math.inf
         if isinstance(reference, Mount) and kind != "metric_depth":
             self._reach_m = reference.reach_m
+        if accepted:
+            anchored = field and isinstance(reference, Anchors)
+            self._field = self._find_field(values, kind, reference) if anchored else None
+
+    def _find_field(self, values: Tensor, kind: str, reference: Reference) -> Field | None:
+        """Return what the line that holds now leaves at anchors."""
+        assert isinstance(reference, Anchors)
+        few = reference.thinned(_FIELD_ANCHORS)
+        line = sample(values, few) * self._filter.scale + self._filter.shift
+        with np.errstate(divide="ignore"):
+            line_m = 1 / line if kind == _INVERSE else line
+        height, width = values.shape
+        return fit_field(few.pixels, line_m, few.depth_m, (width, height))
 
     def refuse(self, reason: str) -> None:
         """Note why a frame gave no measurement."""
@@ -93,7 +131,12 @@ class Scaler:
     def as_dict(self) -> dict[str, Any]:
         """Return the state in JSON's own types."""
         reach_m = self._reach_m if math.isfinite(self._reach_m) else None
-        return {"filter": self._filter.as_dict(), "reach_m": reach_m, "refused": self.refused}
+        return {
+            "filter": self._filter.as_dict(),
+            "reach_m": reach_m,
+            "refused": self.refused,
+            "field": self._field and self._field.as_list(),
+        }
 
     def restore(self, state: dict[str, Any]) -> None:
         """Take up a state of as_dict().
@@ -104,6 +147,8 @@ class Scaler:
         try:
             reach_m = math.inf if state["reach_m"] is None else float(state["reach_m"])
             self.refused = str(state["refused"])
+            field = state["field"]
+            self._field = None if field is None else Field.from_list(field)
             self._filter.restore(state["filter"])
         except (KeyError, TypeError, ValueError) as error:
             raise ScaleError(f"{str(state)[:80]} is no state of a scale: {error}") from error
@@ -127,7 +172,7 @@ class Scaler:
                 f"{self.refused}"
             )
         f = self._filter
-        return Scale(f.scale, f.shift, f.deviation, age_s, self._reach_m)
+        return Scale(f.scale, f.shift, f.deviation, age_s, self._reach_m, self._field)
 
 
 def _measure(values: Tensor, kind: str, rays: Tensor, reference: Reference) -> Fit:

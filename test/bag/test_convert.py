@@ -108,6 +108,13 @@ def test_what_was_recorded_is_copied_byte_for_byte_with_its_service(
     assert qos.durability == QosDurability.VOLATILE
 
 
+def test_camera_info_comes_before_what_it_describes(source: Path, out: Path) -> None:
+    convert([source], out, pipeline(), Options(extras=("points",)))
+    written = [r.topic for r in reader.records(out) if r.topic in (DEPTH, INFO, "/points")]
+    assert written == [INFO, DEPTH, "/points"] * (len(written) // 3)
+    assert written
+
+
 def test_only_depth_keeps_the_static_transforms(source: Path, out: Path) -> None:
     convert([source], out, pipeline(), Options(only_depth=True))
     assert set(by_topic(out)) == {"/tf_static", DEPTH, INFO}

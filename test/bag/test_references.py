@@ -101,7 +101,8 @@ def test_the_ground_gives_metres_by_static_transforms(tmp_path: Path) -> None:
         yield "/tf_static", bag.static_transform("base_footprint", "base_link", up, START_NS), at
         yield "/tf_static", bag.static_transform("base_link", FRAME_ID, camera, START_NS), at
 
-    converted(tmp_path, with_tf(), Options(), scale_mode="ground")
+    # What base_link is above the ground does not matter where base_footprint is.
+    converted(tmp_path, with_tf(), Options(), scale_mode="ground", ground_offset_m=3.0)
     assert_true(tmp_path)
 
 
@@ -163,6 +164,37 @@ def with_still(beside: Any) -> Iterator[Message]:
 
 def test_anchors_that_come_after_their_image_give_it_metres(tmp_path: Path) -> None:
     converted(tmp_path, with_still(lidar), Options(), **IDENTITY)
+    assert_true(tmp_path)
+
+
+def test_anchors_in_the_images_own_frame_need_no_tf(tmp_path: Path) -> None:
+    converted(tmp_path, above_ground(beside=lidar), Options(), **IDENTITY)
+    assert_true(tmp_path)
+
+
+def test_anchors_in_another_frame_say_that_tf_is_missing(tmp_path: Path) -> None:
+    def elsewhere(stamp_ns: int) -> Iterator[Message]:
+        for topic, message, time_ns in lidar(stamp_ns):
+            message.header.frame_id = "lidar"
+            yield topic, message, time_ns
+
+    summary = converted(tmp_path, above_ground(beside=elsewhere), Options(), **IDENTITY)
+    assert summary.skipped == {"ScaleError": 5}
+    assert "no lidar in" in summary.examples["ScaleError"]
+    assert "extrinsics=parameters" in summary.examples["ScaleError"]
+
+
+@pytest.mark.parametrize("named", ["", "chassis"])
+def test_a_frame_above_the_ground_tells_it_by_its_offset(tmp_path: Path, named: str) -> None:
+    def with_tf() -> Iterator[Message]:
+        camera = mount_pose()
+        camera[2, 3] -= 0.1
+        pose = bag.static_transform(named or "base_link", FRAME_ID, camera, START_NS)
+        yield "/tf_static", pose, START_NS
+        yield from above_ground()
+
+    values = {"scale_mode": "ground", "ground_frame": named, "ground_offset_m": 0.1}
+    converted(tmp_path, with_tf(), Options(), **values)
     assert_true(tmp_path)
 
 

@@ -12,18 +12,17 @@ from typing import Any
 import pytest
 import yaml
 
+from depth_ros.config import SPECS
+from depth_ros.errors import SettingError
+
 REPO = Path(__file__).parents[2]
 PROFILE = "FASTRTPS_DEFAULT_PROFILES_FILE"
 ARGUMENTS = {
+    *SPECS,
     "image",
     "camera_info",
-    "cameras",
-    "model",
-    "scale_mode",
     "anchors",
-    "anchors_type",
-    "runtime",
-    "device",
+    "preset",
     "namespace",
     "params_file",
     "log_level",
@@ -102,7 +101,7 @@ def launch(launch_file: dict[str, Any], declared: dict[str, Action]) -> Launch:
 
 def parameters(node: Action) -> dict[str, Any]:
     """The parameters that are given beside the file."""
-    _, *values = node.keywords["parameters"]
+    values = [each for each in node.keywords["parameters"] if isinstance(each, dict)]
     return {name: value for given in values for name, value in given.items()}
 
 
@@ -150,6 +149,56 @@ def test_arguments_override_the_parameter_file(launch: Launch) -> None:
     assert parameters(node["LifecycleNode"]) == {**given, "use_sim_time": True}
     keywords = node["LifecycleNode"].keywords
     assert (keywords["parameters"][0], keywords["namespace"]) == ("/p.yaml", "robot")
+
+
+def test_every_parameter_is_an_argument_of_its_type(launch: Launch) -> None:
+    given = {
+        "stride": "4",
+        "max_depth_m": "6",
+        "publish_points": "false",
+        "edge_filter": "off",
+        "ground_frame": "chassis",
+        "anchors_pose": "[0, 0, 1, 0, 0.5, 0]",
+    }
+    found = parameters(launch(**given)["LifecycleNode"])
+    assert found == {
+        "stride": 4,
+        "max_depth_m": 6.0,
+        "publish_points": False,
+        "edge_filter": "off",
+        "ground_frame": "chassis",
+        "anchors_pose": [0.0, 0.0, 1.0, 0.0, 0.5, 0.0],
+        "use_sim_time": False,
+    }
+    assert isinstance(found["max_depth_m"], float)
+
+
+@pytest.mark.parametrize(
+    ("given", "said"),
+    [
+        ({"stride": "0"}, "stride is 0"),
+        ({"stride": "four"}, "stride is 'four'"),
+        ({"anchors_pose": "[0"}, "no YAML"),
+        ({"preset": "nav3"}, "preset is 'nav3', expected one of: look, mapping, nav2, slam"),
+    ],
+)
+def test_what_an_argument_may_not_say_is_refused(
+    launch: Launch, given: dict[str, str], said: str
+) -> None:
+    with pytest.raises(SettingError, match=said):
+        launch(**given)
+
+
+@pytest.mark.parametrize("preset", ["nav2", "slam", "mapping", "look"])
+def test_a_preset_beats_the_file_and_an_argument_beats_the_preset(
+    launch: Launch, preset: str
+) -> None:
+    node = launch(preset=preset, stride="8", params_file="/p.yaml")["LifecycleNode"]
+    first, second, third, *_ = node.keywords["parameters"]
+    assert first == "/p.yaml"
+    assert second == str(REPO / "config" / "presets" / f"{preset}.yaml")
+    assert Path(second).is_file()
+    assert third == {"stride": 8}
 
 
 def test_the_log_level_reaches_the_node(launch: Launch) -> None:

@@ -313,6 +313,10 @@ class Bench:
 
         return self.peer.wait(found, f"a warning of {words}")[0]
 
+    def said(self, words: str) -> None:
+        """Wait for a line of the log, of any level, that has these words."""
+        self.peer.wait(lambda: any(words in log.msg for log in self.peer.received[LOG]), words)
+
     def report(self, condition: Callable[[Any], bool] = lambda status: True) -> Any:
         """Wait for a new diagnostic status that fulfils a condition, and return it."""
         reports = self.peer.received["/diagnostics"]

@@ -30,7 +30,7 @@ pytest.importorskip("rclpy")
 
 from rclpy.publisher import Publisher
 from rclpy.qos import ReliabilityPolicy
-from sensor_msgs.msg import Image
+from sensor_msgs.msg import CameraInfo, Image, PointCloud2
 
 OUTPUTS = ("depth/image", "depth/camera_info", "depth/color", "points")
 
@@ -90,6 +90,22 @@ def test_the_depths_camera_info_describes_the_depth(bench: Bench) -> None:
     np.testing.assert_allclose(info.k, [70, 0, 37.5, 0, 73, 31.25, 0, 0, 1])
     np.testing.assert_allclose(info.p, [70, 0, 37.5, 0, 0, 73, 31.25, 0, 0, 0, 1, 0])
     np.testing.assert_allclose(info.d, LENS.coefficients)
+
+
+def test_camera_info_is_published_before_what_it_describes(bench: Bench) -> None:
+    bench.start()
+    sent_ns: dict[str, int] = {}
+    kinds = {"depth/camera_info": CameraInfo, "depth/image": Image, "points": PointCloud2}
+    for topic, kind in kinds.items():
+        bench.peer.listen(topic)
+
+        def note(message: Any, info: Any, topic: str = topic) -> None:
+            sent_ns.setdefault(topic, info["source_timestamp"])
+
+        bench.peer.ros.create_subscription(kind, topic, note, 10)
+    bench.ask(take())
+    bench.peer.wait(lambda: len(sent_ns) == 3)
+    assert sent_ns["depth/camera_info"] < min(sent_ns["depth/image"], sent_ns["points"])
 
 
 def test_binning_and_region_of_interest_are_in_the_camera_matrix(bench: Bench) -> None:

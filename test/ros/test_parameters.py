@@ -129,6 +129,7 @@ def metres(answers: Answers) -> Any:
 def test_every_live_setting_is_tried_below_with_the_scale_or_with_confidence() -> None:
     tried = {*LIVE, "publish_points", *LIVE_ABOVE_GROUND, *LIVE_AMONG_ANCHORS}
     tried |= {*LIVE_OF_DENOISING, "min_confidence", "scale_steady_s"}
+    tried |= {"anchors_field", "ground_offset_m"}
     assert tried == {spec.name for spec in SPECS.values() if spec.live}
 
 

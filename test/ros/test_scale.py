@@ -8,6 +8,7 @@ from dataclasses import replace
 from pathlib import Path
 from types import ModuleType
 from typing import Any, ClassVar
+from unittest.mock import MagicMock
 
 import numpy as np
 import numpy.typing as npt
@@ -24,7 +25,7 @@ from std_msgs.msg import Header
 
 from depth_ros.config import Settings
 from depth_ros.ros.extrinsics import Tf
-from depth_ros.scale.anchors import OPTICAL_FROM_BODY, pose_matrix
+from depth_ros.scale.anchors import OPTICAL_FROM_BODY, pose_matrix, transform
 from depth_ros.scale.ground import Mount
 from test.messages.depth_files import packed
 from test.models import checkpoints
@@ -265,6 +266,20 @@ def test_a_live_setting_of_anchors_counts_from_the_next_frame(
         assert np.nanmean(np.abs(depth_m - TRUTH_M) / TRUTH_M) > 0.04
 
 
+def test_the_field_of_anchors_counts_from_the_next_frame(bench: Bench, relative: str) -> None:
+    bench.gate.instead = RELATIVE * torch.linspace(0.8, 1.25, TRUTH_M.shape[1])
+    settings: dict[str, Any] = {"anchors_pose": LIDAR_POSE, "scale_filter": False, **ANCHORS}
+    bench.start("depth/image", model=relative, **settings)
+
+    def error(number: int) -> float:
+        depth_m = ask_with(bench, cloud(lidar_points(), take(number)), take(number))
+        return float(np.nanmean(np.abs(depth_m - TRUTH_M) / TRUTH_M))
+
+    varied = error(0)
+    set_live(bench, "anchors_field", False)
+    assert varied < 0.5 * error(1)
+
+
 def lidar_points(count: int = 200) -> Floats:
     """Points of the floor and the wall, in the frame of a lidar at LIDAR_POSE."""
     rng = np.random.default_rng(0)
@@ -447,6 +462,65 @@ def test_tf_tells_how_the_camera_stands(bench: Bench, relative: str, tf2_ros: ty
     assert_true(metres(bench.ask(take(1))["depth/image"]))
 
 
+def test_without_base_footprint_base_link_and_its_offset_tell_the_ground(
+    bench: Bench, relative: str, tf2_ros: type[Buffer]
+) -> None:
+    pose = camera_over_ground()
+    tf2_ros.poses["base_footprint", "camera_optical_frame"] = pose.copy()
+    pose[2, 3] -= 0.1
+    tf2_ros.poses["base_link", "camera_optical_frame"] = pose
+    on_ground = tf2_ros.poses.pop(("base_footprint", "camera_optical_frame"))
+    bench.peer.listen(LOG)
+    bench.gate.instead = RELATIVE
+    bench.start("depth/image", model=relative, scale_mode="ground", ground_offset_m=0.1)
+    assert_true(metres(bench.ask(take(0))["depth/image"]))
+    bench.said("above the ground, by TF to base_link")
+    # TF that comes late counts from then on.
+    tf2_ros.poses["base_footprint", "camera_optical_frame"] = on_ground
+    assert_true(metres(bench.ask(take(1))["depth/image"]))
+    bench.said("above the ground, by TF to base_footprint")
+
+
+def test_the_offset_of_the_ground_counts_from_the_next_frame(
+    bench: Bench, relative: str, tf2_ros: type[Buffer]
+) -> None:
+    pose = camera_over_ground()
+    pose[2, 3] -= 0.1
+    tf2_ros.poses["base_link", "camera_optical_frame"] = pose
+    bench.gate.instead = RELATIVE
+    bench.start("depth/image", model=relative, scale_mode="ground", scale_filter=False)
+    wrong_m = metres(bench.ask(take(0))["depth/image"])
+    assert np.nanmean(np.abs(wrong_m - TRUTH_M) / TRUTH_M) > 0.04
+    set_live(bench, "ground_offset_m", 0.1)
+    assert_true(metres(bench.ask(take(1))["depth/image"]))
+
+
+def test_anchors_in_the_images_own_frame_need_no_tf(
+    bench: Bench, relative: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(sys.modules, "tf2_ros", None)
+    bench.peer.listen(LOG)
+    bench.gate.instead = RELATIVE
+    bench.start("depth/image", model=relative, scale_mode="anchors")
+    pose = OPTICAL_FROM_BODY @ pose_matrix(*LIDAR_POSE)
+    message = cloud(transform(lidar_points(), pose), take(0))
+    message.header.frame_id = take(0).header().frame_id
+    assert_true(ask_with(bench, message, take(0)))
+
+
+def test_anchors_in_another_frame_say_that_tf2_is_missing(
+    bench: Bench, relative: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(sys.modules, "tf2_ros", None)
+    bench.peer.listen(LOG)
+    bench.gate.instead = RELATIVE
+    bench.start("depth/image", model=relative, scale_mode="anchors")
+    bench.peer.publish("anchors", cloud(lidar_points(), take(0)))
+    bench.peer.wait(lambda: bench.node.streams[0].references._messages)  # type: ignore[union-attr]
+    bench.show(take(0))
+    bench.warning("ScaleError", "where lidar is", "tf2_ros is missing")
+
+
 def test_tf_tells_where_the_anchors_are(bench: Bench, relative: str, tf2_ros: type[Buffer]) -> None:
     pose = OPTICAL_FROM_BODY @ pose_matrix(*LIDAR_POSE)
     tf2_ros.poses["camera_optical_frame", "lidar"] = pose
@@ -479,7 +553,7 @@ def test_cameras_whose_stamps_are_apart_are_no_bag_that_begins_anew(tf2_ros: typ
     names = ["front", "left", "rear"]
     for name in names:
         tf2_ros.poses["base_footprint", name] = camera_over_ground()
-    node: Any = None  # the listener above needs none
+    node: Any = MagicMock()
     tf = Tf(node)
 
     def look_up_all(first: int, count: int) -> None:
@@ -491,6 +565,7 @@ def test_cameras_whose_stamps_are_apart_are_no_bag_that_begins_anew(tf2_ros: typ
     assert tf._buffer.clears == 0
     look_up_all(50, 30)
     assert tf._buffer.clears == 1
+    assert node.get_logger().info.call_count == 3  # once for each camera
 
 
 def test_without_tf2_the_node_says_what_to_set(

@@ -114,6 +114,61 @@ def test_pixels_without_depth_or_ray_are_no_points() -> None:
     assert np.isfinite(points).all()
 
 
+@pytest.mark.parametrize("sparse", [20, 300, 2000])
+def test_every_valid_pixel_of_a_sparse_depth_image_counts(sparse: int) -> None:
+    camera = Camera(640, 480, 500.0, 500.0, 319.5, 239.5)
+    rng = np.random.default_rng(1)
+    depth_m = np.full((480, 640), np.nan)
+    where = rng.choice(depth_m.size, sparse, replace=False)
+    depth_m.flat[where] = rng.uniform(1, 5, sparse)
+    points = from_depth(depth_m, camera)
+    assert sorted(points[:, 2]) == pytest.approx(sorted(depth_m.flat[where]))
+    assert len(from_points(points, camera, 2000).depth_m) == sparse
+
+
+def test_of_a_dense_depth_image_all_parts_and_depths_count() -> None:
+    camera = Camera(640, 480, 500.0, 500.0, 319.5, 239.5)
+    depth_m = np.ones((480, 640))
+    depth_m[:, 600:] = 3.0  # a sixteenth
+    depth_m[:100, :300] = 0  # nothing there
+    depth_m[5:9, 5:25] = 8.0  # but this
+    anchors = from_points(from_depth(depth_m, camera), camera)
+    assert 1000 < len(anchors.depth_m) <= 2000
+    u, v = (anchors.pixels / 80 + 1e-3).astype(int).T
+    cells = np.bincount(u * 6 + v, minlength=48).reshape(8, 6)
+    assert np.all(cells[:, 3:] > 15)
+    assert np.sum(anchors.depth_m > 2.9) > 150
+    assert np.sum(anchors.depth_m > 7.9) >= 4
+
+
+def test_points_behind_the_camera_do_not_thin_those_in_front() -> None:
+    rng = np.random.default_rng(1)
+    seen = np.array([0.0, 0.0, 3.0]) + rng.uniform(-0.5, 0.5, (200, 3))
+    around = rng.uniform(-50, 50, (300_000, 3)) * (1, 1, -1) - (0, 0, 50.1)
+    beside = rng.uniform(5, 50, (50_000, 3)) * (10, 1, 1)
+    points = np.concatenate([around, seen, beside, np.full((100_000, 3), np.nan)])
+    assert len(from_points(points, CAMERA, 2000).depth_m) == 200
+
+
+@pytest.mark.parametrize("camera", CAMERAS, ids=lambda camera: camera.lens)
+def test_no_point_of_the_image_is_thinned_away_at_its_edges(camera: Camera) -> None:
+    rng = np.random.default_rng(1)
+    points = rng.uniform((-4, -4, 1), (4, 4, 4), (1500, 3))
+    every = from_points(points, camera)
+    pixels = camera.project(points)
+    inside = ((pixels >= -0.5) & (pixels < (39.5, 29.5))).all(axis=1)
+    assert len(every.depth_m) == inside.sum() > 50
+    assert from_points(points, camera, 1500).pixels.tolist() == every.pixels.tolist()
+
+
+def test_a_poor_networks_scale_is_not_biased() -> None:
+    rng = np.random.default_rng(1)
+    depth_m = rng.uniform(1, 5, (30, 40))
+    values = torch.from_numpy(depth_m * np.exp(rng.normal(0, 0.45, depth_m.shape)) / 2)
+    fit = align(values, "metric_depth", from_points(from_depth(depth_m, CAMERA), CAMERA))
+    assert fit.scale == pytest.approx(2, rel=0.04)
+
+
 def test_a_depth_image_that_is_not_its_cameras_is_refused() -> None:
     with pytest.raises(ScaleError, match=r"\(40, 30\), expected \(30, 40\)"):
         from_depth(np.ones((40, 30)), CAMERA)

@@ -251,3 +251,22 @@ def test_most_predictions_of_one_value_are_refused() -> None:
     x = np.append(np.full(10_000, 0.5), 0.6)
     with pytest.raises(ScaleError, match="expected"):
         robust(x, np.linspace(1, 2, len(x)))
+
+
+def test_a_scale_alone_is_that_of_log_ratios_however_wide_they_scatter() -> None:
+    rng = np.random.default_rng(1)
+    y = rng.uniform(1, 5, 4000)
+    x = y / 3 * np.exp(rng.normal(0, 0.45, y.shape))
+    assert robust(x, y, y**-2, shift=False).scale == pytest.approx(3, rel=0.03)
+    assert least_squares(x, y, y**-2, shift=False).scale < 2.7  # what it would be otherwise
+
+
+def test_of_a_scale_alone_what_is_not_positive_is_an_outlier() -> None:
+    x = np.linspace(1, 2, 40)
+    y = 3 * x
+    x[::4] = -1
+    fit = robust(x, y, shift=False)
+    assert fit.scale == pytest.approx(3)
+    assert fit.inliers == pytest.approx(0.75)
+    with pytest.raises(ScaleError, match="0 samples are positive"):
+        robust(-y, y, shift=False)

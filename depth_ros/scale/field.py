@@ -1,0 +1,241 @@
+"""A correction of log depth that varies smoothly over the image and over depth.
+
+Networks are off by more than one scale: nearer to the edges of the image, on one side of a room, in
+what is far away. Where anchors lie all over the image they show it, and it is taken out:
+log depth = log of the line (fit.Fit) + bilinear grid over the image + piecewise linear curve over
+the line's own log depth. Differences between neighbours are punished (ridge), so that without
+evidence it is one scale.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from torch import Tensor
+
+from depth_ros.errors import ScaleError
+from depth_ros.scale.fit import Floats
+
+_ROWS, _COLUMNS, _KNOTS = 6, 8, 4
+_LEAST_KNOTS = 2
+_RIDGES = (0.1, 1.0, 10.0)  # of samples' weight 1, for one step between neighbours
+_TOWARDS_ZERO = 0.02  # of a ridge: a field that nothing holds stays 0
+_LEAST_CELLS = 0.5  # of the grid's: anchors of one scan line say nothing of the image above them
+_LEAST_ANCHORS = 40
+_FOLDS = 5
+_CLEARLY = 0.95  # of one scale's error: less of a gain is chance
+_ROUNDS = 4
+_SIGMA_PER_MAD = 1.4826
+_HUBER = 1.345  # standard deviations: 95 % efficient on Gaussian noise
+_LEAST_SIGMA = 1e-6  # of log depth: less is rounding
+_INSIDE = (2, 98)  # percentiles of anchors' depth between which the curve bends
+
+
+@dataclass(frozen=True, eq=False)
+class Field:
+    """A factor of depth for each pixel.
+
+    Attributes:
+        grid: (rows, columns) log factors at points from one corner of the image to the other.
+        curve: (knots,) log factors at depths equally far apart in log depth.
+        near, far: log depth [log m] of the first and last knot; beyond, the curve is level.
+    """
+
+    grid: Floats
+    curve: Floats
+    near: float
+    far: float
+
+    def as_list(self) -> list[Any]:
+        """Return it in JSON's own types."""
+        return [self.grid.tolist(), self.curve.tolist(), self.near, self.far]
+
+    @classmethod
+    def from_list(cls, said: Any) -> Field:
+        """Return the field of an as_list().
+
+        Raises:
+            ScaleError: it is none.
+        """
+        try:
+            grid, curve, near, far = said
+            field = cls(np.array(grid, float), np.array(curve, float), float(near), float(far))
+            numbers = np.concatenate([field.grid.ravel(), field.curve, [near, far]])
+        except (TypeError, ValueError) as error:
+            raise ScaleError(f"{str(said)[:80]} is no field of scales: {error}") from error
+        flat = (field.grid.ndim, field.curve.ndim) != (2, 1) or len(field.curve) < _LEAST_KNOTS
+        if flat or not field.grid.size or not np.isfinite(numbers).all() or not near < far:
+            raise ScaleError(f"{str(said)[:80]} is no field of scales")
+        return field
+
+    def corrected(self, line: Tensor, inverse: bool, send: Callable[[Tensor], Tensor]) -> Tensor:
+        """Return depth, or inverse depth, with its factors: (H, W), on its own device.
+
+        Args:
+            line: (H, W) metres or 1/metres; NaN, infinity and what is not positive stay what they
+                are.
+            inverse: whether it is inverse depth.
+            send: brings a float32 tensor of the host's to the device of line.
+        """
+        packed = np.concatenate([self.grid.ravel(), self._slopes()])
+        numbers = send(torch.from_numpy(packed.astype(np.float32)))
+        grid = numbers[: self.grid.size].view(1, 1, *self.grid.shape)
+        log_factor = torch.nn.functional.interpolate(
+            grid, line.shape, mode="bilinear", align_corners=True
+        )[0, 0]
+        log_depth = line.float().clamp_min(torch.finfo(torch.float32).tiny).log_()
+        knots = len(self.curve) - 1
+        step = (self.far - self.near) / knots * (-1 if inverse else 1)
+        place = log_depth.sub_(-self.near if inverse else self.near).div_(step).clamp_(0, knots)
+        # Each knot bends the curve from there on: sum of slope changes times distance behind it.
+        for knot, change in enumerate(numbers[self.grid.size + 1 :].unbind()):
+            log_factor = torch.addcmul(log_factor, (place - knot).clamp_min_(0), change)
+        log_factor = log_factor + numbers[self.grid.size]
+        return line * (-log_factor if inverse else log_factor).exp_()
+
+    def _slopes(self) -> Floats:
+        """Return the curve's first value, and how its slope changes at each knot but the last."""
+        slopes = np.diff(self.curve)
+        return np.concatenate([self.curve[:1], np.diff(slopes, prepend=0.0)])
+
+
+@dataclass(frozen=True)
+class _Samples:
+    """Anchors as the field sees them: places (N, 2) u and v of 0 to 1, and (N,) logarithms."""
+
+    place: Floats
+    log_line: Floats
+    log_ratio: Floats
+
+    def __len__(self) -> int:
+        return len(self.log_line)
+
+
+def fit_field(
+    pixels: Floats, line_m: Floats, depth_m: Floats, size: tuple[int, int]
+) -> Field | None:
+    """Fit a field to anchors; None where cross-validation does not prefer it to one scale.
+
+    The anchors are split by parts of the image, so that a field is judged by what it says where it
+    has seen nothing. Candidates are the curve alone, which takes a wrong shift out as well as any
+    shift could, and curve and grid together, for several ridges. Errors are absolute ones of log
+    depth, which do not care about a few anchors that are wrong.
+
+    Args:
+        pixels: (N, 2) u and v.
+        line_m: (N,) depth by the line there; not positive or not finite: the anchor is left out.
+        depth_m: (N,) depth that was measured.
+        size: width and height of the image.
+    """
+    known = np.isfinite(line_m) & (line_m > 0)
+    if np.count_nonzero(known) < _LEAST_ANCHORS:
+        return None
+    log_line = np.log(line_m[known])
+    place = np.clip(pixels[known] / np.maximum(np.subtract(size, 1), 1), 0, 1)
+    samples = _Samples(place, log_line, np.log(depth_m[known]) - log_line)
+    near, far = np.percentile(log_line, _INSIDE)
+    if not far - near > _LEAST_SIGMA:
+        return None
+    cells = _cells(place)
+    fold = _folds(cells)
+    whole = len(np.unique(cells)) >= _LEAST_CELLS * _ROWS * _COLUMNS
+    best = _CLEARLY * float(np.abs(samples.log_ratio).mean())
+    chosen: Floats | None = None
+    for columns in (_CURVE, _BOTH)[: 1 + whole]:
+        basis, rough = _basis(samples, near, far)[:, columns], _ROUGHNESS[columns, columns]
+        error, ridge = _validated(basis, samples.log_ratio, fold, rough)
+        if error < best:
+            best, chosen = error, np.zeros(len(_ROUGHNESS))
+            chosen[columns], _ = _solve(basis, samples.log_ratio, ridge * rough)
+    if chosen is None:
+        return None
+    grid, curve = np.split(chosen, [_ROWS * _COLUMNS])
+    return Field(grid.reshape(_ROWS, _COLUMNS), curve, float(near), float(far))
+
+
+def _roughness(index: npt.NDArray[np.int64]) -> Floats:
+    """Return the matrix (K, K) of the squared steps between the neighbours of a grid (h, w)."""
+    pairs = [(index[1:], index[:-1]), (index[:, 1:], index[:, :-1])]
+    first, second = (np.concatenate([pair[i].ravel() for pair in pairs]) for i in (0, 1))
+    steps = np.eye(index.size)[first] - np.eye(index.size)[second]
+    rough: Floats = steps.T @ steps + _TOWARDS_ZERO * np.eye(index.size)
+    return rough
+
+
+def _all_roughness() -> Floats:
+    nodes = _ROWS * _COLUMNS
+    both = np.zeros((nodes + _KNOTS, nodes + _KNOTS))
+    both[:nodes, :nodes] = _roughness(np.arange(nodes).reshape(_ROWS, _COLUMNS))
+    both[nodes:, nodes:] = _roughness(np.arange(_KNOTS)[None])
+    return both
+
+
+def _basis(samples: _Samples, near: float, far: float) -> Floats:
+    """Return what each node of the grid and knot of the curve counts at each sample: (N, K)."""
+    across, down = (_hats(samples.place[:, i], n) for i, n in enumerate((_COLUMNS, _ROWS)))
+    grid = (down[:, :, None] * across[:, None, :]).reshape(len(samples), -1)
+    along = np.clip((samples.log_line - near) / (far - near), 0, 1)
+    return np.hstack([grid, _hats(along, _KNOTS)])
+
+
+def _hats(place: Floats, count: int) -> Floats:
+    """Return the weights (N, count) of linear interpolation at places of 0 to 1."""
+    weights: Floats = np.maximum(1 - np.abs(place[:, None] * (count - 1) - np.arange(count)), 0)
+    return weights
+
+
+def _cells(place: Floats) -> npt.NDArray[np.int64]:
+    """Return the number of the part of the image that each sample lies in."""
+    u, v = np.minimum((place * (_COLUMNS, _ROWS)).astype(np.int64), (_COLUMNS - 1, _ROWS - 1)).T
+    return np.asarray(v * _COLUMNS + u, np.int64)
+
+
+def _folds(cells: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
+    """Return which fold each sample is left out in: those of one part of the image together."""
+    fold_of_cell = np.random.default_rng(0).permutation(_ROWS * _COLUMNS) % _FOLDS
+    return fold_of_cell[cells]
+
+
+def _validated(
+    basis: Floats, log_ratio: Floats, fold: npt.NDArray[np.int64], rough: Floats
+) -> tuple[float, float]:
+    """Return the least mean error of log depth at anchors left out, and the ridge it needs."""
+    _, belief = _solve(basis, log_ratio, _RIDGES[1] * rough)
+    outs = [out for out in (fold == each for each in range(_FOLDS)) if out.any()]
+    parts = [_normal(basis[out], log_ratio[out], belief[out]) for out in outs]
+    matrix, vector = (sum(part[i] for part in parts) for i in (0, 1))
+    errors = []
+    for ridge in _RIDGES:
+        residuals = [
+            log_ratio[out] - basis[out] @ np.linalg.solve(matrix - m + ridge * rough, vector - v)
+            for out, (m, v) in zip(outs, parts, strict=True)
+        ]
+        errors.append((float(np.abs(np.concatenate(residuals)).mean()), ridge))
+    return min(errors)
+
+
+def _solve(basis: Floats, log_ratio: Floats, punish: Floats) -> tuple[Floats, Floats]:
+    """Return weights (K,) and belief (N,) of iteratively reweighted ridge regression (Huber)."""
+    belief = np.ones(len(basis))
+    for _ in range(_ROUNDS):
+        matrix, vector = _normal(basis, log_ratio, belief)
+        weights = np.asarray(np.linalg.solve(matrix + punish, vector), np.float64)
+        residual = np.abs(log_ratio - basis @ weights)
+        sigma = max(_SIGMA_PER_MAD * float(np.median(residual)), _LEAST_SIGMA)
+        belief = 1 / np.maximum(1, residual / (_HUBER * sigma))
+    return weights, belief
+
+
+def _normal(basis: Floats, log_ratio: Floats, belief: Floats) -> tuple[Floats, Floats]:
+    """Return matrix (K, K) and vector (K,) of the normal equations."""
+    weighted = basis.T * belief
+    return weighted @ basis, weighted @ log_ratio
+
+
+_CURVE, _BOTH = slice(_ROWS * _COLUMNS, None), slice(None)
+_ROUGHNESS = _all_roughness()
