@@ -78,7 +78,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     lite = parser.add_argument_group("of zoedepth-lite")
     lite.add_argument("--head", choices=_HEADS, help="log depth or ZoeDepth's metric bins")
     lite.add_argument(
-        "--size", type=_size, metavar="WxH", help="of the network's input; default: 320x240"
+        "--size", type=_size, metavar="WxH", help="of the network's input; default: 256x192"
     )
     lite.add_argument(
         "--freeze-norms",

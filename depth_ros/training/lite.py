@@ -25,8 +25,7 @@ from depth_ros.training.views import Views, whole_views
 
 IMAGENET = "imagenet"
 """Name of start weights: the encoder as it was trained to classify photographs, the rest new."""
-RATES = {"encoder.": 0.3}
-DROP_PATH = 0.15
+RATES = {"encoder.": 0.5}
 _VALIDATION_BATCH = 16
 
 
@@ -53,7 +52,6 @@ def train(
         keep: share of the start weights in the result, which keeps what they knew of other places
             (WiSE-FT, arXiv 2109.01903).
     """
-    network.encoder.set_drop_path(DROP_PATH)
     before = {name: value.clone() for name, value in network.state_dict().items()}
     sizes = network.config
     objective = LogDepth(preprocessing_of(sizes), sizes.training_f_px)
@@ -64,12 +62,7 @@ def train(
     def error(network: ZoeDepthLite) -> float:
         return validate(network, objective, batches).abs_rel
 
-    facts = {
-        "objective": asdict(objective),
-        "views": asdict(views),
-        "keep": keep,
-        "drop_path": DROP_PATH,
-    }
+    facts = {"objective": asdict(objective), "views": asdict(views), "keep": keep}
     facts |= {"freeze_norms": network.freeze_norms, **said}
     config = replace(config, rates=RATES)
     judge = error if batches else None

@@ -33,10 +33,10 @@ class LogDepth:
 
     preprocessing: Preprocessing
     training_f_px: float
-    shape_weight: float = 0.5
+    shape_weight: float = 1.0
     scale_weight: float = 0.3
-    error_weight: float = 1.0
-    gradient_weight: float = 0.5
+    error_weight: float = 0.5
+    gradient_weight: float = 0.25
 
     def __call__(self, network: nn.Module, batch: Batch, generator: torch.Generator) -> Tensor:
         """Return the loss; nothing in it is drawn at random."""

@@ -22,7 +22,7 @@ from depth_ros.training.rooms.richness import FULL, Richness
 from depth_ros.training.rooms.viewpoint import ANY_ROBOT
 from depth_ros.training.store import FrameStore, stores_of
 
-PLAIN = 1 / 3
+PLAIN = 0.25
 """Share of plain scenes: what a network knows of them does not cost what it knows of rooms."""
 FILE = "rendered.safetensors"
 _CHUNK = 8

@@ -126,7 +126,7 @@ def zoedepth(heads: int) -> Any:
 
 def zoedepth_lite() -> Any:
     """The real encoder, whose sizes are fixed, for small images."""
-    return spread(ZoeDepthLite(LiteConfig(height=64, width=96, channels=8)), 0.5, 64)
+    return spread(ZoeDepthLite(LiteConfig(height=64, width=96, channels=16)), 0.5, 64)
 
 
 def dpt_beit() -> Any:

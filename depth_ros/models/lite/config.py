@@ -20,23 +20,23 @@ class LiteConfig:
 
     Attributes:
         height, width: images are brought near to this size, with their aspect ratio kept.
-        multiple: of both sides of the network's input.
+        multiple: of both sides of the network's input: one cell of its coarsest map.
         training_f_px: focal length, in pixels of the network's input, that metres assume.
         max_depth_m: depth at which the range ends, for a camera of that focal length.
-        channels: of the decoder's finest map; coarser ones have more, see decoder.WIDTHS.
+        channels: of the decoder's maps.
         head: log (one number, the logarithm of depth) or bins (ZoeDepth's metric bins).
 
     Raises:
         ModelError: head is unknown, or a size not positive.
     """
 
-    height: int = 240
-    width: int = 320
-    multiple: int = 16
-    training_f_px: float = 262.5
+    height: int = 192
+    width: int = 256
+    multiple: int = 32
+    training_f_px: float = 210.0
     max_depth_m: float = 20.0
-    channels: int = 32
-    head: Head = "bins"
+    channels: int = 64
+    head: Head = "log"
 
     def __post_init__(self) -> None:
         own_checkpoint.check_fields(self)

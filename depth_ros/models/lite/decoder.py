@@ -7,10 +7,6 @@ from collections.abc import Sequence
 from torch import Tensor, nn
 from torch.nn import functional
 
-WIDTHS = (1, 2, 3, 4, 4)
-"""Channels of the maps, the finest first, as multiples of the finest one's: where there are few
-pixels, width costs little."""
-
 
 def _conv3(channels: int) -> nn.Sequential:
     return nn.Sequential(
@@ -21,16 +17,15 @@ def _conv3(channels: int) -> nn.Sequential:
 class Fuse(nn.Module):
     """Add a map of the encoder to the enlarged coarser one, and refine the sum."""
 
-    def __init__(self, channels_in: int, channels_coarse: int, channels: int) -> None:
+    def __init__(self, channels_in: int, channels: int) -> None:
         super().__init__()
         self.lateral = nn.Conv2d(channels_in, channels, 1)
-        self.narrow = nn.Conv2d(channels_coarse, channels, 1)
         self.refine = nn.Sequential(*_conv3(channels), nn.ReLU(), *_conv3(channels))
 
     def forward(self, skip: Tensor, coarse: Tensor) -> Tensor:
         """Return the map at the skip's size."""
-        coarse = self.narrow(coarse)  # before it is enlarged: there are fewer pixels
-        x = self.lateral(skip) + functional.interpolate(coarse, skip.shape[-2:], mode="bilinear")
+        enlarged = functional.interpolate(coarse, skip.shape[-2:], mode="bilinear")
+        x = self.lateral(skip) + enlarged
         return functional.relu(x + self.refine(x))
 
 
@@ -39,21 +34,13 @@ class Decoder(nn.Module):
 
     Args:
         encoder_channels: of the maps, the finest first.
-        channels: of the finest map here, see WIDTHS.
-
-    Attributes:
-        channels: of the maps that it returns.
+        channels: of every map here.
     """
 
     def __init__(self, encoder_channels: Sequence[int], channels: int) -> None:
         super().__init__()
-        finest_first = [width * channels for width in WIDTHS]
-        self.channels = tuple(reversed(finest_first))
-        self.scene = nn.Linear(encoder_channels[-1], self.channels[0])
-        sizes = zip(
-            encoder_channels, [*finest_first[1:], self.channels[0]], finest_first, strict=True
-        )
-        self.fuse = nn.ModuleList(Fuse(*size) for size in sizes)
+        self.scene = nn.Linear(encoder_channels[-1], channels)
+        self.fuse = nn.ModuleList(Fuse(count, channels) for count in encoder_channels)
 
     def forward(self, maps: Sequence[Tensor]) -> list[Tensor]:
         """Return the refined maps, the coarsest first."""

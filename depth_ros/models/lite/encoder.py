@@ -83,21 +83,13 @@ class InvertedResidual(nn.Module):
         self.project_conv = nn.Conv2d(wide, stage.channels, 1, bias=False)
         self.bn2 = _norm(stage.channels)
         self.short_cut = stride == 1 and channels_in == stage.channels
-        self.drop_path = 0.0
-        """How often training leaves the short cut alone (stochastic depth, arXiv 1603.09382)."""
 
     def forward(self, x: Tensor) -> Tensor:
         """Return the map (B, C', H', W')."""
         y = functional.relu6(self.bn0(self.expand_conv(x))) if self.expand else x
         y = functional.relu6(self.bn1(self.depthwise_conv(y)))
         y = self.bn2(self.project_conv(y))
-        return torch.add(x, self._dropped(y)) if self.short_cut else y
-
-    def _dropped(self, y: Tensor) -> Tensor:
-        if not (self.training and self.drop_path):
-            return y
-        kept = torch.rand(len(y), 1, 1, 1, device=y.device) >= self.drop_path
-        return y * kept / (1 - self.drop_path)
+        return torch.add(x, y) if self.short_cut else y
 
 
 class EfficientNetLite0(nn.Module):
@@ -116,12 +108,6 @@ class EfficientNetLite0(nn.Module):
             ends.append(len(blocks) - 1)
         self.blocks = nn.ModuleList(blocks)
         self._kept = {ends[index] for index in _LAST_OF_SCALE}
-
-    def set_drop_path(self, rate: float) -> None:
-        """Let training leave out blocks: the first one never, the last one this often."""
-        for index, block in enumerate(self.blocks):
-            assert isinstance(block, InvertedResidual)
-            block.drop_path = rate * index / (len(self.blocks) - 1)
 
     def forward(self, x: Tensor) -> list[Tensor]:
         """Return the maps, the finest first."""

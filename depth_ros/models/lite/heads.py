@@ -1,7 +1,4 @@
-"""From the decoder's maps to depth of the canonical camera, (B, h, w) in metres.
-
-channels are those of the maps, the coarsest first.
-"""
+"""From the decoder's maps to depth of the canonical camera, (B, h, w) in metres."""
 
 from __future__ import annotations
 
@@ -19,7 +16,6 @@ from transformers.models.zoedepth.modeling_zoedepth import (
 )
 
 _HIDDEN = 32
-_FINER = 2
 _MIN_DEPTH_M = 1e-3
 # Start near the middle of rooms: exp(0.7) = 2 m.
 _LOG_START = 0.7
@@ -27,25 +23,18 @@ _BINS, _EMBEDDING, _ATTRACTORS = 16, 32, (8, 4, 2, 1)
 
 
 class LogDepthHead(nn.Module):
-    """One number per pixel, the logarithm of depth (Eigen et al. 2014).
+    """One number per pixel, the logarithm of depth (Eigen et al. 2014)."""
 
-    Each pixel of the finest map says those of the four that it is of the image (sub-pixel
-    convolution, arXiv 1609.05158): an edge of depth is as sharp as the image.
-    """
-
-    def __init__(self, channels: Sequence[int], max_depth_m: float) -> None:
+    def __init__(self, channels: int, max_depth_m: float) -> None:
         super().__init__()
         self.layers = nn.Sequential(
-            nn.Conv2d(channels[-1], _HIDDEN, 3, padding=1),
-            nn.ReLU(),
-            nn.Conv2d(_HIDDEN, _FINER**2, 1),
+            nn.Conv2d(channels, _HIDDEN, 3, padding=1), nn.ReLU(), nn.Conv2d(_HIDDEN, 1, 1)
         )
         self._max_depth_m = max_depth_m
 
     def forward(self, maps: Sequence[Tensor]) -> Tensor:
         """Return depth from the finest of the maps, the coarsest first."""
-        log_depth = functional.pixel_shuffle(self.layers(maps[-1]), _FINER)[:, 0]
-        log_depth = log_depth.float() + _LOG_START
+        log_depth = self.layers(maps[-1])[:, 0].float() + _LOG_START
         depth_m: Tensor = log_depth.exp().clamp(_MIN_DEPTH_M, self._max_depth_m)
         return depth_m
 
@@ -65,17 +54,16 @@ class MetricBinsHead(nn.Module):
     finest map chooses among them by a log-binomial distribution.
     """
 
-    def __init__(self, channels: Sequence[int], max_depth_m: float) -> None:
+    def __init__(self, channels: int, max_depth_m: float) -> None:
         super().__init__()
-        coarsest, *finer = channels
         config = ZoeDepthConfig(
-            bottleneck_features=coarsest, bin_embedding_dim=_EMBEDDING, attractor_kind="mean"
+            bottleneck_features=channels, bin_embedding_dim=_EMBEDDING, attractor_kind="mean"
         )
         span = {"n_bins": _BINS, "min_depth": _MIN_DEPTH_M, "max_depth": max_depth_m}
         self.seed = ZoeDepthSeedBinRegressor(config, n_bins=_BINS, mlp_dim=_HIDDEN)
-        self.seed_projector = ZoeDepthProjector(coarsest, _EMBEDDING, mlp_dim=_HIDDEN)
+        self.seed_projector = ZoeDepthProjector(channels, _EMBEDDING, mlp_dim=_HIDDEN)
         self.projectors = nn.ModuleList(
-            ZoeDepthProjector(count, _EMBEDDING, mlp_dim=_HIDDEN) for count in finer
+            ZoeDepthProjector(channels, _EMBEDDING, mlp_dim=_HIDDEN) for _ in _ATTRACTORS
         )
         self.attractors = nn.ModuleList(
             ZoeDepthAttractorLayerUnnormed(
@@ -88,7 +76,7 @@ class MetricBinsHead(nn.Module):
             for count in _ATTRACTORS
         )
         self.choose = ZoeDepthConditionalLogBinomialSoftmax(
-            config, finer[-1], _EMBEDDING, n_classes=_BINS
+            config, channels, _EMBEDDING, n_classes=_BINS
         )
         self.choose.mlp.append(_Float())
 

@@ -15,17 +15,14 @@ from depth_ros.models.lite.heads import HEADS
 
 
 class ZoeDepthLite(nn.Module):
-    """Normalised images (B, 3, h, w) to depth of the canonical camera.
-
-    Depth is (B, h, w) of the head log and (B, h / 2, w / 2) of the head bins.
-    """
+    """Normalised images (B, 3, h, w) to depth (B, h / 2, w / 2) of the canonical camera."""
 
     def __init__(self, config: LiteConfig) -> None:
         super().__init__()
         self.config = config
         self.encoder = EfficientNetLite0()
         self.decoder = Decoder(CHANNELS, config.channels)
-        self.head = HEADS[config.head](self.decoder.channels, config.max_depth_m)
+        self.head = HEADS[config.head](config.channels, config.max_depth_m)
         self.freeze_norms = False
         """Whether training leaves the statistics of batch normalisation as they are."""
 
