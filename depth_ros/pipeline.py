@@ -246,6 +246,17 @@ class Pipeline:
         if settings.image_fit != "auto":
             model = model.fitted(cast(Fit, settings.image_fit))
         check(model, settings)
+        return cls.of(model, settings)
+
+    @classmethod
+    def of(cls, model: DepthModel, settings: Settings) -> Pipeline:
+        """Return a pipeline of a loaded model, executed where and as the settings say.
+
+        The process is prepared for the device, see runtimes.prepare().
+
+        Raises:
+            ModelError: the device cannot be had, or executes no such model.
+        """
         on_cuda = choose_device(settings.device).type == "cuda"
         create = partial(
             runtimes.create,

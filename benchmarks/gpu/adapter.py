@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-from functools import partial
 from typing import NamedTuple
 
 from torch import Tensor
 
 from benchmarks.gpu.alone import CAPTURED, COMPILED, EAGER
-from depth_ros import runtimes
 from depth_ros.config import SPECS, Settings
 from depth_ros.models import DepthModel
 from depth_ros.pipeline import DepthFrame, Frame, Pipeline, Wanted
-from depth_ros.runtimes.torch_runtime import choose_device
 
 # As a pipeline says it; what follows the network is captured apart from it.
 _REFUSED = "the network goes on without a CUDA graph"
@@ -41,19 +38,7 @@ def pipeline_of(
     """
     chosen = SPECS["compile"].check("true" if compiled else "false")
     settings = Settings(device=device, dtype=dtype).with_values(compile=chosen, **more)
-    on_cuda = choose_device(device).type == "cuda"
-    create = partial(
-        runtimes.create,
-        settings.runtime,
-        model.unasking() if on_cuda else model.network,
-        settings.device,
-        settings.dtype,
-        model.graphs,
-        settings.providers,
-    )
-    runtime = create(compiled and not on_cuda)
-    runtimes.prepare(runtime.device)
-    return Pipeline(model, runtime, settings, faster=create(True) if compiled and on_cuda else None)
+    return Pipeline.of(model, settings)
 
 
 def notices_of(pipeline: Pipeline) -> list[str]:
