@@ -495,13 +495,17 @@ def test_the_offset_of_the_ground_counts_from_the_next_frame(
     assert_true(metres(bench.ask(take(1))["depth/image"]))
 
 
-def test_anchors_in_the_images_own_frame_need_no_tf(
-    bench: Bench, relative: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def start_without_tf2(bench: Bench, relative: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "tf2_ros", None)
     bench.peer.listen(LOG)
     bench.gate.instead = RELATIVE
     bench.start("depth/image", model=relative, scale_mode="anchors")
+
+
+def test_anchors_in_the_images_own_frame_need_no_tf(
+    bench: Bench, relative: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    start_without_tf2(bench, relative, monkeypatch)
     pose = OPTICAL_FROM_BODY @ pose_matrix(*LIDAR_POSE)
     message = cloud(transform(lidar_points(), pose), take(0))
     message.header.frame_id = take(0).header().frame_id
@@ -511,10 +515,7 @@ def test_anchors_in_the_images_own_frame_need_no_tf(
 def test_anchors_in_another_frame_say_that_tf2_is_missing(
     bench: Bench, relative: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setitem(sys.modules, "tf2_ros", None)
-    bench.peer.listen(LOG)
-    bench.gate.instead = RELATIVE
-    bench.start("depth/image", model=relative, scale_mode="anchors")
+    start_without_tf2(bench, relative, monkeypatch)
     bench.peer.publish("anchors", cloud(lidar_points(), take(0)))
     bench.peer.wait(lambda: bench.node.streams[0].references._messages)  # type: ignore[union-attr]
     bench.show(take(0))
