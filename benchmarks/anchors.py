@@ -44,9 +44,9 @@ def measure(model: str, samples: Iterable[Sample], count: int) -> dict[str, list
     """Return the AbsRel of each frame, by what the anchors were used for."""
     settings = Settings(model=model, scale_mode="anchors", anchors_field=False)
     scaled = Pipeline.from_settings(settings)
-    varied = scaled.twin()
+    varied = scaled.fork()
     varied.settings = replace(settings, anchors_field=True)
-    own = scaled.twin()
+    own = scaled.fork()
     own.settings = replace(settings, scale_mode="model")
     rng, found = np.random.default_rng(0), defaultdict[str, list[float]](list)
     for sample in samples:

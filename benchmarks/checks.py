@@ -8,6 +8,7 @@ import torch
 from benchmarks.example import Example
 from benchmarks.mismatch import MismatchError
 from benchmarks.obvious import Obvious
+from benchmarks.predictor import predictor_of
 from benchmarks.stages import Ours, run
 from depth_ros import messages
 from depth_ros.pipeline import Pipeline
@@ -38,7 +39,7 @@ def check_stages(pipeline: Pipeline, frame: Example) -> None:
     whole.whole_frame()
     whole.decode_rgb8()
     whole.preprocess()
-    raw = pipeline.runtime(whole.pixels)
+    raw = predictor_of(pipeline).runtime(whole.pixels)
     assert isinstance(raw, torch.Tensor)
     staged = Ours(pipeline, frame._replace(raw=raw))
     run(staged)

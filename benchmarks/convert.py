@@ -24,7 +24,7 @@ from depth_ros.bag.types import TYPESTORE
 from depth_ros.config import Settings
 from depth_ros.geometry.camera import Camera
 from depth_ros.models import DepthModel, ModelEntry, Output, Prediction, Raw
-from depth_ros.pipeline import Pipeline
+from depth_ros.pipeline import NetworkPredictor, Pipeline
 from depth_ros.runtimes.torch_runtime import TorchRuntime
 
 CAMERA = Camera.from_fov(640, 480, 70.0)
@@ -86,7 +86,7 @@ def pipeline(camera: Camera) -> Pipeline:
     """Return a pipeline without a network, that writes millimetres."""
     model = NullModel(camera)
     settings = Settings(device="cpu", depth_encoding="16UC1", edge_filter="off")
-    return Pipeline(model, TorchRuntime(model.network, "cpu"), settings)
+    return Pipeline(NetworkPredictor(model, TorchRuntime(model.network, "cpu")), settings)
 
 
 def generate(path: Path, frames: int, camera: Camera) -> None:

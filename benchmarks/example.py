@@ -13,6 +13,7 @@ from sensor_msgs.msg import CompressedImage, Image
 from torch import Tensor
 from torch.nn import functional
 
+from benchmarks.predictor import predictor_of
 from depth_ros.geometry.camera import Camera
 from depth_ros.pipeline import Pipeline
 from depth_ros.training.render import render_drive
@@ -59,10 +60,11 @@ def render(width: int, height: int) -> tuple[Camera, Image]:
 
 @torch.inference_mode()
 def _raw(pipeline: Pipeline, rgb: Tensor, depth_m: Tensor) -> Tensor:
-    said = pipeline.runtime(pipeline.model.preprocess(rgb))
+    predictor = predictor_of(pipeline)
+    said = predictor.runtime(predictor.model.preprocess(rgb))
     size = (said if isinstance(said, Tensor) else said[0]).shape[-2:]
     resized = functional.interpolate(depth_m[:, None], size, mode="area")[:, 0]
-    return resized.to(pipeline.runtime.device)
+    return resized.to(pipeline.device)
 
 
 def _image(rgb: npt.NDArray[np.uint8]) -> Image:

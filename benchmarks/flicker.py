@@ -86,7 +86,7 @@ def measure(
         settings: the pipeline's, with scale_steady_s.
         wobble: a random factor of 1 +- this is planted in every frame.
     """
-    ways = {PLAIN: pipeline.twin(), STEADY: pipeline.twin()}
+    ways = {PLAIN: pipeline.fork(), STEADY: pipeline.fork()}
     ways[STEADY].settings = settings
     clips, rng = {name: Clip() for name in ways}, np.random.default_rng(0)
     for sample in tqdm(samples, desc="frame", unit="frame", leave=False):

@@ -77,7 +77,7 @@ def measure(own: Pipeline, by_ground: Pipeline, views: Iterable[View]) -> Errors
     for view in views:
         depth_m = own(view.frame).depth_m.cpu().numpy()
         plain = score(depth_m, view.truth_m).abs_rel
-        by_ground.scaler.cache_clear()  # every frame is measured by itself
+        by_ground.states.clear()  # every frame is measured by itself
         try:
             grounded = by_ground(view.frame, view.mount).depth_m.cpu().numpy()
             pairs.append((plain, score(grounded, view.truth_m).abs_rel))

@@ -39,7 +39,7 @@ class Obvious:
 
     def __init__(self, pipeline: Pipeline, example: Example) -> None:
         self._example, self._settings = example, pipeline.settings
-        self._device = pipeline.runtime.device
+        self._device = pipeline.device
         self._processor = AutoImageProcessor.from_pretrained(pipeline.model.entry.source)
         self._ratio = pipeline.focal_ratio(example.camera)
 

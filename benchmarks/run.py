@@ -11,6 +11,7 @@ import torch
 
 from benchmarks import checks, example, machine, network, stages
 from benchmarks.obvious import Obvious
+from benchmarks.predictor import predictor_of
 from benchmarks.report import COPY, EDGES, NETWORK, OBVIOUS, OURS, OWN_NETWORK, WHOLE, Report, key
 from benchmarks.stages import STAGES, Ours
 from benchmarks.timing import Timer
@@ -41,7 +42,7 @@ def run(model: str, device: str, repeats: int, warm_up: int) -> Report:
     stages.run(ours)
     stages.run(obvious)
     checks.check_ways(ours, obvious)
-    used = pipeline.runtime.device
+    used = pipeline.device
     facts, beside = machine.describe(used), _beside(ours)
     series = Timer(used, repeats, warm_up).measure(_stages(ours, obvious) | beside)
     return Report(facts, _labels(ours), series)
@@ -54,7 +55,7 @@ def _stages(ours: Ours, obvious: Obvious) -> dict[str, Call]:
 
 def _beside(ours: Ours) -> dict[str, Call]:
     """Return what the stages are compared with."""
-    runtime, settings = ours.pipeline.runtime, ours.pipeline.settings
+    runtime, settings = predictor_of(ours.pipeline).runtime, ours.pipeline.settings
     big = TorchRuntime(network.build(), str(runtime.device))
     pixels = torch.rand(1, 3, network.SIDE, network.SIDE, device=runtime.device)
     height, width = ours.example.raw.shape[-2:]
@@ -71,7 +72,7 @@ def _beside(ours: Ours) -> dict[str, Call]:
 
 def _labels(ours: Ours) -> dict[str, str]:
     """Return what the comparisons are, in words."""
-    model, size = ours.pipeline.model, "x".join(map(str, ours.pixels.shape[:1:-1]))
+    model, size = predictor_of(ours.pipeline).model, "x".join(map(str, ours.pixels.shape[:1:-1]))
     own = f"{Path(model.entry.name).name}, {network.millions(model.network):.1f} M"
     return {
         NETWORK: f"network: {network.NAME}, {network.SIDE}x{network.SIDE}",

@@ -9,6 +9,7 @@ import torch
 from std_msgs.msg import Header
 
 from benchmarks.example import Example
+from benchmarks.predictor import predictor_of
 from depth_ros import messages
 from depth_ros.geometry.depth import limit_range
 from depth_ros.pipeline import DepthFrame, Frame, Pipeline
@@ -72,6 +73,7 @@ class Ours:
 
     def __init__(self, pipeline: Pipeline, example: Example) -> None:
         self.pipeline, self.example = pipeline, example
+        self._model = predictor_of(pipeline).model
         self._ratio = pipeline.focal_ratio(example.camera)
         self._far_m = pipeline.far_m(self._ratio)
         self._node = Nowhere()
@@ -84,13 +86,13 @@ class Ours:
         self.rgb = messages.rgb_from_image(self.example.image)
 
     def preprocess(self) -> None:
-        self._rgb = torch.from_numpy(self.rgb).to(self.pipeline.runtime.device)
-        self.pixels = self.pipeline.model.preprocess(self._rgb[None])
+        self._rgb = torch.from_numpy(self.rgb).to(self.pipeline.device)
+        self.pixels = self._model.preprocess(self._rgb[None])
 
     def upsample(self) -> None:
         height, width = self.rgb.shape[:2]
         raw = self.example.raw
-        self._values = self.pipeline.model.postprocess(raw, height, width).values[0]
+        self._values = self._model.postprocess(raw, height, width).values[0]
 
     def limit_range(self) -> None:
         near_m = self.pipeline.settings.min_depth_m

@@ -22,6 +22,7 @@ from benchmarks.command import in_one_line
 from benchmarks.example import render
 from benchmarks.mismatch import MismatchError
 from benchmarks.network import millions
+from benchmarks.predictor import predictor_of
 from benchmarks.sizes import SIZES, Size
 from benchmarks.stages import Nowhere
 from benchmarks.stock import Stock
@@ -30,7 +31,7 @@ from depth_ros import messages, runtimes
 from depth_ros.config import Settings
 from depth_ros.geometry.camera import Camera
 from depth_ros.models import DepthModel
-from depth_ros.pipeline import DepthFrame, Frame, Pipeline
+from depth_ros.pipeline import DepthFrame, Frame, NetworkPredictor, Pipeline
 from depth_ros.profile import Lap, Profile, medians
 from depth_ros.ros.publishers import Outputs
 
@@ -87,7 +88,7 @@ class Ours:
         settings = Settings(device=device, focal_correction=False)
         executor = runtimes.create("auto", model.network, device, "float32", model.graphs)
         runtimes.prepare(executor.device)
-        self.pipeline = Pipeline(model, executor, settings)
+        self.pipeline = Pipeline(NetworkPredictor(model, executor), settings)
         self._camera, node = camera, Nowhere()
         self._outputs = Outputs(node, profile=self.pipeline.profile)
         for topic, publisher in node.publishers.items():
@@ -113,7 +114,7 @@ def measure(size: Size, width: int, height: int, device: str, repeats: int) -> C
     with tempfile.TemporaryDirectory() as folder:
         ways[ONNX] = Ours(size.exported(width, height, Path(folder)), camera, device)
     profiles = {name: way.pipeline.profile for name, way in ways.items()}
-    used = ways[TORCH].pipeline.runtime
+    used = predictor_of(ways[TORCH].pipeline).runtime
     profiles[STOCK] = Profile.on(used.device)
     ways[STOCK] = Stock(size, camera, str(used.device), profiles[STOCK])
     calls: dict[str, Callable[[], object]] = {

@@ -204,8 +204,7 @@ class Estimator:
         """
         frame = Frame(rgb, camera)
         # What the images before this one said of the scale is of other scenes.
-        self._pipeline.scaler.cache_clear()
-        self._pipeline.steadier.cache_clear()
+        self._pipeline.states.clear()
         return _estimate(self._pipeline, frame, anchors)
 
     def stream(self, fps: float | None = None, **settings: Value) -> Stream:
@@ -227,7 +226,7 @@ class Estimator:
                 raise SettingError(unknown_setting(name))
             if not SPECS[name].live:
                 raise SettingError(f"{name} cannot change after loading, expected it in load()")
-        pipeline = self._pipeline.twin().under(self.settings.with_values(**settings))
+        pipeline = self._pipeline.fork().under(self.settings.with_values(**settings))
         return Stream(pipeline, fps)
 
 

@@ -23,6 +23,7 @@ from benchmarks.gpu.results import FRAME, LAYOUT, NETWORK, Key, Results
 from benchmarks.gpu.timing import Times
 from benchmarks.mismatch import MismatchError
 from benchmarks.network import millions
+from benchmarks.predictor import predictor_of
 from benchmarks.timing import Spread
 from depth_ros.models.base import Request
 from test.models.grin import small
@@ -192,7 +193,9 @@ def test_wrong_depth_and_lost_points_are_found(monkeypatch: pytest.MonkeyPatch) 
     monkeypatch.setattr("benchmarks.gpu.frames.answer", lambda *_: fewer)
     with pytest.raises(MismatchError, match="points"):
         checks.check_frame(frames, alone, "float32")
-    wrong = adapter.pipeline_of(frames.pipeline.model, "cpu", "float32", focal_correction=False)
+    wrong = adapter.pipeline_of(
+        predictor_of(frames.pipeline).model, "cpu", "float32", focal_correction=False
+    )
     monkeypatch.setattr(frames, "pipeline", wrong)
     monkeypatch.setattr(wrong, "focal_ratio", lambda *_: 2.0)
     with pytest.raises(MismatchError, match="depth"):

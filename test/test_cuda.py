@@ -20,7 +20,7 @@ from torch import Tensor
 from depth_ros import models
 from depth_ros.config import Settings
 from depth_ros.geometry.camera import Camera
-from depth_ros.pipeline import DepthFrame, Frame, Pipeline, Wanted
+from depth_ros.pipeline import DepthFrame, Frame, NetworkPredictor, Pipeline, Wanted
 from depth_ros.runtimes.torch_runtime import TorchRuntime
 from depth_ros.runtimes.upload import Upload
 from depth_ros.scale.anchors import Anchors
@@ -55,8 +55,8 @@ def pipeline(folder: Path, **values: Any) -> Pipeline:
 def eager(folder: Path, **values: Any) -> Pipeline:
     """The same, of which nothing is captured."""
     made = pipeline(folder, **values)
-    assert made.graphs is not None
-    made.graphs.refuse("asked for")
+    assert made.predictor.graphs is not None
+    made.predictor.graphs.refuse("asked for")
     return made
 
 
@@ -140,7 +140,10 @@ def test_both_layouts_say_the_same(
     runtime = TorchRuntime(model.unasking(), "cuda", "float16", layout=layout)
     needs = model.entry.output != "metric_depth"
     settings = Settings(scale_mode="anchors" if needs else "model", dtype="float16")
-    laid, plain = Pipeline(model, runtime, settings), eager(built(family), dtype="float32")
+    laid, plain = (
+        Pipeline(NetworkPredictor(model, runtime), settings),
+        eager(built(family), dtype="float32"),
+    )
     shown = frame()
     known = anchors(plain, shown)
     expected = answer(plain, shown, known=known).depth_m
@@ -270,7 +273,7 @@ def test_compiled_says_what_eager_says(
         shown = frame(1, *size)
         assert_close(answer(compiled, shown).depth_m, answer(plain, shown).depth_m, 0.02)
     if mode == "auto":
-        graphs = compiled.graphs
+        graphs = compiled.predictor.graphs
         assert graphs is not None
         pause = Event()
         while graphs.predict.pending:
@@ -285,16 +288,16 @@ def test_a_network_that_asks_the_host_runs_and_the_rest_is_captured(
     built: Callable[[str], Path],
 ) -> None:
     model = models.load(str(built("zoedepth-nk")))
-    asking = Pipeline(model, TorchRuntime(model.network, "cuda"), Settings())
+    asking = Pipeline(NetworkPredictor(model, TorchRuntime(model.network, "cuda")), Settings())
     plain, said = eager(built("zoedepth-nk")), list[str]()
     asking.notices.listen(said.append)
     for number in range(3):
         shown = frame(number)
         assert_close(answer(asking, shown).depth_m, answer(plain, shown).depth_m, 1e-3)
     assert len(said) == 1
-    assert asking.graphs is not None
-    assert asking.graphs.predict.refused
-    assert not asking.graphs.render.refused
+    assert asking.predictor.graphs is not None
+    assert asking.predictor.graphs.predict.refused
+    assert not asking.predictor.graphs.render.refused
 
 
 def test_a_capture_that_fails_leaves_the_device_usable() -> None:

@@ -18,7 +18,7 @@ from depth_ros.errors import CameraError, FrameError, ModelError, ScaleError
 from depth_ros.geometry.camera import Camera
 from depth_ros.models import DepthModel, ModelEntry, Output, Prediction, Raw
 from depth_ros.models.zoedepth import Preprocessing, ZoeDepth
-from depth_ros.pipeline import Frame, Pipeline
+from depth_ros.pipeline import Frame, NetworkPredictor, Pipeline
 from depth_ros.runtimes.torch_runtime import TorchRuntime
 from depth_ros.scale.anchors import Anchors
 from depth_ros.scale.ground import Mount
@@ -70,7 +70,10 @@ class ApparentSize(DepthModel):
 
 def pipeline(**values: float | bool | int | str) -> Pipeline:
     model = ApparentSize()
-    return Pipeline(model, TorchRuntime(model.network, "cpu"), Settings().with_values(**values))
+    return Pipeline(
+        NetworkPredictor(model, TorchRuntime(model.network, "cpu")),
+        Settings().with_values(**values),
+    )
 
 
 def view(fov_deg: float, distance_m: float, width: int = 640, height: int = 480) -> Frame:
@@ -151,7 +154,7 @@ def test_a_frame_worked_on_under_other_settings_leaves_the_pipelines_own() -> No
     other = own.under(own.settings.with_values(max_depth_m=0.5))
     assert torch.isposinf(other(view(60, 1.0)).depth_m).all()
     assert not torch.isposinf(own(view(60, 1.0)).depth_m).all()
-    assert other.scaler(Camera.from_fov(64, 48, 60)) is own.scaler(Camera.from_fov(64, 48, 60))
+    assert other.state(Camera.from_fov(64, 48, 60)) is own.state(Camera.from_fov(64, 48, 60))
 
 
 def test_from_the_users_range_on_there_is_nothing_in_range() -> None:
@@ -319,7 +322,8 @@ def test_a_prompted_network_gets_its_prompt_and_is_not_run_without() -> None:
             seen.append(prompt)
             return RAMP_M[None]
 
-    prompted.runtime = TorchRuntime(Network(), "cpu")
+    assert isinstance(prompted.predictor, NetworkPredictor)
+    prompted.predictor.runtime = TorchRuntime(Network(), "cpu")
     prompted(BLANK, ramp_anchors())
     assert seen[0].shape == (1, 1, 6, 8)
     assert seen[0].min() >= 1
@@ -375,7 +379,7 @@ def test_a_scale_that_jumps_is_held_back_with_that_reason() -> None:
     depth = relative(Frame(BLANK.rgb, CAMERA, BLANK.stamp_ns + 10**8), ramp_anchors())
     assert depth.scale is not None
     assert depth.scale.age_s == pytest.approx(0.1)
-    assert relative.scaler(CAMERA).refused == "a scale of 0.5 jumps and is held back"
+    assert relative.state(CAMERA).scaler.refused == "a scale of 0.5 jumps and is held back"
 
 
 def test_by_the_ground_a_relative_model_reaches_ten_camera_heights() -> None:
@@ -534,8 +538,8 @@ def test_zoedepth_batches_where_it_has_one_head(heads: int, tmp_path: Path) -> N
 
 
 def test_what_is_compiled_runs_in_one_thread_at_a_time() -> None:
-    assert pipeline().side_by_side
-    assert not pipeline(compile=True).side_by_side
+    assert pipeline().runs_in_threads
+    assert not pipeline(compile=True).runs_in_threads
 
 
 # --- what is beyond range

@@ -11,7 +11,7 @@ from depth_ros import models
 from depth_ros.config import Settings
 from depth_ros.errors import ModelError
 from depth_ros.geometry.camera import Camera
-from depth_ros.pipeline import DepthFrame, Frame, Pipeline, Wanted
+from depth_ros.pipeline import DepthFrame, Frame, NetworkPredictor, Pipeline, Wanted
 from depth_ros.runtimes.torch_runtime import TorchRuntime
 from depth_ros.scale.anchors import Anchors
 from test.models.references import image
@@ -29,8 +29,8 @@ def pair(folder: Path, **values: Any) -> tuple[Pipeline, Pipeline, StandIn]:
     """An eager pipeline, a captured one of the same network, and the device of the latter."""
     model, settings = models.load(str(folder)), Settings().with_values(**values)
     runtime, (both, machine) = TorchRuntime(model.network, "cpu"), graphs()
-    eager = Pipeline(model, runtime, settings)
-    return eager, Pipeline(model, runtime, settings, graphs=both), machine
+    eager = Pipeline(NetworkPredictor(model, runtime), settings)
+    return eager, Pipeline(NetworkPredictor(model, runtime, graphs=both), settings), machine
 
 
 def assert_same(captured: Pipeline, eager: Pipeline, found: DepthFrame, known: DepthFrame) -> None:
@@ -135,7 +135,7 @@ def test_estimates_of_earlier_frames_stay_what_they_were(checkpoint: Path) -> No
 def test_confidence_that_a_cloud_needs_and_is_not_there_is_refused(checkpoint: Path) -> None:
     _, captured, _ = pair(checkpoint)
     depth = captured(frame())
-    with pytest.raises(ModelError, match="says no confidence"):
+    with pytest.raises(ModelError, match="gives no confidence"):
         captured.under(captured.settings.with_values(min_confidence=0.5)).cloud(depth)
 
 
@@ -151,7 +151,7 @@ def test_a_batch_is_one_replay(checkpoint: Path) -> None:
 def test_twins_share_graphs(checkpoint: Path) -> None:
     _, captured, machine = pair(checkpoint)
     captured(frame())
-    captured.twin()(frame(1))
+    captured.fork()(frame(1))
     assert machine.log.count("capture") == 2
 
 

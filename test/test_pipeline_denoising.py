@@ -18,7 +18,7 @@ from depth_ros.errors import ModelError
 from depth_ros.geometry.camera import Camera
 from depth_ros.models import DepthModel, ModelEntry, Output, Prediction, Raw
 from depth_ros.models.base import Executor, Memory, Request
-from depth_ros.pipeline import Frame, Pipeline
+from depth_ros.pipeline import Frame, NetworkPredictor, Pipeline
 from depth_ros.runtimes.torch_runtime import TorchRuntime
 from test.models.checkpoints import build
 from test.models.grin import small
@@ -50,12 +50,12 @@ class Sees(DepthModel):
         return Prediction(
             depth_m,
             self.entry.output,
-            confidence=sure if self.sure(request.sampling.samples) else None,
+            confidence=sure if self.has_confidence(request.sampling.samples) else None,
             network_size=(depth_m.shape[1], depth_m.shape[2]),
             memory=memory if len(rgb) == 1 else None,
         )
 
-    def sure(self, samples: int) -> bool:
+    def has_confidence(self, samples: int) -> bool:
         return samples > 1
 
     def cost(self, camera: Camera, stride: int) -> int:
@@ -75,7 +75,7 @@ class Sees(DepthModel):
 def pipeline(**values: Any) -> tuple[Pipeline, Sees]:
     model = Sees()
     settings = Settings(device="cpu", edge_filter="off").with_values(**values)
-    return Pipeline(model, TorchRuntime(model.network, "cpu"), settings), model
+    return Pipeline(NetworkPredictor(model, TorchRuntime(model.network, "cpu")), settings), model
 
 
 def picture(seed: int = 0) -> npt.NDArray[np.uint8]:
@@ -221,7 +221,7 @@ def test_a_least_confidence_of_a_model_that_says_none_is_an_error(
     wanted = Settings(str(tmp_path), device="cpu", min_confidence=0.5)
     with pytest.raises(ModelError, match="samples:=2"):
         Pipeline.from_settings(wanted)
-    assert Pipeline.from_settings(replace(wanted, samples=2)).confident
+    assert Pipeline.from_settings(replace(wanted, samples=2)).has_confidence
     with pytest.raises(ModelError, match="min_confidence:=0"):
         Pipeline.from_settings(replace(wanted, model=str(checkpoint), samples=2))
     given, _ = pipeline(min_confidence=0.5)
@@ -283,7 +283,7 @@ def test_what_is_carried_does_not_pile_up() -> None:
 def test_a_twin_carries_its_own() -> None:
     given, model = pipeline(carry=True)
     ask(given, [frame()])
-    ask(given.twin(), [frame(SECOND_NS + 1)])
+    ask(given.fork(), [frame(SECOND_NS + 1)])
     assert started_from(model) == [None, None]
 
 

@@ -17,7 +17,8 @@ from depth_ros.config import Settings
 from depth_ros.errors import SettingError
 from depth_ros.geometry.camera import Camera
 from depth_ros.models import Prediction, Raw
-from depth_ros.pipeline import DepthFrame, Frame, Pipeline
+from depth_ros.pipeline import DepthFrame, Frame, NetworkPredictor, Pipeline
+from depth_ros.pipeline.metric_scaler import MetricScaler
 from depth_ros.runtimes.torch_runtime import TorchRuntime
 from depth_ros.scale.anchors import Anchors
 from depth_ros.scale.ground import Mount
@@ -65,7 +66,9 @@ def floor_m() -> Tensor:
 def upright(**values: Any) -> Pipeline:
     model = Upright(floor_m())
     settings = Settings(device="cpu", edge_filter="off", focal_correction=False)
-    return Pipeline(model, TorchRuntime(model.network, "cpu"), settings.with_values(**values))
+    return Pipeline(
+        NetworkPredictor(model, TorchRuntime(model.network, "cpu")), settings.with_values(**values)
+    )
 
 
 def picture(camera: Camera = CAMERA) -> Frame:
@@ -131,7 +134,9 @@ def test_the_ground_and_anchors_give_a_hung_camera_the_same_scale(turns: int) ->
             scale_mode=mode,
             rotate=90 * turns,
         )
-        found = Pipeline(model, TorchRuntime(model.network, "cpu"), settings)(below, reference)
+        found = Pipeline(NetworkPredictor(model, TorchRuntime(model.network, "cpu")), settings)(
+            below, reference
+        )
         assert found.scale is not None
         assert found.scale.scale == pytest.approx(2.0, rel=0.02)
 
@@ -140,7 +145,9 @@ def test_the_ground_and_anchors_give_a_hung_camera_the_same_scale(turns: int) ->
 def test_the_focal_length_across_is_that_of_the_turned_image(turns: int) -> None:
     given = upright(rotate=90 * turns, focal_correction=True)
     prediction = Prediction(floor_m()[None], given.model.entry.output, torch.tensor([100.0]))
-    ratio = given.focal_ratio(hung(picture(), turns).camera, prediction)
+    camera = hung(picture(), turns).camera
+    scaler = MetricScaler(given.model, given.device, given.profile)
+    ratio = scaler.focal_ratio(camera, given.settings, prediction)
     assert ratio == pytest.approx(CAMERA.fx / 100)
 
 

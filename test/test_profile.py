@@ -250,7 +250,7 @@ def test_a_pipeline_says_where_a_frame_is(checkpoint: Path) -> None:
         pipeline.colours(depth)
     model = ["upload", "preprocess", "network", "post"]
     assert stages(pipeline.profile) == [[*model, "edges", "points", "colours"]]
-    assert pipeline.twin().profile is pipeline.profile
+    assert pipeline.fork().profile is pipeline.profile
 
 
 def test_a_flame_is_as_wide_as_its_stage_is_long() -> None:

@@ -58,7 +58,7 @@ def way_of(pipeline: Pipeline, notices: list[str]) -> str:
     if pipeline.settings.compile == SPECS["compile"].check("true"):
         return COMPILED
     refused = any(text.startswith(_REFUSED) for text in notices)
-    return CAPTURED if pipeline.graphs is not None and not refused else EAGER
+    return CAPTURED if pipeline.predictor.graphs is not None and not refused else EAGER
 
 
 def answer(pipeline: Pipeline, frame: Frame) -> Answer:

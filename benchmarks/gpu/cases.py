@@ -15,6 +15,7 @@ from benchmarks.gpu.bench import Bench
 from benchmarks.gpu.frames import Frames, picture
 from benchmarks.gpu.results import FRAME, NETWORK, Key
 from benchmarks.gpu.timing import Call
+from benchmarks.predictor import predictor_of
 from depth_ros.models import DepthModel
 from depth_ros.models.base import Request, Sampling
 from depth_ros.pipeline import Frame, Pipeline
@@ -100,7 +101,8 @@ def _alone(bench: Bench, pipeline: Pipeline, frame: Frame) -> Alone:
     settings = pipeline.settings
     sampling = Sampling(settings.steps, settings.samples, settings.seed, settings.query_stride)
     rgb = torch.from_numpy(frame.rgb)[None].to(bench.device.place)
-    return Alone(pipeline.model, bench.device, rgb, Request([frame.camera], sampling=sampling))
+    request = Request([frame.camera], sampling=sampling)
+    return Alone(predictor_of(pipeline).model, bench.device, rgb, request)
 
 
 def _run_network(bench: Bench, case: Case, alone: Alone) -> None:

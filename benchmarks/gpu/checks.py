@@ -11,6 +11,7 @@ from benchmarks.gpu.alone import EAGER, Alone
 from benchmarks.gpu.device import Outputs
 from benchmarks.gpu.frames import Frames
 from benchmarks.mismatch import MismatchError
+from benchmarks.predictor import predictor_of
 from depth_ros.geometry.edges import flying, radius_for
 from depth_ros.models import DepthModel
 from depth_ros.pipeline import Pipeline
@@ -62,7 +63,7 @@ def _expected_m(pipeline: Pipeline, alone: Alone, frames: Frames) -> Tensor:
     values = alone.prediction.values[0]
     if not pipeline.model.denoises:
         raw = alone.work(EAGER)()[0].float()
-        values = _enlarged(pipeline.model, raw, camera.height, camera.width)
+        values = _enlarged(predictor_of(pipeline).model, raw, camera.height, camera.width)
     return values * pipeline.focal_ratio(camera)
 
 

@@ -110,7 +110,7 @@ class BagCamera:
         pipeline, settings = self._pipeline, self._pipeline.settings
         if self._last is None or (settings.scale_mode == "model" and not settings.scale_steady_s):
             return None
-        return freeze(self._last, pipeline.scaler(self._last), pipeline.steadier(self._last))
+        return freeze(self._last, pipeline.state(self._last))
 
     def thaw(self, state: dict[str, Any]) -> None:
         """Take up the state of the camera's scale again.
@@ -118,16 +118,14 @@ class BagCamera:
         Raises:
             BagError: it is none.
         """
-        self._last = thaw(state)
-        self._pipeline.scaler(self._last).restore(state["scale"])
-        self._pipeline.steadier(self._last).restore(state["steady"])
+        self._last = thaw(state, self._pipeline.state)
 
     def _reference(self, frame: Frame, time_ns: int) -> Reference | None:
         try:
             return self._references.of(frame, time_ns)
         except (ScaleError, MessageError, CameraError) as error:
             # The last scale may still hold.
-            self._pipeline.scaler(frame.camera).refuse(str(error))
+            self._pipeline.state(frame.camera).scaler.refuse(str(error))
             return None
 
 
@@ -148,7 +146,7 @@ def find(recording: Recording, pipeline: Pipeline, options: Options) -> dict[str
             where = where._replace(name=topics.base(where.image).strip("/"))
         parts = (options.prefix.strip("/"), where.name if len(found) > 1 else "")
         namespace = "".join(f"/{part}" for part in parts if part)
-        own = pipeline.twin()
+        own = pipeline.fork()
         references = References(recording, own.settings, options.anchors, options.anchors_info)
         outputs = Outputs(namespace, own, options.extras, options.scan_rows, options.scan_frame)
         cameras[where.image] = BagCamera(where, recording, own, references, outputs)

@@ -5,14 +5,13 @@ from __future__ import annotations
 import tempfile
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
-from typing import NamedTuple, cast
+from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 import torch
-from torch import nn
 from tqdm import tqdm
 
 from depth_ros.bag import cameras
@@ -21,32 +20,15 @@ from depth_ros.bag.groups import Groups
 from depth_ros.bag.options import Options
 from depth_ros.bag.reader import Recording
 from depth_ros.config import Settings
-from depth_ros.errors import BagError, CameraError, MessageError, ModelError
+from depth_ros.errors import BagError, CameraError, MessageError
 from depth_ros.geometry.camera import Camera
-from depth_ros.models import ClipModel, DepthModel, ModelEntry, Output, Prediction
-from depth_ros.pipeline import Estimate, Frame, Pipeline
-from depth_ros.runtimes.torch_runtime import TorchRuntime
+from depth_ros.models import ClipModel, ModelEntry
+from depth_ros.pipeline import Pipeline, clip_predictor
+from depth_ros.pipeline.clip_predictor import ClipPredictor
 from depth_ros.scale.anchors import Anchors
 from depth_ros.scale.clip import ANCHORS, align_clip
-from depth_ros.scale.fit import Fit
 from depth_ros.scale.ground import Mount
 from depth_ros.scale.scaler import Reference, Scale
-
-
-@dataclass(frozen=True)
-class _Facts:
-    """What a pipeline asks of a model beside running it."""
-
-    entry: ModelEntry
-    max_depth_m: float = 0.0
-    training_f_px: float | None = None
-    prompt_size: tuple[int, int] | None = None
-    batches: bool = True
-    denoises: bool = False
-
-    def sure(self, samples: int) -> bool:
-        """Whether it says its confidence."""
-        return False
 
 
 class _Known(NamedTuple):
@@ -57,75 +39,9 @@ class _Known(NamedTuple):
     reference: Reference | None
 
 
-class ClipPipeline(Pipeline):
-    """Answers the frames of a recording with what a ClipModel said of it as a whole.
-
-    Args:
-        entry: the model's.
-        settings: of points, colours, range and scale.
-        values: (T, H, W) inverse depth up to one scale and shift.
-        stamps_ns: the frames' stamps, in the same order.
-        fit: what makes the values metric; None with scale_mode model.
-        reach_m: depth that was measured at most.
-    """
-
-    def __init__(
-        self,
-        entry: ModelEntry,
-        settings: Settings,
-        values: npt.NDArray[np.float32],
-        stamps_ns: Sequence[int],
-        fit: Fit | None,
-        reach_m: float,
-    ) -> None:
-        runtime = TorchRuntime(nn.Identity(), "cpu")
-        super().__init__(cast(DepthModel, _Facts(entry)), runtime, settings)
-        self._values, self._reach_m, self._fit = values, reach_m, fit
-        self._index = {stamp_ns: index for index, stamp_ns in enumerate(stamps_ns)}
-
-    def twin(self) -> ClipPipeline:
-        """Return itself: all frames of the recording have one scale."""
-        return self
-
-    def predict(
-        self, frame: Frame, reference: Reference | None = None, points_only: bool = False
-    ) -> Estimate:
-        """Look up what was said of a frame.
-
-        Raises:
-            ModelError: the frame is none of the recording's.
-        """
-        if frame.stamp_ns not in self._index:
-            raise ModelError(f"no frame of stamp {frame.stamp_ns} was seen in the first pass")
-        values = torch.from_numpy(self._values[self._index[frame.stamp_ns]].copy())
-        height, width = values.shape
-        prediction = Prediction(values[None], Output.AFFINE_INVERSE_DEPTH)
-        return Estimate(prediction, torch.from_numpy(frame.rgb.copy()), frame, (height, width))
-
-    def predict_batch(
-        self,
-        frames: Sequence[Frame],
-        references: Sequence[Reference | None],
-        points_only: bool = False,
-    ) -> list[Estimate]:
-        """Look frames up, one by one."""
-        return [self.predict(frame) for frame in frames]
-
-    def _scale(
-        self,
-        values: torch.Tensor,
-        kind: Output,
-        frame: Frame,
-        reference: Reference | None,
-    ) -> Scale | None:
-        if self._fit is None:
-            return None
-        return Scale(self._fit.scale, self._fit.shift, self._fit.deviation, 0.0, self._reach_m)
-
-
 def prepare(
     sources: Sequence[Path], model: ClipModel, settings: Settings, options: Options, folder: Path
-) -> ClipPipeline:
+) -> Pipeline:
     """Run a model over the one camera of a recording, and fit its one scale and shift.
 
     Values wait for the second pass in a file without a name in a folder, 4 bytes a pixel: memory
@@ -149,14 +65,25 @@ def prepare(
     shape = (len(known), camera.height, camera.width)
     values = np.memmap(store, np.float32, "w+", shape=shape)
     _predict(sources, model, settings, options, values)
-    fit = None
+    scale = None
     if settings.scale_mode != "model":
-        rays = torch.from_numpy(camera.rays().copy())
-        fit = align_clip(values, model.entry.output.value, [each.reference for each in known], rays)
-    reaches_m = [k.reference.reach_m for k in known if isinstance(k.reference, Mount)]
-    stamps_ns = [each.stamp_ns for each in known]
+        scale = _fit(values, model.entry, [each.reference for each in known], camera)
+    predictor = ClipPredictor(model.entry, values, [each.stamp_ns for each in known])
+    return clip_predictor.pipeline(predictor, settings, scale)
+
+
+def _fit(
+    values: npt.NDArray[np.float32],
+    entry: ModelEntry,
+    references: Sequence[Reference | None],
+    camera: Camera,
+) -> Scale:
+    """Return the one scale of all frames."""
+    rays = torch.from_numpy(camera.rays().copy())
+    fit = align_clip(values, entry.output.value, references, rays)
+    reaches_m = [known.reach_m for known in references if isinstance(known, Mount)]
     reach_m = max(reaches_m, default=float("inf"))
-    return ClipPipeline(model.entry, settings, values, stamps_ns, fit, reach_m)
+    return Scale(fit.scale, fit.shift, fit.deviation, 0.0, reach_m)
 
 
 def _check(
@@ -168,9 +95,10 @@ def _check(
         _check_alone(cameras.find(recording, _unseen(entry, settings), options))
 
 
-def _unseen(entry: ModelEntry, settings: Settings) -> ClipPipeline:
+def _unseen(entry: ModelEntry, settings: Settings) -> Pipeline:
     """Return a pipeline that no frame was seen for, to look for cameras with."""
-    return ClipPipeline(entry, settings, np.empty((0, 0, 0), np.float32), (), None, 0.0)
+    nothing = ClipPredictor(entry, np.empty((0, 0, 0), np.float32), ())
+    return clip_predictor.pipeline(nothing, settings, None)
 
 
 def _first_look(

@@ -79,9 +79,9 @@ class Outputs:
     ) -> None:
         self._pipeline = pipeline
         self._scan_rows, self._scan_frame = scan_rows, scan_frame
-        if "confidence" in extras and not pipeline.confident:
+        if "confidence" in extras and not pipeline.has_confidence:
             raise BagError(
-                f"model '{pipeline.model.entry.name}' says no confidence as it is asked, expected "
+                f"model '{pipeline.model.entry.name}' gives no confidence as it is asked, expected "
                 "one that denoises (grin-tiny), and samples of 2 or more"
             )
         # camera_info first: who waits for it takes the image of the same stamp.

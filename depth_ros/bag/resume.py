@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
 from depth_ros.errors import BagError, DepthError
 from depth_ros.geometry.camera import Camera
-from depth_ros.scale.scaler import Scaler
-from depth_ros.scale.steady import Steadier
+from depth_ros.pipeline import CameraState
 
 _VERSION = 1
 _COUNTS = ("frames", "answered", "skipped")
@@ -94,23 +94,25 @@ def _is_note(note: dict[str, Any]) -> bool:
     )
 
 
-def freeze(camera: Camera, scaler: Scaler, steadier: Steadier) -> dict[str, Any]:
-    """Return the state of a camera's scale in JSON's own types."""
-    return {"camera": asdict(camera), "scale": scaler.as_dict(), "steady": steadier.as_dict()}
+def freeze(camera: Camera, state: CameraState) -> dict[str, Any]:
+    """Return a camera and its state in JSON's own types."""
+    return {"camera": asdict(camera), **state.as_dict()}
 
 
-def thaw(state: dict[str, Any]) -> Camera:
-    """Return the camera of a state whose scale and steady can be restored.
+def thaw(frozen: dict[str, Any], state_of: Callable[[Camera], CameraState]) -> Camera:
+    """Restore the state of a camera, and return the camera.
+
+    Args:
+        frozen: what freeze() returned.
+        state_of: returns the state to restore.
 
     Raises:
-        BagError: the state is not freeze()'s.
+        BagError: frozen is something else.
     """
     try:
-        camera = Camera(
-            **{**state["camera"], "coefficients": tuple(state["camera"]["coefficients"])}
-        )
-        Scaler().restore(state["scale"])
-        Steadier().restore(state["steady"])
+        fields = frozen["camera"]
+        camera = Camera(**{**fields, "coefficients": tuple(fields["coefficients"])})
+        state_of(camera).restore(frozen)
     except (KeyError, TypeError, ValueError, DepthError) as error:
         raise BagError(f"the noted scale cannot be read: {error}") from error
     return camera

@@ -151,7 +151,7 @@ def score_rendered(model: str, device: str, drives: int, out: Path) -> None:
     scores = result.scores
     print(
         f"AbsRel {scores.abs_rel:.3f}   delta1 {scores.delta1:.3f}   RMSE {scores.rmse_m:.3f} m   "
-        f"{result.frames_per_s:.1f} frames/s on {pipeline.runtime.device}"
+        f"{result.frames_per_s:.1f} frames/s on {pipeline.device}"
     )
     print(f"picture: {out / 'preview.png'}")
 

@@ -75,7 +75,7 @@ def run(options: argparse.Namespace) -> int:
     pipeline = Pipeline.from_settings(settings)
     laps = _measure(pipeline, width, height, options.frames)
     title = f"{pipeline.model.entry.name}, {width}x{height}, {options.dtype}, "
-    title += f"{pipeline.runtime.device}: median ms of {options.frames} frames"
+    title += f"{pipeline.device}: median ms of {options.frames} frames"
     print(f"{title}\n\n{_table(laps)}\n")
     save(flame.draw(laps, title), options.out)
     print(f"picture: {options.out}")

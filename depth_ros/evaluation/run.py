@@ -128,7 +128,7 @@ def evaluate(
     """
     if not pipeline.metric:
         alignment.check(pipeline.model.entry.output.value, align)
-    judge = _Judge(protocol, Result(pipeline.model.entry.name, str(pipeline.runtime.device)))
+    judge = _Judge(protocol, Result(pipeline.model.entry.name, str(pipeline.device)))
     total = samples.total if limit is None else min(limit, samples.total or limit)
     bar = tqdm(islice(samples, limit), desc=judge.result.model, total=total, unit="frame")
     for index, group in enumerate(_groups(bar, align)):

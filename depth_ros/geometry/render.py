@@ -35,7 +35,7 @@ class Plan:
         stride: every n-th pixel and row becomes a point.
         coloured: whether points have the image's colour.
         beyond: whether what is beyond range becomes points at its end.
-        sure: whether points need confidence.
+        confident: whether points need confidence.
         colours: whether depth is made a coloured image.
         percentiles: whether its range is that of the image, instead of a fixed one.
     """
@@ -48,7 +48,7 @@ class Plan:
     stride: int = 1
     coloured: bool = False
     beyond: bool = False
-    sure: bool = False
+    confident: bool = False
     colours: bool = False
     percentiles: bool = False
 
@@ -145,7 +145,7 @@ def _depth(plan: Plan, values: Tensor, given: Numbers) -> Tensor:
 def _cloud(
     plan: Plan, depth_m: Tensor, scene: Scene, given: Numbers, without: Tensor | None
 ) -> tuple[Tensor, Tensor | None]:
-    if plan.sure:
+    if plan.confident:
         assert scene.confidence is not None
         # Negated so that NaN, which compares false, is left out too.
         unsure = ~(scene.confidence >= given.min_confidence)

@@ -218,6 +218,24 @@ def _mean(straight: Tensor, mirrored: Raw) -> Tensor:
     return (straight + (mirrored.flip(-1) if mirrored.ndim > 1 else mirrored)) / 2
 
 
+class ModelFacts(Protocol):
+    """What a pipeline needs to know of a network beside running it; see DepthModel."""
+
+    entry: ModelEntry
+    max_depth_m: float
+    training_f_px: float | None
+    prompt_size: tuple[int, int] | None
+    batches: bool
+    denoises: bool
+    graphs: Mapping[str, Graph]
+
+    def has_confidence(self, samples: int) -> bool:
+        """Whether it gives confidence when asked for so many samples, see Sampling."""
+
+    def network_f_px(self, camera: Camera) -> float:
+        """Return a camera's focal length in pixels of the network's input."""
+
+
 class DepthModel(ABC):
     """A loaded network with what is particular to it before and after it runs.
 
@@ -275,8 +293,8 @@ class DepthModel(ABC):
         prediction = self.postprocess(raw, *rgb.shape[1:3])
         return replace(prediction, network_size=(height, width))
 
-    def sure(self, samples: int) -> bool:
-        """Whether it says its confidence when asked for so many samples, see Sampling."""
+    def has_confidence(self, samples: int) -> bool:
+        """Whether it gives confidence when asked for so many samples, see Sampling."""
         return False
 
     def cost(self, camera: Camera, stride: int) -> int:

@@ -26,7 +26,7 @@ from rclpy.task import Future
 
 from depth_ros import calibration, transport
 from depth_ros.errors import DepthError, ModelError, SettingError
-from depth_ros.models import DepthModel
+from depth_ros.models.base import ModelFacts
 from depth_ros.pipeline import Pipeline, check
 from depth_ros.ros import extrinsics, parameters, transitions, worker
 from depth_ros.ros.diagnostics import Health, Level
@@ -80,7 +80,7 @@ class DepthNode(LifecycleNodeMixin, Node):
         self._flights: Flights[worker.Flight] = Flights(worker.IN_FLIGHT)
         self._overlapped = False
         self._threads = 1
-        self._model: DepthModel | None = None
+        self._model: ModelFacts | None = None
         self._loading_since_s: float | None = None
         self._gave_up_s: float | None = None
         self._lost: BaseException | None = None
@@ -120,7 +120,7 @@ class DepthNode(LifecycleNodeMixin, Node):
             self._loading_since_s = None
         self._overlapped = worker.overlaps(pipeline)
         for number, stream in enumerate(self.streams):
-            own = pipeline.twin() if number else pipeline
+            own = pipeline.fork() if number else pipeline
             stream.configure(own, self._extrinsics, self._overlapped)
         self._introduce(pipeline)
         return TransitionCallbackReturn.SUCCESS
@@ -214,7 +214,7 @@ class DepthNode(LifecycleNodeMixin, Node):
         """Say once what runs, under which licence, and what its numbers are."""
         entry = pipeline.model.entry
         allowed = "commercial use allowed" if entry.commercial else "NO commercial use"
-        text = f"model {entry.name} ({entry.licence}, {allowed}) runs on {pipeline.runtime.device}"
+        text = f"model {entry.name} ({entry.licence}, {allowed}) runs on {pipeline.device}"
         logger = self.get_logger()
         pipeline.notices.listen(lambda text: logger.warning(text))
         (logger.info if entry.commercial else logger.warning)(f"{text} in {pipeline.dtype}")

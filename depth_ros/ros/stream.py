@@ -27,7 +27,7 @@ from depth_ros.ros.inputs import Inputs
 from depth_ros.ros.publishers import Outputs, Pending
 from depth_ros.ros.references import TOPIC as ANCHORS
 from depth_ros.ros.references import References
-from depth_ros.scale.scaler import Reference, Scale, Scaler
+from depth_ros.scale.scaler import FixedScale, Reference, Scale, Scaler
 
 _WARN_PERIOD_S = 5.0
 _CAMERAS = 8
@@ -133,7 +133,7 @@ class Stream:
         )
         self._outputs: Outputs | None = None
         self._scale: Scale | None = None
-        self._scaler: Scaler | None = None
+        self._scaler: Scaler | FixedScale | None = None
         self._cameras: dict[tuple[str, int, int], _Seen] = {}
         self._sizeless: CameraInfo | None = None
         self._camera: Camera | None = None
@@ -217,7 +217,7 @@ class Stream:
         camera = self._camera
         if level == DiagnosticStatus.OK and camera is not None and camera.ray_warning:
             level, text = DiagnosticStatus.WARN, camera.ray_warning
-        device = str(pipeline.runtime.device) if pipeline else settings.device
+        device = str(pipeline.device) if pipeline else settings.device
         stages = pipeline.profile.medians() if pipeline else []
         return DiagnosticStatus(
             level=level,
@@ -329,7 +329,7 @@ class Stream:
         frame = Frame(rgb, seen.camera, messages.stamp_ns(header), header.frame_id)
         self._judge(frame.camera)
         if self.references is not None:
-            self._scaler = pipeline.scaler(frame.camera)
+            self._scaler = pipeline.state(frame.camera).scaler
         metric, relative = outputs.need_depth(settings.publish_points), outputs.need_relative()
         points_only = not (relative or outputs.need_image())
         prompted = (metric or relative) and pipeline.model.prompt_size is not None
@@ -404,7 +404,7 @@ class Stream:
             return self.references.of(header, camera, settings)
         except (ScaleError, MessageError, CameraError) as error:
             assert self.pipeline is not None
-            self.pipeline.scaler(camera).refuse(str(error))
+            self.pipeline.state(camera).scaler.refuse(str(error))
             by_ground = settings.scale_mode == "ground"
             topic, fate = ("image", "gives no scale") if by_ground else (ANCHORS, "unused")
             self._warn(topic, error, fate)

@@ -29,7 +29,7 @@ def count_for(pipeline: Pipeline, cameras: int, threads: int) -> int:
     A GPU is fastest with all images in one batch. On the CPU a batch saves little, and what comes
     before and after the network runs on one core meanwhile.
     """
-    if pipeline.runtime.device.type != "cpu" or not pipeline.side_by_side:
+    if pipeline.device.type != "cpu" or not pipeline.runs_in_threads:
         return 1
     return min(cameras, threads)
 
@@ -39,7 +39,7 @@ def overlaps(pipeline: Pipeline) -> bool:
 
     On the CPU the network would have less of it for that, and the answers another copy.
     """
-    return pipeline.runtime.device.type != "cpu"
+    return pipeline.device.type != "cpu"
 
 
 class Launched(NamedTuple):

@@ -175,6 +175,42 @@ class Scaler:
         return Scale(f.scale, f.shift, f.deviation, age_s, self._reach_m, self._field)
 
 
+class FixedScale:
+    """A scale that is known beforehand and holds for every frame, in the place of a Scaler.
+
+    Args:
+        scale: None: there is none.
+    """
+
+    refused = ""
+
+    def __init__(self, scale: Scale | None) -> None:
+        self._scale = scale
+
+    def update(self, *measurement: object) -> None:
+        """Ignore a frame."""
+
+    def refuse(self, reason: str) -> None:
+        """Ignore why a frame gave no measurement."""
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return no state, because there is none."""
+        return {}
+
+    def restore(self, state: dict[str, Any]) -> None:
+        """Ignore a state."""
+
+    def at(self, stamp_ns: int, max_age_s: float) -> Scale:
+        """Return the scale, which does not age.
+
+        Raises:
+            ScaleError: there is none.
+        """
+        if self._scale is None:
+            raise ScaleError("no scale is known")
+        return self._scale
+
+
 def _measure(values: Tensor, kind: str, rays: Tensor, reference: Reference) -> Fit:
     if isinstance(reference, Mount):
         return find_ground(values, kind, rays, reference)

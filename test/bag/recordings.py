@@ -21,7 +21,7 @@ from depth_ros.bag.types import LATCHED, RELIABLE, TYPESTORE
 from depth_ros.config import Settings
 from depth_ros.geometry.camera import Camera
 from depth_ros.models import DepthModel, ModelEntry, Output, Prediction, Raw
-from depth_ros.pipeline import Pipeline
+from depth_ros.pipeline import NetworkPredictor, Pipeline
 from depth_ros.runtimes.torch_runtime import TorchRuntime
 
 START_NS = 1_700_000_000_000_000_000
@@ -76,7 +76,7 @@ def pipeline(model: Brightness | None = None, **values: Any) -> Pipeline:
     torch.set_num_threads(1)
     model = model or Brightness()
     settings = Settings(device="cpu", edge_filter="off", max_depth_m=50.0).with_values(**values)
-    return Pipeline(model, TorchRuntime(model.network, "cpu"), settings)
+    return Pipeline(NetworkPredictor(model, TorchRuntime(model.network, "cpu")), settings)
 
 
 def scene(index: int, width: int = WIDTH, height: int = HEIGHT) -> Metres:

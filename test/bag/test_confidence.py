@@ -70,7 +70,7 @@ def test_a_model_that_says_none_is_refused_before_anything_is_written(
 ) -> None:
     options = Options(extras=("confidence",))
     for unsure in (confident(grin, samples=1), pipeline()):
-        with pytest.raises(BagError, match="says no confidence"):
+        with pytest.raises(BagError, match="gives no confidence"):
             convert([source], tmp_path / "out", unsure, options)
 
 

@@ -26,9 +26,9 @@ from depth_ros.bag.splits import SplitBag
 from depth_ros.bag.types import RELIABLE, standard
 from depth_ros.errors import BagError, ModelError
 from depth_ros.geometry.camera import Camera
+from depth_ros.pipeline import CameraState
 from depth_ros.scale.fit import Fit
 from depth_ros.scale.scaler import Scaler
-from depth_ros.scale.steady import Steadier
 from test.bag.recordings import CAMERA, Brightness, drive, pipeline, write
 
 REPO = Path(__file__).parents[2]
@@ -369,10 +369,9 @@ def scaled(*stamps_ns: int) -> Scaler:
 @pytest.mark.parametrize("stamps_ns", [(), (10**9,), (10**9, 2 * 10**9, 3 * 10**9)])
 def test_a_scale_is_frozen_and_thawed(stamps_ns: tuple[int, ...]) -> None:
     scaler, again = scaled(*stamps_ns), Scaler()
-    text = json.dumps(resume.freeze(CAMERA, scaler, Steadier()), allow_nan=False)
+    text = json.dumps(resume.freeze(CAMERA, CameraState(scaler)), allow_nan=False)
     state = json.loads(text)
-    assert resume.thaw(state) == CAMERA
-    again.restore(state["scale"])
+    assert resume.thaw(state, lambda camera: CameraState(again)) == CAMERA
     assert again.as_dict() == scaler.as_dict()
     assert again.refused == "too dark"
     if stamps_ns:
@@ -381,7 +380,7 @@ def test_a_scale_is_frozen_and_thawed(stamps_ns: tuple[int, ...]) -> None:
 
 def crafted(value: Any, *keys: str) -> dict[str, Any]:
     """A frozen scale with another value somewhere in it."""
-    state = resume.freeze(CAMERA, scaled(10**9, 2 * 10**9, 3 * 10**9), Steadier())
+    state = resume.freeze(CAMERA, CameraState(scaled(10**9, 2 * 10**9, 3 * 10**9)))
     part: Any = state
     for key in keys[:-1]:
         part = part[key]
@@ -410,7 +409,7 @@ def crafted(value: Any, *keys: str) -> dict[str, Any]:
 )
 def test_nothing_but_a_scale_is_thawed(state: dict[str, Any]) -> None:
     with pytest.raises(BagError, match="noted scale cannot be read"):
-        resume.thaw(state)
+        resume.thaw(state, lambda camera: CameraState())
 
 
 @pytest.mark.parametrize(

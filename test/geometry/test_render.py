@@ -58,7 +58,7 @@ def test_organised_points_are_the_back_projection(stride: int) -> None:
 
 
 def test_points_need_the_confidence_that_is_asked_for() -> None:
-    made = rendered(points=True, sure=True, numbers=Numbers(min_confidence=0.6))
+    made = rendered(points=True, confident=True, numbers=Numbers(min_confidence=0.6))
     assert torch.equal(z_of(made), VALUES[torch.tensor(0.6) <= SURE])
 
 
@@ -82,7 +82,7 @@ def test_depth_that_is_done_is_not_limited_again() -> None:
 @pytest.mark.parametrize("percentiles", [True, False])
 def test_nothing_asks_the_host(edges: str, values: str, organised: bool, percentiles: bool) -> None:
     facts: dict[str, Any] = {"edges": edges, "values": values, "organised": organised}
-    everything = dict.fromkeys(("points", "coloured", "beyond", "sure", "colours"), True)
+    everything = dict.fromkeys(("points", "coloured", "beyond", "confident", "colours"), True)
     made = rendered("meta", percentiles=percentiles, **facts, **everything)
     assert made.colours is not None
     assert made.colours.shape == (18, 24, 3)

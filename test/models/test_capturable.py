@@ -14,7 +14,7 @@ from depth_ros import models
 from depth_ros.config import Settings
 from depth_ros.geometry.camera import Camera
 from depth_ros.models.base import Executor, Request
-from depth_ros.pipeline import Frame, Pipeline, Wanted
+from depth_ros.pipeline import Frame, NetworkPredictor, Pipeline, Wanted
 from depth_ros.runtimes.torch_runtime import TorchRuntime
 from depth_ros.runtimes.watch import Watch
 from depth_ros.scale.anchors import Anchors
@@ -79,8 +79,8 @@ def test_a_captured_family_says_what_it_says_eagerly(
     mode = "anchors" if model.prompt_size or model.entry.output != "metric_depth" else "model"
     settings = Settings(scale_mode=mode, samples=2)
     runtime, (both, machine) = TorchRuntime(model.network, "cpu"), graphs()
-    eager = Pipeline(model, runtime, settings)
-    captured = Pipeline(model, runtime, settings, graphs=both)
+    eager = Pipeline(NetworkPredictor(model, runtime), settings)
+    captured = Pipeline(NetworkPredictor(model, runtime, graphs=both), settings)
     camera = Camera.from_fov(91, 61, 70.0)
     for number in range(2):
         shown = Frame(image(61, 91)[:: 1 - 2 * number].copy(), camera, 1 + number, "optical")

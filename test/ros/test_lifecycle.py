@@ -173,7 +173,7 @@ def test_a_model_that_loads_for_long_blocks_neither_parameters_nor_diagnostics(
     release.set()
     bench.peer.wait(response.done)
     assert not response.result().success
-    assert "says no confidence" in bench.node.health.last_error
+    assert "gives no confidence" in bench.node.health.last_error
     assert set_parameters(bench, min_confidence=0.0) == ""
     assert change(bench, Transition.TRANSITION_CONFIGURE)
     assert state(bench) == State.PRIMARY_STATE_INACTIVE

@@ -274,7 +274,7 @@ def test_a_change_in_the_middle_of_a_frame_counts_from_the_next_one(bench: Bench
 
 def test_a_change_that_does_not_go_with_the_model_is_refused(bench: Bench) -> None:
     node = bench.start("points")
-    assert "says no confidence" in set_parameters(bench, min_confidence=0.5)
+    assert "gives no confidence" in set_parameters(bench, min_confidence=0.5)
     assert node.settings.min_confidence == 0
     bench.ask(take())
     assert not node.health.model_failed

@@ -177,7 +177,7 @@ class GrinModel(DepthModel):
         """Return where the range of a checkpoint ends."""
         return config.d_max_m
 
-    def sure(self, samples: int) -> bool:
+    def has_confidence(self, samples: int) -> bool:
         """Whether it says its confidence: one sample has no spread."""
         return (samples or self.config.samples) > 1
 

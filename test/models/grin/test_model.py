@@ -288,10 +288,14 @@ def test_a_network_that_sees_no_rays_has_the_same_metres_for_every_camera() -> N
 def test_one_sample_says_nothing_of_confidence(grin: GrinModel) -> None:
     assert ask(grin).confidence is None
     assert ask(grin, samples=1).confidence is None
-    assert (grin.sure(0), grin.sure(1), grin.sure(2)) == (False, False, True)
+    assert (grin.has_confidence(0), grin.has_confidence(1), grin.has_confidence(2)) == (
+        False,
+        False,
+        True,
+    )
     more = small.model(samples=3)
-    assert more.sure(0)
-    assert not more.sure(1)
+    assert more.has_confidence(0)
+    assert not more.has_confidence(1)
     assert ask(more).confidence is not None
 
 

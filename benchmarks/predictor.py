@@ -1,0 +1,11 @@
+"""The part of a pipeline that runs the network."""
+
+from __future__ import annotations
+
+from depth_ros.pipeline import NetworkPredictor, Pipeline
+
+
+def predictor_of(pipeline: Pipeline) -> NetworkPredictor:
+    """Return what runs a pipeline's network: its predictor, with model and executor."""
+    assert isinstance(pipeline.predictor, NetworkPredictor)
+    return pipeline.predictor

@@ -1,0 +1,24 @@
+"""Frames to metric depth: predictor, metric scaler and renderer, and the pipeline of the three."""
+
+from depth_ros.pipeline.camera_state import CameraState, CameraStates
+from depth_ros.pipeline.depth_frame import DepthFrame
+from depth_ros.pipeline.estimate import Estimate
+from depth_ros.pipeline.frame import Frame
+from depth_ros.pipeline.loading import check
+from depth_ros.pipeline.pipeline import Pipeline
+from depth_ros.pipeline.predictor import NetworkPredictor, Predictor
+from depth_ros.pipeline.renderer import Cloud, Wanted
+
+__all__ = [
+    "CameraState",
+    "CameraStates",
+    "Cloud",
+    "DepthFrame",
+    "Estimate",
+    "Frame",
+    "NetworkPredictor",
+    "Pipeline",
+    "Predictor",
+    "Wanted",
+    "check",
+]

@@ -1,0 +1,169 @@
+"""The renderer of a GPU: all that is wanted of a frame in one captured graph."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import replace
+from functools import lru_cache, partial
+from typing import cast
+
+import torch
+from torch import Tensor
+
+from depth_ros.config import Settings
+from depth_ros.geometry.camera import Camera
+from depth_ros.geometry.cloud import Allocate
+from depth_ros.geometry.colour import colour_table
+from depth_ros.geometry.render import Edges, Numbers, Plan, Rendered, Scene, render
+from depth_ros.models import Output
+from depth_ros.models.base import ModelFacts
+from depth_ros.pipeline.depth_frame import DepthFrame
+from depth_ros.pipeline.estimate import Estimate
+from depth_ros.pipeline.metric_scaler import Scaled
+from depth_ros.pipeline.renderer import (
+    Cloud,
+    Wanted,
+    check_confidence,
+    edge_radius_px,
+    point_stride,
+    unrendered,
+)
+from depth_ros.profile import Profile
+from depth_ros.runtimes.capture import Graphs
+from depth_ros.runtimes.download import Download
+from depth_ros.runtimes.upload import sent
+
+_RAY_TABLES = 16
+
+
+class CapturedRenderer:
+    """Makes depth, points and colours as captured graphs, see Renderer.
+
+    Args:
+        model: facts about the network.
+        profile: told which stage a frame is in.
+        graphs: of the device.
+        device: where values are.
+    """
+
+    def __init__(
+        self, model: ModelFacts, profile: Profile, graphs: Graphs, device: torch.device
+    ) -> None:
+        self._model, self._profile, self._graphs, self._device = model, profile, graphs, device
+        # No cache of a bound method, because the cycle would keep the GPU's memory.
+        self._table = lru_cache(maxsize=4)(lambda name: colour_table(name).to(device))
+        self._planes = lru_cache(maxsize=_RAY_TABLES)(partial(_ray_planes, device))
+        self._download = Download()
+
+    def depth(
+        self, estimate: Estimate, scaled: Scaled, settings: Settings, wanted: Wanted
+    ) -> DepthFrame:
+        """Return depth with NaN and +inf where there is none, and make what is wanted of it."""
+        raw = unrendered(estimate, scaled)
+        plan = _plan(raw, settings, wanted)
+        if scaled.scale is not None:
+            inverse = scaled.kind is Output.AFFINE_INVERSE_DEPTH
+            plan = replace(plan, values="inverse" if inverse else "depth")
+        made = self._render(plan, raw, settings)
+        assert made.depth_m is not None
+        return replace(raw, depth_m=made.depth_m, rendered=(settings, made))
+
+    def points(
+        self, depth: DepthFrame, settings: Settings, allocate: Allocate | None = None
+    ) -> Tensor:
+        """Return the payload of a cloud, see Pipeline.points."""
+        cloud = self.cloud(depth, settings)
+        payload = cloud.payload if cloud.count is None else cloud.payload[: int(cloud.count)]
+        if allocate is None:
+            return payload
+        self._profile.begin("copy")
+        memory = allocate(payload.numel() // 4)
+        return memory.view(torch.uint8).view(payload.shape).copy_(self._download(payload))
+
+    def cloud(self, depth: DepthFrame, settings: Settings) -> Cloud:
+        """Return the cloud without waiting for the device, see Pipeline.cloud."""
+        check_confidence(self._model, depth, settings)
+        self._profile.begin("points")
+        made = self._made(depth, settings, Wanted(points=True))
+        assert made.payload is not None
+        return Cloud(made.payload, made.count)
+
+    def colours(self, depth: DepthFrame, settings: Settings) -> Tensor:
+        """Return depth in colour, uint8 (H, W, 3) rgb."""
+        self._profile.begin("colours")
+        made = self._made(depth, settings, Wanted(colours=True))
+        assert made.colours is not None
+        return made.colours
+
+    def _made(self, depth: DepthFrame, settings: Settings, wanted: Wanted) -> Rendered:
+        """Return what is wanted of depth: made together with it, or now."""
+        under, made = depth.rendered or (None, Rendered())
+        has = (made.payload is not None or not wanted.points) and (
+            made.colours is not None or not wanted.colours
+        )
+        if has and made.depth_m is depth.depth_m and under == settings:
+            return made
+        plan = replace(_plan(depth, settings, wanted), values="done")
+        return self._render(plan, depth, settings)
+
+    def _render(self, plan: Plan, depth: DepthFrame, settings: Settings) -> Rendered:
+        """Carry out a plan on the device."""
+        x, y = self._planes(depth.camera, plan.stride) if plan.points else (None, None)
+        scene = Scene(
+            depth.rgb if plan.coloured else None,
+            x,
+            y,
+            depth.confidence if plan.confident else None,
+            self._table(settings.colour_map) if plan.colours else None,
+        )
+        numbers = torch.tensor(_numbers(depth, settings), dtype=torch.float64)
+        function = partial(_carried_out, plan)
+        inputs = (depth.depth_m, sent(numbers, self._device), *scene)
+        tensors, _ = self._graphs.render(plan, function, *inputs)
+        return Rendered(*tensors)
+
+
+def _plan(depth: DepthFrame, settings: Settings, wanted: Wanted) -> Plan:
+    """Return what is to be done under some settings to make depth, and what is wanted of it."""
+    confident = bool(settings.min_confidence)
+    points = wanted.points and not (confident and depth.confidence is None)  # cloud() refuses it
+    return Plan(
+        edges=cast(Edges, settings.edge_filter),
+        radius_px=edge_radius_px(depth, settings),
+        points=points,
+        organised=points and settings.points_organised,
+        stride=point_stride(depth, settings) if points else 1,
+        coloured=points and settings.points_colour,
+        beyond=points and settings.beyond_range == "max" and math.isfinite(depth.far_m),
+        confident=points and confident,
+        colours=wanted.colours,
+        percentiles=wanted.colours and settings.colour_range == "percentiles",
+    )
+
+
+def _numbers(depth: DepthFrame, settings: Settings) -> Numbers:
+    scale = depth.scale
+    return Numbers(
+        1.0 if scale is None else scale.scale,
+        0.0 if scale is None else scale.shift,
+        settings.min_depth_m,
+        depth.far_m,
+        settings.edge_step,
+        settings.min_confidence,
+        settings.colour_near_m,
+        settings.colour_far_m,
+    )
+
+
+def _carried_out(
+    plan: Plan, values: Tensor, numbers: Tensor, *scene: Tensor | None
+) -> tuple[tuple[Tensor | None, ...], None]:
+    """Return what a plan makes as a function of tensors alone, see capture."""
+    made = render(plan, values, Scene(*scene), numbers)
+    return (made.depth_m, made.payload, made.count, made.colours), None
+
+
+def _ray_planes(device: torch.device, camera: Camera, stride: int) -> tuple[Tensor, Tensor]:
+    """Return x/z and y/z of every stride-th viewing ray, each (h, w)."""
+    x, y = torch.from_numpy(camera.rays()[::stride, ::stride].copy()).unbind(-1)
+    return x.contiguous().to(device), y.contiguous().to(device)

@@ -1,0 +1,30 @@
+"""The network's output for a frame, before it is metric."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from torch import Tensor
+
+from depth_ros.models import Prediction
+from depth_ros.pipeline.frame import Frame
+
+
+@dataclass(frozen=True)
+class Estimate:
+    """The network's output for a frame, before it is metric.
+
+    Attributes:
+        prediction: values (1, H, W) at the image's resolution, and what they mean.
+        rgb: uint8 (H, W, 3), the image, on the network's device.
+        frame: the frame itself.
+        network_size: height and width of the network's own map.
+        stride: the values are of every n-th pixel and row of the camera's image; frame, rgb and
+            values have no others.
+    """
+
+    prediction: Prediction
+    rgb: Tensor
+    frame: Frame
+    network_size: tuple[int, int]
+    stride: int = 1

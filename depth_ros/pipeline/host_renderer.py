@@ -1,0 +1,107 @@
+"""The renderer of the CPU: each output when it is asked for, in place and in memory it is given."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import replace
+from functools import lru_cache
+
+import torch
+from torch import Tensor
+
+from depth_ros.config import Settings
+from depth_ros.geometry.camera import Camera
+from depth_ros.geometry.cloud import Allocate, CloudPacker
+from depth_ros.geometry.colour import colour_table, colourise, robust_range
+from depth_ros.geometry.depth import limit_range
+from depth_ros.geometry.edges import flying
+from depth_ros.models.base import ModelFacts
+from depth_ros.pipeline.depth_frame import DepthFrame
+from depth_ros.pipeline.estimate import Estimate
+from depth_ros.pipeline.metric_scaler import Scaled
+from depth_ros.pipeline.renderer import (
+    Cloud,
+    Wanted,
+    check_confidence,
+    edge_radius_px,
+    point_stride,
+    unrendered,
+)
+from depth_ros.profile import Profile
+
+_table = lru_cache(maxsize=4)(colour_table)
+
+
+class HostRenderer:
+    """Makes depth, points and colours on the CPU, see Renderer.
+
+    Payloads of points() are valid until its next call, unless the caller gives their memory.
+
+    Args:
+        model: facts about the network.
+        profile: told which stage a frame is in.
+    """
+
+    def __init__(self, model: ModelFacts, profile: Profile) -> None:
+        self._model, self._profile = model, profile
+        # No cache of a bound method, because the cycle would keep the renderer alive.
+        self._packer = lru_cache(maxsize=4)(_new_packer)
+
+    def depth(
+        self, estimate: Estimate, scaled: Scaled, settings: Settings, wanted: Wanted
+    ) -> DepthFrame:
+        """Return depth with NaN and +inf where there is none; its values are overwritten."""
+        values, scale = scaled.values, scaled.scale
+        if scale is not None:
+            values = scale.depth_m(values, scaled.kind)
+        depth_m = limit_range(values, settings.min_depth_m, scaled.far_m)
+        depth = replace(unrendered(estimate, scaled), depth_m=depth_m)
+        if settings.edge_filter == "image":
+            depth_m.masked_fill_(self._flying(depth, settings), torch.nan)
+        return depth
+
+    def points(
+        self, depth: DepthFrame, settings: Settings, allocate: Allocate | None = None
+    ) -> Tensor:
+        """Return the payload of a cloud, see Pipeline.points."""
+        check_confidence(self._model, depth, settings)
+        stride = point_stride(depth, settings)
+        packer = self._packer(depth.camera, settings.points_colour, stride)
+        depth_m = depth.depth_m
+        if settings.beyond_range == "max" and math.isfinite(depth.far_m):
+            depth_m = depth_m.masked_fill(torch.isposinf(depth_m), depth.far_m)
+        without = self._without(depth, settings)
+        self._profile.begin("points")
+        return packer.pack(depth_m, depth.rgb, settings.points_organised, allocate, without)
+
+    def cloud(self, depth: DepthFrame, settings: Settings) -> Cloud:
+        """Return the cloud, see Pipeline.cloud."""
+        return Cloud(self.points(depth, settings))
+
+    def colours(self, depth: DepthFrame, settings: Settings) -> Tensor:
+        """Return depth in colour, uint8 (H, W, 3) rgb."""
+        self._profile.begin("colours")
+        near_m, far_m = settings.colour_near_m, settings.colour_far_m
+        if settings.colour_range == "percentiles":
+            near_m, far_m = robust_range(depth.depth_m)
+        return colourise(depth.depth_m, near_m, far_m, _table(settings.colour_map))
+
+    def _without(self, depth: DepthFrame, settings: Settings) -> Tensor | None:
+        """Return the pixels (H, W) that give no points whatever their depth; None: no pixel."""
+        without = None
+        if settings.edge_filter == "points":
+            without = self._flying(depth, settings)
+        if settings.min_confidence:
+            assert depth.confidence is not None
+            # Negated so that NaN, which compares false, is left out too.
+            unsure = ~(depth.confidence >= settings.min_confidence)
+            without = unsure if without is None else without.logical_or_(unsure)
+        return without
+
+    def _flying(self, depth: DepthFrame, settings: Settings) -> Tensor:
+        self._profile.begin("edges")
+        return flying(depth.depth_m, settings.edge_step, edge_radius_px(depth, settings))
+
+
+def _new_packer(camera: Camera, colour: bool, stride: int) -> CloudPacker:
+    return CloudPacker(torch.from_numpy(camera.rays().copy()), colour, stride)

@@ -1,0 +1,184 @@
+"""What the network says to metres: the focal length, the measured scale, and less flicker."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import lru_cache, partial
+
+import torch
+from torch import Tensor
+
+from depth_ros.config import Settings
+from depth_ros.errors import ModelError
+from depth_ros.geometry.camera import Camera
+from depth_ros.geometry.depth import limit_range
+from depth_ros.models import Output, Prediction
+from depth_ros.models.base import ModelFacts
+from depth_ros.pipeline.camera_state import CameraState
+from depth_ros.pipeline.estimate import Estimate
+from depth_ros.profile import Profile
+from depth_ros.runtimes.upload import sent
+from depth_ros.scale.scaler import Reference, Scale
+
+# Heads with a bounded range approach its end and hardly reach it (a sigmoid never does): what is
+# this close to it is beyond range, and no wall. Other heads have no end.
+_SATURATION = 0.99
+
+
+@dataclass(frozen=True)
+class Scaled:
+    """Values that scale and shift make metric.
+
+    Attributes:
+        values: (H, W); metres where scale is None.
+        kind: what they are.
+        scale: the measured scale; None: the model's own metres are used.
+        far_m: end of the range: depth from here on is beyond range.
+    """
+
+    values: Tensor
+    kind: Output
+    scale: Scale | None
+    far_m: float
+
+
+class MetricScaler:
+    """Finds what makes a model's values metric, frame by frame.
+
+    Args:
+        model: facts about the network.
+        device: where its values are.
+        profile: told which stage a frame is in.
+    """
+
+    def __init__(self, model: ModelFacts, device: torch.device, profile: Profile) -> None:
+        self._model, self._profile = model, profile
+        self._send = partial(sent, device=device)
+        # On the host, where the scale is fitted.
+        self._rays = lru_cache(maxsize=4)(lambda camera: torch.from_numpy(camera.rays().copy()))
+
+    def measure(
+        self,
+        estimate: Estimate,
+        reference: Reference | None,
+        settings: Settings,
+        state: CameraState,
+    ) -> Scaled:
+        """Return the values of an estimate with what makes them metric.
+
+        Args:
+            estimate: of a predictor.
+            reference: see Pipeline.measure.
+            settings: of this frame.
+            state: of its camera; it is updated.
+
+        Raises:
+            ModelError: the model's values are not metres, and no reference makes them so.
+            ScaleError: no scale was measured yet, or the last one is too old.
+        """
+        self._profile.begin("post")
+        frame, prediction = estimate.frame, estimate.prediction
+        metric = prediction.output is Output.METRIC_DEPTH
+        ratio = self._ratio(frame.camera, prediction, settings) if metric else 1.0
+        values = prediction.values[0] * ratio
+        steadied = metric and settings.scale_steady_s > 0
+        if steadied:
+            values = self._steadied(values, ratio, frame.stamp_ns, settings, state)
+        scale = self._scale(values, estimate, reference, settings, state)
+        self._profile.begin("post")
+        if scale is None and not metric:
+            raise ModelError(
+                f"model '{self._model.entry.name}' gives {prediction.output.value}, expected "
+                f"{Output.METRIC_DEPTH.value}, or scale_mode:=ground or anchors"
+            )
+        varies = scale is not None and scale.field is not None
+        if scale is not None and varies:
+            if metric:  # before factors move the end of the model's range
+                limit_range(values, 0.0, self._model_far_m(ratio))
+            values = scale.corrected(values, prediction.output, self._send)
+        marked = steadied or (metric and varies)
+        factor = torch.inf if marked else ratio * (scale.scale if scale else 1.0)
+        far_m = min(self.far_m(factor, settings), scale.reach_m if scale else torch.inf)
+        return Scaled(values, prediction.output, scale, far_m)
+
+    def focal_ratio(
+        self, camera: Camera, settings: Settings, prediction: Prediction | None = None
+    ) -> float:
+        """Return the factor from the metres of the focal length that a model assumes to this one's.
+
+        Source: Metric3D's canonical camera (arXiv 2307.10984). A network that estimates its own
+        focal length (Depth Pro) assumes that one.
+        """
+        if not settings.focal_correction:
+            return 1.0
+        camera = camera.turned(settings.rotate // 90)
+        if prediction is not None and prediction.f_px is not None:
+            return camera.fx / float(prediction.f_px[0])
+        if self._model.training_f_px is None:
+            return 1.0
+        return self._model.network_f_px(camera) / self._model.training_f_px
+
+    def far_m(self, ratio: float | Tensor, settings: Settings) -> float:
+        """Return where range ends: as the user says, but never beyond what the model can say.
+
+        Args:
+            ratio: this camera's metres over the model's own; inf: what is beyond the model's range
+                is marked already.
+            settings: of this frame.
+        """
+        model_far_m = self._model_far_m(ratio)
+        return min(settings.max_depth_m or model_far_m, model_far_m)
+
+    def _ratio(self, camera: Camera, prediction: Prediction, settings: Settings) -> float | Tensor:
+        """Return focal_ratio(); where the network estimates it on a GPU, without waiting for it."""
+        f_px = prediction.f_px
+        if f_px is None or f_px.device.type == "cpu" or not settings.focal_correction:
+            return self.focal_ratio(camera, settings, prediction)
+        return camera.turned(settings.rotate // 90).fx / f_px[0].double()
+
+    def _model_far_m(self, ratio: float | Tensor) -> float:
+        if not self._model.max_depth_m:
+            return torch.inf
+        return _SATURATION * float(ratio) * self._model.max_depth_m
+
+    def _steadied(
+        self,
+        values: Tensor,
+        ratio: float | Tensor,
+        stamp_ns: int,
+        settings: Settings,
+        state: CameraState,
+    ) -> Tensor:
+        """Return metric values (H, W) with less flicker of their scale, in place.
+
+        What the model itself puts beyond its range (+inf) stays there, whatever the factor: the
+        range must not flicker instead.
+        """
+        self._profile.begin("steady")
+        limit_range(values, 0.0, self._model_far_m(ratio))
+        return values.mul_(state.steadier.update(values, stamp_ns, settings.scale_steady_s))
+
+    def _scale(
+        self,
+        values: Tensor,
+        estimate: Estimate,
+        reference: Reference | None,
+        settings: Settings,
+        state: CameraState,
+    ) -> Scale | None:
+        """Return the scale of a frame, measured on it where it can be; None in mode model."""
+        if settings.scale_mode == "model":
+            return None
+        self._profile.begin("scale")
+        frame, kind = estimate.frame, estimate.prediction.output
+        if reference is not None:
+            state.scaler.update(
+                values,
+                kind.value,
+                self._rays(frame.camera),
+                reference,
+                frame.stamp_ns,
+                settings.scale_filter,
+                settings.anchors_field,
+            )
+        return state.scaler.at(frame.stamp_ns, settings.scale_max_age_s)

@@ -1,0 +1,111 @@
+"""Metric values to depth, points and colours: what a renderer offers, and what is asked of it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Protocol
+
+from torch import Tensor
+
+from depth_ros.config import Settings
+from depth_ros.errors import ModelError
+from depth_ros.geometry.cloud import Allocate
+from depth_ros.geometry.edges import radius_for
+from depth_ros.models.base import ModelFacts
+from depth_ros.pipeline.depth_frame import DepthFrame
+from depth_ros.pipeline.estimate import Estimate
+from depth_ros.pipeline.metric_scaler import Scaled
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """What will be asked for beside depth: a GPU makes all of it at once.
+
+    Attributes:
+        points: whether cloud() or points() will be called.
+        colours: whether colours() will be.
+    """
+
+    points: bool = False
+    colours: bool = False
+
+
+@dataclass(frozen=True)
+class Cloud:
+    """A cloud's payload, on the network's device.
+
+    Attributes:
+        payload: uint8 (H, W, bytes) of an organised cloud, else (N, bytes).
+        count: how many of the N are points: they are the first rows, in their order, and the rest
+            is undefined. An int64 tensor of no dimension on the payload's device, which nobody has
+            waited for; None: all of them.
+    """
+
+    payload: Tensor
+    count: Tensor | None = None
+
+
+class Renderer(Protocol):
+    """Makes what a user sees of metric values, on the device that they are on."""
+
+    def depth(
+        self, estimate: Estimate, scaled: Scaled, settings: Settings, wanted: Wanted
+    ) -> DepthFrame:
+        """Return depth with NaN and +inf where there is none (REP 117)."""
+
+    def points(
+        self, depth: DepthFrame, settings: Settings, allocate: Allocate | None = None
+    ) -> Tensor:
+        """Return the payload of a cloud, see Pipeline.points."""
+
+    def cloud(self, depth: DepthFrame, settings: Settings) -> Cloud:
+        """Return the cloud without waiting for the device, see Pipeline.cloud."""
+
+    def colours(self, depth: DepthFrame, settings: Settings) -> Tensor:
+        """Return depth in colour, uint8 (H, W, 3) rgb."""
+
+
+def unrendered(estimate: Estimate, scaled: Scaled) -> DepthFrame:
+    """Return a frame whose depth_m are the scaled values still."""
+    frame, confidence = estimate.frame, estimate.prediction.confidence
+    return DepthFrame(
+        scaled.values,
+        estimate.rgb,
+        frame.camera,
+        frame.stamp_ns,
+        frame.frame_id,
+        scaled.scale,
+        estimate.network_size,
+        None if confidence is None else confidence[0],
+        estimate.stride,
+        scaled.far_m,
+    )
+
+
+def edge_radius_px(depth: DepthFrame, settings: Settings) -> int:
+    """Return how far around a pixel the edge filter looks."""
+    height, width = depth.depth_m.shape
+    size = (height, width)
+    return settings.edge_radius_px or radius_for(depth.network_size or size, size)
+
+
+def point_stride(depth: DepthFrame, settings: Settings) -> int:
+    """Return every how many of the frame's pixels and rows there is a point."""
+    return max(1, settings.stride // depth.stride)
+
+
+def check_confidence(model: ModelFacts, depth: DepthFrame, settings: Settings) -> None:
+    """Refuse a cloud of confident points where there is no confidence.
+
+    Raises:
+        ModelError: the settings want confidence, and depth has none.
+    """
+    if settings.min_confidence and depth.confidence is None:
+        raise ModelError(no_confidence(model))
+
+
+def no_confidence(model: ModelFacts) -> str:
+    """Return why a model gives no confidence."""
+    if not model.denoises:
+        return f"model '{model.entry.name}' gives no confidence, expected min_confidence:=0"
+    return "one sample gives no confidence, expected samples:=2 or more, or min_confidence:=0"
