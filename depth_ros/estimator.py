@@ -15,10 +15,10 @@ from torch import Tensor
 from depth_ros.config import SPECS, Settings, Value, unknown_setting
 from depth_ros.errors import SettingError
 from depth_ros.geometry.camera import Camera
+from depth_ros.ground_frame import mount_of_parameters
 from depth_ros.pipeline import DepthFrame, Frame, Pipeline
 from depth_ros.runtimes import threads
 from depth_ros.scale.anchors import Anchors
-from depth_ros.scale.ground import Mount
 from depth_ros.scale.scaler import Reference
 
 _LOG = logging.getLogger("depth_ros")
@@ -302,9 +302,7 @@ def _reference(settings: Settings, anchors: Anchors | None) -> Reference | None:
         raise SettingError(f"scale_mode is '{settings.scale_mode}', expected 'anchors' for anchors")
     if settings.scale_mode != "ground":
         return anchors
-    return Mount.from_angles(
-        settings.camera_height_m, settings.camera_pitch_deg, settings.camera_roll_deg
-    )
+    return mount_of_parameters(settings)
 
 
 def _array(tensor: Tensor) -> npt.NDArray[Any]:

@@ -1,4 +1,4 @@
-"""Which frame the ground is known by, and the camera's mount over it."""
+"""The camera's mount over the ground: by parameters, or by a frame on the ground."""
 
 from __future__ import annotations
 
@@ -13,6 +13,12 @@ ON_GROUND = "base_footprint"
 """On the ground by definition (REP 120)."""
 
 _USUAL = (ON_GROUND, "base_link")
+
+
+def mount_of_parameters(settings: Settings) -> Mount:
+    """Return the mount of camera_height_m, camera_pitch_deg and camera_roll_deg."""
+    angles_deg = (settings.camera_pitch_deg, settings.camera_roll_deg)
+    return Mount.from_angles(settings.camera_height_m, *angles_deg)
 
 
 def candidates(settings: Settings) -> tuple[str, ...]:

@@ -14,7 +14,7 @@ from depth_ros.bag.window import Window
 from depth_ros.config import Settings
 from depth_ros.errors import BagError, MessageError, ScaleError
 from depth_ros.geometry.camera import Camera
-from depth_ros.ground_frame import find_mount
+from depth_ros.ground_frame import find_mount, mount_of_parameters
 from depth_ros.pipeline import Frame
 from depth_ros.scale.anchors import Anchors
 from depth_ros.scale.ground import Mount
@@ -97,8 +97,7 @@ class References:
     def _mount(self, frame: Frame, time_ns: int) -> Mount:
         settings = self._settings
         if self._transforms is None:
-            angles_deg = (settings.camera_pitch_deg, settings.camera_roll_deg)
-            return Mount.from_angles(settings.camera_height_m, *angles_deg)
+            return mount_of_parameters(settings)
         at = (frame.frame_id, frame.stamp_ns, time_ns)
         return find_mount(settings, partial(self._look_up, self._transforms, at))[1]
 

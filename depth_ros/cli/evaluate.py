@@ -79,6 +79,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar=("IMAGE", "DEPTH"),
         help="of a bag that has several cameras; default: the only ones",
     )
+    parser.add_argument(
+        "--anchors",
+        default="",
+        metavar="TOPIC",
+        help="of a bag, points of another sensor for scale_mode=anchors; default: the only ones",
+    )
     parser.add_argument("--flip", action="store_true", help="average with the mirrored image")
     arguments.add_device(parser)
     arguments.add_settings(parser)
@@ -166,7 +172,8 @@ def _protocol(options: argparse.Namespace, settings: Settings) -> Protocol:
         raise SettingError(f"--topics are those of a bag, protocol '{protocol.name}' has none")
     if protocol.name == "bag":
         topics = tuple(options.topics) if options.topics else None
-        protocol = replace(protocol, open=partial(bag.samples, topics=topics, settings=settings))
+        chosen = {"topics": topics, "settings": settings, "anchors": options.anchors}
+        protocol = replace(protocol, open=partial(bag.samples, **chosen))
     if options.crop is not None:
         protocol = replace(protocol, crop=options.crop)
     if options.far_m is not None:

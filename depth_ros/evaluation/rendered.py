@@ -16,12 +16,14 @@ from depth_ros.evaluation import metrics, picture
 from depth_ros.evaluation.datasets.sample import Sample, Samples
 from depth_ros.evaluation.metrics import Scores
 from depth_ros.pipeline import Frame, Pipeline
+from depth_ros.scale.ground import Mount
 from depth_ros.training.render import render_drive
 from depth_ros.training.scenes import Robot, random_drive
 
 DRIVES, FRAMES_PER_DRIVE = 20, 10
 _WIDTH, _HEIGHT = 640, 480
 _STEPS_APART = 10
+_NS_PER_S = 1_000_000_000
 # Training seeds are pairs that start with the run's seed; a triple is never one of them.
 _SEED = (20240, 7, 1)
 
@@ -55,10 +57,17 @@ def _drive(index: int) -> list[Sample]:
     drive = random_drive(rng, Robot(), _WIDTH, _HEIGHT, FRAMES_PER_DRIVE * _STEPS_APART)
     drive = replace(drive, poses=drive.poses[::_STEPS_APART])
     rendered = render_drive(drive, seed=index)
-    pairs = zip(rendered.rgb.numpy(), rendered.depth_m.numpy(), strict=True)
+    rows = zip(drive.poses, rendered.rgb.numpy(), rendered.depth_m.numpy(), strict=True)
+    clip = f"drive {index}"
     return [
-        Sample(Frame(rgb, drive.camera), depth_m, f"drive {index}, {second} s", f"drive {index}")
-        for second, (rgb, depth_m) in enumerate(pairs)
+        Sample(
+            Frame(rgb, drive.camera, 1 + second * _NS_PER_S, clip),
+            depth_m,
+            f"{clip}, {second} s",
+            clip,
+            reference=Mount.from_transform(pose.body_from_optical()),
+        )
+        for second, (pose, rgb, depth_m) in enumerate(rows)
     ]
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
+from functools import partial
 from itertools import groupby, islice
 from typing import NamedTuple
 
@@ -12,6 +13,9 @@ import numpy as np
 import numpy.typing as npt
 from tqdm import tqdm
 
+from depth_ros import engine
+from depth_ros.engine import Answer, FrameJob
+from depth_ros.errors import ScaleError
 from depth_ros.evaluation import alignment, metrics
 from depth_ros.evaluation.alignment import Alignment
 from depth_ros.evaluation.boundary import boundary_f1
@@ -22,7 +26,9 @@ from depth_ros.evaluation.metrics import Scores, mean_known
 from depth_ros.evaluation.protocols import Protocol
 from depth_ros.evaluation.temporal import View, temporal_alignment_error
 from depth_ros.geometry.depth import RIGHT
-from depth_ros.pipeline import Pipeline
+from depth_ros.ground_frame import mount_of_parameters
+from depth_ros.pipeline import Pipeline, Wanted
+from depth_ros.scale.scaler import Reference
 
 Maps = npt.NDArray[np.float32]
 
@@ -97,8 +103,8 @@ class Result:
         return [mean_known([image.tae for image in images]) for _, images in clips]
 
 
-class _Said(NamedTuple):
-    """What a model said of a sample, before it is aligned."""
+class _Prediction(NamedTuple):
+    """Depth of a sample, or what a relative network says of it, before it is aligned."""
 
     values: Maps
     kind: str
@@ -128,24 +134,25 @@ def evaluate(
     """
     if not pipeline.metric:
         alignment.check(pipeline.model.entry.output.value, align)
-    judge = _Judge(protocol, Result(pipeline.model.entry.name, str(pipeline.device)))
+    scorer = _Scorer(protocol, Result(pipeline.model.entry.name, str(pipeline.device)))
     total = samples.total if limit is None else min(limit, samples.total or limit)
-    bar = tqdm(islice(samples, limit), desc=judge.result.model, total=total, unit="frame")
+    bar = tqdm(islice(samples, limit), desc=scorer.result.model, total=total, unit="frame")
     for index, group in enumerate(_groups(bar, align)):
         if index == 0:
             pipeline.warm_up(*group[0].frame.rgb.shape[:2])
-        said = [_say(pipeline, sample) for sample in group]
-        values = np.stack([one.values for one in said])
+        predictions = [_predict(pipeline, sample) for sample in group]
+        values = np.stack([one.values for one in predictions])
         truths_m = np.stack([protocol.counted(sample.truth_m) for sample in group])
-        depths_m = alignment.align(values, said[0].kind, truths_m, align)
-        for sample, one, depth_m, truth_m in zip(group, said, depths_m, truths_m, strict=True):
-            judge.add(sample, one, depth_m, truth_m)
-    if not judge.result.images:
+        depths_m = alignment.align(values, predictions[0].kind, truths_m, align)
+        rows = zip(group, predictions, depths_m, truths_m, strict=True)
+        for sample, one, depth_m, truth_m in rows:
+            scorer.add(sample, one, depth_m, truth_m)
+    if not scorer.result.images:
         why = "; ".join(samples.losses.lines())
         raise DatasetError(
             f"protocol '{protocol.name}' met no image with truth, expected some{why and ': '}{why}"
         )
-    return judge.result
+    return scorer.result
 
 
 def _groups(samples: Iterable[Sample], align: Alignment) -> Iterator[list[Sample]]:
@@ -157,23 +164,38 @@ def _groups(samples: Iterable[Sample], align: Alignment) -> Iterator[list[Sample
         yield list(clip)
 
 
-def _say(pipeline: Pipeline, sample: Sample) -> _Said:
+def _predict(pipeline: Pipeline, sample: Sample) -> _Prediction:
+    """Return what a pipeline makes of a sample; no estimate of any pixel where it has no scale."""
+    wanted = Wanted(image=pipeline.metric, relative=not pipeline.metric)
+    job = FrameJob(sample.frame, pipeline, wanted, partial(_reference, pipeline, sample))
     start_s = time.perf_counter()
-    confidence = None
-    if pipeline.metric:
-        depth = pipeline(sample.frame)
-        values, kind = depth.depth_m, alignment.METRIC
-        confidence = getattr(depth, "confidence", None)
-    else:
-        prediction = pipeline.predict(sample.frame).prediction
-        values, kind = prediction.values[0], prediction.output.value
-    array = values.cpu().numpy()
-    seconds = time.perf_counter() - start_s
-    sure = None if confidence is None else confidence.cpu().numpy()
-    return _Said(array, kind, sure, seconds)
+    (answer,) = engine.run([job])
+    values, confidence = _arrays(answer)
+    kind = alignment.METRIC if pipeline.metric else pipeline.model.entry.output.value
+    return _Prediction(values, kind, confidence, time.perf_counter() - start_s)
 
 
-class _Judge:
+def _reference(pipeline: Pipeline, sample: Sample) -> Reference | None:
+    settings = pipeline.settings
+    if settings.scale_mode == "ground" and settings.extrinsics == "parameters":
+        return mount_of_parameters(settings)
+    return None if settings.scale_mode == "model" else sample.reference
+
+
+def _arrays(answer: Answer[FrameJob]) -> tuple[Maps, Maps | None]:
+    if isinstance(answer.error, ScaleError):  # a robot would have no depth here
+        return np.full(answer.job.frame.rgb.shape[:2], np.nan, np.float32), None
+    if answer.error is not None:
+        raise answer.error
+    if answer.depth is None:
+        assert answer.estimate is not None
+        return answer.estimate.prediction.values[0].cpu().numpy(), None
+    confidence = answer.depth.confidence
+    depth_m = answer.depth.depth_m.cpu().numpy()
+    return depth_m, None if confidence is None else confidence.cpu().numpy()
+
+
+class _Scorer:
     """Compares frame by frame, and remembers the one before."""
 
     def __init__(self, protocol: Protocol, result: Result) -> None:
@@ -182,7 +204,7 @@ class _Judge:
         self._before: tuple[str, View] | None = None
         self._seconds = 0.0
 
-    def add(self, sample: Sample, said: _Said, depth_m: Maps, truth_m: Maps) -> None:
+    def add(self, sample: Sample, prediction: _Prediction, depth_m: Maps, truth_m: Maps) -> None:
         """Take an aligned prediction and the truth that counts, both (H, W) in metres."""
         known = metrics.known(truth_m)
         estimated = metrics.known(depth_m) & known
@@ -193,11 +215,11 @@ class _Judge:
         tae = self._tae(sample, filled_m)
         result = self.result
         result.images.append(ImageScores(sample.name, sample.clip, scores, f1, coverage, tae))
-        self._collect(said, filled_m, truth_m)
+        self._collect(prediction.confidence, filled_m, truth_m)
         shown = Shown(sample.name, scores.abs_rel, sample.frame.rgb, filled_m, truth_m)
         frames = [*result.worst, shown] if known.any() else result.worst
         result.worst = sorted(frames, key=lambda frame: -frame.abs_rel)[:WORST]
-        self._seconds += said.seconds
+        self._seconds += prediction.seconds
         result.frames_per_s = len(result.images) / self._seconds
 
     def _tae(self, sample: Sample, depth_m: Maps) -> float:
@@ -210,11 +232,11 @@ class _Judge:
             return float("nan")
         return temporal_alignment_error(before[1], view)
 
-    def _collect(self, said: _Said, depth_m: Maps, truth_m: Maps) -> None:
+    def _collect(self, confidence: Maps | None, depth_m: Maps, truth_m: Maps) -> None:
         both = metrics.known(depth_m) & metrics.known(truth_m)
         d, g = depth_m[both], truth_m[both]
         error = np.abs(d - g) / g
         self.result.error_by_depth.add(g, error)
-        if said.confidence is not None:
+        if confidence is not None:
             right = np.maximum(d / g, g / d) < RIGHT
-            self.result.right_by_confidence.add(said.confidence[both], right)
+            self.result.right_by_confidence.add(confidence[both], right)

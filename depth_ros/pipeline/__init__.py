@@ -7,7 +7,8 @@ from depth_ros.pipeline.frame import Frame
 from depth_ros.pipeline.loading import check
 from depth_ros.pipeline.pipeline import Pipeline
 from depth_ros.pipeline.predictor import NetworkPredictor, Predictor
-from depth_ros.pipeline.renderer import Cloud, Wanted
+from depth_ros.pipeline.renderer import Cloud
+from depth_ros.pipeline.wanted import Wanted
 
 __all__ = [
     "CameraState",

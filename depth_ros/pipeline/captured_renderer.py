@@ -22,12 +22,12 @@ from depth_ros.pipeline.estimate import Estimate
 from depth_ros.pipeline.metric_scaler import Scaled
 from depth_ros.pipeline.renderer import (
     Cloud,
-    Wanted,
     check_confidence,
     edge_radius_px,
     point_stride,
     unrendered,
 )
+from depth_ros.pipeline.wanted import Wanted
 from depth_ros.profile import Profile
 from depth_ros.runtimes.capture import Graphs
 from depth_ros.runtimes.download import Download

@@ -22,7 +22,8 @@ from depth_ros.pipeline.frame import Frame
 from depth_ros.pipeline.host_renderer import HostRenderer
 from depth_ros.pipeline.metric_scaler import MetricScaler
 from depth_ros.pipeline.predictor import Predictor, batches, runs_in_threads
-from depth_ros.pipeline.renderer import Cloud, Renderer, Wanted
+from depth_ros.pipeline.renderer import Cloud, Renderer
+from depth_ros.pipeline.wanted import Wanted
 from depth_ros.profile import Profile
 from depth_ros.runtimes.notices import Notices
 from depth_ros.scale.scaler import Reference

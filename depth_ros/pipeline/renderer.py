@@ -15,19 +15,7 @@ from depth_ros.models.base import ModelFacts
 from depth_ros.pipeline.depth_frame import DepthFrame
 from depth_ros.pipeline.estimate import Estimate
 from depth_ros.pipeline.metric_scaler import Scaled
-
-
-@dataclass(frozen=True)
-class Wanted:
-    """What will be asked for beside depth: a GPU makes all of it at once.
-
-    Attributes:
-        points: whether cloud() or points() will be called.
-        colours: whether colours() will be.
-    """
-
-    points: bool = False
-    colours: bool = False
+from depth_ros.pipeline.wanted import Wanted
 
 
 @dataclass(frozen=True)

@@ -15,7 +15,7 @@ from depth_ros import messages
 from depth_ros.anchor_messages import optical_from_sensor
 from depth_ros.config import Settings
 from depth_ros.errors import ScaleError, SettingError
-from depth_ros.ground_frame import find_mount
+from depth_ros.ground_frame import find_mount, mount_of_parameters
 from depth_ros.scale.fit import Floats
 from depth_ros.scale.ground import Mount
 
@@ -51,8 +51,7 @@ class Parameters:
 
     def mount(self, header: Any, settings: Settings) -> Mount:
         """Return the mount of camera_height_m, camera_pitch_deg and camera_roll_deg."""
-        angles_deg = (settings.camera_pitch_deg, settings.camera_roll_deg)
-        return Mount.from_angles(settings.camera_height_m, *angles_deg)
+        return mount_of_parameters(settings)
 
     def optical_from(self, frame_id: str, header: Any, settings: Settings, optical: bool) -> Floats:
         """Return the transform of anchors_pose."""

@@ -7,7 +7,6 @@ import json
 import re
 from html.parser import HTMLParser
 from pathlib import Path
-from typing import cast
 
 import cv2
 import numpy as np
@@ -18,8 +17,7 @@ from depth_ros.evaluation.alignment import Alignment
 from depth_ros.evaluation.protocols import PROTOCOLS
 from depth_ros.evaluation.report import Report
 from depth_ros.evaluation.run import WORST, evaluate
-from depth_ros.pipeline import Pipeline
-from test.evaluation.fakes import FakePipeline, clip, truth
+from test.evaluation.fakes import clip, fake_pipeline, truth
 
 VOID = {"meta", "img"}
 
@@ -28,11 +26,11 @@ VOID = {"meta", "img"}
 def two() -> Report:
     sure = np.linspace(0, 1, 1200, dtype=np.float32).reshape(30, 40)
     models = [
-        FakePipeline(lambda i: 1.1 * truth(i), name="good <one>", confidence=sure),
-        FakePipeline(lambda i: np.full((30, 40), 3.0, np.float32), name="bad"),
+        fake_pipeline(lambda i: 1.1 * truth(i), name="good <one>", confidence=sure),
+        fake_pipeline(lambda i: np.full((30, 40), 3.0, np.float32), name="bad"),
     ]
     protocol, samples = PROTOCOLS["bag"], clip(frames=8, pose=False)
-    results = [evaluate(cast(Pipeline, model), protocol, samples) for model in models]
+    results = [evaluate(model, protocol, samples) for model in models]
     return Report(protocol, Alignment.NONE, results)
 
 

@@ -19,12 +19,14 @@ from depth_ros.bag.calibrations import Calibrations
 from depth_ros.bag.decoder import Decoder, Later
 from depth_ros.bag.losses import Losses
 from depth_ros.bag.reader import Record, Recording
+from depth_ros.bag.references import References
 from depth_ros.bag.topics import IMAGES, INFO, holds_depth, one_of_each_camera, sibling
 from depth_ros.config import Settings
-from depth_ros.errors import BagError, CameraError, MessageError
+from depth_ros.errors import BagError, CameraError, MessageError, ScaleError
 from depth_ros.evaluation.datasets.files import DatasetError
 from depth_ros.evaluation.datasets.sample import Sample, Samples
 from depth_ros.pipeline import Frame
+from depth_ros.scale.scaler import Reference
 
 LAYOUT = (
     "a bag with one colour image topic (raw, compressed or a video), its camera_info, and one "
@@ -39,17 +41,23 @@ class _Topics(NamedTuple):
     image: str
     depth: str
     info: str
+    anchors: str
 
 
 def samples(
-    root: Path, topics: tuple[str, str] | None = None, settings: Settings | None = None
+    root: Path,
+    topics: tuple[str, str] | None = None,
+    settings: Settings | None = None,
+    anchors: str = "",
 ) -> Samples:
     """Return the pairs of image and depth; what cannot be used is left out, and noted in losses.
 
     Args:
         root: the bag's file or folder.
         topics: of image and depth; None: the only ones there are.
-        settings: how images are decoded, and what their camera is; None: the defaults.
+        settings: how images are decoded, what their camera is, and what their depth is compared
+            with; None: the defaults.
+        anchors: topic of another sensor's points, for scale_mode anchors; empty: the only one.
 
     Raises:
         BagError: there is no such bag or topic.
@@ -62,7 +70,7 @@ def samples(
         image, depth = topics or _find(root, recording)
         info = "" if settings.gives_camera else _info(root, recording, image)
     losses = Losses()
-    read = partial(_pairs, root, _Topics(image, depth, info), settings, losses)
+    read = partial(_pairs, root, _Topics(image, depth, info, anchors), settings, losses)
     return Samples(read, losses=losses)
 
 
@@ -112,6 +120,7 @@ def _pairs(root: Path, topics: _Topics, settings: Settings, losses: Losses) -> I
     met = 0
     with Recording(root) as recording:
         calibrations = Calibrations(recording, topics.info, settings)
+        references = References(recording, settings, topics.anchors)
         for record in recording.records([topics.image, topics.depth]):
             of_image = record.topic == topics.image
             try:
@@ -131,7 +140,8 @@ def _pairs(root: Path, topics: _Topics, settings: Settings, losses: Losses) -> I
             image, depth = (one, other) if of_image else (other, one)
             start_ns = stamp_ns if start_ns is None else start_ns
             try:
-                yield _sample(image, depth, calibrations, str(root), start_ns)
+                sample = _sample(image, depth, calibrations, str(root), start_ns)
+                yield sample._replace(reference=_reference(references, sample, image.record))
             except (MessageError, CameraError) as error:
                 losses.add(image.record, error)
         losses.add_damage(recording)
@@ -140,6 +150,13 @@ def _pairs(root: Path, topics: _Topics, settings: Settings, losses: Losses) -> I
             f"{root} has no image on {topics.image} within {_NEAR_NS / 1e6:g} ms of depth on "
             f"{topics.depth}: {'; '.join(losses.lines()) or 'their stamps are of other times'}"
         )
+
+
+def _reference(references: References, sample: Sample, record: Record) -> Reference | None:
+    try:
+        return references.of(sample.frame, record.time_ns)
+    except ScaleError:  # as for a robot, the last scale may still hold
+        return None
 
 
 def _apart(one_ns: int, other_ns: int) -> int:

@@ -12,6 +12,7 @@ import numpy.typing as npt
 
 from depth_ros.bag.losses import Losses
 from depth_ros.pipeline import Frame
+from depth_ros.scale.scaler import Reference
 
 Item = TypeVar("Item")
 
@@ -25,6 +26,8 @@ class Sample(NamedTuple):
         name: which one it is, for people.
         clip: of which video it is, neighbours in time being neighbours here; None: an image alone.
         pose: 4x4, world from optical frame; None where it is unknown.
+        reference: what a robot would know beside the image: its camera's mount, or anchors; None:
+            nothing.
     """
 
     frame: Frame
@@ -32,6 +35,7 @@ class Sample(NamedTuple):
     name: str
     clip: str | None = None
     pose: npt.NDArray[np.float64] | None = None
+    reference: Reference | None = None
 
 
 @dataclass(frozen=True)
