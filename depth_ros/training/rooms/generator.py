@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from depth_ros.training.rooms import furniture, openings
+from depth_ros.training.rooms import fittings, openings
 from depth_ros.training.rooms.clutter import Clutter
 from depth_ros.training.rooms.furniture import AT_WALLS, IN_THE_MIDDLE, Maker
 from depth_ros.training.rooms.illumination import Illumination
@@ -117,12 +117,10 @@ class _Maker:
         rng = self.rng
         for space in self.plan.spaces:
             if not self.richness.furniture:
-                self._fill(
-                    space, (furniture.plain,), (furniture.plain,), int(rng.integers(2, 6)), 2
-                )
+                self._fill(space, (fittings.plain,), (fittings.plain,), int(rng.integers(2, 6)), 2)
                 continue
             if rng.random() < 0.15:
-                piece = furniture.pillar(rng, self.palette, self.height_m)
+                piece = fittings.pillar(rng, self.palette, self.height_m)
                 self.plan.stand_at_wall(rng, space.walls[rng.integers(4)], piece)
             many = 1.0 + space.area_m2 * rng.uniform(0.15, 0.45)
             at_walls = int(min(many, 9 if space.area_m2 < 40 else 14))

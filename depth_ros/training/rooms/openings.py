@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from depth_ros.training.rooms.furniture import block
 from depth_ros.training.rooms.materials import Material, Palette
+from depth_ros.training.rooms.piece import block
 from depth_ros.training.rooms.room import Part
 
 DOOR_M = (0.8, 2.05)

@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from depth_ros.training.rooms.furniture import Piece
+from depth_ros.training.rooms.piece import Piece
 from depth_ros.training.rooms.room import Part, placed
 
 _GAP_M = 0.025  # between furniture and walls

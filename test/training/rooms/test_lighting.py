@@ -8,8 +8,8 @@ import pytest
 import torch
 
 from depth_ros.geometry.camera import Camera
-from depth_ros.training.rooms.furniture import block
 from depth_ros.training.rooms.materials import Material
+from depth_ros.training.rooms.piece import block
 from depth_ros.training.rooms.render import render_rooms
 from depth_ros.training.rooms.room import Box, Gate, Light, Part, Photo, Room, Vector, assemble
 from depth_ros.training.scenes import Pose
