@@ -173,13 +173,12 @@ def test_on_several_threads_of_the_cpu_cameras_are_answered_side_by_side(
 
 
 @pytest.mark.parametrize(
-    ("device", "side_by_side", "expected"), [("cpu", True, 2), ("cpu", False, 1), ("cuda", True, 1)]
+    ("device", "in_threads", "expected"), [("cpu", True, 2), ("cpu", False, 1), ("cuda", True, 1)]
 )
 def test_only_on_the_cpu_and_where_the_network_allows_it_there_are_several_workers(
-    device: str, side_by_side: bool, expected: int
+    device: str, in_threads: bool, expected: int
 ) -> None:
-    runtime = SimpleNamespace(device=torch.device(device))
-    pipeline: Any = SimpleNamespace(runtime=runtime, side_by_side=side_by_side)
+    pipeline: Any = SimpleNamespace(device=torch.device(device), runs_in_threads=in_threads)
     assert worker.count_for(pipeline, cameras=3, threads=2) == expected
 
 

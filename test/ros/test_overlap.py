@@ -371,5 +371,5 @@ def test_many_frames_are_each_counted_once_and_published_in_order(bench: Bench) 
 def test_only_what_is_not_the_host_overlaps() -> None:
 
     for device, expected in (("cpu", False), ("cuda", True)):
-        pipeline: Any = SimpleNamespace(runtime=SimpleNamespace(device=torch.device(device)))
+        pipeline: Any = SimpleNamespace(device=torch.device(device))
         assert worker.overlaps(pipeline) is expected
