@@ -236,8 +236,6 @@ class Pipeline:
     def from_settings(cls, settings: Settings) -> Pipeline:
         """Load the model the settings name, on the device they name.
 
-        The process is prepared for the device, see runtimes.prepare().
-
         Raises:
             ModelError: the model or the device cannot be had, or the settings do not go with the
                 model, see check().
@@ -251,8 +249,6 @@ class Pipeline:
     @classmethod
     def of(cls, model: DepthModel, settings: Settings) -> Pipeline:
         """Return a pipeline of a loaded model, executed where and as the settings say.
-
-        The process is prepared for the device, see runtimes.prepare().
 
         Raises:
             ModelError: the device cannot be had, or executes no such model.
@@ -270,7 +266,6 @@ class Pipeline:
         compiled = settings.compile == "true"
         # On CUDA what is compiled is captured, beside what is not.
         runtime: Executor = create(compiled and (bool(model.graphs) or not on_cuda))
-        runtimes.prepare(runtime.device)
         faster: Executor | None = None
         if on_cuda and settings.compile != "false" and not model.graphs:
             faster = create(True)

@@ -24,7 +24,7 @@ from rclpy.node import Node
 from rclpy.parameter import Parameter
 from rclpy.task import Future
 
-from depth_ros import calibration, transport
+from depth_ros import calibration, runtimes, transport
 from depth_ros.errors import DepthError, ModelError, SettingError
 from depth_ros.models import DepthModel
 from depth_ros.pipeline import Pipeline, check
@@ -386,6 +386,7 @@ def main(args: list[str] | None = None) -> int:
     try:
         rclpy.init(args=args)
         node = DepthNode()
+        runtimes.prepare_process(node.settings.device)
     except (DepthError, RuntimeError) as error:  # RuntimeError: what rclpy makes of bad arguments
         print(f"depth_node: {error}", file=sys.stderr)
         rclpy.try_shutdown()
