@@ -15,6 +15,7 @@ from benchmarks.predictor import predictor_of
 from benchmarks.report import COPY, EDGES, NETWORK, OBVIOUS, OURS, OWN_NETWORK, WHOLE, Report, key
 from benchmarks.stages import STAGES, Ours
 from benchmarks.timing import Timer
+from depth_ros import runtimes
 from depth_ros.config import Settings
 from depth_ros.geometry.edges import flying, radius_for
 from depth_ros.pipeline import Pipeline
@@ -34,6 +35,7 @@ def run(model: str, device: str, repeats: int, warm_up: int) -> Report:
         MismatchError: the ways do not agree.
     """
     # The obvious way has no edge filter: it is timed beside the stages.
+    runtimes.prepare_process(device)
     pipeline = Pipeline.from_settings(Settings(model=model, device=device, edge_filter="off"))
     frame = example.make(pipeline)
     checks.check_stages(pipeline, frame)

@@ -144,6 +144,9 @@ class Nowhere:
     def __init__(self) -> None:
         self.publishers: dict[str, _Publisher] = {}
 
-    def create_publisher(self, kind: type, topic: str, qos: object) -> _Publisher:
+    def create_lifecycle_publisher(self, kind: type, topic: str, **qos: object) -> _Publisher:
         self.publishers[topic] = _Publisher()
         return self.publishers[topic]
+
+    def destroy_lifecycle_publisher(self, publisher: object) -> None:
+        """Do nothing: nothing was announced."""

@@ -87,7 +87,7 @@ class Ours:
     def __init__(self, model: DepthModel, camera: Camera, device: str) -> None:
         settings = Settings(device=device, focal_correction=False)
         executor = runtimes.create("auto", model.network, device, "float32", model.graphs)
-        runtimes.prepare(executor.device)
+        runtimes.prepare_process(device)
         self.pipeline = Pipeline(NetworkPredictor(model, executor), settings)
         self._camera, node = camera, Nowhere()
         self._outputs = Outputs(node, profile=self.pipeline.profile)

@@ -21,6 +21,8 @@ Value = bool | int | float | str | tuple[float, ...] | tuple[str, ...]
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*(/[A-Za-z_][A-Za-z0-9_]*)*")
 
 
+# A camera that is rolled by less has an image of which another quarter is nearer to upright.
+_ROLL_OF_QUARTERS_DEG = 45.0
 _BOOLEANS = {"false": False, "off": False, "no": False, "true": True, "on": True, "yes": True}
 # What a file of parameters may say to any node, and rclpy reads.
 _OF_ROS = re.compile(r"use_sim_time|start_type_description_service|qos_overrides\..*")
@@ -350,7 +352,7 @@ class Settings:
     )
     camera_roll_deg: float = _setting(
         0.0,
-        "How far the camera is rolled clockwise.",
+        "How far the camera is rolled clockwise: 180 where it hangs upside down, with rotate too.",
         unit="deg",
         low=-180.0,
         high=180.0,
@@ -487,7 +489,7 @@ class Settings:
                 f"max_depth_m is {self.max_depth_m}, expected 0 or more than min_depth_m "
                 f"({self.min_depth_m})"
             )
-
+        self._check_roll()
         if (
             len(self.cameras) > 1
             and self.scale_mode == "anchors"
@@ -496,6 +498,18 @@ class Settings:
             raise SettingError(
                 f"extrinsics is 'parameters', expected 'tf' for {len(self.cameras)} cameras: one "
                 "anchors_pose is that of one camera"
+            )
+
+    def _check_roll(self) -> None:
+        """Refuse a roll that contradicts rotate: the ground would be looked for where it is not."""
+        if not self.rotate or self.scale_mode != "ground" or self.extrinsics != "parameters":
+            return
+        apart_deg = abs((self.camera_roll_deg - self.rotate + 180) % 360 - 180)
+        if apart_deg > _ROLL_OF_QUARTERS_DEG:
+            raise SettingError(
+                f"camera_roll_deg is {self.camera_roll_deg:g}, expected about "
+                f"{self.rotate if self.rotate <= 180 else self.rotate - 360} with rotate "
+                f"{self.rotate}: it is that of the camera itself, which hangs so"
             )
 
     @property

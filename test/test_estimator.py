@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import doctest
+import os
 import subprocess
 import sys
 from dataclasses import replace
@@ -45,6 +46,53 @@ def test_importing_the_package_imports_no_heavy_library() -> None:
         [sys.executable, "-c", script], capture_output=True, text=True, check=True, timeout=60
     )
     assert run.stdout.split("\n")[:2] == ["[] True", "False"]
+
+
+# What a library must leave as its host has it; malloc is in test_heap.
+FACTS = """
+def facts():
+    import gc, os, random, signal, sys, threading
+    import cv2, numpy, torch
+    from transformers.utils import logging
+    return {
+        "environment": dict(os.environ),
+        "threads of torch": (torch.get_num_threads(), torch.get_num_interop_threads()),
+        "threads of OpenCV": (cv2.getNumThreads(), cv2.utils.logging.getLogLevel()),
+        "transformers": (logging.get_verbosity(), logging.is_progress_bar_enabled()),
+        "random numbers": (
+            torch.get_rng_state().tolist(), numpy.random.get_state()[1].tolist(), random.getstate()
+        ),
+        "torch": (
+            torch.get_default_dtype(), torch.is_grad_enabled(), torch.is_inference_mode_enabled(),
+            torch.backends.cudnn.benchmark, torch.get_float32_matmul_precision(),
+            torch.are_deterministic_algorithms_enabled(),
+        ),
+        "Python": (
+            gc.get_threshold(), gc.isenabled(), gc.get_freeze_count(), sys.getswitchinterval(),
+            signal.getsignal(signal.SIGINT), sys.excepthook, threading.excepthook,
+        ),
+    }
+"""
+
+
+def test_loading_and_asking_a_model_changes_nothing_of_the_process() -> None:
+    script = FACTS + (
+        "import numpy, cv2, torch, transformers\n"
+        "import depth_ros\n"
+        "rgb = numpy.full((48, 64, 3), 127, numpy.uint8)\n"
+        "before = facts()\n"
+        "estimator = depth_ros.load(device='cpu')\n"
+        "estimator(rgb, depth_ros.Camera.from_fov(64, 48, 60.0)).points()\n"
+        "after = facts()\n"
+        "print([(name, before[name], after[name]) for name in before "
+        "if before[name] != after[name]])"
+    )
+    # More than one thread: else what is set to one would not show.
+    environment = {**os.environ, "OMP_NUM_THREADS": "3"}
+    run = subprocess.run(
+        [sys.executable, "-c", script], env=environment, capture_output=True, text=True, timeout=120
+    )
+    assert run.stdout.strip() == "[]", run.stderr
 
 
 def test_every_public_name_is_there_and_documented() -> None:

@@ -186,6 +186,62 @@ def test_a_real_network_says_the_same_of_a_scene_however_the_camera_hangs(
     assert (torch.rot90(expected.depth_m, turns) - upside_down).abs().nanmean() > 1e-3
 
 
+def seen_of(depth: DepthFrame) -> Anchors:
+    """Anchors that say of some pixels of a frame that they are half as deep again as it said."""
+    height, width = depth.depth_m.shape
+    v, u = np.mgrid[2:height:5, 2:width:5].reshape(2, -1)
+    known = 1.5 * depth.depth_m.numpy()[v, u].astype(float)
+    finite = np.isfinite(known)
+    return Anchors(np.stack([u, v], axis=-1)[finite].astype(float), known[finite])
+
+
+@pytest.mark.parametrize("mode", ["ground", "anchors"])
+@turned_by
+def test_ground_and_anchors_make_a_rendered_scene_as_deep_however_the_camera_hangs(
+    mode: str, turns: int
+) -> None:
+    make = partial(Settings, model="zoedepth-tiny", device="cpu", edge_filter="off")
+    raw, frame = Pipeline.from_settings(make())(rendered()), rendered()
+    below = hung(frame, turns)
+    turned = replace(raw, depth_m=torch.rot90(raw.depth_m, turns))
+    given: dict[str, Any] = {"scale_mode": mode, "extrinsics": "parameters"}
+    upright_settings = make(**given, camera_height_m=0.6, camera_pitch_deg=10.0)
+    hanging_settings = make(
+        **given,
+        camera_height_m=0.6,
+        camera_pitch_deg=10.0,
+        camera_roll_deg=(0.0, 90.0, 180.0, -90.0)[turns],
+        rotate=90 * turns,
+    )
+
+    def scaled(settings: Settings, frame: Frame, depth: DepthFrame) -> DepthFrame:
+        angles_deg = (settings.camera_pitch_deg, settings.camera_roll_deg)
+        mount = Mount.from_angles(settings.camera_height_m, *angles_deg)
+        return Pipeline.from_settings(settings)(frame, mount if mode == "ground" else seen_of(depth))
+
+    expected = scaled(upright_settings, frame, raw)
+    found = scaled(hanging_settings, below, turned)
+    assert expected.scale is not None and found.scale is not None
+    assert abs(expected.scale.scale - 1) > 0.05, "nothing to agree on"
+    assert found.scale.scale == pytest.approx(expected.scale.scale, rel=0.02)
+    torch.testing.assert_close(
+        torch.rot90(expected.depth_m, turns), found.depth_m, rtol=0.05, atol=0.02, equal_nan=True
+    )
+
+
+@pytest.mark.parametrize(
+    ("rotate", "roll_deg", "expected"), [(180, 0.0, "180"), (90, -90.0, "90"), (270, 90.0, "-90")]
+)
+def test_a_roll_that_contradicts_the_turn_is_refused(
+    rotate: int, roll_deg: float, expected: str
+) -> None:
+    ground: dict[str, Any] = {"scale_mode": "ground", "extrinsics": "parameters"}
+    with pytest.raises(SettingError, match=f"camera_roll_deg is .*, expected about {expected} "):
+        Settings(rotate=rotate, camera_roll_deg=roll_deg, **ground)
+    Settings(rotate=rotate, camera_roll_deg=float(expected) + 20 * (rotate < 180), **ground)
+    Settings(rotate=rotate, camera_roll_deg=roll_deg)
+
+
 def test_an_image_turns_by_quarters_only() -> None:
     with pytest.raises(SettingError, match="rotate is 45, expected one of 0, 90, 180, 270"):
         Settings(rotate=45)

@@ -230,9 +230,10 @@ def _arguments(options: argparse.Namespace) -> list[str]:
 
 def _pipeline(options: argparse.Namespace, settings: Settings, chosen: Options) -> Pipeline:
     """Return what makes depth: frame by frame or, by some models, of a whole recording."""
-    from depth_ros import models
+    from depth_ros import models, runtimes
     from depth_ros.pipeline import Pipeline
 
+    runtimes.prepare_process(settings.device)
     if models.find(settings.model, settings.weights).family not in models.CLIP_FAMILIES:
         return Pipeline.from_settings(settings)
     from depth_ros.bag import clip

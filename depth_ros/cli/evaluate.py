@@ -114,7 +114,7 @@ def run(options: argparse.Namespace) -> int:
 
     Exit code 3 when a bag is damaged and only a part of it was scored.
     """
-    from depth_ros import models
+    from depth_ros import models, runtimes
     from depth_ros.evaluation import alignment, page, report
     from depth_ros.evaluation.alignment import Alignment
     from depth_ros.evaluation.run import evaluate
@@ -130,6 +130,7 @@ def run(options: argparse.Namespace) -> int:
     samples = protocol.samples(options.data)
     if options.frames:
         samples = samples.part(*options.frames)
+    runtimes.prepare_process(settings.device)
     results = [
         evaluate(_pipeline(settings, name), protocol, samples, align, options.limit)
         for name in names
@@ -147,10 +148,12 @@ def run(options: argparse.Namespace) -> int:
 
 def score_rendered(model: str, device: str, drives: int, out: Path) -> None:
     """Score one model on rendered drives in one line, and draw some of their frames."""
+    from depth_ros import runtimes
     from depth_ros.config import Settings
     from depth_ros.evaluation import rendered
     from depth_ros.pipeline import Pipeline
 
+    runtimes.prepare_process(device)
     pipeline = Pipeline.from_settings(Settings(model=model, device=device))
     result = rendered.run(pipeline, drives)
     rendered.save_picture(result, out / "preview.png")

@@ -136,10 +136,11 @@ def _check_cameras(found: list[Source], settings: Settings) -> None:
 def _load(
     settings: Settings, outputs: Outputs, options: argparse.Namespace, window: Window | None
 ) -> Run:
-    from depth_ros import calibration
+    from depth_ros import calibration, runtimes
     from depth_ros.estimator import Estimator
     from depth_ros.infer.run import Run
 
+    runtimes.prepare_process(settings.device)
     estimator = Estimator(settings)
     if told := calibration.guess(settings):
         print(f"depth_ros: {told}", file=sys.stderr)

@@ -56,6 +56,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace) -> int:
     """Run the frames, print the table and draw the picture."""
+    from depth_ros import runtimes
     from depth_ros.config import Settings
     from depth_ros.evaluation.picture import save
     from depth_ros.look import flame
@@ -72,6 +73,7 @@ def run(options: argparse.Namespace) -> int:
         device=options.device,
         dtype=options.dtype,
     )
+    runtimes.prepare_process(settings.device)
     pipeline = Pipeline.from_settings(settings)
     laps = _measure(pipeline, width, height, options.frames)
     title = f"{pipeline.model.entry.name}, {width}x{height}, {options.dtype}, "

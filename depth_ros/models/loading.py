@@ -8,6 +8,8 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import torch
+
 from depth_ros.errors import ModelError, UnknownModelError, one_line
 from depth_ros.models import hub, json_file, pickles
 from depth_ros.models.base import ClipModel, DepthModel, ModelEntry
@@ -134,11 +136,12 @@ def _loading(name: str, entry: ModelEntry) -> Iterator[None]:
     """Load without a word on the terminal, and raise whatever goes wrong as a ModelError."""
     from transformers.utils import logging
 
+    verbosity, bars = logging.get_verbosity(), logging.is_progress_bar_enabled()
     logging.disable_progress_bar()
-    verbosity = logging.get_verbosity()
     logging.set_verbosity_error()  # what is wrong with weights is raised
     try:
-        with hub.reached(entry.source, entry.revision):
+        # Networks are made with random weights before they are given their own.
+        with hub.reached(entry.source, entry.revision), torch.random.fork_rng(devices=[]):
             yield
     except Exception as error:  # transformers, safetensors and the hub raise what they like
         problem = one_line(error)
@@ -152,6 +155,8 @@ def _loading(name: str, entry: ModelEntry) -> Iterator[None]:
         ) from error
     finally:
         logging.set_verbosity(verbosity)
+        if bars:
+            logging.enable_progress_bar()
 
 
 def _by_source(source: str) -> ModelEntry | None:

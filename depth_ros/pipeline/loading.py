@@ -67,7 +67,6 @@ def predictor(model: DepthModel, settings: Settings) -> NetworkPredictor:
     compiled = settings.compile == "true"
     # On CUDA what is compiled is captured, beside what is not.
     runtime: Executor = create(compiled and (bool(model.graphs) or not on_cuda))
-    runtimes.prepare(runtime.device)
     faster: Executor | None = None
     if on_cuda and settings.compile != "false" and not model.graphs:
         faster = create(True)

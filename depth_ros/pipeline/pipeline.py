@@ -66,8 +66,6 @@ class Pipeline:
     def from_settings(cls, settings: Settings) -> Pipeline:
         """Load the model that the settings name, on the device that they name.
 
-        The process is prepared for the device, see runtimes.prepare().
-
         Raises:
             ModelError: the model or the device is not available, or the model does not support the
                 settings, see loading.check().
@@ -77,8 +75,6 @@ class Pipeline:
     @classmethod
     def of(cls, model: DepthModel, settings: Settings) -> Pipeline:
         """Return a pipeline of a loaded model, executed where and as the settings say.
-
-        The process is prepared for the device, see runtimes.prepare().
 
         Raises:
             ModelError: the device is not available, or executes no such model.

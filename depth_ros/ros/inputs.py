@@ -9,7 +9,7 @@ from typing import Any
 from rclpy.clock import Clock, ClockType
 from rclpy.event_handler import SubscriptionEventCallbacks
 from rclpy.node import Node
-from rclpy.qos import DurabilityPolicy, QoSProfile, ReliabilityPolicy
+from rclpy.qos import DurabilityPolicy, QoSPolicyKind, QoSProfile, ReliabilityPolicy
 from sensor_msgs.msg import CameraInfo, CompressedImage, Image
 from std_msgs.msg import Header
 
@@ -17,6 +17,7 @@ from depth_ros import messages
 from depth_ros.bag.topics import COMPRESSED, IMAGE, IMAGES, INFO, base, sibling
 from depth_ros.errors import MessageError
 from depth_ros.ros.message_class import message_class
+from depth_ros.ros.qos import overridable, overrides
 from depth_ros.transport import VARIABLE
 
 # Best effort matches every publisher. Only the newest image matters, but what is damaged must not
@@ -71,6 +72,8 @@ class Inputs:
         self.latched = False
         self._kind: Any = None
         self._image_qos, self._settled = _QOS, False
+        # Then it is the user's, and is not changed when images are lost.
+        self._is_chosen = overrides(node, self.image, QoSPolicyKind.RELIABILITY)
         self._timer: Any = None
         self._video = messages.VideoDecoder(max_pixels)
         self._subscriptions: dict[str, Any] = {}
@@ -78,7 +81,7 @@ class Inputs:
     def start(self) -> None:
         """Subscribe."""
         self._video = messages.VideoDecoder(self._max_pixels)
-        self._subscribe("info", CameraInfo, self.info, self._on_info)
+        self._subscribe("info", CameraInfo, self.info, self._on_info, **overridable(_QOS))
         self._subscribe_to_what_is_published()
 
     def stop(self) -> None:
@@ -102,10 +105,13 @@ class Inputs:
         kind = self._wanted()
         if kind is not self._kind:
             self._kind = None
-            self._subscribe("image", kind, self.image, self._on_any, self._image_qos)
+            own = () if self._is_chosen else (QoSPolicyKind.RELIABILITY,)
+            qos = overridable(self._image_qos, *own)
+            self._subscribe("image", kind, self.image, self._on_any, **qos)
             self._kind = kind
         if "latched info" not in self._subscriptions and self._is_latched():
-            self._subscribe("latched info", CameraInfo, self.info, self._on_latched, _LATCHED_QOS)
+            latched = {"qos_profile": _LATCHED_QOS}
+            self._subscribe("latched info", CameraInfo, self.info, self._on_latched, **latched)
 
     def why_silent(self, event: str) -> str:
         """Return why no image, or no camera_info, may come, as far as the graph tells."""
@@ -123,9 +129,7 @@ class Inputs:
             cure = f"; install {missing[0].partition('/')[0]}, which this ROS does not have"
         return f"{topic} is published as {', '.join(sorted(kinds))}, expected {expected}{cure}"
 
-    def _subscribe(
-        self, key: str, kind: Any, topic: str, callback: Any, qos: QoSProfile = _QOS
-    ) -> None:
+    def _subscribe(self, key: str, kind: Any, topic: str, callback: Any, **qos: Any) -> None:
         if key in self._subscriptions:
             self._node.destroy_subscription(self._subscriptions.pop(key))
         # Publishers of another type or QoS are reported by why_silent(), with the cure.
@@ -133,13 +137,13 @@ class Inputs:
         if key == "image":
             events.message_lost, events.incompatible_qos = self._on_lost, self._on_incompatible
         self._subscriptions[key] = self._node.create_subscription(
-            kind, topic, callback, qos, event_callbacks=events
+            kind, topic, callback, event_callbacks=events, **qos
         )
 
     def _on_lost(self, event: Any) -> None:
         """Ask for what is lost again, where all who publish images would send it again."""
         self._count_lost(event.total_count_change)
-        if self._settled:
+        if self._settled or self._is_chosen:
             return
         self._settled = True
         offered = self._node.get_publishers_info_by_topic(self.image)

@@ -22,9 +22,11 @@ from rclpy.executors import ExternalShutdownException
 from rclpy.lifecycle import LifecycleNodeMixin, LifecycleState, TransitionCallbackReturn
 from rclpy.node import Node
 from rclpy.parameter import Parameter
+from rclpy.qos import QoSProfile
 from rclpy.task import Future
 
-from depth_ros import calibration, transport
+from depth_ros import calibration, runtimes, transport
+from depth_ros.config import SPECS
 from depth_ros.errors import DepthError, ModelError, SettingError
 from depth_ros.models.base import ModelFacts
 from depth_ros.pipeline import Pipeline, check
@@ -33,6 +35,7 @@ from depth_ros.ros.diagnostics import Health, Level
 from depth_ros.ros.extrinsics import Extrinsics
 from depth_ros.ros.flights import Flights
 from depth_ros.ros.mailbox import Mailbox
+from depth_ros.ros.qos import overridable
 from depth_ros.ros.stream import Arrival, Stream
 from depth_ros.ros.supervisor import Supervisor, Worker
 from depth_ros.ros.watch import BEAT_S, Watch
@@ -84,7 +87,8 @@ class DepthNode(LifecycleNodeMixin, Node):
         self._loading_since_s: float | None = None
         self._gave_up_s: float | None = None
         self._lost: BaseException | None = None
-        self._diagnostics = self.create_publisher(DiagnosticArray, "/diagnostics", 10)
+        diagnostics = overridable(QoSProfile(depth=10))
+        self._diagnostics = self.create_publisher(DiagnosticArray, "/diagnostics", **diagnostics)
         self._said: tuple[float, Level | None] = (0.0, None)
         tell = (self._give_up, self.get_logger().error, self._wake)
         self._supervisor = Supervisor(self._work, *tell)
@@ -107,14 +111,15 @@ class DepthNode(LifecycleNodeMixin, Node):
 
     # --- lifecycle
 
+    @transitions.guarded("configure")
     def on_configure(self, state: LifecycleState) -> TransitionCallbackReturn:
         """Load and warm the model, and announce the outputs."""
         self._loading_since_s = time.monotonic()
         try:
             pipeline = self._loaded()
-        except Exception as error:  # whatever a model raises, the node stays and says so
-            self._fail(error)
-            self.get_logger().error(f"cannot configure: {error}")
+        # Whatever a model raises, or what ends its thread: the node stays and says so.
+        except (Exception, SystemExit) as error:
+            self.tell("configure", error)
             return TransitionCallbackReturn.FAILURE
         finally:
             self._loading_since_s = None
@@ -124,6 +129,11 @@ class DepthNode(LifecycleNodeMixin, Node):
             stream.configure(own, self._extrinsics, self._overlapped)
         self._introduce(pipeline)
         return TransitionCallbackReturn.SUCCESS
+
+    def tell(self, what: str, error: BaseException) -> None:
+        """Say what the node cannot do, and why."""
+        self._fail(error)
+        self.get_logger().error(f"cannot {what}: {self.health.last_error}")
 
     def _loaded(self) -> Pipeline:
         self._lost = None
@@ -141,16 +151,10 @@ class DepthNode(LifecycleNodeMixin, Node):
             raise
         return pipeline
 
+    @transitions.guarded("activate")
     def on_activate(self, state: LifecycleState) -> TransitionCallbackReturn:
         """Subscribe, and start to answer."""
-        try:
-            self._start()
-        except Exception as error:  # rclpy says nothing of it
-            self.get_logger().error(f"cannot activate: {error}")
-            raise
-        return super().on_activate(state)
-
-    def _start(self) -> None:
+        super().on_activate(state)  # publishers let messages pass
         self._mailbox, self._flights = Mailbox(), Flights(worker.IN_FLIGHT)
         pipeline = self.streams[0].pipeline
         assert pipeline is not None
@@ -158,7 +162,9 @@ class DepthNode(LifecycleNodeMixin, Node):
         self._supervisor.start(worker.count_for(pipeline, len(self.streams), self._threads))
         for stream in self.streams:
             stream.start()
+        return TransitionCallbackReturn.SUCCESS
 
+    @transitions.guarded("deactivate")
     def on_deactivate(self, state: LifecycleState) -> TransitionCallbackReturn:
         """Unsubscribe, and stop after the frame at hand.
 
@@ -170,6 +176,7 @@ class DepthNode(LifecycleNodeMixin, Node):
             return TransitionCallbackReturn.ERROR
         return super().on_deactivate(state)
 
+    @transitions.guarded("clean up")
     def on_cleanup(self, state: LifecycleState) -> TransitionCallbackReturn:
         """Take the outputs back and forget the model."""
         stopped = self._stop()
@@ -261,7 +268,8 @@ class DepthNode(LifecycleNodeMixin, Node):
         return SetParametersResult(successful=True)
 
     def _take_parameters(self, changes: list[Parameter[Any]]) -> None:
-        self.settings = parameters.changed(self.settings, changes)
+        if any(each.name in SPECS for each in changes):  # rclpy declares some of its own
+            self.settings = parameters.changed(self.settings, changes)
 
     def _beat(self) -> None:
         self._watch.beat()
@@ -320,6 +328,7 @@ class DepthNode(LifecycleNodeMixin, Node):
         if self._lost is not None:  # workers and publishers end of one cause
             return
         self._lost = error
+        self._fail(error)
         threading.Thread(target=self._recover, args=(error,), name="depth transition").start()
 
     def _recover(self, error: BaseException) -> None:
@@ -386,6 +395,7 @@ def main(args: list[str] | None = None) -> int:
     try:
         rclpy.init(args=args)
         node = DepthNode()
+        runtimes.prepare_process(node.settings.device)
     except (DepthError, RuntimeError) as error:  # RuntimeError: what rclpy makes of bad arguments
         print(f"depth_node: {error}", file=sys.stderr)
         rclpy.try_shutdown()

@@ -6,11 +6,10 @@ from array import array
 from collections.abc import Callable, Iterator
 from dataclasses import asdict
 from functools import lru_cache, partial
-from typing import Any
+from typing import Any, Protocol
 
 import torch
-from rclpy.node import Node
-from rclpy.publisher import Publisher
+from rclpy.lifecycle import LifecyclePublisher
 from rclpy.qos import QoSProfile, ReliabilityPolicy
 from sensor_msgs.msg import CameraInfo, Image, PointCloud2, PointField
 from std_msgs.msg import Header
@@ -19,6 +18,7 @@ from torch import Tensor
 from depth_ros import messages
 from depth_ros.pipeline import DepthFrame, Pipeline, Wanted
 from depth_ros.profile import Profile
+from depth_ros.ros.qos import overridable
 from depth_ros.runtimes.download import Download, Landing
 
 # Reliable satisfies every subscriber; two messages let a slow one finish the last while one waits.
@@ -79,6 +79,16 @@ def _nothing() -> Landing:
     return Landing(torch.empty(0))
 
 
+class Node(Protocol):
+    """What has the topics, and lets their messages pass while it is active."""
+
+    def create_lifecycle_publisher(self, kind: Any, topic: str, **qos: Any) -> Any:
+        """Announce a topic."""
+
+    def destroy_lifecycle_publisher(self, publisher: Any) -> Any:
+        """Take a topic back."""
+
+
 class Outputs:
     """Publishes what a DepthFrame gives to those who listen, and computes nothing else.
 
@@ -109,8 +119,8 @@ class Outputs:
             absent |= {"depth/confidence"}
         if not metric:
             absent |= {"depth/image", "depth/color", "points"}
-        self._publishers: dict[str, Publisher[Any]] = {
-            topic: node.create_publisher(kind, f"{prefix}{topic}", _QOS)
+        self._publishers: dict[str, LifecyclePublisher] = {
+            topic: node.create_lifecycle_publisher(kind, f"{prefix}{topic}", **overridable(_QOS))
             for topic, kind in TOPICS.items()
             if topic not in absent
         }
@@ -176,7 +186,7 @@ class Outputs:
     def destroy(self) -> None:
         """Take the topics back."""
         for publisher in self._publishers.values():
-            self._node.destroy_publisher(publisher)
+            self._node.destroy_lifecycle_publisher(publisher)
 
     def _heard(self, topic: str) -> bool:
         publisher = self._publishers.get(topic)

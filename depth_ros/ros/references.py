@@ -18,6 +18,7 @@ from depth_ros.config import Settings
 from depth_ros.errors import MessageError, ScaleError
 from depth_ros.geometry.camera import Camera
 from depth_ros.ros.extrinsics import Extrinsics
+from depth_ros.ros.qos import overridable
 from depth_ros.scale.scaler import Reference
 
 TOPIC, _INFO_TOPIC = "anchors", "anchors/camera_info"
@@ -103,8 +104,8 @@ class References:
     def _subscribe(self, kind: Any, topic: str, callback: Any) -> None:
         if topic in self._subscriptions:
             self._node.destroy_subscription(self._subscriptions.pop(topic))
-        subscription = self._node.create_subscription(kind, topic, callback, _QOS)
-        self._subscriptions[topic] = subscription
+        qos = overridable(_QOS)
+        self._subscriptions[topic] = self._node.create_subscription(kind, topic, callback, **qos)
 
     def of(self, header: Any, camera: Camera, settings: Settings) -> Reference:
         """Return what there is for the image of a header, and of some settings.

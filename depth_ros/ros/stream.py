@@ -202,7 +202,7 @@ class Stream:
     def fail(self, error: BaseException) -> None:
         """Note that there is no model to answer with."""
         self.health.model_failed = True
-        self.health.last_error = str(error)
+        self.health.last_error = str(error) or type(error).__name__
 
     def status(self, state: str, fault: Level | None, restarts: int) -> DiagnosticStatus:
         """Return how the camera fares.

@@ -1,14 +1,46 @@
-"""Lifecycle transitions beside the executor: it goes on receiving while a model is loaded."""
+"""Lifecycle transitions: beside the executor, which goes on meanwhile, and told when they fail."""
 
 from __future__ import annotations
 
 import asyncio
 import threading
 from collections.abc import Callable
-from typing import Any
+from functools import wraps
+from typing import Any, Protocol
 
 from lifecycle_msgs.srv import ChangeState
+from rclpy.lifecycle import LifecycleState, TransitionCallbackReturn
 from rclpy.node import Node
+
+_Callback = Callable[[Any, LifecycleState], TransitionCallbackReturn]
+
+
+class Talker(Protocol):
+    """A node that can say what it cannot do."""
+
+    def tell(self, what: str, error: BaseException) -> None:
+        """Say what the node cannot do, and why."""
+
+
+def guarded(what: str) -> Callable[[_Callback], _Callback]:
+    """Let a node's callback of a transition tell what it fails of: rclpy would not.
+
+    SystemExit, which ends a thread in silence, would leave the node in the midst of the transition
+    for ever.
+    """
+
+    def decorate(callback: _Callback) -> _Callback:
+        @wraps(callback)
+        def transition(node: Talker, state: LifecycleState) -> TransitionCallbackReturn:
+            try:
+                return callback(node, state)
+            except (Exception, SystemExit) as error:
+                node.tell(what, error)
+                return TransitionCallbackReturn.ERROR
+
+        return transition
+
+    return decorate
 
 
 def run_beside_the_executor(node: Node) -> None:

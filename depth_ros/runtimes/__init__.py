@@ -39,14 +39,19 @@ class Runtime(Protocol):
         """Return what runs the network's part of this name alone."""
 
 
-def prepare(device: torch.device) -> None:
-    """Prepare this process for networks on a device: on the CPU, what it does beside them matters.
+def prepare_process(device: str) -> None:
+    """Tune this whole process for networks on a device; it is not undone.
 
-    See heap.keep() and threads.only_torchs(); neither is undone. On a GPU, what torch.compile made
-    is kept in the user's cache, unless TORCHINDUCTOR_CACHE_DIR says where: else it lies in /tmp,
-    and is made again after every start of the machine.
+    For the entry points of processes that are this package's own alone: loading a model changes
+    nothing of the process that it is loaded in. On the CPU, freed memory is kept, see heap.keep(),
+    and OpenCV leaves the cores to torch, see threads.only_torchs(). On a GPU, what torch.compile
+    made is kept in the user's cache, unless TORCHINDUCTOR_CACHE_DIR says where: else it lies in
+    /tmp, and is made again after every start of the machine.
+
+    Args:
+        device: as the setting of this name; one that is not there is no error here.
     """
-    if device.type == "cpu":
+    if device == "cpu" or not torch.cuda.is_available():
         heap.keep()
         threads.only_torchs()
     else:

@@ -245,7 +245,8 @@ class Captured:
                     better(*statics)
                     better(*statics)
                 self._replace(key, worse, better, statics)
-        except Exception as error:  # a compiler may raise anything; frames are answered without it
+        # A compiler may raise anything, or end its thread; frames are answered without it.
+        except (Exception, SystemExit) as error:
             if self._improved <= _COMPILED:
                 self._improved = _COMPILED + 1  # once is enough
                 reason = _reason(error)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ctypes
 import gc
 import itertools
 import os
@@ -223,7 +224,7 @@ class Bench:
         self._context, self._checkpoint = context, checkpoint
         self._executor = SingleThreadedExecutor(context=context)
         self._closing = threading.Event()
-        self._thread = threading.Thread(target=self._spin, daemon=True)
+        self.spinner = threading.Thread(target=self._spin, daemon=True)
         self._node: DepthNode | None = None
 
     def start(
@@ -242,7 +243,7 @@ class Bench:
         )
         node.autostart()
         self._executor.add_node(node)
-        self._thread.start()
+        self.spinner.start()
         self.listen(*listen_to)
         return node
 
@@ -252,8 +253,9 @@ class Bench:
         return self._node
 
     def _spin(self) -> None:
-        while not self._closing.is_set():
-            self._executor.spin_once(timeout_sec=0.05)
+        with suppress(SystemExit):  # of kill()
+            while not self._closing.is_set():
+                self._executor.spin_once(timeout_sec=0.05)
 
     def listen(self, *topics: str) -> None:
         """Listen to outputs of the node, until the node knows."""
@@ -334,8 +336,8 @@ class Bench:
     def close(self) -> None:
         self.gate.open()
         self._closing.set()
-        if self._thread.is_alive():
-            self._thread.join()
+        if self.spinner.is_alive():
+            self.spinner.join()
         self._executor.shutdown()
         if self._node is not None:
             self._node.on_cleanup(None)
@@ -469,6 +471,12 @@ def set_parameters(bench: Bench, **values: Any) -> str:
     result = bench.peer.call(SetParametersAtomically, service, request).result
     assert result.successful != bool(result.reason)
     return str(result.reason)
+
+
+def kill(thread: threading.Thread) -> None:
+    """Let a thread end of SystemExit as soon as it runs Python again: nothing may print that."""
+    ident = ctypes.c_ulong(thread.ident or 0)
+    assert ctypes.pythonapi.PyThreadState_SetAsyncExc(ident, ctypes.py_object(SystemExit)) == 1
 
 
 def compressed(shot: Shot, suffix: str = ".png") -> CompressedImage:

@@ -9,7 +9,7 @@ import pytest
 
 from depth_ros.config import Settings
 from depth_ros.pipeline import Pipeline
-from test.ros.conftest import LOG, Bench, set_parameters, stamp_of, take
+from test.ros.conftest import LOG, Bench, kill, set_parameters, stamp_of, take
 
 pytest.importorskip("rclpy")
 
@@ -90,14 +90,15 @@ def test_the_frame_at_hand_is_answered_before_it_is_inactive(bench: Bench) -> No
     bench.gate.close()
     bench.show(take())
     bench.peer.wait(bench.gate.entered.is_set)
-    name = bench.node.get_fully_qualified_name()
-    client = bench.peer.ros.create_client(ChangeState, f"{name}/change_state")
-    bench.peer.wait(client.service_is_ready)
-    deactivate = Transition(id=Transition.TRANSITION_DEACTIVATE)
-    response = client.call_async(ChangeState.Request(transition=deactivate))
+    response = begin(bench, Transition.TRANSITION_DEACTIVATE)
+    # The images' subscription is gone, and only the frame at hand is waited for.
+    bench.peer.wait(lambda: not listened_to(bench))
+    assert state(bench) == State.TRANSITION_STATE_DEACTIVATING
+    assert not response.done()
     bench.gate.open()
     bench.peer.wait(response.done)
     assert response.result().success
+    assert bench.total("answered") == 1, "it was not waited for"
     bench.answers(take())
 
 
@@ -154,29 +155,56 @@ def begin(bench: Bench, transition: int) -> Any:
 def test_a_model_that_loads_for_long_blocks_neither_parameters_nor_diagnostics(
     bench: Bench, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    loading, release, load = threading.Event(), threading.Event(), Pipeline.from_settings
-
-    def load_slowly(settings: Settings) -> Pipeline:
-        loading.set()
-        assert release.wait(60.0)
-        return load(settings)
-
     bench.start("/diagnostics", autostart=False)
-    monkeypatch.setattr(Pipeline, "from_settings", load_slowly)
+    loading = Loading(monkeypatch)
     response = begin(bench, Transition.TRANSITION_CONFIGURE)
-    bench.peer.wait(loading.is_set)
+    bench.peer.wait(lambda: loading.thread)
     assert state(bench) == State.TRANSITION_STATE_CONFIGURING
     assert not change(bench, Transition.TRANSITION_CONFIGURE)
     assert set_parameters(bench, max_depth_m=5.0) == ""
     assert set_parameters(bench, min_confidence=0.5) == ""  # no model yet that could refuse it
     assert bench.report().message.startswith("loading model")
-    release.set()
+    loading.release.set()
     bench.peer.wait(response.done)
     assert not response.result().success
     assert "gives no confidence" in bench.node.health.last_error
     assert set_parameters(bench, min_confidence=0.0) == ""
     assert change(bench, Transition.TRANSITION_CONFIGURE)
     assert state(bench) == State.PRIMARY_STATE_INACTIVE
+
+
+class Loading:
+    """Stands before the loading of a model, and holds it up."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        self._load, self.release = Pipeline.from_settings, threading.Event()
+        self.thread: threading.Thread | None = None
+        monkeypatch.setattr(Pipeline, "from_settings", self._load_slowly)
+
+    def _load_slowly(self, settings: Settings) -> Pipeline:
+        self.thread = threading.current_thread()
+        assert self.release.wait(60.0)
+        return self._load(settings)
+
+
+def test_the_end_of_the_thread_that_loads_the_model_is_told_and_it_can_be_loaded_anew(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    bench.start("/diagnostics", LOG, autostart=False)
+    loading = Loading(monkeypatch)
+    response = begin(bench, Transition.TRANSITION_CONFIGURE)
+    kill(bench.peer.wait(lambda: loading.thread))
+    loading.release.set()
+    bench.peer.wait(response.done)
+    assert not response.result().success
+    assert state(bench) == State.PRIMARY_STATE_UNCONFIGURED
+    bench.warning("cannot configure", "SystemExit")
+    status = bench.report(lambda status: "failed" in status.message)
+    assert (status.level, status.message) == (b"\2", "failed: SystemExit")
+    assert change(bench, Transition.TRANSITION_CONFIGURE)
+    assert change(bench, Transition.TRANSITION_ACTIVATE)
+    bench.listen("depth/image")
+    bench.ask(take())
 
 
 def test_a_network_that_hangs_is_abandoned_and_named(

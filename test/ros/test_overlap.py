@@ -15,7 +15,7 @@ import numpy as np
 import pytest
 import torch
 
-from test.ros.conftest import LOG, Bench, Reference, set_parameters, stamp_of, take
+from test.ros.conftest import LOG, Bench, Reference, kill, set_parameters, stamp_of, take
 from test.runtimes.stand_in_bus import StandInBus
 
 pytest.importorskip("rclpy")
@@ -30,7 +30,7 @@ from depth_ros.runtimes import download
 from test.ros.test_cameras import DEPTHS, NAMES, metres, shot_of, show, totals
 from test.ros.test_diagnostics import values
 from test.ros.test_lifecycle import change, state
-from test.ros.test_supervision import ERROR, LOST, OUTCOMES, counted, kill, threads, told
+from test.ros.test_supervision import ERROR, LOST, OUTCOMES, counted, threads, told
 
 PUBLISHER = "depth publisher"
 QUIET: dict[str, Any] = {"stale_after_s": 1000.0}

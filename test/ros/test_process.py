@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from depth_ros import share
+from depth_ros import runtimes, share
 from test.ros.conftest import Peer, Process, compressed, take
 
 pytest.importorskip("rclpy")
@@ -89,6 +89,16 @@ def test_the_node_brings_its_profile_for_big_messages(
     monkeypatch.setattr(rclpy, "spin_until_future_complete", spin)
     assert main(["--ros-args", "-p", "autostart:=false"]) == 0
     assert profiles == [str(share.find("config/fastdds.xml"))]
+
+
+def test_the_process_is_tuned_for_the_device_of_the_settings(
+    main: Main, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tuned: list[str] = []
+    monkeypatch.setattr(runtimes, "prepare_process", tuned.append)
+    monkeypatch.setattr(rclpy, "spin_until_future_complete", lambda node, future: None)
+    assert main(["--ros-args", "-p", "autostart:=false", "-p", "device:=cpu"]) == 0
+    assert tuned == ["cpu"]
 
 
 def test_an_error_that_is_the_nodes_own_is_not_hidden(

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-import ctypes
 import threading
 import time
+from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
-from test.ros.conftest import Bench, take
+from test.ros.conftest import Bench, kill, take
 
 pytest.importorskip("rclpy")
 
@@ -18,7 +18,7 @@ from diagnostic_msgs.msg import DiagnosticStatus
 from lifecycle_msgs.msg import State, Transition
 
 from depth_ros.profile import Profile
-from depth_ros.ros import supervisor, watch
+from depth_ros.ros import supervisor, watch, worker
 from test.ros.test_diagnostics import values
 from test.ros.test_lifecycle import change, state
 
@@ -29,12 +29,6 @@ LOST = "CUDA error: an illegal memory access was encountered"
 
 def threads(name: str) -> list[threading.Thread]:
     return [thread for thread in threading.enumerate() if thread.name == name]
-
-
-def kill(thread: threading.Thread) -> None:
-    """Let a thread end of SystemExit as soon as it runs Python again: nothing may print that."""
-    ident = ctypes.c_ulong(thread.ident or 0)
-    assert ctypes.pythonapi.PyThreadState_SetAsyncExc(ident, ctypes.py_object(SystemExit)) == 1
 
 
 def failing_at(monkeypatch: pytest.MonkeyPatch, stage: str, times: int, text: str) -> None:
@@ -91,19 +85,56 @@ def test_a_worker_that_is_killed_counts_the_frame_that_it_held(bench: Bench) -> 
     assert (bench.total("answered"), bench.total("dropped")) == (2, 1)
 
 
-@pytest.mark.parametrize("victim", ["depth worker", "depth watch"])
-def test_every_thread_is_missed_when_it_ends_and_comes_back(bench: Bench, victim: str) -> None:
+def children() -> set[str]:
+    """The processes that threads of this one started."""
+    found = (path.read_text().split() for path in Path("/proc/self/task").glob("*/children"))
+    return {child for each in found for child in each}
+
+
+# What is told of each; of what is told at the same time, that of the last.
+TOLD = {
+    "depth publisher": "a publisher ended",
+    "depth worker": "a worker ended",
+    "depth watch": "the thread that watches the node ended",
+}
+
+
+@pytest.mark.parametrize("overlapped", [False, True], ids=["on the CPU", "as on a GPU"])
+def test_every_thread_of_the_node_is_missed_at_once_when_it_ends_and_comes_back(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch, overlapped: bool
+) -> None:
+    monkeypatch.setattr(worker, "overlaps", lambda pipeline: overlapped)
+    before, processes = set(threading.enumerate()), children()
     bench.start("depth/image", "/diagnostics", stale_after_s=1000.0)
     bench.ask(take(0))
-    (thread,) = threads(victim)
-    kill(thread)
-    bench.show(take(1))  # a worker that waits for an image does not run Python
-    told(bench, ERROR, "ended and was started anew", "SystemExit")
-    bench.peer.wait(lambda: not thread.is_alive())
-    (other,) = threads(victim)
-    bench.peer.wait(lambda: counted(bench) == 2)
-    bench.ask(take(2))
-    assert other.is_alive()
+
+    def own() -> list[str]:
+        return sorted(each.name for each in {*threading.enumerate()} - {*before, bench.spinner})
+
+    names = [name for name in TOLD if overlapped or name != "depth publisher"]
+    assert own() == sorted(names), "not all are killed here"
+    assert children() == processes, "not all are killed here"
+    for number, name in enumerate(names, 1):
+        (thread,) = threads(name)
+        kill(thread)
+        bench.show(take(number))  # one that waits for an image does not run Python
+        bench.peer.wait(lambda: not thread.is_alive())  # noqa: B023
+        ended_s = time.monotonic()
+        told(bench, ERROR, TOLD[name], "and was started anew", "SystemExit")
+        assert time.monotonic() - ended_s < 2
+        bench.peer.wait(lambda: own() == sorted(names))
+        bench.peer.wait(lambda: counted(bench) == number + 1)  # noqa: B023
+    bench.ask(take(9))
+
+
+def test_the_end_of_the_executors_thread_is_told_within_two_seconds(bench: Bench) -> None:
+    bench.start("/diagnostics", stale_after_s=1000.0)
+    told(bench, OK, "running")
+    kill(bench.spinner)
+    bench.peer.wait(lambda: not bench.spinner.is_alive())
+    ended_s = time.monotonic()
+    told(bench, ERROR, "the executor has not come round for")
+    assert time.monotonic() - ended_s < 2
 
 
 def test_an_executor_that_stops_is_told_and_so_is_its_timer(bench: Bench) -> None:

@@ -12,7 +12,10 @@ import resource, sys, threading
 import torch
 from depth_ros.runtimes import heap
 
-if sys.argv[1] != "leave":
+if sys.argv[1] == "load":
+    import depth_ros
+    depth_ros.load(device="cpu")
+elif sys.argv[1] != "leave":
     heap.one_for_all()
     heap.keep()
 
@@ -55,6 +58,12 @@ def test_memory_that_is_kept_is_not_asked_for_again() -> None:
     assert faults("keep") < 100
     assert faults("keep in a thread") < 100
     assert faults("leave") > 1000
+
+
+def test_loading_a_model_leaves_memory_as_it_is() -> None:
+    if not sys.platform.startswith("linux"):
+        pytest.skip("glibc only")
+    assert faults("load") > 1000
 
 
 def test_the_environments_word_stands() -> None:

@@ -49,9 +49,13 @@ def test_a_process_that_runs_networks_on_the_cpu_leaves_the_cores_to_torch() -> 
     before = cv2.getNumThreads()
     try:
         cv2.setNumThreads(2)
-        runtimes.prepare(torch.device("cuda"))
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setenv("TORCHINDUCTOR_CACHE_DIR", "as the user says")
+            patch.setattr(torch.cuda, "is_available", lambda: True)
+            runtimes.prepare_process("auto")
+            assert os.environ["TORCHINDUCTOR_CACHE_DIR"] == "as the user says"
         assert cv2.getNumThreads() == 2
-        runtimes.prepare(torch.device("cpu"))
+        runtimes.prepare_process("cpu")
         assert cv2.getNumThreads() == 1
     finally:
         cv2.setNumThreads(before)

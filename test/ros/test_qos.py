@@ -1,0 +1,106 @@
+"""Qualities of service: as ROS overrides them, and publishers that are silent while inactive."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from test.ros.conftest import LOG, Bench, take
+
+pytest.importorskip("rclpy")
+
+from lifecycle_msgs.msg import State, Transition
+from rclpy.qos import DurabilityPolicy, QoSProfile, ReliabilityPolicy
+
+from test.ros.test_lifecycle import change, state
+
+BEST_EFFORT, RELIABLE = ReliabilityPolicy.BEST_EFFORT, ReliabilityPolicy.RELIABLE
+
+
+def override(topic: str, kind: str, **policies: Any) -> tuple[str, ...]:
+    """Arguments that override the QoS of a topic, as on a command line."""
+    pairs = [(f"qos_overrides.{topic}.{kind}.{name}", value) for name, value in policies.items()]
+    return tuple(word for name, value in pairs for word in ("-p", f"{name}:={value}"))
+
+
+def published(bench: Bench, topic: str) -> QoSProfile:
+    """The QoS of the only publisher of a topic, as the graph has it."""
+    find = bench.peer.ros.get_publishers_info_by_topic
+    (found,) = bench.peer.wait(lambda: find(topic), topic)
+    return found.qos_profile
+
+
+def subscribed(bench: Bench, topic: str) -> list[QoSProfile]:
+    find = bench.peer.ros.get_subscriptions_info_by_topic
+    return [each.qos_profile for each in bench.peer.wait(lambda: find(topic), topic)]
+
+
+def test_the_user_overrides_the_qos_of_one_output_and_no_other(bench: Bench) -> None:
+    given = override("/points", "publisher", reliability="best_effort", durability="volatile")
+    bench.start(arguments=given)
+    assert published(bench, "/points").reliability == BEST_EFFORT
+    for topic in ("/depth/image", "/depth/camera_info", "/depth/color"):
+        assert published(bench, topic).reliability == RELIABLE
+
+
+def test_depth_may_be_latched_and_stays_so_when_it_is_configured_anew(bench: Bench) -> None:
+    given = override("/depth/image", "publisher", durability="transient_local", depth=1)
+    bench.start(arguments=given, autostart=False)
+    for _ in range(2):
+        assert change(bench, Transition.TRANSITION_CONFIGURE)
+        durability = published(bench, "/depth/image").durability
+        assert durability == DurabilityPolicy.TRANSIENT_LOCAL
+        assert change(bench, Transition.TRANSITION_CLEANUP)
+        bench.peer.wait(lambda: not bench.peer.ros.count_publishers("/depth/image"))
+
+
+def test_the_user_overrides_the_qos_of_inputs_by_their_remapped_names(bench: Bench) -> None:
+    given = override("/cam/rgb", "subscription", reliability="reliable")
+    given += override("/cam/camera_info", "subscription", reliability="reliable")
+    bench.start("depth/image", arguments=("-r", "image:=/cam/rgb", *given))
+    for topic in ("/cam/rgb", "/cam/camera_info"):
+        assert [each.reliability for each in subscribed(bench, topic)] == [RELIABLE]
+    bench.deliver("/cam/camera_info", take().info(), "camera_info")
+    bench.deliver("/cam/rgb", take().image(), "image")
+    bench.answers(take())
+
+
+def test_anchors_and_diagnostics_have_overrides_too(bench: Bench) -> None:
+    given = override("/anchors", "subscription", reliability="reliable")
+    given += override("/diagnostics", "publisher", reliability="best_effort")
+    bench.start(arguments=given, scale_mode="anchors", extrinsics="parameters")
+    assert [each.reliability for each in subscribed(bench, "/anchors")] == [RELIABLE]
+    assert published(bench, "/diagnostics").reliability == BEST_EFFORT
+
+
+@pytest.mark.parametrize("value", ["often", "7"])
+def test_an_override_that_is_none_is_told_and_nothing_is_configured(
+    bench: Bench, value: str
+) -> None:
+    given = override("/points", "publisher", reliability=value)
+    bench.peer.listen(LOG)
+    node = bench.start("/diagnostics", arguments=given, autostart=False)
+    assert not change(bench, Transition.TRANSITION_CONFIGURE)
+    assert state(bench) == State.PRIMARY_STATE_UNCONFIGURED
+    bench.warning("cannot configure")
+    assert node.health.model_failed
+
+
+def test_outputs_are_silent_until_the_node_is_active(bench: Bench) -> None:
+    node = bench.start(autostart=False)
+    assert change(bench, Transition.TRANSITION_CONFIGURE)
+    outputs = [each for each in node.publishers if hasattr(each, "is_activated")]
+    assert {each.topic_name for each in outputs} == {
+        "/depth/image",
+        "/depth/camera_info",
+        "/depth/color",
+        "/points",
+    }
+    for transition, active in (
+        (Transition.TRANSITION_ACTIVATE, True),
+        (Transition.TRANSITION_DEACTIVATE, False),
+        (Transition.TRANSITION_ACTIVATE, True),
+    ):
+        assert change(bench, transition)
+        assert [each.is_activated for each in outputs] == [active] * len(outputs)
