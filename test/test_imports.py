@@ -19,6 +19,7 @@ ARROWS = {
     "nearest": set[str](),
     "config": {"nearest"},
     "share": set[str](),
+    "topic_names": set[str](),
     "output_paths": set[str](),
     "transport": {"share"},
     # Inside the constructors of Camera that read what ROS writes.
@@ -55,12 +56,21 @@ ARROWS = {
         "bag.calibrations",
         "bag.decoder",
         "bag.losses",
+        "bag.pairs",
         "bag.reader",
         "bag.topics",
         "training.scenes",
         "training.render",
     },
-    "look": {"geometry", "config", "bag", "messages", "profile", "evaluation.picture"},
+    "look": {
+        "geometry",
+        "config",
+        "bag",
+        "messages",
+        "profile",
+        "topic_names",
+        "evaluation.picture",
+    },
     "ros": {
         "ground_frame",
         "pipeline",
@@ -74,6 +84,7 @@ ARROWS = {
         "models",
         "scale",
         "bag",
+        "topic_names",
         "transport",
     },
     "bag": {
@@ -87,6 +98,7 @@ ARROWS = {
         "models",
         "runtimes",
         "scale",
+        "topic_names",
     },
 }
 ALL_BUT_ROS = set(ARROWS) - {"ros"}

@@ -9,12 +9,11 @@ from depth_ros.bag.reader import Recording
 from depth_ros.bag.types import FFMPEG, FOXGLOVE, TYPESTORE
 from depth_ros.errors import BagError
 from depth_ros.messages import COLOUR_ENCODINGS, codec_of, is_depth, missing_pyav
+from depth_ros.topic_names import base, sibling
 
 IMAGE, COMPRESSED = "sensor_msgs/msg/Image", "sensor_msgs/msg/CompressedImage"
 INFO = "sensor_msgs/msg/CameraInfo"
 IMAGES = (IMAGE, COMPRESSED, FFMPEG, FOXGLOVE)
-# What image_transport's plugins call their topics, below the raw images'.
-_TRANSPORTS = ("compressed", "compressedDepth", "ffmpeg", "foxglove")
 _GREY = ("mono8", "mono16", "8UC1")
 
 
@@ -53,7 +52,7 @@ def find(
     if infos and len(infos) != len(images):
         raise BagError(f"{len(infos)} camera_info topics are given, expected {len(images)}")
     chosen = list(images) or [_only(recording, given_camera)]
-    chosen_infos = list(infos) or [sibling(image) for image in chosen]
+    chosen_infos = list(infos) or [camera_info_of(recording, image) for image in chosen]
     for topic in chosen:
         _check(recording, topic, IMAGES)
     for topic in () if given_camera else chosen_infos:
@@ -62,15 +61,16 @@ def find(
     return [CameraTopics(*each) for each in zip(names, chosen, chosen_infos, strict=True)]
 
 
-def base(image: str) -> str:
-    """Return the topic that image_transport derives one of another transport from."""
-    parent, _, transport = image.rpartition("/")
-    return parent if transport in _TRANSPORTS else image
+def camera_info_of(recording: Recording, image: str) -> str:
+    """Return the camera_info topic that belongs to an image topic by its name.
 
-
-def sibling(image: str) -> str:
-    """Return the camera_info topic that belongs to an image topic by its name."""
-    return base(image).rpartition("/")[0] + "/camera_info"
+    Its sibling, as image_transport has it, or where there is none the topic beside it: an image
+    topic may be called as a transport is. Where the recording has neither it is the sibling.
+    """
+    names = (sibling(image), f"{image.rpartition('/')[0]}/camera_info")
+    topics = recording.topics
+    found = [name for name in names if name in topics and topics[name].kind == INFO]
+    return found[0] if found else names[0]
 
 
 def _only(recording: Recording, given_camera: bool) -> str:
@@ -81,8 +81,9 @@ def _only(recording: Recording, given_camera: bool) -> str:
     refused: dict[str, str] = {}
     for name in images:
         try:
-            if not given_camera and kinds.get(sibling(name)) != INFO:
-                raise BagError(f"there is no camera_info on {sibling(name)}")
+            info = camera_info_of(recording, name)
+            if not given_camera and kinds.get(info) != INFO:
+                raise BagError(f"there is no camera_info on {info}")
             encodings[name] = _encoding(recording, name)
         except BagError as error:
             refused[name] = str(error)

@@ -15,6 +15,7 @@ from depth_ros.bag import writer as bag
 from depth_ros.bag.reader import Recording
 from depth_ros.bag.topics import CameraTopics
 from depth_ros.errors import BagError
+from depth_ros.topic_names import base, sibling
 from test.bag.recordings import CAMERA, START_NS, Message, compressed, picture, scene, write
 
 RGB = picture(scene(0))
@@ -30,7 +31,7 @@ def camera(name: str, encoding: str = "rgb8", packed: bool = False) -> Iterator[
         yield f"{name}/compressed", message, START_NS
     else:
         yield name, bag.image(shapes[encoding], encoding, *AT), START_NS
-    yield topics.sibling(name), bag.camera_info(CAMERA, *AT), START_NS
+    yield sibling(name), bag.camera_info(CAMERA, *AT), START_NS
 
 
 def found(tmp_path: Path, *messages: Iterator[Message], **named: Any) -> list[CameraTopics]:
@@ -124,3 +125,28 @@ def test_an_image_that_cannot_be_read_says_so(tmp_path: Path) -> None:
     database.close()
     with Recording(source) as recording, pytest.raises(BagError, match="first image cannot be"):
         topics.find(recording)
+
+
+def test_a_topic_that_is_called_as_a_transport_is_has_its_camera_info_beside_it(
+    tmp_path: Path,
+) -> None:
+    (packed, info) = camera("/cam", packed=True)
+    beside = ("/cam/camera_info", *info[1:])
+    assert found(tmp_path, iter([packed, beside]))[0].info == "/cam/camera_info"
+    both = found(tmp_path / "both", iter([packed, beside, info]))
+    assert both[0].info == "/camera_info"
+
+
+@pytest.mark.parametrize(
+    ("image", "of", "info"),
+    [
+        ("/cam/image", "/cam/image", "/cam/camera_info"),
+        ("/cam/image/compressed", "/cam/image", "/cam/camera_info"),
+        ("/cam/depth/image/compressedDepth", "/cam/depth/image", "/cam/depth/camera_info"),
+        ("/cam/image/ffmpeg", "/cam/image", "/cam/camera_info"),
+        ("/image", "/image", "/camera_info"),
+        ("image", "image", "camera_info"),
+    ],
+)
+def test_names_are_those_of_image_transport(image: str, of: str, info: str) -> None:
+    assert (base(image), sibling(image)) == (of, info)
