@@ -300,8 +300,10 @@ class _Source:
         if channel.encoding == "ros1":
             ros1 = self._ros1[key] = _ros1_type(channel.kind, channel.definition)
             return Topic(channel.topic, ros1.kind, ros1.definition, channel.qos)
-        if channel.encoding != "cdr" or not channel.kind:
+        if channel.encoding != "cdr":
             raise BagError(f"its messages are '{channel.encoding}', expected ROS's, cdr or ros1")
+        if not channel.kind:
+            raise BagError("its type has no name")
         kind, given = full_name(channel.kind), channel.definition
         given = given._replace(digest=given.digest or hashes.get(channel.topic, ""))
         return Topic(channel.topic, kind, checked(kind, given), channel.qos)
