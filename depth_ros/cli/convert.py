@@ -177,14 +177,12 @@ def run(options: argparse.Namespace) -> int:
 
 
 def _convert(options: argparse.Namespace) -> Summary:
-    from depth_ros import calibration
     from depth_ros.bag.convert import check_out, convert
 
     settings, chosen = given(options.params, options.set), _options(options)
     settings = settings.with_values(**_camera(options))
     check_out(options.out, chosen)  # before a network works for hours
-    if told := calibration.guess(settings):
-        print(f"depth_ros: {told}", file=sys.stderr)
+    check_camera(settings)
     watchers = _watchers(options, settings)
     try:
         pipeline = _pipeline(options, settings, chosen)
@@ -248,6 +246,19 @@ def _pipeline(options: argparse.Namespace, settings: Settings, chosen: Options) 
     model = models.load_clip(settings.model, settings.weights, how)
     options.out.parent.mkdir(parents=True, exist_ok=True)
     return clip.prepare(options.sources, model, settings, chosen, options.out.parent)
+
+
+def check_camera(settings: Settings) -> None:
+    """Read the camera that settings give, if they do, and say so where it is a guess.
+
+    Raises:
+        CameraError: as calibration.check().
+    """
+    from depth_ros import calibration
+
+    calibration.check(settings)
+    if told := calibration.guess(settings):
+        print(f"depth_ros: {told}", file=sys.stderr)
 
 
 def given(params: Path | None, assignments: list[str]) -> Settings:

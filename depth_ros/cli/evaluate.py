@@ -158,6 +158,8 @@ def score_rendered(model: str, device: str, drives: int, out: Path) -> None:
 
 def _protocol(options: argparse.Namespace, settings: Settings) -> Protocol:
     """Return the protocol, with what the user wants otherwise."""
+    from depth_ros import calibration
+    from depth_ros.cli.convert import check_camera
     from depth_ros.evaluation.datasets import bag
     from depth_ros.evaluation.protocols import PROTOCOLS, protocol_of
 
@@ -165,8 +167,11 @@ def _protocol(options: argparse.Namespace, settings: Settings) -> Protocol:
     if options.topics and protocol.name != "bag":
         raise SettingError(f"--topics are those of a bag, protocol '{protocol.name}' has none")
     if protocol.name == "bag":
+        check_camera(settings)
         topics = tuple(options.topics) if options.topics else None
-        protocol = replace(protocol, open=partial(bag.samples, topics=topics, settings=settings))
+        read = partial(bag.samples, topics=topics, settings=settings)
+        told = filter(None, (calibration.guess(settings), protocol.note))
+        protocol = replace(protocol, open=read, note="; ".join(told))
     if options.crop is not None:
         protocol = replace(protocol, crop=options.crop)
     if options.far_m is not None:
