@@ -106,7 +106,8 @@ def frames(text: str) -> tuple[int, int | None]:
 def run(options: argparse.Namespace) -> int:
     """Evaluate every model, print a table, and write a page and numbers.
 
-    Exit code 3 when a bag is damaged and only a part of it was scored.
+    Exit code 3 when a bag is damaged and only a part of it was scored, 1 when no image of a model
+    could be.
     """
     from depth_ros import models
     from depth_ros.evaluation import alignment, page, report
@@ -136,6 +137,11 @@ def run(options: argparse.Namespace) -> int:
     print(f"page: {options.out / 'index.html'}   numbers: {options.out / 'scores.json'}")
     for line in samples.losses.lines():
         print(f"depth_ros: {line}", file=sys.stderr)
+    unscored = [result.model for result in results if not result.scored]
+    for name in unscored:
+        print(f"depth_ros: {name}: no image has an estimate where truth counts", file=sys.stderr)
+    if unscored:
+        return exit_codes.FAILED
     return exit_codes.DAMAGED if samples.losses.damaged else exit_codes.DONE
 
 
