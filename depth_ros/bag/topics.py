@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from itertools import islice
 from typing import Any, NamedTuple
 
 from depth_ros.bag.reader import Recording
 from depth_ros.bag.types import FFMPEG, FOXGLOVE, TYPESTORE
-from depth_ros.errors import BagError
+from depth_ros.errors import BagError, one_line
 from depth_ros.messages import COLOUR_ENCODINGS, codec_of, is_depth, missing_pyav
 from depth_ros.topic_names import base, sibling
 
 IMAGE, COMPRESSED = "sensor_msgs/msg/Image", "sensor_msgs/msg/CompressedImage"
 INFO = "sensor_msgs/msg/CameraInfo"
 IMAGES = (IMAGE, COMPRESSED, FFMPEG, FOXGLOVE)
+_TRIED = 20  # messages that may tell what a topic holds
 _GREY = ("mono8", "mono16", "8UC1")
 
 
@@ -97,8 +99,9 @@ def _only(recording: Recording, given_camera: bool) -> str:
         told.insert(0, f"candidates are: {', '.join(candidates)}")
         raise BagError(f"the camera is to be named (--image, --camera-info), {'; '.join(told)}")
     nothing = f"none of its {len(kinds)} topics has images" if kinds else "nothing can be read"
-    told = told or [nothing, *(f"{name}: {why}" for name, why in recording.unknown.items())]
-    raise BagError(f"the bag has no camera to convert: {'; '.join([*told, *recording.damage])}")
+    unknown = [f"{name}: {why}" for name, why in recording.unknown.items()]
+    told = [*(told or [nothing]), *unknown, *recording.damage]
+    raise BagError(f"the bag has no camera to convert: {'; '.join(told)}")
 
 
 def one_of_each_camera(images: Iterable[str]) -> list[str]:
@@ -110,7 +113,7 @@ def one_of_each_camera(images: Iterable[str]) -> list[str]:
 
 
 def holds_depth(recording: Recording, topic: str) -> bool:
-    """Return whether a topic's first image is one of depth."""
+    """Return whether a topic's first image that can be read is one of depth."""
     try:
         return is_depth(_first_message(recording, topic))
     except BagError:
@@ -118,17 +121,18 @@ def holds_depth(recording: Recording, topic: str) -> bool:
 
 
 def _first_message(recording: Recording, topic: str) -> Any:
-    record = next(recording.records([topic]), None)
-    if record is None:
-        raise BagError("it has no message that can be read")
-    try:
-        return TYPESTORE.deserialize_cdr(record.data, record.kind)
-    except Exception as error:  # whatever a parser makes of damaged bytes
-        raise BagError(f"its first image cannot be read: {error}") from error
+    """Return the first message that can be read; a few damaged ones may come before it."""
+    why = "it has no message that can be read"
+    for number, record in enumerate(islice(recording.records([topic]), _TRIED)):
+        try:
+            return TYPESTORE.deserialize_cdr(record.data, record.kind)
+        except Exception as error:  # whatever a parser makes of damaged bytes
+            why = why if number else f"its first image cannot be read: {one_line(error)}"
+    raise BagError(why)
 
 
 def _encoding(recording: Recording, topic: str) -> str:
-    """Return what colours a topic's first image has.
+    """Return what colours a topic's first image that can be read has.
 
     Raises:
         BagError: there is no image, it cannot be read, or holds no colours.

@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from mcap.writer import Writer
 
 from depth_ros.bag import topics
 from depth_ros.bag import writer as bag
@@ -125,6 +126,32 @@ def test_an_image_that_cannot_be_read_says_so(tmp_path: Path) -> None:
     database.close()
     with Recording(source) as recording, pytest.raises(BagError, match="first image cannot be"):
         topics.find(recording)
+
+
+def test_an_image_that_cannot_be_read_does_not_hide_those_after_it(tmp_path: Path) -> None:
+    twice = [*camera("/rgb/image"), *camera("/rgb/image")]
+    source = write(tmp_path / "in", twice, "sqlite3")
+    database = sqlite3.connect(source / "in.db3")
+    database.execute("UPDATE messages SET data = substr(data, 1, 30) WHERE id = 1")
+    database.commit()
+    database.close()
+    with Recording(source) as recording:
+        assert topics.find(recording)[0].image == "/rgb/image"
+
+
+def test_topics_that_are_not_ros_are_named_where_there_is_no_camera(tmp_path: Path) -> None:
+    (image, _) = camera("/rgb/image")
+    source = write(tmp_path / "in", [image])
+    with (tmp_path / "other.mcap").open("wb") as file:
+        writer = Writer(file)
+        writer.start()
+        schema = writer.register_schema("foxglove.CameraCalibration", "protobuf", b"")
+        channel = writer.register_channel("/rgb/camera_info", "protobuf", schema)
+        writer.add_message(channel, START_NS, b"", START_NS)
+        writer.finish()
+    told = r"/rgb/image: there is no camera_info on .*; /rgb/camera_info: its messages are 'proto"
+    with Recording(source, tmp_path / "other.mcap") as both, pytest.raises(BagError, match=told):
+        topics.find(both)
 
 
 def test_a_topic_that_is_called_as_a_transport_is_has_its_camera_info_beside_it(
