@@ -20,6 +20,7 @@ from ruamel.yaml import YAML, YAMLError
 
 from depth_ros.config import SPECS, Spec
 from depth_ros.errors import SettingError
+from depth_ros.topic_names import sibling
 from launch import LaunchDescription, LaunchDescriptionEntity
 
 SHARE = get_package_share_directory("depth_ros")
@@ -42,13 +43,6 @@ ARGUMENTS = {
 # cameras, a list, is above: its names stand in topics.
 PARAMETERS = {name: spec for name, spec in SPECS.items() if name not in ARGUMENTS}
 PRESETS = os.path.join(SHARE, "config", "presets")
-
-
-def camera_info_of(image: str) -> str:
-    """Return the sibling camera_info of an image topic, as image_transport names it."""
-    topic = image.removesuffix("/compressed")
-    parent, _, _ = topic.rpartition("/")
-    return f"{parent}/camera_info" if parent or topic.startswith("/") else "camera_info"
 
 
 def names(value: dict[str, str]) -> list[str]:
@@ -95,11 +89,11 @@ def remappings(value: dict[str, str]) -> list[tuple[str, str]]:
     """Return the node's topics, and the user's names of them."""
     pairs = [
         ("image", value["image"]),
-        ("camera_info", value["camera_info"] or camera_info_of(value["image"])),
+        ("camera_info", value["camera_info"] or sibling(value["image"])),
     ]
     if value["anchors"]:
         pairs.append(("anchors", value["anchors"]))
-        pairs.append(("anchors/camera_info", camera_info_of(value["anchors"])))
+        pairs.append(("anchors/camera_info", sibling(value["anchors"])))
     several = [(name, *pair) for name in names(value) for pair in pairs]
     return [(f"{name}/{topic}", of(name, said)) for name, topic, said in several] or pairs
 

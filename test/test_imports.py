@@ -19,6 +19,7 @@ ARROWS = {
     "nearest": set[str](),
     "config": {"nearest"},
     "share": set[str](),
+    "topic_names": set[str](),
     "output_paths": set[str](),
     "transport": {"share"},
     # Inside the constructors of Camera that read what ROS writes.
@@ -56,6 +57,7 @@ ARROWS = {
         "bag.calibrations",
         "bag.decoder",
         "bag.losses",
+        "bag.pairs",
         "bag.reader",
         "bag.references",
         "engine",
@@ -64,7 +66,15 @@ ARROWS = {
         "training.scenes",
         "training.render",
     },
-    "look": {"geometry", "config", "bag", "messages", "profile", "evaluation.picture"},
+    "look": {
+        "geometry",
+        "config",
+        "bag",
+        "messages",
+        "profile",
+        "topic_names",
+        "evaluation.picture",
+    },
     "ros": {
         "ground_frame",
         "pipeline",
@@ -78,6 +88,7 @@ ARROWS = {
         "models",
         "scale",
         "bag",
+        "topic_names",
         "transport",
     },
     "bag": {
@@ -91,6 +102,7 @@ ARROWS = {
         "models",
         "runtimes",
         "scale",
+        "topic_names",
     },
 }
 ALL_BUT_ROS = set(ARROWS) - {"ros"}

@@ -23,6 +23,7 @@ from depth_ros.geometry.camera import Camera
 from depth_ros.messages import CameraInfoFields
 from depth_ros.pipeline import Estimate, Frame, Pipeline
 from depth_ros.scale.scaler import Reference
+from depth_ros.topic_names import base
 
 
 class Shot(NamedTuple):
@@ -143,7 +144,7 @@ def find(recording: Recording, pipeline: Pipeline, options: Options) -> dict[str
     cameras = {}
     for where in found:
         if names[where.name] > 1:
-            where = where._replace(name=topics.base(where.image).strip("/"))
+            where = where._replace(name=base(where.image).strip("/"))
         parts = (options.prefix.strip("/"), where.name if len(found) > 1 else "")
         namespace = "".join(f"/{part}" for part in parts if part)
         own = pipeline.fork()

@@ -47,16 +47,20 @@ class Groups:
         self._recording, self._cameras, self._options = recording, cameras, options
         self._skip = skip
         self._static = [name for name in recording.topics if is_static_tf(name)]
-        self._start_ns = recording.start_ns + round(options.start_s * _NS_PER_S)
-        self._stop_ns = recording.end_ns + 1
-        if options.end_s is not None:
-            self._stop_ns = recording.start_ns + round(options.end_s * _NS_PER_S)
+        # Nothing else bounds the reading: what a file says of its times may be wrong.
+        self._start_ns = self._time_ns(options.start_s) if options.start_s else None
+        self._stop_ns = None if options.end_s is None else self._time_ns(options.end_s)
+
+    def _time_ns(self, after_s: float) -> int:
+        return self._recording.start_ns + round(after_s * _NS_PER_S)
 
     def expected(self) -> int:
         """Return about how many images there are to answer."""
-        whole_ns = self._recording.end_ns + 1 - self._recording.start_ns
+        first_ns, last_ns = self._recording.start_ns, self._recording.end_ns + 1
+        start_ns = first_ns if self._start_ns is None else self._start_ns
+        stop_ns = last_ns if self._stop_ns is None else self._stop_ns
         images = sum(self._recording.counts.get(topic, 0) for topic in self._cameras)
-        part = min(1.0, max(0.0, (self._stop_ns - self._start_ns) / whole_ns))
+        part = min(1.0, max(0.0, (stop_ns - start_ns) / (last_ns - first_ns)))
         return round(images * part / self._options.every)
 
     def read(self, decoders: Executor) -> Iterator[Group]:
@@ -96,7 +100,7 @@ class Groups:
     def _records(self) -> Iterator[Record]:
         """Yield the part that is asked for, before all what was said once and holds in it."""
         recording, start_ns = self._recording, self._start_ns
-        if self._static and start_ns > recording.start_ns:
+        if self._static and start_ns is not None:
             for record in recording.records(self._static, None, start_ns):
                 yield record._replace(time_ns=start_ns)
         wanted = {*self._cameras, *self._static} if self._options.only_depth else recording.topics

@@ -21,6 +21,7 @@ from depth_ros.bag.mcap import McapFile
 from depth_ros.bag.ros1 import MAGIC as ROS1
 from depth_ros.bag.ros1 import Ros1File
 from depth_ros.bag.ros1_types import Ros1Type
+from depth_ros.bag.splits import noted_guess
 from depth_ros.bag.sqlite import MAGIC as SQLITE
 from depth_ros.bag.sqlite import SqliteFile
 from depth_ros.bag.types import TYPESTORE, Topic, checked, full_name
@@ -176,7 +177,9 @@ class Recording:
         """
         try:
             if (folder / _METADATA).exists():
-                return _described(folder / _METADATA)
+                files, hashes, guess = _described(folder / _METADATA)
+                self.notes += [f"{folder.name}: {guess}"] if guess else []
+                return files, hashes
         except Exception as error:  # yaml's, and whatever a wrong type makes
             if not found:
                 raise BagError(f"{_METADATA}: {one_line(error)}") from error
@@ -190,14 +193,19 @@ class Recording:
         return found, {}
 
 
-def _described(path: Path) -> tuple[list[str], dict[str, str]]:
-    """Return the files of a folder and the hashes of topics' types, as its metadata.yaml says."""
+def _described(path: Path) -> tuple[list[str], dict[str, str], str]:
+    """Return what a folder's metadata.yaml says.
+
+    That is its files, the hashes of topics' types and, of a bag that a conversion wrote, what is to
+    be said of a camera that was guessed.
+    """
     if not path.is_file():  # as in _Source
         raise BagError("it is no regular file, expected one")
     told = YAML(typ="safe").load(path)["rosbag2_bagfile_information"]
     topics = [each["topic_metadata"] for each in told.get("topics_with_message_count", ())]
     hashes = {each["name"]: each.get("type_description_hash") or "" for each in topics}
-    return [PurePath(name).name for name in told["relative_file_paths"]], hashes
+    files = [PurePath(name).name for name in told["relative_file_paths"]]
+    return files, hashes, noted_guess(told)
 
 
 class _Source:
@@ -300,8 +308,10 @@ class _Source:
         if channel.encoding == "ros1":
             ros1 = self._ros1[key] = _ros1_type(channel.kind, channel.definition)
             return Topic(channel.topic, ros1.kind, ros1.definition, channel.qos)
-        if channel.encoding != "cdr" or not channel.kind:
+        if channel.encoding != "cdr":
             raise BagError(f"its messages are '{channel.encoding}', expected ROS's, cdr or ros1")
+        if not channel.kind:
+            raise BagError("its type has no name")
         kind, given = full_name(channel.kind), channel.definition
         given = given._replace(digest=given.digest or hashes.get(channel.topic, ""))
         return Topic(channel.topic, kind, checked(kind, given), channel.qos)

@@ -89,7 +89,7 @@ class References:
         span_ns = int(max(1.0, self._settings.anchors_max_age_s) * _NS_PER_S)
         self._anchors = Window(recording.records([topic]), span_ns)
         if of_depth:
-            info_topic = info_topic or topics.sibling(topic)
+            info_topic = info_topic or topics.camera_info_of(recording, topic)
             if info_topic not in recording.topics:
                 raise BagError(f"the bag has no {info_topic}, the camera_info of {topic}")
             self._infos = Window(recording.records([info_topic]), _NS_PER_S)

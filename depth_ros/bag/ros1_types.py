@@ -14,6 +14,7 @@ from depth_ros.errors import BagError
 
 _RENAMED = {"tf/msg/tfMessage": "tf2_msgs/msg/TFMessage"}
 _HEADER = "std_msgs/msg/Header"
+_ANY = ("", "*")  # digests that say nothing
 _MD5_OF_NOTHING = "d41d8cd98f00b204e9800998ecf8427e"  # the digest of std_msgs/Empty
 
 
@@ -49,11 +50,17 @@ class Ros1Type:
 
 
 def _fields(kind: str, given: Definition) -> Mapping[str, Any]:
-    """Return the fields of a type and of its parts: ROS's own where the digest says so."""
+    """Return the fields of a type and of its parts: ROS's own where the digest says so.
+
+    They are ROS's own too where the bag says nothing but a name of ROS's.
+    """
     noetic = _noetic()
     if given.digest == _MD5_OF_NOTHING:
         return {kind: ([], [])}
-    if kind in noetic.fielddefs and given.digest == noetic.generate_msgdef(kind, ros_version=1)[1]:
+    known = kind in noetic.fielddefs
+    if known and given.digest == noetic.generate_msgdef(kind, ros_version=1)[1]:
+        return noetic.fielddefs
+    if known and not given.text.strip() and given.digest in _ANY:
         return noetic.fielddefs
     if not given.text.strip():
         raise ValueError("it is empty")

@@ -183,6 +183,15 @@ def note(information: dict[str, Any]) -> dict[str, Any]:
     return noted if isinstance(noted, dict) else {}
 
 
+def noted_guess(information: dict[str, Any]) -> str:
+    """Return what a conversion noted of a camera that was guessed; empty where nothing is."""
+    try:
+        guess = note(information).get("guess")
+    except BagError:
+        return ""
+    return guess if isinstance(guess, str) else ""
+
+
 def _in_use(path: Path) -> bool:
     """Return whether there is more at a path than what was killed before it began."""
     if not path.is_dir():

@@ -41,14 +41,15 @@ class SqliteFile(BagFile):
         """Yield the messages of channels in time order, up to the first that cannot be read."""
         last_ns = 0
         how, order = ("", "timestamp, id") if self._whole else ("NOT INDEXED", "id")
+        wanted = ", ".join("?" * len(channels))
         try:
             for message in self._database.execute(
-                f"SELECT topic_id, timestamp, data FROM messages {how} "
-                f"WHERE timestamp >= ? AND timestamp < ? ORDER BY {order}",
-                (start_ns, stop_ns),
+                f"SELECT topic_id, timestamp, data FROM messages {how} WHERE timestamp >= ? "
+                f"AND timestamp < ? AND topic_id IN ({wanted}) ORDER BY {order}",
+                (start_ns, stop_ns, *channels),
             ):
                 last_ns = message[1]
-                if message[0] in channels and isinstance(message[2], bytes):
+                if isinstance(message[2], bytes):
                     yield Message(*message)
         except Exception as error:  # as above
             self._note(last_ns, error)

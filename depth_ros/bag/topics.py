@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from itertools import islice
 from typing import Any, NamedTuple
 
 from depth_ros.bag.reader import Recording
 from depth_ros.bag.types import FFMPEG, FOXGLOVE, TYPESTORE
-from depth_ros.errors import BagError
+from depth_ros.errors import BagError, one_line
 from depth_ros.messages import COLOUR_ENCODINGS, codec_of, is_depth, missing_pyav
+from depth_ros.topic_names import base, sibling
 
 IMAGE, COMPRESSED = "sensor_msgs/msg/Image", "sensor_msgs/msg/CompressedImage"
 INFO = "sensor_msgs/msg/CameraInfo"
 IMAGES = (IMAGE, COMPRESSED, FFMPEG, FOXGLOVE)
-# What image_transport's plugins call their topics, below the raw images'.
-_TRANSPORTS = ("compressed", "compressedDepth", "ffmpeg", "foxglove")
+_TRIED = 20  # messages that may tell what a topic holds
 _GREY = ("mono8", "mono16", "8UC1")
 
 
@@ -53,7 +54,7 @@ def find(
     if infos and len(infos) != len(images):
         raise BagError(f"{len(infos)} camera_info topics are given, expected {len(images)}")
     chosen = list(images) or [_only(recording, given_camera)]
-    chosen_infos = list(infos) or [sibling(image) for image in chosen]
+    chosen_infos = list(infos) or [camera_info_of(recording, image) for image in chosen]
     for topic in chosen:
         _check(recording, topic, IMAGES)
     for topic in () if given_camera else chosen_infos:
@@ -62,15 +63,16 @@ def find(
     return [CameraTopics(*each) for each in zip(names, chosen, chosen_infos, strict=True)]
 
 
-def base(image: str) -> str:
-    """Return the topic that image_transport derives one of another transport from."""
-    parent, _, transport = image.rpartition("/")
-    return parent if transport in _TRANSPORTS else image
+def camera_info_of(recording: Recording, image: str) -> str:
+    """Return the camera_info topic that belongs to an image topic by its name.
 
-
-def sibling(image: str) -> str:
-    """Return the camera_info topic that belongs to an image topic by its name."""
-    return base(image).rpartition("/")[0] + "/camera_info"
+    Its sibling, as image_transport has it, or where there is none the topic beside it: an image
+    topic may be called as a transport is. Where the recording has neither it is the sibling.
+    """
+    names = (sibling(image), f"{image.rpartition('/')[0]}/camera_info")
+    topics = recording.topics
+    found = [name for name in names if name in topics and topics[name].kind == INFO]
+    return found[0] if found else names[0]
 
 
 def _only(recording: Recording, given_camera: bool) -> str:
@@ -81,8 +83,9 @@ def _only(recording: Recording, given_camera: bool) -> str:
     refused: dict[str, str] = {}
     for name in images:
         try:
-            if not given_camera and kinds.get(sibling(name)) != INFO:
-                raise BagError(f"there is no camera_info on {sibling(name)}")
+            info = camera_info_of(recording, name)
+            if not given_camera and kinds.get(info) != INFO:
+                raise BagError(f"there is no camera_info on {info}")
             encodings[name] = _encoding(recording, name)
         except BagError as error:
             refused[name] = str(error)
@@ -96,8 +99,9 @@ def _only(recording: Recording, given_camera: bool) -> str:
         told.insert(0, f"candidates are: {', '.join(candidates)}")
         raise BagError(f"the camera is to be named (--image, --camera-info), {'; '.join(told)}")
     nothing = f"none of its {len(kinds)} topics has images" if kinds else "nothing can be read"
-    told = told or [nothing, *(f"{name}: {why}" for name, why in recording.unknown.items())]
-    raise BagError(f"the bag has no camera to convert: {'; '.join([*told, *recording.damage])}")
+    unknown = [f"{name}: {why}" for name, why in recording.unknown.items()]
+    told = [*(told or [nothing]), *unknown, *recording.damage]
+    raise BagError(f"the bag has no camera to convert: {'; '.join(told)}")
 
 
 def one_of_each_camera(images: Iterable[str]) -> list[str]:
@@ -109,7 +113,7 @@ def one_of_each_camera(images: Iterable[str]) -> list[str]:
 
 
 def holds_depth(recording: Recording, topic: str) -> bool:
-    """Return whether a topic's first image is one of depth."""
+    """Return whether a topic's first image that can be read is one of depth."""
     try:
         return is_depth(_first_message(recording, topic))
     except BagError:
@@ -117,17 +121,18 @@ def holds_depth(recording: Recording, topic: str) -> bool:
 
 
 def _first_message(recording: Recording, topic: str) -> Any:
-    record = next(recording.records([topic]), None)
-    if record is None:
-        raise BagError("it has no message that can be read")
-    try:
-        return TYPESTORE.deserialize_cdr(record.data, record.kind)
-    except Exception as error:  # whatever a parser makes of damaged bytes
-        raise BagError(f"its first image cannot be read: {error}") from error
+    """Return the first message that can be read; a few damaged ones may come before it."""
+    why = "it has no message that can be read"
+    for number, record in enumerate(islice(recording.records([topic]), _TRIED)):
+        try:
+            return TYPESTORE.deserialize_cdr(record.data, record.kind)
+        except Exception as error:  # whatever a parser makes of damaged bytes
+            why = why if number else f"its first image cannot be read: {one_line(error)}"
+    raise BagError(why)
 
 
 def _encoding(recording: Recording, topic: str) -> str:
-    """Return what colours a topic's first image has.
+    """Return what colours a topic's first image that can be read has.
 
     Raises:
         BagError: there is no image, it cannot be read, or holds no colours.

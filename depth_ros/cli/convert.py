@@ -33,7 +33,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     _add_topics(parser.add_argument_group("topics"))
     _add_part(parser.add_argument_group("part of the recording"))
     _add_work(parser.add_argument_group("work"))
-    _add_camera(parser.add_argument_group("the camera, where its camera_info is missing or wrong"))
+    _add_camera(parser.add_argument_group("the camera, and its camera_info where that is wrong"))
     arguments.add_settings(parser.add_argument_group("settings"))
     fleet = parser.add_argument_group("fleets")
     fleet.add_argument(
@@ -100,16 +100,21 @@ def _add_topics(group: Any) -> None:
 def _add_camera(group: Any) -> None:
     group.add_argument(
         "--camera-calibration",
-        default="",
         metavar="FILE",
         help="of camera_calibration; --set camera_info_scale=true rescales it",
     )
     group.add_argument(
         "--fov-deg",
         type=arguments.number(0, 179, "deg"),
-        default=0.0,
         metavar="DEG",
         help="horizontal field of view in degrees, as a guess; default: none",
+    )
+    group.add_argument(
+        "--rotate",
+        type=int,
+        choices=[0, 90, 180, 270],
+        help="degrees clockwise that make the image upright for the network; depth stays on the "
+        "image's own pixels; default: 0",
     )
 
 
@@ -172,14 +177,12 @@ def run(options: argparse.Namespace) -> int:
 
 
 def _convert(options: argparse.Namespace) -> Summary:
-    from depth_ros import calibration
     from depth_ros.bag.convert import check_out, convert
 
     settings, chosen = given(options.params, options.set), _options(options)
     settings = settings.with_values(**_camera(options))
     check_out(options.out, chosen)  # before a network works for hours
-    if told := calibration.guess(settings):
-        print(f"depth_ros: {told}", file=sys.stderr)
+    check_camera(settings)
     watchers = _watchers(options, settings)
     try:
         pipeline = _pipeline(options, settings, chosen)
@@ -192,8 +195,8 @@ def _convert(options: argparse.Namespace) -> Summary:
 
 def _camera(options: argparse.Namespace) -> dict[str, Value]:
     """Return the settings that have flags of their own."""
-    names = ("camera_calibration", "fov_deg")
-    return {name: getattr(options, name) for name in names if getattr(options, name)}
+    said = {name: getattr(options, name) for name in ("camera_calibration", "fov_deg", "rotate")}
+    return {name: value for name, value in said.items() if value is not None}
 
 
 def _run_fleet(options: argparse.Namespace) -> int:
@@ -244,6 +247,19 @@ def _pipeline(options: argparse.Namespace, settings: Settings, chosen: Options) 
     model = models.load_clip(settings.model, settings.weights, how)
     options.out.parent.mkdir(parents=True, exist_ok=True)
     return clip.prepare(options.sources, model, settings, chosen, options.out.parent)
+
+
+def check_camera(settings: Settings) -> None:
+    """Read the camera that settings give, if they do, and say so where it is a guess.
+
+    Raises:
+        CameraError: as calibration.check().
+    """
+    from depth_ros import calibration
+
+    calibration.check(settings)
+    if told := calibration.guess(settings):
+        print(f"depth_ros: {told}", file=sys.stderr)
 
 
 def given(params: Path | None, assignments: list[str]) -> Settings:

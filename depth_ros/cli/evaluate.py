@@ -112,7 +112,8 @@ def frames(text: str) -> tuple[int, int | None]:
 def run(options: argparse.Namespace) -> int:
     """Evaluate every model, print a table, and write a page and numbers.
 
-    Exit code 3 when a bag is damaged and only a part of it was scored.
+    Exit code 3 when a bag is damaged and only a part of it was scored, 1 when no image of a model
+    could be.
     """
     from depth_ros import models, runtimes
     from depth_ros.evaluation import alignment, page, report
@@ -143,6 +144,11 @@ def run(options: argparse.Namespace) -> int:
     print(f"page: {options.out / 'index.html'}   numbers: {options.out / 'scores.json'}")
     for line in samples.losses.lines():
         print(f"depth_ros: {line}", file=sys.stderr)
+    unscored = [result.model for result in results if not result.scored]
+    for name in unscored:
+        print(f"depth_ros: {name}: no image has an estimate where truth counts", file=sys.stderr)
+    if unscored:
+        return exit_codes.FAILED
     return exit_codes.DAMAGED if samples.losses.damaged else exit_codes.DONE
 
 
@@ -167,6 +173,8 @@ def score_rendered(model: str, device: str, drives: int, out: Path) -> None:
 
 def _protocol(options: argparse.Namespace, settings: Settings) -> Protocol:
     """Return the protocol, with what the user wants otherwise."""
+    from depth_ros import calibration
+    from depth_ros.cli.convert import check_camera
     from depth_ros.evaluation.datasets import bag
     from depth_ros.evaluation.protocols import PROTOCOLS, protocol_of
 
@@ -174,9 +182,12 @@ def _protocol(options: argparse.Namespace, settings: Settings) -> Protocol:
     if options.topics and protocol.name != "bag":
         raise SettingError(f"--topics are those of a bag, protocol '{protocol.name}' has none")
     if protocol.name == "bag":
+        check_camera(settings)
         topics = tuple(options.topics) if options.topics else None
         chosen = {"topics": topics, "settings": settings, "anchors": options.anchors}
-        protocol = replace(protocol, open=partial(bag.samples, **chosen))
+        read = partial(bag.samples, **chosen)
+        told = filter(None, (calibration.guess(settings), protocol.note))
+        protocol = replace(protocol, open=read, note="; ".join(told))
     if options.crop is not None:
         protocol = replace(protocol, crop=options.crop)
     if options.far_m is not None:

@@ -74,10 +74,11 @@ def _recorded(options: argparse.Namespace) -> list[Trial]:
     import torch
 
     from depth_ros.bag.frames import spread
-    from depth_ros.cli.convert import given
+    from depth_ros.cli.convert import check_camera, given
     from depth_ros.export.trial import Trial
 
     settings = given(options.params, options.set)
+    check_camera(settings)
     frames = spread(options.calibrate, _FRAMES, options.image, settings)
     return [Trial(torch.from_numpy(each.rgb.copy())[None], each.camera) for each in frames]
 

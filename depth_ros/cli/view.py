@@ -44,7 +44,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(options: argparse.Namespace) -> int:
     """Draw, and say how many frames it were; exit code 3 when the bag is damaged."""
     from depth_ros.bag.losses import Losses
-    from depth_ros.cli.convert import given
+    from depth_ros.cli.convert import check_camera, given
     from depth_ros.look.panel import Range
     from depth_ros.look.preview import Preview
     from depth_ros.look.rerun_log import RerunLog
@@ -57,6 +57,7 @@ def run(options: argparse.Namespace) -> int:
     if near_m >= far_m:
         raise SettingError(f"--range is {near_m:g} {far_m:g}, expected the nearer one first")
     settings, losses = given(options.params, options.set), Losses()
+    check_camera(settings)
     watcher = RerunLog(path) if options.rerun else Preview(path, Range(near_m, far_m))
     shown = view(options.bag, [watcher], options.image, options.depth, settings, losses)
     print(f"{path}: {shown} frames")

@@ -89,6 +89,11 @@ class Result:
     worst: list[Shown] = field(default_factory=list)
     frames_per_s: float = 0.0
 
+    @property
+    def scored(self) -> int:
+        """How many images have an estimate where their truth counts."""
+        return sum(np.isfinite(image.scores.abs_rel) for image in self.images)
+
     def summary(self) -> dict[str, float]:
         """Return the means over images by column name; TAE's is over clips of means over each."""
         columns = metrics.mean([image.scores for image in self.images])._asdict()

@@ -2,30 +2,29 @@
 
 from __future__ import annotations
 
-from collections import deque
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 import cv2
 import numpy as np
 import numpy.typing as npt
 
-from depth_ros import messages
 from depth_ros.bag.calibrations import Calibrations
-from depth_ros.bag.decoder import Decoder, Later
+from depth_ros.bag.decoder import Decoder
 from depth_ros.bag.losses import Losses
-from depth_ros.bag.reader import Record, Recording
-from depth_ros.bag.topics import IMAGES, INFO, base, holds_depth, one_of_each_camera, sibling
+from depth_ros.bag.pairs import Pairs
+from depth_ros.bag.reader import Recording
+from depth_ros.bag.topics import IMAGES, INFO, camera_info_of, holds_depth, one_of_each_camera
 from depth_ros.config import Settings
 from depth_ros.errors import BagError, CameraError, MessageError
 from depth_ros.geometry.camera import Camera
+from depth_ros.topic_names import base
 
 if TYPE_CHECKING:
     from depth_ros.bag.convert import Watcher
 
 _MOST_APART_NS = 50_000_000  # image and depth of one moment, where their stamps differ
-_HELD = 64  # messages that wait for their counterparts
 
 
 class Topics(NamedTuple):
@@ -102,10 +101,8 @@ def _find_topics(
         return Topics(image, depth, "")
     infos = [name for name, topic in recording.topics.items() if topic.kind == INFO]
     for topic in (depth, image):
-        # CameraInfo stands beside the image, or beside the transport's folder of a compressed one.
-        for info in (f"{topic.rpartition('/')[0]}/camera_info", sibling(topic)):
-            if info in infos:
-                return Topics(image, depth, info)
+        if (info := camera_info_of(recording, topic)) in infos:
+            return Topics(image, depth, info)
     raise BagError(f"{bag} has no camera_info beside {depth} or {image}, it has {_listed(infos)}")
 
 
@@ -141,18 +138,6 @@ def _listed(topics: Iterable[str | None]) -> str:
 Frame = tuple[str, int, npt.NDArray[np.uint8], npt.NDArray[np.float32], Camera]
 
 
-class _Seen(NamedTuple):
-    """An image or depth image that waits to be shown."""
-
-    record: Record
-    header: Any
-    pixels: Later
-
-    @property
-    def stamp_ns(self) -> int:
-        return messages.stamp_ns(self.header)
-
-
 def _frames(
     recording: Recording, topics: Topics, settings: Settings, losses: Losses
 ) -> Iterator[Frame]:
@@ -161,7 +146,8 @@ def _frames(
     scaled = settings.with_values(camera_info_scale=True)
     calibrations = Calibrations(recording, topics.info, scaled)
     name = base(topics.image).rpartition("/")[0].strip("/") or "camera"
-    for image, depth in _moments(recording, topics, Decoder(settings), losses):
+    named, how = (topics.image, topics.depth), (Decoder(settings), losses)
+    for image, depth in Pairs(recording, *named, _MOST_APART_NS, *how):
         try:
             rgb, depth_m = image.pixels(), depth.pixels()
             height, width = depth_m.shape
@@ -172,36 +158,3 @@ def _frames(
         if rgb.shape[:2] != depth_m.shape:
             rgb = cv2.resize(rgb, (width, height), interpolation=cv2.INTER_AREA).astype(np.uint8)
         yield name, depth.stamp_ns, rgb, depth_m, found.camera
-
-
-def _moments(
-    recording: Recording, topics: Topics, decoder: Decoder, losses: Losses
-) -> Iterator[tuple[_Seen, _Seen]]:
-    """Yield the image and the depth image of each moment that has both."""
-    images: deque[_Seen] = deque(maxlen=_HELD)
-    depths: deque[_Seen] = deque()
-    for record in recording.records([topics.image, topics.depth]):
-        of_depth = record.topic == topics.depth
-        try:
-            seen = _Seen(record, *(decoder.depth if of_depth else decoder.later)(record))
-        except MessageError as error:
-            losses.add(record, error)
-            continue
-        (depths if of_depth else images).append(seen)
-        while depths and (_has_come(images, depths[0]) or len(depths) > _HELD):
-            yield from _match(images, depths.popleft())
-    while depths:
-        yield from _match(images, depths.popleft())
-
-
-def _has_come(images: deque[_Seen], depth: _Seen) -> bool:
-    """Return whether no later image can be nearer to a depth image than those that came."""
-    return bool(images) and images[-1].stamp_ns >= depth.stamp_ns
-
-
-def _match(images: deque[_Seen], depth: _Seen) -> Iterator[tuple[_Seen, _Seen]]:
-    if not images:
-        return
-    nearest = min(images, key=lambda image: abs(image.stamp_ns - depth.stamp_ns))
-    if abs(nearest.stamp_ns - depth.stamp_ns) <= _MOST_APART_NS:
-        yield nearest, depth

@@ -14,10 +14,11 @@ from sensor_msgs.msg import CameraInfo, CompressedImage, Image
 from std_msgs.msg import Header
 
 from depth_ros import messages
-from depth_ros.bag.topics import COMPRESSED, IMAGE, IMAGES, INFO, base, sibling
+from depth_ros.bag.topics import COMPRESSED, IMAGE, IMAGES, INFO
 from depth_ros.errors import MessageError
 from depth_ros.ros.message_class import message_class
 from depth_ros.ros.qos import overridable, overrides
+from depth_ros.topic_names import base, sibling
 from depth_ros.transport import VARIABLE
 
 # Best effort matches every publisher. Only the newest image matters, but what is damaged must not

@@ -13,13 +13,14 @@ from sensor_msgs.msg import CameraInfo, CompressedImage, Image, LaserScan, Point
 
 from depth_ros import messages
 from depth_ros.anchor_messages import anchors_from
-from depth_ros.bag.topics import COMPRESSED, base
+from depth_ros.bag.topics import COMPRESSED
 from depth_ros.config import Settings
 from depth_ros.errors import MessageError, ScaleError
 from depth_ros.geometry.camera import Camera
 from depth_ros.ros.extrinsics import Extrinsics
 from depth_ros.ros.qos import overridable
 from depth_ros.scale.scaler import Reference
+from depth_ros.topic_names import base
 
 TOPIC, _INFO_TOPIC = "anchors", "anchors/camera_info"
 _CLASSES = {"points": PointCloud2, "scan": LaserScan, "depth": Image}

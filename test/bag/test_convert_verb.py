@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
 from depth_ros import cli
@@ -13,7 +14,8 @@ from depth_ros.bag import reader
 from depth_ros.cli import convert as verb
 from depth_ros.config import Settings
 from depth_ros.errors import SettingError
-from test.bag.recordings import Message, by_topic, drive, read, write
+from depth_ros.messages import depth_from_image, points_from_cloud
+from test.bag.recordings import CAMERA, Message, by_topic, drive, read, write
 
 
 @pytest.fixture
@@ -83,6 +85,49 @@ def test_a_part_without_images_is_a_failure_that_says_so(
     part = ["--start", "0.11", "--end", "0.15"]
     assert cli.main(said(source, tmp_path / "out", checkpoint, *part)) == 1
     assert "depth_ros: there is no image in that part of the bag" in capsys.readouterr().err
+
+
+def test_a_camera_that_hangs_upside_down_is_answered_as_one_that_does_not(
+    tmp_path: Path, checkpoint: Path
+) -> None:
+    """A whole recording turned by 180 degrees gives the same depth and points, turned alike."""
+    hung_camera = CAMERA.turned(2)
+
+    def hung() -> Iterator[Message]:
+        for topic, message, time_ns in drive(2):
+            if topic.endswith("image"):
+                message.data = message.data.reshape(CAMERA.height, -1, 3)[::-1, ::-1].reshape(-1)
+            elif topic.endswith("camera_info"):
+                message.k = hung_camera.matrix.reshape(-1)
+            yield topic, message, time_ns
+
+    more = ["--with", "points", "--only-depth"]
+    more += [f"--set={said}" for said in ("points_organised=true", "edge_filter=off")]
+    upright, turned, wrong = (tmp_path / name for name in ("upright", "turned", "wrong"))
+    assert cli.main(said(write(tmp_path / "a", drive(2)), upright, checkpoint, *more)) == 0
+    source = write(tmp_path / "b", hung())
+    assert cli.main(said(source, wrong, checkpoint, *more)) == 0
+    assert cli.main(said(source, turned, checkpoint, *more, "--rotate", "180")) == 0
+
+    def depths(out: Path) -> Any:
+        return np.stack([depth_from_image(message) for message in read(out, "/depth/image")])
+
+    def points(out: Path) -> Any:
+        shape = (2, CAMERA.height, CAMERA.width, 3)
+        return np.stack([points_from_cloud(m).xyz for m in read(out, "/points")]).reshape(shape)
+
+    expected = depths(upright)[:, ::-1, ::-1]
+    np.testing.assert_allclose(depths(turned), expected, rtol=1e-5)
+    assert np.abs(depths(wrong) - expected).max() > 1e-3  # the network is not blind to it
+    there = points(upright)[:, ::-1, ::-1] * (-1, -1, 1)
+    np.testing.assert_allclose(points(turned), there, rtol=1e-4, atol=1e-5)
+
+
+def test_what_a_flag_says_of_the_camera_beats_the_settings(tmp_path: Path) -> None:
+    words = ["convert", "in", "out", "--set", "rotate=180", "--set", "fov_deg=60"]
+    options = cli.parser().parse_args([*words, "--rotate", "0"])
+    settings = verb.given(None, options.set).with_values(**verb._camera(options))
+    assert (settings.rotate, settings.fov_deg) == (0, 60.0)
 
 
 def test_interrupted_and_gone_on_with(source: Path, tmp_path: Path, checkpoint: Path) -> None:

@@ -13,6 +13,7 @@ from typing import Any
 
 import pytest
 import zstandard
+from mcap.reader import SeekingReader
 from mcap.writer import CompressionType, IndexType, Writer
 from rosbags.rosbag1 import Writer as Ros1Writer
 from rosbags.rosbag2 import CompressionMode
@@ -80,6 +81,21 @@ def test_files_are_right_where_metadata_is_wrong(
     with Recording(source) as recording:
         assert recording.start_ns == START_NS
         assert recording.counts["/chatter"] == COUNT
+
+
+def test_a_chunk_whose_index_says_other_times_is_read(tmp_path: Path) -> None:
+    """Only --start and --end bound what is converted, not what a file says of its times."""
+    (file,) = write(tmp_path / "in", drive(COUNT)).glob("*.mcap")
+    data = bytearray(file.read_bytes())
+    with file.open("rb") as stream:
+        told = SeekingReader(stream).get_summary()
+    assert told
+    (index,) = told.chunk_indexes
+    times = struct.pack("<QQ", index.message_start_time, index.message_end_time)
+    at = data.rindex(times + struct.pack("<Q", index.chunk_start_offset))
+    data[at : at + 16] = bytes(16)
+    file.write_bytes(data)
+    assert convert([file], tmp_path / "out", pipeline()).answered == {"camera": COUNT}
 
 
 def test_a_missing_file_is_named_and_the_others_are_read(tmp_path: Path) -> None:
@@ -219,6 +235,9 @@ def test_messages_of_ros_1_in_an_mcap_are_read(tmp_path: Path) -> None:
     [
         ("std_msgs/msg/Int8", "", "27ffa0c9c4b8fb8492252bcad9e5c57b", b"\5", ""),
         ("std_msgs/msg/Empty", "", "d41d8cd98f00b204e9800998ecf8427e", b"", ""),
+        ("std_msgs/msg/Int8", "", "*", b"\5", ""),
+        ("std_msgs/msg/Int8", "", "0" * 32, b"\5", "it is empty"),
+        ("lidar_msgs/msg/Packet", "", "*", b"\5", "it is empty"),
         ("lidar_msgs/msg/Packet", "", "1e4288e00b9222ea477b73350bf24f51", b"\5", "it is empty"),
         ("my/msg/Odd", "nothing of the kind ][", "0" * 32, b"\5", "cannot be used"),
         ("my/msg/Odd", "other_msgs/Thing t", "0" * 32, b"\5", "cannot be used"),

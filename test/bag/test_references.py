@@ -249,6 +249,30 @@ def test_a_compressed_depth_image_gives_metres(tmp_path: Path, how: str) -> None
     assert_true(tmp_path)
 
 
+@pytest.mark.parametrize("mode", ["ground", "anchors"])
+def test_a_camera_that_hangs_upside_down_has_the_same_scale(tmp_path: Path, mode: str) -> None:
+    """Ground and anchors are those of the camera's own frame, however the network sees it."""
+
+    def hung() -> Iterator[Message]:
+        for topic, message, time_ns in above_ground(beside=depth_camera):
+            if topic.endswith("camera_info"):
+                message.k = CAMERA.turned(2).matrix.reshape(-1)
+            else:
+                rows = message.data.reshape(CAMERA.height, CAMERA.width, -1)
+                message.data = rows[::-1, ::-1].reshape(-1)
+            yield topic, message, time_ns
+
+    values: dict[str, Any] = {"scale_mode": mode, "anchors_type": "depth", "rotate": 180}
+    if mode == "ground":
+        values |= {"extrinsics": "parameters", "camera_roll_deg": 180.0}
+        values |= {"camera_height_m": HEIGHT_M}
+    summary = converted(tmp_path, hung(), Options(images=("/camera/image",)), **values)
+    assert summary.answered == {"camera": 5}
+    for message in read(tmp_path / "out", "/depth/image"):
+        depth_m = messages.depth_from_image(message)
+        np.testing.assert_allclose(depth_m[::-1, ::-1], room(), rtol=0.1)
+
+
 def test_anchors_have_to_be_named_where_there_is_a_choice(tmp_path: Path) -> None:
     def two(stamp_ns: int) -> Iterator[Message]:
         for topic, message, time_ns in depth_camera(stamp_ns):

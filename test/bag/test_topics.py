@@ -9,12 +9,14 @@ from typing import Any
 
 import numpy as np
 import pytest
+from mcap.writer import Writer
 
 from depth_ros.bag import topics
 from depth_ros.bag import writer as bag
 from depth_ros.bag.reader import Recording
 from depth_ros.bag.topics import CameraTopics
 from depth_ros.errors import BagError
+from depth_ros.topic_names import base, sibling
 from test.bag.recordings import CAMERA, START_NS, Message, compressed, picture, scene, write
 
 RGB = picture(scene(0))
@@ -30,7 +32,7 @@ def camera(name: str, encoding: str = "rgb8", packed: bool = False) -> Iterator[
         yield f"{name}/compressed", message, START_NS
     else:
         yield name, bag.image(shapes[encoding], encoding, *AT), START_NS
-    yield topics.sibling(name), bag.camera_info(CAMERA, *AT), START_NS
+    yield sibling(name), bag.camera_info(CAMERA, *AT), START_NS
 
 
 def found(tmp_path: Path, *messages: Iterator[Message], **named: Any) -> list[CameraTopics]:
@@ -124,3 +126,54 @@ def test_an_image_that_cannot_be_read_says_so(tmp_path: Path) -> None:
     database.close()
     with Recording(source) as recording, pytest.raises(BagError, match="first image cannot be"):
         topics.find(recording)
+
+
+def test_an_image_that_cannot_be_read_does_not_hide_those_after_it(tmp_path: Path) -> None:
+    twice = [*camera("/rgb/image"), *camera("/rgb/image")]
+    source = write(tmp_path / "in", twice, "sqlite3")
+    database = sqlite3.connect(source / "in.db3")
+    database.execute("UPDATE messages SET data = substr(data, 1, 30) WHERE id = 1")
+    database.commit()
+    database.close()
+    with Recording(source) as recording:
+        assert topics.find(recording)[0].image == "/rgb/image"
+
+
+def test_topics_that_are_not_ros_are_named_where_there_is_no_camera(tmp_path: Path) -> None:
+    (image, _) = camera("/rgb/image")
+    source = write(tmp_path / "in", [image])
+    with (tmp_path / "other.mcap").open("wb") as file:
+        writer = Writer(file)
+        writer.start()
+        schema = writer.register_schema("foxglove.CameraCalibration", "protobuf", b"")
+        channel = writer.register_channel("/rgb/camera_info", "protobuf", schema)
+        writer.add_message(channel, START_NS, b"", START_NS)
+        writer.finish()
+    told = r"/rgb/image: there is no camera_info on .*; /rgb/camera_info: its messages are 'proto"
+    with Recording(source, tmp_path / "other.mcap") as both, pytest.raises(BagError, match=told):
+        topics.find(both)
+
+
+def test_a_topic_that_is_called_as_a_transport_is_has_its_camera_info_beside_it(
+    tmp_path: Path,
+) -> None:
+    (packed, info) = camera("/cam", packed=True)
+    beside = ("/cam/camera_info", *info[1:])
+    assert found(tmp_path, iter([packed, beside]))[0].info == "/cam/camera_info"
+    both = found(tmp_path / "both", iter([packed, beside, info]))
+    assert both[0].info == "/camera_info"
+
+
+@pytest.mark.parametrize(
+    ("image", "of", "info"),
+    [
+        ("/cam/image", "/cam/image", "/cam/camera_info"),
+        ("/cam/image/compressed", "/cam/image", "/cam/camera_info"),
+        ("/cam/depth/image/compressedDepth", "/cam/depth/image", "/cam/depth/camera_info"),
+        ("/cam/image/ffmpeg", "/cam/image", "/cam/camera_info"),
+        ("/image", "/image", "/camera_info"),
+        ("image", "image", "camera_info"),
+    ],
+)
+def test_names_are_those_of_image_transport(image: str, of: str, info: str) -> None:
+    assert (base(image), sibling(image)) == (of, info)

@@ -193,7 +193,9 @@ def test_the_end_of_the_thread_that_loads_the_model_is_told_and_it_can_be_loaded
     bench.start("/diagnostics", LOG, autostart=False)
     loading = Loading(monkeypatch)
     response = begin(bench, Transition.TRANSITION_CONFIGURE)
-    kill(bench.peer.wait(lambda: loading.thread))
+    bench.peer.wait(lambda: loading.thread)
+    assert loading.thread is not None
+    kill(loading.thread)
     loading.release.set()
     bench.peer.wait(response.done)
     assert not response.result().success

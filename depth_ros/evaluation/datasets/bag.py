@@ -14,13 +14,13 @@ from typing import Any, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from depth_ros import messages
 from depth_ros.bag.calibrations import Calibrations
-from depth_ros.bag.decoder import Decoder, Later
+from depth_ros.bag.decoder import Decoder
 from depth_ros.bag.losses import Losses
+from depth_ros.bag.pairs import Pairs, Taken
 from depth_ros.bag.reader import Record, Recording
 from depth_ros.bag.references import References
-from depth_ros.bag.topics import IMAGES, INFO, holds_depth, one_of_each_camera, sibling
+from depth_ros.bag.topics import IMAGES, INFO, camera_info_of, holds_depth, one_of_each_camera
 from depth_ros.config import Settings
 from depth_ros.errors import BagError, CameraError, MessageError, ScaleError
 from depth_ros.evaluation.datasets.files import DatasetError
@@ -34,7 +34,6 @@ LAYOUT = (
     "there are more"
 )
 _NEAR_NS = 20_000_000  # well under the time between two frames
-_WAITING = 30
 
 
 class _Topics(NamedTuple):
@@ -96,7 +95,7 @@ def _listed(topics: Any) -> str:
 def _info(root: Path, recording: Recording, image: str) -> str:
     """Return the camera_info topic of an image topic: beside it, as ROS drivers have it."""
     infos = {name for name, topic in recording.topics.items() if topic.kind == INFO}
-    beside = sibling(image)
+    beside = camera_info_of(recording, image)
     if beside in infos:
         return beside
     if len(infos) == 1:
@@ -104,48 +103,22 @@ def _info(root: Path, recording: Recording, image: str) -> str:
     raise DatasetError(f"{root} has no {beside}, it has {_listed(infos)}")
 
 
-class _Image(NamedTuple):
-    """An image that waits for its depth, or depth that waits for its image."""
-
-    record: Record
-    header: Any
-    pixels: Later
-
-
 def _pairs(root: Path, topics: _Topics, settings: Settings, losses: Losses) -> Iterator[Sample]:
     """Yield a sample as soon as both of its messages were met, whichever came first."""
-    waiting: dict[str, dict[int, _Image]] = {topics.image: {}, topics.depth: {}}
-    decoder = Decoder(settings)
     start_ns: int | None = None
-    met = 0
     with Recording(root) as recording:
         calibrations = Calibrations(recording, topics.info, settings)
         references = References(recording, settings, topics.anchors)
-        for record in recording.records([topics.image, topics.depth]):
-            of_image = record.topic == topics.image
-            try:
-                header, pixels = (decoder.later if of_image else decoder.depth)(record)
-            except MessageError as error:
-                losses.add(record, error)
-                continue
-            stamp_ns = messages.stamp_ns(header)
-            others = waiting[topics.depth if of_image else topics.image]
-            nearest_ns = min(others, key=partial(_apart, stamp_ns), default=None)
-            one = _Image(record, header, pixels)
-            if nearest_ns is None or _apart(stamp_ns, nearest_ns) > _NEAR_NS:
-                _keep(waiting[record.topic], stamp_ns, one)
-                continue
-            met += 1
-            other = others.pop(nearest_ns)
-            image, depth = (one, other) if of_image else (other, one)
-            start_ns = stamp_ns if start_ns is None else start_ns
+        named, how = (topics.image, topics.depth), (Decoder(settings), losses)
+        for image, depth in Pairs(recording, *named, _NEAR_NS, *how, once=True):
+            start_ns = image.stamp_ns if start_ns is None else start_ns
             try:
                 sample = _sample(image, depth, calibrations, str(root), start_ns)
                 yield sample._replace(reference=_reference(references, sample, image.record))
             except (MessageError, CameraError) as error:
                 losses.add(image.record, error)
         losses.add_damage(recording)
-    if not met:
+    if start_ns is None:
         raise DatasetError(
             f"{root} has no image on {topics.image} within {_NEAR_NS / 1e6:g} ms of depth on "
             f"{topics.depth}: {'; '.join(losses.lines()) or 'their stamps are of other times'}"
@@ -159,22 +132,12 @@ def _reference(references: References, sample: Sample, record: Record) -> Refere
         return None
 
 
-def _apart(one_ns: int, other_ns: int) -> int:
-    return abs(one_ns - other_ns)
-
-
-def _keep(waiting: dict[int, _Image], stamp_ns: int, image: _Image) -> None:
-    waiting[stamp_ns] = image
-    if len(waiting) > _WAITING:
-        del waiting[min(waiting)]
-
-
 def _sample(
-    image: _Image, depth: _Image, calibrations: Calibrations, clip: str, start_ns: int
+    image: Taken, depth: Taken, calibrations: Calibrations, clip: str, start_ns: int
 ) -> Sample:
     rgb: npt.NDArray[np.uint8] = image.pixels()
     truth_m: npt.NDArray[np.float32] = depth.pixels()
-    stamp_ns, (height, width) = messages.stamp_ns(image.header), rgb.shape[:2]
+    stamp_ns, (height, width) = image.stamp_ns, rgb.shape[:2]
     if truth_m.shape != (height, width):
         raise MessageError(
             f"depth has shape {truth_m.shape}, images {rgb.shape[:2]}; expected registered depth"
