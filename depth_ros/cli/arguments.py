@@ -89,8 +89,10 @@ def existing(text: str) -> Path:
 def file(text: str) -> Path:
     """Return the path of a file that is there."""
     path = existing(text)
-    if not path.is_file():
+    if path.is_dir():
         raise ArgumentTypeError(f"{text} is a folder, expected a file")
+    if not path.is_file():
+        raise ArgumentTypeError(f"{text} is no regular file, expected one")
     return path
 
 
