@@ -13,6 +13,7 @@ from depth_ros.errors import SettingError
 
 LARGEST_SEED = 2**31 - 1
 _LONGEST_PX = 8192
+_TOPIC = re.compile(r"(~/|/)?[A-Za-z_][A-Za-z0-9_]*(/[A-Za-z_][A-Za-z0-9_]*)*")
 _DEVICE = re.compile(r"auto|cpu|cuda(:\d{1,3})?")
 
 
@@ -75,6 +76,16 @@ def name(text: str) -> str:
     """Return a text that says something."""
     if not text.strip():
         raise ArgumentTypeError("it is empty, expected a name")
+    return text
+
+
+def topic(text: str) -> str:
+    """Return a topic's name, as ROS allows it."""
+    if not _TOPIC.fullmatch(text):
+        raise ArgumentTypeError(
+            f"{text!r} is not allowed, expected a topic such as /camera/image: letters, digits and "
+            "underscores between slashes, no digit first"
+        )
     return text
 
 

@@ -269,6 +269,29 @@ def test_no_number_makes_training_fail_half_way(
     assert not (tmp_path / "out").exists()
 
 
+@pytest.mark.parametrize(
+    "said",
+    [
+        ["record", "OUT", "--topics", "a b"],
+        ["record", "OUT", "--topics", "/1a"],
+        ["record", "OUT", "--topics", "/caf\u00e9"],
+        ["convert", "BAG", "OUT", "--prefix", "a b"],
+        ["convert", "BAG", "OUT", "--prefix", "//"],
+        ["convert", "BAG", "OUT", "--rerun", "/proc/nowhere.rrd", "--set", "model=zoedepth-tiny"],
+    ],
+    ids=lambda said: " ".join(said[2:]),
+)
+def test_no_name_is_taken_that_cannot_be_one(
+    said: list[str], bag: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    if "--rerun" in said:
+        pytest.importorskip("rerun")
+    places = {"BAG": str(bag), "OUT": str(tmp_path / "out")}
+    assert said[-1 if "--set" not in said else 4] in refused(
+        [places.get(word, word) for word in said], capsys
+    )
+
+
 def test_what_nobody_expected_is_one_line_with_the_way_to_its_place(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
