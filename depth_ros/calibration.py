@@ -15,6 +15,7 @@ from depth_ros import messages
 from depth_ros.config import Settings
 from depth_ros.errors import CameraError
 from depth_ros.geometry.camera import Camera
+from depth_ros.input_files import regular
 from depth_ros.messages import CameraInfo, CameraInfoFields
 
 
@@ -60,7 +61,7 @@ def read(path: Path) -> Calibration:
         CameraError: the file cannot be read, or is none.
     """
     try:
-        said: dict[str, Any] = YAML(typ="safe").load(path)
+        said: dict[str, Any] = YAML(typ="safe").load(regular(path))
         d, k = (_data(said, name) for name in ("distortion_coefficients", "camera_matrix"))
         r = _data(said, "rectification_matrix", 9)
         p = _data(said, "projection_matrix", 12)

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
 from dataclasses import dataclass
 from pathlib import Path
 
 from depth_ros.errors import SettingError
+from depth_ros.input_files import regular
 
 MARKER = ".depth_ros"
 """The file in an output folder that says which command made it, and what that wrote there."""
@@ -22,7 +24,7 @@ def check_file(path: Path, overwrite: bool = False) -> Path:
     if not path.name or path.is_dir():
         raise SettingError(f"'{path}' is a folder, expected the name of a file")
     _check_parents(path)
-    if path.exists() and not overwrite:
+    if os.path.lexists(path) and not overwrite:  # a link that leads nowhere is there too
         raise SettingError(f"{path} exists already, expected another name, or --overwrite")
     return path
 
@@ -51,15 +53,15 @@ class OutputFolder:
                 did not write.
         """
         _check_parents(self.path)
-        if not self.path.exists():
+        if not os.path.lexists(self.path):
             return
         if not self.path.is_dir():
-            raise SettingError(f"{self.path} is a file, expected a folder")
+            raise SettingError(f"{self.path} is no folder, expected one")
         written = self._written()
         if written is None and any(self.path.iterdir()):
             self._refuse(self.path)
         for name in self.names:
-            if (self.path / name).exists() and name not in (written or ()):
+            if os.path.lexists(self.path / name) and name not in (written or ()):
                 self._refuse(self.path / name)
 
     def begin(self) -> None:
@@ -84,7 +86,7 @@ class OutputFolder:
     def _written(self) -> list[str] | None:
         """Return what the command wrote there before; None where the folder is not its own."""
         try:
-            said = json.loads((self.path / MARKER).read_text())
+            said = json.loads(regular(self.path / MARKER).read_text())
             names = [name for name in said["names"] if Path(name).name == name]
             return names if said["command"] == self.command else None
         except (OSError, ValueError, KeyError, TypeError):
@@ -99,7 +101,7 @@ class OutputFolder:
 
 def _check_parents(path: Path) -> None:
     for parent in path.parents:
-        if parent.exists():
+        if os.path.lexists(parent):
             if not parent.is_dir():
                 raise SettingError(f"{path} lies below {parent}, which is no folder")
             return

@@ -14,6 +14,7 @@ from typing import Any, NamedTuple
 from tqdm import tqdm
 
 from depth_ros.errors import BagError, DepthError, SettingError
+from depth_ros.input_files import regular
 
 Convert = Callable[[str, str, list[str]], str]
 """Converts a bag (source, out, arguments) and says in a few words what became of it."""
@@ -128,7 +129,7 @@ def _attempt(source: str, out: str, arguments: list[str], convert: Convert) -> O
     """Convert one bag, in a worker, and mark it as done; see run()."""
     done = Path(f"{out}.done")
     if done.exists():
-        before = json.loads(done.read_text())
+        before = json.loads(regular(done).read_text())
         same = (before["source"], before["arguments"]) == (source, arguments)
         if same and Path(out).exists():
             return Outcome(source, "skipped", "converted before")

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import asdict, dataclass
 from typing import Any
 
 from depth_ros.bag.outputs import EXTRAS
 from depth_ros.bag.storage import STORAGES
 from depth_ros.errors import BagError
+
+_NAMESPACE = re.compile(r"/?([A-Za-z_][A-Za-z0-9_]*(/[A-Za-z_][A-Za-z0-9_]*)*/?)?")
 
 
 @dataclass(frozen=True)
@@ -60,6 +63,11 @@ class Options:
                 raise BagError(f"{name} is {getattr(self, name)}, expected 1 or more")
         if not self.start_s >= 0:
             raise BagError(f"start is {self.start_s:g} s, expected 0 or more")
+        if not _NAMESPACE.fullmatch(self.prefix):
+            raise BagError(
+                f"prefix is '{self.prefix}', expected a namespace such as /depth: letters, digits "
+                "and underscores between slashes, no digit first"
+            )
         if self.storage not in STORAGES:
             raise BagError(f"storage is '{self.storage}', expected one of {', '.join(STORAGES)}")
         if unknown := set(self.extras) - set(EXTRAS):

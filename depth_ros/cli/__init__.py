@@ -23,7 +23,7 @@ from depth_ros.cli import (
     train,
     view,
 )
-from depth_ros.errors import DepthError, SettingError
+from depth_ros.errors import DepthError, SettingError, one_line
 from depth_ros.nearest import unknown
 
 VERBS: tuple[ModuleType, ...] = (
@@ -42,6 +42,9 @@ VERBS: tuple[ModuleType, ...] = (
 )
 """Each has HELP, add_arguments(parser) and run(options), which returns the exit code."""
 
+_TRACEBACK = "DEPTH_ROS_TRACEBACK"
+"""The environment variable with which what nobody expected ends with a traceback."""
+
 
 def main(said: list[str] | None = None) -> int:
     """Run one verb; what it raises on purpose is one line, and exit_codes says which code."""
@@ -54,18 +57,21 @@ def main(said: list[str] | None = None) -> int:
         return code
     except SettingError as error:
         return _fail(error, exit_codes.WRONG)
-    except DepthError as error:
-        return _fail(error, exit_codes.FAILED)
     except BrokenPipeError:  # of `| head`
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return exit_codes.FAILED
-    except OSError as error:  # of a file that cannot be read or written
+    except (DepthError, OSError) as error:  # the latter of a file that cannot be read or written
         return _fail(error, exit_codes.FAILED)
     except KeyboardInterrupt:
         return exit_codes.INTERRUPTED
+    except Exception as error:  # a defect, here or in a library: one line all the same
+        if os.environ.get(_TRACEBACK):
+            raise
+        told = f"{type(error).__name__}: {one_line(error)}"
+        return _fail(f"unexpected {told}; {_TRACEBACK}=1 shows where", exit_codes.FAILED)
 
 
-def _fail(error: Exception, code: int) -> int:
+def _fail(error: Exception | str, code: int) -> int:
     print(f"depth_ros: {' '.join(str(error).split())}", file=sys.stderr)
     return code
 

@@ -13,6 +13,7 @@ from depth_ros.errors import SettingError
 
 LARGEST_SEED = 2**31 - 1
 _LONGEST_PX = 8192
+_TOPIC = re.compile(r"(~/|/)?[A-Za-z_][A-Za-z0-9_]*(/[A-Za-z_][A-Za-z0-9_]*)*")
 _DEVICE = re.compile(r"auto|cpu|cuda(:\d{1,3})?")
 
 
@@ -78,6 +79,16 @@ def name(text: str) -> str:
     return text
 
 
+def topic(text: str) -> str:
+    """Return a topic's name, as ROS allows it."""
+    if not _TOPIC.fullmatch(text):
+        raise ArgumentTypeError(
+            f"{text!r} is not allowed, expected a topic such as /camera/image: letters, digits and "
+            "underscores between slashes, no digit first"
+        )
+    return text
+
+
 def existing(text: str) -> Path:
     """Return the path of a file or folder that is there."""
     path = Path(name(text))
@@ -89,8 +100,10 @@ def existing(text: str) -> Path:
 def file(text: str) -> Path:
     """Return the path of a file that is there."""
     path = existing(text)
-    if not path.is_file():
+    if path.is_dir():
         raise ArgumentTypeError(f"{text} is a folder, expected a file")
+    if not path.is_file():
+        raise ArgumentTypeError(f"{text} is no regular file, expected one")
     return path
 
 

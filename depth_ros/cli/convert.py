@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from depth_ros.cli import arguments, exit_codes
-from depth_ros.errors import SettingError
+from depth_ros.errors import SettingError, one_line
 
 if TYPE_CHECKING:
     from depth_ros.bag.convert import Summary, Watcher
@@ -279,16 +279,20 @@ def given(params: Path | None, assignments: list[str]) -> Settings:
 def _of_file(path: Path) -> dict[str, Value]:
     """Return the settings in a file of parameters, of whatever node; warn of what is none."""
     from ruamel.yaml import YAML
-    from ruamel.yaml.error import YAMLError
 
     from depth_ros.config import split
+    from depth_ros.input_files import regular
 
     found: dict[str, Value] = {}
     try:
-        for node in YAML(typ="safe").load(path).values():
+        for node in YAML(typ="safe").load(regular(path)).values():
             found |= node["ros__parameters"]
-    except (OSError, YAMLError, AttributeError, KeyError, TypeError) as error:
-        raise SettingError(f"{path} is no file of parameters: {error}") from error
+    except Exception as error:  # yaml's, and whatever a wrong type makes
+        told = f"{type(error).__name__}: {one_line(error)}"
+        raise SettingError(
+            f"{path} is no file of parameters: {told}; expected YAML of NODE: ros__parameters: "
+            "NAME: VALUE"
+        ) from error
     settings, warnings = split(found)
     for warning in warnings:
         print(f"depth_ros: warning: {path}: {warning}", file=sys.stderr)

@@ -17,7 +17,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     what = parser.add_mutually_exclusive_group(required=True)
     what.add_argument(
-        "--topics", type=arguments.name, nargs="+", default=[], help="those to record"
+        "--topics", type=arguments.topic, nargs="+", default=[], help="those to record"
     )
     what.add_argument("--all", action="store_true", help="record every topic that is not hidden")
     parser.add_argument(

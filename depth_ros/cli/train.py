@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import argparse
+import os
 import sys
 from dataclasses import asdict, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from depth_ros.cli import arguments, evaluate
-from depth_ros.errors import DepthError, ModelError
+from depth_ros.errors import DepthError, ModelError, SettingError
 
 if TYPE_CHECKING:
     from depth_ros.training.frames import Frames
@@ -24,6 +25,7 @@ HELP = "train a small network on rendered rooms, on RGB-D, or on both"
 MODELS = ("zoedepth-lite", "zoedepth-tiny", "grin-tiny", "grin-small", "grin-base")
 _HEADS = ("log", "bins")
 _RENDERED_FRAMES = 2000
+_LEAST_SIDE = 32  # a cell of the encoder's coarsest map
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -37,7 +39,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--model", default="zoedepth-lite", choices=MODELS)
     parser.add_argument("--steps", type=arguments.whole(1, 10**9), help="optimiser steps")
-    parser.add_argument("--batch", type=arguments.whole(1, 10**9), help="frames per step")
+    parser.add_argument("--batch", type=arguments.whole(1, 4096), help="frames per step")
     parser.add_argument(
         "--learning-rate", type=arguments.number(0, 1), metavar="RATE", help="peak of the schedule"
     )
@@ -93,7 +95,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="share of --init's weights in the result, against forgetting (default 0)",
     )
     tiny = parser.add_argument_group("of zoedepth-tiny")
-    tiny.add_argument("--affine-weight", type=float, help="of the affine-invariant loss")
+    tiny.add_argument(
+        "--affine-weight", type=arguments.number(0, 1e6), help="of the affine-invariant loss"
+    )
     grin = parser.add_argument_group("of GRIN")
     grin.add_argument(
         "--no-rays", action="store_true", help="hide the camera from the network: an ablation"
@@ -129,7 +133,7 @@ def _add_sources(group: Any) -> None:
     )
     group.add_argument(
         "--rendered-frames",
-        type=arguments.whole(1, 10**9),
+        type=arguments.whole(1, 10**6),
         default=_RENDERED_FRAMES,
         help=f"rendered before training starts (default {_RENDERED_FRAMES})",
     )
@@ -142,15 +146,27 @@ def _add_sources(group: Any) -> None:
         "(default 0.05; 0: the last weights are kept)",
     )
     group.add_argument(
-        "--labels", type=arguments.number(0, 1), default=1.0, help="share of the pixels with depth"
+        "--labels",
+        type=arguments.number(1e-6, 1),
+        default=1.0,
+        help="share of the pixels with depth",
     )
     group.add_argument(
-        "--camera-height-m", type=float, nargs=2, metavar=("LOW", "HIGH"), help="when rendered"
+        "--camera-height-m",
+        type=arguments.number(0.01, 100, "m"),
+        nargs=2,
+        metavar=("LOW", "HIGH"),
+        help="when rendered",
     )
 
 
 def _size(text: str) -> tuple[int, int]:
-    return arguments.sides(text, "WIDTHxHEIGHT")
+    width, height = arguments.sides(text, "WIDTHxHEIGHT")
+    if min(width, height) < _LEAST_SIDE:
+        raise argparse.ArgumentTypeError(
+            f"{text!r} is not allowed, expected sides of at least {_LEAST_SIDE} px"
+        )
+    return width, height
 
 
 def run(options: argparse.Namespace) -> int:
@@ -210,6 +226,8 @@ def _check_out(out: Path) -> None:
     from depth_ros.training.train import CHECKPOINT
 
     ours = any((out / name).exists() for name in (CHECKPOINT, FILE))
+    if os.path.lexists(out) and not out.is_dir():
+        raise SettingError(f"{out} is no folder, expected one")
     if out.is_dir() and any(out.iterdir()) and not ours:
         raise ModelError(f"{out} is not empty and no run to go on with, expected a new folder")
 
@@ -218,6 +236,10 @@ def _robot(options: argparse.Namespace) -> Robot:
     from depth_ros.training.scenes import Robot
 
     height = options.camera_height_m
+    if height and height[0] > height[1]:
+        raise SettingError(
+            f"--camera-height-m is {height[0]:g} to {height[1]:g}, expected LOW up to HIGH"
+        )
     return Robot(camera_height_m=tuple(height)) if height else Robot()
 
 
@@ -309,9 +331,11 @@ def _weighted_one(text: str) -> tuple[Path, float]:
         return Path(text), 1.0
     folder, _, weight = text.rpartition("=")
     try:
-        return Path(folder), float(weight)
-    except ValueError as error:
-        raise DepthError(f"--data is '{text}', expected FOLDER or FOLDER=WEIGHT") from error
+        return Path(folder), arguments.number(1e-6, 1e6)(weight)
+    except argparse.ArgumentTypeError as error:
+        raise SettingError(
+            f"--data is '{text}', expected FOLDER or FOLDER=WEIGHT: weight {error}"
+        ) from error
 
 
 def _protocols(options: argparse.Namespace) -> list[str]:

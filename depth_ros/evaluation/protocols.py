@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
+from depth_ros.errors import DepthError, one_line
 from depth_ros.evaluation import rendered
 from depth_ros.evaluation.crops import CROPS
 from depth_ros.evaluation.datasets import bag, ddad, diode, folder, ibims, kitti, nyu, sun_rgbd
@@ -54,7 +55,15 @@ class Protocol:
             raise DatasetError(f"protocol '{self.name}' needs --data: a folder with {self.layout}")
         if data is not None and not self.layout:
             raise DatasetError(f"protocol '{self.name}' reads no data, expected no --data")
-        return self.open(data or Path())
+        try:
+            return self.open(data or Path())
+        except DepthError:
+            raise
+        except Exception as error:  # of a damaged file, each library its own
+            raise DatasetError(
+                f"{data} cannot be used: {type(error).__name__}: {one_line(error)}; "
+                f"expected {self.layout}"
+            ) from error
 
     def counted(self, truth_m: Depth) -> Depth:
         """Return truth (H, W) with NaN where it does not count."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import os
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -81,8 +82,9 @@ class Outputs:
         Raises:
             SettingError: a source lies in the folder, where it could be replaced.
         """
+        folder = _real(self.folder)
         for source in sources:
-            if source.kind != "webcam" and self.folder.resolve() in source.path.resolve().parents:
+            if source.kind != "webcam" and folder in _real(source.path).parents:
                 raise SettingError(
                     f"{source.path} lies in {self.folder}, where depth is to be written, expected "
                     "another --out"
@@ -147,3 +149,8 @@ def _encoded(pixels: npt.NDArray[np.uint8] | npt.NDArray[np.uint16]) -> bytes:
     if not done:
         raise SettingError(f"an image of {pixels.shape} cannot be written as PNG")
     return data.tobytes()
+
+
+def _real(path: Path) -> Path:
+    """Return a path without links; Path.resolve() raises where links are a ring."""
+    return Path(os.path.realpath(path))

@@ -10,6 +10,7 @@ import numpy.typing as npt
 
 from depth_ros.errors import FrameError, one_line
 from depth_ros.infer import exif
+from depth_ros.input_files import regular
 from depth_ros.messages.compressed import rgb_from_compressed
 
 _NOTHING = exif.Exif()
@@ -51,7 +52,7 @@ def read(path: Path, max_pixels: int) -> Picture:
         MessageError: it is damaged, empty, or too large.
     """
     try:
-        data = path.read_bytes()
+        data = regular(path).read_bytes()
     except OSError as error:
         raise FrameError(f"{path} cannot be read: {one_line(error)}") from error
     rgb = rgb_from_compressed(_File(data), max_pixels)
@@ -66,6 +67,6 @@ def read(path: Path, max_pixels: int) -> Picture:
 def exif_of(path: Path) -> exif.Exif:
     """Return what the EXIF data of a file say; nothing where it cannot be read."""
     try:
-        return exif.read(path.read_bytes())
+        return exif.read(regular(path).read_bytes())
     except OSError:
         return exif.Exif()

@@ -14,6 +14,7 @@ import numpy.typing as npt
 from depth_ros.config import Settings
 from depth_ros.errors import FrameError
 from depth_ros.infer.sources import Source
+from depth_ros.input_files import is_special
 
 _NS_PER_MS = 1_000_000
 _RATE_HZ = 30.0  # of a video that does not say it
@@ -77,6 +78,8 @@ class Reader:
         max_pixels: int = Settings.max_image_pixels,
         opener: Callable[[Source], Capture] = open_source,
     ) -> None:
+        if source.kind == "video" and is_special(source.path):
+            raise FrameError(f"{source.path} is no regular file, {_expected(source)}")
         self._source, self._capture = source, opener(source)
         if not self._capture.isOpened():
             raise FrameError(f"{source.path} cannot be opened, {_expected(source)}")

@@ -9,7 +9,7 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-from depth_ros.errors import SettingError
+from depth_ros.errors import BagError, SettingError, one_line
 from depth_ros.geometry.camera import Camera
 from depth_ros.look import atomic
 from depth_ros.look.points import points
@@ -45,7 +45,10 @@ class RerunLog:
         self._rerun, self._path = rerun, path
         self._stream = rerun.RecordingStream("depth_ros")
         self._stream.set_log_time_enabled(False)  # the time of the drawing says nothing
-        self._stream.save(atomic.unfinished(path))
+        try:
+            self._stream.save(atomic.unfinished(path))
+        except RuntimeError as error:  # as rerun calls what the system refuses
+            raise BagError(f"{path} cannot be written: {one_line(error)}") from error
         self._cameras: dict[str, Camera] = {}
 
     def add(

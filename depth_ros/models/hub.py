@@ -10,8 +10,10 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from depth_ros.errors import ModelError
+from depth_ros.input_files import is_special
 
 _PATIENCE_S = 3.0
+_SUFFIXES = (".json", ".safetensors", ".bin")
 
 
 @contextmanager
@@ -25,9 +27,11 @@ def reached(source: str, revision: str = "main") -> Iterator[None]:
         revision: the hub's.
 
     Raises:
-        ModelError: the hub cannot be reached, and its cache lacks the checkpoint.
+        ModelError: the hub cannot be reached, and its cache lacks the checkpoint; or a file of the
+            folder is a pipe or a device.
     """
     if Path(source).is_dir():
+        _check_files(Path(source))
         yield
         return
     from huggingface_hub import constants
@@ -45,6 +49,13 @@ def reached(source: str, revision: str = "main") -> Iterator[None]:
         yield
     finally:
         constants.HF_HUB_OFFLINE = before
+
+
+def _check_files(folder: Path) -> None:
+    """Refuse a checkpoint of which a part is no regular file: its libraries would wait for ever."""
+    for path in (*folder.glob("*.*"), *folder.glob("*/*.*")):
+        if path.suffix in _SUFFIXES and is_special(path):
+            raise ModelError(f"{path} is no regular file, expected one")
 
 
 def _answers(address: str) -> bool:

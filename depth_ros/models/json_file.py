@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from depth_ros.errors import ModelError
+from depth_ros.input_files import regular
 
 _MOST, _MOST_LAYERS = 16384, 256
 """Of any size in a configuration, and of layers: several times those of published networks."""
@@ -20,7 +21,7 @@ def read(path: Path) -> dict[str, Any]:
         ModelError: it is no file, no JSON, or holds something else.
     """
     try:
-        held = json.loads(path.read_text(encoding="utf-8"))
+        held = json.loads(regular(path).read_text(encoding="utf-8"))
     except (OSError, ValueError, RecursionError) as error:
         raise ModelError(f"{path} cannot be read: {error}") from error
     if not isinstance(held, dict):

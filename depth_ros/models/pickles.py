@@ -6,6 +6,7 @@ models are loaded from safetensors alone.
 
 from __future__ import annotations
 
+import os
 import shutil
 import tempfile
 from pathlib import Path
@@ -14,7 +15,7 @@ import torch
 from torch import Tensor
 
 from depth_ros.errors import ModelError
-from depth_ros.models import json_file
+from depth_ros.models import hub, json_file
 from depth_ros.models.base import ModelEntry
 
 _WEIGHTS = "pytorch_model.bin"
@@ -44,7 +45,7 @@ def convert(entry: ModelEntry, out: Path) -> None:
         ModelError: out is there, the checkpoint has safetensors or no weights, a file is missing,
             damaged or unreachable, or a pickle holds more than tensors.
     """
-    if out.exists() or not out.parent.is_dir():
+    if os.path.lexists(out) or not out.parent.is_dir():
         raise ModelError(f"{out} cannot be written, expected a new folder in one that is there")
     try:
         _convert(entry, out)
@@ -55,7 +56,8 @@ def convert(entry: ModelEntry, out: Path) -> None:
 def _convert(entry: ModelEntry, out: Path) -> None:
     from safetensors.torch import save_file
 
-    names = _names(entry)
+    with hub.reached(entry.source, entry.revision):
+        names = _names(entry)
     if _has_safetensors(names):
         raise ModelError("it has safetensors already, expected pickles alone")
     with tempfile.TemporaryDirectory(dir=out.parent, prefix=".convert-") as place:

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import BinaryIO, NamedTuple
 
 from depth_ros.errors import ModelError
+from depth_ros.input_files import regular
 
 _METADATA, _KEY, _VALUE = 14, 1, 2
 _VARINT, _LENGTH = 0, 2
@@ -55,7 +56,7 @@ def sha256(path: Path) -> str:
                 _feed(digest, file, field.start, field.size)
     beside = weights_beside(path)
     if beside.exists():
-        with beside.open("rb") as file:
+        with _open(beside) as file:
             _feed(digest, file, 0, beside.stat().st_size)
     return digest.hexdigest()
 
@@ -75,7 +76,7 @@ def weights_beside(path: Path) -> Path:
 
 def _open(path: Path) -> BinaryIO:
     try:
-        return path.open("rb")
+        return regular(path).open("rb")
     except OSError as error:
         raise ModelError(f"{path} cannot be read: {error.strerror}") from error
 

@@ -15,6 +15,8 @@ import torch
 from safetensors.torch import load_file, save_file
 from tqdm import tqdm
 
+from depth_ros.errors import ModelError, one_line
+from depth_ros.input_files import regular
 from depth_ros.training.frames import Rgbd
 from depth_ros.training.render import random_frames
 from depth_ros.training.rooms.frames import random_rooms
@@ -59,7 +61,17 @@ def rendered_stores(
         (store,) = stores_of(_frames(recipe, count, processes), size[0])
         folder.mkdir(parents=True, exist_ok=True)
         save_file(vars(store), path)
-    return [FrameStore(**load_file(path))]
+    return [_stored(path)]
+
+
+def _stored(path: Path) -> FrameStore:
+    try:
+        return FrameStore(**load_file(regular(path)))
+    except Exception as error:  # safetensors raises its own
+        raise ModelError(
+            f"{path} cannot be used, expected frames of an earlier run; remove it to render anew: "
+            f"{one_line(error)}"
+        ) from error
 
 
 class _Recipe(NamedTuple):

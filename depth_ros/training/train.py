@@ -13,6 +13,8 @@ import torch
 from torch import Tensor, nn
 from tqdm import tqdm
 
+from depth_ros.errors import ModelError, one_line
+from depth_ros.input_files import regular
 from depth_ros.training.frames import Batch, Frames
 
 CHECKPOINT = "checkpoint.pt"
@@ -194,12 +196,18 @@ class Trainer(Generic[Network]):
         path = self.out / CHECKPOINT
         if not path.exists():
             return
-        state = torch.load(path, map_location=self.device, weights_only=True)
-        self.step = state["step"]
-        self.network.load_state_dict(state["network"])
-        self.average = state["average"]
-        self.best, self.history = state["best"], state["history"]
-        self.optimizer.load_state_dict(state["optimizer"])
+        try:
+            state = torch.load(regular(path), map_location=self.device, weights_only=True)
+            self.step = state["step"]
+            self.network.load_state_dict(state["network"])
+            self.average = state["average"]
+            self.best, self.history = state["best"], state["history"]
+            self.optimizer.load_state_dict(state["optimizer"])
+        except Exception as error:  # pickle, zipfile and torch raise what they like
+            raise ModelError(
+                f"{path} cannot be gone on with, expected the checkpoint of a run of the same "
+                f"network: {type(error).__name__}: {one_line(error)}"
+            ) from error
 
 
 def _groups(network: nn.Module, config: TrainConfig) -> list[dict[str, Any]]:

@@ -7,16 +7,22 @@ in a pixel the nearest counts. The front camera does not see the car, so that no
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from depth_ros.evaluation.datasets.files import DatasetError, read_rgb, require, require_files
+from depth_ros.evaluation.datasets.files import (
+    DatasetError,
+    read_json,
+    read_rgb,
+    require,
+    require_files,
+)
 from depth_ros.evaluation.datasets.sample import Sample, Samples, each
 from depth_ros.geometry.camera import Camera
+from depth_ros.input_files import regular
 from depth_ros.pipeline import Frame
 
 LAYOUT = (
@@ -34,11 +40,11 @@ def samples(root: Path) -> Samples:
     """
     require(root, LAYOUT, "ddad.json")
     try:
-        split = json.loads((root / "ddad.json").read_text())["scene_splits"][_VALIDATION]
+        split = read_json(root / "ddad.json")["scene_splits"][_VALIDATION]
         scenes = [root / name for name in sorted(split["filenames"])]
         require_files(root, LAYOUT, scenes)
         records = [record for scene in scenes for record in _records(scene)]
-    except (KeyError, TypeError, json.JSONDecodeError) as error:
+    except (KeyError, TypeError) as error:
         raise DatasetError(f"{root} is not DDAD's: {error!r}; expected {LAYOUT}") from error
     require_files(root, LAYOUT, (path for *paths, _, _ in records for path in paths))
     return each(_read, records)
@@ -46,7 +52,7 @@ def samples(root: Path) -> Samples:
 
 def _records(scene: Path) -> list[tuple[Path, Path, Path, Any, Any]]:
     """Return image, points and calibration files with both sensors' poses, in time order."""
-    description, folder = json.loads(scene.read_text()), scene.parent
+    description, folder = read_json(scene), scene.parent
     data = {datum["key"]: datum for datum in description["data"]}
     records = []
     for sample in description["samples"]:
@@ -66,9 +72,9 @@ def _read(record: tuple[Path, Path, Path, Any, Any]) -> Sample:
     camera = _camera(calibration, *rgb.shape[:2])
     pose = _transform(image_pose)
     motion = np.linalg.inv(pose) @ _transform(points_pose)
-    xyz = np.load(points)["data"][:, :3].astype(np.float64) @ motion[:3, :3].T + motion[:3, 3]
+    xyz = np.load(regular(points))["data"][:, :3].astype(np.float64)
     scene = image.parents[2].name
-    truth_m = splat(xyz, camera)
+    truth_m = splat(xyz @ motion[:3, :3].T + motion[:3, 3], camera)
     return Sample(Frame(rgb, camera), truth_m, f"{scene}/{image.stem}", scene, pose)
 
 
@@ -83,7 +89,7 @@ def splat(points: npt.NDArray[np.float64], camera: Camera) -> npt.NDArray[np.flo
 
 
 def _camera(calibration: Path, height: int, width: int) -> Camera:
-    known = json.loads(calibration.read_text())
+    known = read_json(calibration)
     names = [name.lower() for name in known["names"]]
     k = known["intrinsics"][names.index(_CAMERA)]
     return Camera(width, height, k["fx"], k["fy"], k["cx"], k["cy"])

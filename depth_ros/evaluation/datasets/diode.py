@@ -9,6 +9,7 @@ import numpy as np
 from depth_ros.evaluation.datasets.files import read_rgb, require, require_files, where
 from depth_ros.evaluation.datasets.sample import Sample, Samples, each
 from depth_ros.geometry.camera import Camera
+from depth_ros.input_files import regular
 from depth_ros.pipeline import Frame
 
 LAYOUT = (
@@ -39,7 +40,7 @@ def _beside(image: Path, part: str) -> Path:
 
 def _read(image: Path) -> Sample:
     rgb = read_rgb(image)
-    depth_m, valid = np.load(_beside(image, "")), np.load(_beside(image, "_mask"))
+    depth_m, valid = (np.load(regular(_beside(image, part))) for part in ("", "_mask"))
     height, width = rgb.shape[:2]
     truth_m = where(depth_m.reshape(height, width), valid.reshape(height, width))
     return Sample(Frame(rgb, CAMERA.scale(width, height)), truth_m, image.stem)

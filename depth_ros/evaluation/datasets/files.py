@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import importlib
+import json
 from collections.abc import Iterable
 from pathlib import Path
 from types import ModuleType
+from typing import Any
 
 import cv2
 import numpy as np
 import numpy.typing as npt
 
-from depth_ros.errors import DepthError
+from depth_ros.errors import DepthError, one_line
+from depth_ros.input_files import regular
 
 _NAMED = 3
 
@@ -69,6 +72,34 @@ def read_uint16(path: Path) -> npt.NDArray[np.uint16]:
     return image.astype(np.uint16)
 
 
+def read_json(path: Path) -> Any:
+    """Return what a file of JSON holds.
+
+    Raises:
+        DatasetError: it cannot be read.
+    """
+    try:
+        return json.loads(regular(path).read_text(encoding="utf-8"))
+    except (OSError, ValueError, RecursionError) as error:
+        raise DatasetError(f"{path} cannot be read as JSON: {one_line(error)}") from error
+
+
+def read_numbers(path: Path) -> npt.NDArray[np.float64]:
+    """Return the numbers of a text file, a row per line.
+
+    Raises:
+        DatasetError: it cannot be read, is empty, or holds something else.
+    """
+    try:
+        lines = regular(path).read_text(encoding="utf-8").splitlines()
+        rows = [[float(word) for word in line.split()] for line in lines if line.strip()]
+        return np.array(rows, np.float64, ndmin=2)
+    except (OSError, ValueError) as error:
+        raise DatasetError(
+            f"{path} cannot be read, expected rows of numbers: {one_line(error)}"
+        ) from error
+
+
 def metres(stored: npt.NDArray[np.uint16], per_metre: float) -> npt.NDArray[np.float32]:
     """Return depth in metres of whole numbers, in the same shape: NaN where they are 0."""
     depth_m = np.divide(stored, per_metre, dtype=np.float32)
@@ -97,7 +128,7 @@ def optional(name: str) -> ModuleType:
 
 
 def _read(path: Path, flags: int) -> npt.NDArray[np.generic]:
-    image = cv2.imread(str(path), flags)
+    image = cv2.imread(str(regular(path)), flags)
     if image is None:
         raise DatasetError(f"{path} is not an image that OpenCV reads")
     return np.asarray(image)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from functools import partial
 from pathlib import Path
 
@@ -12,6 +11,8 @@ import numpy.typing as npt
 from depth_ros.evaluation.datasets.files import (
     DatasetError,
     metres,
+    read_json,
+    read_numbers,
     read_rgb,
     read_uint16,
     require,
@@ -20,6 +21,7 @@ from depth_ros.evaluation.datasets.files import (
 )
 from depth_ros.evaluation.datasets.sample import Sample, Samples, each
 from depth_ros.geometry.camera import Camera
+from depth_ros.input_files import regular
 from depth_ros.pipeline import Frame
 
 LAYOUT = (
@@ -61,7 +63,7 @@ def _read(
     image, depth, pose = item
     rgb = read_rgb(image)
     if depth.suffix == ".npy":
-        truth_m = where(np.load(depth), True)
+        truth_m = where(np.load(regular(depth)), True)
     else:
         truth_m = metres(read_uint16(depth), 1000)
     if truth_m.shape != rgb.shape[:2]:
@@ -79,14 +81,14 @@ def _read(
 def _intrinsics(root: Path) -> dict[str, object]:
     """Return what Camera is made of, beside the image's size."""
     if (root / "camera.json").exists():
-        known = json.loads((root / "camera.json").read_text())
+        known = read_json(root / "camera.json")
         names = {"fx", "fy", "cx", "cy"}
         if not isinstance(known, dict) or not names <= set(known):
             raise DatasetError(f"{root / 'camera.json'} lacks some of {sorted(names)}")
         chosen = {name: known[name] for name in (*sorted(names), "lens") if name in known}
         return {**chosen, "coefficients": tuple(known.get("coefficients", ()))}
     require(root, LAYOUT, "intrinsics.txt")
-    numbers = np.loadtxt(root / "intrinsics.txt").ravel()
+    numbers = read_numbers(root / "intrinsics.txt").ravel()
     if len(numbers) not in (_PINHOLE, 9):
         raise DatasetError(f"{root / 'intrinsics.txt'} has {len(numbers)} numbers, expected 4 or 9")
     k = numbers if len(numbers) == _PINHOLE else numbers[[0, 4, 2, 5]]
@@ -97,7 +99,7 @@ def _poses(root: Path, count: int) -> list[npt.NDArray[np.float64]] | list[None]
     path = root / "poses.txt"
     if not path.exists():
         return [None] * count
-    rows = np.loadtxt(path, ndmin=2)
+    rows = read_numbers(path)
     if len(rows) != count or rows.shape[1] not in (_POSE_ROWS, 16):
         raise DatasetError(
             f"{path} has shape {rows.shape}, expected ({count}, 12) or ({count}, 16)"

@@ -10,6 +10,7 @@ import numpy as np
 from depth_ros.evaluation.datasets.files import optional, require, require_files, where
 from depth_ros.evaluation.datasets.sample import Sample, Samples, each
 from depth_ros.geometry.camera import Camera
+from depth_ros.input_files import regular
 from depth_ros.pipeline import Frame
 
 LAYOUT = "imagelist.txt and ibims1_core_mat/<name>.mat for each of its names"
@@ -23,7 +24,7 @@ def samples(root: Path) -> Samples:
         DatasetError: files, or SciPy to read them, are missing.
     """
     require(root, LAYOUT, "imagelist.txt")
-    names = (root / "imagelist.txt").read_text().split()
+    names = regular(root / "imagelist.txt").read_text().split()
     require_files(root, LAYOUT, (root / _FOLDER / f"{name}.mat" for name in names))
     optional("scipy.io")
     return each(partial(_read, root), names)
@@ -31,7 +32,7 @@ def samples(root: Path) -> Samples:
 
 def _read(root: Path, name: str) -> Sample:
     """Read one MATLAB struct; pixels without measurement, and of glass, do not count."""
-    data = optional("scipy.io").loadmat(root / _FOLDER / f"{name}.mat")["data"][0, 0]
+    data = optional("scipy.io").loadmat(regular(root / _FOLDER / f"{name}.mat"))["data"][0, 0]
     rgb = np.ascontiguousarray(data["rgb"], np.uint8)
     valid = (data["mask_invalid"] > 0) & (data["mask_transp"] > 0)
     height, width = rgb.shape[:2]

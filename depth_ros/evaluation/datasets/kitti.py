@@ -22,6 +22,7 @@ from depth_ros.evaluation.datasets.files import (
 )
 from depth_ros.evaluation.datasets.sample import Sample, Samples, each
 from depth_ros.geometry.camera import Camera
+from depth_ros.input_files import regular
 from depth_ros.pipeline import Frame
 
 LAYOUT = (
@@ -41,7 +42,7 @@ def samples(root: Path) -> Samples:
         DatasetError: files are missing.
     """
     require(root, LAYOUT, _SPLIT)
-    split = next(root.glob(_SPLIT)).read_text().splitlines()
+    split = regular(next(root.glob(_SPLIT))).read_text().splitlines()
     pairs = [(line.split()[0], line.split()[1]) for line in split if line.strip()]
     pairs = [(image, truth) for image, truth in pairs if truth != "None"]
     paths = [root / "raw" / image for image, _ in pairs]
@@ -74,7 +75,7 @@ def _read(root: Path, pair: tuple[str, str]) -> Sample:
 @lru_cache(maxsize=16)
 def _intrinsics(path: Path) -> tuple[float, float, float, float]:
     """Return fx, fy, cx, cy of the rectified left colour camera."""
-    lines = (line.partition(":") for line in path.read_text().splitlines())
+    lines = (line.partition(":") for line in regular(path).read_text().splitlines())
     values = {name: rest for name, _, rest in lines}
     try:
         p = [float(number) for number in values["P_rect_02"].split()]

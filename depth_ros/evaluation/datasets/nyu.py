@@ -22,6 +22,7 @@ from depth_ros.evaluation.datasets.files import (
 )
 from depth_ros.evaluation.datasets.sample import Sample, Samples, each
 from depth_ros.geometry.camera import Camera
+from depth_ros.input_files import regular
 from depth_ros.pipeline import Frame
 
 LAYOUT = (
@@ -62,13 +63,13 @@ def _read(image: Path) -> Sample:
 def _labelled(root: Path) -> Samples:
     require(root, LAYOUT, "splits.mat")
     optional("h5py")
-    numbers = optional("scipy.io").loadmat(root / "splits.mat")["testNdxs"].ravel()
+    numbers = optional("scipy.io").loadmat(regular(root / "splits.mat"))["testNdxs"].ravel()
     return each(partial(_read_labelled, root / _LABELED), [int(number) for number in numbers])
 
 
 def _read_labelled(path: Path, number: int) -> Sample:
     """Read image `number`, counted from 1; MATLAB's arrays (H, W, 3, N) come transposed."""
-    with optional("h5py").File(path, "r") as file:
+    with optional("h5py").File(regular(path), "r") as file:
         image = file["images"][number - 1].transpose(2, 1, 0)
         depth_m = file["rawDepths"][number - 1].T
     rgb = np.zeros_like(image)

@@ -11,6 +11,8 @@ import numpy as np
 import numpy.typing as npt
 
 from depth_ros.bag.losses import Losses
+from depth_ros.errors import DepthError, one_line
+from depth_ros.evaluation.datasets.files import DatasetError
 from depth_ros.pipeline import Frame
 from depth_ros.scale.scaler import Reference
 
@@ -64,5 +66,20 @@ class Samples:
 
 
 def each(read: Callable[[Item], Sample], items: Sequence[Item]) -> Samples:
-    """Return the samples that a function reads of items, in their order."""
-    return Samples(lambda: map(read, items), len(items))
+    """Return the samples that a function reads of items, in their order.
+
+    Whatever it raises of a damaged file becomes a DatasetError that names the item.
+    """
+    return Samples(lambda: (_one(read, item) for item in items), len(items))
+
+
+def _one(read: Callable[[Item], Sample], item: Item) -> Sample:
+    try:
+        return read(item)
+    except DepthError:
+        raise
+    except Exception as error:  # NumPy, OpenCV, SciPy and h5py raise what they like
+        named = item[0] if isinstance(item, tuple) else item
+        raise DatasetError(
+            f"{named} cannot be used: {type(error).__name__}: {one_line(error)}"
+        ) from error

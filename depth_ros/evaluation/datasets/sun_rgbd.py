@@ -14,6 +14,7 @@ from depth_ros.evaluation.datasets.files import (
     DatasetError,
     metres,
     optional,
+    read_numbers,
     read_rgb,
     read_uint16,
     require,
@@ -21,6 +22,7 @@ from depth_ros.evaluation.datasets.files import (
 )
 from depth_ros.evaluation.datasets.sample import Sample, Samples, each
 from depth_ros.geometry.camera import Camera
+from depth_ros.input_files import regular
 from depth_ros.pipeline import Frame
 
 LAYOUT = (
@@ -37,7 +39,7 @@ def samples(root: Path) -> Samples:
         DatasetError: files, or SciPy to read the split, are missing.
     """
     require(root, LAYOUT, _SPLIT)
-    cells = optional("scipy.io").loadmat(root / _SPLIT)["alltest"].ravel()
+    cells = optional("scipy.io").loadmat(regular(root / _SPLIT))["alltest"].ravel()
     # The split names folders of its authors' disk.
     folders = [
         root / "SUNRGBD" / str(cell[0]).rstrip("/").partition("SUNRGBD/")[2] for cell in cells
@@ -50,7 +52,7 @@ def samples(root: Path) -> Samples:
 def _read(folder: Path) -> Sample:
     rgb = read_rgb(_only(folder / "image", "*.jpg"))
     stored = _rotated(read_uint16(_only(folder / "depth_bfx", "*.png")))
-    k = np.loadtxt(folder / "intrinsics.txt").reshape(3, 3)
+    k = read_numbers(folder / "intrinsics.txt").reshape(3, 3)
     height, width = rgb.shape[:2]
     camera = Camera(width, height, k[0, 0], k[1, 1], k[0, 2], k[1, 2])
     return Sample(Frame(rgb, camera), metres(stored, 1000), folder.name)
