@@ -14,7 +14,7 @@ import torch
 from torch import Tensor
 
 from depth_ros.errors import ModelError
-from depth_ros.models import json_file
+from depth_ros.models import hub, json_file
 from depth_ros.models.base import ModelEntry
 
 _WEIGHTS = "pytorch_model.bin"
@@ -27,7 +27,8 @@ _KEPT = ("preprocessor_config.json", "README.md", "LICENSE", "LICENSE.txt", "LIC
 def only_pickles(entry: ModelEntry) -> bool:
     """Return whether a checkpoint is known to have pickled weights, and no safetensors."""
     try:
-        names = _names(entry)
+        with hub.reached(entry.source, entry.revision):
+            names = _names(entry)
     except Exception:  # offline, absent, private, no hub id: each raises its own
         return False
     return bool({_WEIGHTS, _INDEX} & names) and not _has_safetensors(names)
