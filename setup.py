@@ -87,6 +87,7 @@ setup(
             "pillow",
             "pytest",
             "pytest-timeout",
+            "pytest-xdist",
             "PyYAML",
             "ray",
             "rerun-sdk",

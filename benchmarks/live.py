@@ -216,7 +216,8 @@ def _node(model: str, more: list[str]) -> list[str]:
 
 def environment() -> dict[str, str]:
     """Return the environment of the processes: this machine only, a domain of their own."""
-    domain = os.environ.get("ROS_DOMAIN_ID", str(101 + os.getpid() % 100))
+    # Above 101 Linux gives a domain's ports to others.
+    domain = os.environ.get("ROS_DOMAIN_ID", str(1 + os.getpid() % 100))
     alone = {"ROS_AUTOMATIC_DISCOVERY_RANGE": "LOCALHOST", "ROS_DOMAIN_ID": domain}
     return {**os.environ, **transport.environment(), **alone}
 

@@ -1,7 +1,8 @@
 """Measure what a cloud costs between Python and who listens, by its size and by how it is sent.
 
 Run as python -m benchmarks.wire. Publisher and listeners are processes of their own; a message is
-sent when all have told of the one before.
+sent when all have told of the one before. What a listener does not tell of is counted as lost, and
+sent again.
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ import time
 import zlib
 from array import array
 from collections import defaultdict
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import asdict
 from pathlib import Path
@@ -47,9 +48,14 @@ KEEPING = {"MALLOC_ARENA_MAX": "1", "MALLOC_MMAP_MAX_": "0", "MALLOC_TRIM_THRESH
 """With this in its environment a process keeps what it frees, as the node does by itself."""
 _QOS = QoSProfile(depth=2, reliability=ReliabilityPolicy.RELIABLE)
 _ECHO_QOS = QoSProfile(depth=100, reliability=ReliabilityPolicy.RELIABLE)
-_TIMEOUT_S = 60.0
+_START_TIMEOUT_S = 180.0
+_STOP_TIMEOUT_S = 60.0
+_LOST_AFTER_S = 10.0
+_GREET_EVERY_S = 0.5
+_TRIES = 10
 Way = Callable[[PointCloud2], Any]
 _CHECKED = 1  # nanoseconds of a stamp: the message is compared
+_GREETING = 0  # seconds of a stamp: only who listens is asked
 
 
 SETUPS = [("SYNCHRONOUS", False), ("SYNCHRONOUS", True), ("ASYNCHRONOUS", True)]
@@ -86,6 +92,7 @@ class Result(NamedTuple):
         way: what publish() was given.
         call_ms: publish(), and what had to be made for it.
         last_ms: from its begin until the last listener's Python has the bytes.
+        lost: how often a listener did not tell of a message, which was sent again.
     """
 
     setup: Setup
@@ -94,6 +101,28 @@ class Result(NamedTuple):
     way: str
     call_ms: Spread
     last_ms: Spread
+    lost: int
+
+
+class Sent(NamedTuple):
+    """A message that all listeners told of.
+
+    Attributes:
+        begin_ns: when what is published was begun to be made, by the steady clock.
+        call_ms: how long that took, and publish().
+        told: of each listener when it had the bytes, or their checksum where that was asked.
+        lost: how often the message was sent before.
+    """
+
+    begin_ns: int
+    call_ms: float
+    told: list[int]
+    lost: int
+
+    @property
+    def last_ms(self) -> float:
+        """The time from its begin until the last listener had the bytes."""
+        return (max(self.told) - self.begin_ns) / 1e6
 
 
 def cloud(stride: int, organised: bool) -> PointCloud2:
@@ -125,18 +154,25 @@ def listen() -> None:
     echo = node.create_publisher(Header, "arrived", _ECHO_QOS)
 
     def note(data: bytes) -> None:
-        told = Header(frame_id=str(time.monotonic_ns()))
-        # Little-endian CDR: four bytes of preamble, then the stamp.
-        told.stamp.sec, told.stamp.nanosec = (
-            int.from_bytes(data[at : at + 4], "little") for at in (4, 8)
-        )
-        if told.stamp.nanosec == _CHECKED:
-            told.frame_id = str(zlib.crc32(deserialize_message(data, PointCloud2).data))
-        echo.publish(told)
+        echo.publish(tell(node.get_name(), data))
 
     node.create_subscription(PointCloud2, "cloud", note, _QOS, raw=True)
     with suppress(KeyboardInterrupt, ExternalShutdownException):
         rclpy.spin(node)
+
+
+def tell(name: str, data: bytes) -> Header:
+    """Return what a listener says of a serialised cloud: its stamp, the listener and a number."""
+    number = time.monotonic_ns()
+    told = Header()
+    # Little-endian CDR: four bytes of preamble, then the stamp.
+    told.stamp.sec, told.stamp.nanosec = (
+        int.from_bytes(data[at : at + 4], "little") for at in (4, 8)
+    )
+    if told.stamp.nanosec == _CHECKED:
+        number = zlib.crc32(deserialize_message(data, PointCloud2).data)
+    told.frame_id = f"{name} {number}"
+    return told
 
 
 # --- the publisher's process
@@ -170,40 +206,53 @@ class Sender:
     def __init__(self) -> None:
         self._node = rclpy.create_node("sender")
         self.publisher = self._node.create_publisher(PointCloud2, "cloud", _QOS)
-        self._told: dict[int, list[str]] = defaultdict(list)
+        self._told: dict[int, dict[str, int]] = defaultdict(dict)
         self._node.create_subscription(Header, "arrived", self._on_told, _ECHO_QOS)
-        self._number, self._listeners = 0, 0
+        self._number, self._listeners = _GREETING, 0
 
     def wait_for(self, count: int) -> None:
-        """Wait until so many listen, and are heard."""
+        """Greet until so many listen, and are heard.
+
+        Raises:
+            DepthError: they do not.
+        """
         self._listeners = count
-        self._until(
-            lambda: (
-                self.publisher.get_subscription_count() == count
-                and self._node.count_publishers("arrived") == count
-            )
+        for _ in range(round(_START_TIMEOUT_S / _GREET_EVERY_S)):
+            self.publisher.publish(PointCloud2())
+            if self._all_told(_GREETING, _GREET_EVERY_S):
+                return
+        raise DepthError(f"{len(self._told[_GREETING])} listeners are there, expected {count}")
+
+    def send(self, message: PointCloud2, way: Way) -> Sent:
+        """Send a message until every listener has told of it.
+
+        Raises:
+            DepthError: one never does.
+        """
+        for lost in range(_TRIES):
+            self._number += 1
+            message.header.stamp.sec = self._number
+            begin_ns = time.monotonic_ns()
+            self.publisher.publish(way(message))
+            call_ms = (time.monotonic_ns() - begin_ns) / 1e6
+            if self._all_told(self._number, _LOST_AFTER_S):
+                return Sent(begin_ns, call_ms, [*self._told.pop(self._number).values()], lost)
+        raise DepthError(
+            f"a cloud was sent {_TRIES} times, expected {self._listeners} listeners to tell of it"
         )
 
-    def send(self, message: PointCloud2, way: Way) -> tuple[float, list[str]]:
-        """Send a message; return the milliseconds of the call, and what every listener told."""
-        self._number += 1
-        message.header.stamp.sec = self._number
-        begin_s = time.perf_counter()
-        self.publisher.publish(way(message))
-        call_ms = 1e3 * (time.perf_counter() - begin_s)
-        told = self._told[self._number]
-        self._until(lambda: len(told) == self._listeners)
-        return call_ms, self._told.pop(self._number)
-
     def _on_told(self, told: Header) -> None:
-        self._told[told.stamp.sec].append(told.frame_id)
+        listener, number = told.frame_id.split()
+        self._told[told.stamp.sec][listener] = int(number)
 
-    def _until(self, condition: Callable[[], bool]) -> None:
-        until_s = time.monotonic() + _TIMEOUT_S
-        while not condition():
+    def _all_told(self, number: int, seconds: float) -> bool:
+        """Wait so long for all to tell of a message; return whether they did."""
+        told, until_s = self._told[number], time.monotonic() + seconds
+        while len(told) < self._listeners:
             if time.monotonic() > until_s:
-                raise DepthError(f"{self._listeners} listeners were to tell of a cloud")
+                return False
             rclpy.spin_once(self._node, timeout_sec=0.05)
+        return True
 
 
 def itself(message: PointCloud2) -> PointCloud2:
@@ -229,27 +278,26 @@ def _sent(sender: Sender, setup: Setup, repeats: int, stride: int, organised: bo
     ways: dict[str, Way] = {"message": itself, "bytes": Serialised(message)}
     for way in ways.values():
         _check(sender, message, way)
-    rounds = [[_timed(sender, message, way) for way in ways.values()] for _ in range(repeats)]
-    spreads = [
-        [Spread.of(np.array(each)) for each in zip(*pairs, strict=True)]
-        for pairs in zip(*rounds, strict=True)
-    ]
+    rounds = [[sender.send(message, way) for way in ways.values()] for _ in range(repeats)]
     facts = (setup, label(stride, organised), len(message.data))
-    return [Result(*facts, name, *pair) for name, pair in zip(ways, spreads, strict=True)]
+    return [
+        Result(*facts, name, *_summary(sent))
+        for name, sent in zip(ways, zip(*rounds, strict=True), strict=True)
+    ]
+
+
+def _summary(sent: Sequence[Sent]) -> tuple[Spread, Spread, int]:
+    call_ms = Spread.of(np.array([each.call_ms for each in sent]))
+    last_ms = Spread.of(np.array([each.last_ms for each in sent]))
+    return call_ms, last_ms, sum(each.lost for each in sent)
 
 
 def _check(sender: Sender, message: PointCloud2, way: Way) -> None:
     message.header.stamp.nanosec = _CHECKED
-    _, told = sender.send(message, way)
+    told = sender.send(message, way).told
     message.header.stamp.nanosec = 0
-    if set(told) != {str(zlib.crc32(message.data))}:
+    if set(told) != {zlib.crc32(message.data)}:
         raise MismatchError("a listener received another cloud than was sent")
-
-
-def _timed(sender: Sender, message: PointCloud2, way: Way) -> tuple[float, float]:
-    begin_ns = time.monotonic_ns()
-    call_ms, told = sender.send(message, way)
-    return call_ms, (max(map(int, told)) - begin_ns) / 1e6
 
 
 # --- all of it
@@ -273,12 +321,12 @@ def run(setup: Setup, repeats: int, strides: list[int]) -> list[Result]:
         for process in heard:
             process.send_signal(signal.SIGINT)
         for process in heard:
-            process.wait(_TIMEOUT_S)
+            process.wait(_STOP_TIMEOUT_S)
     if done.returncode:
         raise DepthError(f"{setup.text()}: the publisher ended with {done.returncode}")
     return [
-        Result(setup, name, size, way, Spread(*call_ms), Spread(*last_ms))
-        for _, name, size, way, call_ms, last_ms in json.loads(done.stdout)
+        Result(setup, name, size, way, Spread(*call_ms), Spread(*last_ms), lost)
+        for _, name, size, way, call_ms, last_ms, lost in json.loads(done.stdout)
     ]
 
 
@@ -286,12 +334,13 @@ def table(results: list[Result]) -> str:
     """Return results to read, below their setups."""
     lines = [
         f"{'cloud':<22}{'bytes':>9}  {'given':<9}{'publish(), ms':>20}{'until the last, ms':>22}"
+        f"{'lost':>6}"
     ]
     for setup in dict.fromkeys(each.setup for each in results):
         lines += ["", setup.text()]
         lines += [
             f"{each.cloud:<22}{each.size:>9}  {each.way:<9}"
-            f"{_text(each.call_ms):>20}{_text(each.last_ms):>22}"
+            f"{_text(each.call_ms):>20}{_text(each.last_ms):>22}{each.lost:>6}"
             for each in results
             if each.setup == setup
         ]

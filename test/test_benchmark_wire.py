@@ -2,19 +2,25 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterator
+from threading import Thread
 from typing import Any
 
 import pytest
 
 pytest.importorskip("rclpy", reason="the processes are ROS nodes")
 
+import rclpy
+from rclpy.executors import SingleThreadedExecutor
 from rclpy.serialization import deserialize_message, serialize_message
 from sensor_msgs.msg import PointCloud2
+from std_msgs.msg import Header
 
 from benchmarks import wire
 from benchmarks.mismatch import MismatchError
 from benchmarks.timing import Spread
-from benchmarks.wire import Result, Serialised, Setup
+from benchmarks.wire import Result, Sender, Sent, Serialised, Setup
+from depth_ros.errors import DepthError
 from depth_ros.messages import points_from_cloud
 
 
@@ -45,13 +51,81 @@ def test_another_layout_than_was_thought_is_noticed(monkeypatch: pytest.MonkeyPa
 
 
 def test_a_cloud_that_arrives_otherwise_is_noticed() -> None:
-    class Sender:
-        def send(self, message: Any, way: Any) -> tuple[float, list[str]]:
-            return 1.0, ["0"]
+    class Garbling:
+        def send(self, message: Any, way: Any) -> Sent:
+            return Sent(0, 1.0, [0], 0)
 
-    sender: Any = Sender()
+    sender: Any = Garbling()
     with pytest.raises(MismatchError, match="another cloud than was sent"):
         wire._check(sender, wire.cloud(4, True), wire.itself)
+
+
+def test_the_last_listener_counts() -> None:
+    assert Sent(5_000_000, 1.0, [9_000_000, 7_000_000], 0).last_ms == 4.0
+
+
+@pytest.fixture
+def ros() -> Iterator[None]:
+    rclpy.init(args=[])
+    yield
+    rclpy.shutdown()
+
+
+@pytest.fixture
+def listener(ros: None) -> Iterator[Callable[..., None]]:
+    """Listens in a thread, and forgets the messages of some numbers."""
+    executor = SingleThreadedExecutor()
+    thread = Thread(target=executor.spin, daemon=True)
+
+    def start(*forgotten: int) -> None:
+        node = rclpy.create_node("listener")
+        echo = node.create_publisher(Header, "arrived", 100)
+
+        def note(data: bytes) -> None:
+            told = wire.tell("one", data)
+            if told.stamp.sec not in forgotten:
+                echo.publish(told)
+
+        node.create_subscription(PointCloud2, "cloud", note, 2, raw=True)
+        executor.add_node(node)
+        thread.start()
+
+    yield start
+    executor.shutdown()
+    thread.join()
+
+
+def test_a_cloud_that_a_listener_does_not_tell_of_is_counted_and_sent_again(
+    listener: Callable[..., None], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    listener(2, 3)
+    sender, message = Sender(), wire.cloud(4, False)
+    sender.wait_for(1)
+    assert sender.send(message, wire.itself).lost == 0
+    monkeypatch.setattr(wire, "_LOST_AFTER_S", 0.3)
+    sent = sender.send(message, wire.itself)
+    assert sent.lost >= 2
+    assert sent.last_ms > 0
+
+
+def test_who_never_listens_is_an_error(
+    listener: Callable[..., None], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    listener()
+    monkeypatch.setattr(wire, "_START_TIMEOUT_S", 1.0)
+    with pytest.raises(DepthError, match="listeners are there, expected 2"):
+        Sender().wait_for(2)
+
+
+def test_a_listener_that_stops_to_tell_is_an_error(
+    listener: Callable[..., None], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    listener(*range(1, 20))
+    sender = Sender()
+    sender.wait_for(1)
+    monkeypatch.setattr(wire, "_LOST_AFTER_S", 0.05)
+    with pytest.raises(DepthError, match="sent 10 times, expected 1 listeners to tell of it"):
+        sender.send(wire.cloud(4, False), wire.itself)
 
 
 def test_a_real_run_tells_every_cloud_and_way() -> None:
@@ -72,7 +146,7 @@ def test_a_real_run_tells_every_cloud_and_way() -> None:
 def test_setups_are_told_apart() -> None:
     spread = Spread(1.0, 0.5, 2.0)
     results = [
-        Result(Setup(mode, keeping, 1), "dense, stride 1", 100, "message", spread, spread)
+        Result(Setup(mode, keeping, 1), "dense, stride 1", 100, "message", spread, spread, 0)
         for mode, keeping in wire.SETUPS
     ]
     text = wire.table(results)

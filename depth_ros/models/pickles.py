@@ -28,7 +28,8 @@ _KEPT = ("preprocessor_config.json", "README.md", "LICENSE", "LICENSE.txt", "LIC
 def only_pickles(entry: ModelEntry) -> bool:
     """Return whether a checkpoint is known to have pickled weights, and no safetensors."""
     try:
-        names = _names(entry)
+        with hub.reached(entry.source, entry.revision):
+            names = _names(entry)
     except Exception:  # offline, absent, private, no hub id: each raises its own
         return False
     return bool({_WEIGHTS, _INDEX} & names) and not _has_safetensors(names)

@@ -378,11 +378,9 @@ class Process:
 
 
 @pytest.fixture(scope="session")
-def context(tmp_path_factory: pytest.TempPathFactory) -> Iterator[rclpy.Context]:
-    """ROS on this machine only, in a domain of this process and its children alone."""
+def context(domain: int, tmp_path_factory: pytest.TempPathFactory) -> Iterator[rclpy.Context]:
+    """ROS in the domain of this process, without the user's profile of Fast DDS."""
     with pytest.MonkeyPatch.context() as environment:
-        environment.setenv("ROS_DOMAIN_ID", str(1 + os.getpid() % 100))
-        environment.setenv("ROS_AUTOMATIC_DISCOVERY_RANGE", "LOCALHOST")
         environment.setenv("ROS_LOG_DIR", str(tmp_path_factory.mktemp("log")))
         environment.delenv("FASTRTPS_DEFAULT_PROFILES_FILE", raising=False)
         context = rclpy.Context()
