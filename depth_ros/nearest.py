@@ -19,7 +19,7 @@ def unknown(kind: str, name: str, known: Iterable[str], listing: str = "") -> st
         listing: where they are listed; empty: nowhere.
     """
     known = list(known)
-    near = get_close_matches(name, known, _MOST, _SIMILAR)
+    near = get_close_matches(name, known, _MOST, _SIMILAR) or _containing(name, known)
     see = f" ({listing} lists all {len(known)})" if listing else ""
     if near:
         return f"{kind} '{name}' is unknown, did you mean {_either(near)}?{see}"
@@ -28,6 +28,13 @@ def unknown(kind: str, name: str, known: Iterable[str], listing: str = "") -> st
     return f"{kind} '{name}' is unknown, expected one of {len(known)} names" + (
         f": {listing} lists them" if listing else f", such as {', '.join(known[:_MOST])}"
     )
+
+
+def _containing(name: str, known: list[str]) -> list[str]:
+    """Return the shortest known names that have all of this one in them."""
+    said = name.lower()
+    holding = [each for each in known if said and said in each]
+    return sorted(holding, key=len)[:_MOST]
 
 
 def _either(names: list[str]) -> str:

@@ -20,6 +20,12 @@ def test_of_many_names_three_are_said_at_most() -> None:
     assert said.count("model-") == 4, "the one that was said, and three"
 
 
+def test_a_part_of_long_names_is_near_to_them() -> None:
+    known = ["prompt-depth-anything-large", "depth-anything-v2-metric-indoor-large", "dpt-large"]
+    assert "did you mean depth-anything-v2-metric-indoor-large?" in unknown("model", "v2", known)
+    assert "expected one of" in unknown("model", "", known)
+
+
 def test_few_names_are_listed_where_none_is_near() -> None:
     said = unknown("thing", "xyz", ["one", "two"])
     assert said == "thing 'xyz' is unknown, expected one of one, two"

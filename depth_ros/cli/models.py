@@ -11,9 +11,16 @@ from depth_ros.cli import arguments, exit_codes
 from depth_ros.errors import SettingError
 
 if TYPE_CHECKING:
-    from depth_ros.models import ModelEntry
+    from depth_ros.models import Device, ModelEntry
 
 HELP = "list the known models, or try one"
+
+_LEGEND = (
+    "relative: metres by scale_mode ground or anchors; memory: of weights in float32;\n"
+    "CPU, GPU: time of a whole frame of 640x480, where it was measured."
+)
+_DEVICES: dict[str, Device] = {"CPU": "cpu", "GPU": "cuda"}
+_MORE = "`depth_ros models NAME` says more of one, `depth_ros models --markdown` of all."
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -43,6 +50,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--commercial", action="store_true", help="list only models whose licence allows it"
     )
+    parser.add_argument(
+        "--device",
+        choices=("cpu", "cuda"),
+        help="list models for live use on it, the fastest measured ones first, then by size; "
+        "cpu: small ones alone",
+    )
     arguments.add_weights(parser)
 
 
@@ -60,7 +73,7 @@ def run(options: argparse.Namespace) -> int:
         row = models.table([models.find(options.name, weights)])
         print(row if options.markdown else _facts(row))
     else:
-        chosen = models.select(options.place or "any", options.commercial)
+        chosen = models.select(options.place or "any", options.commercial, options.device)
         print(models.table(chosen) if options.markdown else _listing(chosen))
     return exit_codes.DONE
 
@@ -69,8 +82,10 @@ def _refuse_contradictions(options: argparse.Namespace) -> None:
     if options.name is None and (options.check or options.convert):
         verb = "--check" if options.check else "--convert"
         raise SettingError(f"{verb} is given without a name, expected the model to take")
-    if options.name and (options.place or options.commercial):
-        raise SettingError("--for and --commercial choose among all models, expected no name")
+    if options.name and (options.place or options.commercial or options.device):
+        raise SettingError(
+            "--for, --commercial and --device choose among all models, expected no name"
+        )
 
 
 def _check(name: str, weights: str) -> str:
@@ -95,14 +110,18 @@ def _convert(name: str, weights: str, out: Path) -> str:
 
 def _listing(entries: Iterable[ModelEntry]) -> str:
     """Return what to choose a model by, in lines that fit a terminal."""
-    rows = [("model", "for", "depth", "size", "commercial")]
+    from depth_ros import models
+
+    rows = [("model", "for", "depth", "memory", "CPU", "GPU", "commercial")]
     for entry in entries:
         rows.append(
             (
                 entry.name,
                 entry.place,
                 _depth(entry),
-                f"{entry.parameters_m:g} M",
+                models.memory(entry),
+                models.frame_ms(entry, "cpu"),
+                models.frame_ms(entry, "cuda"),
                 "yes" if entry.commercial else "no",
             )
         )
@@ -111,8 +130,8 @@ def _listing(entries: Iterable[ModelEntry]) -> str:
         "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip()
         for row in rows
     ]
-    more = "`depth_ros models NAME` says more of one, `depth_ros models --markdown` of all."
-    return "\n".join([*lines, "", more])
+    took = [f"{head}: {models.HARDWARE[device]}." for head, device in _DEVICES.items()]
+    return "\n".join([*lines, "", _LEGEND, *took, _MORE])
 
 
 def _depth(entry: ModelEntry) -> str:

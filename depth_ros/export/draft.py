@@ -6,7 +6,7 @@ import importlib
 import shutil
 import tempfile
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import torch
@@ -22,8 +22,6 @@ from depth_ros.export.weights import hashes
 from depth_ros.models import loading
 from depth_ros.models.base import DepthModel, Facts, ModelEntry, Prediction
 from depth_ros.models.card import SUFFIX, Card, part_path
-from depth_ros.models.grin.config import MODEL_TYPE
-from depth_ros.models.grin.model import GrinModel
 from depth_ros.output_paths import check_file
 from depth_ros.runtimes import onnx_file
 from depth_ros.runtimes.onnx_runtime import OnnxRuntime
@@ -204,9 +202,7 @@ class _Draft:
         facts = Facts(
             model.preprocessing, model.max_depth_m, model.training_f_px, batches=model.batches
         )
-        entry, config = _stated(model), {}
-        if isinstance(model, GrinModel):
-            config = {"model_type": MODEL_TYPE, **asdict(model.config)}
+        entry, config = _stated(model), model.config_stated()
         weights = hashes(model.entry)
         versions = {name: importlib.import_module(name).__version__ for name in _MODULES}
         for part, path in zip(parts, paths, strict=True):

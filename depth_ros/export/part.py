@@ -15,8 +15,6 @@ from depth_ros.models.grin.model import GrinModel
 from depth_ros.models.grin.network import Grin
 from depth_ros.models.zoedepth_heads import choosing
 
-# transformers' code of these splits by the size of the batch, which a graph would freeze.
-_IMAGE_BY_IMAGE = ("zoedepth", "depth_pro")
 _LONGEST = 256
 _MOST_IMAGES, _MOST_PIXELS = 256, 1 << 24
 
@@ -62,8 +60,8 @@ def parts_of(model: DepthModel, size: tuple[int, int] | None) -> tuple[Part, ...
         ModelError: the network was exported already.
     """
     batch = Dim("batch", min=1, max=_MOST_IMAGES)
-    pixels, sides = _pixels(model, size, 1 if _one_by_one(model) else 2)
-    images: dict[int, Dim] = sides if _one_by_one(model) else {0: batch, **sides}
+    pixels, sides = _pixels(model, size, 1 if model.one_by_one else 2)
+    images: dict[int, Dim] = sides if model.one_by_one else {0: batch, **sides}
     if isinstance(model, GrinModel):
         return _grin_parts(model, pixels, images, batch)
     network = model.network if model.batches else choosing(model.network)
@@ -73,12 +71,8 @@ def parts_of(model: DepthModel, size: tuple[int, int] | None) -> tuple[Part, ...
         open_.append({0: batch})
     with torch.inference_mode():
         raw = network(*inputs.values())
-    outputs = ("values", "fov_deg") if isinstance(raw, tuple) else ("values",)
+    outputs = model.raw_names[: len(raw) if isinstance(raw, tuple) else 1]
     return (Part("", network, inputs, tuple(open_), outputs),)
-
-
-def _one_by_one(model: DepthModel) -> bool:
-    return model.entry.family in _IMAGE_BY_IMAGE
 
 
 def _pixels(

@@ -5,18 +5,30 @@ from __future__ import annotations
 from depth_ros.models.base import ClipModel, DepthModel, ModelEntry, Output, Prediction, Raw
 from depth_ros.models.check import Report, check
 from depth_ros.models.depthcrafter.options import ClipOptions
-from depth_ros.models.loading import CLIP_FAMILIES, FAMILIES, find, load, load_clip
+from depth_ros.models.loading import find, load, load_clip
 from depth_ros.models.pickles import convert
-from depth_ros.models.registry import MODELS, WEIGHTS, select, table
+from depth_ros.models.registry import (
+    CLIP_FAMILIES,
+    FAMILIES,
+    MODELS,
+    WEIGHTS,
+    frame_ms,
+    memory,
+    select,
+    table,
+)
+from depth_ros.models.speed import HARDWARE, Device
 
 __all__ = [
     "CLIP_FAMILIES",
     "FAMILIES",
+    "HARDWARE",
     "MODELS",
     "WEIGHTS",
     "ClipModel",
     "ClipOptions",
     "DepthModel",
+    "Device",
     "ModelEntry",
     "Output",
     "Prediction",
@@ -25,8 +37,10 @@ __all__ = [
     "check",
     "convert",
     "find",
+    "frame_ms",
     "load",
     "load_clip",
+    "memory",
     "select",
     "table",
 ]

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from enum import Enum
 from types import MappingProxyType
-from typing import Literal, Protocol
+from typing import Any, ClassVar, Literal, Protocol
 
 import numpy as np
 import numpy.typing as npt
@@ -261,6 +261,14 @@ class DepthModel(ABC):
     """Files of an exported network, by part; none where network is torch's own."""
     denoises: bool = False
     """Whether a request's sampling and memory mean something to it; and it has no mirror image."""
+    one_by_one: ClassVar[bool] = False
+    """Whether its network's code splits by the size of the batch, which a graph would freeze."""
+    raw_names: ClassVar[tuple[str, ...]] = ("values",)
+    """What its network's outputs are called in an exported file, as far as it has them."""
+
+    def config_stated(self) -> dict[str, Any]:
+        """Return what an exported file must say beside its facts; nothing for most families."""
+        return {}
 
     @property
     def fixed_size(self) -> tuple[int, int] | None:
@@ -334,6 +342,47 @@ class DepthModel(ABC):
         """Return a camera's focal length in pixels of the network's input, padded and resized."""
         scale_y, scale_x = self.preprocessing.scale(camera.height, camera.width)
         return math.sqrt(camera.fx * scale_x * camera.fy * scale_y)
+
+
+class Family(DepthModel):
+    """A depth model of a family of checkpoints, which knows how to load any of them."""
+
+    @classmethod
+    @abstractmethod
+    def load(cls, entry: ModelEntry) -> Family:
+        """Load a checkpoint from a folder, the hub's cache or the hub.
+
+        Raises:
+            ModelError: its files do not fit each other, or the entry.
+        """
+
+    @classmethod
+    @abstractmethod
+    def of_graphs(cls, entry: ModelEntry, facts: Facts, config: Mapping[str, Any]) -> Family:
+        """Return the model of an exported network; its graphs are set by the caller.
+
+        Args:
+            entry, facts: as the file's card says.
+            config: what config_stated() said when it was exported.
+
+        Raises:
+            ModelError: the config is not one of this family.
+        """
+
+    @staticmethod
+    @abstractmethod
+    def config_of(source: str, revision: str = "main") -> Any:
+        """Return the configuration of a checkpoint in a folder, the hub's cache or the hub."""
+
+    @staticmethod
+    def output_of(config: Any) -> Output:
+        """Return what the numbers of a checkpoint with this configuration mean."""
+        return Output.METRIC_DEPTH
+
+    @staticmethod
+    def max_depth_m_of(config: Any) -> float:
+        """Return what depth a checkpoint was trained up to; 0 where its config says nothing."""
+        return 0.0
 
 
 class ClipModel(ABC):

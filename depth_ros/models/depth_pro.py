@@ -48,6 +48,8 @@ class DepthPro(TransformersModel):
     processor = preprocessing.DEPTH_PRO
     wrapper = DepthAndFov
     cell = 0
+    one_by_one = True
+    raw_names = ("values", "fov_deg")
 
     def postprocess(self, raw: Raw, height: int, width: int) -> Prediction:
         """Return metres at the estimated focal length, as DepthProImageProcessor does.

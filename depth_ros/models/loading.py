@@ -13,39 +13,13 @@ import torch
 from depth_ros.errors import ModelError, UnknownModelError, one_line
 from depth_ros.models import hub, json_file, pickles
 from depth_ros.models.base import ClipModel, DepthModel, ModelEntry
-from depth_ros.models.depth_anything import DepthAnything
-from depth_ros.models.depth_pro import DepthPro
 from depth_ros.models.depthcrafter import parts
-from depth_ros.models.depthcrafter.model import DepthCrafter
 from depth_ros.models.depthcrafter.options import ClipOptions
-from depth_ros.models.dpt import Dpt
-from depth_ros.models.exported import Exported, entry_of, graphs_of, is_exported, main_card
-from depth_ros.models.grin.config import MODEL_TYPE as GRIN
-from depth_ros.models.grin.config import GrinConfig
-from depth_ros.models.grin.model import GrinModel
-from depth_ros.models.lite.config import MODEL_TYPE as LITE
-from depth_ros.models.lite.model import LiteModel
-from depth_ros.models.prompt_depth_anything import PromptDepthAnything
-from depth_ros.models.registry import MODELS
-from depth_ros.models.transformers_model import TransformersModel
-from depth_ros.models.zoedepth import ZoeDepth
+from depth_ros.models.exported import entry_of, graphs_of, is_exported, main_card
+from depth_ros.models.registry import CLIP_FAMILIES, FAMILIES, MODELS
 from depth_ros.nearest import unknown
 
-FAMILIES: dict[str, type[TransformersModel] | type[GrinModel]] = {
-    "zoedepth": ZoeDepth,
-    LITE: LiteModel,
-    "dpt": Dpt,
-    "depth_anything": DepthAnything,
-    "prompt_depth_anything": PromptDepthAnything,
-    "depth_pro": DepthPro,
-    GRIN: GrinModel,
-}
-"""What loads a checkpoint, by the model_type of its config.json."""
-
 _EXPECTED = "expected a name in `depth_ros models`, a folder, an .onnx file or a hub id"
-
-CLIP_FAMILIES: dict[str, type[DepthCrafter]] = {"depthcrafter": DepthCrafter}
-"""What loads a checkpoint that answers for whole recordings."""
 
 
 def find(name: str, weights: str = "") -> ModelEntry:
@@ -103,14 +77,10 @@ def _load_exported(path: Path) -> DepthModel:
         raise ModelError(
             f"{path} is of family '{entry.family}', expected one of {', '.join(FAMILIES)}"
         )
-    model: DepthModel
-    if issubclass(family, GrinModel):
-        try:
-            model = family(entry, Exported(GrinConfig.from_dict(dict(card.config))))
-        except ModelError as error:
-            raise ModelError(f"{path}: {error}") from error
-    else:
-        model = family(entry, Exported(), card.facts)
+    try:
+        model = family.of_graphs(entry, card.facts, card.config)
+    except ModelError as error:
+        raise ModelError(f"{path}: {error}") from error
     model.graphs = graphs_of(path, card)
     return model
 

@@ -6,16 +6,26 @@ read, what transformers' conversion scripts wrote into it.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable
 from dataclasses import replace
 from pathlib import Path
 
 from depth_ros.geometry.camera import Camera
 from depth_ros.models import preprocessing
-from depth_ros.models.base import ModelEntry, Output, Place
+from depth_ros.models.base import Family, ModelEntry, Output, Place
+from depth_ros.models.depth_anything import DepthAnything
+from depth_ros.models.depth_pro import DepthPro
+from depth_ros.models.depthcrafter.model import DepthCrafter
+from depth_ros.models.dpt import Dpt
+from depth_ros.models.grin.config import MODEL_TYPE as GRIN
 from depth_ros.models.grin.config import TINY, preprocessing_of
+from depth_ros.models.grin.model import GrinModel
 from depth_ros.models.lite import config as lite
+from depth_ros.models.lite.model import LiteModel
 from depth_ros.models.preprocessing import Preprocessing, Resize
+from depth_ros.models.prompt_depth_anything import PromptDepthAnything
+from depth_ros.models.speed import CPU_MOST_M, FRAME_MS, Device, order
 from depth_ros.models.training_cameras import (
     HYPERSIM,
     KITTI,
@@ -23,6 +33,21 @@ from depth_ros.models.training_cameras import (
     NYU,
     VIRTUAL_KITTI,
 )
+from depth_ros.models.zoedepth import ZoeDepth
+
+FAMILIES: dict[str, type[Family]] = {
+    "zoedepth": ZoeDepth,
+    lite.MODEL_TYPE: LiteModel,
+    "dpt": Dpt,
+    "depth_anything": DepthAnything,
+    "prompt_depth_anything": PromptDepthAnything,
+    "depth_pro": DepthPro,
+    GRIN: GrinModel,
+}
+"""What loads a checkpoint, by the model_type of its config.json."""
+
+CLIP_FAMILIES: dict[str, type[DepthCrafter]] = {"depthcrafter": DepthCrafter}
+"""What loads a checkpoint that answers for whole recordings."""
 
 WEIGHTS = Path(__file__).parent / "weights"
 """Where the embedded weights live."""
@@ -112,7 +137,7 @@ def _zoedepth_lite() -> ModelEntry:
 def _grin_tiny() -> ModelEntry:
     return ModelEntry(
         name="grin-tiny",
-        family="grin",
+        family=GRIN,
         source=str(WEIGHTS / "grin-tiny"),
         output=Output.METRIC_DEPTH,
         licence="Apache-2.0",
@@ -314,6 +339,8 @@ _COLUMNS = (
     "input",
     "parameters",
     "memory",
+    "CPU",
+    "GPU",
     "fp16",
     "licence",
     "commercial use",
@@ -324,14 +351,28 @@ _COLUMNS = (
 _BYTES = 4  # of a weight in float32
 
 
-def select(place: Place = "any", commercial: bool = False) -> list[ModelEntry]:
-    """Return the known models that serve a place, and if asked for, commercial use."""
-    return [
+def select(
+    place: Place = "any", commercial: bool = False, device: Device | None = None
+) -> list[ModelEntry]:
+    """Return the known models that serve a place, and if asked for, commercial use and a device.
+
+    Args:
+        place: where the robot is.
+        commercial: whether the licence must allow commercial use.
+        device: what the robot has: models that answer live, the fastest measured ones first, then
+            by size; on cpu small ones alone, see speed. None: all, in the table's order.
+    """
+    chosen = [
         entry
         for entry in MODELS.values()
         if place in ("any", entry.place) or entry.place == "any"
         if entry.commercial or not commercial
     ]
+    if device is None:
+        return chosen
+    most_m = CPU_MOST_M if device == "cpu" else math.inf
+    live = [each for each in chosen if each.family in FAMILIES and each.parameters_m <= most_m]
+    return sorted(live, key=lambda each: order(each.name, each.parameters_m, device))
 
 
 def table(entries: Iterable[ModelEntry] | None = None) -> str:
@@ -352,12 +393,25 @@ def _row(entry: ModelEntry) -> tuple[str, ...]:
         f"{camera.f_px:.0f} px at {camera.width}" if camera else "-",
         _input(entry.preprocessing),
         f"{entry.parameters_m:g} M" if entry.parameters_m else "-",
-        f"{entry.parameters_m * _BYTES / 1e3:.2g} GB" if entry.parameters_m else "-",
+        memory(entry),
+        frame_ms(entry, "cpu"),
+        frame_ms(entry, "cuda"),
         "yes" if entry.half_safe else "no",
         entry.licence,
         "yes" if entry.commercial else "no",
         entry.note,
     )
+
+
+def memory(entry: ModelEntry) -> str:
+    """Return what a model's weights take in float32; - where that is unknown."""
+    return f"{entry.parameters_m * _BYTES / 1e3:.2g} GB" if entry.parameters_m else "-"
+
+
+def frame_ms(entry: ModelEntry, device: Device) -> str:
+    """Return the time of a whole frame on a device; - where it was not measured."""
+    measured = FRAME_MS[device].get(entry.name)
+    return "-" if measured is None else f"{measured:g} ms"
 
 
 def _input(preprocessing: Preprocessing | None) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import copy
 import math
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from importlib.util import find_spec
 from pathlib import Path
@@ -18,7 +18,8 @@ from torch import Tensor, nn
 from depth_ros.errors import ModelError
 from depth_ros.geometry.camera import Camera
 from depth_ros.models import json_file
-from depth_ros.models.base import DepthModel, Facts, ModelEntry, Output, Prediction, Raw
+from depth_ros.models.base import Facts, Family, ModelEntry, Prediction, Raw
+from depth_ros.models.exported import Exported
 from depth_ros.models.preprocessing import Fit, Preprocessing
 
 Model = TypeVar("Model", bound="TransformersModel")
@@ -48,7 +49,7 @@ class DepthOnly(nn.Module):
         return depth
 
 
-class TransformersModel(DepthModel):
+class TransformersModel(Family):
     """A family of transformers' networks: any checkpoint of it, loaded and run alike.
 
     Args:
@@ -134,6 +135,13 @@ class TransformersModel(DepthModel):
         _check_report(network, report)
         return cls.of(entry, network, _preprocessing(entry, cls.processor))
 
+    @classmethod
+    def of_graphs(
+        cls: type[Model], entry: ModelEntry, facts: Facts, config: Mapping[str, Any]
+    ) -> Model:
+        """Return the model of an exported network; see Family."""
+        return cls(entry, Exported(), facts)
+
     @staticmethod
     def config_of(source: str, revision: str = "main") -> Any:
         """Return transformers' configuration of a checkpoint."""
@@ -154,16 +162,6 @@ class TransformersModel(DepthModel):
         Raises:
             ModelError: it is wrong, and the entry does not tell what is right.
         """
-
-    @staticmethod
-    def output_of(config: Any) -> Output:
-        """Return what the numbers of a checkpoint with this transformers config mean."""
-        return Output.METRIC_DEPTH
-
-    @staticmethod
-    def max_depth_m_of(config: Any) -> float:
-        """Return what depth a checkpoint was trained up to; 0 where its config says nothing."""
-        return 0.0
 
     @staticmethod
     def bounded(config: Any) -> bool:

@@ -28,6 +28,7 @@ class ZoeDepth(TransformersModel):
 
     network_class = "ZoeDepthForDepthEstimation"
     processor = Preprocessing()
+    one_by_one = True
 
     @staticmethod
     def max_depth_m_of(config: Any) -> float:

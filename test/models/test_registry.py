@@ -13,8 +13,9 @@ from transformers import AutoConfig
 from depth_ros import cli, models
 from depth_ros.errors import ModelError
 from depth_ros.geometry.camera import Camera
-from depth_ros.models import ModelEntry, Output
+from depth_ros.models import Device, ModelEntry, Output
 from depth_ros.models.base import Place
+from depth_ros.models.speed import FRAME_MS
 from depth_ros.models.transformers_model import TransformersModel
 from test.models import published
 from test.models.checkpoints import FAMILIES, build
@@ -294,16 +295,60 @@ def test_places_are_those_of_the_data_sets() -> None:
             assert {entry.place} == known, name
 
 
-def test_one_model_is_not_chosen_among_all(capsys: pytest.CaptureFixture[str]) -> None:
-    assert cli.main(["models", "zoedepth-nyu", "--commercial"]) != 0
+@pytest.mark.parametrize("flag", [["--commercial"], ["--for", "any"], ["--device", "cpu"]])
+def test_one_model_is_not_chosen_among_all(
+    flag: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert cli.main(["models", "zoedepth-nyu", *flag]) != 0
     assert "expected no name" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("device", ["cpu", "cuda"])
+def test_for_a_device_the_fastest_measured_models_come_first(device: Device) -> None:
+    chosen = [entry.name for entry in models.select(device=device)]
+    times = [FRAME_MS[device][name] for name in chosen if name in FRAME_MS[device]]
+    assert len(times) == len(FRAME_MS[device].keys() & chosen) > 3
+    assert times == sorted(times)
+    sizes = [models.MODELS[name].parameters_m for name in chosen[len(times) :]]
+    assert sizes == sorted(sizes)
+    assert "depthcrafter" not in chosen, "it answers for whole recordings only"
+
+
+def test_a_cpu_is_offered_small_models_alone() -> None:
+    assert {entry.name for entry in models.select(device="cuda")} == {
+        name for name, entry in models.MODELS.items() if entry.family in models.FAMILIES
+    }
+    small = models.select("outdoor", commercial=True, device="cpu")
+    assert small
+    for entry in small:
+        assert entry.parameters_m <= 50
+        assert entry.place in ("outdoor", "any")
+        assert entry.commercial
+
+
+def test_only_known_models_have_times() -> None:
+    assert {name for times in FRAME_MS.values() for name in times} <= models.MODELS.keys()
+
+
+def test_a_listing_says_what_to_choose_by_and_what_times_were_taken_on(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    assert cli.main(["models", "--device", "cpu"]) == 0
+    head, first, *rest = capsys.readouterr().out.splitlines()
+    assert head.split() == ["model", "for", "depth", "memory", "CPU", "GPU", "commercial"]
+    assert first.split() == [
+        "zoedepth-lite",
+        *["indoor", "20", "m", "0.014", "GB", "36", "ms", "-", "yes"],
+    ]
+    assert all(len(line) <= 100 for line in rest)
+    assert any(models.HARDWARE["cpu"] in line for line in rest)
 
 
 def test_the_table_of_one_model_has_its_row_alone(built: Callable[[str], Path]) -> None:
     entry = models.find(str(built("depth-anything-metric")))
     row = models.table([entry]).splitlines()[-1]
     assert row.startswith(
-        f"| {entry.name} | any | metric_depth | 20 m | - | - | - | - | yes | unknown | no |"
+        f"| {entry.name} | any | metric_depth | 20 m | - | - | - | - | - | - | yes | unknown | no |"
     )
 
 

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, dataclass, replace
 from functools import lru_cache
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -15,8 +15,9 @@ from torch.nn import functional
 from depth_ros.geometry.camera import Camera
 from depth_ros.models import json_file
 from depth_ros.models.base import (
-    DepthModel,
     Executor,
+    Facts,
+    Family,
     Memory,
     ModelEntry,
     Output,
@@ -27,7 +28,7 @@ from depth_ros.models.base import (
 from depth_ros.models.exported import Exported
 from depth_ros.models.grin import log_depth, noise, schedule
 from depth_ros.models.grin.confidence import within
-from depth_ros.models.grin.config import GrinConfig, preprocessing_of
+from depth_ros.models.grin.config import MODEL_TYPE, GrinConfig, preprocessing_of
 from depth_ros.models.grin.network import Grin
 from depth_ros.models.grin.positions import grid, normalise
 from depth_ros.models.grin.sampler import ddim, times
@@ -125,7 +126,7 @@ class _Places(NamedTuple):
         return self.preprocessing.network_size(camera.height, camera.width)
 
 
-class GrinModel(DepthModel):
+class GrinModel(Family):
     """A checkpoint of GRIN.
 
     Noise belongs to pixels of the image: whichever of them are asked for, in whatever frame, each
@@ -160,17 +161,22 @@ class GrinModel(DepthModel):
         """
         return cls(entry, Grin.from_pretrained(entry.source, entry.revision))
 
+    @classmethod
+    def of_graphs(cls, entry: ModelEntry, facts: Facts, config: Mapping[str, Any]) -> GrinModel:
+        """Return the model of an exported network; see Family."""
+        return cls(entry, Exported(GrinConfig.from_dict(dict(config))))
+
     @staticmethod
-    def config_of(source: str) -> GrinConfig:
+    def config_of(source: str, revision: str = "main") -> GrinConfig:
         """Return the configuration of a checkpoint."""
         from transformers.utils import cached_file
 
-        return GrinConfig.from_dict(json_file.read(Path(cached_file(source, "config.json"))))
+        path = cached_file(source, "config.json", revision=revision)
+        return GrinConfig.from_dict(json_file.read(Path(path)))
 
-    @staticmethod
-    def output_of(config: Any) -> Output:
-        """Return what its numbers mean."""
-        return Output.METRIC_DEPTH
+    def config_stated(self) -> dict[str, Any]:
+        """Return the network's configuration, which says more than facts do."""
+        return {"model_type": MODEL_TYPE, **asdict(self.config)}
 
     @staticmethod
     def max_depth_m_of(config: GrinConfig) -> float:

@@ -1,0 +1,50 @@
+"""How long a frame takes, where that was measured: one of the things to choose a model by."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+Device = Literal["cpu", "cuda"]
+
+HARDWARE: dict[Device, str] = {
+    "cpu": "two cores of an AMD EPYC, float32, torch",
+    "cuda": "one NVIDIA H200, float16",
+}
+"""What the times of FRAME_MS were taken on."""
+
+FRAME_MS: dict[Device, dict[str, float]] = {
+    "cpu": {
+        # benchmarks.live at 10 Hz, and for grin-tiny `depth_ros demo`: through the node.
+        "zoedepth-lite": 36,
+        "grin-tiny": 73,
+        # benchmarks.whole: from the Image to depth image and cloud.
+        "depth-anything-v2-small": 793,
+        "depth-anything-v2-metric-indoor-small": 793,
+        "depth-anything-v2-metric-outdoor-small": 793,
+        "zoedepth-nyu": 3497,
+    },
+    "cuda": {
+        # benchmarks.gpu, whole frames one by one, see docs/gpu.md.
+        "depth-anything-v2-small": 5.8,
+        "depth-anything-v2-metric-indoor-small": 5.8,
+        "depth-anything-v2-metric-outdoor-small": 5.8,
+        "depth-anything-v2-base": 10,
+        "depth-anything-v2-metric-indoor-base": 10,
+        "depth-anything-v2-metric-outdoor-base": 10,
+        "zoedepth-nyu": 18,
+    },
+}
+"""Milliseconds of a whole frame of 640x480 by model, its depth image and its cloud included.
+
+Networks of the same sizes and layers share their time: Depth Anything V2's differ in the last
+activation. A model that is not here was not measured.
+"""
+
+CPU_MOST_M = 50.0
+"""Millions of parameters: a rule of thumb for what a robot's CPU is worth trying with."""
+
+
+def order(name: str, parameters_m: float, device: Device) -> tuple[bool, float]:
+    """Return a key that sorts models: measured ones first, the fastest of them; then by size."""
+    measured = FRAME_MS[device].get(name)
+    return (measured is None, parameters_m if measured is None else measured)
