@@ -50,6 +50,7 @@ ARROWS = {
         "output_paths",
     },
     "training": {"geometry", "input_files", "models", "evaluation.metrics"},
+    "navigation": {"share"},
     "evaluation": {
         "geometry",
         "input_files",
