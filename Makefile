@@ -31,7 +31,7 @@ check: $(INSTALLED) ## style, types, and who may import whom
 	$(PY) -m pytest test/test_imports.py
 
 docs: $(INSTALLED) ## the documentation, in out/docs
-	$(PY) -m sphinx -b html -W --keep-going -q docs out/docs
+	$(PY) -m sphinx -b html -E -W --keep-going -q docs out/docs
 	@echo "page: out/docs/index.html"
 
 bench: $(INSTALLED) ## how fast and how accurate on this machine

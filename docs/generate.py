@@ -31,7 +31,7 @@ PARAMETER_GROUPS = {
 def write(folder: Path) -> None:
     """Write every part into a folder of its own."""
     folder.mkdir(exist_ok=True)
-    parts = {"parameters": parameters(), "models": models.table(), "commands": commands()}
+    parts = {"parameters": parameters(), "models": model_tables(), "commands": commands()}
     for name, text in parts.items():
         path = folder / f"{name}.md"
         if not path.exists() or path.read_text() != text:  # else Sphinx would build it anew
@@ -46,6 +46,23 @@ def parameters() -> str:
     tables = [config.to_markdown(specs[begin:end]) for begin, end in pairwise(starts)]
     titled = zip(PARAMETER_GROUPS.values(), tables, strict=True)
     return "\n".join(f"## {title}\n\n{table}" for title, table in titled)
+
+
+def model_tables() -> str:
+    """Return all models as Markdown: what their depth is, then what their weights are."""
+    depth = ("model", "for", "output", "range", "focal length of training", "input")
+    weights = ("model", "parameters", "memory", "fp16", "licence", "commercial use", "note")
+    return f"## Depth\n\n{_columns(depth)}\n\n## Weights\n\n{_columns(weights)}\n"
+
+
+def _columns(names: tuple[str, ...]) -> str:
+    """Return some columns of the table of models, with each model's name as code."""
+    head, _, *rows = (
+        [cell.strip() for cell in line.split("|")[1:-1]] for line in models.table().splitlines()
+    )
+    chosen = [[row[head.index(name)] for name in names] for row in rows]
+    lines = [names, ("---",) * len(names), *([f"`{row[0]}`", *row[1:]] for row in chosen)]
+    return "\n".join(f"| {' | '.join(line)} |" for line in lines)
 
 
 def commands() -> str:
@@ -66,4 +83,4 @@ class _Lines(argparse.HelpFormatter):
     """Lines as wide as a page, whatever the terminal."""
 
     def __init__(self, prog: str) -> None:
-        super().__init__(prog, max_help_position=28, width=92)
+        super().__init__(prog, max_help_position=26, width=82)
