@@ -13,7 +13,7 @@ unexport PYTHONPATH LD_LIBRARY_PATH _ROS_WHEELS_BOOTSTRAP_COMPLETE
 export AMENT_PREFIX_PATH := $(CURDIR)/$(VENV)
 export ROS_LOG_DIR := $(CURDIR)/out/log
 
-.PHONY: help demo test check bench clean
+.PHONY: help demo test check docs bench clean
 
 help: ## list the targets
 	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' Makefile
@@ -30,6 +30,10 @@ check: $(INSTALLED) ## style, types, and who may import whom
 	$(PY) -m mypy
 	$(PY) -m pytest test/test_imports.py
 
+docs: $(INSTALLED) ## the documentation, in out/docs
+	$(PY) -m sphinx -b html -E -W --keep-going -q docs out/docs
+	@echo "page: out/docs/index.html"
+
 bench: $(INSTALLED) ## how fast and how accurate on this machine
 	$(PY) -m benchmarks
 	$(PY) -m benchmarks.whole
@@ -41,14 +45,14 @@ bench: $(INSTALLED) ## how fast and how accurate on this machine
 	    $(PY) -m benchmarks.gpu; fi
 
 clean: ## remove what the other targets made, .venv included
-	rm -rf $(VENV) out build *.egg-info .hypothesis .mypy_cache .pytest_cache .ruff_cache
+	rm -rf $(VENV) out build docs/_generated *.egg-info .hypothesis .mypy_cache .pytest_cache .ruff_cache
 	find . -name __pycache__ -prune -exec rm -rf {} +
 
 $(INSTALLED): constraints.txt requirements-ros.txt setup.py
 	$(PYTHON) -m venv $(VENV)
 	# torch first: by far the largest download is not repeated when a later one fails.
 	$(PY) -m pip install -c constraints.txt torch
-	$(PY) -m pip install -c constraints.txt -r requirements-ros.txt -e '.[test,dev]'
+	$(PY) -m pip install -c constraints.txt -r requirements-ros.txt -e '.[test,dev,docs]'
 	# An editable installation leaves out what ROS tools look for.
 	rm -rf $(SHARE)
 	mkdir -p $(VENV)/lib/depth_ros $(SHARE)/launch $(SHARE)/config/nav2 $(SHARE)/config/presets $(VENV)/$(INDEX)

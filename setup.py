@@ -97,5 +97,6 @@ setup(
             "setuptools>=70.1",
         ],
         "dev": ["mypy", "ruff", "types-PyYAML"],
+        "docs": ["furo", "myst-parser", "sphinx"],
     },
 )

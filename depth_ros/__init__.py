@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from depth_ros.geometry.camera import Camera
     from depth_ros.scale.anchors import Anchors
 
-__version__ = "0.1.0"
+__version__ = "0.2.0"
 
 __all__ = [
     "Anchors",

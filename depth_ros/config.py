@@ -1,7 +1,7 @@
 """Every setting of the pipeline and the node, declared once.
 
 The node's parameters, config/depth_ros.yaml, the launch arguments of the same names and the
-README's table are generated from these declarations or tested against them.
+reference in docs/ are generated from these declarations or tested against them.
 """
 
 from __future__ import annotations
@@ -136,24 +136,25 @@ class Settings:
 
     model: str = _setting(
         "zoedepth-lite",
-        "Name in `depth_ros models`, a checkpoint's folder, an exported .onnx file, or a hub id.",
+        "Model name from `depth_ros models`, folder of a checkpoint, exported .onnx file, or "
+        "hub id.",
     )
     weights: str = _setting(
-        "", "Folder with the weights of the model named, instead of the hub; empty: the hub."
+        "", "Folder with the weights of the named model; empty: load them from the hub."
     )
     runtime: str = _setting(
         "auto",
-        "What executes the network; auto: onnxruntime for an .onnx file, torch for all others.",
+        "Library that runs the network; auto: onnxruntime for an .onnx file, otherwise torch.",
         choices=("auto", "torch", "onnxruntime"),
     )
     providers: str = _setting(
         "auto",
-        "Of onnxruntime: some of tensorrt, cuda, cpu in the order in which they are to be asked, "
-        "with commas between them; auto: cuda on a CUDA device, else cpu. What is asked for must "
-        "exist.",
+        "ONNX Runtime execution providers in priority order, separated by commas: tensorrt, "
+        "cuda, cpu; auto: cuda on a CUDA device, otherwise cpu. Fails if a provider is "
+        "unavailable.",
     )
     device: str = _setting(
-        "auto", "auto (CUDA where there is one), cpu, cuda or cuda:N; what is asked for must exist."
+        "auto", "auto (CUDA if available), cpu, cuda or cuda:N. Fails if the device is unavailable."
     )
     dtype: str = _setting(
         "float32",
@@ -162,52 +163,51 @@ class Settings:
     )
     compile: str = _setting(
         "auto",
-        "Compile a network of torch with torch.compile, for each size of image anew, up to eight: "
-        "true before the first answer, which takes a minute and needs a C++ compiler, or Triton on "
-        "CUDA; auto on CUDA alone, while frames are answered without.",
+        "torch.compile, once for each image size (up to eight sizes). true: compile before the "
+        "first answer, which takes about a minute and needs a C++ compiler, or Triton on CUDA. "
+        "auto: on CUDA only, in the background while frames are answered uncompiled.",
         choices=("auto", "true", "false"),
     )
     threads: int = _setting(
         0,
-        "Threads of the CPU for the network; 0: one core is left for ROS, where there are three or "
-        "more.",
+        "CPU threads for the network; 0: all cores, minus one for ROS if there are three or more.",
         low=0,
         high=1024,
     )
     image_fit: str = _setting(
         "auto",
-        "How an image of another aspect ratio than the network's input is brought to it: warp; "
-        "minimal or lower_bound keep the aspect ratio, with as little scaling as possible or no "
-        "side smaller than its size; auto: as the models table says.",
+        "How an image whose aspect ratio differs from the network's input is resized. warp: "
+        "stretch it; minimal: keep the aspect ratio and scale as little as possible; "
+        "lower_bound: keep the aspect ratio, no side smaller than the input; auto: the model's "
+        "own method.",
         choices=("auto", "warp", "minimal", "lower_bound"),
     )
     flip: bool = _setting(
         False,
-        "Average with the mirrored image, as ZoeDepth's own evaluation does, at twice the cost.",
+        "Average with the depth of the mirrored image, as in ZoeDepth's evaluation; doubles the "
+        "run time.",
     )
     steps: int = _setting(
         0,
-        "Of models that denoise (GRIN): steps of the sampler; 0: as many as the weights say, or "
-        "half of that with carry.",
+        "Denoising models (GRIN): number of sampler steps; 0: the checkpoint's default, or half "
+        "of it with carry.",
         low=0,
         high=1000,
         live=True,
     )
     samples: int = _setting(
         0,
-        "Of models that denoise: samples whose median is the depth; two or more give confidence; "
-        "0: as many as the weights say.",
+        "Denoising models: number of samples; depth is their median. Two or more also give "
+        "confidence. 0: the checkpoint's default.",
         low=0,
         high=64,
         live=True,
     )
-    seed: int = _setting(
-        0, "Of models that denoise: which noise they start from.", low=0, high=2**31 - 1, live=True
-    )
+    seed: int = _setting(0, "Denoising models: noise seed.", low=0, high=2**31 - 1, live=True)
     query_stride: int = _setting(
         0,
-        "Of models that denoise: ask for every n-th pixel and row, and interpolate between them; "
-        "0: as coarsely as the weights say.",
+        "Denoising models: estimate every n-th pixel and row and interpolate between them; 0: "
+        "the checkpoint's default.",
         unit="px",
         low=0,
         high=64,
@@ -215,17 +215,17 @@ class Settings:
     )
     carry: bool = _setting(
         False,
-        "Of models that denoise: start from the depth of the frame before, which saves steps and "
-        "calms depth down.",
+        "Denoising models: start from the depth of the previous frame, which saves steps and "
+        "reduces flicker.",
         live=True,
     )
     image_rectified: bool = _setting(
-        False, "The image is already rectified: use P of camera_info and no distortion."
+        False, "The image is already rectified: use P of camera_info and ignore distortion."
     )
     rotate: int = _setting(
         0,
-        "How far the image is to be turned clockwise to be upright, as the network wants it: 180 "
-        "for a camera that hangs upside down. Outputs stay on the image's own pixels.",
+        "Clockwise rotation that makes the image upright for the network: 180 for a camera that "
+        "is mounted upside down. Outputs keep the orientation of the original image.",
         unit="deg",
         low=0,
         high=270,
@@ -233,79 +233,83 @@ class Settings:
     )
     untyped_order: str = _setting(
         "unknown",
-        "Order of the colours in images of 8UC3 and 8UC4, which do not say it; unknown: these are "
-        "refused.",
+        "Channel order of 8UC3 and 8UC4 images, whose encoding does not define it; unknown: "
+        "refuse such images.",
         choices=("unknown", "bgr", "rgb"),
     )
     max_image_pixels: int = _setting(
         50_000_000,
-        "Compressed images whose header says that they are larger are refused before they are "
-        "decoded.",
+        "Refuse compressed images larger than this before decoding them.",
         unit="px",
         low=1,
         high=2**31 - 1,
     )
     image_transport: str = _setting(
         "auto",
-        "What comes on image: raw (Image) or compressed (CompressedImage); auto: what is published "
-        "there.",
+        "Type of the image topic: raw (Image), compressed (CompressedImage), or auto (the type "
+        "that is published).",
         choices=("auto", "raw", "compressed"),
     )
     camera_calibration: str = _setting(
         "",
-        "File of a calibration, as camera_calibration writes it, instead of camera_info; empty: "
-        "none.",
+        "Calibration file written by camera_calibration, used instead of camera_info; empty: none.",
     )
     fov_deg: float = _setting(
         0.0,
-        "Horizontal field of view instead of camera_info, without distortion: a guess, and depth "
-        "is as wrong as it is; 0: none.",
+        "Horizontal field of view, used instead of camera_info and without distortion. If it is "
+        "a guess, depth is off by the same factor. 0: unused.",
         unit="deg",
         low=0.0,
         high=179.0,
     )
     camera_info_scale: bool = _setting(
-        False, "Rescale a camera_info or calibration that is for another size of the same aspect."
+        False,
+        "Rescale a camera_info or calibration that was made for another image size of the same "
+        "aspect ratio.",
     )
     depth_encoding: str = _setting(
         "32FC1",
-        "Encoding of depth/image: metres with NaN and +inf, or millimetres with 0 for both.",
+        "Encoding of depth/image. 32FC1: metres, NaN and +inf; 16UC1: millimetres, 0 for no "
+        "estimate and for beyond range.",
         choices=("32FC1", "16UC1"),
     )
     autostart: bool = _setting(
-        True, "Configure and activate at start; false leaves that to a lifecycle manager."
+        True, "Configure and activate at start; false: leave this to a lifecycle manager."
     )
     cameras: tuple[str, ...] = _setting(
         ("",),
-        "Names of several cameras that share the network, each with the topics below its name; "
-        'none, or "": one camera, on image and camera_info.',
+        "Names of cameras that share one network; each has its topics below its name. Empty: "
+        "one camera, on image and camera_info.",
     )
     stale_after_s: float = _setting(
         2.0,
-        "Diagnostics warn when no image or camera_info came for so long.",
+        "Diagnostics warn if no image or camera_info arrives for this long.",
         unit="s",
         low=0.1,
         high=3600.0,
     )
     focal_correction: bool = _setting(
         True,
-        "Scale metres by camera over training focal length where the model knows the latter.",
+        "Multiply metric depth by the ratio of the camera's focal length to that of the "
+        "training camera, if the model has one.",
         live=True,
     )
     scale_mode: str = _setting(
         "model",
-        "Whose metres: the model's own, those of the ground below the camera, or those of anchors, "
-        "points that another sensor measured.",
+        "Source of the metric scale: the model itself, the ground plane below the camera, or "
+        "anchors (points from another sensor).",
         choices=("model", "ground", "anchors"),
     )
     scale_filter: bool = _setting(
         True,
-        "Smooth scale and shift over time; say false for a model that scales each image anew.",
+        "Filter scale and shift over time; set false for a model that scales each image "
+        "independently.",
         live=True,
     )
     scale_max_age_s: float = _setting(
         5.0,
-        "How long the last good scale stands in where ground or anchors cannot be seen.",
+        "Maximum scale age: how long the last valid scale is used while no ground or anchors "
+        "are visible.",
         unit="s",
         low=0.0,
         high=3600.0,
@@ -313,8 +317,8 @@ class Settings:
     )
     scale_steady_s: float = _setting(
         0.0,
-        "Take out how a metric model's own scale wobbles from frame to frame, by its scale over "
-        "about so long, 0.5 for instance; 0: leave it.",
+        "Time constant that removes frame-to-frame scale jitter of a metric model, for example "
+        "0.5; 0: off.",
         unit="s",
         low=0.0,
         high=60.0,
@@ -322,18 +326,19 @@ class Settings:
     )
     extrinsics: str = _setting(
         "tf",
-        "Where the camera and the anchors' sensor sit: TF, or the parameters below.",
+        "Source of the poses of the camera and of the anchors' sensor: TF, or the parameters "
+        "below.",
         choices=("tf", "parameters"),
     )
     ground_frame: str = _setting(
         "",
-        "With extrinsics from tf: a frame whose z points up, on the ground or ground_offset_m "
-        "above it; empty: base_footprint, else base_link.",
+        "With extrinsics tf: frame with z up that lies on the ground, or ground_offset_m above "
+        "it; empty: base_footprint, or base_link if there is none.",
     )
     ground_offset_m: float = _setting(
         0.0,
-        "How far ground_frame's origin is above the ground: of base_link, its height over where "
-        "the wheels touch; base_footprint is on the ground.",
+        "Height of ground_frame's origin above the ground. For base_link: its height above the "
+        "wheels' contact points; for base_footprint: 0.",
         unit="m",
         low=-10.0,
         high=10.0,
@@ -341,18 +346,24 @@ class Settings:
     )
     camera_height_m: float = _setting(
         0.5,
-        "Height of the camera over the ground.",
+        "With extrinsics parameters: height of the camera above the ground.",
         unit="m",
         low=0.01,
         high=1000.0,
         live=True,
     )
     camera_pitch_deg: float = _setting(
-        0.0, "How far the camera looks down.", unit="deg", low=-90.0, high=90.0, live=True
+        0.0,
+        "With extrinsics parameters: pitch of the camera, positive downwards.",
+        unit="deg",
+        low=-90.0,
+        high=90.0,
+        live=True,
     )
     camera_roll_deg: float = _setting(
         0.0,
-        "How far the camera is rolled clockwise: 180 where it hangs upside down, with rotate too.",
+        "With extrinsics parameters: roll of the camera, positive clockwise; 180 if it is mounted "
+        "upside down, together with rotate.",
         unit="deg",
         low=-180.0,
         high=180.0,
@@ -360,20 +371,21 @@ class Settings:
     )
     anchors_type: str = _setting(
         "points",
-        "What comes on anchors: PointCloud2, LaserScan, or a depth image with its camera_info.",
+        "Message type on anchors: PointCloud2, LaserScan, or a depth image with its camera_info.",
         choices=("points", "scan", "depth"),
     )
     anchors_pose: tuple[float, ...] = _setting(
         (0.0, 0.0, 0.0, 0.0, 0.0, 0.0),
-        "The anchors' sensor in the camera's axes x ahead, y left, z up: x y z [m], "
-        "roll pitch yaw [rad]; a depth image is taken by a camera that looks along x.",
+        "With extrinsics parameters: pose of the anchors' sensor in the camera's axes x "
+        "forward, y left, z up: x y z [m], roll pitch yaw [rad]. For a depth image: the pose of "
+        "its camera, which looks along x.",
         low=-1000.0,
         high=1000.0,
         live=True,
     )
     anchors_max_age_s: float = _setting(
         0.25,
-        "Most time between an image and the anchors that it is compared with.",
+        "Maximum time between an image and the anchors used for it.",
         unit="s",
         low=0.0,
         high=60.0,
@@ -381,16 +393,21 @@ class Settings:
     )
     anchors_field: bool = _setting(
         True,
-        "Correct what scale and shift leave, as it varies over the image and over depth, where "
-        "anchors that were left out confirm it.",
+        "Also correct errors that vary over the image and over depth and that one scale and "
+        "shift cannot correct. Applied only if held-out anchors confirm the improvement.",
         live=True,
     )
     min_depth_m: float = _setting(
-        0.0, "Nearer depth is no estimate (NaN).", unit="m", low=0.0, high=1000.0, live=True
+        0.0,
+        "Depth below this becomes NaN (no estimate).",
+        unit="m",
+        low=0.0,
+        high=1000.0,
+        live=True,
     )
     max_depth_m: float = _setting(
         0.0,
-        "Depth from here on is beyond range (+inf); 0 leaves it to the model's own range.",
+        "Depth from here on becomes +inf (beyond range); 0: use the model's own range.",
         unit="m",
         low=0.0,
         high=1000.0,
@@ -398,21 +415,23 @@ class Settings:
     )
     edge_filter: str = _setting(
         "points",
-        "Remove what floats between foreground and background: from points, or from the depth "
-        "image too.",
+        "Remove flying pixels between foreground and background: off, from points only, or from "
+        "points and the depth image.",
         choices=("off", "points", "image"),
         live=True,
     )
     edge_step: float = _setting(
         0.025,
-        "Relative step of inverse depth, against what its neighbours foretell, that is an edge.",
+        "Relative step of inverse depth that counts as an edge, compared with the value "
+        "extrapolated from the neighbours.",
         low=0.001,
         high=1.0,
         live=True,
     )
     edge_radius_px: int = _setting(
         0,
-        "How far away an edge's neighbours are; 0: as far as the network's output is enlarged.",
+        "Distance of the neighbours that edge_filter extrapolates from; 0: from the ratio of the "
+        "image's to the network's size.",
         unit="px",
         low=0,
         high=64,
@@ -420,22 +439,23 @@ class Settings:
     )
     min_confidence: float = _setting(
         0.0,
-        "Points whose confidence is less are left out; needs samples of two or more.",
+        "Drop points below this confidence; needs samples of two or more.",
         low=0.0,
         high=1.0,
         live=True,
     )
-    publish_points: bool = _setting(True, "Publish points to those who subscribe.", live=True)
-    points_colour: bool = _setting(True, "Points carry the image's colour (field rgb).", live=True)
+    publish_points: bool = _setting(True, "Publish points if there are subscribers.", live=True)
+    points_colour: bool = _setting(True, "Add the image's colour to points (field rgb).", live=True)
     points_organised: bool = _setting(
         False,
-        "One point per pixel with NaN for none, instead of the finite points only.",
+        "Publish one point per pixel, NaN where there is no depth, instead of finite points only.",
         live=True,
     )
     beyond_range: str = _setting(
         "drop",
-        "What is beyond range in points: nothing, or points where range ends, so that a costmap is "
-        "cleared up to there; it must mark nothing at that distance (obstacle_max_range).",
+        "Pixels beyond range in points. drop: no point; max: a point at the maximum range, so "
+        "that a costmap clears up to there. With max, keep the costmap's obstacle_max_range "
+        "below it.",
         choices=("drop", "max"),
         live=True,
     )
@@ -444,19 +464,20 @@ class Settings:
     )
     colour_map: str = _setting(
         "turbo",
-        "Colours of depth/color, over inverse depth.",
+        "Colour map of depth/color, over inverse depth.",
         choices=("turbo", "magma", "inferno", "viridis"),
         live=True,
     )
     colour_range: str = _setting(
         "fixed",
-        "Range of depth/color: colour_near_m to colour_far_m, or percentiles of each image.",
+        "Range of depth/color. fixed: colour_near_m to colour_far_m; percentiles: those of each "
+        "image.",
         choices=("fixed", "percentiles"),
         live=True,
     )
     colour_near_m: float = _setting(
         0.5,
-        "Depth with the brightest colour of depth/color.",
+        "Depth of the brightest colour in depth/color.",
         unit="m",
         low=0.01,
         high=1000.0,
@@ -464,7 +485,7 @@ class Settings:
     )
     colour_far_m: float = _setting(
         10.0,
-        "Depth with the darkest colour of depth/color.",
+        "Depth of the darkest colour in depth/color.",
         unit="m",
         low=0.01,
         high=1000.0,
@@ -592,10 +613,10 @@ def to_yaml() -> str:
     return "\n".join(lines) + "\n"
 
 
-def to_markdown() -> str:
-    """Return the README's table of parameters."""
+def to_markdown(specs: Iterable[Spec] | None = None) -> str:
+    """Return settings, all of them if none are given, as a Markdown table."""
     lines = ["| parameter | default | allowed | live | meaning |", "|---|---|---|---|---|"]
-    for spec in SPECS.values():
+    for spec in SPECS.values() if specs is None else specs:
         lines.append(
             f"| `{spec.name}` | `{_yaml_value(spec.default)}` | {_allowed(spec)} | "
             f"{'yes' if spec.live else 'no'} | {spec.help} |"

@@ -132,7 +132,7 @@ def add_device(parser: ArgumentParser) -> None:
         "--device",
         type=device,
         default="auto",
-        help="auto, cpu, cuda or cuda:N; auto: cuda where there is a GPU; default: %(default)s",
+        help="auto, cpu, cuda or cuda:N; auto: cuda if available; default: %(default)s",
     )
 
 
@@ -142,7 +142,7 @@ def add_weights(parser: ArgumentParser) -> None:
         "--weights",
         type=folder,
         metavar="FOLDER",
-        help="with the weights of the model named; default: the hub, or its cache",
+        help="folder with the weights of the named model; default: from the hub or its cache",
     )
 
 
@@ -153,9 +153,12 @@ def add_settings(parser: Any) -> None:
         action="append",
         default=[],
         metavar="NAME=VALUE",
-        help="a setting, again and again; see `depth_ros settings`",
+        help="a parameter of the node, may be repeated; `depth_ros settings` lists them; "
+        "default: the values of --params, or the node's defaults",
     )
-    parser.add_argument("--params", type=file, metavar="FILE", help="the node's file of parameters")
+    parser.add_argument(
+        "--params", type=file, metavar="FILE", help="parameter file of the node; default: none"
+    )
 
 
 def add_model(parser: ArgumentParser) -> None:
@@ -164,5 +167,5 @@ def add_model(parser: ArgumentParser) -> None:
         "--model",
         type=name,
         default="zoedepth-lite",
-        help="name, folder, .onnx file or hub id; default: %(default)s",
+        help="model name, folder, .onnx file or hub id; default: %(default)s",
     )

@@ -27,7 +27,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         type=arguments.path,
         nargs="+",
         metavar="IN",
-        help="rosbag2 folder, .mcap, .db3 or .bag; with --ray patterns",
+        help="rosbag2 folder, .mcap, .db3 or .bag; with --ray also patterns",
     )
     parser.add_argument("out", type=arguments.path, metavar="OUT", help="folder of the new bag")
     _add_topics(parser.add_argument_group("topics"))
@@ -37,29 +37,42 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     arguments.add_settings(parser.add_argument_group("settings"))
     fleet = parser.add_argument_group("fleets")
     fleet.add_argument(
-        "--ray", metavar="ADDRESS", help="a bag per task on a Ray cluster; local: this machine"
+        "--ray",
+        metavar="ADDRESS",
+        help="convert many bags, one task each, on a Ray cluster; local: this machine; "
+        "default: convert here, without Ray",
     )
     fleet.add_argument(
         "--ray-gpus",
         type=arguments.number(0, 1024),
         default=0.0,
         metavar="SHARE",
-        help="of a GPU per task; default: %(default)g",
+        help="GPUs per task; default: %(default)g",
     )
     look = parser.add_argument_group("previews")
     file: dict[str, Any] = {"type": arguments.path, "metavar": "FILE"}
-    look.add_argument("--preview", **file, help=".mp4, .gif or .png")
-    look.add_argument("--rerun", **file, help=".rrd, for the Rerun viewer")
-    look.add_argument("--overwrite", action="store_true", help="replace these files if they exist")
+    look.add_argument(
+        "--preview", **file, help="write a preview: .mp4, .gif or .png; default: none"
+    )
+    look.add_argument(
+        "--rerun", **file, help="write a recording for the Rerun viewer: .rrd; default: none"
+    )
+    look.add_argument(
+        "--overwrite",
+        action="store_true",
+        help="replace the files of --preview and --rerun if they exist",
+    )
 
 
 def _add_topics(group: Any) -> None:
     topic = {"action": "append", "default": [], "metavar": "TOPIC"}
     group.add_argument(
-        "--image", **topic, help="images of a camera, again and again; default: of the only one"
+        "--image", **topic, help="image topic, may be repeated; default: that of the only camera"
     )
     group.add_argument(
-        "--camera-info", **topic, help="for each --image; default: camera_info beside the image"
+        "--camera-info",
+        **topic,
+        help="camera_info topic for each --image; default: the one beside the image topic",
     )
     group.add_argument(
         "--with",
@@ -67,33 +80,35 @@ def _add_topics(group: Any) -> None:
         default=[],
         choices=["points", "color", "scan", "confidence"],
         dest="extras",
-        help="outputs beside depth/image and depth/camera_info",
+        help="additional outputs; default: only depth/image and depth/camera_info",
     )
-    group.add_argument("--only-depth", action="store_true", help="copy nothing but tf_static")
+    group.add_argument(
+        "--only-depth", action="store_true", help="copy no original topic except tf_static"
+    )
     group.add_argument("--prefix", default="", help="namespace of the outputs; default: none")
     group.add_argument(
         "--anchors",
         default="",
         metavar="TOPIC",
-        help="points of another sensor, for scale_mode=anchors; default: the only ones",
+        help="points of another sensor, for scale_mode=anchors; default: the only such topic",
     )
     group.add_argument(
         "--anchors-info",
         default="",
         metavar="TOPIC",
-        help="where anchors are a depth image; default: camera_info beside it",
+        help="camera_info of anchors that are a depth image; default: the one beside it",
     )
     group.add_argument(
         "--scan-rows",
         **_count(4096),
         default=1,
-        help="rows of pixels that a scan looks at; default: %(default)s",
+        help="image rows that a scan covers; default: %(default)s px",
     )
     group.add_argument(
         "--scan-frame",
         default="",
         metavar="FRAME",
-        help="of scans, x ahead; default: the images', without _optical",
+        help="frame of scans, x forward; default: the images' frame without _optical",
     )
 
 
@@ -101,13 +116,14 @@ def _add_camera(group: Any) -> None:
     group.add_argument(
         "--camera-calibration",
         metavar="FILE",
-        help="of camera_calibration; --set camera_info_scale=true rescales it",
+        help="calibration file (YAML of camera_calibration), rescaled with --set "
+        "camera_info_scale=true; default: none",
     )
     group.add_argument(
         "--fov-deg",
         type=arguments.number(0, 179, "deg"),
         metavar="DEG",
-        help="horizontal field of view in degrees, as a guess; default: none",
+        help="horizontal field of view in degrees; default: none",
     )
     group.add_argument(
         "--rotate",
@@ -121,11 +137,16 @@ def _add_camera(group: Any) -> None:
 def _add_part(group: Any) -> None:
     since: dict[str, Any] = {"metavar": "S", "type": arguments.number(0, 1e9, "s")}
     group.add_argument(
-        "--start", **since, default=0.0, help="seconds from the bag's start; default: %(default)g"
+        "--start",
+        **since,
+        default=0.0,
+        help="seconds after the bag's start; default: %(default)g s",
     )
-    group.add_argument("--end", **since, help="seconds from the bag's start; default: the bag's")
     group.add_argument(
-        "--every", **_count(10**6), default=1, help="only every n-th image; default: %(default)s"
+        "--end", **since, help="seconds after the bag's start; default: the bag's end"
+    )
+    group.add_argument(
+        "--every", **_count(10**6), default=1, help="use every n-th image; default: %(default)s"
     )
 
 
@@ -134,7 +155,7 @@ def _add_work(group: Any) -> None:
         "--storage",
         default="mcap",
         choices=["mcap", "sqlite3"],
-        help="format of OUT; default: %(default)s",
+        help="storage format of OUT; default: %(default)s",
     )
     for flag, most, default, what in (
         ("--batch", 256, 1, "images per run of the network"),
@@ -145,9 +166,13 @@ def _add_work(group: Any) -> None:
             flag, **_count(most), default=default, help=f"{what}; default: {default}"
         )
     group.add_argument(
-        "--offload", action="store_true", help="of models that see it whole: save GPU memory"
+        "--offload",
+        action="store_true",
+        help="DepthCrafter: keep parts on the CPU to save GPU memory",
     )
-    group.add_argument("--resume", action="store_true", help="go on with an interrupted OUT")
+    group.add_argument(
+        "--resume", action="store_true", help="continue an interrupted conversion into OUT"
+    )
 
 
 def _count(most: int) -> dict[str, Any]:

@@ -18,7 +18,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         type=arguments.path,
         default=Path("out/demo"),
         metavar="FOLDER",
-        help="new or empty, or that of an earlier demonstration; default: %(default)s",
+        help="output folder: new, empty, or of an earlier demonstration; default: %(default)s",
     )
     arguments.add_model(parser)
     parser.add_argument(
@@ -26,14 +26,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         type=arguments.number(1, 60, "s"),
         default=10.0,
         metavar="S",
-        help="length of the drive in seconds, 1 to 60; default: %(default)g",
+        help="length of the drive, 1 to 60 s; default: %(default)g s",
     )
     parser.add_argument(
         "--seed",
         type=arguments.whole(0, arguments.LARGEST_SEED),
         default=0,
         metavar="N",
-        help="number of the drive; default: %(default)s",
+        help="random seed of the drive; default: %(default)s",
     )
 
 

@@ -35,49 +35,53 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         nargs="*",
         type=arguments.name,
         metavar="MODEL",
-        help="names, folders, .onnx files or hub ids; default: zoedepth-lite",
+        help="model names, folders, .onnx files or hub ids; default: zoedepth-lite",
     )
-    parser.add_argument("--model", type=arguments.name, help="one more of them")
+    parser.add_argument("--model", type=arguments.name, help="one more MODEL; default: none")
     parser.add_argument(
         "--protocol",
         choices=PROTOCOLS,
-        help="what --data is; default: bag or rgbd-folder, as --data is one of them; without "
-        "--data rendered drives",
+        help="format and rules of --data; default: bag or rgbd-folder, whichever --data is; "
+        "without --data: rendered",
     )
     parser.add_argument(
-        "--data", type=arguments.existing, help="folder or bag with images and true depth"
+        "--data",
+        type=arguments.existing,
+        help="folder or bag with images and true depth; default: rendered drives",
     )
     parser.add_argument(
         "--align",
         default="none",
         choices=ALIGNMENTS,
-        help="bring predictions to the truth: by the median, or by scale and shift of inverse "
-        "depth, for each image (affine) or recording (clip); default: %(default)s",
+        help="align predictions with the truth: one factor per image (median), or scale and shift "
+        "of inverse depth per image (affine) or per recording (clip); default: %(default)s",
     )
     parser.add_argument(
         "--limit",
         type=arguments.whole(1, 10**9),
         metavar="N",
-        help="score the first N images only; default: all",
+        help="score only the first N images; default: all",
     )
     parser.add_argument(
         "--frames",
         type=frames,
         metavar="FIRST:LAST",
-        help="of --data these images only, counted from 0 and without LAST; default: all",
+        help="score only images FIRST to LAST - 1 of --data, counted from 0; default: all",
     )
-    parser.add_argument("--crop", choices=CROPS, help="default: the protocol's own")
+    parser.add_argument(
+        "--crop", choices=CROPS, help="image region to score; default: the protocol's own"
+    )
     parser.add_argument(
         "--far-m",
         type=arguments.number(0.01, 1e6, "m"),
         metavar="M",
-        help="truth beyond so many metres does not count; default: the protocol's own",
+        help="ignore truth beyond M metres; default: the protocol's own",
     )
     parser.add_argument(
         "--topics",
         nargs=2,
         metavar=("IMAGE", "DEPTH"),
-        help="of a bag that has several cameras; default: the only ones",
+        help="topics, if the bag has several cameras; default: the only ones",
     )
     parser.add_argument(
         "--anchors",
@@ -93,7 +97,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         type=arguments.path,
         default=Path("out/evaluate"),
         metavar="FOLDER",
-        help="of the report: new or empty, or that of an earlier one; default: %(default)s",
+        help="folder of the report: new, empty, or of an earlier one; default: %(default)s",
     )
 
 

@@ -18,9 +18,12 @@ _FRAMES = 64
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the verb's arguments."""
-    parser.add_argument("model", type=arguments.name, help="name, folder or hub id")
+    parser.add_argument("model", type=arguments.name, help="model name, folder or hub id")
     parser.add_argument(
-        "out", type=arguments.path, metavar="OUT.onnx", help="the file, which model:= takes"
+        "out",
+        type=arguments.path,
+        metavar="OUT.onnx",
+        help="file to write; the node takes it as model:=OUT.onnx",
     )
     parser.add_argument("--overwrite", action="store_true", help="replace OUT.onnx if it exists")
     arguments.add_weights(parser)
@@ -29,29 +32,32 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--size",
         type=_size,
         metavar="HxW",
-        help="height and width of the network's input in pixels; default: the model's own, or open "
-        "where it follows the image",
+        help="height and width of the network's input in px; default: the model's own, or open if "
+        "it follows the image",
     )
     size.add_argument("--dynamic", action="store_true", help="leave the size open")
     precision = parser.add_mutually_exclusive_group()
     precision.add_argument("--fp16", action="store_true", help="weights and activations in float16")
-    precision.add_argument("--int8", action="store_true", help="in 8 bit; needs --calibrate")
+    precision.add_argument("--int8", action="store_true", help="8-bit integers; needs --calibrate")
     parser.add_argument(
         "--calibrate",
         type=arguments.existing,
         metavar="BAG",
-        help="of the robot itself: what --int8 measures the network on, and its loss",
+        help="recording of the robot's camera, for --int8; default: none",
     )
     parser.add_argument(
-        "--image", type=arguments.name, metavar="TOPIC", help="of BAG; default: the only camera's"
+        "--image",
+        type=arguments.name,
+        metavar="TOPIC",
+        help="image topic of BAG; default: the only camera's",
     )
-    arguments.add_settings(parser.add_argument_group("settings by which BAG is read"))
+    arguments.add_settings(parser.add_argument_group("settings for reading BAG"))
     parser.add_argument(
         "--tolerance",
         type=arguments.number(0, 10),
         metavar="SHARE",
-        help="relative error of depth above which nothing is written; default: 0.001 in float32 "
-        "(the largest), 0.02 in float16 and 0.1 in int8 (the mean)",
+        help="maximum relative error of depth, above which nothing is written; default: 0.001 for "
+        "float32 (largest error), 0.02 for float16 and 0.1 for int8 (mean error)",
     )
 
 

@@ -28,28 +28,30 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "inputs",
         nargs="+",
         metavar="IN",
-        help="JPEG, PNG, WebP, a video, a folder or pattern of these, or camera:0",
+        help="JPEG, PNG or WebP file, video, folder or pattern of these, or webcam (camera:0)",
     )
     parser.add_argument(
         "--out",
         type=arguments.path,
         default=Path("out/infer"),
         metavar="FOLDER",
-        help="new or empty, or that of an earlier run; default: %(default)s",
+        help="output folder: new, empty, or of an earlier run; default: %(default)s",
     )
-    _add_camera(parser.add_argument_group("the camera; default: the pictures' EXIF data"))
+    _add_camera(parser.add_argument_group("camera; default: the EXIF focal length of each picture"))
     parser.add_argument(
         "--format",
         choices=["png", "npy", "npz"],
         default="png",
-        help="of depth: 16-bit PNG in mm, or NumPy in m; default: %(default)s",
+        help="depth files: 16-bit PNG in mm, or NumPy arrays in m; default: %(default)s",
     )
-    parser.add_argument("--cloud", choices=["ply", "pcd"], help="also points; default: none")
+    parser.add_argument(
+        "--cloud", choices=["ply", "pcd"], help="also write point clouds in m; default: none"
+    )
     parser.add_argument(
         "--frames",
         type=arguments.whole(1, 10**9),
         metavar="N",
-        help="of each video and webcam at most; default: all",
+        help="maximum number of frames of each video or webcam; default: all",
     )
     parser.add_argument("--show", action="store_true", help="show image and depth in a window")
     arguments.add_model(parser)
@@ -63,13 +65,14 @@ def _add_camera(group: argparse._ArgumentGroup) -> None:
         "--camera",
         type=arguments.file,
         metavar="FILE",
-        help="YAML of camera_calibration, scaled to the size of the images",
+        help="calibration file (YAML of camera_calibration), scaled to the image size; "
+        "default: none",
     )
     ways.add_argument(
         "--fov-deg",
         type=arguments.number(1, 179, "deg"),
         metavar="DEG",
-        help="horizontal field of view in degrees, 1 to 179",
+        help="horizontal field of view, 1 to 179 degrees; default: none",
     )
 
 

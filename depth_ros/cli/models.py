@@ -29,26 +29,26 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "name",
         nargs="?",
         type=arguments.name,
-        help="one model: name, folder, .onnx file or hub id; default: all known ones",
+        help="one model: name, folder, .onnx file or hub id; default: list all",
     )
-    parser.add_argument(
-        "--markdown", action="store_true", help="all that is known, as the README's table"
-    )
-    parser.add_argument("--check", action="store_true", help="load it and run one frame")
+    parser.add_argument("--markdown", action="store_true", help="everything, as a Markdown table")
+    parser.add_argument("--check", action="store_true", help="load the model and run one frame")
     parser.add_argument(
         "--convert",
         type=arguments.path,
         metavar="OUT",
-        help="write its pickled weights as safetensors",
+        help="new folder: write the model's pickled weights there as safetensors; default: none",
     )
     parser.add_argument(
         "--for",
         dest="place",
         choices=("indoor", "outdoor", "any"),
-        help="list only models that were trained for such places",
+        help="list only models for this environment; default: any",
     )
     parser.add_argument(
-        "--commercial", action="store_true", help="list only models whose licence allows it"
+        "--commercial",
+        action="store_true",
+        help="list only models whose licence allows commercial use",
     )
     parser.add_argument(
         "--device",

@@ -12,36 +12,36 @@ HELP = "play a bag over DDS"
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the verb's arguments."""
-    parser.add_argument("bag", type=arguments.existing, help="a bag: folder or file")
+    parser.add_argument("bag", type=arguments.existing, help="bag: folder or file")
     parser.add_argument(
         "--rate",
         type=arguments.number(0.001, 1000),
         default=1.0,
         metavar="R",
-        help="2 is twice as fast as it was recorded, 0.001 to 1000; default: %(default)g",
+        help="playback speed, 0.001 to 1000; 2: twice as fast; default: %(default)g",
     )
-    parser.add_argument("--loop", action="store_true", help="again and again, until interrupted")
+    parser.add_argument("--loop", action="store_true", help="repeat until interrupted")
     parser.add_argument(
         "--clock",
         type=arguments.number(0, 10_000, "Hz"),
         default=0.0,
         metavar="HZ",
-        help="publish the time on /clock so often; 0: not at all; default: %(default)g",
+        help="rate of /clock in Hz; 0: do not publish it; default: %(default)g",
     )
     parser.add_argument(
-        "--topics", type=arguments.name, nargs="+", default=[], help="those to play; default: all"
+        "--topics", type=arguments.name, nargs="+", default=[], help="topics to play; default: all"
     )
     parser.add_argument(
         "--start",
         type=arguments.number(0, 1e9, "s"),
         default=0.0,
         metavar="S",
-        help="leave out so many seconds; default: %(default)g",
+        help="skip the first S seconds; default: %(default)g s",
     )
     parser.add_argument(
         "--wait",
         action="store_true",
-        help="begin when every topic has a subscriber; default: after a second at the latest",
+        help="wait until every topic has a subscriber; default: at most one second",
     )
 
 

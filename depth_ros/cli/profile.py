@@ -42,14 +42,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         type=arguments.whole(1, 100_000),
         default=20,
         metavar="N",
-        help=f"how many are measured, after {_WARM_UP} of warm-up; default: %(default)s",
+        help=f"measured frames, after {_WARM_UP} of warm-up; default: %(default)s",
     )
     parser.add_argument(
         "--out",
         type=arguments.path,
         default=Path("out/profile.png"),
         metavar="FILE",
-        help="the picture, .png; default: %(default)s",
+        help="picture to write, .png; default: %(default)s",
     )
     parser.add_argument("--overwrite", action="store_true", help="replace the picture if it exists")
 

@@ -12,19 +12,21 @@ HELP = "record topics over DDS into a bag"
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the verb's arguments."""
-    parser.add_argument(
-        "out", type=arguments.path, metavar="OUT", help="folder of the bag, which must not exist"
-    )
+    parser.add_argument("out", type=arguments.path, metavar="OUT", help="new folder of the bag")
     what = parser.add_mutually_exclusive_group(required=True)
     what.add_argument(
-        "--topics", type=arguments.topic, nargs="+", default=[], help="those to record"
+        "--topics",
+        type=arguments.topic,
+        nargs="+",
+        default=[],
+        help="topics to record; default: none, give --all",
     )
     what.add_argument("--all", action="store_true", help="record every topic that is not hidden")
     parser.add_argument(
         "--seconds",
         type=arguments.number(0.1, 1e9, "s"),
         metavar="S",
-        help="end after so many seconds, 0.1 or more; default: when it is interrupted",
+        help="stop after S seconds, 0.1 or more; default: when interrupted",
     )
 
 

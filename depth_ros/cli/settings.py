@@ -1,4 +1,4 @@
-"""Print every parameter of the node, as the file of parameters or as a table."""
+"""Print every parameter of the node, as a parameter file or as a table."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ HELP = "print every parameter of the node"
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the verb's arguments."""
-    parser.add_argument("--markdown", action="store_true", help="as the README's table")
+    parser.add_argument("--markdown", action="store_true", help="as a Markdown table")
 
 
 def run(options: argparse.Namespace) -> int:

@@ -35,72 +35,110 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         type=arguments.path,
         required=True,
         metavar="FOLDER",
-        help="of weights and checkpoints: new or empty, or that of a run to go on with",
+        help="folder of weights and checkpoints: new, empty, or of a run to continue",
     )
-    parser.add_argument("--model", default="zoedepth-lite", choices=MODELS)
-    parser.add_argument("--steps", type=arguments.whole(1, 10**9), help="optimiser steps")
-    parser.add_argument("--batch", type=arguments.whole(1, 4096), help="frames per step")
     parser.add_argument(
-        "--learning-rate", type=arguments.number(0, 1), metavar="RATE", help="peak of the schedule"
+        "--model",
+        default="zoedepth-lite",
+        choices=MODELS,
+        metavar="MODEL",
+        help=f"network to train: {', '.join(MODELS)}; default: %(default)s",
+    )
+    parser.add_argument(
+        "--steps",
+        type=arguments.whole(1, 10**9),
+        metavar="N",
+        help="optimiser steps; default: 6500",
+    )
+    parser.add_argument(
+        "--batch",
+        type=arguments.whole(1, 4096),
+        metavar="N",
+        help="frames per step; default: 16",
+    )
+    parser.add_argument(
+        "--learning-rate",
+        type=arguments.number(0, 1),
+        metavar="RATE",
+        help="peak learning rate; default: 0.001",
     )
     parser.add_argument(
         "--ema",
         type=arguments.number(0, 1),
         metavar="DECAY",
-        help="of the averaged weights, which are the result",
+        help="decay of the averaged weights, which are the result; default: 0.999",
     )
     parser.add_argument(
-        "--weight-decay", type=arguments.number(0, 1), metavar="DECAY", help="of the optimiser"
+        "--weight-decay",
+        type=arguments.number(0, 1),
+        metavar="DECAY",
+        help="weight decay of the optimiser; default: 0.01",
     )
     parser.add_argument(
         "--init",
-        help="weights to start from: name or folder; zoedepth-lite also: imagenet, which starts "
-        "from the encoder's published weights (extra 'train')",
+        metavar="WEIGHTS",
+        help="initial weights: model name or folder, or for zoedepth-lite imagenet, the encoder's "
+        "published weights (extra 'train'); default: imagenet for zoedepth-lite, random for others",
     )
     parser.add_argument(
-        "--backbone-only", action="store_true", help="of --init take the backbone, not the head"
+        "--backbone-only",
+        action="store_true",
+        help="take only the backbone of --init, not the head",
     )
     parser.add_argument(
         "--seed",
         type=arguments.whole(0, arguments.LARGEST_SEED),
-        help="of start weights and every random choice",
+        metavar="N",
+        help="random seed of initial weights and of everything else; default: 0",
     )
     arguments.add_device(parser)
     parser.add_argument(
         "--threads",
         type=arguments.whole(1, 1024),
-        help="of the CPU; runs side by side share it best with one each",
+        metavar="N",
+        help="CPU threads; use 1 for several runs in parallel; default: all cores",
     )
     parser.add_argument(
         "--bf16",
         action=argparse.BooleanOptionalAction,
-        help="compute in bfloat16; default: on a GPU",
+        help="compute in bfloat16; default: only on a GPU",
     )
-    _add_sources(parser.add_argument_group("what it learns from"))
-    lite = parser.add_argument_group("of zoedepth-lite")
-    lite.add_argument("--head", choices=_HEADS, help="log depth or ZoeDepth's metric bins")
+    _add_sources(parser.add_argument_group("training data"))
+    lite = parser.add_argument_group("only zoedepth-lite")
     lite.add_argument(
-        "--size", type=_size, metavar="WxH", help="of the network's input; default: 256x192"
+        "--head",
+        choices=_HEADS,
+        help="log depth or ZoeDepth's metric bins; default: that of --init, or log",
+    )
+    lite.add_argument(
+        "--size",
+        type=_size,
+        metavar="WxH",
+        help="width and height of the network's input in px; default: that of --init, or 256x192",
     )
     lite.add_argument(
         "--freeze-norms",
         action="store_true",
-        help="leave the statistics of normalisation as --init has them: for few frames",
+        help="keep the normalisation statistics of --init; recommended for few frames",
     )
     lite.add_argument(
         "--keep",
         type=arguments.number(0, 1),
         default=0.0,
         metavar="SHARE",
-        help="share of --init's weights in the result, against forgetting (default 0)",
+        help="share of the initial weights in the result, 0 to 1, against forgetting; "
+        "default: %(default)g",
     )
-    tiny = parser.add_argument_group("of zoedepth-tiny")
+    tiny = parser.add_argument_group("only zoedepth-tiny")
     tiny.add_argument(
-        "--affine-weight", type=arguments.number(0, 1e6), help="of the affine-invariant loss"
+        "--affine-weight",
+        type=arguments.number(0, 1e6),
+        metavar="WEIGHT",
+        help="weight of the affine-invariant loss; default: 0",
     )
-    grin = parser.add_argument_group("of GRIN")
+    grin = parser.add_argument_group("only GRIN")
     grin.add_argument(
-        "--no-rays", action="store_true", help="hide the camera from the network: an ablation"
+        "--no-rays", action="store_true", help="hide the camera from the network (an ablation)"
     )
 
 
@@ -110,53 +148,58 @@ def _add_sources(group: Any) -> None:
         action="append",
         default=[],
         metavar="FOLDER[=WEIGHT]",
-        help="folder or bag of RGB-D, and its share of the draws (default 1); may be repeated",
+        help="folder or bag of RGB-D, and its share of the drawn frames (1 if omitted); may be "
+        "repeated; default: rendered rooms",
     )
     group.add_argument(
         "--protocol",
         action="append",
         default=[],
         choices=evaluate.PROTOCOLS[1:],
-        help="what --data is: one for all, or one for each (default: bag)",
+        metavar="PROTOCOL",
+        help="format of --data: one for all, or one for each; "
+        f"{', '.join(evaluate.PROTOCOLS[1:])}; default: bag",
     )
     group.add_argument(
         "--frames",
         type=evaluate.frames,
         metavar="FIRST:LAST",
-        help="of every --data these images only, counted from 0 and without LAST",
+        help="use only images FIRST to LAST - 1 of every --data, counted from 0; default: all",
     )
     group.add_argument(
         "--rendered",
         type=arguments.number(0, 1e6),
         metavar="WEIGHT",
-        help="share of the draws that are rendered",
+        help="share of rendered frames in the drawn frames; default: 0 with --data, otherwise 1",
     )
     group.add_argument(
         "--rendered-frames",
         type=arguments.whole(1, 10**6),
         default=_RENDERED_FRAMES,
-        help=f"rendered before training starts (default {_RENDERED_FRAMES})",
+        metavar="N",
+        help="number of frames rendered before training starts; default: %(default)s",
     )
     group.add_argument(
         "--validate",
         type=arguments.number(0, 0.9),
         default=0.05,
         metavar="SHARE",
-        help="of every --data, its last frames, by which the best weights are chosen "
-        "(default 0.05; 0: the last weights are kept)",
+        help="share of every --data, its last frames, that selects the best weights; 0: keep the "
+        "last weights; default: %(default)g",
     )
     group.add_argument(
         "--labels",
         type=arguments.number(1e-6, 1),
         default=1.0,
-        help="share of the pixels with depth",
+        metavar="SHARE",
+        help="share of the pixels with depth that are used, 0 to 1; default: %(default)g",
     )
     group.add_argument(
         "--camera-height-m",
         type=arguments.number(0.01, 100, "m"),
         nargs=2,
         metavar=("LOW", "HIGH"),
-        help="when rendered",
+        help="camera heights in rendered drives in m; default: 0.49 0.51",
     )
 
 

@@ -15,16 +15,19 @@ HELP = "draw a bag with images and depth"
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the verb's arguments."""
-    parser.add_argument("bag", type=arguments.existing, help="a bag: folder or file")
+    parser.add_argument("bag", type=arguments.existing, help="bag: folder or file")
     what = parser.add_mutually_exclusive_group()
     what.add_argument(
         "--preview",
         type=arguments.path,
         metavar="FILE",
-        help=".mp4, .gif or .png; default: preview.png",
+        help="write a preview: .mp4, .gif or .png; default: preview.png",
     )
     what.add_argument(
-        "--rerun", type=arguments.path, metavar="FILE", help=".rrd, for the Rerun viewer"
+        "--rerun",
+        type=arguments.path,
+        metavar="FILE",
+        help="write a recording for the Rerun viewer: .rrd; default: none",
     )
     parser.add_argument("--overwrite", action="store_true", help="replace FILE if it exists")
     parser.add_argument(
@@ -33,11 +36,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         type=arguments.number(0.01, 1000, "m"),
         default=(0.5, 10.0),
         metavar=("NEAR", "FAR"),
-        help="metres between which depth has colours; default: 0.5 10",
+        help="depth range of the colours in m; default: 0.5 10",
     )
     topic: dict[str, Any] = {"type": arguments.name, "metavar": "TOPIC"}
-    parser.add_argument("--image", **topic, help="default: the only one")
-    parser.add_argument("--depth", **topic, help="default: the only one, or depth/image")
+    parser.add_argument("--image", **topic, help="image topic; default: the only one")
+    parser.add_argument(
+        "--depth", **topic, help="depth topic; default: the only one, or depth/image"
+    )
     arguments.add_settings(parser)
 
 

@@ -107,7 +107,7 @@ def _zoedepth(
 
 def _zoedepth_tiny() -> ModelEntry:
     return replace(
-        _zoedepth("tiny", 3.3, 20, None, "embedded; rendered rooms only: for demos and tests"),
+        _zoedepth("tiny", 3.3, 20, None, "embedded; synthetic rooms only; for demos and tests"),
         source=str(WEIGHTS / "zoedepth-tiny"),
         licence="Apache-2.0",
         preprocessing=Preprocessing(height=96, width=128, pad=False),
@@ -130,7 +130,7 @@ def _zoedepth_lite() -> ModelEntry:
         preprocessing=lite.preprocessing_of(sizes),
         training_camera=Camera(width, height, f_px, f_px, (width - 1) / 2, (height - 1) / 2),
         place="indoor",
-        note="embedded; rooms, for robots without a GPU",
+        note="embedded; real and synthetic rooms; for CPUs",
     )
 
 
@@ -147,7 +147,7 @@ def _grin_tiny() -> ModelEntry:
         preprocessing=preprocessing_of(TINY),
         half_safe=False,
         place="indoor",
-        note="embedded; knows the camera, may say how sure it is; rendered rooms only",
+        note="embedded; uses the camera's rays, outputs confidence; synthetic rooms only",
     )
 
 
@@ -230,8 +230,8 @@ def _depth_anything_v2_metric(
     place: Place, size: str, parameters_m: float, licence: str
 ) -> ModelEntry:
     max_depth_m, camera, note = {
-        "indoor": (20, HYPERSIM, "indoors; trained on rendered rooms"),
-        "outdoor": (80, VIRTUAL_KITTI, "roads; trained on rendered ones"),
+        "indoor": (20, HYPERSIM, "indoors; trained on synthetic rooms"),
+        "outdoor": (80, VIRTUAL_KITTI, "roads; trained on synthetic roads"),
     }[place]
     source = f"depth-anything/Depth-Anything-V2-Metric-{place.title()}-{size.title()}-hf"
     return replace(
@@ -254,7 +254,7 @@ def _depth_pro() -> ModelEntry:
         commercial=False,
         parameters_m=952,
         preprocessing=preprocessing.DEPTH_PRO,
-        note="everywhere; estimates the focal length; for research only",
+        note="everywhere; estimates the focal length; research only",
     )
 
 
@@ -266,7 +266,7 @@ def _prompt_depth_anything(size: str, parameters_m: float) -> ModelEntry:
         output=Output.METRIC_DEPTH,
         preprocessing=replace(_DEPTH_ANYTHING, height=756, width=756, fit="minimal"),
         place="indoor",
-        note="indoors; needs coarse depth of another sensor",
+        note="indoors; needs coarse depth from another sensor",
     )
 
 
@@ -282,7 +282,7 @@ def _depthcrafter() -> ModelEntry:
         parameters_m=2255,
         # As near as this comes to depthcrafter.images, which has a rule of its own for sizes.
         preprocessing=Preprocessing(multiple=64, pad=False, resize="none"),
-        note="everywhere; whole recordings only, with one scale each",
+        note="everywhere; whole recordings only, one scale each",
     )
 
 
@@ -292,7 +292,13 @@ _ENTRIES = (
     _grin_tiny(),
     _zoedepth("nyu", 344, 10, NYU, "indoors", _ZOEDEPTH_NYU),
     _zoedepth("kitti", 344, 80, KITTI_CROP, "roads", _ZOEDEPTH_KITTI),
-    _zoedepth("nyu-kitti", 345, 80, None, "chooses indoors or roads per image, of unlike cameras"),
+    _zoedepth(
+        "nyu-kitti",
+        345,
+        80,
+        None,
+        "selects its indoor or road head per image; two training cameras",
+    ),
     _midas("beit-large-512", 344, 512, "everywhere; MiDaS 3.1's best", multiple=32),
     _midas("beit-large-384", 343, 384, "everywhere", multiple=32),
     _midas("beit-base-384", 111, 384, "everywhere", multiple=32),
