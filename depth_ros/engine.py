@@ -66,8 +66,16 @@ def run(jobs: Sequence[Job]) -> Iterator[Answer[Job]]:
     Args:
         jobs: all of one network; the frame that waits longest first.
     """
-    prompts = {id(job): job.find_reference() for job in jobs if job.is_prompted}
-    for group in _groups(jobs, prompts):
+    prompts: dict[int, Reference | None] = {}
+    ready = []
+    for job in jobs:
+        try:
+            if job.is_prompted:
+                prompts[id(job)] = job.find_reference()
+            ready.append(job)
+        except Exception as error:  # of this frame alone
+            yield Answer(job, error=error)
+    for group in _groups(ready, prompts):
         try:
             estimates = _estimates(group, prompts)
         except Exception as error:  # a model may raise anything; the next group may be fine

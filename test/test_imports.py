@@ -80,6 +80,7 @@ ARROWS = {
         "evaluation.picture",
     },
     "ros": {
+        "engine",
         "ground_frame",
         "pipeline",
         "profile",
@@ -96,6 +97,7 @@ ARROWS = {
         "transport",
     },
     "bag": {
+        "engine",
         "ground_frame",
         "pipeline",
         "messages",

@@ -3,30 +3,32 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Mapping
 from concurrent.futures import Future
+from dataclasses import dataclass
+from functools import partial
 from typing import Any, NamedTuple
 
-import torch
-
-from depth_ros import calibration, messages
+from depth_ros import calibration, engine, messages
 from depth_ros.bag import topics
 from depth_ros.bag.calibrations import Calibrations
 from depth_ros.bag.decoder import Decoded, Decoder
 from depth_ros.bag.options import Options
-from depth_ros.bag.outputs import Answer, Outputs
+from depth_ros.bag.outputs import Answered, Outputs
 from depth_ros.bag.reader import Recording
 from depth_ros.bag.references import References
 from depth_ros.bag.resume import Progress, freeze, thaw
 from depth_ros.bag.topics import CameraTopics
+from depth_ros.engine import FrameJob
 from depth_ros.errors import BagError, CameraError, MessageError, ScaleError
 from depth_ros.geometry.camera import Camera
 from depth_ros.messages import CameraInfoFields
-from depth_ros.pipeline import Estimate, Frame, Pipeline
+from depth_ros.pipeline import Frame, Pipeline
 from depth_ros.scale.scaler import Reference
 from depth_ros.topic_names import base
 
 
-class Shot(NamedTuple):
+class QueuedImage(NamedTuple):
     """An image that is to be answered, being decoded."""
 
     camera: BagCamera
@@ -34,12 +36,16 @@ class Shot(NamedTuple):
     decoded: Future[Decoded]
 
 
-class Seen(NamedTuple):
-    """A frame, with what is known of it before the network runs."""
+@dataclass(frozen=True, eq=False)
+class BagJob(FrameJob):
+    """A frame that is to be answered, and what its messages need.
+
+    Attributes:
+        camera: whose frame it is.
+        info: camera_info of the depth image.
+    """
 
     camera: BagCamera
-    frame: Frame
-    reference: Reference | None
     info: CameraInfoFields
 
 
@@ -78,33 +84,22 @@ class BagCamera:
         """What the camera is called."""
         return self.where.name
 
-    def look(self, shot: Shot) -> Seen:
+    def job(self, image: QueuedImage) -> BagJob:
         """Return the frame of an image, with the camera_info nearest to its stamp.
 
         Raises:
             MessageError, CameraError: image or camera_info is damaged, or they do not fit.
         """
-        at, rgb = shot.decoded.result()
-        stamp_ns = messages.stamp_ns(at)
-        found = self._calibrations.of(shot.time_ns, stamp_ns, rgb.shape[1], rgb.shape[0])
-        if found.camera != self._last:
-            self.warning = found.camera.ray_warning or self.warning
-        frame = Frame(rgb, found.camera, stamp_ns, at.frame_id)
-        self._last = found.camera
-        return Seen(self, frame, self._reference(frame, shot.time_ns), found.info)
-
-    def measure(self, seen: Seen, estimate: Estimate) -> Answer:
-        """Return an estimate in metres where there are any.
-
-        Raises:
-            ScaleError: there is no scale that could be used.
-        """
-        pipeline = self._pipeline
-        if not pipeline.metric:
-            return Answer(estimate, None, None, seen.info)
-        depth = pipeline.measure(estimate, seen.reference)
-        points = pipeline.points(depth, torch.empty) if self.outputs.needs_points else None
-        return Answer(estimate, depth, points, seen.info)
+        header, rgb = image.decoded.result()
+        stamp_ns = messages.stamp_ns(header)
+        known = self._calibrations.of(image.time_ns, stamp_ns, rgb.shape[1], rgb.shape[0])
+        if known.camera != self._last:
+            self.warning = known.camera.ray_warning or self.warning
+        self._last = known.camera
+        frame = Frame(rgb, known.camera, stamp_ns, header.frame_id)
+        reference = self._reference(frame, image.time_ns)  # now: they are read in time order
+        find = partial(_same, reference)
+        return BagJob(frame, self._pipeline, self.outputs.wanted, find, self, known.info)
 
     def frozen(self) -> dict[str, Any] | None:
         """Return the state of the camera's scale, if it has any."""
@@ -161,38 +156,30 @@ def _check_new(outputs: Outputs, recording: Recording, options: Options) -> None
         raise BagError(f"the bag has {', '.join(taken)} already: say --prefix or --only-depth")
 
 
-def answer(shots: dict[int, Shot], pipeline: Pipeline, progress: Progress) -> dict[int, Answer]:
-    """Return what the network says of images, by their keys; what gives no depth is counted."""
-    seen: dict[int, Seen] = {}
-    for key, shot in shots.items():
-        progress.count_frame(shot.camera.name)
+def answer(images: Mapping[int, QueuedImage], progress: Progress) -> dict[int, Answered]:
+    """Return the answers to images, by their keys; what gives no depth is counted.
+
+    Raises:
+        ModelError: the network failed.
+    """
+    keys: dict[BagJob, int] = {}
+    for key, image in images.items():
+        progress.count_frame(image.camera.name)
         try:
-            seen[key] = shot.camera.look(shot)
+            keys[image.camera.job(image)] = key
         except (MessageError, CameraError) as error:
             progress.skip(error)
-    estimates = _predict(seen, pipeline, progress)
     answers = {}
-    for key in estimates:
-        camera = seen[key].camera
-        try:
-            answers[key] = camera.measure(seen[key], estimates[key])
-            progress.count_answer(camera.name)
-        except ScaleError as error:
-            progress.skip(error)
-    return answers
-
-
-def _predict(seen: dict[int, Seen], pipeline: Pipeline, progress: Progress) -> dict[int, Estimate]:
-    """Return estimates by the keys of frames; those of one size share a run of the network."""
-    groups: dict[tuple[int, ...], list[int]] = {}
-    for key, each in seen.items():
-        if pipeline.model.prompt_size and each.reference is None:
-            progress.skip(ScaleError("there are no anchors to complete"))
+    for each in engine.run(list(keys)):
+        if isinstance(each.error, ScaleError):
+            progress.skip(each.error)
+        elif each.error is not None:
+            raise each.error
         else:
-            groups.setdefault(each.frame.rgb.shape, []).append(key)
-    estimates: dict[int, Estimate] = {}
-    for keys in groups.values():
-        chosen = [seen[key] for key in keys]
-        found = pipeline.predict_batch([s.frame for s in chosen], [s.reference for s in chosen])
-        estimates.update(zip(keys, found, strict=True))
-    return dict(sorted(estimates.items()))
+            answers[keys[each.job]] = each.job.camera.outputs.render(each, each.job.info)
+            progress.count_answer(each.job.camera.name)
+    return dict(sorted(answers.items()))
+
+
+def _same(reference: Reference | None) -> Reference | None:
+    return reference

@@ -15,7 +15,7 @@ import torch
 from tqdm import tqdm
 
 from depth_ros.bag import cameras
-from depth_ros.bag.cameras import BagCamera, Seen
+from depth_ros.bag.cameras import BagCamera, BagJob
 from depth_ros.bag.groups import Groups
 from depth_ros.bag.options import Options
 from depth_ros.bag.reader import Recording
@@ -104,11 +104,11 @@ def _unseen(entry: ModelEntry, settings: Settings) -> Pipeline:
 def _first_look(
     sources: Sequence[Path], entry: ModelEntry, settings: Settings, options: Options
 ) -> Iterator[_Known]:
-    for seen in tqdm(_frames(sources, entry, settings, options), desc="look", unit="frame"):
-        reference = seen.reference
+    for job in tqdm(_frames(sources, entry, settings, options), desc="read", unit="frame"):
+        reference = job.find_reference()
         if isinstance(reference, Anchors):
             reference = reference.thinned(ANCHORS)  # what is held for the whole recording
-        yield _Known(seen.frame.stamp_ns, seen.frame.camera, reference)
+        yield _Known(job.frame.stamp_ns, job.frame.camera, reference)
 
 
 def _predict(
@@ -136,7 +136,7 @@ def _predict(
 
 def _frames(
     sources: Sequence[Path], entry: ModelEntry, settings: Settings, options: Options
-) -> Iterator[Seen]:
+) -> Iterator[BagJob]:
     """Yield the frames to convert that can be used, with what they are compared with."""
     quiet = replace(options, extras=(), only_depth=True)
     with Recording(*sources) as recording, ThreadPoolExecutor(options.jobs) as pool:
@@ -144,10 +144,10 @@ def _frames(
         groups = Groups(recording, found, options, skip=0)
         for group in groups.read(pool):
             for item in group:
-                if item.shot is None:
+                if item.image is None:
                     continue
                 try:
-                    yield item.shot.camera.look(item.shot)
+                    yield item.image.camera.job(item.image)
                 except (MessageError, CameraError):
                     continue  # the second pass says so
 

@@ -18,7 +18,7 @@ from depth_ros import calibration
 from depth_ros.bag import cameras
 from depth_ros.bag.groups import Group, Groups
 from depth_ros.bag.options import Options
-from depth_ros.bag.outputs import Answer, Encoded
+from depth_ros.bag.outputs import Answered, Encoded
 from depth_ros.bag.reader import Recording
 from depth_ros.bag.references import is_static_tf
 from depth_ros.bag.resume import Progress
@@ -154,7 +154,7 @@ class _Work(NamedTuple):
     """A group on its way into the bag, and how far the conversion is after it."""
 
     group: Group
-    answers: dict[int, Answer]
+    answers: dict[int, Answered]
     encoded: dict[int, Future[Encoded]]
     note: dict[str, Any]
 
@@ -203,15 +203,15 @@ class _Conversion:
                 under_way.append(writer.submit(self._write, self._predict(group, pool)))
                 while len(under_way) > self._options.jobs:
                     under_way.popleft().result()
-                bar.update(sum(item.shot is not None for item in group))
+                bar.update(sum(item.image is not None for item in group))
             while under_way:
                 under_way.popleft().result()
 
     def _predict(self, group: Group, pool: ThreadPoolExecutor) -> _Work:
-        shots = {i: item.shot for i, item in enumerate(group) if item.shot is not None}
-        answers = cameras.answer(shots, self._pipeline, self._progress)
+        images = {i: item.image for i, item in enumerate(group) if item.image is not None}
+        answers = cameras.answer(images, self._progress)
         encoded = {
-            i: pool.submit(shots[i].camera.outputs.encode, found) for i, found in answers.items()
+            i: pool.submit(images[i].camera.outputs.encode, found) for i, found in answers.items()
         }
         self._progress.records += len(group)
         frozen = {name: camera.frozen() for name, camera in self._cameras.items()}
@@ -240,18 +240,18 @@ class _Conversion:
     def _note(self, work: _Work) -> None:
         """Note how far the bag is, and begin a new file where it is time to."""
         self._written = work.note
-        self._in_file += sum(item.shot is not None for item in work.group)
+        self._in_file += sum(item.image is not None for item in work.group)
         if self._in_file >= self._options.split:
             self._bag.finish(work.note)
             self._in_file = 0
 
     def _show(self, work: _Work, encoded: dict[int, Encoded]) -> None:
         for i, each in encoded.items():
-            shot, frame = work.group[i].shot, work.answers[i].estimate.frame
-            if shot is None or each.depth_m is None:
+            image, frame = work.group[i].image, work.answers[i].answer.job.frame
+            if image is None or each.depth_m is None:
                 continue
             for watcher in self._watchers:
-                name = shot.camera.name
+                name = image.camera.name
                 try:
                     watcher.add(name, frame.stamp_ns, frame.rgb, each.depth_m, frame.camera)
                 except OSError as error:  # else it would be taken for the bag's own

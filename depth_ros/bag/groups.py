@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from concurrent.futures import Executor
 from typing import NamedTuple
 
-from depth_ros.bag.cameras import BagCamera, Shot
+from depth_ros.bag.cameras import BagCamera, QueuedImage
 from depth_ros.bag.options import Options
 from depth_ros.bag.reader import Record, Recording
 from depth_ros.bag.references import is_static_tf
@@ -21,7 +21,7 @@ class Item(NamedTuple):
     """A message of the recording, and the image in it if that is to be answered."""
 
     record: Record
-    shot: Shot | None
+    image: QueuedImage | None
 
 
 Group = list[Item]
@@ -72,7 +72,7 @@ class Groups:
         images = size = 0
         for item in self._items(decoders):
             group.append(item)
-            images += item.shot is not None
+            images += item.image is not None
             size += len(item.record.data)
             full = images == self._options.batch or len(group) == _MOST_RECORDS
             if full or size > _MOST_BYTES:
@@ -84,18 +84,18 @@ class Groups:
     def _items(self, decoders: Executor) -> Iterator[Item]:
         seen = dict.fromkeys(self._cameras, 0)
         for number, record in enumerate(self._records()):
-            shot = None
+            image = None
             if record.topic in seen:
                 wanted = seen[record.topic] % self._options.every == 0
                 seen[record.topic] += 1
                 camera = self._cameras[record.topic]
                 if wanted and number >= self._skip:
-                    image = camera.decoder.submit(record, decoders)
-                    shot = Shot(camera, record.time_ns, image)
+                    decoded = camera.decoder.submit(record, decoders)
+                    image = QueuedImage(camera, record.time_ns, decoded)
                 else:
                     camera.decoder.pass_by(record)
             if number >= self._skip:
-                yield Item(record, shot)
+                yield Item(record, image)
 
     def _records(self) -> Iterator[Record]:
         """Yield the part that is asked for, before all what was said once and holds in it."""

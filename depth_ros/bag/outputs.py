@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
+import torch
 from torch import Tensor
 
 from depth_ros import messages
@@ -16,9 +17,10 @@ from depth_ros.bag import scan
 from depth_ros.bag.types import RELIABLE, TYPESTORE, Topic, standard
 from depth_ros.bag.writer import header, image
 from depth_ros.config import Settings
+from depth_ros.engine import Answer
 from depth_ros.errors import BagError
 from depth_ros.messages import CameraInfoFields
-from depth_ros.pipeline import DepthFrame, Estimate, Pipeline
+from depth_ros.pipeline import DepthFrame, Pipeline, Wanted
 
 EXTRAS = ("points", "color", "scan", "confidence")
 """What is written beside depth/image and depth/camera_info when it is asked for."""
@@ -35,18 +37,16 @@ _NAMES = {
 _SCAN_FAR_M = 100.0  # where neither the user nor the model knows an end
 
 
-class Answer(NamedTuple):
-    """What is known of a frame after the network.
+class Answered(NamedTuple):
+    """An answer whose cloud is computed, so that another thread may encode it.
 
     Attributes:
-        estimate: what the network said.
-        depth: in metres; None for a relative model without a scale.
+        answer: the network's output, and depth where that is metric.
         points: the payload of a cloud, where one is wanted.
-        info: of the depth image.
+        info: camera_info of the depth image.
     """
 
-    estimate: Estimate
-    depth: DepthFrame | None
+    answer: Answer[Any]
     points: Tensor | None
     info: CameraInfoFields
 
@@ -92,24 +92,38 @@ class Outputs:
         }
 
     @property
-    def needs_points(self) -> bool:
-        """Whether an answer must have points."""
-        return "points" in self.topics
+    def wanted(self) -> Wanted:
+        """What the topics need of a frame."""
+        return Wanted(
+            image="depth" in self.topics,
+            points="points" in self.topics,
+            colours="color" in self.topics,
+            relative="relative" in self.topics,
+        )
 
-    def encode(self, answer: Answer) -> Encoded:
+    def render(self, answer: Answer[Any], info: CameraInfoFields) -> Answered:
+        """Return an answer with its cloud, in memory of its own."""
+        points = None
+        if answer.depth is not None and "points" in self.topics:
+            points = self._pipeline.points(answer.depth, torch.empty)
+        return Answered(answer, points, info)
+
+    def encode(self, answered: Answered) -> Encoded:
         """Return a frame's messages; several threads may do so at once."""
-        frame = answer.estimate.frame
+        answer, points, info = answered
+        frame = answer.job.frame
         at = header(frame.stamp_ns, frame.frame_id)
-        made: dict[str, Any] = {"info": _info(answer.info, at)}
+        made: dict[str, Any] = {"info": _info(info, at)}
         depth_m = None
         if answer.depth is None:
+            assert answer.estimate is not None
             values = answer.estimate.prediction.values[0].cpu().numpy()
             made["relative"] = image(values, "32FC1", frame.stamp_ns, frame.frame_id)
         else:
             depth_m = answer.depth.depth_m.cpu().numpy()
             made |= self._metric(answer.depth, depth_m, at)
-        if answer.points is not None:
-            made["points"] = cloud(answer.points.cpu().numpy(), at)
+        if points is not None:
+            made["points"] = cloud(points.cpu().numpy(), at)
         return Encoded([(self.topics[name], _cdr(made[name])) for name in self.topics], depth_m)
 
     def _metric(

@@ -31,12 +31,13 @@ from depth_ros.errors import DepthError, ModelError, SettingError
 from depth_ros.models.base import ModelFacts
 from depth_ros.pipeline import Pipeline, check
 from depth_ros.ros import extrinsics, parameters, transitions, worker
+from depth_ros.ros.camera import NodeCamera
 from depth_ros.ros.diagnostics import Health, Level
 from depth_ros.ros.extrinsics import Extrinsics
 from depth_ros.ros.flights import Flights
+from depth_ros.ros.job import QueuedImage
 from depth_ros.ros.mailbox import Mailbox
 from depth_ros.ros.qos import overridable
-from depth_ros.ros.stream import Arrival, Stream
 from depth_ros.ros.supervisor import Supervisor, Worker
 from depth_ros.ros.watch import BEAT_S, Watch
 from depth_ros.runtimes import heap, threads
@@ -75,11 +76,11 @@ class DepthNode(LifecycleNodeMixin, Node):
         self.add_pre_set_parameters_callback(parameters.cast)
         self.add_on_set_parameters_callback(self._check_parameters)
         self.add_post_set_parameters_callback(self._take_parameters)
-        self.streams = [
-            Stream(self, name, self.settings, self._deliver) for name in self.settings.cameras
+        self.cameras = [
+            NodeCamera(self, name, self.settings, self._deliver) for name in self.settings.cameras
         ]
         self._extrinsics: Extrinsics | None = None
-        self._mailbox: Mailbox[Arrival] = Mailbox()
+        self._mailbox: Mailbox[QueuedImage] = Mailbox()
         self._flights: Flights[worker.Flight] = Flights(worker.IN_FLIGHT)
         self._overlapped = False
         self._threads = 1
@@ -102,7 +103,7 @@ class DepthNode(LifecycleNodeMixin, Node):
     @property
     def health(self) -> Health:
         """How the first camera fares."""
-        return self.streams[0].health
+        return self.cameras[0].health
 
     def destroy_node(self) -> None:
         """Take all of it back; workers are to be stopped before."""
@@ -124,9 +125,9 @@ class DepthNode(LifecycleNodeMixin, Node):
         finally:
             self._loading_since_s = None
         self._overlapped = worker.overlaps(pipeline)
-        for number, stream in enumerate(self.streams):
+        for number, camera in enumerate(self.cameras):
             own = pipeline.fork() if number else pipeline
-            stream.configure(own, self._extrinsics, self._overlapped)
+            camera.configure(own, self._extrinsics, self._overlapped)
         self._introduce(pipeline)
         return TransitionCallbackReturn.SUCCESS
 
@@ -156,12 +157,12 @@ class DepthNode(LifecycleNodeMixin, Node):
         """Subscribe, and start to answer."""
         super().on_activate(state)  # publishers let messages pass
         self._mailbox, self._flights = Mailbox(), Flights(worker.IN_FLIGHT)
-        pipeline = self.streams[0].pipeline
+        pipeline = self.cameras[0].pipeline
         assert pipeline is not None
         self._publishing.start(int(self._overlapped))
-        self._supervisor.start(worker.count_for(pipeline, len(self.streams), self._threads))
-        for stream in self.streams:
-            stream.start()
+        self._supervisor.start(worker.count_for(pipeline, len(self.cameras), self._threads))
+        for camera in self.cameras:
+            camera.start()
         return TransitionCallbackReturn.SUCCESS
 
     @transitions.guarded("deactivate")
@@ -180,8 +181,8 @@ class DepthNode(LifecycleNodeMixin, Node):
     def on_cleanup(self, state: LifecycleState) -> TransitionCallbackReturn:
         """Take the outputs back and forget the model."""
         stopped = self._stop()
-        for stream in self.streams:
-            stream.clean_up()
+        for camera in self.cameras:
+            camera.clean_up()
         if self._extrinsics is not None:
             self._extrinsics.destroy()
         self._extrinsics, self._model = None, None
@@ -214,8 +215,8 @@ class DepthNode(LifecycleNodeMixin, Node):
             self.ended.set_result(self.health.last_error or "it could not be activated")
 
     def _fail(self, error: BaseException) -> None:
-        for stream in self.streams:
-            stream.fail(error)
+        for camera in self.cameras:
+            camera.fail(error)
 
     def _introduce(self, pipeline: Pipeline) -> None:
         """Say once what runs, under which licence, and what its numbers are."""
@@ -233,10 +234,10 @@ class DepthNode(LifecycleNodeMixin, Node):
 
     def _stop(self) -> bool:
         """Stop the workers; return whether all have, and say what the others do."""
-        for stream in self.streams:
-            stream.stop()
-        for arrival in self._mailbox.close():
-            arrival.count("dropped")
+        for camera in self.cameras:
+            camera.stop()
+        for image in self._mailbox.close():
+            image.count("dropped")
         until_s = time.monotonic() + _STOP_S
         self._flights.close()
         hung = self._supervisor.stop(_STOP_S)
@@ -255,8 +256,8 @@ class DepthNode(LifecycleNodeMixin, Node):
 
     # --- the executor's thread
 
-    def _deliver(self, arrival: Arrival) -> Arrival | None:
-        return self._mailbox.put(arrival, arrival.stream.name)
+    def _deliver(self, image: QueuedImage) -> QueuedImage | None:
+        return self._mailbox.put(image, image.camera.name)
 
     def _check_parameters(self, changes: list[Parameter[Any]]) -> SetParametersResult:
         try:
@@ -274,8 +275,8 @@ class DepthNode(LifecycleNodeMixin, Node):
     def _beat(self) -> None:
         self._watch.beat()
         if self._supervisor.working:
-            for stream in self.streams:
-                stream.tend()
+            for camera in self.cameras:
+                camera.tend()
 
     # --- the watch's thread
 
@@ -296,7 +297,7 @@ class DepthNode(LifecycleNodeMixin, Node):
         self._said = time.monotonic(), fault
         state = "" if self._supervisor.working else self._state()
         facts = (state, fault, self._supervisor.restarts + self._publishing.restarts)
-        report = DiagnosticArray(status=[stream.status(*facts) for stream in self.streams])
+        report = DiagnosticArray(status=[camera.status(*facts) for camera in self.cameras])
         if told := calibration.guess(self.settings):
             for status in report.status:
                 status.values.append(KeyValue(key="camera", value=told))
@@ -314,7 +315,7 @@ class DepthNode(LifecycleNodeMixin, Node):
         text = self._watch.fault() or self._supervisor.fault() or self._publishing.fault()
         if text:
             return DiagnosticStatus.ERROR, text
-        usual_s = max(stream.health.latency_ms()[1] for stream in self.streams) / 1e3
+        usual_s = max(camera.health.latency_ms()[1] for camera in self.cameras) / 1e3
         limit_s = max(self.settings.stale_after_s, _SLOW * usual_s)
         for each in self._workers:
             if each.abandoned:
@@ -355,11 +356,11 @@ class DepthNode(LifecycleNodeMixin, Node):
         threads.share(self._threads, count)
         place = flights.place if self._overlapped else nullcontext
         while True:
-            with place(), mailbox.take(1 if count > 1 else None) as arrivals:
-                if arrivals is None:
+            with place(), mailbox.take(1 if count > 1 else None) as images:
+                if images is None:
                     return
                 with me.busy():
-                    facts = (arrivals, pipeline, self.settings, wanted)
+                    facts = (images, pipeline, self.settings, wanted)
                     if not self._overlapped:
                         worker.answer(*facts)
                     elif (flight := worker.launch(*facts)) and not flights.put(flight):
@@ -378,7 +379,7 @@ class DepthNode(LifecycleNodeMixin, Node):
 
     def _serve(self, me: Worker) -> tuple[Pipeline, Callable[[], bool]]:
         """Return the pipeline that a thread works for, and whether that is still wanted."""
-        pipeline = self.streams[0].pipeline
+        pipeline = self.cameras[0].pipeline
         assert pipeline is not None
         profile = pipeline.profile
         me.stage = lambda: profile.stage_of(me.ident)

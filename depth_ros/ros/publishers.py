@@ -37,7 +37,7 @@ TOPICS = {
 of models that give them."""
 
 
-class Pending:
+class PendingOutput:
     """An output that is to be published: started before, in another thread, or when it is due.
 
     Args:
@@ -129,40 +129,31 @@ class Outputs:
         self._depth_message, self._colour_message, self._cloud = Image(), Image(), PointCloud2()
         self._relative_message, self._confidence_message = Image(), Image()
 
-    def heard(self, points: bool) -> bool:
-        """Return whether anybody listens to anything; points only count when they are on."""
-        return self._heard("depth/camera_info") or self.need_relative() or self.need_depth(points)
-
-    def need_depth(self, points: bool) -> bool:
-        """Return whether anybody listens to metres."""
-        return self.need_image() or self.need_points(points)
-
-    def need_image(self) -> bool:
-        """Return whether anybody listens to what has a value for every pixel."""
-        return any(map(self._heard, ("depth/image", "depth/color", "depth/confidence")))
+    def have_subscribers(self, points: bool) -> bool:
+        """Return whether any topic has subscribers; points only count when they are on."""
+        return self._has_subscribers("depth/camera_info") or self.wanted(points).anything
 
     def wanted(self, points: bool) -> Wanted:
-        """Return what will be asked for beside depth."""
-        return Wanted(self.need_points(points), self._heard("depth/color"))
+        """Return what the topics with subscribers need; points only when they are on."""
+        return Wanted(
+            image=any(map(self._has_subscribers, ("depth/image", "depth/confidence"))),
+            points=points and self._has_subscribers("points"),
+            colours=self._has_subscribers("depth/color"),
+            relative=self._has_subscribers("depth/relative"),
+        )
 
-    def need_relative(self) -> bool:
-        """Return whether anybody listens to the network's relative values."""
-        return self._heard("depth/relative")
-
-    def need_points(self, points: bool) -> bool:
-        """Return whether anybody listens to points, and they are on."""
-        return points and self._heard("points")
-
-    def info(self, header: Header, info: CameraInfo) -> Iterator[Pending]:
+    def info(self, header: Header, info: CameraInfo) -> Iterator[PendingOutput]:
         """Give the camera that took an image, if somebody listens; its images come after it."""
-        if self._heard("depth/camera_info"):
-            yield Pending(_nothing, lambda _: self._send_info(info, header))
+        if self._has_subscribers("depth/camera_info"):
+            yield PendingOutput(_nothing, lambda _: self._send_info(info, header))
 
-    def relative(self, values: Tensor, header: Header) -> Iterator[Pending]:
+    def relative(self, values: Tensor, header: Header) -> Iterator[PendingOutput]:
         """Give relative values (H, W), as 32FC1 without a unit."""
         yield self._of_values("depth/relative", self._relative_message, values, header)
 
-    def pending(self, pipeline: Pipeline, depth: DepthFrame, header: Header) -> Iterator[Pending]:
+    def pending(
+        self, pipeline: Pipeline, depth: DepthFrame, header: Header
+    ) -> Iterator[PendingOutput]:
         """Give every output of depth that somebody listens to, with the image's own header.
 
         Who publishes each before asking for the next one has them in the order of the topics, each
@@ -175,7 +166,7 @@ class Outputs:
         """
         if depth.stride == 1:  # else its listeners came after the question
             yield from self._images(pipeline, depth, header)
-        if self.need_points(pipeline.settings.publish_points):
+        if pipeline.settings.publish_points and self._has_subscribers("points"):
             yield self._points(pipeline, depth, header)
 
     def publish(self, pipeline: Pipeline, depth: DepthFrame, header: Header) -> None:
@@ -188,7 +179,7 @@ class Outputs:
         for publisher in self._publishers.values():
             self._node.destroy_lifecycle_publisher(publisher)
 
-    def _heard(self, topic: str) -> bool:
+    def _has_subscribers(self, topic: str) -> bool:
         publisher = self._publishers.get(topic)
         return publisher is not None and publisher.get_subscription_count() > 0
 
@@ -200,34 +191,38 @@ class Outputs:
         info.header = header
         self._send("depth/camera_info", info)
 
-    def _images(self, pipeline: Pipeline, depth: DepthFrame, header: Header) -> Iterator[Pending]:
-        if self._heard("depth/image"):
+    def _images(
+        self, pipeline: Pipeline, depth: DepthFrame, header: Header
+    ) -> Iterator[PendingOutput]:
+        if self._has_subscribers("depth/image"):
             encoding = pipeline.settings.depth_encoding
-            yield Pending(
+            yield PendingOutput(
                 partial(self._start, "depth/image", depth.depth_m),
                 partial(self._send_depth, header, encoding),
             )
-        if self._heard("depth/color"):
-            yield Pending(
+        if self._has_subscribers("depth/color"):
+            yield PendingOutput(
                 lambda: self._start("depth/color", pipeline.colours(depth)),
                 partial(self._send_colours, header),
             )
-        if depth.confidence is not None and self._heard("depth/confidence"):
+        if depth.confidence is not None and self._has_subscribers("depth/confidence"):
             message = self._confidence_message
             yield self._of_values("depth/confidence", message, depth.confidence, header)
 
-    def _of_values(self, topic: str, message: Image, values: Tensor, header: Header) -> Pending:
+    def _of_values(
+        self, topic: str, message: Image, values: Tensor, header: Header
+    ) -> PendingOutput:
         send = partial(self._send_values, topic, message, header)
-        return Pending(partial(self._start, topic, values), send)
+        return PendingOutput(partial(self._start, topic, values), send)
 
-    def _points(self, pipeline: Pipeline, depth: DepthFrame, header: Header) -> Pending:
+    def _points(self, pipeline: Pipeline, depth: DepthFrame, header: Header) -> PendingOutput:
         # While another thread may be publishing the message, nothing is packed into it.
         if depth.depth_m.device.type == "cpu" and not self._overlapped:
-            return Pending(
+            return PendingOutput(
                 lambda: Landing(pipeline.points(depth, self._cloud_memory)),
                 partial(self._send_points, header),
             )
-        return Pending(
+        return PendingOutput(
             partial(self._start_points, pipeline, depth), partial(self._copy_points, header)
         )
 

@@ -1,7 +1,7 @@
-"""What a worker's thread does with the images that wait: as few runs of the network as can be.
+"""What a worker thread does with the queued images.
 
-Where the device is the host, it answers them. On a GPU it launches their answers, which another
-thread publishes as they land, and goes on with the next images meanwhile.
+On the CPU it answers them and publishes. On a GPU it launches their outputs and continues with the
+next images, while another thread publishes the outputs as their downloads end.
 """
 
 from __future__ import annotations
@@ -11,12 +11,13 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import NamedTuple
 
-from depth_ros import runtimes
+from depth_ros import engine, runtimes
 from depth_ros.config import Settings
-from depth_ros.pipeline import Estimate, Pipeline
+from depth_ros.engine import Answer
+from depth_ros.pipeline import Pipeline
 from depth_ros.profile import Begun, Profile
-from depth_ros.ros.publishers import Pending
-from depth_ros.ros.stream import Arrival, Question
+from depth_ros.ros.job import NodeJob, QueuedImage
+from depth_ros.ros.publishers import PendingOutput
 
 IN_FLIGHT = 2
 """How many frames of a node may be between launch and publication: the device is at one while
@@ -43,27 +44,27 @@ def overlaps(pipeline: Pipeline) -> bool:
 
 
 class Launched(NamedTuple):
-    """An image whose answers are on their way to the host.
+    """An image whose outputs are being computed and downloaded.
 
     Attributes:
-        arrival: of the image.
-        answers: those that were started.
-        error: what ended their launch before all were; None: nothing.
+        image: the message.
+        outputs: those that were started.
+        error: why the others were not; None: all were.
     """
 
-    arrival: Arrival
-    answers: list[Pending]
+    image: QueuedImage
+    outputs: list[PendingOutput]
     error: Exception | None
 
     def drop(self) -> None:
-        """Let go its answers, and count it."""
+        """Release its outputs, and count it as dropped."""
         self.release()
-        self.arrival.count("dropped")
+        self.image.count("dropped")
 
     def release(self) -> None:
-        """Let go its answers."""
-        for answer in self.answers:
-            answer.release()
+        """Release its outputs."""
+        for output in self.outputs:
+            output.release()
 
 
 class Flight(NamedTuple):
@@ -79,7 +80,7 @@ class Flight(NamedTuple):
 
 
 def answer(
-    arrivals: Sequence[Arrival],
+    images: Sequence[QueuedImage],
     pipeline: Pipeline,
     settings: Settings,
     wanted: Callable[[], bool],
@@ -91,7 +92,7 @@ def answer(
     counted, once.
 
     Args:
-        arrivals: the one that waits longest first.
+        images: the one that waits longest first.
         pipeline: its network and its profile are those of all cameras.
         settings: of these images, from here to their last message.
         wanted: whether answers and errors still matter: none does while ROS shuts down.
@@ -100,13 +101,13 @@ def answer(
         Exception: the device is lost, see runtimes.is_lost(), or what only a fault of this package
             or of its libraries can raise.
     """
-    with _each_counted(arrivals, wanted), pipeline.profile.frame(_waited_s(arrivals)):
-        for question, estimate in _estimated(arrivals, settings, wanted):
-            _answer(question, estimate, wanted)
+    with _each_counted(images, wanted), pipeline.profile.frame(_waited_s(images)):
+        for each in _answers(images, settings, wanted):
+            _publish_now(each, wanted)
 
 
 def launch(
-    arrivals: Sequence[Arrival],
+    images: Sequence[QueuedImage],
     pipeline: Pipeline,
     settings: Settings,
     wanted: Callable[[], bool],
@@ -116,9 +117,8 @@ def launch(
     Returns:
         what publish() publishes; None: nothing is wanted of these images, or possible.
     """
-    with _each_counted(arrivals, wanted), pipeline.profile.frame(_waited_s(arrivals)):
-        estimated = _estimated(arrivals, settings, wanted)
-        launched = [_launched(question, estimate) for question, estimate in estimated]
+    with _each_counted(images, wanted), pipeline.profile.frame(_waited_s(images)):
+        launched = [_launched(each) for each in _answers(images, settings, wanted)]
         return Flight(launched, pipeline.profile.hand_over("land")) if launched else None
 
 
@@ -128,130 +128,99 @@ def publish(flight: Flight, profile: Profile, wanted: Callable[[], bool]) -> Non
     Raises:
         Exception: as of answer().
     """
-    arrivals = [each.arrival for each in flight.launched]
-    with _each_counted(arrivals, wanted), profile.resumed(flight.begun):
+    images = [each.image for each in flight.launched]
+    with _each_counted(images, wanted), profile.resumed(flight.begun):
         for each in flight.launched:
             _publish(each, wanted)
 
 
 @contextmanager
-def _each_counted(arrivals: Sequence[Arrival], wanted: Callable[[], bool]) -> Iterator[None]:
+def _each_counted(images: Sequence[QueuedImage], wanted: Callable[[], bool]) -> Iterator[None]:
     """Count as dropped what an error, whatever it is, leaves uncounted."""
     try:
         yield
     except BaseException as error:
-        _count([arrival for arrival in arrivals if not arrival.counted], error, wanted)
+        _count([image for image in images if not image.counted], error, wanted)
         raise
 
 
-def _waited_s(arrivals: Sequence[Arrival]) -> float:
-    return time.monotonic() - arrivals[0].time_s
+def _waited_s(images: Sequence[QueuedImage]) -> float:
+    return time.monotonic() - images[0].time_s
 
 
-def _estimated(
-    arrivals: Sequence[Arrival], settings: Settings, wanted: Callable[[], bool]
-) -> Iterator[tuple[Question, Estimate | None]]:
-    """Give what is wanted of images, and what the network said of each, run by run."""
-    for group in _groups(_ask(arrivals, settings, wanted)):
+def _answers(
+    images: Sequence[QueuedImage], settings: Settings, wanted: Callable[[], bool]
+) -> Iterator[Answer[NodeJob]]:
+    """Yield the answers to the images that somebody subscribes to, run by run of the network."""
+    jobs = []
+    for image in images:
         try:
-            estimates = _estimates(group)
-        except Exception as error:  # a model may raise anything; the next frames may be fine
-            _drop([question.arrival for question in group], error, wanted)
-        else:
-            yield from zip(group, estimates, strict=True)
+            job = image.camera.job(image, settings)
+            if job is not None:
+                jobs.append(job)
+        except Exception as error:  # its kind decides what the camera reports
+            _drop(image, error, wanted)
+    yield from engine.run(jobs)
 
 
-def _ask(
-    arrivals: Sequence[Arrival], settings: Settings, wanted: Callable[[], bool]
-) -> list[Question]:
-    """Return what is wanted of the images that somebody wants."""
-    questions = []
-    for arrival in arrivals:
-        try:
-            question = arrival.stream.ask(arrival, settings)
-            if question is not None:
-                questions.append(question)
-        except Exception as error:  # what it is, the stream knows
-            _drop([arrival], error, wanted)
-    return questions
-
-
-def _groups(questions: Sequence[Question]) -> list[list[Question]]:
-    """Return questions that one run of the network answers, those that wait longest first."""
-    groups: dict[object, list[Question]] = {}
-    for number, question in enumerate(questions):
-        runs = question.metric or question.relative
-        # A prompted network refuses a frame without anchors: that must not hit one that has some.
-        alike = (runs, question.frame.rgb.shape, question.reference is None)
-        groups.setdefault(alike if question.pipeline.batches else number, []).append(question)
-    return list(groups.values())
-
-
-def _answer(question: Question, estimate: Estimate | None, wanted: Callable[[], bool]) -> None:
-    arrival = question.arrival
+def _publish_now(answer: Answer[NodeJob], wanted: Callable[[], bool]) -> None:
+    image = answer.job.image
     if not wanted():
-        arrival.count("dropped")
+        image.count("dropped")
         return
     try:
-        for answer in question.stream.answers(question, estimate):
-            answer.publish()
-        arrival.stream.finish(arrival)
+        for output in image.camera.outputs(answer):
+            output.publish()
+        if answer.error is not None:
+            raise answer.error
+        image.camera.finish(image)
     except Exception as error:
-        _drop([arrival], error, wanted)
+        _drop(image, error, wanted)
 
 
-def _launched(question: Question, estimate: Estimate | None) -> Launched:
-    started: list[Pending] = []
+def _launched(answer: Answer[NodeJob]) -> Launched:
+    started: list[PendingOutput] = []
+    image, failure = answer.job.image, answer.error
     try:
-        for answer in question.stream.answers(question, estimate):
-            answer.start()
-            started.append(answer)
+        for output in image.camera.outputs(answer):
+            output.start()
+            started.append(output)
     except Exception as error:  # what was started before is right, and is published
-        if runtimes.is_lost(error):
-            raise
-        return Launched(question.arrival, started, error)
-    return Launched(question.arrival, started, None)
+        failure = error
+    if failure is not None and runtimes.is_lost(failure):
+        raise failure
+    return Launched(image, started, failure)
 
 
 def _publish(launched: Launched, wanted: Callable[[], bool]) -> None:
-    arrival, answers, failure = launched
+    image, outputs, failure = launched
     try:
-        for answer in answers:
-            answer.land()
+        for output in outputs:
+            output.land()
         if not wanted():
-            arrival.count("dropped")
+            image.count("dropped")
             return
-        for answer in answers:
-            answer.publish()
+        for output in outputs:
+            output.publish()
         if failure is not None:
             raise failure
-        arrival.stream.finish(arrival)
+        image.camera.finish(image)
     except Exception as error:
-        _drop([arrival], error, wanted)
+        _drop(image, error, wanted)
     finally:
         launched.release()
 
 
-def _estimates(group: Sequence[Question]) -> Sequence[Estimate | None]:
-    if not (group[0].metric or group[0].relative):
-        return [None] * len(group)
-    return group[0].pipeline.predict_batch(
-        [question.frame for question in group],
-        [question.reference for question in group],
-        all(question.points_only for question in group),
-    )
-
-
-def _drop(arrivals: Sequence[Arrival], error: Exception, wanted: Callable[[], bool]) -> None:
-    """Count images that cannot be answered; raise what the next ones could not be answered for."""
-    _count(arrivals, error, wanted)
+def _drop(image: QueuedImage, error: Exception, wanted: Callable[[], bool]) -> None:
+    """Count an image that cannot be answered; raise what the next ones cannot be answered for."""
+    _count([image], error, wanted)
     if runtimes.is_lost(error):
         raise error
 
 
-def _count(arrivals: Sequence[Arrival], error: BaseException, wanted: Callable[[], bool]) -> None:
-    for arrival in arrivals:
+def _count(images: Sequence[QueuedImage], error: BaseException, wanted: Callable[[], bool]) -> None:
+    for image in images:
         if wanted():
-            arrival.stream.drop(arrival, error)
+            image.camera.drop(image, error)
         else:
-            arrival.count("dropped")
+            image.count("dropped")

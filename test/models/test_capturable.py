@@ -86,7 +86,9 @@ def test_a_captured_family_says_what_it_says_eagerly(
         shown = Frame(image(61, 91)[:: 1 - 2 * number].copy(), camera, 1 + number, "optical")
         anchors = anchors_of(eager, shown) if mode == "anchors" else None
         known = eager(shown, anchors)
-        found = captured.measure(captured.predict(shown, anchors), anchors, Wanted(True, True))
+        found = captured.measure(
+            captured.predict(shown, anchors), anchors, Wanted(points=True, colours=True)
+        )
         torch.testing.assert_close(found.depth_m, known.depth_m, rtol=0, atol=0, equal_nan=True)
         assert (found.confidence is None) == (known.confidence is None)
         assert (found.scale is None) == (known.scale is None)

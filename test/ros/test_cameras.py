@@ -20,21 +20,21 @@ pytest.importorskip("rclpy")
 from depth_ros.errors import SettingError
 from depth_ros.pipeline import Pipeline
 from depth_ros.ros import worker
-from depth_ros.ros.stream import Stream
+from depth_ros.ros.camera import NodeCamera
 
 NAMES = ["front", "left", "rig/right"]
 DEPTHS = [f"{name}/depth/image" for name in NAMES]
 WIDE = CAMERA.scale(100, 50)
 
 
-def stream(bench: Bench, name: str) -> Stream:
-    (found,) = (each for each in bench.node.streams if each.name == name)
+def stream(bench: Bench, name: str) -> NodeCamera:
+    (found,) = (each for each in bench.node.cameras if each.name == name)
     return found
 
 
 def totals(bench: Bench, event: str) -> list[int]:
     """How often each camera's event was counted, in the order of their names."""
-    return [each.health.total(event) for each in bench.node.streams]
+    return [each.health.total(event) for each in bench.node.cameras]
 
 
 def shot_of(name: str, number: int = 0) -> Shot:
@@ -125,13 +125,13 @@ def test_no_camera_waits_twice_while_another_one_is_served(
     monkeypatch.setattr(Pipeline, "batches", False)
     bench.start(*DEPTHS, cameras=NAMES, threads=1)
     served: list[str] = []
-    answers = Stream.answers
+    answers = NodeCamera.outputs
 
-    def noting(self: Stream, *arguments: Any) -> Any:
+    def noting(self: NodeCamera, *arguments: Any) -> Any:
         served.append(self.name)
         return answers(self, *arguments)
 
-    monkeypatch.setattr(Stream, "answers", noting)
+    monkeypatch.setattr(NodeCamera, "outputs", noting)
     bench.gate.close()
     show(bench, "front", shot_of("front", 0))
     bench.peer.wait(bench.gate.entered.is_set, "the first frame's inference")
@@ -149,13 +149,13 @@ def test_on_several_threads_of_the_cpu_cameras_are_answered_side_by_side(
     bench.start(*DEPTHS, cameras=NAMES, threads=2)
     runs, shots = bench.gate.runs, {name: shot_of(name) for name in NAMES}
     asked: list[str] = []
-    ask = Stream.ask
+    ask = NodeCamera.job
 
-    def noting(self: Stream, *arguments: Any) -> Any:
+    def noting(self: NodeCamera, *arguments: Any) -> Any:
         asked.append(self.name)
         return ask(self, *arguments)
 
-    monkeypatch.setattr(Stream, "ask", noting)
+    monkeypatch.setattr(NodeCamera, "job", noting)
     bench.gate.close()
     show(bench, "front", shot_of("front", 1))
     bench.peer.wait(lambda: bench.gate.runs == runs + 1, "the first run")
@@ -261,7 +261,7 @@ def test_one_camera_may_be_compressed(bench: Bench) -> None:
 
 def test_an_empty_list_of_cameras_is_one_camera_without_a_name(bench: Bench) -> None:
     node = bench.start("depth/image", arguments=("-p", "cameras:=['']"))
-    assert [each.name for each in node.streams] == [""]
+    assert [each.name for each in node.cameras] == [""]
     bench.ask(take())
 
 

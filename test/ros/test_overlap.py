@@ -181,7 +181,7 @@ def test_a_frame_stays_one_frame_of_the_profile(bench: Bench) -> None:
     for stage in ("wait", "decode", "network", "post", "points", "copy", "land", "publish"):
         assert float(said[f"stage {stage} [ms]"]) >= 0
     assert keys.index("network") < keys.index("land") < keys.index("publish")
-    pipeline = bench.node.streams[0].pipeline
+    pipeline = bench.node.cameras[0].pipeline
     assert pipeline is not None
     frames = pipeline.profile.frames()
     assert len(frames) == 3

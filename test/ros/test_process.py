@@ -127,8 +127,8 @@ def test_a_node_on_its_own_that_cannot_be_configured_ends_with_the_cause(
 HANGING = """\
 import sys, threading
 from depth_ros.ros import node
-from depth_ros.ros.stream import Stream
-Stream.answers = lambda *arguments: threading.Event().wait()
+from depth_ros.ros.camera import NodeCamera
+NodeCamera.outputs = lambda *arguments: threading.Event().wait()
 sys.exit(node.main())
 """
 

@@ -331,7 +331,7 @@ def scan(shot: Shot) -> LaserScan:
 
 def ask_with(bench: Bench, anchors: Any, shot: Shot, topic: str = "anchors") -> Floats:
     """Publish anchors, then ask for depth once the node has them."""
-    references = bench.node.streams[0].references
+    references = bench.node.cameras[0].references
     assert references is not None
     bench.peer.publish(topic, anchors)
     bench.peer.wait(lambda: anchors.header in [m.header for m in references._messages])
@@ -362,7 +362,7 @@ def test_a_low_resolution_depth_image_makes_a_relative_model_metric(
     depth_m = TRUTH_M.reshape(15, 4, 20, 4).mean((1, 3)).astype("<f4")
     shot = Shot(np.zeros((15, 20, 3), np.uint8), small, take(0).stamp_ns, "tof")
     bench.peer.publish("anchors/camera_info", shot.info())
-    references = bench.node.streams[0].references
+    references = bench.node.cameras[0].references
     assert references is not None
     bench.peer.wait(lambda: references._info is not None)
     image: Any = Image(
@@ -517,7 +517,7 @@ def test_anchors_in_another_frame_say_that_tf2_is_missing(
 ) -> None:
     start_without_tf2(bench, relative, monkeypatch)
     bench.peer.publish("anchors", cloud(lidar_points(), take(0)))
-    bench.peer.wait(lambda: bench.node.streams[0].references._messages)  # type: ignore[union-attr]
+    bench.peer.wait(lambda: bench.node.cameras[0].references._messages)  # type: ignore[union-attr]
     bench.show(take(0))
     bench.warning("ScaleError", "where lidar is", "tf2_ros is missing")
 

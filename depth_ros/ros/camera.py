@@ -1,13 +1,11 @@
-"""One camera of the node: what comes from it, what it is answered, and how it fares."""
+"""One camera of the node: its topics, its state, and its health."""
 
 from __future__ import annotations
 
 import math
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import asdict, dataclass
 from functools import partial
-from typing import NamedTuple
 
 from diagnostic_msgs.msg import DiagnosticStatus
 from rclpy.node import Node
@@ -15,99 +13,39 @@ from sensor_msgs.msg import CameraInfo, CompressedImage, Image
 from std_msgs.msg import Header
 
 from depth_ros import calibration, messages
-from depth_ros.calibration import Described
 from depth_ros.config import Settings
+from depth_ros.engine import Answer
 from depth_ros.errors import CameraError, DepthError, FrameError, MessageError, ScaleError
 from depth_ros.geometry.camera import Camera
 from depth_ros.models import Output
-from depth_ros.pipeline import DepthFrame, Estimate, Frame, Pipeline
+from depth_ros.pipeline import Frame, Pipeline
+from depth_ros.ros.camera_infos import CameraInfos
 from depth_ros.ros.diagnostics import Health, Level, key_values
 from depth_ros.ros.extrinsics import Extrinsics
 from depth_ros.ros.inputs import Inputs
-from depth_ros.ros.publishers import Outputs, Pending
+from depth_ros.ros.job import NodeJob, QueuedImage
+from depth_ros.ros.publishers import Outputs, PendingOutput
 from depth_ros.ros.references import TOPIC as ANCHORS
 from depth_ros.ros.references import References
 from depth_ros.scale.scaler import FixedScale, Reference, Scale, Scaler
 
 _WARN_PERIOD_S = 5.0
-_CAMERAS = 8
 # Silence after which the graph is asked what is published by now.
 _TEND_AFTER_S = 0.5
 
 
-@dataclass(eq=False)
-class Arrival:
-    """An image message, whose it is, and when it came, by the steady clock."""
-
-    stream: Stream
-    message: Image | CompressedImage
-    time_s: float
-    counted: bool = False
-
-    def count(self, event: str) -> None:
-        """Count what became of it, unless something did before."""
-        if not self.counted:
-            self.counted = True
-            self.stream.health.count(event)
-
-
-class Question(NamedTuple):
-    """A frame, and what its listeners want to know of it.
-
-    Attributes:
-        arrival: of its image.
-        pipeline: its stream's, under the settings that hold for it from its begin to its last
-            message.
-        frame: the image and its camera.
-        info: of the depth that the image gives.
-        metric, relative: whether depth in metres, and the network's own values, are wanted.
-        points_only: whether nothing is wanted but points.
-        reference: for a network that is prompted with it; None otherwise.
-    """
-
-    arrival: Arrival
-    pipeline: Pipeline
-    frame: Frame
-    info: CameraInfo
-    metric: bool
-    relative: bool
-    points_only: bool
-    reference: Reference | None
-
-    @property
-    def stream(self) -> Stream:
-        """Whose it is."""
-        return self.arrival.stream
-
-    @property
-    def header(self) -> Header:
-        """The image's."""
-        return self.arrival.message.header
-
-
-class _Seen(NamedTuple):
-    """A camera_info message and what it says of the images and of their depth."""
-
-    camera: Camera
-    depth_info: CameraInfo
-
-
-def _seen(described: Described) -> _Seen:
-    return _Seen(described.camera, CameraInfo(**asdict(described.info)))
-
-
-class Stream:
+class NodeCamera:
     """One camera of the node, with topics, scale and counters of its own.
 
-    The executor's thread receives and reports; a worker's asks and computes the answers; it, or on
-    a GPU another one, publishes them. While a worker works for a camera, the mailbox gives none of
-    its images to another.
+    The executor's thread receives messages and reports health. A worker's thread makes jobs of
+    images; the same thread, or on a GPU another one, publishes the answers. While a worker works
+    for a camera, the mailbox gives none of its images to another worker.
 
     Args:
-        node: the node whose topics these are.
-        name: what its topics' names begin with; empty: with nothing.
-        settings: those at the start, of which the fixed ones stay.
-        deliver: takes an image to the workers; returns the one that is lost because of that.
+        node: the node that has the topics.
+        name: first part of the topics' names; empty: they have none.
+        settings: at the start; the fixed ones stay.
+        deliver: queues an image for the workers; returns the image that is lost by that.
     """
 
     def __init__(
@@ -115,7 +53,7 @@ class Stream:
         node: Node,
         name: str,
         settings: Settings,
-        deliver: Callable[[Arrival], Arrival | None],
+        deliver: Callable[[QueuedImage], QueuedImage | None],
     ) -> None:
         self.name, self.health = name, Health()
         self.pipeline: Pipeline | None = None
@@ -134,8 +72,7 @@ class Stream:
         self._outputs: Outputs | None = None
         self._scale: Scale | None = None
         self._scaler: Scaler | FixedScale | None = None
-        self._cameras: dict[tuple[str, int, int], _Seen] = {}
-        self._sizeless: CameraInfo | None = None
+        self._infos = CameraInfos(settings, self._inputs.info)
         self._camera: Camera | None = None
         self._warned_s: dict[tuple[str, type], float] = {}
         self._silent: set[str] = set()
@@ -196,8 +133,8 @@ class Stream:
             self._outputs.destroy()
         self._outputs, self.pipeline, self.references = None, None, None
         self._scale, self._scaler = None, None
-        self._cameras.clear()
-        self._sizeless = self._camera = None
+        self._infos.clear()
+        self._camera = None
 
     def fail(self, error: BaseException) -> None:
         """Note that there is no model to answer with."""
@@ -263,15 +200,15 @@ class Stream:
         self.health.count("image")
         if self._settings.gives_camera:
             self.health.count("camera_info")  # nobody waits for one
-        arrival = Arrival(self, message, time.monotonic())
+        image = QueuedImage(self, message, time.monotonic())
         try:
             self._check(message)  # here, so that it does not replace one that can be answered
         except (MessageError, CameraError) as error:
-            self.drop(arrival, error)
+            self.drop(image, error)
             return
-        lost = self._deliver(arrival)
+        lost = self._deliver(image)
         if lost is not None:
-            lost.count("dropped" if lost is arrival else "replaced")
+            lost.count("dropped" if lost is image else "replaced")
 
     def _check(self, message: Image | CompressedImage) -> None:
         """Refuse what cannot be answered, as far as that shows without decoding it."""
@@ -282,36 +219,22 @@ class Stream:
             messages.check_image(message, self._settings.untyped_order)
             width, height = message.width, message.height
         # Whose image nobody knows is not worth the memory that it says it needs, either.
-        self._camera_of(message.header.frame_id, width, height)
+        self._infos.of(message.header.frame_id, width, height)
 
     def _on_info(self, message: CameraInfo) -> None:
         self.health.count("camera_info")
-        if not (message.width or message.height):
-            self._sizeless = message  # until an image says its size
-            return
         try:
-            seen = self._see(message)
+            self._infos.add(message)
         except DepthError as error:
             self._warn("camera_info", error)
-            return
-        key = (message.header.frame_id, seen.camera.width, seen.camera.height)
-        # The newest last, in a new dictionary: the worker may be reading the old one.
-        others = [item for item in self._cameras.items() if item[0] != key]
-        self._cameras = dict([*others, (key, seen)][-_CAMERAS:])
-
-    def _see(self, message: CameraInfo, size: tuple[int, int] | None = None) -> _Seen:
-        rectified = self._settings.image_rectified
-        camera = messages.camera_from_info(message, rectified, size)
-        fields = messages.depth_info(message, rectified, size)
-        return _Seen(camera, CameraInfo(**asdict(fields)))
 
     # --- a worker's thread
 
-    def ask(self, arrival: Arrival, settings: Settings) -> Question | None:
-        """Decode an image, and find out what of it is wanted; None where nobody listens.
+    def job(self, image: QueuedImage, settings: Settings) -> NodeJob | None:
+        """Decode an image, and find out what is wanted of it; None where nobody subscribes.
 
         Args:
-            arrival: the image.
+            image: the message.
             settings: of this image.
 
         Raises:
@@ -319,82 +242,56 @@ class Stream:
             CameraError: no camera_info describes it.
         """
         assert self.pipeline is not None and self._outputs is not None
-        pipeline, outputs = self.pipeline.under(settings), self._outputs
-        if not outputs.heard(settings.publish_points):
-            arrival.count("unheard")
+        pipeline = self.pipeline.under(settings)
+        if not self._outputs.have_subscribers(settings.publish_points):
+            image.count("unheard")
             return None
         pipeline.profile.begin("decode")
-        header, rgb = arrival.message.header, messages.rgb_from(arrival.message, settings)
-        seen = self._camera_of(header.frame_id, rgb.shape[1], rgb.shape[0])
-        frame = Frame(rgb, seen.camera, messages.stamp_ns(header), header.frame_id)
-        self._judge(frame.camera)
+        header, rgb = image.message.header, messages.rgb_from(image.message, settings)
+        known = self._infos.of(header.frame_id, rgb.shape[1], rgb.shape[0])
+        frame = Frame(rgb, known.camera, messages.stamp_ns(header), header.frame_id)
+        self._check_rays(frame.camera)
         if self.references is not None:
             self._scaler = pipeline.state(frame.camera).scaler
-        metric, relative = outputs.need_depth(settings.publish_points), outputs.need_relative()
-        points_only = not (relative or outputs.need_image())
-        prompted = (metric or relative) and pipeline.model.prompt_size is not None
-        reference = self._reference(header, frame.camera, settings) if prompted else None
-        facts = (seen.depth_info, metric, relative, points_only, reference)
-        return Question(arrival, pipeline, frame, *facts)
+        wanted = self._outputs.wanted(settings.publish_points)
+        find = partial(self._reference, header, frame.camera, settings)
+        return NodeJob(frame, pipeline, wanted, find, image, known.depth_info)
 
-    def answers(self, question: Question, estimate: Estimate | None) -> Iterator[Pending]:
-        """Give what a question's listeners want to know, in the order in which it is published.
+    def outputs(self, answer: Answer[NodeJob]) -> Iterator[PendingOutput]:
+        """Give the outputs of an answer, in the order in which they are published.
 
         Nothing is computed before it is asked for, and nothing waits for the device.
-
-        Args:
-            question: of ask().
-            estimate: what the network said of its frame; None where neither metres nor the
-                network's values are wanted.
-
-        Raises:
-            ScaleError: there is no scale that makes the values metric.
         """
-        outputs, header = self._outputs, question.header
+        outputs, job = self._outputs, answer.job
         assert outputs is not None
-        if estimate is None or question.relative:
-            yield from outputs.info(header, question.info)
-        if estimate is None:
-            return
-        if question.relative:
-            yield from outputs.relative(estimate.prediction.values[0], header)
-        if question.metric:
-            depth = self._measured(question, estimate)
-            if not question.relative:  # else it goes out with the relative values
-                yield from outputs.info(header, question.info)
-            yield from outputs.pending(question.pipeline, depth, header)
+        relative = job.wanted.relative and answer.estimate is not None
+        if answer.error is None or relative:  # an image without depth has no camera_info either
+            yield from outputs.info(job.header, job.info)
+        if relative and answer.estimate is not None:
+            yield from outputs.relative(answer.estimate.prediction.values[0], job.header)
+        if answer.depth is not None:
+            self._scale = answer.depth.scale
+            yield from outputs.pending(job.pipeline, answer.depth, job.header)
 
-    def finish(self, arrival: Arrival) -> None:
-        """Count an image whose answers are all published."""
+    def finish(self, image: QueuedImage) -> None:
+        """Count an image whose outputs are all published."""
         self.health.model_failed = False
-        arrival.count("answered")
-        self.health.add_latency(time.monotonic() - arrival.time_s)
+        image.count("answered")
+        self.health.add_latency(time.monotonic() - image.time_s)
 
-    def drop(self, arrival: Arrival, error: BaseException) -> None:
+    def drop(self, image: QueuedImage, error: BaseException) -> None:
         """Count an image that cannot be answered, and warn of it."""
         if not isinstance(error, (MessageError, CameraError, FrameError, ScaleError)):
             self.health.model_failed = True
         self._warn("image", error)
-        arrival.count("dropped")
+        image.count("dropped")
 
-    def _judge(self, camera: Camera) -> None:
-        """Warn of a camera that is new and does not see much of its image."""
+    def _check_rays(self, camera: Camera) -> None:
+        """Warn of a new camera whose calibration leaves many pixels without a viewing ray."""
         if camera != self._camera:
             self._camera = camera
             if camera.ray_warning:
                 self._warn("camera_info", CameraError(camera.ray_warning), "used, but")
-
-    def _measured(self, question: Question, estimate: Estimate) -> DepthFrame:
-        pipeline, reference = question.pipeline, question.reference
-        if pipeline.model.prompt_size is None:
-            # As late as may be: what is measured in the meantime fits the image better.
-            camera = question.frame.camera
-            reference = self._reference(question.header, camera, pipeline.settings)
-        assert self._outputs is not None
-        wanted = self._outputs.wanted(pipeline.settings.publish_points)
-        depth = pipeline.measure(estimate, reference, wanted)
-        self._scale = depth.scale
-        return depth
 
     def _reference(self, header: Header, camera: Camera, settings: Settings) -> Reference | None:
         """Return what the frame's depth is to be compared with; None where that is not known."""
@@ -409,27 +306,6 @@ class Stream:
             topic, fate = ("image", "gives no scale") if by_ground else (ANCHORS, "unused")
             self._warn(topic, error, fate)
             return None
-
-    def _camera_of(self, frame_id: str, width: int, height: int) -> _Seen:
-        """Return the camera of an image; its frame_id decides where several have its size."""
-        cameras, settings = self._cameras, self._settings
-        if given := calibration.given(settings, width, height):
-            return _seen(given)
-        if (frame_id, width, height) in cameras:
-            return cameras[frame_id, width, height]
-        same_size = [seen for key, seen in cameras.items() if key[1:] == (width, height)]
-        if same_size:
-            return same_size[-1]
-        if self._sizeless is not None:
-            return self._see(self._sizeless, (width, height))
-        topic = self._inputs.info
-        if not cameras:
-            raise CameraError(f"no usable camera_info has come on {topic} yet")
-        if settings.camera_info_scale:
-            newest = list(cameras.values())[-1]
-            return _seen(calibration.described(newest.depth_info, width, height, settings))
-        sizes = ", ".join(f"{w}x{h}" for _, w, h in cameras)
-        raise CameraError(f"image is {width}x{height}, {topic} describes {sizes}")
 
     def _warn(self, topic: str, error: BaseException, fate: str = "dropped") -> None:
         """Warn of what became of a message, and why; of one kind of error now and then only."""
