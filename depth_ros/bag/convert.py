@@ -38,8 +38,12 @@ class Watcher(Protocol):
         rgb: npt.NDArray[np.uint8],
         depth_m: npt.NDArray[np.float32],
         camera: Camera,
+        confidence: npt.NDArray[np.float32] | None = None,
     ) -> None:
-        """See a frame: camera's name, image (H, W, 3), z-depth (H, W) with NaN and +inf."""
+        """See a frame: camera's name, image (H, W, 3), z-depth (H, W) with NaN and +inf.
+
+        Confidence (H, W), 0 to 1, comes where the conversion writes it.
+        """
 
     def close(self) -> None:
         """End: no frame follows."""
@@ -253,7 +257,8 @@ class _Conversion:
             for watcher in self._watchers:
                 name = image.camera.name
                 try:
-                    watcher.add(name, frame.stamp_ns, frame.rgb, each.depth_m, frame.camera)
+                    seen = (frame.rgb, each.depth_m, frame.camera, each.confidence)
+                    watcher.add(name, frame.stamp_ns, *seen)
                 except OSError as error:  # else it would be taken for the bag's own
                     raise BagError(f"a preview cannot be written: {error}") from error
 

@@ -52,10 +52,15 @@ class Answered(NamedTuple):
 
 
 class Encoded(NamedTuple):
-    """A frame's messages, serialised, and its depth as an array, where it is metric."""
+    """A frame's messages, serialised, and its depth as an array, where it is metric.
+
+    Attributes:
+        confidence: (H, W), 0 to 1, where it is among the outputs.
+    """
 
     messages: list[tuple[Topic, memoryview]]
     depth_m: npt.NDArray[np.float32] | None
+    confidence: npt.NDArray[np.float32] | None = None
 
 
 class Outputs:
@@ -114,7 +119,7 @@ class Outputs:
         frame = answer.job.frame
         at = header(frame.stamp_ns, frame.frame_id)
         made: dict[str, Any] = {"info": _info(info, at)}
-        depth_m = None
+        depth_m, confidence = None, None
         if answer.depth is None:
             assert answer.estimate is not None
             values = answer.estimate.prediction.values[0].cpu().numpy()
@@ -122,9 +127,15 @@ class Outputs:
         else:
             depth_m = answer.depth.depth_m.cpu().numpy()
             made |= self._metric(answer.depth, depth_m, at)
+            if "confidence" in self.topics:
+                assert answer.depth.confidence is not None
+                confidence = answer.depth.confidence.cpu().numpy()
+                place = (frame.stamp_ns, frame.frame_id)
+                made["confidence"] = image(confidence, "32FC1", *place)
         if points is not None:
             made["points"] = cloud(points.cpu().numpy(), at)
-        return Encoded([(self.topics[name], _cdr(made[name])) for name in self.topics], depth_m)
+        written = [(self.topics[name], _cdr(made[name])) for name in self.topics]
+        return Encoded(written, depth_m, confidence)
 
     def _metric(
         self, depth: DepthFrame, depth_m: npt.NDArray[np.float32], at: Any
@@ -136,9 +147,6 @@ class Outputs:
         made = {"depth": image(pixels, encoding, *place)}
         if "color" in self.topics:
             made["color"] = image(self._pipeline.colours(depth).cpu().numpy(), "rgb8", *place)
-        if "confidence" in self.topics:
-            assert depth.confidence is not None
-            made["confidence"] = image(depth.confidence.cpu().numpy(), "32FC1", *place)
         if "scan" in self.topics:
             made["scan"] = self._laser_scan(depth, depth_m, settings)
         return made

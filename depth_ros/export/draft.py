@@ -117,11 +117,11 @@ def _size(model: DepthModel, options: Options) -> tuple[int, int] | None:
         ModelError: the size is no multiple of the network's cells, or open and need not be.
     """
     rules = model.preprocessing
-    fixed = rules.resize != "none" and rules.fit == "warp"
+    fixed = not model.any_size or (rules.resize != "none" and rules.fit == "warp")
     if fixed and options.dynamic:
         raise ModelError(
-            f"model '{model.entry.name}' takes every image at {rules.height}x{rules.width}, "
-            "expected --size, or none, instead of --dynamic"
+            f"the graph of model '{model.entry.name}' takes one size, {rules.height}x{rules.width} "
+            "by default, expected --size, or none, instead of --dynamic"
         )
     size = options.size or ((rules.height, rules.width) if fixed else None)
     if size is not None and any(side % rules.multiple for side in size):

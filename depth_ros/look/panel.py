@@ -1,4 +1,4 @@
-"""One camera's part of a preview: image | depth in colour with its scale | cloud from above."""
+"""One camera's part of a preview: image | depth with its scale | cloud from above | confidence."""
 
 from __future__ import annotations
 
@@ -44,8 +44,14 @@ class Panel:
         self._name = name
         self._range = shown
 
-    def draw(self, rgb: Rgb, depth_m: npt.NDArray[np.float32], camera: Camera) -> Rgb:
-        """Return the picture (240, 960, 3) of one frame, see Preview.add."""
+    def draw(
+        self,
+        rgb: Rgb,
+        depth_m: npt.NDArray[np.float32],
+        camera: Camera,
+        confidence: npt.NDArray[np.float32] | None = None,
+    ) -> Rgb:
+        """Return the picture of one frame, 240 rows of 320 columns per part; see Preview.add."""
         if self._range is None and np.isfinite(depth_m).any():
             self._range = round_range(depth_m)
         shown = self._range or Range()
@@ -54,7 +60,17 @@ class Panel:
         label(image, self._name, (_MARGIN_PX, 14))
         label(cloud, f"from above, {shown.far_m:g} m", (_MARGIN_PX, 14))
         _draw_scale(depth, shown)
-        return np.hstack([image, depth, cloud])
+        parts = [image, depth, cloud]
+        if confidence is not None:
+            parts.append(fit(grey(confidence)))
+            label(parts[-1], "confidence, black 0 to white 1", (_MARGIN_PX, 14))
+        return np.hstack(parts)
+
+
+def grey(share: npt.NDArray[np.float32]) -> Rgb:
+    """Return numbers (H, W) of 0 to 1 as grey (H, W, 3); NaN is black."""
+    levels = np.nan_to_num(share * 255, nan=0.0).clip(0, 255).round().astype(np.uint8)
+    return np.repeat(levels[..., None], 3, axis=2)
 
 
 def round_range(depth_m: npt.NDArray[np.float32]) -> Range:

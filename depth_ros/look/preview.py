@@ -34,6 +34,8 @@ _KINDS: dict[str, Callable[[Path], Pictures]] = {".mp4": Video, ".gif": Animatio
 class Preview:
     """Draws frames of one or several cameras: image | depth in colour | cloud from above.
 
+    Where there is confidence, it stands last: black is 0, white is 1.
+
     Cameras stand below each other. A picture is made whenever one of them comes again; the others
     keep their last frame meanwhile. Memory is bounded, however many frames come. The file is there
     once it is closed, and whole; one of that name that was there before stays until then.
@@ -64,6 +66,7 @@ class Preview:
         rgb: npt.NDArray[np.uint8],
         depth_m: npt.NDArray[np.float32],
         camera: Camera,
+        confidence: npt.NDArray[np.float32] | None = None,
     ) -> None:
         """Add a frame.
 
@@ -73,12 +76,13 @@ class Preview:
             rgb: uint8 (H, W, 3).
             depth_m: float32 (H, W), NaN no estimate, +inf beyond range.
             camera: for images of H x W.
+            confidence: float32 (H, W), 0 to 1; all frames have it, or none.
         """
         if name in self._round:
             self._finish_round()
         self._round[name] = stamp_ns
         panel = self._panels.setdefault(name, Panel(name, self._shown))
-        self._drawn[name] = panel.draw(rgb, depth_m, camera)
+        self._drawn[name] = panel.draw(rgb, depth_m, camera, confidence)
 
     def close(self) -> None:
         """Finish the file; without a frame there is none."""

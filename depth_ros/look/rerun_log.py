@@ -12,6 +12,7 @@ import numpy.typing as npt
 from depth_ros.errors import BagError, SettingError, one_line
 from depth_ros.geometry.camera import Camera
 from depth_ros.look import atomic
+from depth_ros.look.panel import grey
 from depth_ros.look.points import points
 
 TIMELINE = "stamp"
@@ -58,6 +59,7 @@ class RerunLog:
         rgb: npt.NDArray[np.uint8],
         depth_m: npt.NDArray[np.float32],
         camera: Camera,
+        confidence: npt.NDArray[np.float32] | None = None,
     ) -> None:
         """Add a frame, see Preview.add."""
         rr, entity = self._rerun, "/" + name.strip("/")
@@ -69,6 +71,8 @@ class RerunLog:
         image = rr.EncodedImage(contents=jpeg.tobytes(), media_type="image/jpeg")
         self._stream.log(f"{entity}/image", image)
         self._stream.log(f"{entity}/depth", rr.DepthImage(depth_m, meter=1.0))
+        if confidence is not None:
+            self._stream.log(f"{entity}/confidence", rr.Image(grey(confidence)))
         cloud = points(rgb, depth_m, camera, across=_COLUMNS)
         self._stream.log(f"{entity}/points", rr.Points3D(cloud.xyz, colors=cloud.rgb))
 

@@ -259,6 +259,8 @@ class DepthModel(ABC):
     """Whether what it says of an image is the same in whatever batch that image is."""
     graphs: Mapping[str, Graph] = MappingProxyType({})
     """Files of an exported network, by part; none where network is torch's own."""
+    any_size: bool = True
+    """Whether an exported graph of it may leave the size of its input open."""
     denoises: bool = False
     """Whether a request's sampling and memory mean something to it; and it has no mirror image."""
     one_by_one: ClassVar[bool] = False

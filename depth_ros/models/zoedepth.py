@@ -29,6 +29,7 @@ class ZoeDepth(TransformersModel):
     network_class = "ZoeDepthForDepthEstimation"
     processor = Preprocessing()
     one_by_one = True
+    any_size = False  # windows and position biases of Swin V2 and BEiT are cut for one size
 
     @staticmethod
     def max_depth_m_of(config: Any) -> float:

@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+import cv2
 import numpy as np
 import pytest
 import torch
@@ -11,6 +12,9 @@ from depth_ros.bag.convert import convert
 from depth_ros.bag.options import Options
 from depth_ros.config import Settings
 from depth_ros.errors import BagError
+from depth_ros.evaluation.picture import WIDTH
+from depth_ros.look.panel import grey
+from depth_ros.look.preview import Preview
 from depth_ros.messages import depth_from_image, stamp_ns
 from depth_ros.pipeline import Frame, Pipeline
 from test.bag.recordings import CAMERA, by_topic, drive, pipeline, read, write
@@ -58,6 +62,22 @@ def test_every_images_confidence_is_written_beside_its_depth(
         assert values.min() >= 0
         assert values.max() <= 1
         assert values.std() > 0.01
+
+
+def test_a_preview_shows_it_where_it_is_written(source: Path, grin: Path, tmp_path: Path) -> None:
+    for extras, parts in (((), 3), (("confidence",), 4)):
+        out = tmp_path / f"{parts}"
+        preview = Preview(out.with_suffix(".png"))
+        convert([source], out, confident(grin), Options(extras=extras), [preview])
+        sheet = cv2.imread(str(out.with_suffix(".png")))
+        assert sheet is not None
+        assert sheet.shape[1] == parts * WIDTH
+        assert sheet[:, -WIDTH:].std() > 1
+
+
+def test_a_frames_confidence_is_grey() -> None:
+    share = np.array([[0.0, 0.5, 1.0, np.nan]], np.float32)
+    assert grey(share)[0, :, 0].tolist() == [0, 128, 255, 0]
 
 
 def test_it_is_written_only_when_it_is_asked_for(source: Path, grin: Path, tmp_path: Path) -> None:

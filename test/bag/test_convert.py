@@ -527,6 +527,7 @@ class Audience:
         rgb: npt.NDArray[np.uint8],
         depth_m: npt.NDArray[np.float32],
         camera: Camera,
+        confidence: npt.NDArray[np.float32] | None = None,
     ) -> None:
         assert camera == CAMERA
         self.seen.append((name, stamp_ns, rgb, depth_m))

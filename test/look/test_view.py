@@ -38,6 +38,7 @@ class Seen:
         rgb: npt.NDArray[np.uint8],
         depth_m: npt.NDArray[np.float32],
         camera: Camera,
+        confidence: npt.NDArray[np.float32] | None = None,
     ) -> None:
         assert not self.closed
         self.frames.append((name, stamp_ns, rgb, depth_m, camera))

@@ -15,7 +15,7 @@ from depth_ros.export import Options, export
 from depth_ros.export.compare import compare
 from depth_ros.export.trial import Trial, trials
 from depth_ros.geometry.camera import Camera
-from depth_ros.models import Output, Prediction
+from depth_ros.models import DepthModel, Output, Prediction
 from depth_ros.models.card import Card, part_path
 from depth_ros.models.preprocessing import Preprocessing
 from depth_ros.models.zoedepth_heads import choosing
@@ -26,7 +26,8 @@ from test.bag.recordings import drive, write
 @pytest.mark.parametrize(
     ("family", "options", "said"),
     [
-        ("dpt-beit", Options(dynamic=True), "takes every image at 64x64, expected --size"),
+        ("dpt-beit", Options(dynamic=True), "takes one size, 64x64 by default, expected --size"),
+        ("zoedepth", Options(dynamic=True), "takes one size, 64x96 by default, expected --size"),
         ("depth-anything", Options(size=(60, 84)), "size is 60x84, expected multiples of 14"),
         ("dpt-beit", Options(precision="int8"), "0 are given, expected 2 or more: --calibrate"),
     ],
@@ -37,6 +38,17 @@ def test_what_cannot_be_exported_is_refused_and_nothing_is_written(
     with pytest.raises(ModelError, match=said):
         export(str(built(family)), tmp_path / "a.onnx", options)
     assert not list(tmp_path.iterdir())
+
+
+def test_zoedepth_is_exported_at_its_own_size_where_none_is_said(
+    built: Callable[[str], Path], tmp_path: Path
+) -> None:
+    export(str(built("zoedepth")), tmp_path / "a.onnx", Options())
+    rules = models.find(str(built("zoedepth"))).preprocessing
+    model = models.load(str(tmp_path / "a.onnx"))
+    assert rules is None  # only the checkpoint says it
+    assert isinstance(model, DepthModel)
+    assert model.graphs[""].inputs[0][1][-2:] == (64, 96)
 
 
 def test_a_model_that_overflows_in_float16_is_not_exported_in_it(tmp_path: Path) -> None:
