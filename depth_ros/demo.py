@@ -185,10 +185,12 @@ def _judge(recording: Path) -> tuple[list[picture.Row], metrics.Scores]:
     """Compare every recorded depth image with the truth of its stamp; keep a few to look at."""
     images, truths, depths, clouds = ({}, {}, {}, {})  # type: ignore[var-annotated]
     shelves = {IMAGE: images, TRUTH: truths, "/depth/image": depths, "/points": clouds}
-    for topic, message in reader.messages(recording, *shelves):
+    with reader.Recording(recording) as made:
+        present = [topic for topic in shelves if made.counts.get(topic)]
+    if "/depth/image" not in present:
+        raise DepthError(f"no image was answered, see {recording.with_name('node.log')}")
+    for topic, message in reader.messages(recording, *present):
         shelves[topic][messages.stamp_ns(message.header)] = message
-    if not depths:
-        raise DepthError(f"{recording} holds no depth image")
     scores = [
         metrics.score(messages.depth_from_image(depth), messages.depth_from_image(truths[stamp]))
         for stamp, depth in depths.items()

@@ -1,7 +1,11 @@
 """The demonstration, short: a real node in its own process, over real DDS."""
 
 import json
+import os
+import shutil
+from contextlib import nullcontext
 from pathlib import Path
+from types import SimpleNamespace
 
 import cv2
 import numpy as np
@@ -82,6 +86,23 @@ def test_recorded_depth_answers_the_image_of_its_stamp(tmp_path: Path) -> None:
     assert stamps == sorted(stamps)
     info = next(message for topic, message in played if topic == demo.INFO)
     assert (info.width, info.height) == (640, 480)
+
+
+def test_a_node_that_answers_no_image_is_a_failure_of_one_line(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    silent = SimpleNamespace(pid=os.getpid())
+    monkeypatch.setattr(demo, "_node", lambda log, model: nullcontext(silent))
+    write_drive = demo.write_drive
+    monkeypatch.setattr(demo, "write_drive", lambda path, steps, seed: write_drive(path, 1, seed))
+    # What is recorded is what was played, and nothing else.
+    monkeypatch.setattr(
+        demo, "_replay", lambda out: shutil.copytree(out / "drive", out / "recording")
+    )
+    out = tmp_path / "demo"
+    assert cli.main(["demo", "--seconds", "1", "--out", str(out)]) == 1
+    *_, told = capsys.readouterr().err.splitlines()
+    assert told == f"depth_ros: no image was answered, see {out / 'node.log'}"
 
 
 @pytest.mark.parametrize("verb", ["evaluate", "demo"])
