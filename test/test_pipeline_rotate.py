@@ -210,7 +210,8 @@ def test_ground_and_anchors_make_a_rendered_scene_as_deep_however_the_camera_han
     def scaled(settings: Settings, frame: Frame, depth: DepthFrame) -> DepthFrame:
         angles_deg = (settings.camera_pitch_deg, settings.camera_roll_deg)
         mount = Mount.from_angles(settings.camera_height_m, *angles_deg)
-        return Pipeline.from_settings(settings)(frame, mount if mode == "ground" else seen_of(depth))
+        reference = mount if mode == "ground" else seen_of(depth)
+        return Pipeline.from_settings(settings)(frame, reference)
 
     expected = scaled(upright_settings, frame, raw)
     found = scaled(hanging_settings, below, turned)
