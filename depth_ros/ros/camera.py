@@ -91,10 +91,11 @@ class NodeCamera:
         """
         model = pipeline.model
         relative = model.entry.output is not Output.METRIC_DEPTH
-        facts = (pipeline.metric, relative, model.denoises)
-        self._outputs = Outputs(self._node, *facts, pipeline.profile, self._prefix, overlapped)
+        kinds = (pipeline.metric, relative, model.denoises)
+        self._outputs = Outputs(self._node, *kinds, pipeline.profile, self._prefix, overlapped)
         if extrinsics is not None:
-            self.references = References(self._node, extrinsics, self._settings, self._prefix)
+            about = (self._settings, self.health.count, self._prefix)
+            self.references = References(self._node, extrinsics, *about)
         self.pipeline, self.health.model_failed = pipeline, False
         if told := calibration.guess(pipeline.settings):
             self._node.get_logger().warning(f"{self._topic('image')}: {told}")
@@ -187,6 +188,8 @@ class NodeCamera:
         values = [("scale mode", mode)]
         if mode == "model":
             return values
+        if mode == "anchors":
+            values.append(("anchors received", str(self.health.total(ANCHORS))))
         if scale is not None:
             values += [
                 ("scale", f"{scale.scale:.4g}"),

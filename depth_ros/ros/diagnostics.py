@@ -48,7 +48,11 @@ class Health:
         self.started_s = time.monotonic()
 
     def count(self, event: str, times_over: int = 1) -> None:
-        """Count an event: image, camera_info, answered, replaced, unheard, dropped or lost."""
+        """Count an event.
+
+        image, camera_info, anchors or anchors/camera_info came; an image was answered, replaced,
+        unheard, dropped or lost.
+        """
         now_s = time.monotonic()
         with self._lock:
             self._counts[event] += times_over

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
+from collections.abc import Callable
 from contextlib import suppress
 from typing import Any
 
@@ -40,6 +41,7 @@ class References:
         node: the node whose topics these are.
         extrinsics: where the camera and the sensor sit.
         settings: say what comes, for as long as the node runs.
+        count: told of each message by its topic: anchors, anchors/camera_info.
         prefix: what the topics' names begin with.
     """
 
@@ -48,8 +50,10 @@ class References:
         node: Node,
         extrinsics: Extrinsics,
         settings: Settings,
+        count: Callable[[str], None],
         prefix: str = "",
     ) -> None:
+        self._count = count
         self._node, self._mode, self._type = node, settings.scale_mode, settings.anchors_type
         self._extrinsics = extrinsics
         self._topic, self._info_topic = f"{prefix}{TOPIC}", f"{prefix}{_INFO_TOPIC}"
@@ -128,9 +132,11 @@ class References:
 
     def _on_anchors(self, message: Any) -> None:
         self._messages.append(message)
+        self._count(TOPIC)
 
     def _on_info(self, message: CameraInfo) -> None:
         self._info = message
+        self._count(_INFO_TOPIC)
 
     def _nearest(self, stamp_ns: int, most_s: float) -> Any:
         """Return the anchors' message that is nearest in time, if it is near enough."""

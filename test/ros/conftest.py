@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import ctypes
+import fcntl
 import gc
 import itertools
 import os
 import signal
 import subprocess
+import tempfile
 import threading
 import time
 from array import array
@@ -17,7 +19,7 @@ from contextlib import suppress
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Protocol, TypeVar
+from typing import IO, TYPE_CHECKING, Any, Protocol, TypeVar
 
 import numpy as np
 import numpy.typing as npt
@@ -375,6 +377,25 @@ class Process:
             with suppress(ProcessLookupError, subprocess.TimeoutExpired):
                 os.killpg(self.popen.pid, number)
                 self.popen.wait(TIMEOUT_S / 4)
+
+
+_DOMAINS = 101  # the others' ports may be taken for outgoing connections
+
+
+def domain_of_ones_own() -> tuple[int, IO[str]]:
+    """Return a DDS domain that no other run of these tests on this machine has, and its lock."""
+    # One by one from anywhere: what a run that was killed left behind may still be in the first.
+    for number in range(_DOMAINS):
+        domain = 1 + (os.getpid() + number) % _DOMAINS
+        try:
+            lock = Path(tempfile.gettempdir(), f"depth_ros_test_domain_{domain}").open("a")  # noqa: SIM115 - of the caller
+        except PermissionError:  # another user's
+            continue
+        with suppress(BlockingIOError):
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            return domain, lock
+        lock.close()
+    raise RuntimeError("all DDS domains are taken")
 
 
 @pytest.fixture(scope="session")

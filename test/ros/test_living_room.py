@@ -84,12 +84,8 @@ def test_every_frame_that_is_waited_for_is_answered(bench: Bench, moments: list[
 def show(bench: Bench, moment: Moment) -> None:
     """Deliver a moment: its true depth first where the node listens to anchors."""
     bench.deliver(INFO, moment.info, "camera_info")
-    references = bench.node.cameras[0].references
     if bench.node.settings.scale_mode == "anchors":
-        assert references is not None
-        bench.peer.publish(TRUTH, moment.truth)
-        kept = references._messages
-        bench.peer.wait(lambda: kept and kept[-1].header == moment.truth.header, "anchors")
+        bench.deliver(TRUTH, moment.truth, "anchors")
     bench.deliver(IMAGE, moment.image, "image")
 
 

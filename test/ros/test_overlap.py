@@ -29,7 +29,7 @@ from depth_ros.ros.publishers import Outputs
 from depth_ros.runtimes import download
 from test.ros.test_cameras import DEPTHS, NAMES, metres, shot_of, show, totals
 from test.ros.test_diagnostics import values
-from test.ros.test_lifecycle import change, state
+from test.ros.test_lifecycle import begin, change, state
 from test.ros.test_supervision import ERROR, LOST, OUTCOMES, counted, threads, told
 
 PUBLISHER = "depth publisher"
@@ -260,18 +260,15 @@ def test_a_landing_that_hangs_is_told_with_its_stage_and_does_not_hold_up_a_stop
 def test_a_stop_publishes_what_is_launched_and_counts_what_waits(
     bench: Bench, bus: StandInBus
 ) -> None:
-    node = bench.start("depth/image", **QUIET)
+    bench.start("depth/image", **QUIET)
     landing(bench, bus, 0)
     launched(bench, 1)
     bench.show(take(2))
-    close = node._flights.close
-
-    def close_and_land() -> None:
-        close()
-        bus.opened.set()
-
-    node._flights.close = close_and_land  # type: ignore[method-assign]
-    assert change(bench, Transition.TRANSITION_DEACTIVATE)
+    response = begin(bench, Transition.TRANSITION_DEACTIVATE)
+    bench.peer.wait(lambda: bench.total("dropped") == 1, "the end of what waits")
+    bus.opened.set()
+    bench.peer.wait(response.done)
+    assert response.result().success
     assert (bench.total("answered"), bench.total("dropped"), counted(bench)) == (2, 1, 3)
     bench.answers(take(1))
     assert not threads(PUBLISHER)

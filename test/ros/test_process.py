@@ -19,6 +19,7 @@ from test.ros.conftest import Peer, Process, compressed, take
 pytest.importorskip("rclpy")
 
 import rclpy
+from diagnostic_msgs.msg import DiagnosticArray
 from rclpy.clock import Clock, ClockType
 
 from depth_ros.ros.node import DepthNode
@@ -72,7 +73,8 @@ def test_a_callback_that_loses_the_race_with_the_end_is_no_error(
 ) -> None:
     def spin(node: DepthNode, future: Any) -> None:
         rclpy.shutdown()  # as rclpy's signal handler does, in a thread of its own
-        node._publish_diagnostics()
+        (diagnostics,) = (p for p in node.publishers if p.topic_name == "/diagnostics")
+        diagnostics.publish(DiagnosticArray())
 
     monkeypatch.setattr(rclpy, "spin_until_future_complete", spin)
     assert main(["--ros-args", "-p", "autostart:=false"]) == 0

@@ -331,10 +331,7 @@ def scan(shot: Shot) -> LaserScan:
 
 def ask_with(bench: Bench, anchors: Any, shot: Shot, topic: str = "anchors") -> Floats:
     """Publish anchors, then ask for depth once the node has them."""
-    references = bench.node.cameras[0].references
-    assert references is not None
-    bench.peer.publish(topic, anchors)
-    bench.peer.wait(lambda: anchors.header in [m.header for m in references._messages])
+    bench.deliver(topic, anchors, "anchors")
     return metres(bench.ask(shot)["depth/image"])
 
 
@@ -361,10 +358,7 @@ def test_a_low_resolution_depth_image_makes_a_relative_model_metric(
     small = CAMERA.scale(20, 15)
     depth_m = TRUTH_M.reshape(15, 4, 20, 4).mean((1, 3)).astype("<f4")
     shot = Shot(np.zeros((15, 20, 3), np.uint8), small, take(0).stamp_ns, "tof")
-    bench.peer.publish("anchors/camera_info", shot.info())
-    references = bench.node.cameras[0].references
-    assert references is not None
-    bench.peer.wait(lambda: references._info is not None)
+    bench.deliver("anchors/camera_info", shot.info(), "anchors/camera_info")
     image: Any = Image(
         header=shot.header(),
         height=15,
@@ -408,7 +402,7 @@ class Buffer:
     """Stands where tf2_ros's buffer does, which has no wheel: poses by (target, source)."""
 
     poses: ClassVar[dict[tuple[str, str], Floats]] = {}
-    clears = 0
+    clears: ClassVar[int] = 0
 
     def lookup_transform(self, target: str, source: str, time: Any, timeout: Any) -> Any:
         if (target, source) not in self.poses:
@@ -422,7 +416,7 @@ class Buffer:
         return found
 
     def clear(self) -> None:
-        self.clears += 1
+        Buffer.clears += 1
 
 
 class Listener:
@@ -443,6 +437,7 @@ def tf2_ros(monkeypatch: pytest.MonkeyPatch) -> type[Buffer]:
     module.Buffer, module.TransformListener = Buffer, Listener
     monkeypatch.setitem(sys.modules, "tf2_ros", module)
     monkeypatch.setattr(Buffer, "poses", {})
+    monkeypatch.setattr(Buffer, "clears", 0)
     monkeypatch.setattr(Listener, "listening", 0)
     return Buffer
 
@@ -516,8 +511,7 @@ def test_anchors_in_another_frame_say_that_tf2_is_missing(
     bench: Bench, relative: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     start_without_tf2(bench, relative, monkeypatch)
-    bench.peer.publish("anchors", cloud(lidar_points(), take(0)))
-    bench.peer.wait(lambda: bench.node.cameras[0].references._messages)  # type: ignore[union-attr]
+    bench.deliver("anchors", cloud(lidar_points(), take(0)), "anchors")
     bench.show(take(0))
     bench.warning("ScaleError", "where lidar is", "tf2_ros is missing")
 
@@ -543,11 +537,10 @@ def test_a_node_that_is_cleaned_up_listens_to_tf_no_longer(
 def test_tf_starts_anew_when_a_bag_does(bench: Bench, relative: str, tf2_ros: type[Buffer]) -> None:
     tf2_ros.poses["base_footprint", "camera_optical_frame"] = camera_over_ground()
     bench.gate.instead = RELATIVE
-    node = bench.start("depth/image", model=relative, scale_mode="ground")
+    bench.start("depth/image", model=relative, scale_mode="ground")
     for number in (30, 31, 0):
         assert_true(metres(bench.ask(take(number))["depth/image"]))
-    buffer = node._extrinsics._buffer  # type: ignore[union-attr]
-    assert buffer.clears == 1
+    assert tf2_ros.clears == 1
 
 
 def test_cameras_whose_stamps_are_apart_are_no_bag_that_begins_anew(tf2_ros: type[Buffer]) -> None:
@@ -563,9 +556,9 @@ def test_cameras_whose_stamps_are_apart_are_no_bag_that_begins_anew(tf2_ros: typ
                 tf.mount(replace(take(number - 15 * late), frame_id=name).header(), Settings())
 
     look_up_all(100, 30)
-    assert tf._buffer.clears == 0
+    assert tf2_ros.clears == 0
     look_up_all(50, 30)
-    assert tf._buffer.clears == 1
+    assert tf2_ros.clears == 1
     assert node.get_logger().info.call_count == 3  # once for each camera
 
 
