@@ -27,6 +27,8 @@ from benchmarks.timing import Spread
 from depth_ros.models.base import Request
 from test.models.grin import small
 
+pytestmark = pytest.mark.slow
+
 CPU = torch.device("cpu")
 SIZE = (96, 64)
 

@@ -31,6 +31,8 @@ from depth_ros.scale.scaler import Scaler
 from depth_ros.scale.steady import Steadier
 from test.bag.recordings import CAMERA, Brightness, drive, pipeline, write
 
+pytestmark = pytest.mark.slow
+
 REPO = Path(__file__).parents[2]
 COUNT = 20
 

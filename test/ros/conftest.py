@@ -430,6 +430,12 @@ def bench(
     bench.close()
 
 
+@pytest.fixture(scope="session")
+def relative(built: Callable[[str], Path]) -> str:
+    """A small checkpoint whose depth has no scale."""
+    return str(built("depth-anything"))
+
+
 class Reference(Protocol):
     """Returns the depth [m] that a node with some settings must find in a shot."""
 

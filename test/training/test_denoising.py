@@ -196,7 +196,7 @@ class Fixed:
         return self.batch
 
 
-@pytest.mark.timeout(1200)
+@pytest.mark.slow
 def test_a_few_frames_can_be_learnt_by_heart(tmp_path: Path) -> None:
     fixed, config = Fixed(), TrainConfig(steps=700, learning_rate=5e-3, ema=0.99)
     torch.manual_seed(0)
