@@ -361,11 +361,15 @@ class Process:
     def output(self) -> str:
         return self._log.read_text(errors="replace")
 
+    def wait(self) -> int:
+        """Wait for its end, and return the exit code."""
+        return self.popen.wait(TIMEOUT_S)
+
     def stop(self, *signals: signal.Signals) -> int:
         """Send signals to the group, one after the other, and return the exit code."""
         for number in signals:
             os.killpg(self.popen.pid, number)
-        return self.popen.wait(TIMEOUT_S)
+        return self.wait()
 
     def close(self) -> None:
         """End the group if it still runs: in peace, so that it takes back its shared memory."""

@@ -63,7 +63,7 @@ def start(tmp_path: Path) -> Iterator[Start]:
 
 
 class Listener:
-    """Keeps messages, with the times they came at."""
+    """Keeps messages, with the times they were sent at."""
 
     def __init__(self, peer: Peer, kind: Any, topic: str, **qos: Any) -> None:
         self.messages: list[Any] = []
@@ -72,9 +72,9 @@ class Listener:
         profile = QoSProfile(depth=100, **qos)
         self._subscription = peer.ros.create_subscription(kind, topic, self._keep, profile)
 
-    def _keep(self, message: Any) -> None:
+    def _keep(self, message: Any, info: dict[str, int]) -> None:
         self.messages.append(message)
-        self.times_s.append(time.monotonic())
+        self.times_s.append(info["source_timestamp"] / 1e9)
 
     def wait(self, count: int) -> None:
         self._peer.wait(lambda: len(self.messages) >= count, f"{count} messages")
@@ -92,7 +92,7 @@ def test_everything_is_played_as_it_was_and_at_its_pace(
     process = start("play", bag, "--wait")
     images.wait(FRAMES)
     infos.wait(FRAMES)
-    assert process.popen.wait(60) == 0, process.output
+    assert process.wait() == 0, process.output
     assert images.numbers == infos.numbers == list(range(FRAMES))
     for number, message in enumerate(images.messages):
         assert bytes(message.data) == take(number).rgb.tobytes()
@@ -170,7 +170,7 @@ def test_what_cannot_be_played_is_said(
     bag: Path, start: Start, arguments: list[str], words: str
 ) -> None:
     process = start("play", *(str(bag) if word == "BAG" else word for word in arguments))
-    assert process.popen.wait(60) != 0
+    assert process.wait() != 0
     assert words in process.output
     assert "Traceback" not in process.output
 
@@ -213,8 +213,10 @@ def test_a_type_that_is_not_installed_is_left_out() -> None:
 
 
 def test_pace_runs_at_its_rate() -> None:
+    begin_s = time.monotonic()
     pace = Pace(START_NS, rate=4.0)
-    assert 0.24 < pace.left_s(START_NS + 10**9) <= 0.25
+    left_s = pace.left_s(START_NS + 10**9)
+    assert 0.25 - (time.monotonic() - begin_s) <= left_s <= 0.25
     time.sleep(0.05)
     assert pace.now_ns() - START_NS >= 0.2e9
     assert pace.left_s(START_NS) <= -0.05
