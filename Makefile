@@ -3,6 +3,9 @@ VENV := .venv
 PY := $(VENV)/bin/python
 # Written last, so that an interrupted installation is taken up again.
 INSTALLED := $(VENV)/.installed
+# Each has threads and ROS processes of its own: more than cores slow each other down.
+WORKERS ?= 2
+PARALLEL := -n $(WORKERS) --dist worksteal
 INDEX := share/ament_index/resource_index/packages
 SHARE := $(VENV)/share/depth_ros
 
@@ -13,16 +16,19 @@ unexport PYTHONPATH LD_LIBRARY_PATH _ROS_WHEELS_BOOTSTRAP_COMPLETE
 export AMENT_PREFIX_PATH := $(CURDIR)/$(VENV)
 export ROS_LOG_DIR := $(CURDIR)/out/log
 
-.PHONY: help demo test check docs bench clean
+.PHONY: help demo test test-fast check docs bench clean
 
 help: ## list the targets
-	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' Makefile
+	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' Makefile
 
 demo: $(INSTALLED) ## depth and a point cloud of a rendered drive, in out/demo
 	$(VENV)/bin/depth_ros demo --out out/demo
 
 test: $(INSTALLED) ## every test
-	$(PY) -m pytest
+	$(PY) -m pytest $(PARALLEL)
+
+test-fast: $(INSTALLED) ## the tests that take a minute together
+	$(PY) -m pytest $(PARALLEL) -m 'not slow'
 
 check: $(INSTALLED) ## style, types, and who may import whom
 	$(PY) -m ruff check

@@ -28,8 +28,8 @@ from depth_ros import transport
 from depth_ros.errors import DepthError
 
 MAX_DRIFT_MB = 20.0
-_SETTLE_S = 2.5  # two reports of the diagnostics after the last image
-_STOP_S = 20.0
+_SETTLE_S = 2.5  # for the answers to the last images
+_STOP_S = 60.0
 _SAMPLE_S = 1.0
 _NAMES = ("front", "left", "right", "rear", "up", "down")
 

@@ -8,11 +8,12 @@ from __future__ import annotations
 
 import argparse
 import json
+import signal
 import sys
+import threading
 import time
 from array import array
 from collections import defaultdict
-from contextlib import suppress
 from functools import partial
 from pathlib import Path
 from typing import Any, Literal
@@ -20,9 +21,10 @@ from typing import Any, Literal
 import numpy as np
 import rclpy
 from diagnostic_msgs.msg import DiagnosticArray
-from rclpy.executors import ExternalShutdownException
+from rclpy.executors import SingleThreadedExecutor
 from rclpy.node import Node
 from rclpy.qos import QoSProfile, ReliabilityPolicy
+from rclpy.signals import SignalHandlerOptions
 from sensor_msgs.msg import CameraInfo, Image, PointCloud2
 
 from benchmarks.example import HEIGHT, WIDTH
@@ -31,6 +33,7 @@ from depth_ros.geometry.camera import Camera
 _QOS = QoSProfile(depth=10, reliability=ReliabilityPolicy.RELIABLE)
 _LISTENERS = 2  # the node, and the consumer
 _START_TIMEOUT_S = 180.0
+_SETTLE_TIMEOUT_S = 15.0
 KINDS = {"image": Image, "depth/image": Image, "points": PointCloud2}
 
 
@@ -82,6 +85,7 @@ class Consumer(Node):
         super().__init__("consumer")
         self.arrivals: dict[str, dict[str, list[tuple[int, int]]]] = {}
         self.statuses: dict[str, dict[str, str]] = {}
+        self._reports: dict[str, int] = {}
         for name in names:
             self.arrivals[name] = defaultdict(list)
             for topic, kind in KINDS.items():
@@ -89,11 +93,18 @@ class Consumer(Node):
                 self.create_subscription(kind, _topic(name, topic), keep, _QOS, raw=True)
         self.create_subscription(DiagnosticArray, "/diagnostics", self._on_report, _QOS)
 
+    def settled(self) -> bool:
+        """Return whether every node's last word was made after the last arrival."""
+        # The first report after it may have been on its way.
+        return bool(self._reports) and min(self._reports.values()) > 1
+
     def _keep(self, kept: list[tuple[int, int]], data: bytes) -> None:
         kept.append((_stamp_ns(data), time.monotonic_ns()))
+        self._reports = dict.fromkeys(self._reports, 0)
 
     def _on_report(self, report: DiagnosticArray) -> None:
         for status in report.status:
+            self._reports[status.name] = self._reports.get(status.name, 0) + 1
             self.statuses[status.name] = {pair.key: pair.value for pair in status.values}
 
 
@@ -117,7 +128,8 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--count", type=int, default=100)
     parser.add_argument("--out", type=Path)
     options = parser.parse_args(arguments)
-    rclpy.init(args=[])
+    # Who consumes goes on for a little when it is interrupted.
+    rclpy.init(args=[], signal_handler_options=SignalHandlerOptions.NO)
     try:
         if options.role == "cameras":
             return _send(Cameras(options.names, options.hz, options.count))
@@ -142,8 +154,15 @@ def _send(cameras: Cameras) -> int:
 
 
 def _consume(consumer: Consumer, out: Path) -> None:
-    with suppress(KeyboardInterrupt, ExternalShutdownException):
-        rclpy.spin(consumer)
+    stopped = threading.Event()
+    signal.signal(signal.SIGINT, lambda *_: stopped.set())
+    executor = SingleThreadedExecutor()
+    executor.add_node(consumer)
+    while not stopped.is_set():
+        executor.spin_once(timeout_sec=0.1)
+    until_s = time.monotonic() + _SETTLE_TIMEOUT_S
+    while not consumer.settled() and time.monotonic() < until_s:
+        executor.spin_once(timeout_sec=0.1)
     content = {"arrivals": consumer.arrivals, "statuses": consumer.statuses}
     out.write_text(json.dumps(content))
 

@@ -1,19 +1,21 @@
-"""What tests of several folders share: a small checkpoint, real data where it is present, a domain.
+"""What tests of several folders share: small checkpoints, real data where it is present, a domain.
 
 Several workers of pytest-xdist, and several runs, can test on one machine at the same time.
 """
 
 from __future__ import annotations
 
+import gc
 import os
-from collections.abc import Generator, Iterator
+from collections.abc import Callable, Generator, Iterator
 from contextlib import nullcontext
+from functools import cache
 from pathlib import Path
 
 import pytest
 from hypothesis import settings
 
-from test.locks import free_domain, locked
+from test.locks import free_domain, locked, of_machine
 
 if "PYTEST_XDIST_WORKER" in os.environ:
     # As many threads of torch as cores in every worker would wait for each other. Read when torch
@@ -25,12 +27,27 @@ settings.register_profile("repeatable", derandomize=True)
 settings.load_profile("repeatable")
 
 REPO = Path(__file__).parent.parent
+_SLOW_FIXTURES = {"context", "exported"}
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Mark as slow what needs a node over DDS or an exported network."""
+    for item in items:
+        if _SLOW_FIXTURES.intersection(getattr(item, "fixturenames", ())):
+            item.add_marker("slow")
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_collection_finish() -> None:
+    """Let the garbage collector leave out what the libraries hold: it is a million objects."""
+    gc.collect()
+    gc.freeze()
 
 
 @pytest.hookimpl(wrapper=True, tryfirst=True)
 def pytest_runtest_protocol(item: pytest.Item) -> Generator[None, object, object]:
     """Let tests of the GPU run one at a time: they count its memory and time it."""
-    gpu = locked("gpu") if item.get_closest_marker("cuda") else nullcontext()
+    gpu = locked(of_machine("gpu")) if item.get_closest_marker("cuda") else nullcontext()
     with gpu:
         return (yield)
 
@@ -62,6 +79,48 @@ def checkpoint(tmp_path_factory: pytest.TempPathFactory) -> Path:
                 torch.nn.init.kaiming_normal_(module.weight, nonlinearity="relu")
     save(network, folder, Preprocessing(height=48, width=64, multiple=16, pad=False))
     return folder
+
+
+@pytest.fixture(scope="session")
+def shared(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A temporary folder of this run, which all its workers share."""
+    base = tmp_path_factory.getbasetemp()
+    folder = (base.parent if "PYTEST_XDIST_WORKER" in os.environ else base) / "shared"
+    folder.mkdir(exist_ok=True)
+    return folder
+
+
+@pytest.fixture(scope="session")
+def built(shared: Path) -> Callable[[str], Path]:
+    """The folder of a family's small checkpoint, written when first asked for."""
+    from test.models.checkpoints import build
+
+    def write(family: str) -> Path:
+        folder = shared / family
+        with locked(shared / f"{family}.lock"):
+            if not folder.exists():
+                build(family, shared / f"{family}.begun").rename(folder)
+        return folder
+
+    return cache(write)
+
+
+@pytest.fixture(scope="session")
+def exported(shared: Path, built: Callable[[str], Path]) -> Callable[[str, str], Path]:
+    """The exported file of a family in a precision, written when first asked for."""
+    from depth_ros.export import Options, export
+    from test.models.checkpoints import EXPORTED
+
+    def write(family: str, precision: str) -> Path:
+        (folder := shared / precision).mkdir(exist_ok=True)
+        out, (dynamic, size) = folder / f"{family}.onnx", EXPORTED[family]
+        with locked(folder / f"{family}.lock"):
+            if not out.exists():
+                # Random networks round worse than trained ones.
+                export(str(built(family)), out, Options(size, dynamic, precision, tolerance=0.05))
+        return out
+
+    return cache(write)
 
 
 @pytest.fixture(scope="session")

@@ -14,13 +14,17 @@ DOMAINS = range(1, 101)
 """Those whose ports no system gives to others (docs.ros.org, "The ROS_DOMAIN_ID")."""
 
 
+def of_machine(name: str) -> Path:
+    """Return a file of this user that all runs of the tests lock for the same thing."""
+    return Path(tempfile.gettempdir(), f"depth_ros_tests_{os.getuid()}_{name}.lock")
+
+
 @contextmanager
-def locked(name: str, wait: bool = True) -> Iterator[bool]:
-    """Hold a lock of this user, or yield False where another process holds it and wait is not set.
+def locked(path: Path, wait: bool = True) -> Iterator[bool]:
+    """Hold the lock of a file, or yield False where another process holds it and wait is not set.
 
     The system frees the locks of a process that dies.
     """
-    path = Path(tempfile.gettempdir(), f"depth_ros_tests_{os.getuid()}_{name}.lock")
     with path.open("ab") as file:
         try:
             fcntl.flock(file, fcntl.LOCK_EX if wait else fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -38,7 +42,7 @@ def free_domain() -> Iterator[int]:
         RuntimeError: there is none.
     """
     for domain in DOMAINS:
-        with locked(f"domain_{domain}", wait=False) as ours:
+        with locked(of_machine(f"domain_{domain}"), wait=False) as ours:
             if ours and _empty(domain):
                 yield domain
                 return

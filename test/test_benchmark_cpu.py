@@ -6,6 +6,8 @@ import pytest
 from benchmarks import cpu
 from benchmarks.mismatch import MismatchError
 
+pytestmark = pytest.mark.slow
+
 PAIR = [cpu.AS_IT_COMES, "memory kept"]
 
 

@@ -10,6 +10,8 @@ from benchmarks.grin.frames import drives, pipeline, views
 from depth_ros.geometry.camera import Camera
 from test.models.grin import small
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture(scope="module")
 def checkpoint(tmp_path_factory: pytest.TempPathFactory) -> str:

@@ -11,6 +11,8 @@ from benchmarks import live
 from benchmarks.live import Sample, Setup
 from depth_ros.errors import DepthError
 
+pytestmark = pytest.mark.slow
+
 MS = 10**6
 
 

@@ -16,6 +16,8 @@ from depth_ros.models import ModelEntry, Output
 from depth_ros.models.zoedepth import Preprocessing, ZoeDepth, tiny_network
 from depth_ros.profile import Lap
 
+pytestmark = pytest.mark.slow
+
 OURS = whole.TORCH
 
 

@@ -43,7 +43,7 @@ def test_importing_the_package_imports_no_heavy_library() -> None:
         "print('torch' in sys.modules)"
     )
     run = subprocess.run(
-        [sys.executable, "-c", script], capture_output=True, text=True, check=True, timeout=60
+        [sys.executable, "-c", script], capture_output=True, text=True, check=True, timeout=240
     )
     assert run.stdout.split("\n")[:2] == ["[] True", "False"]
 

@@ -159,12 +159,14 @@ def test_a_users_folder_is_refused_in_one_line(
     assert os.listdir(tmp_path) == ["recording"]
 
 
+@pytest.mark.slow
 def test_the_evaluation_runs_twice_into_its_own_folder(tmp_path: Path) -> None:
     for _ in range(2):
         assert cli.main(evaluate(tmp_path / "out")) == 0
         assert json.loads((tmp_path / "out" / "scores.json").read_text())["models"]
 
 
+@pytest.mark.slow
 def test_the_demonstration_says_what_it_writes(tmp_path: Path) -> None:
     pytest.importorskip("rclpy")
     for _ in range(2):

@@ -119,7 +119,7 @@ def test_make_shares_files_and_not_folders_that_are_links(tmp_path: Path) -> Non
     share.mkdir(parents=True)
     (share / "launch").symlink_to("../../../launch")  # as it was once
     command = [make, f"PYTHON={python}", ".venv/.installed"]
-    subprocess.run(command, cwd=tmp_path, check=True, capture_output=True, timeout=60)
+    subprocess.run(command, cwd=tmp_path, check=True, capture_output=True, timeout=240)
     for name in ("launch", "config", "config/nav2", "config/presets"):
         assert not (share / name).is_symlink()
         for file in (REPO / name).glob("*.*"):

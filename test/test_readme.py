@@ -57,7 +57,7 @@ def test_the_first_code_block_is_six_lines_that_give_depth(tmp_path: Path) -> No
         env={**os.environ, "PYTHONPATH": str(ROOT)},
         capture_output=True,
         text=True,
-        timeout=100,
+        timeout=240,
     )
     assert run.returncode == 0, run.stderr
     assert re.fullmatch(r"Depth\(64x48, [\d.]+ to [\d.]+ m\) \(\d+, 3\)\n", run.stdout)

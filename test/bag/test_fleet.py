@@ -16,6 +16,8 @@ from depth_ros.cli import exit_codes
 from depth_ros.cli.worker import convert_one
 from depth_ros.errors import BagError, SettingError
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture
 def bags(tmp_path: Path) -> Path:

@@ -9,7 +9,6 @@ import resource
 import signal
 import subprocess
 import sys
-import time
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -30,6 +29,8 @@ from depth_ros.pipeline import CameraState
 from depth_ros.scale.fit import Fit
 from depth_ros.scale.scaler import Scaler
 from test.bag.recordings import CAMERA, Brightness, drive, pipeline, write
+
+pytestmark = pytest.mark.slow
 
 REPO = Path(__file__).parents[2]
 COUNT = 20
@@ -53,40 +54,52 @@ def whole(source: Path, tmp_path_factory: pytest.TempPathFactory) -> list[reader
     return list(reader.records(path))
 
 
-SLOW = """
-import signal, sys, time
+BEGUN = 8
+"""The frames after which a conversion waits to be ended: two files are done then."""
+
+WAITING = f"""
+import signal, sys, threading
 from pathlib import Path
 from depth_ros.bag.convert import convert
 from depth_ros.bag.options import Options
 from recordings import pipeline
-# What a shell starts in the background, a run of the tests say, ignores it.
-signal.signal(signal.SIGINT, signal.default_int_handler)
 
-class Slow:
-    def add(self, *frame): time.sleep(0.1)
+going_on = threading.Event()
+
+def interrupted(*_):
+    going_on.set()
+    raise KeyboardInterrupt
+
+# What a shell starts in the background, a run of the tests say, ignores it.
+signal.signal(signal.SIGINT, interrupted)
+
+class Waiting:
+    left = {BEGUN}
+    def add(self, *frame):
+        self.left -= 1
+        if not self.left:
+            print("begun", flush=True)
+            going_on.wait()
     def close(self): print("closed", flush=True)
 
-options = Options(split=3, resume="resume" in sys.argv)
-convert([Path(sys.argv[1])], Path(sys.argv[2]), pipeline(), options, [Slow()])
+convert([Path(sys.argv[1])], Path(sys.argv[2]), pipeline(), Options(split=3), [Waiting()])
 """
 
 
 def begin(source: Path, out: Path) -> subprocess.Popen[str]:
-    """Convert slowly in a process of its own, and return when a few files are done."""
+    """Convert in a process of its own, and return when it waits with a few files done."""
     # Not as test.bag: outside of pytest that is a part of Python's own library.
     environment = {**os.environ, "PYTHONPATH": f"{REPO}{os.pathsep}{REPO / 'test' / 'bag'}"}
     process = subprocess.Popen(
-        [sys.executable, "-c", SLOW, str(source), str(out)],
+        [sys.executable, "-c", WAITING, str(source), str(out)],
         env=environment,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
     )
-    until_s = time.monotonic() + 60
-    while not (out / "out_1.mcap").exists():
-        assert process.poll() is None, process.communicate()
-        assert time.monotonic() < until_s
-        time.sleep(0.02)
+    assert process.stdout
+    assert process.stdout.readline() == "begun\n", process.communicate()
+    assert (out / "out_1.mcap").exists()
     return process
 
 
@@ -109,7 +122,7 @@ def test_an_interrupted_conversion_keeps_all_it_has_done(
 ) -> None:
     process = begin(source, out)
     process.send_signal(signal.SIGINT)
-    printed, errors = process.communicate(timeout=60)
+    printed, errors = process.communicate()
     assert "KeyboardInterrupt" in errors
     assert "closed" in printed
     left = list(reader.records(out))
@@ -331,12 +344,12 @@ def test_a_disk_that_is_full_from_the_start_is_an_error_of_one_line(
 
 
 HOLDING = """
-import sys, time
+import signal, sys
 from pathlib import Path
 from depth_ros.bag.splits import locked
 with locked(Path(sys.argv[1])):
     print("locked", flush=True)
-    time.sleep(600)
+    signal.pause()
 """
 
 

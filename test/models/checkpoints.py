@@ -316,7 +316,7 @@ _FAMILIES: dict[str, tuple[Callable[[], Any], dict[str, Any]]] = {
     "prompt-depth-anything": (prompt_depth_anything, PROMPT_PROCESSOR),
     "depth-pro": (depth_pro, DEPTH_PRO_PROCESSOR),
     "depth-pro-without-fov": (lambda: depth_pro(use_fov_model=False), DEPTH_PRO_PROCESSOR),
-    "grin": (small.network, {}),
+    "grin": (lambda: small.network(blocks=1), {}),
 }
 FAMILIES = tuple(_FAMILIES)
 

@@ -22,6 +22,8 @@ from test.models.checkpoints import FAMILIES
 from test.models.references import image
 from test.runtimes.stand_in import graphs
 
+pytestmark = pytest.mark.slow
+
 
 class OnMeta:
     """Runs a network, or a part of it, on the device that has no numbers."""

@@ -32,6 +32,8 @@ from depth_ros.models.depthcrafter.unet import PerFrameUNet
 from depth_ros.models.depthcrafter.windows import euler, rechunked, stitched, windows
 from test.models import clip_checkpoints
 
+pytestmark = pytest.mark.slow
+
 REPO = Path(__file__).parents[2]
 HEIGHT, WIDTH = 70, 101
 SMALL = ClipOptions(window=4, overlap=2, steps=2)

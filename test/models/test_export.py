@@ -22,6 +22,8 @@ from depth_ros.models.zoedepth_heads import choosing
 from depth_ros.runtimes import onnx_file
 from test.bag.recordings import drive, write
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.mark.parametrize(
     ("family", "options", "said"),

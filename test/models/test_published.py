@@ -17,6 +17,8 @@ from depth_ros.models.transformers_model import TransformersModel
 from test.models import published
 from test.models.references import image
 
+pytestmark = pytest.mark.slow
+
 DISTINCT = (
     "zoedepth-nyu",
     "zoedepth-kitti",  # normed bins

@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import ctypes
-import fcntl
 import gc
 import itertools
 import os
 import signal
 import subprocess
-import tempfile
 import threading
 import time
 from array import array
@@ -19,7 +17,7 @@ from contextlib import suppress
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
-from typing import IO, TYPE_CHECKING, Any, Protocol, TypeVar
+from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
 import numpy as np
 import numpy.typing as npt
@@ -365,11 +363,15 @@ class Process:
     def output(self) -> str:
         return self._log.read_text(errors="replace")
 
+    def wait(self) -> int:
+        """Wait for its end, and return the exit code."""
+        return self.popen.wait(TIMEOUT_S)
+
     def stop(self, *signals: signal.Signals) -> int:
         """Send signals to the group, one after the other, and return the exit code."""
         for number in signals:
             os.killpg(self.popen.pid, number)
-        return self.popen.wait(TIMEOUT_S)
+        return self.wait()
 
     def close(self) -> None:
         """End the group if it still runs: in peace, so that it takes back its shared memory."""
@@ -377,25 +379,6 @@ class Process:
             with suppress(ProcessLookupError, subprocess.TimeoutExpired):
                 os.killpg(self.popen.pid, number)
                 self.popen.wait(TIMEOUT_S / 4)
-
-
-_DOMAINS = 101  # the others' ports may be taken for outgoing connections
-
-
-def domain_of_ones_own() -> tuple[int, IO[str]]:
-    """Return a DDS domain that no other run of these tests on this machine has, and its lock."""
-    # One by one from anywhere: what a run that was killed left behind may still be in the first.
-    for number in range(_DOMAINS):
-        domain = 1 + (os.getpid() + number) % _DOMAINS
-        try:
-            lock = Path(tempfile.gettempdir(), f"depth_ros_test_domain_{domain}").open("a")  # noqa: SIM115 - of the caller
-        except PermissionError:  # another user's
-            continue
-        with suppress(BlockingIOError):
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            return domain, lock
-        lock.close()
-    raise RuntimeError("all DDS domains are taken")
 
 
 @pytest.fixture(scope="session")
@@ -451,6 +434,12 @@ def bench(
     bench = Bench(context, checkpoint, gate)
     yield bench
     bench.close()
+
+
+@pytest.fixture(scope="session")
+def relative(built: Callable[[str], Path]) -> str:
+    """A small checkpoint whose depth has no scale."""
+    return str(built("depth-anything"))
 
 
 class Reference(Protocol):

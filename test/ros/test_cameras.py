@@ -13,7 +13,7 @@ import pytest
 import torch
 
 from test.ros.conftest import CAMERA, LOG, Bench, Metres, Reference, Shot, compressed, take
-from test.ros.test_scale import GROUND, RELATIVE, relative  # noqa: F401 - a fixture
+from test.ros.test_scale import GROUND, RELATIVE
 
 pytest.importorskip("rclpy")
 
@@ -218,7 +218,7 @@ def test_a_model_that_fails_drops_every_image_that_it_was_shown(bench: Bench) ->
     bench.peer.wait(all_answered(bench, 2))
 
 
-def test_cameras_of_one_make_do_not_share_their_scale(bench: Bench, relative: str) -> None:  # noqa: F811
+def test_cameras_of_one_make_do_not_share_their_scale(bench: Bench, relative: str) -> None:
     bench.gate.instead = RELATIVE
     topics = ["front/depth/image", "left/depth/image"]
     bench.start(*topics, LOG, model=relative, cameras=["front", "left"], **GROUND)
@@ -229,7 +229,7 @@ def test_cameras_of_one_make_do_not_share_their_scale(bench: Bench, relative: st
     assert totals(bench, "answered") == [1, 0]
 
 
-def test_anchors_come_below_the_cameras_name_too(bench: Bench, relative: str) -> None:  # noqa: F811
+def test_anchors_come_below_the_cameras_name_too(bench: Bench, relative: str) -> None:
     scale: dict[str, Any] = {"scale_mode": "anchors", "extrinsics": "parameters"}
     node = bench.start(model=relative, cameras=["front"], anchors_type="depth", **scale)
     topics = {subscription.topic_name for subscription in node.subscriptions}

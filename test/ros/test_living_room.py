@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Callable
-from functools import cache, partial
+from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -89,29 +89,20 @@ def show(bench: Bench, moment: Moment) -> None:
     bench.deliver(IMAGE, moment.image, "image")
 
 
-@pytest.fixture(scope="module")
-def zoo(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], str]:
-    """Returns the folder of a small random checkpoint of a family, in the real format."""
-
-    @cache
-    def folder(family: str) -> str:
-        return str(checkpoints.build(family, tmp_path_factory.mktemp(family)))
-
-    return folder
-
-
 @pytest.mark.parametrize("scale_mode", ["model", "ground", "anchors"])
 @pytest.mark.parametrize("family", checkpoints.FAMILIES)
 def test_every_family_runs_with_every_scale_mode(
-    bench: Bench, moments: list[Moment], zoo: Callable[[str], str], family: str, scale_mode: str
+    bench: Bench, moments: list[Moment], built: Callable[[str], Path], family: str, scale_mode: str
 ) -> None:
-    entry = models.find(zoo(family))
+    entry = models.find(str(built(family)))
     metric = entry.output is Output.METRIC_DEPTH
     prompted = entry.family == "prompt_depth_anything"
     if prompted and scale_mode != "anchors":
         pytest.skip("a prompted network needs anchors")
     topic = "depth/image" if metric or scale_mode != "model" else "depth/relative"
-    bench.start(topic, arguments=REMAPS, model=zoo(family), scale_mode=scale_mode, **BY_PARAMETERS)
+    bench.start(
+        topic, arguments=REMAPS, model=str(built(family)), scale_mode=scale_mode, **BY_PARAMETERS
+    )
     for moment in moments[:2]:
         show(bench, moment)
         done = partial(bench.total, "answered"), partial(bench.total, "dropped")
@@ -139,12 +130,12 @@ def relative(truth_m: Metres, seed: int) -> torch.Tensor:
 def test_relative_values_of_true_depth_come_back_metric(
     bench: Bench,
     moments: list[Moment],
-    zoo: Callable[[str], str],
+    built: Callable[[str], Path],
     monkeypatch: pytest.MonkeyPatch,
     scale_mode: str,
 ) -> None:
     settings = {"scale_mode": scale_mode, "scale_filter": False, **BY_PARAMETERS}
-    bench.start("depth/image", arguments=REMAPS, model=zoo("depth-anything"), **settings)
+    bench.start("depth/image", arguments=REMAPS, model=str(built("depth-anything")), **settings)
     camera = messages.camera_from_info(moments[0].info)
     mounts = {m.stamp_ns: floor_mount(m.depth_m.astype(float), camera) for m in moments[:8]}
     monkeypatch.setattr(Parameters, "mount", lambda self, header, _: mounts[stamp_of(header)])

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from array import array
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from types import ModuleType
@@ -28,7 +29,6 @@ from depth_ros.ros.extrinsics import Tf
 from depth_ros.scale.anchors import OPTICAL_FROM_BODY, pose_matrix, transform
 from depth_ros.scale.ground import Mount
 from test.messages.depth_files import packed
-from test.models import checkpoints
 from test.ros.conftest import CAMERA, LOG, Bench, Shot, take
 
 HEIGHT_M, PITCH_DEG, WALL_M = 0.8, 15.0, 4.0
@@ -61,13 +61,8 @@ RELATIVE = torch.from_numpy((1 / TRUTH_M - 0.1) / 3.0).float()[None]
 
 
 @pytest.fixture(scope="session")
-def relative(tmp_path_factory: pytest.TempPathFactory) -> str:
-    return str(checkpoints.build("depth-anything", tmp_path_factory.mktemp("relative")))
-
-
-@pytest.fixture(scope="session")
-def metric(tmp_path_factory: pytest.TempPathFactory) -> str:
-    return str(checkpoints.build("depth-anything-metric", tmp_path_factory.mktemp("metric")))
+def metric(built: Callable[[str], Path]) -> str:
+    return str(built("depth-anything-metric"))
 
 
 def metres(answer: Any) -> Floats:
@@ -572,14 +567,17 @@ def test_without_tf2_the_node_says_what_to_set(
     assert "expected 'parameters' where tf2_ros is missing" in node.health.last_error
 
 
-def test_a_prompted_model_needs_anchors(bench: Bench, tmp_path: Path) -> None:
-    prompted = str(checkpoints.build("prompt-depth-anything", tmp_path))
+@pytest.fixture(scope="session")
+def prompted(built: Callable[[str], Path]) -> str:
+    return str(built("prompt-depth-anything"))
+
+
+def test_a_prompted_model_needs_anchors(bench: Bench, prompted: str) -> None:
     node = bench.start(model=prompted)
     assert "say scale_mode:=anchors" in node.health.last_error
 
 
-def test_anchors_prompt_a_prompted_model(bench: Bench, tmp_path: Path) -> None:
-    prompted = str(checkpoints.build("prompt-depth-anything", tmp_path))
+def test_anchors_prompt_a_prompted_model(bench: Bench, prompted: str) -> None:
     bench.start("depth/image", model=prompted, anchors_pose=LIDAR_POSE, **ANCHORS)
     depth_m = ask_with(bench, cloud(lidar_points(), take(0)), take(0))
     assert np.isfinite(depth_m).any()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
+from functools import partial
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -19,6 +20,7 @@ from lifecycle_msgs.msg import State, Transition
 
 from depth_ros.profile import Profile
 from depth_ros.ros import supervisor, watch, worker
+from depth_ros.ros.watch import BEAT_S
 from test.ros.test_diagnostics import values
 from test.ros.test_lifecycle import change, state
 
@@ -140,6 +142,9 @@ def test_the_end_of_the_executors_thread_is_told_within_two_seconds(bench: Bench
 def test_an_executor_that_stops_is_told_and_so_is_its_timer(bench: Bench) -> None:
     node = bench.start("/diagnostics", stale_after_s=1000.0)
     told(bench, OK, "running")
+    rounds: list[None] = []
+    node.create_timer(BEAT_S, partial(rounds.append, None))
+    bench.peer.wait(lambda: len(rounds) > 1, "the executor's first beat")
     for timer in node.timers:
         timer.cancel()
     told(bench, ERROR, "the executor has not come round for")

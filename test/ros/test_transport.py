@@ -71,13 +71,17 @@ def test_big_messages_arrive_at_best_effort(peer: Peer, tmp_path: Path) -> None:
     qos = QoSProfile(depth=2 * IMAGES, reliability=ReliabilityPolicy.BEST_EFFORT)
     subscription = peer.ros.create_subscription(Image, "big", count, qos)
     process = Process(CAMERA, tmp_path / "log", FASTRTPS_DEFAULT_PROFILES_FILE=str(PROFILE))
+
+    def well() -> bool:
+        """Return whether of the last images three in four came."""
+        return len([number for number in arrived if number > arrived[-1] - IMAGES]) >= 0.75 * IMAGES
+
     try:
-        peer.wait(lambda: arrived and arrived[-1] > IMAGES, "an image after the last that counts")
+        # Without the profile a tenth arrives; with it a machine that is busy may lose some.
+        peer.wait(well, f"three in four of {IMAGES} images")
     finally:
         process.close()
         peer.ros.destroy_subscription(subscription)
-    # Without the profile a tenth arrives; with it a machine that is busy may lose a few.
-    assert len([number for number in arrived if number <= IMAGES]) >= 0.75 * IMAGES
     assert "XML" not in process.output and "rror" not in process.output
 
 

@@ -6,6 +6,8 @@ import sys
 
 import pytest
 
+pytestmark = pytest.mark.slow
+
 # Four times the largest size that glibc ever keeps by itself.
 _CHURN = """
 import resource, sys, threading

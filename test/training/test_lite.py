@@ -24,6 +24,8 @@ from depth_ros.training.validation import ValidationScores
 from test.evaluation.datasets.test_datasets import write_bag, write_folder
 from test.training.planes import PINHOLE, plane
 
+pytestmark = pytest.mark.slow
+
 SIZES = LiteConfig(height=64, width=64, channels=8)
 
 

@@ -9,6 +9,8 @@ from benchmarks.grin import cameras, queries, uncertainty
 from benchmarks.grin.frames import View, held_out, pipeline, score, views
 from depth_ros.geometry.camera import Camera
 
+pytestmark = pytest.mark.slow
+
 MODEL = "grin-tiny"
 FRAMES = 40
 """Of the 200 that the README's table is made of: 4 of 20 drives."""
