@@ -71,3 +71,5 @@ def test_the_recipe_for_a_robot_asks_for_the_versions_that_the_package_wants() -
     assert len(wanted) == 5
     assert sorted(recipe.replace("'", "").split()) == sorted(wanted)
     assert recipe in (ROOT / "docs" / "install.md").read_text()
+    dockerfile = (ROOT / "docker" / "Dockerfile").read_text()
+    assert all(f"'{each}'" in dockerfile for each in wanted)

@@ -153,7 +153,7 @@ class Inputs:
             return
         self._node.get_logger().warning(
             f"{self.image}: images are lost on their way, as big ones are at best effort: publish "
-            f"them reliably, or set {VARIABLE} for the camera's driver, see the README"
+            f"them reliably, or set {VARIABLE} for the camera's driver, see docs/robot.md"
         )
 
     def _on_incompatible(self, event: Any) -> None:
