@@ -6,7 +6,6 @@ from collections import deque
 from collections.abc import Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import ExitStack
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple, Protocol
 
@@ -23,6 +22,7 @@ from depth_ros.bag.reader import Recording
 from depth_ros.bag.references import is_static_tf
 from depth_ros.bag.resume import Progress
 from depth_ros.bag.splits import SplitBag, locked
+from depth_ros.bag.summary import ConvertSummary
 from depth_ros.errors import BagError
 from depth_ros.geometry.camera import Camera
 from depth_ros.pipeline import Pipeline
@@ -49,38 +49,13 @@ class Watcher(Protocol):
         """End: no frame follows."""
 
 
-@dataclass(frozen=True)
-class Summary:
-    """What became of a recording, interrupted runs that were gone on with included.
-
-    Attributes:
-        frames: images that were to be answered, by camera.
-        answered: of them, those that depth was written for, by camera.
-        skipped: of them, those that gave none, by the kind of error.
-        examples: the first error of each kind.
-        damage: what of the recording could not be read, and where.
-        not_copied: topics that were not carried over, with the reason.
-        warnings: what is to be said of the bags and of cameras' calibrations.
-        guess: what is to be said of a camera that was guessed; empty where it was not.
-    """
-
-    frames: dict[str, int]
-    answered: dict[str, int]
-    skipped: dict[str, int]
-    examples: dict[str, str]
-    damage: list[str]
-    not_copied: dict[str, str]
-    warnings: list[str]
-    guess: str = ""
-
-
 def convert(
     sources: Sequence[Path],
     out: Path,
     pipeline: Pipeline,
     options: Options | None = None,
     watchers: Sequence[Watcher] = (),
-) -> Summary:
+) -> ConvertSummary:
     """Write a rosbag2 with depth for every image of recordings that are merged by time.
 
     Outputs stand right after their image, at its bag time, with its stamp and frame. An image that
@@ -126,7 +101,7 @@ def convert(
         not_copied = {} if options.only_depth else recording.unknown
         warned = [f"{each.where.info}: {each.warning}" for each in found.values() if each.warning]
         warnings = [*recording.notes, *warned]
-        return Summary(*counted, recording.damage, not_copied, warnings, progress.guess)
+        return ConvertSummary(*counted, recording.damage, not_copied, warnings, progress.guess)
 
 
 def check_out(out: Path, options: Options) -> None:

@@ -16,8 +16,8 @@ from tqdm import tqdm
 from depth_ros.errors import BagError, DepthError, SettingError
 from depth_ros.input_files import regular
 
-Convert = Callable[[str, str, list[str]], str]
-"""Converts a bag (source, out, arguments) and says in a few words what became of it."""
+Convert = Callable[[str, str, Any], str]
+"""Converts a bag (source, out, plan) and returns in a few words what became of it."""
 
 LOCAL = "local"
 _ATTEMPTS = 3
@@ -32,7 +32,7 @@ class Outcome(NamedTuple):
     note: str
 
 
-class Summary(NamedTuple):
+class FleetSummary(NamedTuple):
     """What became of all of them, in the order of their names."""
 
     outcomes: list[Outcome]
@@ -53,11 +53,11 @@ def run(
     address: str,
     patterns: Sequence[str],
     outdir: Path,
-    arguments: Sequence[str],
+    plan: Any,
     convert: Convert,
     gpus: float = 0.0,
     workers: int | None = None,
-) -> Summary:
+) -> FleetSummary:
     """Convert every bag that matches a pattern into a folder of its name.
 
     A worker that dies, or an error that nobody raises on purpose, costs an attempt of three. A file
@@ -67,7 +67,7 @@ def run(
         address: of the cluster's head, as ray.init takes it; "local" runs one on this machine.
         patterns: of files and folders, as glob takes them.
         outdir: where bags go. All machines must have it, and the sources, under the same path.
-        arguments: for convert, besides the names.
+        plan: for convert, in JSON's own types.
         convert: what a worker runs; it may find the ruins of an attempt that was cut short.
         gpus: share of a GPU that a task needs; 0: it sees none.
         workers: tasks at once, of a local cluster; None: as many as there are processors.
@@ -81,12 +81,9 @@ def run(
     with _cluster(address, workers) as ray:
         options = {"num_gpus": gpus, "max_retries": _ATTEMPTS - 1, "retry_exceptions": True}
         task = ray.remote(**options)(_attempt)
-        running = {
-            task.remote(source, out, list(arguments), convert): source
-            for source, out in jobs.items()
-        }
+        running = {task.remote(source, out, plan, convert): source for source, out in jobs.items()}
         outcomes = [_outcome(ray, running[one], one) for one in _finished(ray, list(running))]
-    return Summary(sorted(outcomes))
+    return FleetSummary(sorted(outcomes))
 
 
 def _jobs(patterns: Sequence[str], outdir: Path) -> dict[str, str]:
@@ -125,24 +122,22 @@ def _cluster(address: str, workers: int | None) -> Iterator[Any]:
         ray.shutdown()
 
 
-def _attempt(source: str, out: str, arguments: list[str], convert: Convert) -> Outcome:
+def _attempt(source: str, out: str, plan: Any, convert: Convert) -> Outcome:
     """Convert one bag, in a worker, and mark it as done; see run()."""
     done = Path(f"{out}.done")
     if done.exists():
         before = json.loads(regular(done).read_text())
-        same = (before["source"], before["arguments"]) == (source, arguments)
+        same = before == {**before, "source": source, "plan": plan}
         if same and Path(out).exists():
             return Outcome(source, "skipped", "converted before")
-        said = f"{done} was made of {before['source']} with {before['arguments']}"
-        return Outcome(source, "failed", f"{said}, remove it to convert")
+        why = f"{done} is of {before.get('source')}, or of other settings and options"
+        return Outcome(source, "failed", f"{why}: remove it to convert")
     try:
-        note = convert(source, out, arguments)
+        note = convert(source, out, plan)
     except DepthError as error:  # as it would be the next time
         return Outcome(source, "failed", str(error))
     unfinished = Path(f"{out}.done.part")
-    unfinished.write_text(
-        json.dumps({"source": source, "arguments": arguments, "note": note}) + "\n"
-    )
+    unfinished.write_text(json.dumps({"source": source, "plan": plan, "note": note}) + "\n")
     unfinished.replace(done)
     return Outcome(source, "converted", note)
 

@@ -4,18 +4,18 @@ from __future__ import annotations
 
 import argparse
 import sys
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from depth_ros.cli import arguments, exit_codes
-from depth_ros.errors import SettingError, one_line
+from depth_ros.cli.given_settings import check_camera, given
+from depth_ros.errors import SettingError
 
 if TYPE_CHECKING:
-    from depth_ros.bag.convert import Summary, Watcher
+    from depth_ros.bag.convert import Watcher
     from depth_ros.bag.options import Options
+    from depth_ros.bag.plan import Plan
     from depth_ros.config import Settings, Value
     from depth_ros.look.panel import Range
-    from depth_ros.pipeline import Pipeline
 
 HELP = "add depth to recordings, frame by frame"
 
@@ -185,37 +185,30 @@ def run(options: argparse.Namespace) -> int:
     Images that give no depth, because they are damaged or have no scale, are warned of only, as
     long as there are others; exit code 1 when no image gives any.
     """
+    from depth_ros.bag.convert import check_out
+
     if options.ray:
         return _run_fleet(options)
     if missing := [str(source) for source in options.sources if not source.exists()]:
         raise SettingError(f"{', '.join(missing)} is not there, expected a bag")
-    summary = _convert(options)
-    print(_text(summary, options))
-    for line in [f"damaged: {text}" for text in summary.damage] + _warnings(summary):
+    plan = _plan(options)
+    check_out(options.out, plan.options)
+    check_camera(plan.settings)
+    summary = plan.execute(options.sources, options.out, _watchers(options, plan.settings))
+    print("\n".join([*summary.counts(), _written(options)]))
+    for line in summary.problems():
         print(f"depth_ros: {line}", file=sys.stderr)
-    if not any(summary.answered.values()):
-        frames = any(summary.frames.values())
-        why = "no frame was answered" if frames else "there is no image in that part of the bag"
-        print(f"depth_ros: {why}", file=sys.stderr)
+    if summary.failure:
+        print(f"depth_ros: {summary.failure}", file=sys.stderr)
         return exit_codes.FAILED
     return exit_codes.DAMAGED if summary.damage else exit_codes.DONE
 
 
-def _convert(options: argparse.Namespace) -> Summary:
-    from depth_ros.bag.convert import check_out, convert
+def _plan(options: argparse.Namespace) -> Plan:
+    from depth_ros.bag.plan import Plan
 
-    settings, chosen = given(options.params, options.set), _options(options)
-    settings = settings.with_values(**_camera(options))
-    check_out(options.out, chosen)  # before a network works for hours
-    check_camera(settings)
-    watchers = _watchers(options, settings)
-    try:
-        pipeline = _pipeline(options, settings, chosen)
-    except BaseException:
-        for watcher in watchers:
-            watcher.close()
-        raise
-    return convert(options.sources, options.out, pipeline, chosen, watchers)
+    settings = given(options.params, options.set).with_values(**_camera(options))
+    return Plan(settings, _options(options), options.offload)
 
 
 def _camera(options: argparse.Namespace) -> dict[str, Value]:
@@ -232,123 +225,11 @@ def _run_fleet(options: argparse.Namespace) -> int:
     if options.preview or options.rerun:
         raise SettingError("--preview and --rerun show one conversion, expected none with --ray")
     patterns = [str(source) for source in options.sources]
-    work = (_arguments(options), convert_one, options.ray_gpus)
+    plan = _plan(options).as_dict()
+    work = (plan, convert_one, options.ray_gpus)
     summary = fleet.run(options.ray, patterns, options.out, *work)
     print(summary.table())
     return exit_codes.FAILED if summary.failed else exit_codes.DONE
-
-
-def _arguments(options: argparse.Namespace) -> list[str]:
-    """Return the arguments that options came from, but for those of the fleet itself."""
-    own = ("sources", "out", "ray", "ray_gpus", "resume", "run")
-    said: list[str] = []
-    for name, value in vars(options).items():
-        if name in own or value is None or value is False or value in ("", []):
-            continue
-        flag = "--with" if name == "extras" else f"--{name.replace('_', '-')}"
-        if name == "extras":
-            said += [flag, *value]
-        elif value is True:
-            said.append(flag)
-        else:
-            # One by one, with =: a value may begin with a dash.
-            said += [f"{flag}={each}" for each in (value if type(value) is list else [value])]
-    return said
-
-
-def _pipeline(options: argparse.Namespace, settings: Settings, chosen: Options) -> Pipeline:
-    """Return what makes depth: frame by frame or, by some models, of a whole recording."""
-    from depth_ros import models, runtimes
-    from depth_ros.pipeline import Pipeline
-
-    runtimes.prepare_process(settings.device)
-    if models.find(settings.model, settings.weights).family not in models.CLIP_FAMILIES:
-        return Pipeline.from_settings(settings)
-    from depth_ros.bag import clip
-    from depth_ros.runtimes.torch_runtime import choose_device
-
-    device = str(choose_device(settings.device))
-    how = models.ClipOptions(device=device, dtype=settings.dtype, offload=options.offload)
-    model = models.load_clip(settings.model, settings.weights, how)
-    options.out.parent.mkdir(parents=True, exist_ok=True)
-    return clip.prepare(options.sources, model, settings, chosen, options.out.parent)
-
-
-def check_camera(settings: Settings) -> None:
-    """Read the camera that settings give, if they do, and say so where it is a guess.
-
-    Raises:
-        CameraError: as calibration.check().
-    """
-    from depth_ros import calibration
-
-    calibration.check(settings)
-    if told := calibration.guess(settings):
-        print(f"depth_ros: {told}", file=sys.stderr)
-
-
-def given(params: Path | None, assignments: list[str]) -> Settings:
-    """Return the settings of a file of parameters, and of NAME=VALUE over them.
-
-    Raises:
-        SettingError: the file cannot be read, a name is unknown or a value not allowed.
-    """
-    from depth_ros.config import Settings
-
-    settings = Settings()
-    if params is not None:
-        settings = settings.with_values(**_of_file(params))
-    return settings.with_values(**dict(_assigned(text) for text in assignments))
-
-
-def _of_file(path: Path) -> dict[str, Value]:
-    """Return the settings in a file of parameters, of whatever node; warn of what is none."""
-    from ruamel.yaml import YAML
-
-    from depth_ros.config import split
-    from depth_ros.input_files import regular
-
-    found: dict[str, Value] = {}
-    try:
-        for node in YAML(typ="safe").load(regular(path)).values():
-            found |= node["ros__parameters"]
-    except Exception as error:  # yaml's, and whatever a wrong type makes
-        told = f"{type(error).__name__}: {one_line(error)}"
-        raise SettingError(
-            f"{path} is no file of parameters: {told}; expected YAML of NODE: ros__parameters: "
-            "NAME: VALUE"
-        ) from error
-    settings, warnings = split(found)
-    for warning in warnings:
-        print(f"depth_ros: warning: {path}: {warning}", file=sys.stderr)
-    return settings
-
-
-def _assigned(text: str) -> tuple[str, Value]:
-    """Return name and value of NAME=VALUE, the value in the setting's type."""
-    from depth_ros.config import SPECS
-    from depth_ros.nearest import unknown
-
-    name, equals, value = text.partition("=")
-    if not equals:
-        raise SettingError(f"--set is '{text}', expected NAME=VALUE, such as max_depth_m=8")
-    if name not in SPECS:
-        raise SettingError(unknown("setting", name, SPECS, "`depth_ros settings`"))
-    default = SPECS[name].default
-    if isinstance(default, bool):
-        if value.lower() not in ("true", "false"):
-            raise SettingError(f"{name} is '{value}', expected true or false")
-        return name, value.lower() == "true"
-    if SPECS[name].choices and value.lower() in ("true", "false"):
-        return name, value.lower() == "true"  # what YAML makes of on and off
-    try:
-        if isinstance(default, tuple):
-            parts = [part.strip() for part in value.strip("[]()").split(",")]
-            names = isinstance(default[0], str)
-            return name, tuple(parts) if names else tuple(map(float, parts))
-        return name, type(default)(value)
-    except ValueError as error:
-        raise SettingError(f"{name} is '{value}', expected {type(default).__name__}") from error
 
 
 def _options(options: argparse.Namespace) -> Options:
@@ -394,22 +275,9 @@ def _watchers(options: argparse.Namespace, settings: Settings) -> list[Watcher]:
     return watchers
 
 
-def _text(summary: Summary, options: argparse.Namespace) -> str:
-    lines = [
-        f"{name or 'camera'}: {summary.answered.get(name, 0)} of {frames} frames answered"
-        for name, frames in summary.frames.items()
-    ]
+def _written(options: argparse.Namespace) -> str:
+    """Return where the bag and previews are."""
     drawn = {"preview": options.preview, "rerun": options.rerun}
     # Without a frame that was answered there is none.
     written = [f"{name}: {path}" for name, path in drawn.items() if path and path.exists()]
-    guess = [f"guess: {summary.guess}"] if summary.guess else []
-    return "\n".join([*lines, *guess, "   ".join([f"bag: {options.out}", *written])])
-
-
-def _warnings(summary: Summary) -> list[str]:
-    skipped = [
-        f"warning: {count} frames skipped, {kind}: {summary.examples[kind]}"
-        for kind, count in summary.skipped.items()
-    ]
-    not_copied = [f"{topic} is not copied: {why}" for topic, why in summary.not_copied.items()]
-    return skipped + [f"warning: {text}" for text in (*not_copied, *summary.warnings)]
+    return "   ".join([f"bag: {options.out}", *written])

@@ -178,7 +178,7 @@ def score_rendered(model: str, device: str, drives: int, out: Path) -> None:
 def _protocol(options: argparse.Namespace, settings: Settings) -> Protocol:
     """Return the protocol, with what the user wants otherwise."""
     from depth_ros import calibration
-    from depth_ros.cli.convert import check_camera
+    from depth_ros.cli.given_settings import check_camera
     from depth_ros.evaluation.datasets import bag
     from depth_ros.evaluation.protocols import PROTOCOLS, protocol_of
 
@@ -201,7 +201,7 @@ def _protocol(options: argparse.Namespace, settings: Settings) -> Protocol:
 
 def _settings(options: argparse.Namespace) -> Settings:
     """Return the settings of a file, --set and the flags, of which the latter decide."""
-    from depth_ros.cli.convert import given
+    from depth_ros.cli.given_settings import given
 
     settings = given(options.params, options.set)
     if options.device != "auto":

@@ -80,7 +80,7 @@ def _recorded(options: argparse.Namespace) -> list[Trial]:
     import torch
 
     from depth_ros.bag.frames import spread
-    from depth_ros.cli.convert import check_camera, given
+    from depth_ros.cli.given_settings import check_camera, given
     from depth_ros.export.trial import Trial
 
     settings = given(options.params, options.set)

@@ -108,7 +108,7 @@ def run(options: argparse.Namespace) -> int:
 
 
 def _settings(options: argparse.Namespace) -> Settings:
-    from depth_ros.cli.convert import given
+    from depth_ros.cli.given_settings import given
 
     said: dict[str, Value] = {"model": options.model, "device": options.device}
     if options.camera:

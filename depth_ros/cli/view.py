@@ -49,7 +49,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(options: argparse.Namespace) -> int:
     """Draw, and say how many frames it were; exit code 3 when the bag is damaged."""
     from depth_ros.bag.losses import Losses
-    from depth_ros.cli.convert import check_camera, given
+    from depth_ros.cli.given_settings import check_camera, given
     from depth_ros.look.panel import Range
     from depth_ros.look.preview import Preview
     from depth_ros.look.rerun_log import RerunLog

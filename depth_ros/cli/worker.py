@@ -1,32 +1,34 @@
-"""The verb convert, as a worker of a fleet runs it."""
+"""A conversion, as a worker of a fleet carries it out."""
 
 from __future__ import annotations
 
-from contextlib import redirect_stderr
-from io import StringIO
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
-from depth_ros.cli import exit_codes
 from depth_ros.errors import BagError
 
 
-def convert_one(source: str, out: str, arguments: list[str]) -> str:
-    """Convert a bag as `depth_ros convert` does; one that was begun before is gone on with.
+def convert_one(source: str, out: str, plan: dict[str, Any]) -> str:
+    """Convert a bag; a conversion that was interrupted before is resumed.
+
+    Args:
+        source: the bag.
+        out: folder of the new bag.
+        plan: of Plan.as_dict().
 
     Returns:
-        What is to be said of it: damage and warnings, or nothing.
+        Damage and warnings, or nothing.
 
     Raises:
-        BagError: it cannot be converted.
+        DepthError: the bag cannot be converted, or no frame of it was answered.
     """
-    from depth_ros import cli
+    from depth_ros.bag.plan import Plan
 
-    errors = StringIO()
-    resume = ["--resume"] if Path(out).exists() else []
-    with redirect_stderr(errors):
-        code = cli.main(["convert", source, out, *resume, *arguments])
-    lines = errors.getvalue().strip().splitlines()
-    own = [line.removeprefix("depth_ros: ") for line in lines if line.startswith("depth_ros: ")]
-    if code not in (exit_codes.DONE, exit_codes.DAMAGED):
-        raise BagError(own[-1] if own else f"{source} was not converted, exit code {code}")
-    return "; ".join(own)
+    chosen = Plan.from_dict(plan)
+    if Path(out).exists():
+        chosen = replace(chosen, options=replace(chosen.options, resume=True))
+    summary = chosen.execute([Path(source)], Path(out))
+    if summary.failure:
+        raise BagError("; ".join([summary.failure, *summary.problems()]))
+    return "; ".join(summary.problems())

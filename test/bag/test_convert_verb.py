@@ -11,7 +11,9 @@ import pytest
 
 from depth_ros import cli
 from depth_ros.bag import reader
+from depth_ros.bag.options import Options
 from depth_ros.cli import convert as verb
+from depth_ros.cli.given_settings import given
 from depth_ros.config import Settings
 from depth_ros.errors import SettingError
 from depth_ros.messages import depth_from_image, points_from_cloud
@@ -126,7 +128,7 @@ def test_a_camera_that_hangs_upside_down_is_answered_as_one_that_does_not(
 def test_what_a_flag_says_of_the_camera_beats_the_settings(tmp_path: Path) -> None:
     words = ["convert", "in", "out", "--set", "rotate=180", "--set", "fov_deg=60"]
     options = cli.parser().parse_args([*words, "--rotate", "0"])
-    settings = verb.given(None, options.set).with_values(**verb._camera(options))
+    settings = given(None, options.set).with_values(**verb._camera(options))
     assert (settings.rotate, settings.fov_deg) == (0, 60.0)
 
 
@@ -143,7 +145,7 @@ def test_settings_come_from_a_file_and_from_words_over_it(tmp_path: Path) -> Non
     file.write_text("\n    ".join(["/robot/depth:\n  ros__parameters:", *lines]))
     words = ["stride=2", "min_depth_m=0.5", "flip=False", "anchors_pose=[1,2,3,0,0,-1.5]"]
     words += ["cameras=[front, left]"]
-    settings = verb.given(file, words)
+    settings = given(file, words)
     expected: dict[str, Any] = {
         "stride": 2,
         "min_depth_m": 0.5,
@@ -151,7 +153,7 @@ def test_settings_come_from_a_file_and_from_words_over_it(tmp_path: Path) -> Non
         "cameras": ("front", "left"),
     }
     assert settings == Settings().with_values(**expected)
-    assert verb.given(file, []).stride == 4
+    assert given(file, []).stride == 4
 
 
 @pytest.mark.parametrize(
@@ -168,12 +170,12 @@ def test_settings_come_from_a_file_and_from_words_over_it(tmp_path: Path) -> Non
 )
 def test_a_wrong_setting_is_refused(word: str, told: str) -> None:
     with pytest.raises(SettingError, match=told):
-        verb.given(None, [word])
+        given(None, [word])
 
 
 def test_off_may_be_said_as_yaml_reads_it() -> None:
     for word in ("off", "false", "False"):
-        assert verb.given(None, [f"edge_filter={word}"]).edge_filter == "off"
+        assert given(None, [f"edge_filter={word}"]).edge_filter == "off"
 
 
 @pytest.mark.parametrize("text", ["", "a: 1", "node:\n  ros__parameters: [", "node: {}"])
@@ -181,7 +183,7 @@ def test_a_file_that_has_no_parameters_is_refused(tmp_path: Path, text: str) -> 
     (tmp_path / "params.yaml").write_text(text)
     for path in (tmp_path / "params.yaml", tmp_path / "missing.yaml"):
         with pytest.raises(SettingError, match="no file of parameters"):
-            verb.given(path, [])
+            given(path, [])
 
 
 def test_a_preview_is_drawn_on_the_way(source: Path, tmp_path: Path, checkpoint: Path) -> None:
@@ -191,9 +193,16 @@ def test_a_preview_is_drawn_on_the_way(source: Path, tmp_path: Path, checkpoint:
     assert picture.stat().st_size > 1000
 
 
-def test_the_arguments_of_a_worker_are_those_of_the_user() -> None:
+def test_the_plan_of_a_fleet_is_that_of_the_command_line() -> None:
     words = ["--image=/a", "--image=/b", "--with", "scan", "points", "--set=stride=2", "--every=3"]
-    words += ["--only-depth", "--end=2.5", "--scan-frame=-odd"]
-    before = cli.parser().parse_args(["convert", "in", "out", *words, "--ray", "local"])
-    after = cli.parser().parse_args(["convert", "in", "out", *verb._arguments(before)])
-    assert vars(after) == {**vars(before), "ray": None}
+    words += ["--only-depth", "--end=2.5", "--scan-frame=-odd", "--rotate=180"]
+    plan = verb._plan(cli.parser().parse_args(["convert", "in", "out", *words]))
+    assert plan.settings == Settings(stride=2, rotate=180)
+    assert plan.options == Options(
+        images=("/a", "/b"),
+        extras=("scan", "points"),
+        only_depth=True,
+        end_s=2.5,
+        every=3,
+        scan_frame="-odd",
+    )

@@ -2,19 +2,24 @@
 
 from __future__ import annotations
 
+import json
 import os
 import signal
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from depth_ros import cli
 from depth_ros.bag import fleet
-from depth_ros.cli import exit_codes
+from depth_ros.bag.options import Options
+from depth_ros.bag.plan import Plan
+from depth_ros.bag.reader import Recording
 from depth_ros.cli.worker import convert_one
+from depth_ros.config import Settings
 from depth_ros.errors import BagError, SettingError
+from test.bag import recordings
 
 pytestmark = pytest.mark.slow
 
@@ -31,7 +36,7 @@ def bags(tmp_path: Path) -> Path:
 def convert(tmp_path: Path) -> fleet.Convert:
     """Writes a source in capitals, in two steps, and what it was asked for."""
 
-    def convert(source: str, out: str, arguments: list[str]) -> str:
+    def convert(source: str, out: str, arguments: Any) -> str:
         # Defined here, so that Ray sends it as it is: workers cannot import this file.
         from depth_ros.errors import BagError
 
@@ -53,21 +58,21 @@ def convert(tmp_path: Path) -> fleet.Convert:
     return convert
 
 
-Run = Callable[..., fleet.Summary]
+Run = Callable[..., fleet.FleetSummary]
 
 
 @pytest.fixture
 def run(convert: fleet.Convert, bags: Path) -> Run:
     pytest.importorskip("ray")
 
-    def run(*arguments: str) -> fleet.Summary:
+    def run(*arguments: str) -> fleet.FleetSummary:
         pattern = str(bags / "*.mcap")
-        return fleet.run("local", [pattern], bags / "out", arguments, convert, workers=2)
+        return fleet.run("local", [pattern], bags / "out", list(arguments), convert, workers=2)
 
     return run
 
 
-def states(summary: fleet.Summary) -> dict[str, str]:
+def states(summary: fleet.FleetSummary) -> dict[str, str]:
     return {Path(one.source).stem: one.state for one in summary.outcomes}
 
 
@@ -117,8 +122,8 @@ def test_what_fails_every_time_is_given_up_and_other_arguments_are_no_repetition
 
     again = run("other")
     assert states(again) == {"a": "failed", "b": "converted", "c": "failed", "d": "failed"}
-    assert "a.done was made of" in again.outcomes[0].note
-    assert "with ['hang']" in again.outcomes[0].note
+    assert "a.done is of" in again.outcomes[0].note
+    assert "other settings and options" in again.outcomes[0].note
 
 
 def test_two_bags_of_one_name_are_refused(bags: Path, convert: fleet.Convert) -> None:
@@ -149,43 +154,48 @@ def test_a_missing_ray_says_what_to_install(
 
 
 @pytest.fixture
-def said(monkeypatch: pytest.MonkeyPatch) -> Callable[[int, str], list[list[str]]]:
-    """Lets the command line end with a code and a line, and keeps what it was asked."""
-
-    def say(code: int, line: str) -> list[list[str]]:
-        asked: list[list[str]] = []
-
-        def main(arguments: list[str]) -> int:
-            asked.append(arguments)
-            print(line, file=sys.stderr)
-            return code
-
-        monkeypatch.setattr(cli, "main", main)
-        return asked
-
-    return say
+def drive(tmp_path: Path) -> Path:
+    """A recording of six images."""
+    recordings.write(tmp_path / "drive", recordings.drive())
+    return tmp_path / "drive"
 
 
-def test_a_worker_converts_and_goes_on_with_what_was_begun(
-    said: Callable[[int, str], list[list[str]]], tmp_path: Path
+def plan(**options: Any) -> dict[str, Any]:
+    return Plan(Settings(device="cpu"), Options(**options)).as_dict()
+
+
+def test_a_plan_is_data_of_json() -> None:
+    chosen = Plan(Settings(max_depth_m=8.0), Options(images=("/a", "/b"), end_s=1.0), True)
+    assert Plan.from_dict(json.loads(json.dumps(chosen.as_dict()))) == chosen
+
+
+def test_a_worker_converts_and_resumes_what_was_begun(tmp_path: Path, drive: Path) -> None:
+    out = tmp_path / "out"
+    assert convert_one(str(drive), str(out), plan(end_s=0.2, only_depth=True)) == ""
+    counted = dict(Recording(out).counts)
+    assert counted["/depth/image"] == 2
+    assert convert_one(str(drive), str(out), plan(end_s=0.2, only_depth=True)) == ""
+    assert dict(Recording(out).counts) == counted
+
+
+def damaged(messages: Iterator[recordings.Message], spoilt: int) -> Iterator[recordings.Message]:
+    """Messages, of whose compressed images the first ones are cut off."""
+    for topic, message, time_ns in messages:
+        if hasattr(message, "format") and spoilt:
+            spoilt -= 1
+            message.data = message.data[:-20]
+        yield topic, message, time_ns
+
+
+@pytest.mark.parametrize(("spoilt", "fails"), [(1, False), (2, True)])
+def test_a_worker_reports_skipped_frames_and_fails_without_any_depth(
+    tmp_path: Path, spoilt: int, fails: bool
 ) -> None:
-    asked, out = said(0, "convert: 100%"), str(tmp_path / "out")
-    assert convert_one("a", out, ["--end", "1"]) == ""
-    Path(out).mkdir()
-    convert_one("a", out, [])
-    assert asked == [["convert", "a", out, "--end", "1"], ["convert", "a", out, "--resume"]]
-
-
-def test_a_worker_says_what_is_damaged_and_what_failed(
-    said: Callable[[int, str], list[list[str]]], tmp_path: Path
-) -> None:
-    said(exit_codes.DAMAGED, "depth_ros: damaged: a: after 3 s")
-    assert convert_one("a", str(tmp_path / "out"), []) == "damaged: a: after 3 s"
-    said(exit_codes.FAILED, "depth_ros: a cannot be read")
-    with pytest.raises(BagError, match=r"^a cannot be read$"):
-        convert_one("a", str(tmp_path / "out"), [])
-
-
-def test_a_worker_refuses_arguments_that_the_command_line_does_not_know(tmp_path: Path) -> None:
-    with pytest.raises(BagError, match="unrecognized arguments: --nonsense"):
-        convert_one("a", str(tmp_path / "out"), ["--nonsense"])
+    drive = recordings.drive(count=2, packed=True)
+    bag = recordings.write(tmp_path / "drive", damaged(drive, spoilt))
+    told = f"warning: {spoilt} frames skipped, MessageError"
+    if not fails:
+        assert told in convert_one(str(bag), str(tmp_path / "out"), plan(only_depth=True))
+        return
+    with pytest.raises(BagError, match=f"no frame was answered; {told}"):
+        convert_one(str(bag), str(tmp_path / "out"), plan(only_depth=True))

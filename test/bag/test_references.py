@@ -11,9 +11,10 @@ import pytest
 
 from depth_ros import messages
 from depth_ros.bag import writer as bag
-from depth_ros.bag.convert import Summary, convert
+from depth_ros.bag.convert import convert
 from depth_ros.bag.options import Options
 from depth_ros.bag.outputs import cloud
+from depth_ros.bag.summary import ConvertSummary
 from depth_ros.bag.types import TYPESTORE
 from depth_ros.errors import BagError
 from depth_ros.geometry.cloud import CloudPacker
@@ -62,7 +63,7 @@ def above_ground(count: int = 5, beside: Any = None) -> Iterator[Message]:
 
 def converted(
     tmp_path: Path, recording: Iterator[Message], options: Options, **values: Any
-) -> Summary:
+) -> ConvertSummary:
     source = write(tmp_path / "in", recording)
     short = pipeline(Brightness(share=SHARE), **values)
     return convert([source], tmp_path / "out", short, options)

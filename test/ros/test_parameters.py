@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from depth_ros import config, share
-from depth_ros.cli import convert
+from depth_ros.cli.given_settings import given
 from depth_ros.config import SPECS, Settings
 from depth_ros.errors import SettingError
 from test.ros.conftest import Bench, set_parameters, stamp_of, take
@@ -324,5 +324,5 @@ def test_the_node_and_convert_read_the_same_file_alike(bench: Bench, tmp_path: P
     file = tmp_path / "depth.yaml"
     file.write_text("\n    ".join(["/**:\n  ros__parameters:", *lines]) + "\n")
     node = bench.start(arguments=("--params-file", str(file)))
-    assert node.settings == convert.given(file, []).with_values(model=node.settings.model)
+    assert node.settings == given(file, []).with_values(model=node.settings.model)
     assert (node.settings.edge_filter, node.settings.publish_points) == ("off", False)

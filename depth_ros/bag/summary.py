@@ -1,0 +1,56 @@
+"""What became of a recording that was converted."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class ConvertSummary:
+    """What became of a recording; a conversion that was resumed counts as one.
+
+    Attributes:
+        frames: images that were to be answered, by camera.
+        answered: images that depth was written for, by camera.
+        skipped: images without depth, by the kind of error.
+        examples: the first error of each kind.
+        damage: which parts of the recording could not be read.
+        not_copied: topics that were not copied, with the reason.
+        warnings: about the bags and about cameras' calibrations.
+        guess: which camera was guessed; empty if none was.
+    """
+
+    frames: dict[str, int]
+    answered: dict[str, int]
+    skipped: dict[str, int]
+    examples: dict[str, str]
+    damage: list[str]
+    not_copied: dict[str, str]
+    warnings: list[str]
+    guess: str = ""
+
+    @property
+    def failure(self) -> str:
+        """Why there is no depth at all; empty if there is some."""
+        if any(self.answered.values()):
+            return ""
+        frames = any(self.frames.values())
+        return "no frame was answered" if frames else "there is no image in that part of the bag"
+
+    def counts(self) -> list[str]:
+        """Return a line for each camera, and one for a guessed camera."""
+        lines = [
+            f"{name or 'camera'}: {self.answered.get(name, 0)} of {frames} frames answered"
+            for name, frames in self.frames.items()
+        ]
+        return [*lines, f"guess: {self.guess}"] if self.guess else lines
+
+    def problems(self) -> list[str]:
+        """Return a line for everything that is damaged, skipped or not copied."""
+        skipped = [
+            f"{count} frames skipped, {kind}: {self.examples[kind]}"
+            for kind, count in self.skipped.items()
+        ]
+        not_copied = [f"{topic} is not copied: {why}" for topic, why in self.not_copied.items()]
+        warnings = [f"warning: {text}" for text in (*skipped, *not_copied, *self.warnings)]
+        return [f"damaged: {text}" for text in self.damage] + warnings

@@ -1,0 +1,89 @@
+"""Settings as they are given on the command line and in files of parameters."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from depth_ros.errors import SettingError, one_line
+
+if TYPE_CHECKING:
+    from depth_ros.config import Settings, Value
+
+
+def given(params: Path | None, assignments: list[str]) -> Settings:
+    """Return the settings of a file of parameters, and of NAME=VALUE over them.
+
+    Raises:
+        SettingError: the file cannot be read, a name is unknown or a value not allowed.
+    """
+    from depth_ros.config import Settings
+
+    settings = Settings()
+    if params is not None:
+        settings = settings.with_values(**_of_file(params))
+    return settings.with_values(**dict(_assigned(text) for text in assignments))
+
+
+def _of_file(path: Path) -> dict[str, Value]:
+    """Return the settings in a file of parameters, of whatever node; warn of what is none."""
+    from ruamel.yaml import YAML
+
+    from depth_ros.config import split
+    from depth_ros.input_files import regular
+
+    found: dict[str, Value] = {}
+    try:
+        for node in YAML(typ="safe").load(regular(path)).values():
+            found |= node["ros__parameters"]
+    except Exception as error:  # yaml's, and whatever a wrong type makes
+        told = f"{type(error).__name__}: {one_line(error)}"
+        raise SettingError(
+            f"{path} is no file of parameters: {told}; expected YAML of NODE: ros__parameters: "
+            "NAME: VALUE"
+        ) from error
+    settings, warnings = split(found)
+    for warning in warnings:
+        print(f"depth_ros: warning: {path}: {warning}", file=sys.stderr)
+    return settings
+
+
+def _assigned(text: str) -> tuple[str, Value]:
+    """Return name and value of NAME=VALUE, the value in the setting's type."""
+    from depth_ros.config import SPECS
+    from depth_ros.nearest import unknown
+
+    name, equals, value = text.partition("=")
+    if not equals:
+        raise SettingError(f"--set is '{text}', expected NAME=VALUE, such as max_depth_m=8")
+    if name not in SPECS:
+        raise SettingError(unknown("setting", name, SPECS, "`depth_ros settings`"))
+    default = SPECS[name].default
+    if isinstance(default, bool):
+        if value.lower() not in ("true", "false"):
+            raise SettingError(f"{name} is '{value}', expected true or false")
+        return name, value.lower() == "true"
+    if SPECS[name].choices and value.lower() in ("true", "false"):
+        return name, value.lower() == "true"  # what YAML makes of on and off
+    try:
+        if isinstance(default, tuple):
+            parts = [part.strip() for part in value.strip("[]()").split(",")]
+            names = isinstance(default[0], str)
+            return name, tuple(parts) if names else tuple(map(float, parts))
+        return name, type(default)(value)
+    except ValueError as error:
+        raise SettingError(f"{name} is '{value}', expected {type(default).__name__}") from error
+
+
+def check_camera(settings: Settings) -> None:
+    """Read the camera that settings give, if they do, and say so where it is a guess.
+
+    Raises:
+        CameraError: as calibration.check().
+    """
+    from depth_ros import calibration
+
+    calibration.check(settings)
+    if told := calibration.guess(settings):
+        print(f"depth_ros: {told}", file=sys.stderr)
