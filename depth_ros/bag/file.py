@@ -11,6 +11,8 @@ from typing import BinaryIO, NamedTuple
 from rosbags.interfaces import Qos
 from rosbags.rosbag2.metadata import parse_qos
 
+from depth_ros.bag.span import Message, Span
+from depth_ros.bag.span_cache import SpanCache
 from depth_ros.bag.types import Definition
 
 FOREVER_NS = 2**63 - 1
@@ -32,30 +34,6 @@ class Channel(NamedTuple):
     encoding: str
     definition: Definition
     qos: tuple[Qos, ...] = ()
-
-
-class Message(NamedTuple):
-    """A message as it is stored."""
-
-    channel: int
-    time_ns: int
-    data: bytes
-
-
-class Span(NamedTuple):
-    """A piece of a file, with messages that are read together.
-
-    Attributes:
-        first_ns, last_ns: between them are the times of its messages.
-        begin, end: bytes of the file.
-        channels: of its messages; empty where they are not known.
-    """
-
-    first_ns: int
-    last_ns: int
-    begin: int
-    end: int
-    channels: frozenset[int] = frozenset()
 
 
 class BagFile:
@@ -101,9 +79,11 @@ class SpannedFile(BagFile):
         super().__init__(path)
         self._file: BinaryIO = path.open("rb")
         self._spans: list[Span] = []
+        self._cache = SpanCache(self._read)
 
     def close(self) -> None:
         """Close the file."""
+        self._cache.clear()
         self._file.close()
 
     def messages(self, channels: Collection[int], start_ns: int, stop_ns: int) -> Iterator[Message]:
@@ -128,7 +108,7 @@ class SpannedFile(BagFile):
         try:
             found = [
                 message
-                for message in self._read(span)
+                for message in self._cache.messages(span)
                 if message.channel in wanted and start_ns <= message.time_ns < stop_ns
             ]
         except Exception as error:  # zstd's, lz4's, struct's: none is known by type

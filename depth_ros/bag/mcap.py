@@ -18,7 +18,8 @@ from mcap.reader import SeekingReader
 from mcap.stream_reader import breakup_chunk
 from mcap.summary import Summary
 
-from depth_ros.bag.file import Channel, Message, Span, SpannedFile, qos_from
+from depth_ros.bag.file import Channel, SpannedFile, qos_from
+from depth_ros.bag.span import Message, Span
 from depth_ros.bag.types import Definition
 
 MAGIC = b"\x89MCAP0\r\n"
