@@ -1,5 +1,6 @@
 """Whole frames, the obvious way's and ours: that they agree, and what is said of them."""
 
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -12,7 +13,7 @@ from benchmarks import network, sizes, whole
 from benchmarks.mismatch import MismatchError
 from benchmarks.sizes import Size
 from benchmarks.whole import NETWORK, STOCK, Case
-from depth_ros.models import ModelEntry, Output
+from depth_ros.models import DepthModel, ModelEntry, Output
 from depth_ros.models.zoedepth import Preprocessing, ZoeDepth, tiny_network
 from depth_ros.profile import Lap
 
@@ -34,6 +35,19 @@ def tiny() -> Size:
     return Size("tiny", stock, said, model)
 
 
+@pytest.fixture(scope="module")
+def size(tmp_path_factory: pytest.TempPathFactory) -> Size:
+    """A size that is exported once."""
+    made = tiny()
+    model = made.exported(80, 60, tmp_path_factory.mktemp("exported"))
+
+    class Exported(Size):
+        def exported(self, width: int, height: int, folder: Path) -> DepthModel:
+            return model
+
+    return Exported(*made)
+
+
 def made_up(ours_ms: float, obvious_ms: float) -> Case:
     """The network takes 100 ms, and both ways what is said beside it."""
     series = {OURS: 100 + ours_ms, STOCK: 100 + obvious_ms, NETWORK: 100.0}
@@ -44,8 +58,8 @@ def made_up(ours_ms: float, obvious_ms: float) -> Case:
     return Case("a case", {name: ms * np.ones(4) for name, ms in series.items()}, frames)
 
 
-def test_all_ways_agree_and_every_stage_but_the_network_is_overhead() -> None:
-    case = whole.measure(tiny(), 80, 60, "cpu", repeats=2)
+def test_all_ways_agree_and_every_stage_but_the_network_is_overhead(size: Size) -> None:
+    case = whole.measure(size, 80, 60, "cpu", repeats=2)
     assert {whole.TORCH, whole.ONNX, STOCK, NETWORK, whole.COPIES} == case.series.keys()
     assert case.ours == [whole.TORCH, whole.ONNX]
     for name in (*case.ours, STOCK):
@@ -65,10 +79,10 @@ def test_the_networks_are_as_large_as_those_that_they_stand_for(
     assert network.millions(size.model.network) == pytest.approx(parameters_m, rel=0.01)
 
 
-def test_ways_that_differ_are_found(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_ways_that_differ_are_found(size: Size, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(whole, "DEPTH_TOLERANCE", -1.0)
     with pytest.raises(MismatchError, match="depth is"):
-        whole.measure(tiny(), 80, 60, "cpu", repeats=1)
+        whole.measure(size, 80, 60, "cpu", repeats=1)
 
 
 def test_a_bar_that_is_missed_is_shown_with_the_stages_that_say_why() -> None:

@@ -8,6 +8,8 @@ from pathlib import Path
 
 import pytest
 
+pytestmark = pytest.mark.slow
+
 REPO = Path(__file__).parent.parent
 # colcon comes from pip, beside this Python, or from the system's packages.
 COLCON = shutil.which("colcon", path=Path(sys.executable).parent) or shutil.which("colcon")

@@ -17,6 +17,8 @@ from depth_ros.scale.anchors import Anchors
 from test.models.references import image
 from test.runtimes.stand_in import StandIn, graphs
 
+pytestmark = pytest.mark.slow
+
 EVERYTHING = Wanted(points=True, colours=True)
 
 

@@ -28,6 +28,8 @@ from test.evaluation.datasets.test_datasets import write_bag, write_folder
 from test.models.checkpoints import build
 from test.models.grin import small
 
+pytestmark = pytest.mark.slow
+
 CONFIG = replace(small.CONFIG, width=96, height=64, blocks=1)
 OBJECTIVE = Denoising(pixels=16)
 State = dict[str, Tensor]

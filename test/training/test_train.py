@@ -18,6 +18,8 @@ from depth_ros.training.metric import MetricDepth
 from depth_ros.training.scenes import Robot
 from depth_ros.training.train import TrainConfig, Trainer, learning_rate
 
+pytestmark = pytest.mark.slow
+
 WIDTH, HEIGHT = 64, 32
 TRAINING_F_PX = 50.0
 
