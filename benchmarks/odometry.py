@@ -1,0 +1,232 @@
+"""What depth is worth to visual odometry: Open3D's RGB-D odometry, frame to frame.
+
+On a recording with true depth, whose own odometry is the reference, and on rendered drives, whose
+poses are known. Needs Open3D, which is no dependency of this package: pip install open3d. Run as
+python -m benchmarks.odometry --data BAG.
+"""
+
+from __future__ import annotations
+
+import argparse
+import importlib
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from itertools import islice
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+import numpy.typing as npt
+from tqdm import tqdm
+
+from benchmarks import anchors, flicker
+from benchmarks.command import in_one_line
+from depth_ros.config import Settings
+from depth_ros.errors import ScaleError, SettingError
+from depth_ros.evaluation.datasets import bag
+from depth_ros.evaluation.datasets.sample import Sample
+from depth_ros.evaluation.picture import Rgb, save
+from depth_ros.geometry.camera import Camera
+from depth_ros.pipeline import Pipeline
+
+TRUTH, MODEL, STEADY, ANCHORS = "true depth", "model", "model, steadied", "300 anchors"
+BARS = {STEADY: 0.25, ANCHORS: 0.10}
+"""Error of the path's length in a recording, at most."""
+DRIVE_BAR = 0.10
+"""The same in rendered drives."""
+
+_ANCHORS = 300
+_FAR_M = 5.0
+_MIN_FITNESS = 0.3  # share of the pixels that two frames agree on: less is a lost frame
+_PANEL_PX, _COLOURS = 420, ((235, 235, 235), (230, 120, 60), (240, 200, 70), (80, 200, 120))
+
+Pose = npt.NDArray[np.float64]
+Depth = npt.NDArray[np.float32]
+
+
+@dataclass
+class Track:
+    """A trajectory that odometry made of one kind of depth.
+
+    Attributes:
+        poses: 4x4, world from optical frame; the first is the identity.
+        lost: frames that odometry found no motion for.
+    """
+
+    poses: list[Pose] = field(default_factory=lambda: [np.eye(4)])
+    lost: int = 0
+
+    @property
+    def length_m(self) -> float:
+        """Length of the path."""
+        positions = np.array([pose[:3, 3] for pose in self.poses])
+        return float(np.linalg.norm(np.diff(positions, axis=0), axis=1).sum())
+
+
+class Odometry:
+    """Open3D's RGB-D odometry of one camera (Park, Zhou and Koltun, ICCV 2017: hybrid terms).
+
+    Raises:
+        SettingError: Open3D is not installed.
+    """
+
+    def __init__(self) -> None:
+        try:
+            self._o3d: Any = importlib.import_module("open3d")
+        except ImportError as error:
+            raise SettingError(
+                f"Open3D is missing, expected: pip install open3d ({error})"
+            ) from error
+        self._before: Any = None
+        self.track = Track()
+
+    def add(self, rgb: Rgb, depth_m: Depth, camera: Camera) -> None:
+        """Take the next frame: uint8 (H, W, 3) and z-depth (H, W) of an undistorted camera."""
+        t = self._o3d.t.geometry
+        plain = np.where(np.isfinite(depth_m), depth_m, 0).astype(np.float32)
+        now = t.RGBDImage(t.Image(np.ascontiguousarray(rgb)), t.Image(plain[..., None]))
+        before, self._before = self._before, now
+        if before is None:
+            return
+        motion = self._motion(now, before, camera)
+        if motion is None:
+            self.track.lost += 1
+            motion = np.eye(4)
+        self.track.poses.append(self.track.poses[-1] @ motion)
+
+    def _motion(self, now: Any, before: Any, camera: Camera) -> Pose | None:
+        """Return the 4x4 transform of points in this frame to the one before; None: lost."""
+        core, odometry = self._o3d.core, self._o3d.t.pipelines.odometry
+        matrix = core.Tensor(camera.matrix)
+        steps = [odometry.OdometryConvergenceCriteria(count) for count in (20, 10, 10)]
+        try:
+            result = odometry.rgbd_odometry_multi_scale(
+                now,
+                before,
+                matrix,
+                core.Tensor(np.eye(4)),
+                1.0,
+                _FAR_M,
+                steps,
+                odometry.Method.Hybrid,
+            )
+        except RuntimeError:  # its equations have no solution
+            return None
+        if result.fitness < _MIN_FITNESS:
+            return None
+        pose: Pose = result.transformation.numpy()
+        return pose
+
+
+def measure(model: str, samples: Iterator[Sample], steady_s: float) -> dict[str, Track]:
+    """Return the trajectory that each kind of depth gives; the network runs once on a frame."""
+    plain = Pipeline.from_settings(Settings(model=model, edge_filter="image"))
+    steady, anchored = plain.fork(), plain.fork()
+    steady.settings = plain.settings.with_values(scale_steady_s=steady_s)
+    anchored.settings = plain.settings.with_values(scale_mode="anchors")
+    ways = {name: Odometry() for name in (TRUTH, MODEL, STEADY, ANCHORS)}
+    rng = np.random.default_rng(0)
+    for sample in samples:
+        frame, estimate = sample.frame, plain.predict(sample.frame)
+        known = anchors.pick(sample.truth_m, _ANCHORS, rng)
+        depths_m = {
+            TRUTH: sample.truth_m,
+            MODEL: plain.measure(estimate).depth_m.numpy(),
+            STEADY: steady.measure(estimate).depth_m.numpy(),
+        }
+        try:
+            depths_m[ANCHORS] = anchored.measure(estimate, known).depth_m.numpy()
+        except ScaleError:
+            depths_m[ANCHORS] = np.full_like(sample.truth_m, np.nan)
+        for name, depth_m in depths_m.items():
+            ways[name].add(frame.rgb, depth_m, frame.camera)
+    return {name: each.track for name, each in ways.items()}
+
+
+def drift_m(track: Track, truth: Track) -> float:
+    """Return the root mean square distance of positions (ATE), both from the same start."""
+    pairs = zip(track.poses, truth.poses, strict=True)
+    squares = [np.sum((a[:3, 3] - b[:3, 3]) ** 2) for a, b in pairs]
+    return float(np.sqrt(np.mean(squares)))
+
+
+def table(name: str, tracks: dict[str, Track], truth: Track, recorded: bool) -> str:
+    """Return a line for each kind of depth, with its bar."""
+    lines = []
+    for way, track in tracks.items():
+        error = track.length_m / truth.length_m - 1
+        bar = BARS.get(way) if recorded else (DRIVE_BAR if way in BARS else None)
+        told = ""
+        if bar is not None:
+            reached = abs(error) <= bar and not track.lost
+            told = f"within {bar:.0%}, none lost: {'reached' if reached else 'MISSED'}"
+        lines.append(
+            f"{name:<14}{way:<18}{track.length_m:>7.2f} m{error:>+8.0%}"
+            f"{drift_m(track, truth):>8.3f} m{track.lost:>6}   {told}".rstrip()
+        )
+    return "\n".join(lines)
+
+
+def draw(name: str, tracks: dict[str, Track], truth: Track) -> Rgb:
+    """Draw the trajectories from above."""
+    panel = np.full((_PANEL_PX, _PANEL_PX, 3), 24, np.uint8)
+    shown = {"reference": truth, **tracks}
+    plane = {way: np.array([pose[[0, 2], 3] for pose in t.poses]) for way, t in shown.items()}
+    points = np.concatenate(list(plane.values()))
+    low, span = points.min(0), float(np.ptp(points, axis=0).max()) or 1.0
+    cv2.putText(panel, f"{name}, {span:.1f} m across", (8, 16), 0, 0.42, (230,) * 3, 1, cv2.LINE_AA)
+    ways = [way for way in shown if way != TRUTH or truth is not tracks[TRUTH]]
+    for index, way in enumerate(ways):
+        colour = _COLOURS[index % len(_COLOURS)]
+        at = 30 + (plane[way] - low) / span * (_PANEL_PX - 60)
+        at[:, 1] = _PANEL_PX - at[:, 1]
+        cv2.polylines(panel, [np.int32(at)], False, colour, 2, cv2.LINE_AA)
+        cv2.putText(panel, way, (8, 36 + 16 * index), 0, 0.4, colour, 1, cv2.LINE_AA)
+    return panel
+
+
+def known(samples: list[Sample]) -> Track:
+    """Return the true trajectory of frames with poses, from the first one's place."""
+    poses = [sample.pose for sample in samples if sample.pose is not None]
+    start = np.linalg.inv(poses[0])
+    return Track([start @ pose for pose in poses])
+
+
+@in_one_line
+def main(arguments: list[str] | None = None) -> int:
+    """Measure, print and draw."""
+    options = _parser().parse_args(arguments)
+    Odometry()  # fails now where Open3D is missing
+    print(f"{'clip':<14}{'depth':<18}{'path':>9}{'error':>8}{'ATE':>10}{'lost':>6}")
+    panels = []
+    for path in options.data:
+        samples = islice(bag.samples(path), options.frames)
+        tracks = measure(options.model, iter(tqdm(samples, desc=path.name)), options.seconds)
+        print(table(path.name, tracks, tracks[TRUTH], recorded=True))
+        panels.append(draw(path.name, tracks, tracks[TRUTH]))
+    for index in range(options.drives):
+        drive = list(flicker.drive(index, options.steps))
+        tracks = measure(options.model, iter(tqdm(drive, desc=f"drive {index}")), options.seconds)
+        print(table(f"drive {index}", tracks, known(drive), recorded=False))
+        panels.append(draw(f"drive {index}", tracks, known(drive)))
+    save(np.hstack(panels), options.out)
+    print(f"picture: {options.out}")
+    return 0
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.odometry", description=__doc__)
+    parser.add_argument("--data", type=Path, nargs="*", default=[], help="bags with true depth")
+    parser.add_argument("--model", default="zoedepth-lite", help="of metres: name, folder, hub id")
+    parser.add_argument("--seconds", type=float, default=0.5, help="scale_steady_s")
+    parser.add_argument("--frames", type=int, default=120, help="of each bag at most")
+    parser.add_argument("--drives", type=int, default=2, help="rendered ones")
+    parser.add_argument("--steps", type=int, default=60, help="frames of each drive")
+    parser.add_argument("--out", type=Path, default=Path("out/odometry.png"), help="picture")
+    return parser
+
+
+if __name__ == "__main__":
+    sys.exit(main())
