@@ -9,7 +9,8 @@ import pytest
 
 from depth_ros.config import Settings
 from depth_ros.pipeline import Pipeline
-from test.ros.conftest import LOG, Bench, kill, set_parameters, stamp_of, take
+from test.killing import kill
+from test.ros.conftest import LOG, Bench, set_parameters, stamp_of, take
 
 pytest.importorskip("rclpy")
 

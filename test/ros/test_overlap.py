@@ -15,7 +15,8 @@ import numpy as np
 import pytest
 import torch
 
-from test.ros.conftest import LOG, Bench, Reference, kill, set_parameters, stamp_of, take
+from test.killing import kill
+from test.ros.conftest import LOG, Bench, Reference, set_parameters, stamp_of, take
 from test.runtimes.stand_in_bus import StandInBus
 
 pytest.importorskip("rclpy")

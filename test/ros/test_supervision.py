@@ -11,7 +11,8 @@ from typing import Any
 
 import pytest
 
-from test.ros.conftest import Bench, kill, take
+from test.killing import kill
+from test.ros.conftest import Bench, take
 
 pytest.importorskip("rclpy")
 
