@@ -43,7 +43,7 @@ Bytes = npt.NDArray[np.uint8]
 Metres = npt.NDArray[np.float32]
 Found = TypeVar("Found")
 
-TIMEOUT_S = 120.0  # for what takes a moment, on a machine that is busy with other things
+TIMEOUT_S = 300.0  # for what takes a moment, on a machine that is busy with much else
 START_NS = 1_700_000_000_000_000_000
 LOG = "/rosout"
 FRAME_ID = "camera_optical_frame"
