@@ -13,7 +13,7 @@ import torch
 from torch import Tensor
 
 from depth_ros.config import SPECS, Settings, Value, unknown_setting
-from depth_ros.errors import SettingError
+from depth_ros.errors import ScaleError, SettingError
 from depth_ros.geometry.camera import Camera
 from depth_ros.ground_frame import mount_of_parameters
 from depth_ros.pipeline import DepthFrame, Frame, Pipeline
@@ -298,6 +298,8 @@ def _estimate(pipeline: Pipeline, frame: Frame, anchors: Anchors | None) -> Dept
 
 def _reference(settings: Settings, anchors: Anchors | None) -> Reference | None:
     """Return what makes depth metric: the mount that the settings describe, or the anchors."""
+    if not isinstance(anchors, Anchors | None):
+        raise ScaleError(f"anchors is {type(anchors).__name__}, expected depth_ros.Anchors")
     if anchors is not None and settings.scale_mode != "anchors":
         raise SettingError(f"scale_mode is '{settings.scale_mode}', expected 'anchors' for anchors")
     if settings.scale_mode != "ground":

@@ -205,6 +205,17 @@ def test_what_is_no_image_of_the_camera_is_refused(
         estimator(rgb, CAMERA)
 
 
+def test_what_is_no_camera_or_no_anchors_is_refused(estimator: Estimator) -> None:
+    nothing: Any = None
+    for estimate in (estimator, estimator.stream(fps=10.0)):
+        with pytest.raises(CameraError, match="camera is NoneType, expected"):
+            estimate(picture(), nothing)
+    pixels: Any = [(3.0, 4.0, 1.0)]
+    anchored = depth_ros.load(device="cpu", scale_mode="anchors")
+    with pytest.raises(ScaleError, match="anchors is list, expected"):
+        anchored(picture(), CAMERA, pixels)
+
+
 def test_each_call_stands_alone_and_a_stream_remembers() -> None:
     anchored = depth_ros.load(device="cpu", scale_mode="anchors")
     pixels = np.stack([np.linspace(2, 90, 40), np.linspace(2, 60, 40)], axis=1)

@@ -108,6 +108,12 @@ def test_an_image_of_another_size_than_its_camera_is_refused() -> None:
         Frame(np.zeros((20, 30, 3), np.uint8), Camera.from_fov(64, 48, 60))
 
 
+@pytest.mark.parametrize("camera", [None, np.eye(3), {"fx": 50.0}, Camera], ids=str)
+def test_what_is_no_camera_is_refused_with_what_it_is(camera: Any) -> None:
+    with pytest.raises(CameraError, match=rf"camera is {type(camera).__name__}, expected"):
+        Frame(np.zeros((48, 64, 3), np.uint8), camera)
+
+
 @pytest.mark.parametrize(
     ("rgb", "words"),
     [

@@ -24,7 +24,7 @@ class Frame:
 
     Raises:
         FrameError: rgb is no array, or has another type or shape.
-        CameraError: image and camera differ in size.
+        CameraError: camera is no Camera, or image and camera differ in size.
     """
 
     rgb: npt.NDArray[np.uint8]
@@ -34,6 +34,7 @@ class Frame:
 
     def __post_init__(self) -> None:
         _check_rgb(self.rgb)
+        _check_camera(self.camera)
         if min(self.rgb.strides) < 0:
             object.__setattr__(self, "rgb", np.ascontiguousarray(self.rgb))
         height, width = self.rgb.shape[:2]
@@ -58,3 +59,8 @@ def _check_rgb(rgb: object) -> None:
             f"rgb is {rgb.dtype} {rgb.shape}, expected uint8 (H, W, 3): values of 0 to 255, "
             "three channels, red first"
         )
+
+
+def _check_camera(camera: object) -> None:
+    if not isinstance(camera, Camera):
+        raise CameraError(f"camera is {type(camera).__name__}, expected a depth_ros.Camera")

@@ -8,8 +8,8 @@ import signal
 import sys
 import threading
 import time
-from collections.abc import Callable
-from contextlib import nullcontext, suppress
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, nullcontext, suppress
 from typing import Any
 
 import rclpy
@@ -211,8 +211,21 @@ class DepthNode(LifecycleNodeMixin, Node):
         if not self.settings.autostart:
             return
         success = TransitionCallbackReturn.SUCCESS
-        if self.trigger_configure() != success or self.trigger_activate() != success:
-            self.ended.set_result(self.health.last_error or "it could not be activated")
+        with self._told("start"):
+            if self.trigger_configure() != success or self.trigger_activate() != success:
+                self.ended.set_result(self.health.last_error or "it could not be activated")
+
+    @contextmanager
+    def _told(self, what: str) -> Iterator[None]:
+        """Say what ends a thread of transitions, and end a node that nobody else would start."""
+        try:
+            yield
+        except (Exception, SystemExit) as error:
+            if not self.context.ok():  # of the end of ROS
+                return
+            self.tell(what, error)
+            if self.settings.autostart:
+                self.ended.set_result(self.health.last_error)
 
     def _fail(self, error: BaseException) -> None:
         for camera in self.cameras:
@@ -333,16 +346,17 @@ class DepthNode(LifecycleNodeMixin, Node):
         threading.Thread(target=self._recover, args=(error,), name="depth transition").start()
 
     def _recover(self, error: BaseException) -> None:
-        with suppress(RuntimeError):  # rclpy's RCLError: somebody else deactivates it
-            self.trigger_deactivate()
-        now_s, before_s = time.monotonic(), self._gave_up_s
-        self._gave_up_s = now_s
-        if not self.settings.autostart:
-            return
-        if before_s is not None and now_s - before_s < _RECOVERY_S:
-            self.ended.set_result(f"{type(error).__name__}: {error}")
-            return
-        self.autostart()
+        with self._told("recover"):
+            with suppress(RuntimeError):  # rclpy's RCLError: somebody else deactivates it
+                self.trigger_deactivate()
+            now_s, before_s = time.monotonic(), self._gave_up_s
+            self._gave_up_s = now_s
+            if not self.settings.autostart:
+                return
+            if before_s is not None and now_s - before_s < _RECOVERY_S:
+                self.ended.set_result(f"{type(error).__name__}: {error}")
+                return
+            self.autostart()
 
     # --- the workers' threads
 

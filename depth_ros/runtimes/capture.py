@@ -238,8 +238,10 @@ class Captured:
         The graph is made here, where the function was compiled: code is compiled for one thread's
         settings, and a graph is replayed by any.
         """
-        statics = tuple(each if each is None else torch.zeros_like(each) for each in worse.inputs)
         try:
+            statics = tuple(
+                each if each is None else torch.zeros_like(each) for each in worse.inputs
+            )
             with _RECORDING:
                 with self._machine.aside():
                     better(*statics)

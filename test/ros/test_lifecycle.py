@@ -9,14 +9,15 @@ import pytest
 
 from depth_ros.config import Settings
 from depth_ros.pipeline import Pipeline
-from test.ros.conftest import LOG, Bench, kill, set_parameters, stamp_of, take
+from test.killing import kill
+from test.ros.conftest import LOG, Bench, set_parameters, stamp_of, take
 
 pytest.importorskip("rclpy")
 
 from lifecycle_msgs.msg import State, Transition
 from lifecycle_msgs.srv import ChangeState, GetState
 
-from depth_ros.ros import node as node_module
+from depth_ros.ros.supervisor import Worker
 
 OUTPUTS = {"depth/image", "depth/camera_info", "depth/color", "points"}
 
@@ -207,16 +208,29 @@ def test_the_end_of_the_thread_that_loads_the_model_is_told_and_it_can_be_loaded
     bench.ask(take())
 
 
-def test_a_network_that_hangs_is_abandoned_and_named(
+def waits_in_vain(monkeypatch: pytest.MonkeyPatch) -> list[float]:
+    """How long [s] the node waits for threads that do not end; what a busy machine adds is not."""
+    found, join = list[float](), Worker.join
+
+    def join_and_note(thread: Worker, timeout_s: float) -> None:
+        join(thread, timeout_s)
+        if thread.alive:
+            found.append(timeout_s)
+
+    monkeypatch.setattr(Worker, "join", join_and_note)
+    return found
+
+
+def test_a_network_that_hangs_is_abandoned_and_named_within_five_seconds(
     bench: Bench, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    assert node_module._STOP_S < 5
-    monkeypatch.setattr(node_module, "_STOP_S", 0.2)
+    waits_s = waits_in_vain(monkeypatch)
     bench.start("depth/image", "/diagnostics", LOG)
     bench.gate.close()
     bench.show(take(0))
     bench.peer.wait(bench.gate.entered.is_set)
     assert not change(bench, Transition.TRANSITION_DEACTIVATE)
+    assert 0 < sum(waits_s) < 5
     assert state(bench) == State.PRIMARY_STATE_UNCONFIGURED
     said = bench.warning("a worker is at one image for", "stage 'network'", "abandoned")
     status = bench.report(lambda status: "abandoned" in status.message)

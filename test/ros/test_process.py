@@ -7,6 +7,7 @@ import os
 import signal
 import sys
 from collections.abc import Callable, Iterator
+from contextlib import ExitStack
 from pathlib import Path
 from signal import SIGINT, SIGTERM
 from typing import Any
@@ -129,27 +130,63 @@ def test_a_node_on_its_own_that_cannot_be_configured_ends_with_the_cause(
 HANGING = """\
 import sys, threading
 from depth_ros.ros import node
-from depth_ros.ros.camera import NodeCamera
-NodeCamera.outputs = lambda *arguments: threading.Event().wait()
+from depth_ros.runtimes.torch_runtime import TorchRuntime
+run = TorchRuntime.__call__
+def run_or_hang(*arguments):
+    if threading.current_thread().name == {thread!r}:
+        print("it hangs", flush=True)
+        threading.Event().wait()
+    return run(*arguments)
+TorchRuntime.__call__ = run_or_hang
 sys.exit(node.main())
 """
 
 
-def test_a_node_whose_network_hangs_ends_all_the_same(
-    peer: Peer, checkpoint: Path, tmp_path: Path
-) -> None:
+@pytest.fixture
+def hanging(checkpoint: Path, tmp_path: Path) -> Iterator[Callable[[str], Process]]:
+    """Starts a node whose network hangs where a thread of a name runs it."""
     arguments = ["--ros-args", "-p", f"model:={checkpoint}", "-p", "stale_after_s:=0.1"]
-    process = Process([sys.executable, "-c", HANGING, *arguments], tmp_path / "node.log")
-    try:
-        peer.listen("depth/image", "/diagnostics")
+    with ExitStack() as stack:
 
-        def hangs() -> bool:
-            peer.publish("camera_info", take().info())
-            peer.publish("image", take().image())
-            return any("at one image" in r.status[0].message for r in peer.received["/diagnostics"])
+        def start(thread: str) -> Process:
+            command = [sys.executable, "-c", HANGING.format(thread=thread), *arguments]
+            process = Process(command, tmp_path / "node.log")
+            stack.callback(process.close)
+            return process
 
-        peer.wait(hangs, "a report of the hang")
-        assert process.stop(SIGINT) == 0
-        assert "abandoned" in process.output and "Traceback" not in process.output
-    finally:
-        process.close()
+        yield start
+
+
+def told(peer: Peer, process: Process, words: str) -> bool:
+    """Whether the network hangs, and the node says so in its diagnostics."""
+    assert process.popen.poll() is None, process.output
+    reports = [report.status[0].message for report in peer.received["/diagnostics"]]
+    return "it hangs" in process.output and any(words in text for text in reports)
+
+
+def test_a_node_whose_network_hangs_ends_all_the_same(
+    peer: Peer, hanging: Callable[[str], Process]
+) -> None:
+    process = hanging("depth worker")
+    peer.listen("depth/image", "/diagnostics")
+
+    def hangs() -> bool:
+        peer.publish("camera_info", take().info())
+        peer.publish("image", take().image())
+        return told(peer, process, "in stage 'network'")
+
+    peer.wait(hangs, "a report of the hang")
+    assert process.stop(SIGINT) == 0
+    assert "in stage 'network', and is abandoned" in process.output
+    assert "Traceback" not in process.output
+
+
+def test_a_node_that_hangs_while_it_is_configured_ends_all_the_same(
+    peer: Peer, hanging: Callable[[str], Process]
+) -> None:
+    process = hanging("depth transition")
+    peer.listen("/diagnostics")
+    peer.wait(lambda: told(peer, process, "loading model"), "a report of the loading")
+    assert process.stop(SIGINT) == 0
+    assert "Traceback" not in process.output
+    assert "rror" not in process.output

@@ -11,7 +11,8 @@ from typing import Any
 
 import pytest
 
-from test.ros.conftest import Bench, kill, take
+from test.killing import kill
+from test.ros.conftest import LOG, Bench, take
 
 pytest.importorskip("rclpy")
 
@@ -60,7 +61,7 @@ def told(bench: Bench, level: bytes, *words: str) -> Any:
 def test_what_ends_a_worker_is_told_and_another_takes_its_place(
     bench: Bench, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    bench.start("depth/image", "/diagnostics", "/rosout", stale_after_s=1000.0)
+    bench.start("depth/image", "/diagnostics", LOG, stale_after_s=1000.0)
     bench.ask(take(0))
     failing_at(monkeypatch, "end", 1, "sticky")
     bench.ask(take(1))
@@ -153,18 +154,23 @@ def test_an_executor_that_stops_is_told_and_so_is_its_timer(bench: Bench) -> Non
     told(bench, OK, "running")
 
 
+def lose_the_device(bench: Bench) -> None:
+    """Let as many frames fail as it takes to give the model up."""
+    bench.gate.failure = RuntimeError(LOST)  # of the device: what torch and CUDA call sticky
+    for number in range(2):
+        dropped = bench.total("dropped")
+        bench.show(take(number))
+        bench.peer.wait(lambda dropped=dropped: bench.total("dropped") > dropped)  # type: ignore[misc]
+
+
 def test_a_worker_that_ends_again_and_again_is_given_up_and_a_manager_sees_it(
     bench: Bench, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    node = bench.start("/diagnostics", "/rosout", autostart=False, stale_after_s=1000.0)
+    node = bench.start("/diagnostics", LOG, autostart=False, stale_after_s=1000.0)
     assert change(bench, Transition.TRANSITION_CONFIGURE)
     assert change(bench, Transition.TRANSITION_ACTIVATE)
     bench.listen("depth/image")
-    bench.gate.failure = RuntimeError(LOST)  # of the device: what torch and CUDA call sticky
-    for number in range(2):
-        before = bench.total("dropped")
-        bench.show(take(number))
-        bench.peer.wait(lambda before=before: bench.total("dropped") > before)  # type: ignore[misc]
+    lose_the_device(bench)
     bench.warning("given up", LOST)
     bench.peer.wait(lambda: state(bench) == State.PRIMARY_STATE_UNCONFIGURED)
     told(bench, ERROR, "failed", LOST)
@@ -178,14 +184,10 @@ def test_a_worker_that_ends_again_and_again_is_given_up_and_a_manager_sees_it(
 
 
 def test_a_node_on_its_own_loads_its_model_anew_once_and_then_ends(bench: Bench) -> None:
-    node = bench.start("/diagnostics", "/rosout", stale_after_s=1000.0)
+    node = bench.start("/diagnostics", LOG, stale_after_s=1000.0)
     for failed in range(2):
         bench.listen("depth/image")
-        bench.gate.failure = RuntimeError(LOST)
-        for number in range(2):
-            bench.show(take(2 * failed + number))
-            dropped = 2 * failed + number + 1
-            bench.peer.wait(lambda dropped=dropped: bench.total("dropped") == dropped)  # type: ignore[misc]
+        lose_the_device(bench)
         bench.gate.failure = None
         bench.peer.leave("depth/image")
         if not failed:
@@ -194,6 +196,29 @@ def test_a_node_on_its_own_loads_its_model_anew_once_and_then_ends(bench: Bench)
     bench.peer.wait(node.ended.done)
     assert LOST in node.ended.result()
     assert state(bench) == State.PRIMARY_STATE_UNCONFIGURED
+
+
+@pytest.mark.parametrize("step", ["trigger_deactivate", "trigger_configure"])
+def test_the_end_of_the_thread_that_loads_the_model_anew_is_told_and_ends_the_node(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch, step: str
+) -> None:
+    node = bench.start("depth/image", "/diagnostics", LOG, stale_after_s=1000.0)
+    held, release = list[threading.Thread](), threading.Event()
+
+    def hold() -> None:
+        held.append(threading.current_thread())
+        assert release.wait(60)
+
+    monkeypatch.setattr(node, step, hold)
+    lose_the_device(bench)
+    (thread,) = bench.peer.wait(lambda: held)
+    assert not node.ended.done()
+    kill(thread)
+    release.set()
+    bench.peer.wait(node.ended.done)
+    assert node.ended.result() == "SystemExit"
+    bench.warning("cannot", "SystemExit")
+    told(bench, ERROR, "failed: SystemExit")
 
 
 def test_an_error_that_is_no_devices_costs_one_frame_and_no_worker(bench: Bench) -> None:

@@ -11,6 +11,7 @@ from torch import Tensor
 from depth_ros.runtimes.capture import Captured, Result
 from depth_ros.runtimes.notices import Notices
 from depth_ros.runtimes.watch import NotCapturableError, Watch
+from test.killing import kill
 from test.runtimes.stand_in import StandIn, graphs
 
 
@@ -202,6 +203,29 @@ def test_a_better_function_that_fails_is_said_once_and_changes_nothing() -> None
     until(lambda: not any(thread.name == "compile" for thread in threading.enumerate()))
     assert said == ["it goes on without torch.compile: no compiler"]
     assert first(call("key", doubled, torch.ones(2), better=fails)).tolist() == [2, 2]
+
+
+def test_the_end_of_the_thread_that_compiles_is_said_and_frames_are_answered_without_it() -> None:
+    entered, release = threading.Event(), threading.Event()
+
+    def better(values: Tensor) -> Result:
+        entered.set()
+        release.wait(60)
+        return tripled(values)
+
+    call, machine, said = captured()
+    call("key", doubled, torch.ones(2), better=better)
+    assert entered.wait(60)
+    (compiler,) = (each for each in threading.enumerate() if each.name == "compile")
+    kill(compiler)
+    release.set()
+    compiler.join(60)
+    assert said == ["it goes on without torch.compile: SystemExit"]
+    assert call.pending == 0
+    for size in (2, 3):  # one that was captured, and one that is captured now: nobody has the lock
+        assert call("key", doubled, torch.ones(size), better=better)[1] == "note"
+    assert machine.log.count("capture") == 2
+    assert not any(each.name == "compile" for each in threading.enumerate())
 
 
 def test_while_something_is_compiled_new_functions_are_called_as_they_are() -> None:
