@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from depth_ros.errors import ModelError, UnknownModelError, one_line
 from depth_ros.models import hub, json_file, pickles
-from depth_ros.models.base import ClipModel, DepthModel, ModelEntry
+from depth_ros.models.base import ClipModel, DepthModel, Family, ModelEntry
 from depth_ros.models.depthcrafter import parts
 from depth_ros.models.depthcrafter.options import ClipOptions
 from depth_ros.models.exported import entry_of, graphs_of, is_exported, main_card
@@ -99,6 +99,18 @@ def load_clip(name: str, weights: str = "", options: ClipOptions | None = None) 
         return CLIP_FAMILIES[entry.family].load(entry, options or ClipOptions())
 
 
+def convert(entry: ModelEntry, out: Path) -> None:
+    """Write a checkpoint of pickled weights as one of safetensors; see pickles.convert."""
+    family = FAMILIES.get(entry.family)
+    pickles.convert(entry, out, family.own_pickle if family else None)
+
+
+def reached(entry: ModelEntry) -> AbstractContextManager[None]:
+    """Have an entry's checkpoint read from wherever it can be; see hub.reached."""
+    family = FAMILIES.get(entry.family, Family)
+    return hub.reached(entry.source, entry.revision, family.files)
+
+
 @contextmanager
 def _loading(name: str, entry: ModelEntry) -> Iterator[None]:
     """Load without a word on the terminal, and raise whatever goes wrong as a ModelError."""
@@ -108,7 +120,7 @@ def _loading(name: str, entry: ModelEntry) -> Iterator[None]:
     verbosity = logging.get_verbosity()
     logging.set_verbosity_error()  # what is wrong with weights is raised
     try:
-        with hub.reached(entry.source, entry.revision):
+        with reached(entry):
             yield
     except Exception as error:  # transformers, safetensors and the hub raise what they like
         problem = one_line(error)

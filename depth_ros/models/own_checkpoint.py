@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import asdict, fields
 from pathlib import Path
 from typing import Any, TypeVar
 
 from safetensors.torch import load_file, save_file
-from torch import nn
+from torch import Tensor, nn
 
 from depth_ros.errors import ModelError
 from depth_ros.models import json_file
@@ -59,6 +59,25 @@ def save_weights(network: nn.Module, folder: Path) -> None:
         for name, value in network.state_dict().items()
     }
     save_file(weights, folder / WEIGHTS, {"format": "pt"})
+
+
+def fill(network: nn.Module, weights: Mapping[str, Tensor]) -> None:
+    """Give a network, which may be on the meta device, exactly these weights, in float32.
+
+    Raises:
+        ModelError: one is missing, one too many, or of another shape.
+    """
+    expected = network.state_dict()
+    missing, extra = sorted(expected.keys() - weights.keys()), sorted(weights.keys() - expected)
+    if missing:
+        raise ModelError(f"it lacks {len(missing)} weights, {missing[0]} the first of them")
+    if extra:
+        raise ModelError(f"it has {len(extra)} weights too many, {extra[0]} the first of them")
+    for name, each in expected.items():
+        if weights[name].shape != each.shape:
+            found, wanted = ("x".join(map(str, it.shape)) for it in (weights[name], each))
+            raise ModelError(f"its {name} is {found}, expected {wanted}")
+    network.load_state_dict({name: each.float() for name, each in weights.items()}, assign=True)
 
 
 def load(make: Callable[[dict[str, Any]], Network], source: str | Path, revision: str) -> Network:

@@ -35,6 +35,7 @@ from transformers.utils import logging
 from depth_ros.models.lite.config import LiteConfig
 from depth_ros.models.lite.network import ZoeDepthLite
 from test.models.grin import small
+from test.models.moge import checkpoint as moge
 
 NECK: dict[str, Any] = {"neck_hidden_sizes": [16, 16, 32, 32], "fusion_hidden_size": 32}
 VIT: dict[str, Any] = {
@@ -49,6 +50,8 @@ TOKENS: dict[str, Any] = {**STAGES, "reshape_hidden_states": False}
 
 def build(family: str, folder: Path) -> Path:
     """Write a checkpoint of one of FAMILIES into a folder and return the folder."""
+    if family in _OWN:
+        return _OWN[family](folder)
     make, processor = _FAMILIES[family]
     logging.disable_progress_bar()
     make().half().save_pretrained(folder)
@@ -318,7 +321,10 @@ _FAMILIES: dict[str, tuple[Callable[[], Any], dict[str, Any]]] = {
     "depth-pro-without-fov": (lambda: depth_pro(use_fov_model=False), DEPTH_PRO_PROCESSOR),
     "grin": (small.network, {}),
 }
-FAMILIES = tuple(_FAMILIES)
+_OWN: dict[str, Callable[[Path], Path]] = {"moge": moge.safe}
+"""Those whose authors have a format of their own."""
+
+FAMILIES = (*_FAMILIES, *_OWN)
 
 EXPORTED: dict[str, tuple[bool, tuple[int, int] | None]] = {
     "zoedepth": (False, (64, 96)),
@@ -333,5 +339,6 @@ EXPORTED: dict[str, tuple[bool, tuple[int, int] | None]] = {
     "prompt-depth-anything": (True, None),
     "depth-pro": (False, None),
     "grin": (False, (32, 64)),
+    "moge": (False, (56, 84)),
 }
 """How each family is exported for the tests: whether its size is open, or which it is."""
