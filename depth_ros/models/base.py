@@ -362,6 +362,11 @@ class Family(DepthModel):
     """What the authors publish where that is not in transformers' format."""
 
     @classmethod
+    def recognises(cls, said: Mapping[str, Any]) -> bool:
+        """Return whether a config.json without a model_type is one of this family's."""
+        return False
+
+    @classmethod
     @abstractmethod
     def load(cls, entry: ModelEntry) -> Family:
         """Load a checkpoint from a folder, the hub's cache or the hub.

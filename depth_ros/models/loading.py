@@ -201,7 +201,9 @@ def _stated_type(path: Path) -> str:
     Raises:
         ModelError: it cannot be read, or says something that is unknown here.
     """
-    kind = json_file.read(path).get("model_type")
+    said = json_file.read(path)
+    known = (name for name, family in FAMILIES.items() if family.recognises(said))
+    kind = said.get("model_type", next(known, None))
     if not isinstance(kind, str) or kind not in FAMILIES:
         raise ModelError(f"{path} is of type '{kind}', expected one of: {', '.join(FAMILIES)}")
     return kind

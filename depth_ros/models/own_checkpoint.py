@@ -62,22 +62,20 @@ def save_weights(network: nn.Module, folder: Path) -> None:
 
 
 def fill(network: nn.Module, weights: Mapping[str, Tensor]) -> None:
-    """Give a network, which may be on the meta device, exactly these weights, in float32.
+    """Give a network, which may be on the meta device, its weights in float32; others are left out.
 
     Raises:
-        ModelError: one is missing, one too many, or of another shape.
+        ModelError: one is missing, or of another shape.
     """
     expected = network.state_dict()
-    missing, extra = sorted(expected.keys() - weights.keys()), sorted(weights.keys() - expected)
+    missing = sorted(expected.keys() - weights.keys())
     if missing:
         raise ModelError(f"it lacks {len(missing)} weights, {missing[0]} the first of them")
-    if extra:
-        raise ModelError(f"it has {len(extra)} weights too many, {extra[0]} the first of them")
     for name, each in expected.items():
         if weights[name].shape != each.shape:
             found, wanted = ("x".join(map(str, it.shape)) for it in (weights[name], each))
             raise ModelError(f"its {name} is {found}, expected {wanted}")
-    network.load_state_dict({name: each.float() for name, each in weights.items()}, assign=True)
+    network.load_state_dict({name: weights[name].float() for name in expected}, assign=True)
 
 
 def load(make: Callable[[dict[str, Any]], Network], source: str | Path, revision: str) -> Network:

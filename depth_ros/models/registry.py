@@ -15,6 +15,8 @@ from depth_ros.geometry.camera import Camera
 from depth_ros.models import preprocessing
 from depth_ros.models.base import Family, ModelEntry, Output, Place
 from depth_ros.models.depth_anything import DepthAnything
+from depth_ros.models.depth_anything_3 import entries as da3
+from depth_ros.models.depth_anything_3.model import DepthAnything3
 from depth_ros.models.depth_pro import DepthPro
 from depth_ros.models.depthcrafter.model import DepthCrafter
 from depth_ros.models.dpt import Dpt
@@ -47,6 +49,7 @@ FAMILIES: dict[str, type[Family]] = {
     "prompt_depth_anything": PromptDepthAnything,
     "depth_pro": DepthPro,
     GRIN: GrinModel,
+    da3.FAMILY: DepthAnything3,
     MOGE: MogeModel,
     moge.PUBLISHED: PublishedMoge,
 }
@@ -330,6 +333,7 @@ _ENTRIES = (
     _depth_pro(),
     _prompt_depth_anything("small", 25.1),
     _prompt_depth_anything("large", 340),
+    *da3.ENTRIES,
     *moge.ENTRIES,
     _depthcrafter(),
 )
@@ -355,7 +359,12 @@ _COLUMNS = (
 )
 
 
-_NEAR = {"minimal": "about", "lower_bound": "at least", "area": "as many pixels as"}
+_NEAR = {
+    "minimal": "about",
+    "lower_bound": "at least",
+    "upper_bound": "at most",
+    "area": "as many pixels as",
+}
 _BYTES = 4  # of a weight in float32
 
 

@@ -34,6 +34,7 @@ from transformers.utils import logging
 
 from depth_ros.models.lite.config import LiteConfig
 from depth_ros.models.lite.network import ZoeDepthLite
+from test.models.depth_anything_3 import upstream as depth_anything_3
 from test.models.grin import small
 from test.models.moge import checkpoint as moge
 
@@ -321,7 +322,7 @@ _FAMILIES: dict[str, tuple[Callable[[], Any], dict[str, Any]]] = {
     "depth-pro-without-fov": (lambda: depth_pro(use_fov_model=False), DEPTH_PRO_PROCESSOR),
     "grin": (small.network, {}),
 }
-_OWN: dict[str, Callable[[Path], Path]] = {"moge": moge.safe}
+_OWN: dict[str, Callable[[Path], Path]] = {"da3": depth_anything_3.build, "moge": moge.safe}
 """Those whose authors have a format of their own."""
 
 FAMILIES = (*_FAMILIES, *_OWN)
@@ -339,6 +340,7 @@ EXPORTED: dict[str, tuple[bool, tuple[int, int] | None]] = {
     "prompt-depth-anything": (True, None),
     "depth-pro": (False, None),
     "grin": (False, (32, 64)),
+    "da3": (False, (336, 504)),
     "moge": (False, (56, 84)),
 }
 """How each family is exported for the tests: whether its size is open, or which it is."""

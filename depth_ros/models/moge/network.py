@@ -15,8 +15,6 @@ from depth_ros.models.dinov2 import PATCH_PX, DinoV2, Size
 from depth_ros.models.moge.conv_stack import ConvStack
 from depth_ros.models.own_checkpoint import fill
 
-_UNUSED = ("normal_head.", "encoder.backbone.mask_token", "encoder.image_")
-"""Starts of weights that depth has no use for; colours are normalised before the network."""
 _BACKBONE = "encoder.backbone."
 _IGNORED = ("normal_head", "model_type")
 
@@ -83,18 +81,17 @@ class Moge(nn.Module):
 
     @classmethod
     def of_weights(cls, config: MogeConfig, weights: Mapping[str, Tensor]) -> Moge:
-        """Return the network of a checkpoint, in float32.
+        """Return the network of a checkpoint, in float32; its head for normals is left out.
 
         Raises:
             ModelError: the weights do not fit the configuration.
         """
-        needed = {name: each for name, each in weights.items() if not name.startswith(_UNUSED)}
         try:
             with torch.device("meta"):
-                network = cls(config, Size.of(needed, _BACKBONE))
+                network = cls(config, Size.of(weights, _BACKBONE))
         except (TypeError, KeyError, ValueError, RuntimeError) as error:
             raise ModelError(f"its weights are not those of MoGe-2: {error!r}") from error
-        fill(network, needed)
+        fill(network, weights)
         return network.eval()
 
     def forward(self, pixels: Tensor, aspect: Tensor) -> tuple[Tensor, Tensor, Tensor]:

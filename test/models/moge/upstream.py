@@ -147,7 +147,7 @@ def weights(said: dict[str, Any], width: int, depth: int, side: int = 37) -> dic
     points[:2] *= 0.02
     points[0, 0] = points[1, 1] = 0.9  # of 1 / focal length
     found["points_head.output_blocks.4.bias"].copy_(torch.tensor([0.0, 0.0, 0.7]))
-    found["mask_head.output_blocks.4.bias"].fill_(1.5)
+    found["mask_head.output_blocks.4.bias"].fill_(20.0)
     return found
 
 
