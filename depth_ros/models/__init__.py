@@ -5,8 +5,7 @@ from __future__ import annotations
 from depth_ros.models.base import ClipModel, DepthModel, ModelEntry, Output, Prediction, Raw
 from depth_ros.models.check import Report, check
 from depth_ros.models.depthcrafter.options import ClipOptions
-from depth_ros.models.loading import find, load, load_clip
-from depth_ros.models.pickles import convert
+from depth_ros.models.loading import convert, find, load, load_clip
 from depth_ros.models.registry import (
     CLIP_FAMILIES,
     FAMILIES,

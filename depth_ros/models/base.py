@@ -7,8 +7,9 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from enum import Enum
+from pathlib import Path
 from types import MappingProxyType
-from typing import Any, ClassVar, Literal, Protocol
+from typing import Any, ClassVar, Literal, NamedTuple, Protocol
 
 import numpy as np
 import numpy.typing as npt
@@ -21,7 +22,8 @@ from depth_ros.models.preprocessing import Fit, Preprocessing
 from depth_ros.runtimes.graph import Graph
 
 Raw = Tensor | tuple[Tensor, ...]
-"""What a network returns: maps (B, h, w), and numbers (B,) that belong to whole images."""
+"""What a network returns: maps (B, h, w), maps of vectors (B, h, w, 3) whose first component points
+across the image, and numbers (B,) that belong to whole images."""
 
 
 Place = Literal["indoor", "outdoor", "any"]
@@ -215,7 +217,12 @@ class Mirrored:
 def _mean(straight: Tensor, mirrored: Raw) -> Tensor:
     """Return the mean of two outputs; maps of the mirror image are turned back first."""
     assert isinstance(mirrored, Tensor)
-    return (straight + (mirrored.flip(-1) if mirrored.ndim > 1 else mirrored)) / 2
+    if mirrored.ndim == 4:
+        mirrored = mirrored.flip(2)
+        mirrored = torch.cat([-mirrored[..., :1], mirrored[..., 1:]], dim=-1)
+    elif mirrored.ndim > 1:
+        mirrored = mirrored.flip(-1)
+    return (straight + mirrored) / 2
 
 
 class ModelFacts(Protocol):
@@ -263,10 +270,18 @@ class DepthModel(ABC):
     """Whether an exported graph of it may leave the size of its input open."""
     denoises: bool = False
     """Whether a request's sampling and memory mean something to it; and it has no mirror image."""
+    asks_cameras: bool = False
+    """Whether its answer depends on a request's cameras."""
     one_by_one: ClassVar[bool] = False
     """Whether its network's code splits by the size of the batch, which a graph would freeze."""
+    beside_names: ClassVar[tuple[str, ...]] = ()
+    """What beside() returns is called in an exported file."""
     raw_names: ClassVar[tuple[str, ...]] = ("values",)
     """What its network's outputs are called in an exported file, as far as it has them."""
+
+    def beside(self, count: int, height: int, width: int, device: torch.device) -> Sequence[Tensor]:
+        """Return what its network takes beside so many images of a size and their prompts."""
+        return ()
 
     def config_stated(self) -> dict[str, Any]:
         """Return what an exported file must say beside its facts; nothing for most families."""
@@ -346,8 +361,30 @@ class DepthModel(ABC):
         return math.sqrt(camera.fx * scale_x * camera.fy * scale_y)
 
 
+class OwnPickle(NamedTuple):
+    """A file of a family's own, in which its authors publish configuration and weights.
+
+    Attributes:
+        name: of the file.
+        read: returns what config.json is to hold, and the weights by name.
+    """
+
+    name: str
+    read: Callable[[Path], tuple[dict[str, Any], dict[str, Tensor]]]
+
+
 class Family(DepthModel):
     """A depth model of a family of checkpoints, which knows how to load any of them."""
+
+    files: ClassVar[tuple[str, ...]] = ("config.json",)
+    """A checkpoint on the hub has at least one of these."""
+    own_pickle: ClassVar[OwnPickle | None] = None
+    """What the authors publish where that is not in transformers' format."""
+
+    @classmethod
+    def recognises(cls, said: Mapping[str, Any]) -> bool:
+        """Return whether a config.json without a model_type is one of this family's."""
+        return False
 
     @classmethod
     @abstractmethod

@@ -5,7 +5,7 @@ from __future__ import annotations
 import ssl
 import urllib.error
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -17,7 +17,9 @@ _SUFFIXES = (".json", ".safetensors", ".bin")
 
 
 @contextmanager
-def reached(source: str, revision: str = "main") -> Iterator[None]:
+def reached(
+    source: str, revision: str = "main", files: Sequence[str] = ("config.json",)
+) -> Iterator[None]:
     """Have a checkpoint read from a folder, the hub or, where that is out of reach, its cache.
 
     Without this the hub's libraries try again and again before they give up, file by file.
@@ -25,6 +27,7 @@ def reached(source: str, revision: str = "main") -> Iterator[None]:
     Args:
         source: folder or hub id.
         revision: the hub's.
+        files: of which a checkpoint has at least one.
 
     Raises:
         ModelError: the hub cannot be reached, and its cache lacks the checkpoint; or a file of the
@@ -38,7 +41,7 @@ def reached(source: str, revision: str = "main") -> Iterator[None]:
 
     before = constants.HF_HUB_OFFLINE
     offline = before or not _answers(constants.ENDPOINT)
-    if offline and not _is_cached(source, revision):
+    if offline and not any(_is_cached(source, revision, name) for name in files):
         why = "is not to be asked (HF_HUB_OFFLINE)" if before else "cannot be reached"
         raise ModelError(
             f"the hub {why}, and its cache on this machine lacks {source}; expected a network, or "
@@ -73,12 +76,20 @@ def _answers(address: str) -> bool:
         return False
 
 
-def _is_cached(source: str, revision: str) -> bool:
+def file(source: str, name: str, revision: str = "main") -> Path | None:
+    """Return a checkpoint's file, of a folder, the hub's cache or the hub; None: it has none."""
+    from transformers.utils import cached_file
+
+    path = cached_file(source, name, revision=revision, _raise_exceptions_for_missing_entries=False)
+    return None if path is None else Path(path)
+
+
+def _is_cached(source: str, revision: str, name: str) -> bool:
     from huggingface_hub import try_to_load_from_cache
     from huggingface_hub.errors import HFValidationError
 
     try:
-        found = try_to_load_from_cache(source, "config.json", revision=revision)
+        found = try_to_load_from_cache(source, name, revision=revision)
     except HFValidationError as error:
         raise ModelError(f"'{source}' is no folder and no hub id: {error}") from error
     return isinstance(found, str)

@@ -47,7 +47,8 @@ def check_sizes(said: Any, place: Path | str, field: str = "config") -> None:
         for value in said:
             check_sizes(value, place, field)
     elif isinstance(said, (int, float)):
-        most = _MOST_LAYERS if field.endswith(("layers", "depths", "blocks")) else _MOST
+        counts = field.endswith(("layers", "depths", "blocks")) and not field.startswith("dim")
+        most = _MOST_LAYERS if counts else _MOST
         if not -_MOST <= said <= most:
             raise ModelError(f"{place}: {field} is {said}, expected at most {most}")
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -12,7 +12,7 @@ import torch
 
 from depth_ros.errors import ModelError, UnknownModelError, one_line
 from depth_ros.models import hub, json_file, pickles
-from depth_ros.models.base import ClipModel, DepthModel, ModelEntry
+from depth_ros.models.base import ClipModel, DepthModel, Family, ModelEntry
 from depth_ros.models.depthcrafter import parts
 from depth_ros.models.depthcrafter.options import ClipOptions
 from depth_ros.models.exported import entry_of, graphs_of, is_exported, main_card
@@ -101,6 +101,18 @@ def load_clip(name: str, weights: str = "", options: ClipOptions | None = None) 
         return CLIP_FAMILIES[entry.family].load(entry, options or ClipOptions())
 
 
+def convert(entry: ModelEntry, out: Path) -> None:
+    """Write a checkpoint of pickled weights as one of safetensors; see pickles.convert."""
+    family = FAMILIES.get(entry.family)
+    pickles.convert(entry, out, family.own_pickle if family else None)
+
+
+def reached(entry: ModelEntry) -> AbstractContextManager[None]:
+    """Have an entry's checkpoint read from wherever it can be; see hub.reached."""
+    family = FAMILIES.get(entry.family, Family)
+    return hub.reached(entry.source, entry.revision, family.files)
+
+
 @contextmanager
 def _loading(name: str, entry: ModelEntry) -> Iterator[None]:
     """Load without a word on the terminal, and raise whatever goes wrong as a ModelError."""
@@ -111,7 +123,7 @@ def _loading(name: str, entry: ModelEntry) -> Iterator[None]:
     logging.set_verbosity_error()  # what is wrong with weights is raised
     try:
         # Networks are made with random weights before they are given their own.
-        with hub.reached(entry.source, entry.revision), torch.random.fork_rng(devices=[]):
+        with reached(entry), torch.random.fork_rng(devices=[]):
             yield
     except Exception as error:  # transformers, safetensors and the hub raise what they like
         problem = one_line(error)
@@ -194,7 +206,9 @@ def _stated_type(path: Path) -> str:
     Raises:
         ModelError: it cannot be read, or says something that is unknown here.
     """
-    kind = json_file.read(path).get("model_type")
+    said = json_file.read(path)
+    known = (name for name, family in FAMILIES.items() if family.recognises(said))
+    kind = said.get("model_type", next(known, None))
     if not isinstance(kind, str) or kind not in FAMILIES:
         raise ModelError(f"{path} is of type '{kind}', expected one of: {', '.join(FAMILIES)}")
     return kind

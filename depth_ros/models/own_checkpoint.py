@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import asdict, fields
 from pathlib import Path
 from typing import Any, TypeVar
 
 from safetensors.torch import load_file, save_file
-from torch import nn
+from torch import Tensor, nn
 
 from depth_ros.errors import ModelError
 from depth_ros.models import json_file
@@ -59,6 +59,23 @@ def save_weights(network: nn.Module, folder: Path) -> None:
         for name, value in network.state_dict().items()
     }
     save_file(weights, folder / WEIGHTS, {"format": "pt"})
+
+
+def fill(network: nn.Module, weights: Mapping[str, Tensor]) -> None:
+    """Give a network, which may be on the meta device, its weights in float32; others are left out.
+
+    Raises:
+        ModelError: one is missing, or of another shape.
+    """
+    expected = network.state_dict()
+    missing = sorted(expected.keys() - weights.keys())
+    if missing:
+        raise ModelError(f"it lacks {len(missing)} weights, {missing[0]} the first of them")
+    for name, each in expected.items():
+        if weights[name].shape != each.shape:
+            found, wanted = ("x".join(map(str, it.shape)) for it in (weights[name], each))
+            raise ModelError(f"its {name} is {found}, expected {wanted}")
+    network.load_state_dict({name: weights[name].float() for name in expected}, assign=True)
 
 
 def load(make: Callable[[dict[str, Any]], Network], source: str | Path, revision: str) -> Network:

@@ -1,22 +1,24 @@
 """Checkpoints whose weights are pickled, and the safetensors that are made of them.
 
-A pickle may run code when it is opened: nothing here opens one but by torch's weights_only, and
-models are loaded from safetensors alone.
+A pickle may run code when it is opened: nothing here opens one but by torch's weights_only, which
+runs none. transformers' families are loaded from safetensors alone.
 """
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
 import tempfile
 from pathlib import Path
+from typing import Any
 
 import torch
 from torch import Tensor
 
 from depth_ros.errors import ModelError
 from depth_ros.models import hub, json_file
-from depth_ros.models.base import ModelEntry
+from depth_ros.models.base import ModelEntry, OwnPickle
 
 _WEIGHTS = "pytorch_model.bin"
 _INDEX = f"{_WEIGHTS}.index.json"
@@ -35,12 +37,13 @@ def only_pickles(entry: ModelEntry) -> bool:
     return bool({_WEIGHTS, _INDEX} & names) and not _has_safetensors(names)
 
 
-def convert(entry: ModelEntry, out: Path) -> None:
+def convert(entry: ModelEntry, out: Path, own: OwnPickle | None = None) -> None:
     """Write a checkpoint of pickled weights as one of safetensors, its licence and card with it.
 
     Args:
         entry: of the checkpoint, on the hub or in a folder.
         out: a folder that is not there yet.
+        own: of the checkpoint's family.
 
     Raises:
         ModelError: out is there, the checkpoint has safetensors or no weights, a file is missing,
@@ -49,12 +52,12 @@ def convert(entry: ModelEntry, out: Path) -> None:
     if os.path.lexists(out) or not out.parent.is_dir():
         raise ModelError(f"{out} cannot be written, expected a new folder in one that is there")
     try:
-        _convert(entry, out)
+        _convert(entry, out, own)
     except Exception as error:  # the hub raises its own
         raise ModelError(f"{entry.source} cannot be converted: {error}") from error
 
 
-def _convert(entry: ModelEntry, out: Path) -> None:
+def _convert(entry: ModelEntry, out: Path, own: OwnPickle | None) -> None:
     from safetensors.torch import save_file
 
     with hub.reached(entry.source, entry.revision):
@@ -64,12 +67,17 @@ def _convert(entry: ModelEntry, out: Path) -> None:
     with tempfile.TemporaryDirectory(dir=out.parent, prefix=".convert-") as place:
         folder = Path(place) / out.name
         folder.mkdir()
-        for name in (_NEEDED, *sorted(names.intersection(_KEPT))):
+        for name in sorted(names.intersection(_KEPT)):
             shutil.copyfile(_path(entry, name), folder / name)
-        tensors = {}
-        for name in _shards(entry, names):
-            tensors.update(_tensors(_path(entry, name)))
-        save_file(tensors, folder / "model.safetensors", metadata={"format": "pt"})
+        if own is not None:
+            config, weights = own.read(_path(entry, own.name))
+            (folder / _NEEDED).write_text(json.dumps(config, indent=2, sort_keys=True) + "\n")
+        else:
+            shutil.copyfile(_path(entry, _NEEDED), folder / _NEEDED)
+            weights = {}
+            for name in _shards(entry, names):
+                weights.update(tensors(opened(_path(entry, name)), _path(entry, name)))
+        save_file(weights, folder / "model.safetensors", metadata={"format": "pt"})
         folder.rename(out)
 
 
@@ -103,12 +111,24 @@ def _shards(entry: ModelEntry, names: set[str]) -> list[str]:
     return sorted(set(places.values()))
 
 
-def _tensors(path: Path) -> dict[str, Tensor]:
-    """Return what a pickle holds; safetensors want memory that nothing shares."""
+def opened(path: Path) -> Any:
+    """Return what a pickle holds, without running any code.
+
+    Raises:
+        ModelError: it is damaged, or holds what only code can make.
+    """
     try:
-        held = torch.load(path, map_location="cpu", weights_only=True)
+        return torch.load(path, map_location="cpu", weights_only=True)
     except Exception as error:  # pickle, zipfile and torch raise what they like
         raise ModelError(f"{path.name} holds more than tensors, or is damaged: {error}") from error
+
+
+def tensors(held: Any, path: Path) -> dict[str, Tensor]:
+    """Return tensors by name that a pickle held; safetensors want memory that nothing shares.
+
+    Raises:
+        ModelError: it held something else.
+    """
     if not isinstance(held, dict) or not all(isinstance(each, Tensor) for each in held.values()):
         raise ModelError(f"{path.name} holds {type(held).__name__}, expected tensors by name")
     return {name: each.contiguous().clone() for name, each in held.items()}

@@ -2,7 +2,8 @@
 
 The rules are those of transformers' image processors, in torch on the image's own device:
 ZoeDepthImageProcessor; DPTImageProcessor, which Depth Anything shares, and
-PromptDepthAnythingImageProcessor, which treats images alike; DepthProImageProcessor.
+PromptDepthAnythingImageProcessor, which treats images alike; DepthProImageProcessor. MoGe's are
+those of its own infer(), Depth Anything 3's of its InputProcessor.
 """
 
 from __future__ import annotations
@@ -19,10 +20,19 @@ from torch import Tensor
 from torch.nn import functional
 
 from depth_ros.errors import ModelError
+from depth_ros.models.opencv_resize import opencv_resize
 
-Resize = Literal["none", "bilinear", "bilinear_corners", "pillow_bilinear", "pillow_bicubic"]
-Fit = Literal["warp", "minimal", "lower_bound"]
-"""How an image of another aspect ratio is brought to a size; MiDaS's words."""
+Resize = Literal[
+    "none",
+    "bilinear",
+    "bilinear_antialias",
+    "bilinear_corners",
+    "opencv",
+    "pillow_bilinear",
+    "pillow_bicubic",
+]
+Fit = Literal["warp", "minimal", "lower_bound", "upper_bound", "area"]
+"""How an image of another aspect ratio is brought to a size; all but area are MiDaS's words."""
 
 _RESIZES, _FITS = get_args(Resize), get_args(Fit)
 _MOST_PX = 16384
@@ -43,11 +53,15 @@ class Preprocessing:
         height, width: the size that images are brought near to; unused without a resize.
         multiple: sides of the network's input are multiples of this.
         fit: warp gives both sides their size; minimal keeps the aspect ratio and scales as little
-            as possible; lower_bound keeps it, and makes no side smaller than its size.
+            as possible; lower_bound keeps it, and makes no side smaller than its size;
+            upper_bound makes the longest one the size's longest; area keeps it, and has as many
+            cells of the multiple as the size has.
         pad: put a margin around the image: mirrored, before the resize, against artefacts at the
             border (ZoeDepth); or, without a resize, zeros up to the multiple (DINOv2's heads).
-        resize: none; bilinear between pixel areas (Depth Pro) or between the centres of the
-            outermost pixels (ZoeDepth); Pillow's antialiased filters on 8 bit (DPT and its kin).
+        resize: none; bilinear between pixel areas (Depth Pro), with antialiasing too (MoGe), or
+            between the centres of the outermost pixels (ZoeDepth); OpenCV's by areas or bicubic on
+            8 bit, first to the size and then to the multiple (Depth Anything 3); Pillow's
+            antialiased filters on 8 bit (DPT and its kin).
         mean, std: of the colours, as shares of full scale.
 
     Raises:
@@ -143,6 +157,11 @@ class Preprocessing:
         """Return the network's input size for an image of height x width, margin included."""
         if self.resize == "none":
             return height, width
+        if self.fit == "area":
+            return self._of_area(height / width), self._of_area(width / height)
+        if self.fit == "upper_bound":
+            near = self._within(height, width)
+            return self._nearest(near[0]), self._nearest(near[1])
         scale_height, scale_width = self.height / height, self.width / width
         if self.fit == "minimal":
             # The side whose scale is nearer to one decides.
@@ -188,6 +207,20 @@ class Preprocessing:
         """Source: ZoeDepth's infer(), int(3 sqrt(size / 2)); no more than there is to mirror."""
         return min(int(math.sqrt(length / 2) * 3), length - 1) if self.pad else 0
 
+    def _within(self, height: int, width: int) -> tuple[int, int]:
+        """Return the size of an image whose longest side is that of the size."""
+        scale = max(self.height, self.width) / max(height, width)
+        return max(1, round(height * scale)), max(1, round(width * scale))
+
+    def _nearest(self, length: int) -> int:
+        """Return the nearest multiple, the larger one of two."""
+        return max(1, (2 * length + self.multiple) // (2 * self.multiple)) * self.multiple
+
+    def _of_area(self, ratio: float) -> int:
+        """Return a side of an input of the size's area, whose other side is 1 / ratio of it."""
+        cells = self.height * self.width / self.multiple**2
+        return max(1, round(math.sqrt(cells * ratio))) * self.multiple
+
     def _rounded(self, length: float, size: int) -> int:
         """Return the nearest multiple; with lower_bound, not less than a size."""
         multiples = round(length / self.multiple)
@@ -201,11 +234,15 @@ class Preprocessing:
         if self.resize.startswith("pillow_"):
             pixels = pillow_resize(pixels, size, self.resize.removeprefix("pillow_"))
             return _planes(pixels)
+        if self.resize == "opencv":
+            near = self._within(height, width) if self.fit == "upper_bound" else size
+            return _planes(opencv_resize(opencv_resize(pixels, near), size))
         pixels = _planes(pixels)
         if self.resize == "none":
             return pixels
-        if self.resize == "bilinear":
-            return functional.interpolate(pixels, size, mode="bilinear")
+        if self.resize in ("bilinear", "bilinear_antialias"):
+            antialias = self.resize == "bilinear_antialias"
+            return functional.interpolate(pixels, size, mode="bilinear", antialias=antialias)
         rows, columns = self.padding(height, width)
         if rows or columns:
             pixels = functional.pad(pixels, (columns, columns, rows, rows), mode="reflect")

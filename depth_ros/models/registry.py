@@ -15,6 +15,8 @@ from depth_ros.geometry.camera import Camera
 from depth_ros.models import preprocessing
 from depth_ros.models.base import Family, ModelEntry, Output, Place
 from depth_ros.models.depth_anything import DepthAnything
+from depth_ros.models.depth_anything_3 import entries as da3
+from depth_ros.models.depth_anything_3.model import DepthAnything3
 from depth_ros.models.depth_pro import DepthPro
 from depth_ros.models.depthcrafter.model import DepthCrafter
 from depth_ros.models.dpt import Dpt
@@ -23,6 +25,10 @@ from depth_ros.models.grin.config import TINY, preprocessing_of
 from depth_ros.models.grin.model import GrinModel
 from depth_ros.models.lite import config as lite
 from depth_ros.models.lite.model import LiteModel
+from depth_ros.models.moge import entries as moge
+from depth_ros.models.moge.checkpoint import MODEL_TYPE as MOGE
+from depth_ros.models.moge.model import MogeModel
+from depth_ros.models.moge.published import PublishedMoge
 from depth_ros.models.preprocessing import Preprocessing, Resize
 from depth_ros.models.prompt_depth_anything import PromptDepthAnything
 from depth_ros.models.speed import CPU_MOST_M, FRAME_MS, Device, order
@@ -43,6 +49,9 @@ FAMILIES: dict[str, type[Family]] = {
     "prompt_depth_anything": PromptDepthAnything,
     "depth_pro": DepthPro,
     GRIN: GrinModel,
+    da3.FAMILY: DepthAnything3,
+    MOGE: MogeModel,
+    moge.PUBLISHED: PublishedMoge,
 }
 """What loads a checkpoint, by the model_type of its config.json."""
 
@@ -330,6 +339,8 @@ _ENTRIES = (
     _depth_pro(),
     _prompt_depth_anything("small", 25.1),
     _prompt_depth_anything("large", 340),
+    *da3.ENTRIES,
+    *moge.ENTRIES,
     _depthcrafter(),
 )
 
@@ -354,6 +365,12 @@ _COLUMNS = (
 )
 
 
+_NEAR = {
+    "minimal": "about",
+    "lower_bound": "at least",
+    "upper_bound": "at most",
+    "area": "as many pixels as",
+}
 _BYTES = 4  # of a weight in float32
 
 
@@ -429,5 +446,5 @@ def _input(preprocessing: Preprocessing | None) -> str:
     size = f"{preprocessing.width}x{preprocessing.height}"
     if preprocessing.fit == "warp":
         return size
-    near = "at least" if preprocessing.fit == "lower_bound" else "about"
+    near = _NEAR[preprocessing.fit]
     return f"{near} {size}, x{preprocessing.multiple}"

@@ -183,7 +183,7 @@ class NetworkPredictor:
         self.profile.begin("network")
         memory = request.memory
         carried = (None, None) if memory is None else (memory.values, memory.latents)
-        cameras = tuple(request.cameras) if self.model.denoises else ()
+        cameras = tuple(request.cameras) if self.model.asks_cameras else ()
         ask = partial(_network, self.model, request=replace(request, prompts=None, memory=None))
         tensors, whole = graphs.predict(
             (cameras, request.sampling, request.enlarge, turns),

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 
 
@@ -15,9 +16,11 @@ class Graph:
         sha256: of the graph in it, its weights included and its metadata left out.
         precision: of its weights and activations: float32, float16 or int8.
         inputs: their names and shapes, in order; None stands for any length. All are float32.
+        numbers: whole numbers that it takes beside them, by name, the same in every run.
     """
 
     path: Path
     sha256: str
     precision: str
     inputs: tuple[tuple[str, tuple[int | None, ...]], ...]
+    numbers: Mapping[str, int] = field(default_factory=dict)

@@ -86,6 +86,7 @@ class GraphRuntime:
         self.device = device
         self._graph, self._asked, self._ort = graph, asked, ort
         self._on_device = device.type == "cuda" and asked[0] != "cpu"
+        self._numbers = {name: np.array(each, np.int64) for name, each in graph.numbers.items()}
         self._opened: OrderedDict[Shapes, Any] = OrderedDict()
         self._output_shapes: dict[Shapes, list[tuple[int, ...]]] = {}
         if "tensorrt" not in asked:
@@ -123,6 +124,7 @@ class GraphRuntime:
             if self._on_device:
                 return self._run_on_device(session, shapes, inputs)
             named = {name: each.numpy() for (name, _), each in zip(shapes, inputs, strict=True)}
+            named |= self._numbers
             return [torch.from_numpy(each) for each in session.run(None, named)]
         except Exception as error:  # ONNX Runtime raises many kinds, none of them its own base
             raise ModelError(f"{self._graph.path} failed in onnxruntime: {error}") from error
@@ -137,6 +139,8 @@ class GraphRuntime:
         place = ("cuda", self.device.index or 0)
         for (name, shape), each in zip(shapes, inputs, strict=True):
             binding.bind_input(name, *place, np.float32, shape, each.data_ptr())
+        for name, number in self._numbers.items():
+            binding.bind_cpu_input(name, number)
         names = [output.name for output in session.get_outputs()]
         buffers = self._buffers(shapes)
         if buffers is None:

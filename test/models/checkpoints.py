@@ -34,7 +34,9 @@ from transformers.utils import logging
 
 from depth_ros.models.lite.config import LiteConfig
 from depth_ros.models.lite.network import ZoeDepthLite
+from test.models.depth_anything_3 import upstream as depth_anything_3
 from test.models.grin import small
+from test.models.moge import checkpoint as moge
 
 NECK: dict[str, Any] = {"neck_hidden_sizes": [16, 16, 32, 32], "fusion_hidden_size": 32}
 VIT: dict[str, Any] = {
@@ -49,6 +51,8 @@ TOKENS: dict[str, Any] = {**STAGES, "reshape_hidden_states": False}
 
 def build(family: str, folder: Path) -> Path:
     """Write a checkpoint of one of FAMILIES into a folder and return the folder."""
+    if family in _OWN:
+        return _OWN[family](folder)
     make, processor = _FAMILIES[family]
     logging.disable_progress_bar()
     make().half().save_pretrained(folder)
@@ -318,7 +322,10 @@ _FAMILIES: dict[str, tuple[Callable[[], Any], dict[str, Any]]] = {
     "depth-pro-without-fov": (lambda: depth_pro(use_fov_model=False), DEPTH_PRO_PROCESSOR),
     "grin": (lambda: small.network(blocks=1), {}),
 }
-FAMILIES = tuple(_FAMILIES)
+_OWN: dict[str, Callable[[Path], Path]] = {"da3": depth_anything_3.build, "moge": moge.safe}
+"""Those whose authors have a format of their own."""
+
+FAMILIES = (*_FAMILIES, *_OWN)
 
 EXPORTED: dict[str, tuple[bool, tuple[int, int] | None]] = {
     "zoedepth": (False, (64, 96)),
@@ -333,5 +340,7 @@ EXPORTED: dict[str, tuple[bool, tuple[int, int] | None]] = {
     "prompt-depth-anything": (True, None),
     "depth-pro": (False, None),
     "grin": (False, (32, 64)),
+    "da3": (False, (336, 504)),
+    "moge": (False, (56, 84)),
 }
 """How each family is exported for the tests: whether its size is open, or which it is."""

@@ -28,13 +28,15 @@ from transformers import (
     ZoeDepthForDepthEstimation,
 )
 
-from depth_ros.models import MODELS
+from depth_ros.models import FAMILIES, MODELS
+from depth_ros.models.transformers_model import TransformersModel
 from test.models import checkpoints
 
 NAMES = [
     name
     for name, entry in MODELS.items()
-    if entry.family != "depthcrafter" and not Path(entry.source).is_dir()
+    if issubclass(FAMILIES.get(entry.family, object), TransformersModel)
+    if not Path(entry.source).is_dir()
 ]
 """Every checkpoint that transformers' networks load."""
 

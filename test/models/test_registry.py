@@ -71,8 +71,9 @@ def test_every_entry_says_what_a_user_must_know(entry: ModelEntry) -> None:
     assert entry.preprocessing is not None
     assert entry.family in {**models.FAMILIES, **models.CLIP_FAMILIES}
     assert entry.source.count("/") == 1 or Path(entry.source).is_dir()
-    # Depth Pro's range does not end, Prompt Depth Anything's is the prompt's.
+    # Prompt Depth Anything's range is the prompt's, the others' does not end.
     bounded = entry.family not in ("depth_pro", "prompt_depth_anything")
+    bounded = bounded and entry.family not in ("depth_anything_3", "moge", "moge_onnx")
     assert (entry.max_depth_m > 0) == (entry.output is Output.METRIC_DEPTH and bounded)
     assert entry.commercial == (entry.licence.split(" (")[0] in ("MIT", "Apache-2.0"))
 
@@ -102,6 +103,9 @@ FAMILY_OF = {
         for size in ("small", "base", "large")
     },
     "depth-pro": "depth_pro",
+    **{f"depth-anything-3-{kind}-large": "depth_anything_3" for kind in ("metric", "mono")},
+    **{f"moge-2-{size}": "moge" for size in ("small", "base", "large", "large-normal")},
+    **{f"moge-2-{size}-onnx": "moge_onnx" for size in ("small", "base", "large-normal")},
     **{f"prompt-depth-anything-{size}": "prompt_depth_anything" for size in ("small", "large")},
 }
 """Users' names, and what loads them: scripts and launch files hold these."""

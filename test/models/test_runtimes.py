@@ -130,6 +130,8 @@ def test_the_mirror_images_mean_is_the_same_in_every_runtime(runtime: str, loade
 def test_an_exported_file_says_all_that_its_checkpoint_says(family: str, loaded: Models) -> None:
     model, _ = loaded(family, "torch", "float32")
     other, _ = loaded(family, "onnxruntime", "float32")
+    size = EXPORTED[family][1]
+    model = model if size is None else model.at_size(*size)
     camera = Camera.from_fov(147, 96, 70.0)
     assert type(other) is type(model)
     assert other.preprocessing == model.preprocessing

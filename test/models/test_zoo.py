@@ -21,11 +21,12 @@ from depth_ros.runtimes.torch_runtime import TorchRuntime
 from test.models.checkpoints import FAMILIES, build, dinov2
 from test.models.references import image, processor
 
-# A network that denoises answers in several runs of its parts, see grin/test_model.py.
-AT_ONCE = [family for family in FAMILIES if family != "grin"]
+# A network that denoises answers in several runs of its parts, and others want to know the camera:
+# see grin and moge.
+AT_ONCE = [family for family in FAMILIES if family not in ("grin", "moge")]
 DPT_LIKE = [family for family in FAMILIES if family.startswith(("dpt", "depth-anything"))]
 METRIC = {"dpt-dinov2", "depth-anything-metric", "prompt-depth-anything"}
-METRIC |= {"zoedepth", "zoedepth-nk", "zoedepth-lite", "depth-pro", "depth-pro-without-fov"}
+METRIC |= {"da3", "zoedepth", "zoedepth-nk", "zoedepth-lite", "depth-pro", "depth-pro-without-fov"}
 BOUNDED_M = {"depth-anything-metric": 20, "zoedepth-lite": 20}
 
 

@@ -134,6 +134,7 @@ class GrinModel(Family):
     """
 
     denoises = True
+    asks_cameras = True
     training_f_px = None  # its metres know the camera
 
     network: Grin | Exported

@@ -1,0 +1,47 @@
+"""Depth Anything 3's published checkpoints that see one image."""
+
+from __future__ import annotations
+
+from depth_ros.models.base import ModelEntry, Output
+from depth_ros.models.preprocessing import Preprocessing
+
+FAMILY = "depth_anything_3"
+
+PREPROCESSING = Preprocessing(
+    height=504,
+    width=504,
+    multiple=14,
+    fit="upper_bound",
+    pad=False,
+    resize="opencv",
+    mean=(0.485, 0.456, 0.406),
+    std=(0.229, 0.224, 0.225),
+)
+"""As upstream's InputProcessor at its defaults."""
+
+
+def _entry(name: str, source: str, output: Output, note: str) -> ModelEntry:
+    return ModelEntry(
+        name=f"depth-anything-3-{name}",
+        family=FAMILY,
+        source=f"depth-anything/{source}",
+        output=output,
+        licence="Apache-2.0",
+        commercial=True,
+        parameters_m=334.4,
+        preprocessing=PREPROCESSING,
+        # Upstream runs the head in float32, whatever the encoder is run in.
+        half_safe=False,
+        note=note,
+    )
+
+
+ENTRIES = (
+    _entry(
+        "metric-large",
+        "DA3METRIC-LARGE",
+        Output.METRIC_DEPTH,
+        "everywhere; with the camera's focal length, sky apart",
+    ),
+    _entry("mono-large", "DA3MONO-LARGE", Output.AFFINE_DEPTH, "everywhere; sky apart"),
+)

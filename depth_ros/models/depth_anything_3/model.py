@@ -1,0 +1,108 @@
+"""Depth Anything 3 as a depth model."""
+
+from __future__ import annotations
+
+import copy
+import math
+from collections.abc import Mapping
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from safetensors.torch import load_file
+
+from depth_ros.errors import ModelError
+from depth_ros.models import hub, json_file
+from depth_ros.models.base import Facts, ModelEntry, Output, Prediction, Raw
+from depth_ros.models.depth_anything_3.entries import PREPROCESSING
+from depth_ros.models.depth_anything_3.network import DepthAnything3Net
+from depth_ros.models.own_checkpoint import CONFIG, WEIGHTS
+from depth_ros.models.transformers_model import TransformersModel
+
+_OUTPUTS = {"da3metric-large": Output.METRIC_DEPTH, "da3mono-large": Output.AFFINE_DEPTH}
+_LAYERS = (4, 11, 17, 23)
+_CANONICAL_F_PX = 300.0
+_SKY = 0.3
+"""Upstream's compute_sky_mask(): from here on it is sky."""
+
+
+class DepthAnything3(TransformersModel):
+    """A checkpoint of DA3METRIC or DA3MONO, read by this package and treated like the others.
+
+    Metres are f out / 300, with the focal length in pixels of the network's input, of whatever size
+    that is. Sky is beyond range: +inf; upstream gives it the depth of what is farthest else.
+    """
+
+    cell = 14
+    raw_names = ("log_depth", "sky")
+
+    @classmethod
+    def load(cls, entry: ModelEntry) -> DepthAnything3:
+        """Load a checkpoint from a folder, the hub's cache or the hub.
+
+        Raises:
+            ModelError: its files do not fit each other, or it gives something else than its entry.
+        """
+        said = cls.config_of(entry.source, entry.revision)
+        output = cls.output_of(said)
+        if output is not entry.output:
+            raise ModelError(f"the checkpoint gives {output.value}, expected {entry.output.value}")
+        weights = hub.file(entry.source, WEIGHTS, entry.revision)
+        if weights is None:
+            raise ModelError(f"it has no {WEIGHTS}")
+        network = DepthAnything3Net.of_weights(load_file(weights), _layers(said))
+        metric = output is Output.METRIC_DEPTH
+        facts = Facts(PREPROCESSING, training_f_px=_CANONICAL_F_PX if metric else None)
+        return cls(entry, network, facts)
+
+    @classmethod
+    def recognises(cls, said: Mapping[str, Any]) -> bool:
+        """Return whether a config.json names one of these checkpoints; see Family."""
+        return said.get("model_name") in _OUTPUTS
+
+    @staticmethod
+    def config_of(source: str, revision: str = "main") -> dict[str, Any]:
+        """Return what a checkpoint's config.json holds.
+
+        Raises:
+            ModelError: there is none, or it is of another model.
+        """
+        path: Path | None = hub.file(source, CONFIG, revision)
+        if path is None:
+            raise ModelError(f"it has no {CONFIG}")
+        said = json_file.read(path)
+        if said.get("model_name") not in _OUTPUTS:
+            raise ModelError(
+                f"{path} is of model '{said.get('model_name')}', expected {' or '.join(_OUTPUTS)}"
+            )
+        return said
+
+    @staticmethod
+    def output_of(config: Any) -> Output:
+        """Return what a checkpoint of this model_name gives."""
+        return _OUTPUTS[config["model_name"]]
+
+    def at_size(self, height: int, width: int) -> DepthAnything3:
+        """Return the same model, sharing the network; its canonical focal length stays."""
+        other = copy.copy(self)
+        other.preprocessing = replace(self.preprocessing, height=height, width=width)
+        return other
+
+    def postprocess(self, raw: Raw, height: int, width: int) -> Prediction:
+        """Enlarge depth to the image, and take the sky out of it."""
+        assert isinstance(raw, tuple)
+        log_depth, sky = raw
+        depth = self.preprocessing.restore(log_depth.exp(), height, width, mode="bilinear")
+        covered = self.preprocessing.restore(sky.relu(), height, width, mode="bilinear") >= _SKY
+        return Prediction(depth.masked_fill(covered, math.inf), self.entry.output)
+
+
+def _layers(said: Mapping[str, Any]) -> tuple[int, ...]:
+    """Return the layers that the head sees: upstream's, unless config.json says others."""
+    try:
+        layers = said["config"]["net"]["out_layers"]
+    except (KeyError, TypeError):
+        return _LAYERS
+    if not isinstance(layers, list) or len(layers) != 4 or not all(type(n) is int for n in layers):
+        raise ModelError(f"out_layers is {layers!r}, expected four integers")
+    return tuple(layers)
