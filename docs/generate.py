@@ -6,6 +6,7 @@ Nothing of it is committed, so that none of it can be out of date.
 from __future__ import annotations
 
 import argparse
+from collections.abc import Sequence
 from itertools import pairwise
 from pathlib import Path
 from types import ModuleType
@@ -26,6 +27,9 @@ PARAMETER_GROUPS = {
     "colour_map": "Depth in colour",
 }
 """The title of each group by the name of its first parameter, in the order of config.Settings."""
+
+
+DEPTH_COLUMNS = ("model", "for", "output", "range", "focal length of training", "input")
 
 
 def write(folder: Path) -> None:
@@ -49,19 +53,19 @@ def parameters() -> str:
 
 
 def model_tables() -> str:
-    """Return all models as Markdown: what their depth is, then what their weights are."""
-    depth = ("model", "for", "output", "range", "focal length of training", "input")
-    weights = ("model", "parameters", "memory", "fp16", "licence", "commercial use", "note")
-    return f"## Depth\n\n{_columns(depth)}\n\n## Weights\n\n{_columns(weights)}\n"
-
-
-def _columns(names: tuple[str, ...]) -> str:
-    """Return some columns of the table of models, with each model's name as code."""
+    """Return all models as Markdown: what their depth is, then all else, of their weights."""
     head, _, *rows = (
         [cell.strip() for cell in line.split("|")[1:-1]] for line in models.table().splitlines()
     )
-    chosen = [[row[head.index(name)] for name in names] for row in rows]
-    lines = [names, ("---",) * len(names), *([f"`{row[0]}`", *row[1:]] for row in chosen)]
+    named = [[f"`{name}`", *values] for name, *values in rows]
+    others = ("model", *(name for name in head if name not in DEPTH_COLUMNS))
+    tables = [_columns(head, named, chosen) for chosen in (DEPTH_COLUMNS, others)]
+    return "## Depth\n\n{}\n\n## Weights\n\n{}\n".format(*tables)
+
+
+def _columns(head: list[str], rows: list[list[str]], chosen: Sequence[str]) -> str:
+    cells = [[row[head.index(name)] for name in chosen] for row in rows]
+    lines = [chosen, ["---"] * len(chosen), *cells]
     return "\n".join(f"| {' | '.join(line)} |" for line in lines)
 
 

@@ -28,17 +28,23 @@ PROFILE = "FASTRTPS_DEFAULT_PROFILES_FILE"
 
 # name: (default, description). camera_info's default follows the image topic.
 ARGUMENTS = {
-    "image": ("image", "image topic, raw or compressed; see the parameter image_transport"),
-    "camera_info": ("", "camera_info topic; empty: the sibling of the image topic"),
-    "cameras": ("", "names of several cameras, separated by commas, for {camera} in other topics"),
+    "image": ("image", "image topic, raw, compressed or video"),
+    "camera_info": ("", "camera_info topic; empty: the one beside the image topic"),
+    "cameras": (
+        "",
+        "names of several cameras, separated by commas; {camera} in a topic stands for each",
+    ),
     "anchors": ("", "topic of another sensor's points, for scale_mode:=anchors"),
-    "preset": ("", "nav2, slam, mapping or look: a file of config/presets; empty: none"),
+    "preset": ("", "parameters for one purpose: nav2, slam, mapping or look; empty: none"),
     "namespace": ("", "namespace of the node and its topics"),
-    "params_file": (os.path.join(SHARE, "config", "depth_ros.yaml"), "parameters of the node"),
+    "params_file": (os.path.join(SHARE, "config", "depth_ros.yaml"), "parameter file of the node"),
     "log_level": ("info", "debug, info, warn, error or fatal"),
     "use_sim_time": ("false", "take time from /clock"),
     "rviz": ("false", "open RViz on the outputs"),
-    "rviz_frame": ("", "Fixed Frame of RViz; empty: that of one camera, base_link of several"),
+    "rviz_frame": (
+        "",
+        "Fixed Frame of RViz; empty: one camera's frame, or base_link for several cameras",
+    ),
 }
 # cameras, a list, is above: its names stand in topics.
 PARAMETERS = {name: spec for name, spec in SPECS.items() if name not in ARGUMENTS}

@@ -13,7 +13,7 @@ pytestmark = pytest.mark.slow
 
 MODEL = "grin-tiny"
 FRAMES = 40
-"""Of the 200 that the README's table is made of: 4 of 20 drives."""
+"""Of the 200 that the table in docs/grin.md is made of: 4 of 20 drives."""
 
 
 @pytest.fixture(scope="module")
