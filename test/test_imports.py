@@ -47,6 +47,7 @@ ARROWS = {
     },
     "training": {"geometry", "models", "evaluation.metrics"},
     "navigation": {"share"},
+    "node_process": {"transport"},
     "evaluation": {
         "geometry",
         "pipeline",
