@@ -4,19 +4,16 @@ from __future__ import annotations
 
 import json
 import os
-import signal
 import statistics
 import subprocess
 import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
 from tqdm import tqdm
 
-from depth_ros import messages, models, transport
+from depth_ros import messages, models, node_process
 from depth_ros.bag import reader
 from depth_ros.bag import writer as bag
 from depth_ros.errors import DepthError
@@ -35,7 +32,6 @@ MIN_DELTA1 = 0.80
 _START_NS = 1_700_000_000_000_000_000
 _STEP_NS = 100_000_000
 _ROWS = 4
-_STOP_S = 20.0
 _WRITTEN = ("drive", "recording", "preview.png", "node.log", "replay.json")
 
 
@@ -90,7 +86,7 @@ def run(out: Path, model: str, seconds: float, seed: int) -> Report:
     models.find(model)  # fails now, not after the drive is rendered
     OutputFolder(out, "depth_ros demo", _WRITTEN).begin()
     write_drive(out / "drive", round(seconds * 1e9 / _STEP_NS), seed)
-    with _node(out / "node.log", model) as node:
+    with node_process.running(out / "node.log", _node_arguments(model)) as node:
         _replay(out)
         cpu_s = _cpu_s(node.pid)
     rows, scores = _judge(out / "recording")
@@ -137,40 +133,16 @@ def _write_frame(out: bag.BagWriter, drive: Drive, step: int) -> None:
     out.write(TRUTH, bag.image(truth_mm, "16UC1", stamp_ns, FRAME), stamp_ns)
 
 
-def _environment() -> dict[str, str]:
-    """Return the environment of the demonstration's processes: this machine only."""
-    return {
-        **os.environ,
-        **transport.environment(),
-        "ROS_AUTOMATIC_DISCOVERY_RANGE": "LOCALHOST",
-        "ROS_DOMAIN_ID": os.environ.get("ROS_DOMAIN_ID", str(1 + os.getpid() % 100)),
-    }
-
-
-@contextmanager
-def _node(log: Path, model: str) -> Iterator[subprocess.Popen[bytes]]:
-    """Run the depth node as a process of its own, its output in a file."""
+def _node_arguments(model: str) -> list[str]:
     remaps = ["-r", f"image:={IMAGE}", "-r", f"camera_info:={INFO}"]
-    parameters = ["-p", f"model:={model}", "-p", "stride:=2"]
-    command = [sys.executable, "-m", "depth_ros.ros.node", "--ros-args", *remaps, *parameters]
-    with log.open("wb") as file:
-        process = subprocess.Popen(command, stdout=file, stderr=file, env=_environment())
-        try:
-            yield process
-        finally:
-            process.send_signal(signal.SIGINT)
-            try:
-                process.wait(_STOP_S)
-            except subprocess.TimeoutExpired:
-                process.kill()
-                process.wait()
+    return [*remaps, "-p", f"model:={model}", "-p", "stride:=2"]
 
 
 def _replay(out: Path) -> None:
     """Play the drive to the node and record its answers, in a process of its own."""
     command = [sys.executable, "-m", "depth_ros.ros.replay"]
     command += [str(out / "drive"), str(out / "recording"), "--image", IMAGE]
-    if subprocess.run(command, env=_environment(), check=False).returncode != 0:
+    if subprocess.run(command, env=node_process.environment(), check=False).returncode != 0:
         raise DepthError(f"the node did not answer, see {out / 'node.log'}")
 
 

@@ -1,4 +1,4 @@
-"""Render a drive and run the node on it, over DDS."""
+"""Render a drive and run the node on it, over DDS; or let a robot drive by the node's depth."""
 
 from __future__ import annotations
 
@@ -7,8 +7,10 @@ import sys
 from pathlib import Path
 
 from depth_ros.cli import arguments, exit_codes
+from depth_ros.errors import SettingError
 
 HELP = "render a drive and run the node on it, over DDS"
+_SECONDS, _ROOMS = 10.0, 10
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -24,26 +26,59 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--seconds",
         type=arguments.number(1, 60, "s"),
-        default=10.0,
         metavar="S",
-        help="length of the drive, 1 to 60 s; default: %(default)g s",
+        help=f"length of the drive, 1 to 60 s; default: {_SECONDS:g} s",
     )
     parser.add_argument(
         "--seed",
         type=arguments.whole(0, arguments.LARGEST_SEED),
         default=0,
         metavar="N",
-        help="random seed of the drive; default: %(default)s",
+        help="number of the drive, or of the first room; default: %(default)s",
+    )
+    parser.add_argument(
+        "--drive",
+        action="store_true",
+        help="a closed loop: drive to a goal in each of some rooms by the camera alone",
+    )
+    parser.add_argument(
+        "--rooms",
+        type=arguments.whole(1, 1000),
+        metavar="N",
+        help=f"with --drive: how many rooms; default: {_ROOMS}",
     )
 
 
 def run(options: argparse.Namespace) -> int:
-    """Run the demonstration; exit code 1 when it does not reach its bars."""
+    """Run the demonstration; exit code 1 when it does not reach its bars.
+
+    Raises:
+        SettingError: there is --rooms without --drive, or --seconds with it.
+    """
+    if options.drive:
+        if options.seconds is not None:
+            raise SettingError("--seconds is not for --drive, which ends at its goals")
+        return _drive(options)
+    if options.rooms is not None:
+        raise SettingError("--rooms needs --drive")
     from depth_ros import demo
 
-    report = demo.run(options.out, options.model, options.seconds, options.seed)
+    report = demo.run(options.out, options.model, options.seconds or _SECONDS, options.seed)
     print(report.table())
     print(f"picture: {options.out / 'preview.png'}   recording: {options.out / 'recording'}")
-    if not report.passed:
+    return _judged(report.passed)
+
+
+def _drive(options: argparse.Namespace) -> int:
+    from depth_ros.drive import run as drive
+
+    report = drive.run(options.out, options.model, options.rooms or _ROOMS, options.seed)
+    print(report.table())
+    print(f"film: {options.out / 'drive.webp'}   table: {options.out / 'drive.txt'}")
+    return _judged(report.passed)
+
+
+def _judged(passed: bool) -> int:
+    if not passed:
         print("depth_ros: the demonstration did not reach its bars", file=sys.stderr)
-    return exit_codes.DONE if report.passed else exit_codes.FAILED
+    return exit_codes.DONE if passed else exit_codes.FAILED

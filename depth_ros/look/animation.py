@@ -1,4 +1,4 @@
-"""Pictures to an animation (gif)."""
+"""Pictures to an animation (gif, webp)."""
 
 from __future__ import annotations
 
@@ -19,16 +19,21 @@ _MOST = 120  # all are in memory until the end
 _COLOURS, _OF_DEPTH = 256, 96
 _TYPICAL = 8  # pictures that are looked at for colours
 _SHORTEST_MS, _LONGEST_MS = 20, 500  # browsers show what is shorter slower
+_WEBP = {"quality": 55, "method": 6, "minimize_size": True}
 
 
 class Animation:
     """Keeps an even choice of the pictures, each shown as long as its stamp says.
 
+    Args:
+        path: a .webp has all colours, any other name is a gif of 256.
+        most: so many pictures at most.
+
     Raises:
         SettingError: Pillow is not installed.
     """
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, most: int = _MOST) -> None:
         try:
             from PIL import Image
         except ImportError as error:
@@ -37,7 +42,7 @@ class Animation:
             ) from error
         self._image = Image
         self._path = path
-        self._chosen: Thinned[tuple[int, Rgb]] = Thinned(_MOST)
+        self._chosen: Thinned[tuple[int, Rgb]] = Thinned(most)
 
     def add(self, stamp_ns: int, picture: Rgb) -> None:
         """Add the next picture (H, W, 3)."""
@@ -50,14 +55,13 @@ class Animation:
         stamps_ns, pictures = zip(*self._chosen.items, strict=True)
         height, width = np.max([picture.shape[:2] for picture in pictures], axis=0)
         fitted = [fit(picture, int(width), int(height)) for picture in pictures]
-        palette = self._palette(fitted)
-        first, *others = (
-            self._image.fromarray(picture).quantize(palette=palette) for picture in fitted
-        )
-        path = atomic.unfinished(self._path)
-        first.save(
-            path, save_all=True, append_images=others, duration=_durations_ms(stamps_ns), loop=0
-        )
+        first, *others = map(self._image.fromarray, fitted)
+        how: dict[str, Any] = _WEBP
+        if self._path.suffix.lower() != ".webp":
+            palette, how = self._palette(fitted), {}
+            first, *others = (each.quantize(palette=palette) for each in (first, *others))
+        how = {**how, "duration": _durations_ms(stamps_ns), "loop": 0}
+        first.save(atomic.unfinished(self._path), save_all=True, append_images=others, **how)
         atomic.finish(self._path)
 
     def _palette(self, pictures: list[Rgb]) -> Any:

@@ -44,10 +44,9 @@ class Costmap:
             np.array([parameters.origin_x, parameters.origin_y]),
         )
         self._footprint = footprint.outline(parameters)
-        self._layers = [self._layer(each) for each in parameters.layers]
         unknown = parameters.track_unknown_space
         self._default = np.uint8(NO_INFORMATION if unknown else FREE_SPACE)
-        self.costs = np.full(self.window.size[::-1], self._default)
+        self.clear()
 
     @classmethod
     def read(cls, path: Path | None = None) -> Costmap:
@@ -88,6 +87,11 @@ class Costmap:
             else:
                 layer.observe(cloud)
                 layer.update(self.costs, standing)
+
+    def clear(self) -> None:
+        """Forget all obstacles, as Nav2's service clear_entirely_local_costmap does."""
+        self._layers = [self._layer(each) for each in self.parameters.layers]
+        self.costs = np.full(self.window.size[::-1], self._default)
 
     def cost_at(self, x_m: float, y_m: float) -> int:
         """Return the cost at a place of the global frame; unknown outside of the window."""

@@ -71,7 +71,7 @@ class Replay(Node):
         def keep(data: bytes) -> None:
             self.recorded.append(Record(name, kind, time.time_ns(), data))
             if topic == _ANSWER:
-                stamp = _stamp_ns(data)
+                stamp = stamp_ns(data)
                 self.latencies_s[stamp] = time.monotonic() - self._sent_s.get(stamp, 0.0)
 
         cls = message_class(kind)
@@ -103,7 +103,7 @@ class Replay(Node):
 
     def _send(self, record: Record) -> None:
         if record.topic == self._image:
-            self._sent_s[_stamp_ns(record.data)] = time.monotonic()
+            self._sent_s[stamp_ns(record.data)] = time.monotonic()
         self.recorded.append(record._replace(time_ns=time.time_ns()))
         if record.topic in self._topics_out:
             self._topics_out[record.topic].publish(record.data)
@@ -118,7 +118,7 @@ class Replay(Node):
         (out.parent / RESULT).write_text(json.dumps(result) + "\n")
 
 
-def _stamp_ns(data: bytes) -> int:
+def stamp_ns(data: bytes) -> int:
     """Return the header stamp a serialised message starts with, after CDR's 4-byte preamble."""
     order: Literal["little", "big"] = "little" if data[1] & 1 else "big"
     sec = int.from_bytes(data[4:8], order, signed=True)

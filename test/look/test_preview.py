@@ -13,6 +13,7 @@ import pytest
 
 from depth_ros.errors import SettingError
 from depth_ros.look import video
+from depth_ros.look.animation import Animation
 from depth_ros.look.preview import Preview
 from test.look.scene import CAMERA, START_NS, STEP_NS, shot
 
@@ -118,6 +119,23 @@ def test_an_animation_shows_each_frame_as_long_as_it_was(tmp_path: Path) -> None
         image.seek(index)
         durations.append(image.info["duration"])
     assert durations == [100, 200, 500, 500]
+
+
+def test_a_webp_animation_has_all_colours(tmp_path: Path) -> None:
+    image_of = pytest.importorskip("PIL.Image").open
+    animation = Animation(tmp_path / "a.webp", most=4)
+    ramp = np.tile(np.arange(256, dtype=np.uint8), (64, 1))
+    for number in range(8):
+        animation.add(
+            number * 10**8, np.stack([ramp, ramp[:, ::-1], ramp * 0 + 30 * number], axis=-1)
+        )
+    animation.close()
+    image = image_of(tmp_path / "a.webp")
+    assert (image.format, image.n_frames) == ("WEBP", 4)
+    assert len(np.unique(np.array(image.convert("RGB")).reshape(-1, 3), axis=0)) > 240
+    image.seek(3)
+    image.load()
+    assert image.info["duration"] == 200
 
 
 def test_a_sheet_is_an_even_choice_of_a_long_recording(tmp_path: Path) -> None:

@@ -1,0 +1,157 @@
+"""Drive through rendered rooms to a goal in each, by the depth of a running node."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from itertools import count
+from pathlib import Path
+
+import numpy as np
+from tqdm import tqdm
+
+from depth_ros import models, node_process, share
+from depth_ros.drive.exchange import IMAGE, INFO, exchanging
+from depth_ros.drive.film import Film, Scene
+from depth_ros.drive.floor import clearance_m
+from depth_ros.drive.rendered_camera import HEIGHT_M, PITCH_DOWN_DEG, Ask, RenderedCamera
+from depth_ros.drive.report import Report, Result
+from depth_ros.drive.scenario import Scenario, scenario
+from depth_ros.look.animation import Animation
+from depth_ros.navigation.costmap import Costmap
+from depth_ros.navigation.navigator import Navigator
+from depth_ros.navigation.simulation import Simulation, Step
+from depth_ros.output_paths import OutputFolder
+
+PRESET = "config/presets/nav2.yaml"
+ROBOT_TOP_M = 0.6
+"""Height of the robot: what begins higher is not touched."""
+_WRITTEN = ("drive.webp", "drive.txt", "node.log")
+_START_NS = 1_700_000_000_000_000_000
+_BETWEEN_ROOMS_NS = 100_000_000_000  # the scale of one room is none of the next
+_PICTURES = 240
+_FASTER = 6  # the film than the robot
+_SHOWN_S = 3.0  # the last picture of a room, simulated
+Watch = Callable[[Step, RenderedCamera, Navigator], None]
+"""Called with every step of a drive, after the robot has seen and decided."""
+
+
+def run(out: Path, model: str, rooms: int, seed: int) -> Report:
+    """Drive through rooms in a new or empty folder, or again in one that it made.
+
+    Leaves drive.webp (the film), drive.txt (the table) and node.log.
+
+    Raises:
+        SettingError: Pillow is missing, or there is something in the folder that was not written
+            here.
+        DepthError: the model is unknown, or the node did not answer; node.log says why.
+    """
+    models.find(model)  # fails now
+    film, log = _Film(out / "drive.webp"), out / "node.log"
+    OutputFolder(out, "depth_ros demo --drive", _WRITTEN).begin()
+    radius_m = Costmap.read().parameters.robot_radius
+    scenarios, rejected = choose(rooms, seed, radius_m)
+    results = []
+    with node_process.running(log, _node_arguments(model)), exchanging(log) as ask:
+        bar = tqdm(scenarios, desc="drive", unit="room")
+        for number, each in enumerate(bar):
+            film.begin(Scene(each, number + 1, rooms, radius_m))
+
+            def watch(step: Step, camera: RenderedCamera, navigator: Navigator) -> None:
+                film.add(step, camera, navigator)
+                bar.set_postfix_str(f"{step.seconds:.0f} s")
+
+            results.append(drive(each, ask, _START_NS + number * _BETWEEN_ROOMS_NS, watch))
+    film.close()
+    report = Report(results, rejected)
+    (out / "drive.txt").write_text(report.table() + "\n")
+    return report
+
+
+def choose(rooms: int, seed: int, radius_m: float) -> tuple[list[Scenario], list[int]]:
+    """Return the first rooms from a seed on that suit a robot's radius, and the seeds between."""
+    scenarios: list[Scenario] = []
+    rejected = []
+    for each in count(seed):
+        if len(scenarios) == rooms:
+            break
+        found = scenario(each, radius_m)
+        if found is None:
+            rejected.append(each)
+        else:
+            scenarios.append(found)
+    return scenarios, rejected
+
+
+def drive(
+    where: Scenario,
+    ask: Ask,
+    start_ns: int,
+    watch: Watch,
+    simulation: Simulation | None = None,
+) -> Result:
+    """Drive through one room with the shipped costmap.
+
+    Args:
+        where: room, start and goal.
+        ask: makes depth of images.
+        start_ns: stamp of the first image.
+        watch: sees every step.
+        simulation: time and tolerances; None: the usual ones.
+    """
+    camera = RenderedCamera(where.room, ask, start_ns)
+    costmap = Costmap.read()
+    navigator = Navigator(costmap, where.goal)
+
+    def spare_m(x: float, y: float) -> float:
+        distance_m = clearance_m(where.room, np.array([x, y]), ROBOT_TOP_M)
+        return float(distance_m) - costmap.parameters.robot_radius
+
+    steps, dropped = [], 0
+    simulation = simulation or Simulation()
+    for step in simulation.drive(navigator, where.start, where.goal, camera.see, spare_m):
+        steps.append(step)
+        watch(step, camera, navigator)
+        dropped += step.outcome is None and not camera.answered
+    return Result.of(where, steps, navigator.recoveries, dropped)
+
+
+class _Film:
+    """One film of all rooms."""
+
+    def __init__(self, path: Path) -> None:
+        self._animation = Animation(path, _PICTURES)
+        self._room: Film | None = None
+        self._room_s = self._now_s = 0.0
+
+    def begin(self, scene: Scene) -> None:
+        """Begin with another room."""
+        self._room, self._room_s = Film(scene), self._now_s
+
+    def add(self, step: Step, camera: RenderedCamera, navigator: Navigator) -> None:
+        """Add a picture."""
+        if self._room is None or camera.view is None:
+            return
+        picture = self._room.picture(step, camera.view, navigator.costmap, navigator.path_m)
+        self._now_s = self._room_s + step.seconds
+        self._animation.add(round(self._now_s / _FASTER * 1e9), picture)
+        self._now_s += _SHOWN_S
+
+    def close(self) -> None:
+        """Write the file."""
+        self._animation.close()
+
+
+def _node_arguments(model: str) -> list[str]:
+    """Return the node's arguments: the preset for Nav2, the camera's mount by parameters.
+
+    Real robots take the mount out of TF; here is no need for tf2_ros.
+    """
+    parameters = {
+        "model": model,
+        "extrinsics": "parameters",
+        "camera_height_m": HEIGHT_M,
+        "camera_pitch_deg": PITCH_DOWN_DEG,
+    }
+    remaps = ["-r", f"image:={IMAGE}", "-r", f"camera_info:={INFO}"]
+    given = (word for name, value in parameters.items() for word in ("-p", f"{name}:={value}"))
+    return [*remaps, "--params-file", str(share.find(PRESET)), *given]

@@ -1,0 +1,86 @@
+"""From clouds to motion: costmap, planner, controller, and what to do where they are at a loss."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from depth_ros.navigation.controller import Controller
+from depth_ros.navigation.costmap import Costmap
+from depth_ros.navigation.footprint import RobotPose
+from depth_ros.navigation.obstacle_layer import Cloud
+from depth_ros.navigation.planner import Planner, valid
+from depth_ros.navigation.robot import Twist
+from depth_ros.navigation.window import Floats
+
+_SPIN = Twist(0.0, 0.8)
+_CLEAR_AFTER = 10  # turns without a way
+_EXPIRES = 50  # clouds of one path
+
+
+class Navigator:
+    """Drives to one goal.
+
+    It plans anew where the path is no longer free, and after 50 clouds, as does Nav2's behaviour
+    tree navigate_w_replanning_only_if_path_becomes_invalid (10 s): if every cloud had a path of its
+    own, the robot would change sides again and again. Where there is no path, or it cannot be
+    followed, the robot recovers as in those trees: it turns on the spot, and where it has turned
+    for long without a way it clears the costmap.
+
+    Args:
+        costmap: takes in the clouds; it may know something already.
+        goal_m: x and y in the global frame.
+
+    Attributes:
+        costmap: the same.
+        path_m: (N, 2) the last path; None where there was none.
+        recoveries: how often it turned for want of a way.
+    """
+
+    def __init__(
+        self,
+        costmap: Costmap,
+        goal_m: tuple[float, float],
+        planner: Planner | None = None,
+        controller: Controller | None = None,
+    ) -> None:
+        self.costmap = costmap
+        self.path_m: Floats | None = None
+        self.recoveries = 0
+        self._goal_m = np.array(goal_m)
+        self._planner, self._controller = planner or Planner(), controller or Controller()
+        self._lost = self._age = 0
+
+    def step(self, cloud: Cloud | None, pose: RobotPose) -> Twist:
+        """Take in a cloud and return what to do until the next one.
+
+        Args:
+            cloud: what the camera saw, in the global frame; None: there is nothing to drive by.
+            pose: x, y [m] and yaw [rad] of the robot there.
+        """
+        if cloud is None:
+            return self._recover()
+        self.costmap.update(cloud.points_m, cloud.origin_m, pose)
+        self._age += 1
+        if not self._is_valid(pose):
+            costs, window = self.costmap.costs, self.costmap.window
+            self.path_m = self._planner.plan(costs, window, np.array(pose[:2]), self._goal_m)
+            self._age = 0
+        if self.path_m is not None:
+            twist = self._controller.follow(self.path_m, pose, self.costmap.cost_at)
+            if twist is not None:
+                self._lost = 0
+                return twist
+        return self._recover()
+
+    def _is_valid(self, pose: RobotPose) -> bool:
+        if self.path_m is None or self._age >= _EXPIRES:
+            return False
+        return valid(self.path_m, pose[:2], self.costmap.costs, self.costmap.window)
+
+    def _recover(self) -> Twist:
+        self.recoveries += 1
+        self.path_m = None
+        self._lost += 1
+        if self._lost % _CLEAR_AFTER == 0:
+            self.costmap.clear()
+        return _SPIN

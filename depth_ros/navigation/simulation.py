@@ -1,0 +1,97 @@
+"""A robot that drives by what it sees: simulated motion and collision, a step per cloud."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from enum import Enum
+from typing import NamedTuple
+
+from depth_ros.navigation.footprint import RobotPose
+from depth_ros.navigation.navigator import Navigator
+from depth_ros.navigation.obstacle_layer import Cloud
+from depth_ros.navigation.robot import Twist, moved
+
+
+class Outcome(Enum):
+    """How a drive ended."""
+
+    GOAL = "goal"
+    COLLISION = "collision"
+    TIMEOUT = "timeout"
+
+
+class Step(NamedTuple):
+    """A robot at one moment, and what it was told then.
+
+    Attributes:
+        seconds: since the start, simulated.
+        pose: x, y [m] and yaw [rad].
+        twist: for the time until the next step; none at the end.
+        clearance_m: the smallest on the way here, from the robot's side; below 0 it touched.
+        outcome: None while it drives.
+    """
+
+    seconds: float
+    pose: RobotPose
+    twist: Twist
+    clearance_m: float
+    outcome: Outcome | None = None
+
+
+@dataclass(frozen=True)
+class Simulation:
+    """Time stands still while the robot sees and thinks: slow machines give the same drives.
+
+    Attributes:
+        period_s: from one image to the next.
+        xy_goal_tolerance: how near the goal is reached [m], as Nav2's goal checker has it.
+        time_limit_s: simulated, for a drive.
+        substeps: how often in a period collisions are looked for.
+    """
+
+    period_s: float = 0.2
+    xy_goal_tolerance: float = 0.25
+    time_limit_s: float = 60.0
+    substeps: int = 8
+
+    def drive(
+        self,
+        navigator: Navigator,
+        start: RobotPose,
+        goal_m: tuple[float, float],
+        see: Callable[[RobotPose, float], Cloud | None],
+        clearance_m: Callable[[float, float], float],
+    ) -> Iterator[Step]:
+        """Yield every step until the goal, a collision or the time limit.
+
+        Args:
+            navigator: says what to do.
+            start: where the robot is at first.
+            goal_m: x and y.
+            see: returns the cloud that the robot sees from a pose at a time in seconds since the
+                start, in the global frame; None where depth has no answer.
+            clearance_m: returns how far the robot's side is from what is truly there, at x and y.
+        """
+        pose, clear_m = start, clearance_m(*start[:2])
+        for count in range(round(self.time_limit_s / self.period_s) + 1):
+            seconds = count * self.period_s
+            outcome = self._outcome(pose, goal_m, clear_m, seconds)
+            twist = Twist() if outcome else navigator.step(see(pose, seconds), pose)
+            yield Step(seconds, pose, twist, clear_m, outcome)
+            if outcome:
+                return
+            clear_m = math.inf
+            for _ in range(self.substeps):
+                pose = moved(pose, twist, self.period_s / self.substeps)
+                clear_m = min(clear_m, clearance_m(*pose[:2]))
+
+    def _outcome(
+        self, pose: RobotPose, goal_m: tuple[float, float], clear_m: float, seconds: float
+    ) -> Outcome | None:
+        if clear_m < 0:
+            return Outcome.COLLISION
+        if math.dist(pose[:2], goal_m) <= self.xy_goal_tolerance:
+            return Outcome.GOAL
+        return Outcome.TIMEOUT if seconds >= self.time_limit_s - self.period_s / 2 else None

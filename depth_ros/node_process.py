@@ -1,0 +1,42 @@
+"""The depth node as a process of its own, on this machine's own ROS domain."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+
+from depth_ros import transport
+
+_STOP_S = 20.0
+
+
+def environment() -> dict[str, str]:
+    """Return the environment of the node and of who talks to it: this machine only."""
+    return {
+        **os.environ,
+        **transport.environment(),
+        "ROS_AUTOMATIC_DISCOVERY_RANGE": "LOCALHOST",
+        "ROS_DOMAIN_ID": os.environ.get("ROS_DOMAIN_ID", str(1 + os.getpid() % 100)),
+    }
+
+
+@contextmanager
+def running(log: Path, arguments: Sequence[str]) -> Iterator[subprocess.Popen[bytes]]:
+    """Run the node with ROS arguments (after --ros-args), its output in a file; then stop it."""
+    command = [sys.executable, "-m", "depth_ros.ros.node", "--ros-args", *arguments]
+    with log.open("wb") as file:
+        process = subprocess.Popen(command, stdout=file, stderr=file, env=environment())
+        try:
+            yield process
+        finally:
+            process.send_signal(signal.SIGINT)
+            try:
+                process.wait(_STOP_S)
+            except subprocess.TimeoutExpired:
+                process.kill()
+                process.wait()

@@ -1,0 +1,136 @@
+"""Give a running node one image after another over DDS, and take its answers to each.
+
+Run as a process of its own, which depth_ros.drive.exchange starts: python -m depth_ros.ros.exchange
+FD, an inherited connection, with --ros-args for remaps. What comes in there is the stamp of an
+image and all Records to publish, the image last; what goes back are the node's answers as Records,
+None where it dropped the image, or a text that says why there are none. None ends it.
+"""
+
+from __future__ import annotations
+
+import sys
+import time
+from collections.abc import Callable
+from multiprocessing.connection import Connection
+from typing import Any
+
+import rclpy
+from diagnostic_msgs.msg import DiagnosticArray
+from rclpy.node import Node
+from rclpy.publisher import Publisher
+from rclpy.qos import QoSProfile, ReliabilityPolicy
+
+from depth_ros.bag.reader import Record
+from depth_ros.ros.message_class import message_class
+from depth_ros.ros.replay import stamp_ns
+
+ANSWERS = {"depth/image": "sensor_msgs/msg/Image", "points": "sensor_msgs/msg/PointCloud2"}
+_START_TIMEOUT_S = 180.0
+_ANSWER_TIMEOUT_S = 60.0
+_QOS = QoSProfile(depth=10, reliability=ReliabilityPolicy.RELIABLE)
+_DROPPED = "dropped"
+
+
+class Exchange(Node):
+    """Publishes what it is given, and keeps the node's answers until they are complete."""
+
+    def __init__(self) -> None:
+        super().__init__("exchange")
+        self._outputs: dict[str, Publisher[Any]] = {}
+        self._answers: dict[str, Record] = {}
+        self._stamp_ns = 0
+        self._dropped = self._known = 0
+        for topic, kind in ANSWERS.items():
+            self._listen(topic, kind)
+        self.create_subscription(DiagnosticArray, "/diagnostics", self._on_diagnostics, _QOS)
+
+    def _listen(self, topic: str, kind: str) -> None:
+        def keep(data: bytes) -> None:
+            if stamp_ns(data) == self._stamp_ns:
+                self._answers[topic] = Record(topic, kind, self._stamp_ns, data)
+
+        self.create_subscription(message_class(kind), topic, keep, _QOS, raw=True)
+
+    def _on_diagnostics(self, message: DiagnosticArray) -> None:
+        for status in message.status:
+            for value in status.values:
+                if value.key == _DROPPED:
+                    self._dropped = int(value.value)
+
+    def _wait(self, condition: Callable[[], bool], timeout_s: float) -> bool:
+        until_s = time.monotonic() + timeout_s
+        while not condition() and time.monotonic() < until_s:
+            rclpy.spin_once(self, timeout_sec=0.05)
+        return condition()
+
+    def connect(self, records: list[Record]) -> bool:
+        """Offer the topics of records, and wait for a node that hears those of the camera."""
+        for record in records:
+            if cls := message_class(record.kind):  # where tf2_msgs is missing nobody reads TF
+                self._outputs[record.topic] = self.create_publisher(cls, record.topic, _QOS)
+        heard = [output for topic, output in self._outputs.items() if topic != "/tf"]
+
+        def ready() -> bool:
+            offers = all(self.count_publishers(topic) for topic in ANSWERS)
+            return offers and all(output.get_subscription_count() for output in heard)
+
+        return self._wait(ready, _START_TIMEOUT_S)
+
+    def ask(self, stamp_ns: int, records: list[Record]) -> list[Record] | None:
+        """Publish, and return the answers to the image of this stamp; None where it was dropped.
+
+        Raises:
+            TimeoutError: the node neither answers nor says that it dropped the image.
+        """
+        self._stamp_ns, self._known = stamp_ns, self._dropped
+        self._answers.clear()
+        for record in records:
+            if record.topic in self._outputs:
+                self._outputs[record.topic].publish(record.data)
+
+        def over() -> bool:
+            return len(self._answers) == len(ANSWERS) or self._dropped > self._known
+
+        if not self._wait(over, _ANSWER_TIMEOUT_S):
+            raise TimeoutError(f"the node did not answer within {_ANSWER_TIMEOUT_S:g} s")
+        complete = len(self._answers) == len(ANSWERS)
+        return list(self._answers.values()) if complete else None
+
+
+def _serve(exchange: Exchange, connection: Connection) -> None:
+    """Answer questions until there are no more, or the node fails."""
+    connected = False
+    while (question := connection.recv()) is not None:
+        stamp, records = question
+        if not connected and not exchange.connect(records):
+            connection.send(f"no depth node listens to {records[-1].topic}")
+            return
+        try:
+            answers = exchange.ask(stamp, records)
+            if answers is None and not connected:
+                # The camera_info may have come after the very first image.
+                answers = exchange.ask(stamp, records)
+            connection.send(answers)
+        except TimeoutError as error:
+            connection.send(str(error))
+            return
+        connected = True
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Serve one connection."""
+    rclpy.init(args=arguments)
+    exchange = Exchange()
+    try:
+        with Connection(int((arguments or sys.argv)[1])) as connection:
+            _serve(exchange, connection)
+    except (EOFError, KeyboardInterrupt):
+        pass  # who asks is gone
+    finally:
+        exchange.destroy_node()
+        rclpy.try_shutdown()
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,138 @@
+"""The closed loop in small: a rendered empty room, a real network, and the node over DDS."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+import pytest
+
+import depth_ros
+from depth_ros import cli, node_process
+from depth_ros.drive import run
+from depth_ros.drive.exchange import Answer, exchanging
+from depth_ros.drive.film import SIDE, Film, Scene
+from depth_ros.drive.rendered_camera import (
+    CAMERA,
+    HEIGHT_M,
+    PITCH_DOWN_DEG,
+    Ask,
+    RenderedCamera,
+)
+from depth_ros.drive.report import Report, Result
+from depth_ros.drive.scenario import Scenario
+from depth_ros.errors import DepthError, ScaleError
+from depth_ros.geometry.camera import Camera
+from depth_ros.navigation.navigator import Navigator
+from depth_ros.navigation.simulation import Outcome, Simulation, Step
+from depth_ros.training.rooms.materials import Palette
+from depth_ros.training.rooms.room import Light, Photo, Room, assemble
+
+
+def empty_room() -> Room:
+    palette = Palette(np.random.default_rng(0), True)
+    shell = (palette.floor(), palette.ceiling(), palette.wall())
+    lamp = Light((0, 0, 2.3), (0.3, 0, 0), (0, 0.3, 0), (1, 1, 1), 3.0)
+    return assemble((4.0, 3.0, 2.5), shell, [], [lamp], (0.4, 0.4, 0.4), Photo())
+
+
+EMPTY = Scenario(0, empty_room(), (-0.8, 0.0, 0.0), (0.0, 0.0), 0.8)
+
+
+def in_process() -> Ask:
+    estimator = depth_ros.load(
+        "zoedepth-tiny",
+        device="cpu",
+        stride=4,
+        scale_mode="ground",
+        extrinsics="parameters",
+        camera_height_m=HEIGHT_M,
+        camera_pitch_deg=PITCH_DOWN_DEG,
+        points_colour=False,
+    )
+    stream = estimator.stream()
+
+    def ask(
+        rgb: npt.NDArray[np.uint8], camera: Camera, pose: npt.NDArray[np.float64], stamp_ns: int
+    ) -> Answer | None:
+        try:
+            depth = stream(rgb, camera, stamp_ns)
+        except ScaleError:
+            return None
+        return Answer(depth.depth_m, depth.points(colour=False).xyz)
+
+    return ask
+
+
+def test_a_robot_reaches_its_goal_in_an_empty_room_by_its_camera() -> None:
+    film, pictures = Film(Scene(EMPTY, 1, 1, 0.22)), []
+
+    def watch(step: Step, camera: RenderedCamera, navigator: Navigator) -> None:
+        assert camera.view is not None
+        pictures.append(film.picture(step, camera.view, navigator.costmap, navigator.path_m))
+
+    result = run.drive(EMPTY, in_process(), 0, watch)
+    assert result.outcome is Outcome.GOAL
+    assert result.clearance_m > 0.5
+    assert result.driven_m == pytest.approx(0.6, abs=0.15)
+    assert result.dropped == 0
+    assert {picture.shape for picture in pictures} == {(SIDE + 26, 3 * SIDE - SIDE // 3, 3)}
+    assert not np.array_equal(pictures[0], pictures[-1])
+
+
+def test_without_depth_the_robot_stays_where_it_is() -> None:
+    short = Simulation(time_limit_s=0.6)
+    result = run.drive(EMPTY, lambda *_: None, 0, lambda *_: None, short)
+    assert result.outcome is Outcome.TIMEOUT
+    assert (result.driven_m, result.images, result.dropped) == (0, 3, 3)
+
+
+def test_the_bar_is_nine_of_ten() -> None:
+    good = Result(EMPTY, Outcome.GOAL, 1.0, 1.0, 0.1, 0, 5, 0)
+    bad = good._replace(outcome=Outcome.COLLISION)
+    assert Report([good] * 9 + [bad], []).passed
+    assert not Report([good] * 8 + [bad] * 2, []).passed
+    table = Report([good] * 9 + [bad], [3]).table()
+    assert "collision 1, goal 9" in table
+    assert table.endswith(": 3")
+
+
+@pytest.mark.parametrize(
+    ("words", "said"), [(["--rooms", "2"], "--drive"), (["--drive", "--seconds", "3"], "--seconds")]
+)
+def test_arguments_that_do_not_fit_are_one_line_and_exit_code_2(
+    words: list[str], said: str, capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    assert cli.main(["demo", "--out", str(tmp_path / "out"), *words]) == 2
+    error = capsys.readouterr().err
+    assert said in error
+    assert error.count("\n") == 1
+
+
+def test_a_node_answers_over_dds_and_says_what_it_dropped(tmp_path: Path) -> None:
+    pytest.importorskip("rclpy")
+    log = tmp_path / "node.log"
+    camera = RenderedCamera(EMPTY.room, lambda *_: None, 0)
+    camera.see(EMPTY.start, 0.0)
+    assert camera.view is not None
+    black = np.zeros_like(camera.view.rgb)
+    arguments = run._node_arguments("zoedepth-tiny")
+    with node_process.running(log, arguments), exchanging(log) as ask:
+        answer = ask(camera.view.rgb, CAMERA, np.eye(4), 1_000_000_000)
+        assert answer is not None
+        assert answer.depth_m.shape == (240, 320)
+        assert len(answer.points_m) > 1000
+        assert 0.3 < np.nanmedian(answer.depth_m[120:]) < 3
+        # So long after the last scale there is none, and of a black image none can be measured.
+        assert ask(black, CAMERA, np.eye(4), 100_000_000_000) is None
+        again = ask(camera.view.rgb, CAMERA, np.eye(4), 101_000_000_000)
+        assert again is not None
+
+
+def test_without_a_node_the_exchange_says_where_to_look(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(node_process, "environment", lambda: {"PATH": ""})  # no rclpy there
+    with exchanging(tmp_path / "node.log") as ask, pytest.raises(DepthError, match=r"node\.log"):
+        ask(np.zeros((240, 320, 3), np.uint8), CAMERA, np.eye(4), 0)
