@@ -45,7 +45,7 @@ ARROWS = {
         "evaluation.picture",
         "geometry",
         "input_files",
-        "look",
+        "viz",
         "messages",
         "output_paths",
     },
@@ -70,7 +70,7 @@ ARROWS = {
         "training.scenes",
         "training.render",
     },
-    "look": {
+    "viz": {
         "geometry",
         "config",
         "bag",

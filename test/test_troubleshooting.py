@@ -15,7 +15,7 @@ ROOT = Path(__file__).parent.parent
 PACKAGE = ROOT / "depth_ros"
 PAGE = (ROOT / "docs" / "troubleshooting.md").read_text()
 # What a user of the node or of a command sees from here has its cause and cure on the page.
-COVERED = ("ros", "cli", "runtimes", "messages", "bag", "infer", "look")
+COVERED = ("ros", "cli", "runtimes", "messages", "bag", "infer", "viz")
 RAISED = {name for name, value in vars(errors).items() if isinstance(value, type)}
 RAISED |= {"ArgumentTypeError"}
 LOGGED = {"warning", "error", "fatal", "say"}

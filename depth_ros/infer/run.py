@@ -19,8 +19,8 @@ from depth_ros.infer.outputs import Outputs
 from depth_ros.infer.pictures import Picture
 from depth_ros.infer.sources import Source
 from depth_ros.infer.videos import Capture, Reader, VideoFrame, open_source
-from depth_ros.look.panel import Range, round_range
-from depth_ros.look.video import Video
+from depth_ros.viz.panel import Range, round_range
+from depth_ros.viz.video import Video
 
 # What is wrong with one image and says nothing of the next one.
 _SKIPPED = (CameraError, FrameError, MessageError, ScaleError)

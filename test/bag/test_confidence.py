@@ -13,10 +13,10 @@ from depth_ros.bag.options import Options
 from depth_ros.config import Settings
 from depth_ros.errors import BagError
 from depth_ros.evaluation.picture import WIDTH
-from depth_ros.look.panel import grey
-from depth_ros.look.preview import Preview
 from depth_ros.messages import depth_from_image, stamp_ns
 from depth_ros.pipeline import Frame, Pipeline
+from depth_ros.viz.panel import grey
+from depth_ros.viz.preview import Preview
 from test.bag.recordings import CAMERA, by_topic, drive, pipeline, read, write
 from test.models.checkpoints import build
 

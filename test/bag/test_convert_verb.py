@@ -187,7 +187,7 @@ def test_a_file_that_has_no_parameters_is_refused(tmp_path: Path, text: str) -> 
 
 
 def test_a_preview_is_drawn_on_the_way(source: Path, tmp_path: Path, checkpoint: Path) -> None:
-    pytest.importorskip("depth_ros.look.preview")
+    pytest.importorskip("depth_ros.viz.preview")
     picture = tmp_path / "preview.png"
     assert cli.main(said(source, tmp_path / "out", checkpoint, "--preview", str(picture))) == 0
     assert picture.stat().st_size > 1000

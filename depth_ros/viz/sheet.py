@@ -7,8 +7,8 @@ from pathlib import Path
 import numpy as np
 
 from depth_ros.evaluation.picture import Rgb, fit, save
-from depth_ros.look import atomic
-from depth_ros.look.thinned import Thinned
+from depth_ros.viz import atomic
+from depth_ros.viz.thinned import Thinned
 
 _ROWS = 8
 

@@ -21,7 +21,7 @@ from depth_ros.evaluation.picture import (
 )
 from depth_ros.geometry.camera import Camera
 from depth_ros.geometry.colour import robust_range
-from depth_ros.look.points import points
+from depth_ros.viz.points import points
 
 _FARS_M = (2.0, 4.0, 8.0, 16.0, 40.0, 80.0, 200.0)
 _SHARES = (2.0, 4.0, 8.0, 16.0, 32.0)  # of far, that near is

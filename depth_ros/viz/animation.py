@@ -12,8 +12,8 @@ from depth_ros.config import Settings
 from depth_ros.errors import SettingError
 from depth_ros.evaluation.picture import Rgb, fit
 from depth_ros.geometry.colour import colour_table
-from depth_ros.look import atomic
-from depth_ros.look.thinned import Thinned
+from depth_ros.viz import atomic
+from depth_ros.viz.thinned import Thinned
 
 _MOST = 120  # all are in memory until the end
 _COLOURS, _OF_DEPTH = 256, 96

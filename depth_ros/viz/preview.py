@@ -12,10 +12,10 @@ import numpy.typing as npt
 from depth_ros.errors import SettingError
 from depth_ros.evaluation.picture import HEIGHT, Rgb
 from depth_ros.geometry.camera import Camera
-from depth_ros.look.animation import Animation
-from depth_ros.look.panel import Panel, Range, label
-from depth_ros.look.sheet import Sheet
-from depth_ros.look.video import Video
+from depth_ros.viz.animation import Animation
+from depth_ros.viz.panel import Panel, Range, label
+from depth_ros.viz.sheet import Sheet
+from depth_ros.viz.video import Video
 
 
 class Pictures(Protocol):

@@ -14,7 +14,7 @@ import numpy as np
 
 from depth_ros.errors import SettingError
 from depth_ros.evaluation.picture import Rgb, fit
-from depth_ros.look import atomic
+from depth_ros.viz import atomic
 
 # H.264 and VP9 in mp4: browsers show both, but not the MPEG-4 part 2 that every OpenCV writes.
 _OPENCV_CODECS = ("avc1", "vp09")
