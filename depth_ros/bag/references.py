@@ -7,9 +7,10 @@ from typing import Any
 
 from depth_ros import messages
 from depth_ros.anchor_messages import anchors_from, optical_from_sensor
+from depth_ros.arrays import FloatArray
 from depth_ros.bag import topics
 from depth_ros.bag.reader import Recording
-from depth_ros.bag.transforms import Floats, Transforms
+from depth_ros.bag.transforms import Transforms
 from depth_ros.bag.window import Window
 from depth_ros.config import Settings
 from depth_ros.errors import BagError, MessageError, ScaleError
@@ -102,7 +103,7 @@ class References:
         return find_mount(settings, partial(self._look_up, self._transforms, at))[1]
 
     @staticmethod
-    def _look_up(transforms: Transforms, at: tuple[str, int, int], ground_frame: str) -> Floats:
+    def _look_up(transforms: Transforms, at: tuple[str, int, int], ground_frame: str) -> FloatArray:
         return transforms.look_up(ground_frame, *at)
 
     def _points_of(self, frame: Frame, time_ns: int) -> Anchors:
@@ -117,7 +118,7 @@ class References:
         most = self._settings.max_image_pixels
         return anchors_from(seen.message, kind, pose, frame.camera, sensor, most)
 
-    def _pose(self, frame_id: str, frame: Frame, time_ns: int) -> Floats:
+    def _pose(self, frame_id: str, frame: Frame, time_ns: int) -> FloatArray:
         """Return the transform of the anchors' points to the camera's optical frame."""
         if self._transforms is not None:
             return self._transforms.look_up(frame.frame_id, frame_id, frame.stamp_ns, time_ns)

@@ -6,15 +6,13 @@ from collections.abc import Iterable
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
 from depth_ros import messages
+from depth_ros.arrays import FloatArray
 from depth_ros.bag.reader import Record
 from depth_ros.bag.types import TYPESTORE
 from depth_ros.bag.window import Window
 from depth_ros.errors import ScaleError
-
-Floats = npt.NDArray[np.float64]
 
 _SPAN_NS = 1_000_000_000
 _MOST_FRAMES = 1000  # of a chain: more are a ring
@@ -29,7 +27,7 @@ class Transforms:
     """
 
     def __init__(self, static: Iterable[Record], moving: Iterable[Record]) -> None:
-        self._static: dict[str, tuple[str, Floats]] = {}
+        self._static: dict[str, tuple[str, FloatArray]] = {}
         for record in static:
             message: Any = TYPESTORE.deserialize_cdr(record.data, record.kind)
             for transform in message.transforms:
@@ -37,7 +35,7 @@ class Transforms:
                 self._static[child] = (parent, messages.matrix_from_transform(transform.transform))
         self._window = Window(moving, _SPAN_NS)
 
-    def look_up(self, target: str, source: str, stamp_ns: int, time_ns: int) -> Floats:
+    def look_up(self, target: str, source: str, stamp_ns: int, time_ns: int) -> FloatArray:
         """Return the 4x4 transform of points in the source frame to the target frame.
 
         Args:
@@ -58,10 +56,10 @@ class Transforms:
                 f"the bag's TF has no {source} in {target}: their roots differ; without /tf and "
                 "/tf_static say extrinsics=parameters"
             )
-        found: Floats = np.linalg.inv(from_target) @ from_source
+        found: FloatArray = np.linalg.inv(from_target) @ from_source
         return found
 
-    def _moving(self, stamp_ns: int, time_ns: int) -> dict[str, tuple[str, Floats]]:
+    def _moving(self, stamp_ns: int, time_ns: int) -> dict[str, tuple[str, FloatArray]]:
         nearest: dict[str, tuple[int, Any]] = {}
         for seen in self._window.around(time_ns):
             for transform in seen.message.transforms:
@@ -80,9 +78,9 @@ def _frames(transform: Any) -> tuple[str, str]:
     return transform.header.frame_id.lstrip("/"), transform.child_frame_id.lstrip("/")
 
 
-def _to_root(frame: str, parents: dict[str, tuple[str, Floats]]) -> tuple[str, Floats]:
+def _to_root(frame: str, parents: dict[str, tuple[str, FloatArray]]) -> tuple[str, FloatArray]:
     """Return the root of a frame's tree and the transform to it."""
-    to_root: Floats = np.eye(4)
+    to_root: FloatArray = np.eye(4)
     for _ in range(_MOST_FRAMES):
         if frame not in parents:
             return frame, to_root

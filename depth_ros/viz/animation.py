@@ -8,9 +8,10 @@ from typing import Any
 
 import numpy as np
 
+from depth_ros.arrays import ImageArray
 from depth_ros.config import Settings
 from depth_ros.errors import SettingError
-from depth_ros.evaluation.picture import Rgb, fit
+from depth_ros.evaluation.picture import fit
 from depth_ros.geometry.colour import colour_table
 from depth_ros.viz import atomic
 from depth_ros.viz.thinned import Thinned
@@ -37,9 +38,9 @@ class Animation:
             ) from error
         self._image = Image
         self._path = path
-        self._chosen: Thinned[tuple[int, Rgb]] = Thinned(_MOST)
+        self._chosen: Thinned[tuple[int, ImageArray]] = Thinned(_MOST)
 
-    def add(self, stamp_ns: int, picture: Rgb) -> None:
+    def add(self, stamp_ns: int, picture: ImageArray) -> None:
         """Add the next picture (H, W, 3)."""
         self._chosen.add((stamp_ns, picture))
 
@@ -60,7 +61,7 @@ class Animation:
         )
         atomic.finish(self._path)
 
-    def _palette(self, pictures: list[Rgb]) -> Any:
+    def _palette(self, pictures: list[ImageArray]) -> Any:
         """Return 256 colours for all of the pictures: those of depth, and the images' own.
 
         Chosen by area alone, colours that few pixels have would be lost: those of near depth.

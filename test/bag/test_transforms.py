@@ -8,9 +8,10 @@ from typing import Any
 import numpy as np
 import pytest
 
+from depth_ros.arrays import FloatArray
 from depth_ros.bag import writer as bag
 from depth_ros.bag.reader import Record
-from depth_ros.bag.transforms import Floats, Transforms
+from depth_ros.bag.transforms import Transforms
 from depth_ros.bag.types import TYPESTORE
 from depth_ros.errors import ScaleError
 
@@ -19,7 +20,7 @@ SECOND = 1_000_000_000
 TF = "tf2_msgs/msg/TFMessage"
 
 
-def pose(seed: int) -> Floats:
+def pose(seed: int) -> FloatArray:
     matrix = np.eye(4)
     matrix[:3, :3] = rotation.random(random_state=seed).as_matrix()
     matrix[:3, 3] = np.random.default_rng(seed).normal(size=3)

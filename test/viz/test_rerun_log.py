@@ -11,10 +11,10 @@ from typing import Any
 import cv2
 import numpy as np
 import pytest
-from test.look.scene import CAMERA, START_NS, STEP_NS, shot
 
 from depth_ros.errors import SettingError
 from depth_ros.viz.points import points
+from test.viz.scene import CAMERA, START_NS, STEP_NS, shot
 
 Rows = dict[tuple[str, str], list[Any]]
 

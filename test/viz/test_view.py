@@ -9,7 +9,6 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 import pytest
-from test.look.scene import CAMERA, START_NS, STEP_NS, shot
 
 from depth_ros import cli
 from depth_ros.bag import writer
@@ -19,6 +18,7 @@ from depth_ros.errors import BagError
 from depth_ros.geometry.camera import Camera
 from depth_ros.viz.view import Topics, find_topics, view
 from test.messages.depth_files import inverse, packed
+from test.viz.scene import CAMERA, START_NS, STEP_NS, shot
 
 IMAGE, INFO, DEPTH = "/front/color/image_raw", "/front/color/camera_info", "/depth/image"
 FRAMES = 4
