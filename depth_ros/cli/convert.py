@@ -12,7 +12,7 @@ from depth_ros.errors import SettingError
 
 if TYPE_CHECKING:
     from depth_ros.bag.convert import Watcher
-    from depth_ros.bag.options import Options
+    from depth_ros.bag.options import ConvertOptions
     from depth_ros.bag.plan import Plan
     from depth_ros.config import Settings, Value
     from depth_ros.viz.panel import Range
@@ -232,14 +232,14 @@ def _run_fleet(options: argparse.Namespace) -> int:
     return exit_codes.FAILED if summary.failed else exit_codes.DONE
 
 
-def _options(options: argparse.Namespace) -> Options:
-    from depth_ros.bag.options import Options
+def _options(options: argparse.Namespace) -> ConvertOptions:
+    from depth_ros.bag.options import ConvertOptions
 
     same = [
         *("only_depth", "prefix", "storage", "every", "batch", "jobs", "split", "resume"),
         *("scan_rows", "scan_frame", "anchors", "anchors_info"),
     ]
-    return Options(
+    return ConvertOptions(
         images=tuple(options.image),
         infos=tuple(options.camera_info),
         extras=tuple(dict.fromkeys(options.extras)),
