@@ -19,6 +19,7 @@ from tqdm import tqdm
 
 from benchmarks.command import in_one_line
 from depth_ros import messages
+from depth_ros.arrays import FloatArray
 from depth_ros.bag import reader
 from depth_ros.errors import ScaleError
 from depth_ros.evaluation.metrics import score
@@ -29,7 +30,7 @@ from depth_ros.scale.anchors import (
     from_points,
     transform,
 )
-from depth_ros.scale.fit import Fit, Floats
+from depth_ros.scale.fit import Fit
 from depth_ros.scale.ground import Mount, find_ground
 from depth_ros.training.render import render, render_drive
 from depth_ros.training.scenes import Drive, Pose, Robot, random_drive
@@ -46,7 +47,7 @@ _EVERY = 4
 class View(NamedTuple):
     """A frame with all that is known of it: true depth (H, W), the camera's mount, anchors."""
 
-    depth_m: Floats
+    depth_m: FloatArray
     camera: Camera
     mount: Mount
     anchors: Anchors
@@ -99,13 +100,13 @@ def _only(kinds: dict[str, str], word: str) -> str:
     return topic
 
 
-def _pick(depth_m: Floats, rng: np.random.Generator) -> Anchors:
+def _pick(depth_m: FloatArray, rng: np.random.Generator) -> Anchors:
     v, u = np.nonzero(np.isfinite(depth_m))
     chosen = rng.choice(len(u), _PIXELS, replace=False)
     return Anchors(np.column_stack([u, v])[chosen].astype(float), depth_m[v, u][chosen])
 
 
-def floor_mount(depth_m: Floats, camera: Camera) -> Mount:
+def floor_mount(depth_m: FloatArray, camera: Camera) -> Mount:
     """Return the mount over the plane that most pixels of the lower half are on, within 1 %."""
     half = camera.height * 5 // 8
     z, rays = depth_m[half::4, ::4].ravel(), camera.rays()[half::4, ::4].reshape(-1, 2)
@@ -125,7 +126,7 @@ def floor_mount(depth_m: Floats, camera: Camera) -> Mount:
     return Mount(1 / length, (x, y, z_))
 
 
-def said(depth_m: Floats, kind: str, rng: np.random.Generator) -> Floats:
+def said(depth_m: FloatArray, kind: str, rng: np.random.Generator) -> FloatArray:
     """Return what a relative network says of true depth (H, W): scaled, shifted and noisy."""
     values = 1 / depth_m if kind == "affine_inverse_depth" else depth_m
     values = values * (1 + _NOISE * rng.normal(size=values.shape))
@@ -133,19 +134,19 @@ def said(depth_m: Floats, kind: str, rng: np.random.Generator) -> Floats:
     return np.asarray((values - shift) / math.exp(rng.uniform(math.log(0.1), math.log(10))))
 
 
-def by_ground(values: Floats, kind: str, view: View) -> Fit:
+def by_ground(values: FloatArray, kind: str, view: View) -> Fit:
     """Align by the camera's height over the ground."""
     rays = torch.from_numpy(view.camera.rays().copy())
     return find_ground(torch.from_numpy(values).float(), kind, rays, view.mount)
 
 
-def by_anchors(values: Floats, kind: str, view: View) -> Fit:
+def by_anchors(values: FloatArray, kind: str, view: View) -> Fit:
     """Align by the view's anchors."""
     return align(torch.from_numpy(values).float(), kind, view.anchors)
 
 
 def errors(
-    views: list[View], kind: str, fit: Callable[[Floats, str, View], Fit]
+    views: list[View], kind: str, fit: Callable[[FloatArray, str, View], Fit]
 ) -> tuple[list[float], int]:
     """Return the AbsRel of every frame that was aligned, and how many were refused."""
     out, refused = [], 0

@@ -19,7 +19,7 @@ from torch import Tensor, nn
 from benchmarks.machine import describe
 from depth_ros.bag import writer as bag
 from depth_ros.bag.convert import convert
-from depth_ros.bag.options import Options
+from depth_ros.bag.options import ConvertOptions
 from depth_ros.bag.types import TYPESTORE
 from depth_ros.config import Settings
 from depth_ros.geometry.camera import Camera
@@ -120,7 +120,7 @@ def copy(source: Path, out: Path) -> None:
 
 
 def run(
-    folder: Path, frames: int, camera: Camera = CAMERA, options: Options | None = None
+    folder: Path, frames: int, camera: Camera = CAMERA, options: ConvertOptions | None = None
 ) -> Result:
     """Measure in a folder; the copy is that of the converted bag, depth and all."""
     source, out = folder / "source", folder / "converted"
@@ -146,7 +146,7 @@ def main(arguments: list[str] | None = None) -> int:
     # torch's threads are the network's; without it they would only wait in the others' way.
     torch.set_num_threads(1)
     with tempfile.TemporaryDirectory() as folder:
-        result = run(Path(folder), options.frames, options=Options(jobs=options.jobs))
+        result = run(Path(folder), options.frames, options=ConvertOptions(jobs=options.jobs))
     facts = describe(torch.device("cpu"))
     print(f"{facts['cpu']}, {facts['cores']} cores, load {facts['load']}")
     print(result.text())

@@ -17,12 +17,13 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from depth_ros.evaluation.picture import Rgb, from_above, save
+from depth_ros.arrays import FloatArray, ImageArray
+from depth_ros.evaluation.picture import from_above, save
 from depth_ros.geometry.camera import Camera
 from depth_ros.geometry.cloud import back_project
 from depth_ros.geometry.edges import flying, radius_for
 from depth_ros.training.render import render
-from depth_ros.training.scenes import Floats, Pose, Robot, Scene, random_drive
+from depth_ros.training.scenes import Pose, Robot, Scene, random_drive
 
 FACTORS, MODES = (2, 4), ("bilinear", "bicubic")
 WIDTH, HEIGHT = 640, 480
@@ -57,19 +58,19 @@ def enlarged(view: View, factor: int, mode: str) -> Tensor:
     return functional.interpolate(low_m[None, None], (HEIGHT, WIDTH), mode=mode)[0, 0]
 
 
-def solid_distance_m(outside: list[Floats]) -> Floats:
+def solid_distance_m(outside: list[FloatArray]) -> FloatArray:
     """Return the distance to a solid, from how far one is outside of each pair of its faces."""
     q = np.stack(outside)
-    distance_m: Floats = abs(np.linalg.norm(q.clip(min=0), axis=0) + q.max(axis=0).clip(max=0))
+    distance_m: FloatArray = abs(np.linalg.norm(q.clip(min=0), axis=0) + q.max(axis=0).clip(max=0))
     return distance_m
 
 
-def surface_distance_m(scene: Scene, points: Floats) -> Floats:
+def surface_distance_m(scene: Scene, points: FloatArray) -> FloatArray:
     """Return the distance of points (N, 3) of the world to the nearest surface of the scene."""
     x, y, z = points.T
     length, width, height = scene.room_m
     planes = (length / 2 - abs(x), width / 2 - abs(y), z, height - z)
-    nearest: Floats = abs(np.stack(planes)).min(axis=0)
+    nearest: FloatArray = abs(np.stack(planes)).min(axis=0)
     for cx, cy, yaw, half_length, half_width, height in scene.boxes[scene.boxes[:, 5] > 0]:
         along = np.cos(yaw) * (x - cx) + np.sin(yaw) * (y - cy)
         across = np.cos(yaw) * (y - cy) - np.sin(yaw) * (x - cx)
@@ -132,7 +133,7 @@ def table(some: list[View]) -> str:
     return "\n".join(lines)
 
 
-def draw(view: View, factor: int = 4) -> Rgb:
+def draw(view: View, factor: int = 4) -> ImageArray:
     """Return a picture: the image with what is removed in red; the cloud before, and after."""
     rgb = render([view.scene], [view.pose], [view.camera]).rgb[0].numpy()
     depth_m = enlarged(view, factor, "bicubic")

@@ -19,12 +19,13 @@ import torch
 from tqdm import tqdm
 
 from benchmarks.command import in_one_line
+from depth_ros.arrays import ImageArray
 from depth_ros.config import Settings
 from depth_ros.evaluation import metrics
 from depth_ros.evaluation.datasets import bag
 from depth_ros.evaluation.datasets.sample import Sample
 from depth_ros.evaluation.metrics import mean_known
-from depth_ros.evaluation.picture import Rgb, save
+from depth_ros.evaluation.picture import save
 from depth_ros.evaluation.temporal import (
     View,
     log_scale_error,
@@ -114,12 +115,12 @@ def table(found: dict[str, dict[str, Clip]]) -> str:
     return "\n".join(lines)
 
 
-def draw(found: dict[str, dict[str, Clip]]) -> Rgb:
+def draw(found: dict[str, dict[str, Clip]]) -> ImageArray:
     """Draw the scale over the frames of each clip, beside the median of what it is unsteadied."""
     return np.vstack([_panel(name, clips) for name, clips in found.items()])
 
 
-def _panel(name: str, clips: dict[str, Clip]) -> Rgb:
+def _panel(name: str, clips: dict[str, Clip]) -> ImageArray:
     width, height = _PANEL
     panel = np.full((height, width, 3), 24, np.uint8)
     for percent in (-30, 0, 30):
@@ -134,7 +135,7 @@ def _panel(name: str, clips: dict[str, Clip]) -> Rgb:
     return panel
 
 
-def _curve(panel: Rgb, log_errors: npt.NDArray[np.float64], colour: Sequence[int]) -> None:
+def _curve(panel: ImageArray, log_errors: npt.NDArray[np.float64], colour: Sequence[int]) -> None:
     x = np.linspace(_MARGIN, panel.shape[1] - 1, len(log_errors))
     points = np.array([(a, _y(e)) for a, e in zip(x, log_errors, strict=True) if np.isfinite(e)])
     cv2.polylines(panel, [np.int32(points)], False, tuple(colour), 1, cv2.LINE_AA)
@@ -146,7 +147,7 @@ def _y(log_error: float) -> int:
 
 
 def _text(
-    panel: Rgb, text: str, at: tuple[int, int], colour: Sequence[int] = (230, 230, 230)
+    panel: ImageArray, text: str, at: tuple[int, int], colour: Sequence[int] = (230, 230, 230)
 ) -> None:
     cv2.putText(panel, text, at, cv2.FONT_HERSHEY_SIMPLEX, 0.4, tuple(colour), 1, cv2.LINE_AA)
 

@@ -18,6 +18,7 @@ import numpy.typing as npt
 from tqdm import tqdm
 
 from benchmarks.command import in_one_line
+from depth_ros.arrays import FloatArray
 from depth_ros.config import Settings
 from depth_ros.evaluation.protocols import PROTOCOLS
 from depth_ros.pipeline import Frame, Pipeline
@@ -25,7 +26,6 @@ from depth_ros.pipeline import Frame, Pipeline
 LENSES = (0.6, 1.0, 1.25, 1.6)
 """Focal lengths in pixels, relative to the camera's: below 1 the picture is shrunk, above 1 it is
 cut to its middle and enlarged to its old size."""
-Floats = npt.NDArray[np.float64]
 
 
 class Spread(NamedTuple):
@@ -36,7 +36,7 @@ class Spread(NamedTuple):
         within: median over frames of (largest - smallest) / mean of the lenses' metres.
     """
 
-    ratios: Floats
+    ratios: FloatArray
     within: float
 
 

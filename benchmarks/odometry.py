@@ -23,11 +23,12 @@ from tqdm import tqdm
 
 from benchmarks import anchors, flicker
 from benchmarks.command import in_one_line
+from depth_ros.arrays import ImageArray
 from depth_ros.config import Settings
 from depth_ros.errors import ScaleError, SettingError
 from depth_ros.evaluation.datasets import bag
 from depth_ros.evaluation.datasets.sample import Sample
-from depth_ros.evaluation.picture import Rgb, save
+from depth_ros.evaluation.picture import save
 from depth_ros.geometry.camera import Camera
 from depth_ros.pipeline import Pipeline
 
@@ -82,7 +83,7 @@ class Odometry:
         self._before: Any = None
         self.track = Track()
 
-    def add(self, rgb: Rgb, depth_m: Depth, camera: Camera) -> None:
+    def add(self, rgb: ImageArray, depth_m: Depth, camera: Camera) -> None:
         """Take the next frame: uint8 (H, W, 3) and z-depth (H, W) of an undistorted camera."""
         t = self._o3d.t.geometry
         plain = np.where(np.isfinite(depth_m), depth_m, 0).astype(np.float32)
@@ -169,7 +170,7 @@ def table(name: str, tracks: dict[str, Track], truth: Track, recorded: bool) -> 
     return "\n".join(lines)
 
 
-def draw(name: str, tracks: dict[str, Track], truth: Track) -> Rgb:
+def draw(name: str, tracks: dict[str, Track], truth: Track) -> ImageArray:
     """Draw the trajectories from above."""
     panel = np.full((_PANEL_PX, _PANEL_PX, 3), 24, np.uint8)
     shown = {"reference": truth, **tracks}

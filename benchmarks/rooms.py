@@ -10,8 +10,8 @@ from pathlib import Path
 import numpy as np
 import torch
 
+from depth_ros.arrays import ImageArray
 from depth_ros.evaluation import picture
-from depth_ros.evaluation.picture import Rgb
 from depth_ros.geometry.colour import robust_range
 from depth_ros.training.render import Frames
 from depth_ros.training.rooms.frames import random_rooms
@@ -35,7 +35,7 @@ def main(arguments: list[str] | None = None) -> int:
     return 0
 
 
-def _grid(frames: Frames, width: int) -> Rgb:
+def _grid(frames: Frames, width: int) -> ImageArray:
     """Draw images and depth in rows, depth from its nearest to its farthest in each frame."""
     height = width * _HEIGHT // _WIDTH
     cells = []

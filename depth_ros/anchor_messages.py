@@ -8,17 +8,17 @@ from typing import Any
 import numpy as np
 
 from depth_ros import messages
+from depth_ros.arrays import FloatArray
 from depth_ros.config import Settings
 from depth_ros.geometry.camera import Camera
 from depth_ros.scale import anchors
 from depth_ros.scale.anchors import OPTICAL_FROM_BODY, Anchors, pose_matrix
-from depth_ros.scale.fit import Floats
 
 
 def anchors_from(
     message: Any,
     kind: str,
-    pose: Floats,
+    pose: FloatArray,
     camera: Camera,
     sensor: Callable[[], Camera],
     max_pixels: int = Settings.max_image_pixels,
@@ -39,7 +39,7 @@ def anchors_from(
     return anchors.from_points(anchors.transform(points, pose), camera, anchors.MOST)
 
 
-def optical_from_sensor(anchors_pose: tuple[float, ...], optical: bool) -> Floats:
+def optical_from_sensor(anchors_pose: tuple[float, ...], optical: bool) -> FloatArray:
     """Return the 4x4 transform of the setting anchors_pose to the camera's optical frame.
 
     Args:
@@ -50,7 +50,7 @@ def optical_from_sensor(anchors_pose: tuple[float, ...], optical: bool) -> Float
     return pose @ OPTICAL_FROM_BODY.T if optical else pose
 
 
-def _points(message: Any, kind: str, sensor: Callable[[], Camera], max_pixels: int) -> Floats:
+def _points(message: Any, kind: str, sensor: Callable[[], Camera], max_pixels: int) -> FloatArray:
     """Return a message's points (N, 3) in its own frame."""
     if kind == "points":
         return np.asarray(messages.points_from_cloud(message).xyz, np.float64).reshape(-1, 3)

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from depth_ros.arrays import FloatArray
 from depth_ros.config import Settings
 from depth_ros.errors import ScaleError
-from depth_ros.scale.fit import Floats
 from depth_ros.scale.ground import Mount
 
 ON_GROUND = "base_footprint"
@@ -26,7 +26,7 @@ def candidates(settings: Settings) -> tuple[str, ...]:
     return (settings.ground_frame,) if settings.ground_frame else _USUAL
 
 
-def find_mount(settings: Settings, look_up: Callable[[str], Floats]) -> tuple[str, Mount]:
+def find_mount(settings: Settings, look_up: Callable[[str], FloatArray]) -> tuple[str, Mount]:
     """Return the frame that was taken, and the camera's height and direction over the ground.
 
     Args:

@@ -25,7 +25,7 @@ def check_file(path: Path, overwrite: bool = False) -> Path:
         raise SettingError(f"'{path}' is a folder, expected the name of a file")
     _check_parents(path)
     if os.path.lexists(path) and not overwrite:  # a link that leads nowhere is there too
-        raise SettingError(f"{path} exists already, expected another name, or --overwrite")
+        raise SettingError(f"{path} already exists, expected another name, or --overwrite")
     return path
 
 

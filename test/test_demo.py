@@ -14,7 +14,7 @@ import pytest
 from depth_ros import cli, demo, messages
 from depth_ros.bag import reader
 from depth_ros.bag.reader import Recording
-from depth_ros.bag.references import References
+from depth_ros.bag.references import BagReferences
 from depth_ros.bag.transforms import Transforms
 from depth_ros.config import Settings
 from depth_ros.evaluation.metrics import Scores
@@ -75,7 +75,7 @@ def test_the_drive_has_a_robots_tf_and_the_ground_is_found_by_it(tmp_path: Path)
             assert height == pytest.approx(pose.z - 0.1)
         first = next(iter(recording.records([demo.IMAGE])))
         frame = Frame(np.zeros((480, 640, 3), np.uint8), drive.camera, first.time_ns, demo.FRAME)
-        mount = References(recording, settings).of(frame, first.time_ns)
+        mount = BagReferences(recording, settings).of(frame, first.time_ns)
     assert isinstance(mount, Mount)
     assert mount.height_m == pytest.approx(drive.poses[0].z)
 

@@ -121,7 +121,7 @@ def test_a_file_that_exists_is_replaced_only_where_that_is_said(tmp_path: Path) 
     path = tmp_path / "a.png"
     assert check_file(path) == path
     path.write_text("precious")
-    with pytest.raises(SettingError, match="exists already, expected another name, or --overwrite"):
+    with pytest.raises(SettingError, match="already exists, expected another name, or --overwrite"):
         check_file(path)
     assert check_file(path, overwrite=True) == path
 
@@ -191,7 +191,7 @@ def test_a_users_file_is_refused_before_the_work(
     }[verb]
     assert cli.main(command) != 0
     error = capsys.readouterr().err
-    assert f"{file} exists already, expected another name, or --overwrite" in error
+    assert f"{file} already exists, expected another name, or --overwrite" in error
     assert error.count("\n") == 1
     assert file.read_text() == "precious"
     assert not (tmp_path / "out").exists()

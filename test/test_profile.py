@@ -13,9 +13,9 @@ from depth_ros import cli
 from depth_ros import profile as module
 from depth_ros.config import Settings
 from depth_ros.geometry.camera import Camera
-from depth_ros.look import flame
 from depth_ros.pipeline import Frame, Pipeline
 from depth_ros.profile import Begun, Lap, Profile, medians
+from depth_ros.viz import flame
 
 
 class Device:

@@ -1,1 +1,1 @@
-"""Bags without a ROS installation, through rosbags."""
+"""Read and write bags without a ROS installation."""

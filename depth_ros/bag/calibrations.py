@@ -1,4 +1,4 @@
-"""What describes the images of a topic of a recording: the settings, or its camera_info."""
+"""The camera of each image of a recording: from the settings, or from its camera_info."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ _AROUND_NS = 1_000_000_000
 
 
 class Calibrations:
-    """Finds the camera of each image, while a recording passes by.
+    """Finds the camera of each image while a recording is read.
 
     Args:
-        recording: with the camera_info.
-        info: its topic; unused where the settings give the camera.
-        settings: of the pipeline.
+        recording: contains the camera_info.
+        info: the camera_info topic; unused if the settings define the camera.
+        settings: the pipeline's settings.
     """
 
     def __init__(self, recording: Recording, info: str, settings: Settings) -> None:
@@ -27,10 +27,10 @@ class Calibrations:
         self._infos = None if given else Window(recording.records([info]), _AROUND_NS)
 
     def of(self, time_ns: int, stamp_ns: int, width: int, height: int) -> Described:
-        """Return the camera of an image: the camera_info around its bag time, nearest to its stamp.
+        """Return the camera of an image: the camera_info nearest to its stamp, around its bag time.
 
         Raises:
-            CameraError: there is none, or it cannot be used, see calibration.described().
+            CameraError: there is no camera_info, or it is unusable, see calibration.described().
         """
         if given := calibration.given(self._settings, width, height):
             return given

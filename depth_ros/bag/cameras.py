@@ -1,4 +1,4 @@
-"""The cameras that a conversion answers: their images to frames, their frames to depth."""
+"""The cameras of a conversion: from images to frames, and from frames to depth."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ from depth_ros import calibration, engine, messages
 from depth_ros.bag import topics
 from depth_ros.bag.calibrations import Calibrations
 from depth_ros.bag.decoder import Decoded, Decoder
-from depth_ros.bag.options import Options
+from depth_ros.bag.options import ConvertOptions
 from depth_ros.bag.outputs import Answered, Outputs
 from depth_ros.bag.reader import Recording
-from depth_ros.bag.references import References
+from depth_ros.bag.references import BagReferences
 from depth_ros.bag.resume import Progress, freeze, thaw
 from depth_ros.bag.topics import CameraTopics
 from depth_ros.engine import FrameJob
@@ -29,7 +29,7 @@ from depth_ros.topic_names import base
 
 
 class QueuedImage(NamedTuple):
-    """An image that is to be answered, being decoded."""
+    """An image to convert, which is being decoded."""
 
     camera: BagCamera
     time_ns: int
@@ -38,11 +38,11 @@ class QueuedImage(NamedTuple):
 
 @dataclass(frozen=True, eq=False)
 class BagJob(FrameJob):
-    """A frame that is to be answered, and what its messages need.
+    """A frame to convert, and what its output messages need.
 
     Attributes:
-        camera: whose frame it is.
-        info: camera_info of the depth image.
+        camera: the camera that took the frame.
+        info: the depth image's camera_info.
     """
 
     camera: BagCamera
@@ -54,13 +54,13 @@ class BagCamera:
 
     Args:
         where: its topics.
-        recording: where they are.
-        pipeline: makes its depth; the scale in it is of no other camera.
-        references: what its depth is compared with.
-        outputs: what is written for it.
+        recording: contains the topics.
+        pipeline: computes its depth; its scale state belongs to this camera alone.
+        references: the sources of metric scale.
+        outputs: the topics that are written for it.
 
     Attributes:
-        decoder: of its images.
+        decoder: decodes its images.
     """
 
     def __init__(
@@ -68,7 +68,7 @@ class BagCamera:
         where: CameraTopics,
         recording: Recording,
         pipeline: Pipeline,
-        references: References,
+        references: BagReferences,
         outputs: Outputs,
     ) -> None:
         self.where, self.outputs = where, outputs
@@ -77,18 +77,18 @@ class BagCamera:
         self._calibrations = Calibrations(recording, where.info, pipeline.settings)
         self._last: Camera | None = None
         self.warning = ""
-        """What is to be said of its calibration; empty where there is nothing."""
+        """A warning about its calibration; empty if there is none."""
 
     @property
     def name(self) -> str:
-        """What the camera is called."""
+        """The camera's name."""
         return self.where.name
 
     def job(self, image: QueuedImage) -> BagJob:
         """Return the frame of an image, with the camera_info nearest to its stamp.
 
         Raises:
-            MessageError, CameraError: image or camera_info is damaged, or they do not fit.
+            MessageError, CameraError: image or camera_info is damaged, or their sizes differ.
         """
         header, rgb = image.decoded.result()
         stamp_ns = messages.stamp_ns(header)
@@ -97,7 +97,7 @@ class BagCamera:
             self.warning = known.camera.ray_warning or self.warning
         self._last = known.camera
         frame = Frame(rgb, known.camera, stamp_ns, header.frame_id)
-        reference = self._reference(frame, image.time_ns)  # now: they are read in time order
+        reference = self._reference(frame, image.time_ns)  # here: they are read in time order
         find = partial(_same, reference)
         return BagJob(frame, self._pipeline, self.outputs.wanted, find, self, known.info)
 
@@ -109,10 +109,10 @@ class BagCamera:
         return freeze(self._last, pipeline.state(self._last))
 
     def thaw(self, state: dict[str, Any]) -> None:
-        """Take up the state of the camera's scale again.
+        """Restore the state of the camera's scale.
 
         Raises:
-            BagError: it is none.
+            BagError: it is not such a state.
         """
         self._last = thaw(state, self._pipeline.state)
 
@@ -125,12 +125,12 @@ class BagCamera:
             return None
 
 
-def find(recording: Recording, pipeline: Pipeline, options: Options) -> dict[str, BagCamera]:
-    """Return the cameras to convert, by their image topic.
+def find(recording: Recording, pipeline: Pipeline, options: ConvertOptions) -> dict[str, BagCamera]:
+    """Return the cameras to convert, by image topic.
 
     Raises:
-        BagError: as topics.find() and References; or an output's topic is in the recording already.
-        CameraError: the settings name a calibration that cannot be read.
+        BagError: as topics.find() and BagReferences; or the recording already has an output topic.
+        CameraError: the calibration file of the settings cannot be read.
     """
     calibration.check(pipeline.settings)  # fails now, not frame by frame
     given = pipeline.settings.gives_camera
@@ -143,21 +143,21 @@ def find(recording: Recording, pipeline: Pipeline, options: Options) -> dict[str
         parts = (options.prefix.strip("/"), where.name if len(found) > 1 else "")
         namespace = "".join(f"/{part}" for part in parts if part)
         own = pipeline.fork()
-        references = References(recording, own.settings, options.anchors, options.anchors_info)
+        references = BagReferences(recording, own.settings, options.anchors, options.anchors_info)
         outputs = Outputs(namespace, own, options.extras, options.scan_rows, options.scan_frame)
         cameras[where.image] = BagCamera(where, recording, own, references, outputs)
         _check_new(outputs, recording, options)
     return cameras
 
 
-def _check_new(outputs: Outputs, recording: Recording, options: Options) -> None:
+def _check_new(outputs: Outputs, recording: Recording, options: ConvertOptions) -> None:
     taken = [t.name for t in outputs.topics.values() if t.name in recording.topics]
     if taken and not options.only_depth:
-        raise BagError(f"the bag has {', '.join(taken)} already: say --prefix or --only-depth")
+        raise BagError(f"the bag already has {', '.join(taken)}: use --prefix or --only-depth")
 
 
 def answer(images: Mapping[int, QueuedImage], progress: Progress) -> dict[int, Answered]:
-    """Return the answers to images, by their keys; what gives no depth is counted.
+    """Return the results of images, by their keys; images without depth are counted as skipped.
 
     Raises:
         ModelError: the network failed.

@@ -1,4 +1,4 @@
-"""Recordings through a model that sees them whole: once for its values, once more for metres."""
+"""Convert with a model that processes a whole recording: one pass for values, one for metres."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from tqdm import tqdm
 from depth_ros.bag import cameras
 from depth_ros.bag.cameras import BagCamera, BagJob
 from depth_ros.bag.groups import Groups
-from depth_ros.bag.options import Options
+from depth_ros.bag.options import ConvertOptions
 from depth_ros.bag.reader import Recording
 from depth_ros.config import Settings
 from depth_ros.errors import BagError, CameraError, MessageError
@@ -31,8 +31,8 @@ from depth_ros.scale.ground import Mount
 from depth_ros.scale.scaler import Reference, Scale
 
 
-class _Known(NamedTuple):
-    """What is kept of a frame between the two passes."""
+class _KeptFrame(NamedTuple):
+    """The part of a frame that is kept between the two passes."""
 
     stamp_ns: int
     camera: Camera
@@ -40,28 +40,32 @@ class _Known(NamedTuple):
 
 
 def prepare(
-    sources: Sequence[Path], model: ClipModel, settings: Settings, options: Options, folder: Path
+    sources: Sequence[Path],
+    model: ClipModel,
+    settings: Settings,
+    options: ConvertOptions,
+    folder: Path,
 ) -> Pipeline:
-    """Run a model over the one camera of a recording, and fit its one scale and shift.
+    """Run a model over a recording's only camera, and fit one scale and shift for all frames.
 
-    Values wait for the second pass in a file without a name in a folder, 4 bytes a pixel: memory
-    stays flat, however long the recording is.
+    Values are kept for the second pass in an unnamed file in the folder, 4 bytes per pixel: memory
+    use does not grow with the recording.
 
     Raises:
-        BagError: as cameras.find(); there are several cameras, or no image that can be used.
+        BagError: as cameras.find(); there are several cameras, or no usable image.
         ModelError: the network failed.
-        ScaleError: nothing in the recording tells the scale.
+        ScaleError: the recording does not determine the scale.
     """
     _check(sources, model.entry, settings, options)
-    known = list(_first_look(sources, model.entry, settings, options))
+    known = list(_first_pass(sources, model.entry, settings, options))
     if not known:
         raise BagError("no image of the recording can be used")
     if len({each.stamp_ns for each in known}) < len(known):
-        raise BagError("images share stamps, expected one stamp for each")
+        raise BagError("several images have the same stamp, expected a unique stamp for each")
     camera = known[0].camera
     if any(each.camera != camera for each in known):
         raise BagError("the camera changes within the recording, expected one calibration")
-    store = tempfile.TemporaryFile(dir=folder)  # noqa: SIM115 - the values live in it
+    store = tempfile.TemporaryFile(dir=folder)  # noqa: SIM115 - must outlive this function
     shape = (len(known), camera.height, camera.width)
     values = np.memmap(store, np.float32, "w+", shape=shape)
     _predict(sources, model, settings, options, values)
@@ -87,38 +91,40 @@ def _fit(
 
 
 def _check(
-    sources: Sequence[Path], entry: ModelEntry, settings: Settings, options: Options
+    sources: Sequence[Path], entry: ModelEntry, settings: Settings, options: ConvertOptions
 ) -> None:
-    """Refuse now what the second pass would refuse after hours."""
+    """Raise now the errors that the second pass would raise after hours."""
     with Recording(*sources) as recording:
         options.check_part(recording.end_ns - recording.start_ns)
-        _check_alone(cameras.find(recording, _unseen(entry, settings), options))
+        _check_single_camera(
+            cameras.find(recording, _placeholder_pipeline(entry, settings), options)
+        )
 
 
-def _unseen(entry: ModelEntry, settings: Settings) -> Pipeline:
-    """Return a pipeline that no frame was seen for, to look for cameras with."""
+def _placeholder_pipeline(entry: ModelEntry, settings: Settings) -> Pipeline:
+    """Return a pipeline without any values, only to find the cameras with."""
     nothing = ClipPredictor(entry, np.empty((0, 0, 0), np.float32), ())
     return clip_predictor.pipeline(nothing, settings, None)
 
 
-def _first_look(
-    sources: Sequence[Path], entry: ModelEntry, settings: Settings, options: Options
-) -> Iterator[_Known]:
+def _first_pass(
+    sources: Sequence[Path], entry: ModelEntry, settings: Settings, options: ConvertOptions
+) -> Iterator[_KeptFrame]:
     for job in tqdm(_frames(sources, entry, settings, options), desc="read", unit="frame"):
         reference = job.find_reference()
         if isinstance(reference, Anchors):
-            reference = reference.thinned(ANCHORS)  # what is held for the whole recording
-        yield _Known(job.frame.stamp_ns, job.frame.camera, reference)
+            reference = reference.thinned(ANCHORS)  # they are kept for the whole recording
+        yield _KeptFrame(job.frame.stamp_ns, job.frame.camera, reference)
 
 
 def _predict(
     sources: Sequence[Path],
     model: ClipModel,
     settings: Settings,
-    options: Options,
+    options: ConvertOptions,
     values: npt.NDArray[np.float32],
 ) -> None:
-    """Fill values (T, H, W)."""
+    """Fill values (T, H, W) with the network's output."""
     frames = _frames(sources, model.entry, replace(settings, scale_mode="model"), options)
     with tqdm(desc=model.entry.name, unit="%", total=100) as bar:
 
@@ -135,12 +141,12 @@ def _predict(
 
 
 def _frames(
-    sources: Sequence[Path], entry: ModelEntry, settings: Settings, options: Options
+    sources: Sequence[Path], entry: ModelEntry, settings: Settings, options: ConvertOptions
 ) -> Iterator[BagJob]:
-    """Yield the frames to convert that can be used, with what they are compared with."""
+    """Yield the usable frames to convert, with their references."""
     quiet = replace(options, extras=(), only_depth=True)
     with Recording(*sources) as recording, ThreadPoolExecutor(options.jobs) as pool:
-        found = cameras.find(recording, _unseen(entry, settings), quiet)
+        found = cameras.find(recording, _placeholder_pipeline(entry, settings), quiet)
         groups = Groups(recording, found, options, skip=0)
         for group in groups.read(pool):
             for item in group:
@@ -149,12 +155,12 @@ def _frames(
                 try:
                     yield item.image.camera.job(item.image)
                 except (MessageError, CameraError):
-                    continue  # the second pass says so
+                    continue  # the second pass reports it
 
 
-def _check_alone(found: dict[str, BagCamera]) -> None:
+def _check_single_camera(found: dict[str, BagCamera]) -> None:
     if len(found) > 1:
         raise BagError(
-            f"cameras are {', '.join(found)}, expected one: a model of whole recordings takes one "
-            "at a time, by --image"
+            f"cameras are {', '.join(found)}, expected one: choose it with --image, because this "
+            "model processes whole recordings of one camera"
         )

@@ -1,4 +1,4 @@
-"""Answer every image of a recording with depth, in order, into a new recording."""
+"""Convert a recording: write depth for each of its images, in order, into a new recording."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from tqdm import tqdm
 from depth_ros import calibration
 from depth_ros.bag import cameras
 from depth_ros.bag.groups import Group, Groups
-from depth_ros.bag.options import Options
+from depth_ros.bag.options import ConvertOptions
 from depth_ros.bag.outputs import Answered, Encoded
 from depth_ros.bag.reader import Recording
 from depth_ros.bag.references import is_static_tf
@@ -29,7 +29,7 @@ from depth_ros.pipeline import Pipeline
 
 
 class Watcher(Protocol):
-    """Sees every frame of a conversion that is answered in metres, in order."""
+    """Receives every frame of a conversion that has metric depth, in order."""
 
     def add(
         self,
@@ -40,40 +40,40 @@ class Watcher(Protocol):
         camera: Camera,
         confidence: npt.NDArray[np.float32] | None = None,
     ) -> None:
-        """See a frame: camera's name, image (H, W, 3), z-depth (H, W) with NaN and +inf.
+        """Receive a frame: camera's name, image (H, W, 3), z-depth (H, W) with NaN and +inf.
 
-        Confidence (H, W), 0 to 1, comes where the conversion writes it.
+        Confidence (H, W), 0 to 1, is passed if the conversion writes it.
         """
 
     def close(self) -> None:
-        """End: no frame follows."""
+        """Finish; no frame follows."""
 
 
 def convert(
     sources: Sequence[Path],
     out: Path,
     pipeline: Pipeline,
-    options: Options | None = None,
+    options: ConvertOptions | None = None,
     watchers: Sequence[Watcher] = (),
 ) -> ConvertSummary:
-    """Write a rosbag2 with depth for every image of recordings that are merged by time.
+    """Write a rosbag2 with depth for every image of one or more recordings, merged by time.
 
-    Outputs stand right after their image, at its bag time, with its stamp and frame. An image that
-    gives no depth, because it is damaged or has no scale, is skipped and counted.
+    Outputs follow directly after their image, with its bag time, stamp and frame. An image without
+    depth, because it is damaged or has no scale, is skipped and counted.
 
     Args:
         sources: see reader.Recording.
-        out: folder of the new bag; it may not exist, unless options.resume.
-        pipeline: what makes depth.
+        out: folder of the new bag; it must not exist, unless options.resume.
+        pipeline: computes depth.
         options: what to convert, and how.
-        watchers: see the frames that this run answers; closed at the end, whatever happens.
+        watchers: receive the frames that this run converts; always closed at the end.
 
     Raises:
-        BagError: there is nothing to read, to convert or to go on with, or out cannot be written;
-            what was written is a whole bag, with which options.resume goes on.
+        BagError: there is nothing to read, to convert or to continue, or out cannot be written;
+            what was written is a complete bag, which options.resume continues.
         ModelError: the network failed; as above.
     """
-    options = options or Options()
+    options = options or ConvertOptions()
     with ExitStack() as stack:
         for watcher in watchers:
             stack.callback(watcher.close)
@@ -82,7 +82,7 @@ def convert(
         found = cameras.find(recording, pipeline, options)
         command = {
             "sources": [path.name for path in sources],
-            # Drives are often called alike.
+            # Recordings of different drives often have the same file name.
             "recording": [recording.start_ns, recording.end_ns, dict(recording.counts)],
             "options": options.as_command(),
             "settings": pipeline.settings.as_dict(),
@@ -104,20 +104,20 @@ def convert(
         return ConvertSummary(*counted, recording.damage, not_copied, warnings, progress.guess)
 
 
-def check_out(out: Path, options: Options) -> None:
-    """Refuse to write over anything.
+def check_out(out: Path, options: ConvertOptions) -> None:
+    """Refuse to overwrite anything.
 
     Raises:
-        BagError: out exists, and is not to be gone on with.
+        BagError: out exists, and options.resume is not set.
     """
     if out.exists() and not options.resume:
-        raise BagError(f"{out} exists already, expected a new folder, or --resume to go on")
+        raise BagError(f"{out} already exists, expected a new folder, or --resume to continue it")
 
 
 def _begin(
-    out: Path, options: Options, command: dict[str, Any], guess: str
+    out: Path, options: ConvertOptions, command: dict[str, Any], guess: str
 ) -> tuple[SplitBag, Progress]:
-    """Return the new bag, or one to go on with, and how far it is."""
+    """Return the new bag, or the one to continue, and its progress."""
     bag = SplitBag(out, options.storage)
     if not bag.new:
         return bag, Progress.from_note(bag.note, command)
@@ -130,7 +130,7 @@ def _begin(
 
 
 class _Work(NamedTuple):
-    """A group on its way into the bag, and how far the conversion is after it."""
+    """A group that is to be written, and the conversion's progress after it."""
 
     group: Group
     answers: dict[int, Answered]
@@ -139,13 +139,13 @@ class _Work(NamedTuple):
 
 
 class _Conversion:
-    """Decodes and encodes in a pool of threads, writes in one of its own, predicts in between."""
+    """Decodes and encodes in a thread pool, writes in one more thread, predicts in this one."""
 
     def __init__(
         self,
         groups: Groups,
         pipeline: Pipeline,
-        options: Options,
+        options: ConvertOptions,
         bag: SplitBag,
         progress: Progress,
         watchers: Sequence[Watcher],
@@ -157,14 +157,14 @@ class _Conversion:
         self._broken = False
 
     def run(self, found: dict[str, cameras.BagCamera], recording: Recording) -> None:
-        """Convert what is left to convert; whatever happens, the bag is whole afterwards."""
+        """Convert what is left to convert; the bag is complete afterwards, even after an error."""
         self._cameras, self._topics = found, recording.topics
         writer = ThreadPoolExecutor(1)
         try:
             with ThreadPoolExecutor(self._options.jobs) as pool:
                 self._pass_through(pool, writer)
         except OSError as error:
-            raise self._cut_off(error, writer) from error
+            raise self._write_error(error, writer) from error
         except BaseException:  # Ctrl-C too
             self._end(writer)
             raise
@@ -172,7 +172,7 @@ class _Conversion:
         self._end(writer)
 
     def _pass_through(self, pool: ThreadPoolExecutor, writer: ThreadPoolExecutor) -> None:
-        """Send every group through the pool, the network, the pool again and to the writer."""
+        """Pass every group through the pool, the network, the pool again and the writer."""
         under_way: deque[Future[None]] = deque()
         done = sum(self._progress.frames.values())
         with tqdm(
@@ -198,7 +198,7 @@ class _Conversion:
         return _Work(group, answers, encoded, self._progress.as_note())
 
     def _write(self, work: _Work) -> None:
-        """Write a group as a whole or, once anything has failed, not at all."""
+        """Write a whole group; after the first error, write nothing."""
         if self._broken:
             return
         try:
@@ -211,20 +211,20 @@ class _Conversion:
                     for topic, data in encoded[i].messages:
                         self._bag.write(topic, item.record.time_ns, data)
             self._note(work)
-            self._show(work, encoded)
+            self._notify_watchers(work, encoded)
         except BaseException:
             self._broken = True
             raise
 
     def _note(self, work: _Work) -> None:
-        """Note how far the bag is, and begin a new file where it is time to."""
+        """Record the progress, and begin a new file if the present one is full."""
         self._written = work.note
         self._in_file += sum(item.image is not None for item in work.group)
         if self._in_file >= self._options.split:
             self._bag.finish(work.note)
             self._in_file = 0
 
-    def _show(self, work: _Work, encoded: dict[int, Encoded]) -> None:
+    def _notify_watchers(self, work: _Work, encoded: dict[int, Encoded]) -> None:
         for i, each in encoded.items():
             image, frame = work.group[i].image, work.answers[i].answer.job.frame
             if image is None or each.depth_m is None:
@@ -232,9 +232,9 @@ class _Conversion:
             for watcher in self._watchers:
                 name = image.camera.name
                 try:
-                    seen = (frame.rgb, each.depth_m, frame.camera, each.confidence)
-                    watcher.add(name, frame.stamp_ns, *seen)
-                except OSError as error:  # else it would be taken for the bag's own
+                    maps = (frame.rgb, each.depth_m, frame.camera, each.confidence)
+                    watcher.add(name, frame.stamp_ns, *maps)
+                except OSError as error:  # otherwise it would be taken for an error of the bag
                     raise BagError(f"a preview cannot be written: {error}") from error
 
     def _complete(self) -> None:
@@ -242,19 +242,19 @@ class _Conversion:
         self._written = self._progress.as_note()
 
     def _end(self, writer: ThreadPoolExecutor) -> None:
-        """Make what the writer has written by then the end of the bag."""
+        """Finish the bag after what the writer has written so far."""
         try:
-            # In the thread that opened it: SQLite wants that.
+            # SQLite must be closed by the thread that opened it.
             writer.submit(lambda: self._bag.finish(self._written)).result()
         except OSError as error:
-            raise self._cut_off(error, writer) from error
+            raise self._write_error(error, writer) from error
         writer.shutdown()
 
-    def _cut_off(self, error: OSError, writer: ThreadPoolExecutor) -> BagError:
-        """Drop the file that cannot be finished; the bag ends with the one before."""
+    def _write_error(self, error: OSError, writer: ThreadPoolExecutor) -> BagError:
+        """Drop the file that cannot be finished, and return the error to raise."""
         writer.submit(self._bag.discard).result()
         writer.shutdown()
         return BagError(
-            f"{self._bag.path} cannot be written on: {error.strerror or error}; "
-            "what is in it is whole, and --resume goes on from there"
+            f"{self._bag.path} cannot be written: {error.strerror or error}; "
+            "the bag is complete up to there, --resume continues it"
         )

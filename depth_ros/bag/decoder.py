@@ -1,4 +1,4 @@
-"""The images of a topic of a recording, decoded."""
+"""Decode the images of a recording's topic."""
 
 from __future__ import annotations
 
@@ -17,15 +17,15 @@ from depth_ros.bag.types import TYPESTORE
 from depth_ros.config import Settings
 from depth_ros.errors import MessageError, one_line
 
-Later: TypeAlias = "Callable[[], npt.NDArray[Any]]"
-"""Decodes an image, or raises MessageError; so what nobody wants is not decoded."""
+LazyPixels: TypeAlias = "Callable[[], npt.NDArray[Any]]"
+"""Decodes an image when it is called, or raises MessageError."""
 
 
 class Decoded(NamedTuple):
     """An image message.
 
     Attributes:
-        header: its own.
+        header: the message's header.
         rgb: uint8 (H, W, 3).
     """
 
@@ -34,10 +34,10 @@ class Decoded(NamedTuple):
 
 
 class Decoder:
-    """Decodes the images of one topic; those of a video need all of them, in their order.
+    """Decodes the images of one topic; a video needs all of its messages, in order.
 
     Args:
-        settings: how images that do not say all are decoded, and how large they may be.
+        settings: how to decode images whose format is incomplete, and the maximum size.
     """
 
     def __init__(self, settings: Settings) -> None:
@@ -46,7 +46,7 @@ class Decoder:
         self._is_video: bool | None = None
 
     def submit(self, record: Record, pool: Executor) -> Future[Decoded]:
-        """Return what decode() will: by a pool, but a video's at once, to keep their order."""
+        """Run decode() in a pool; a video is decoded at once, to keep its order."""
         if not self._of_video(record):
             return pool.submit(self.decode, record)
         future: Future[Decoded] = Future()
@@ -62,14 +62,16 @@ class Decoder:
         Raises:
             MessageError: it is damaged.
         """
-        header, pixels = self.later(record)
+        header, pixels = self.lazy(record)
         return Decoded(header, pixels())
 
-    def later(self, record: Record) -> tuple[Any, Later]:
-        """Return the header of a record, and what decodes its image; a video's is by then.
+    def lazy(self, record: Record) -> tuple[Any, LazyPixels]:
+        """Return the header of a record, and a function that decodes its image.
+
+        A video's image is decoded already.
 
         Raises:
-            MessageError: it is damaged, as far as that shows.
+            MessageError: it is damaged, as far as that can be known without decoding.
         """
         message = _message(record)
         if messages.codec_of(message):
@@ -77,8 +79,8 @@ class Decoder:
             return messages.header_of(message), lambda: rgb
         return message.header, partial(_pixels, record.topic, self._rgb, message)
 
-    def depth(self, record: Record) -> tuple[Any, Later]:
-        """Return the same of a depth image, in metres (H, W)."""
+    def depth(self, record: Record) -> tuple[Any, LazyPixels]:
+        """Return the same for a depth image, in metres (H, W)."""
         message = _message(record)
         return message.header, partial(_pixels, record.topic, self._depth_m, message)
 
@@ -88,16 +90,16 @@ class Decoder:
     def _depth_m(self, message: Any) -> npt.NDArray[np.float32]:
         return messages.depth_from(message, self._settings.max_image_pixels)
 
-    def pass_by(self, record: Record) -> None:
-        """Take note of an image that nobody wants: a later one of a video may need it."""
+    def skip(self, record: Record) -> None:
+        """Skip an image; one of a video is still decoded, because later ones depend on it."""
         if self._of_video(record):
             with suppress(MessageError):
                 self.decode(record)
 
     def _of_video(self, record: Record) -> bool:
-        """Return whether a topic's messages are those of a video, as its first one says."""
+        """Return whether the topic is a video, by its first readable message."""
         if self._is_video is None:
-            with suppress(MessageError):  # the next one may say it
+            with suppress(MessageError):  # try the next message
                 self._is_video = messages.codec_of(_message(record)) is not None
         return bool(self._is_video)
 
@@ -105,7 +107,7 @@ class Decoder:
 def _message(record: Record) -> Any:
     try:
         message: Any = TYPESTORE.deserialize_cdr(record.data, record.kind)
-    except Exception as error:  # whatever a parser makes of damaged bytes
+    except Exception as error:  # a parser may raise anything on damaged bytes
         raise MessageError(f"{record.topic} cannot be read: {one_line(error)}") from error
     messages.check_stamp(messages.header_of(message))
     return message

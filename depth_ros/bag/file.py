@@ -1,4 +1,4 @@
-"""A file of a bag in any format: its channels, and its messages as far as it is whole."""
+"""A file of a bag in any format: its channels, and all messages that can be read."""
 
 from __future__ import annotations
 
@@ -19,14 +19,14 @@ FOREVER_NS = 2**63 - 1
 
 
 class Channel(NamedTuple):
-    """What a file says of the messages of one publisher, or of a few.
+    """Description of the messages of one or several publishers.
 
     Attributes:
-        topic: the name.
-        kind: the type as the file names it.
+        topic: its name.
+        kind: the type's name as written in the file.
         encoding: of the messages: cdr, ros1, protobuf, json, ...
-        definition: of the type.
-        qos: what was offered.
+        definition: the type's definition.
+        qos: the QoS offered by the publishers.
     """
 
     topic: str
@@ -37,13 +37,13 @@ class Channel(NamedTuple):
 
 
 class BagFile:
-    """A file of a bag, read as far as it is whole.
+    """A file of a bag, read as far as possible.
 
     Attributes:
         channels: by their keys in this file.
-        counts: messages by channel.
-        times_ns: of the first and last message; None where there is none.
-        damage: what could not be read so far, and where, each once.
+        counts: number of messages by channel.
+        times_ns: of the first and last message; None if there is no message.
+        damage: what could not be read so far, and where, without duplicates.
     """
 
     def __init__(self, path: Path) -> None:
@@ -54,7 +54,7 @@ class BagFile:
         self.damage: dict[str, None] = {}
 
     def messages(self, channels: Collection[int], start_ns: int, stop_ns: int) -> Iterator[Message]:
-        """Yield the messages of channels in time order, from a time on and before another."""
+        """Yield the messages of channels with start_ns <= time < stop_ns, in time order."""
         raise NotImplementedError
 
     def close(self) -> None:
@@ -62,18 +62,18 @@ class BagFile:
         raise NotImplementedError
 
     def count(self, channel: int, time_ns: int) -> None:
-        """Take a message into counts and times."""
+        """Add a message to counts and times."""
         self.counts[channel] = self.counts.get(channel, 0) + 1
         first_ns, last_ns = self.times_ns or (time_ns, time_ns)
         self.times_ns = min(first_ns, time_ns), max(last_ns, time_ns)
 
     def note(self, where: str, error: object) -> None:
-        """Note damage, in one line."""
+        """Record damage, as one line."""
         self.damage[f"{self.name}: {where}: {' '.join(str(error).split())}"] = None
 
 
 class SpannedFile(BagFile):
-    """A file whose messages stand in spans, the compressed chunks of mcap and of ROS 1."""
+    """A file whose messages are in spans: the compressed chunks of mcap and of ROS 1."""
 
     def __init__(self, path: Path) -> None:
         super().__init__(path)
@@ -87,13 +87,13 @@ class SpannedFile(BagFile):
         self._file.close()
 
     def messages(self, channels: Collection[int], start_ns: int, stop_ns: int) -> Iterator[Message]:
-        """Yield the messages of channels in time order; a span that is damaged is left out."""
+        """Yield the messages of channels in time order; damaged spans are left out."""
         wanted = frozenset(channels)
         spans = (
             self._of_span(span, wanted, start_ns, stop_ns)
             for span in self._spans
             if start_ns <= span.last_ns and span.first_ns < stop_ns
-            # A span that does not say what is in it may hold anything.
+            # A span without a list of channels may contain any of them.
             if not span.channels or span.channels & wanted
         )
         for message in heapq.merge(*spans, key=attrgetter("time_ns")):
@@ -103,7 +103,10 @@ class SpannedFile(BagFile):
     def _of_span(
         self, span: Span, wanted: frozenset[int], start_ns: int, stop_ns: int
     ) -> Iterator[Message]:
-        """Yield a mark of the span's time, then, when that time has come, its messages."""
+        """Yield an empty message at the span's first time, then its messages.
+
+        So the merge reads a span only when its time has come.
+        """
         yield Message(-1, span.first_ns, b"")
         try:
             found = [
@@ -111,19 +114,19 @@ class SpannedFile(BagFile):
                 for message in self._cache.messages(span)
                 if message.channel in wanted and start_ns <= message.time_ns < stop_ns
             ]
-        except Exception as error:  # zstd's, lz4's, struct's: none is known by type
+        except Exception as error:  # zstd's, lz4's, struct's: they have no common type
             self.note(f"from byte {span.begin}", error)
             return
         yield from sorted(found, key=attrgetter("time_ns"))
 
     def _read(self, span: Span) -> Iterator[Message]:
-        """Yield all messages of a span in the file's order; whatever is raised is damage."""
+        """Yield all messages of a span in the file's order; any error counts as damage."""
         raise NotImplementedError
 
 
 def qos_from(text: str) -> tuple[Qos, ...]:
-    """Return what publishers offered, as bags write it; nothing where that cannot be read."""
+    """Parse the offered QoS profiles of a bag; empty if they cannot be read."""
     try:
         return tuple(parse_qos(text))
-    except Exception:  # whatever a parser makes of damaged text
+    except Exception:  # a parser may raise anything on damaged text
         return ()

@@ -17,15 +17,15 @@ from depth_ros.errors import BagError, DepthError, SettingError
 from depth_ros.input_files import regular
 
 Convert = Callable[[str, str, Any], str]
-"""Converts a bag (source, out, plan) and returns in a few words what became of it."""
+"""Converts a bag (source, out, plan) and returns a short description of the result."""
 
 LOCAL = "local"
 _ATTEMPTS = 3
-_LOCAL_STORE_BYTES = 80 * 1024**2  # tasks pass names and words only
+_LOCAL_STORE_BYTES = 80 * 1024**2  # tasks exchange short texts only
 
 
 class Outcome(NamedTuple):
-    """What became of a bag: converted, skipped (it was converted before) or failed."""
+    """Result for one bag: converted, skipped (it was converted before) or failed."""
 
     source: str
     state: str
@@ -33,17 +33,17 @@ class Outcome(NamedTuple):
 
 
 class FleetSummary(NamedTuple):
-    """What became of all of them, in the order of their names."""
+    """Results of all bags, sorted by name."""
 
     outcomes: list[Outcome]
 
     @property
     def failed(self) -> int:
-        """How many failed."""
+        """Number of bags that failed."""
         return sum(outcome.state == "failed" for outcome in self.outcomes)
 
     def table(self) -> str:
-        """Return the summary for people to read."""
+        """Return the summary as a text table."""
         width = max(len(outcome.source) for outcome in self.outcomes)
         rows = [f"{one.source:<{width}}  {one.state:<9}  {one.note}" for one in self.outcomes]
         return "\n".join([*rows, f"{len(self.outcomes)} bags, {self.failed} failed"])
@@ -58,22 +58,22 @@ def run(
     gpus: float = 0.0,
     workers: int | None = None,
 ) -> FleetSummary:
-    """Convert every bag that matches a pattern into a folder of its name.
+    """Convert every bag that matches a pattern into a folder with the bag's name.
 
-    A worker that dies, or an error that nobody raises on purpose, costs an attempt of three. A file
-    NAME.done beside the folder says that a bag is finished: another run skips it.
+    A bag is tried up to three times if its worker dies or raises an unexpected error. A file
+    NAME.done next to the folder marks a finished bag: another run skips it.
 
     Args:
-        address: of the cluster's head, as ray.init takes it; "local" runs one on this machine.
-        patterns: of files and folders, as glob takes them.
-        outdir: where bags go. All machines must have it, and the sources, under the same path.
-        plan: for convert, in JSON's own types.
-        convert: what a worker runs; it may find the ruins of an attempt that was cut short.
-        gpus: share of a GPU that a task needs; 0: it sees none.
-        workers: tasks at once, of a local cluster; None: as many as there are processors.
+        address: of the cluster's head, see ray.init; "local" starts a cluster on this machine.
+        patterns: glob patterns of files and folders.
+        outdir: folder of the new bags. All machines must see it, and the sources, at the same path.
+        plan: passed to convert, in JSON types.
+        convert: what a worker runs; out may contain an interrupted attempt.
+        gpus: share of a GPU that a task needs; 0: the task sees no GPU.
+        workers: parallel tasks of a local cluster; None: the number of processors.
 
     Raises:
-        BagError: there is no bag, or two have the same name.
+        BagError: no bag matches, or two have the same name.
         SettingError: Ray is not installed, or the cluster cannot be reached.
     """
     jobs = _jobs(patterns, outdir)
@@ -87,22 +87,22 @@ def run(
 
 
 def _jobs(patterns: Sequence[str], outdir: Path) -> dict[str, str]:
-    """Return where each source goes, both as absolute paths: workers start somewhere else."""
+    """Return source and output paths, absolute because workers run in another folder."""
     found = sorted({Path(name).absolute() for pattern in patterns for name in glob(pattern)})
     jobs: dict[str, str] = {}
     for source in found:
         out = str(outdir.absolute() / (source.stem if source.is_file() else source.name))
         if out in jobs.values():
-            raise BagError(f"{source} and another bag have one name, expected different ones")
+            raise BagError(f"{source} and another bag have the same name, expected different ones")
         jobs[str(source)] = out
     if not jobs:
-        raise BagError(f"there is no bag like {', '.join(patterns)}")
+        raise BagError(f"no bag matches {', '.join(patterns)}")
     return jobs
 
 
 @contextmanager
 def _cluster(address: str, workers: int | None) -> Iterator[Any]:
-    """Connect to a cluster, or start one on this machine; quiet, and without a dashboard."""
+    """Connect to a cluster, or start one on this machine, without log output or dashboard."""
     os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
     try:
         import ray
@@ -134,7 +134,7 @@ def _attempt(source: str, out: str, plan: Any, convert: Convert) -> Outcome:
         return Outcome(source, "failed", f"{why}: remove it to convert")
     try:
         note = convert(source, out, plan)
-    except DepthError as error:  # as it would be the next time
+    except DepthError as error:  # another attempt would fail as well
         return Outcome(source, "failed", str(error))
     unfinished = Path(f"{out}.done.part")
     unfinished.write_text(json.dumps({"source": source, "plan": plan, "note": note}) + "\n")

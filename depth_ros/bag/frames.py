@@ -1,4 +1,4 @@
-"""Some frames of a recording, spread over all of it."""
+"""Some frames of a recording, evenly spread over it."""
 
 from __future__ import annotations
 
@@ -18,18 +18,18 @@ from depth_ros.pipeline import Frame
 def spread(
     path: Path, count: int, image: str | None = None, settings: Settings | None = None
 ) -> list[Frame]:
-    """Return frames of a camera of a bag, at equal distances from its first to its end.
+    """Return frames of one camera of a bag, at equal distances from start to end.
 
     Images that cannot be decoded are left out.
 
     Args:
         path: of the bag.
-        count: frames at most.
-        image: their topic; None: the only camera's.
-        settings: how images are decoded, and what their camera is; None: the defaults.
+        count: maximum number of frames.
+        image: the image topic; None: that of the only camera.
+        settings: how images are decoded, and their camera; None: the defaults.
 
     Raises:
-        BagError: there is no such bag or camera, or none of its images can be used.
+        BagError: there is no such bag or camera, or it has no usable image.
     """
     settings = settings or Settings()
     with Recording(path) as recording:
@@ -38,7 +38,7 @@ def spread(
         step = max(1, -(-recording.counts[camera.image] // count))
         frames = list(_frames(recording, camera, step, settings))
     if not frames:
-        raise BagError(f"{path} has no image on {camera.image} that can be used")
+        raise BagError(f"{path} has no usable image on {camera.image}")
     return frames
 
 
@@ -48,7 +48,7 @@ def _frames(
     calibrations, decoder = Calibrations(recording, camera.info, settings), Decoder(settings)
     for number, record in enumerate(recording.records([camera.image])):
         if number % step:
-            decoder.pass_by(record)
+            decoder.skip(record)
             continue
         try:
             header, rgb = decoder.decode(record)

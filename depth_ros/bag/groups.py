@@ -1,4 +1,4 @@
-"""The messages of a recording in the groups that a conversion works on."""
+"""The messages of a recording, in the groups that a conversion processes."""
 
 from __future__ import annotations
 
@@ -8,46 +8,50 @@ from concurrent.futures import Executor
 from typing import NamedTuple
 
 from depth_ros.bag.cameras import BagCamera, QueuedImage
-from depth_ros.bag.options import Options
+from depth_ros.bag.options import ConvertOptions
 from depth_ros.bag.reader import Record, Recording
 from depth_ros.bag.references import is_static_tf
 
 _NS_PER_S = 1_000_000_000
-# A group without images ends here, so that memory stays flat.
+# Limits of a group with few images, so that memory use stays constant.
 _MOST_RECORDS, _MOST_BYTES = 1000, 32 << 20
 
 
 class Item(NamedTuple):
-    """A message of the recording, and the image in it if that is to be answered."""
+    """A message of the recording, and its image if that is to be converted."""
 
     record: Record
     image: QueuedImage | None
 
 
 Group = list[Item]
-"""Messages in time order, with as many images as share a run of the network.
+"""Messages in time order, with the images of one run of the network.
 
-Groups, and with them numbers and files, depend on the recording and the options alone.
+Groups, and so results and files, depend on the recording and the options alone.
 """
 
 
 class Groups:
-    """Reads a recording; images are decoded while others are worked on.
+    """Reads a recording; images are decoded ahead in a pool.
 
     Args:
         recording: what to read.
         cameras: by image topic.
-        options: which part, and how many images at a time.
-        skip: messages at the beginning that are done with.
+        options: which part, and how many images per group.
+        skip: number of messages at the beginning that were converted before.
     """
 
     def __init__(
-        self, recording: Recording, cameras: Mapping[str, BagCamera], options: Options, skip: int
+        self,
+        recording: Recording,
+        cameras: Mapping[str, BagCamera],
+        options: ConvertOptions,
+        skip: int,
     ) -> None:
         self._recording, self._cameras, self._options = recording, cameras, options
         self._skip = skip
         self._static = [name for name in recording.topics if is_static_tf(name)]
-        # Nothing else bounds the reading: what a file says of its times may be wrong.
+        # Times of the file do not limit the reading, because they may be wrong.
         self._start_ns = self._time_ns(options.start_s) if options.start_s else None
         self._stop_ns = None if options.end_s is None else self._time_ns(options.end_s)
 
@@ -55,7 +59,7 @@ class Groups:
         return self._recording.start_ns + round(after_s * _NS_PER_S)
 
     def expected(self) -> int:
-        """Return about how many images there are to answer."""
+        """Return the approximate number of images to convert."""
         first_ns, last_ns = self._recording.start_ns, self._recording.end_ns + 1
         start_ns = first_ns if self._start_ns is None else self._start_ns
         stop_ns = last_ns if self._stop_ns is None else self._stop_ns
@@ -93,12 +97,12 @@ class Groups:
                     decoded = camera.decoder.submit(record, decoders)
                     image = QueuedImage(camera, record.time_ns, decoded)
                 else:
-                    camera.decoder.pass_by(record)
+                    camera.decoder.skip(record)
             if number >= self._skip:
                 yield Item(record, image)
 
     def _records(self) -> Iterator[Record]:
-        """Yield the part that is asked for, before all what was said once and holds in it."""
+        """Yield the chosen part, preceded by the static transforms that were sent before it."""
         recording, start_ns = self._recording, self._start_ns
         if self._static and start_ns is not None:
             for record in recording.records(self._static, None, start_ns):

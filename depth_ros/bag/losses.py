@@ -1,4 +1,4 @@
-"""What of a recording was not used, and why: each message once, however often it is read."""
+"""Messages of a recording that were not used, and why; each is counted once."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from depth_ros.errors import one_line
 
 
 class Losses:
-    """Messages that could not be used, and damage that hides others."""
+    """Messages that could not be used, and damage that may hide others."""
 
     def __init__(self) -> None:
         self._errors: dict[str, dict[int, str]] = {}
@@ -15,21 +15,21 @@ class Losses:
         self._notes: dict[str, None] = {}
 
     def add(self, record: Record, error: Exception) -> None:
-        """Note a message that cannot be used."""
+        """Add a message that cannot be used."""
         self._errors.setdefault(record.topic, {})[record.time_ns] = one_line(error)
 
     def add_damage(self, recording: Recording) -> None:
-        """Note what of a recording could not be read; to be called after it was."""
+        """Add a recording's damage; call it after the recording was read."""
         self._damage.update(dict.fromkeys(recording.damage))
         self._notes.update(dict.fromkeys(recording.notes))
 
     @property
     def damaged(self) -> bool:
-        """Whether messages may be missing that nobody counted."""
+        """Whether an unknown number of messages may be missing."""
         return bool(self._damage)
 
     def lines(self) -> list[str]:
-        """Return what is to be said, a line for each topic and each damaged place."""
+        """Return the warnings, one line for each topic and each damaged place."""
         errors = [
             f"warning: {len(found)} messages of {topic} left out: {next(iter(found.values()))}"
             for topic, found in self._errors.items()

@@ -1,4 +1,4 @@
-"""Read an mcap file as far as it is whole: damaged chunks are left out, a lost index is rebuilt.
+"""Read an mcap file as far as possible: damaged chunks are left out, a lost index is rebuilt.
 
 Source: the MCAP specification; records are an opcode, a length of eight bytes, and content.
 """
@@ -42,18 +42,18 @@ class McapFile(SpannedFile):
             self._enter_summary(summary)
 
     def _summary(self) -> Summary | None:
-        """Return the index at the file's end; None where it does not tell of every message."""
+        """Return the index at the file's end; None if it is incomplete."""
         try:
             summary = SeekingReader(self._file).get_summary()
             if summary is None or summary.statistics is None:
                 return None
-        except Exception:  # whatever a parser makes of damaged bytes
+        except Exception:  # a parser may raise anything on damaged bytes
             return None
-        told = summary.statistics
+        statistics = summary.statistics
         complete = (
-            told.channel_count == len(summary.channels)
-            and told.schema_count == len(summary.schemas)
-            and 0 < told.chunk_count == len(summary.chunk_indexes)
+            statistics.channel_count == len(summary.channels)
+            and statistics.schema_count == len(summary.schemas)
+            and 0 < statistics.chunk_count == len(summary.chunk_indexes)
         )
         return summary if complete else None
 
@@ -67,14 +67,14 @@ class McapFile(SpannedFile):
             channels = frozenset(index.message_index_offsets)
             times_ns = (index.message_start_time, index.message_end_time)
             self._spans.append(Span(*times_ns, begin, begin + index.chunk_length, channels))
-        # A chunk without messages has times as well, which mean nothing.
+        # The times of a chunk without messages have no meaning.
         times = [span[:2] for span in self._spans if span.first_ns <= span.last_ns]
         if summary.statistics.message_count and times:
             firsts, lasts = zip(*times, strict=True)
             self.times_ns = min(firsts), max(lasts)
 
     def _scan(self) -> None:
-        """Read every record from the start on, for the index that the end of the file lacks."""
+        """Rebuild the missing index from all records of the file."""
         end = self._file.seek(0, os.SEEK_END)
         for opcode, offset, length in self._heads(len(MAGIC), end):
             try:
@@ -103,7 +103,7 @@ class McapFile(SpannedFile):
             self._spans.append(span)
 
     def _enter(self, record: mcap.McapRecord) -> None:
-        """Take a schema, a channel or a message into the index."""
+        """Add a schema, a channel or a message to the index."""
         if isinstance(record, mcap.Schema):
             self._schemas[record.id] = record
         elif isinstance(record, mcap.Channel):
@@ -140,7 +140,7 @@ class McapFile(SpannedFile):
             self.note(f"from byte {offset}", "the file ends in the middle of the recording")
 
     def _records(self, opcode: int, offset: int, length: int) -> Iterator[mcap.McapRecord]:
-        """Yield the schemas, channels and messages that a record is or, a chunk, holds."""
+        """Yield a schema, channel or message record, or those in a chunk."""
         if opcode not in (Opcode.SCHEMA, Opcode.CHANNEL, Opcode.MESSAGE, Opcode.CHUNK):
             return
         self._file.seek(offset + _HEAD.size)

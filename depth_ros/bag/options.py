@@ -1,4 +1,4 @@
-"""What to convert of a recording, and how."""
+"""Options of a conversion: what to convert of a recording, and how."""
 
 from __future__ import annotations
 
@@ -14,26 +14,26 @@ _NAMESPACE = re.compile(r"/?([A-Za-z_][A-Za-z0-9_]*(/[A-Za-z_][A-Za-z0-9_]*)*/?)
 
 
 @dataclass(frozen=True)
-class Options:
+class ConvertOptions:
     """What to convert of a recording, and how.
 
     Attributes:
-        images: image topics, one for each camera; none: the only camera of the recording.
-        infos: their camera_info topics; none: the images' siblings.
-        extras: what to write beside depth/image and depth/camera_info, see outputs.EXTRAS.
-        only_depth: leave everything of the recording out but its static transforms.
-        prefix: namespace of the outputs; of several cameras each has its own below.
+        images: image topics, one for each camera; empty: the recording's only camera.
+        infos: their camera_info topics; empty: the images' siblings.
+        extras: outputs in addition to depth/image and depth/camera_info, see outputs.EXTRAS.
+        only_depth: copy nothing of the recording but its static transforms.
+        prefix: namespace of the outputs; each of several cameras has its own below it.
         storage: of the new bag: mcap or sqlite3.
         start_s, end_s: part of the recording, in seconds from its start; None: to its end.
-        every: answer every n-th image only.
-        batch: images that share a run of the network.
-        jobs: threads that decode and encode.
-        split: images per file of the new bag: what a crash loses at most.
-        scan_rows: height of the band of pixels that a scan looks at.
-        scan_frame: frame of the scans, x ahead; empty: the images' without its _optical.
+        every: convert only every n-th image.
+        batch: images per run of the network.
+        jobs: number of threads that decode and encode.
+        split: images per file of the new bag; a crash loses at most this number.
+        scan_rows: rows of pixels that a scan uses.
+        scan_frame: frame of the scans, x ahead; empty: the images' frame without _optical.
         anchors: topic of the anchors; empty: the only one of its type.
-        anchors_info: their camera_info, where they are depth images; empty: the sibling.
-        resume: go on where a conversion to the same folder was interrupted.
+        anchors_info: camera_info of anchors that are depth images; empty: the sibling topic.
+        resume: continue an interrupted conversion to the same folder.
 
     Raises:
         BagError: a value is out of its range.
@@ -74,10 +74,10 @@ class Options:
             raise BagError(f"extras are {sorted(unknown)}, expected some of {', '.join(EXTRAS)}")
 
     def check_part(self, span_ns: int) -> None:
-        """Hold the part that is asked for against a recording's length.
+        """Check the chosen part against a recording's length.
 
         Raises:
-            BagError: nothing of the recording is in it.
+            BagError: the part contains nothing of the recording.
         """
         span_s = span_ns / 1e9
         end_s = span_s if self.end_s is None else self.end_s
@@ -88,7 +88,7 @@ class Options:
             )
 
     def as_command(self) -> dict[str, Any]:
-        """Return what of it decides on the result."""
-        said = asdict(self)
-        del said["resume"], said["jobs"]
-        return {name: list(v) if isinstance(v, tuple) else v for name, v in said.items()}
+        """Return the options that affect the result."""
+        values = asdict(self)
+        del values["resume"], values["jobs"]
+        return {name: list(v) if isinstance(v, tuple) else v for name, v in values.items()}

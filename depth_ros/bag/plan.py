@@ -1,4 +1,4 @@
-"""A conversion as data: its settings and options, which any process can carry out."""
+"""A conversion as data: settings and options that any process can execute."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing import Any
 from depth_ros import models, runtimes
 from depth_ros.bag import clip
 from depth_ros.bag.convert import Watcher, check_out, convert
-from depth_ros.bag.options import Options
+from depth_ros.bag.options import ConvertOptions
 from depth_ros.bag.summary import ConvertSummary
 from depth_ros.config import Settings
 from depth_ros.pipeline import Pipeline
@@ -19,20 +19,20 @@ from depth_ros.runtimes.torch_runtime import choose_device
 
 @dataclass(frozen=True)
 class Plan:
-    """What is to be done with recordings.
+    """What to do with recordings.
 
     Attributes:
-        settings: of the pipeline.
-        options: what is converted, and how.
+        settings: the pipeline's settings.
+        options: what to convert, and how.
         offload: for models of whole recordings: keep parts on the CPU to save GPU memory.
     """
 
     settings: Settings = field(default_factory=Settings)
-    options: Options = field(default_factory=Options)
+    options: ConvertOptions = field(default_factory=ConvertOptions)
     offload: bool = False
 
     def as_dict(self) -> dict[str, Any]:
-        """Return the plan in JSON's own types."""
+        """Return the plan in JSON types."""
         return {
             "settings": self.settings.as_dict(),
             "options": asdict(self.options),
@@ -49,14 +49,14 @@ class Plan:
         options = plan["options"]
         lists = {name: tuple(each) for name, each in options.items() if isinstance(each, list)}
         settings = Settings().with_values(**plan["settings"])
-        return cls(settings, Options(**{**options, **lists}), plan["offload"])
+        return cls(settings, ConvertOptions(**{**options, **lists}), plan["offload"])
 
     def execute(
         self, sources: Sequence[Path], out: Path, watchers: Sequence[Watcher] = ()
     ) -> ConvertSummary:
         """Load the model and convert recordings; see convert() for arguments and errors."""
         try:
-            check_out(out, self.options)  # before a network works for hours
+            check_out(out, self.options)  # before a network runs for hours
             pipeline = self._pipeline(sources, out)
         except BaseException:
             for watcher in watchers:
@@ -65,7 +65,7 @@ class Plan:
         return convert(sources, out, pipeline, self.options, watchers)
 
     def _pipeline(self, sources: Sequence[Path], out: Path) -> Pipeline:
-        """Return what makes depth: frame by frame or, by some models, of a whole recording."""
+        """Return a pipeline per frame or, for clip models, for the whole recording."""
         settings = self.settings
         runtimes.prepare_process(settings.device)
         if models.find(settings.model, settings.weights).family not in models.CLIP_FAMILIES:

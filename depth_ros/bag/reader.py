@@ -1,4 +1,4 @@
-"""Read bags, ROS 2 or ROS 1, alone or merged by time, as far as they are whole."""
+"""Read bags of ROS 2 or ROS 1, one or several merged by time, as far as possible."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ _METADATA = "metadata.yaml"
 
 
 class Record(NamedTuple):
-    """One message of a bag, still serialised."""
+    """One serialised message of a bag."""
 
     topic: str
     kind: str
@@ -50,18 +50,18 @@ class Record(NamedTuple):
 class Recording:
     """One or several bags, read as one in time order. A context manager.
 
-    Each is a rosbag2 folder (split or compressed by files or messages too), a single .mcap or .db3
-    file, or a ROS 1 .bag, whose messages become those of ROS 2. Of a folder's metadata.yaml only
-    the names of its files and the hashes of types are taken: recorders write times and counts that
-    are those of one file, or none at all. A folder without one, as a recorder leaves it that did
-    not end well, is read by its files, as `ros2 bag reindex` does.
+    Each is a rosbag2 folder (also split, or compressed by file or message), a single .mcap or .db3
+    file, or a ROS 1 .bag, whose messages are converted to ROS 2. Only file names and type hashes
+    are read from a folder's metadata.yaml: some recorders write times and counts of one file only,
+    or none. A folder without metadata.yaml, left by a recorder that crashed, is read from its
+    files, as `ros2 bag reindex` does.
 
     Attributes:
-        topics: what the bags say of each topic.
-        counts: messages of each topic.
+        topics: description of each topic, by name.
+        counts: number of messages of each topic.
         start_ns, end_ns: bag time of the first and last message.
-        unknown: topics whose messages cannot be read as ROS 2's, with the reason.
-        notes: what else is to be said of the bags; nothing is lost by it.
+        unknown: topics that cannot be read as ROS 2 messages, with the reason.
+        notes: remarks on the bags that do not mean a loss of messages.
 
     Raises:
         BagError: there is no readable bag at a path.
@@ -101,7 +101,7 @@ class Recording:
     def records(
         self, topics: Collection[str] = (), start_ns: int | None = None, stop_ns: int | None = None
     ) -> Iterator[Record]:
-        """Yield messages in time order: of some topics, from a bag time on, before another."""
+        """Yield messages with start_ns <= bag time < stop_ns in time order; no topics: all."""
         wanted = self.topics.keys() & set(topics or self.topics)
         part = (start_ns or 0, FOREVER_NS if stop_ns is None else stop_ns)
         sources = (self._read(each, wanted, *part) for each in self._sources)
@@ -112,19 +112,19 @@ class Recording:
     def _read(
         self, source: _Source, topics: Collection[str], start_ns: int, stop_ns: int
     ) -> Iterator[Record]:
-        """Yield a mark of a source's time, then, when that has come, its records.
+        """Yield an empty record at the source's first time, then its records.
 
-        It ends where the source is damaged beyond its own repair.
+        It ends where damage makes further reading impossible.
         """
         if source.times_ns is None:
             return
         last_ns = source.times_ns[0]
-        yield Record("", "", last_ns, b"")  # files of the time to come need no memory yet
+        yield Record("", "", last_ns, b"")  # so the merge opens later files only when needed
         try:
             for record in source.records(topics, start_ns, stop_ns):
                 last_ns = record.time_ns
                 yield record
-        except Exception as error:  # whatever a parser makes of damaged bytes
+        except Exception as error:  # a parser may raise anything on damaged bytes
             after_s = (last_ns - self.start_ns) / 1e9
             self._damage[f"{source.name}: after {after_s:.3f} s: {one_line(error)}"] = None
 
@@ -145,17 +145,17 @@ class Recording:
             if not path.exists():
                 raise BagError("it does not exist")
             return self._open_folder(path) if path.is_dir() else [_Source(path)]
-        except Exception as error:  # whatever a parser makes of damaged bytes
+        except Exception as error:  # a parser may raise anything on damaged bytes
             raise BagError(f"{path} cannot be read: {one_line(error)}") from error
 
     def _open_folder(self, path: Path) -> list[_Source]:
-        """Return the files of a folder that can be read; the others are noted as damage."""
+        """Return the readable files of a folder; the others are recorded as damage."""
         present = {each.name for each in path.iterdir() if each.is_file()}
-        # Compressed or not, or both where its recorder died while it compressed the file.
+        # Compressed or not, or both if the recorder died while it compressed the file.
         found = sorted({n.removesuffix(_PACKED) for n in present if n.endswith(_ENDINGS)})
-        told, hashes = self._described(path, found)
+        named, hashes = self._files_and_hashes(path, found)
         sources = []
-        for name in told or found:
+        for name in named or found:
             plain = name.removesuffix(_PACKED)
             try:
                 if not {plain, f"{plain}{_PACKED}"} & present:
@@ -164,23 +164,23 @@ class Recording:
                 sources.append(_Source(file, hashes))
             except Exception as error:  # as in _open()
                 self._damage[f"{path.name}: {name}: {one_line(error)}"] = None
-        # A metadata.yaml without files is that of a bag whose conversion or recorder ended early.
-        if not sources and (told or found):
+        # metadata.yaml may name no files if the conversion or the recorder ended early.
+        if not sources and (named or found):
             raise BagError("; ".join(self._damage))
         return sources
 
-    def _described(self, folder: Path, found: list[str]) -> tuple[list[str], dict[str, str]]:
-        """Return the files of a folder and the hashes of topics' types, by metadata.yaml or found.
+    def _files_and_hashes(self, folder: Path, found: list[str]) -> tuple[list[str], dict[str, str]]:
+        """Return a folder's file names and type hashes by topic, from metadata.yaml or found.
 
         Raises:
-            BagError: there are no files, or none are known.
+            BagError: there are no files, or metadata.yaml cannot be read.
         """
         try:
             if (folder / _METADATA).exists():
-                files, hashes, guess = _described(folder / _METADATA)
+                files, hashes, guess = _read_metadata(folder / _METADATA)
                 self.notes += [f"{folder.name}: {guess}"] if guess else []
                 return files, hashes
-        except Exception as error:  # yaml's, and whatever a wrong type makes
+        except Exception as error:  # errors of YAML and of wrong types
             if not found:
                 raise BagError(f"{_METADATA}: {one_line(error)}") from error
             self._damage[f"{folder.name}: {_METADATA}: {one_line(error)}"] = None
@@ -193,33 +193,29 @@ class Recording:
         return found, {}
 
 
-def _described(path: Path) -> tuple[list[str], dict[str, str], str]:
-    """Return what a folder's metadata.yaml says.
-
-    That is its files, the hashes of topics' types and, of a bag that a conversion wrote, what is to
-    be said of a camera that was guessed.
-    """
+def _read_metadata(path: Path) -> tuple[list[str], dict[str, str], str]:
+    """Return file names, type hashes by topic and, of a converted bag, its guessed camera."""
     if not path.is_file():  # as in _Source
-        raise BagError("it is no regular file, expected one")
-    told = YAML(typ="safe").load(path)["rosbag2_bagfile_information"]
-    topics = [each["topic_metadata"] for each in told.get("topics_with_message_count", ())]
+        raise BagError("it is not a regular file")
+    metadata = YAML(typ="safe").load(path)["rosbag2_bagfile_information"]
+    topics = [each["topic_metadata"] for each in metadata.get("topics_with_message_count", ())]
     hashes = {each["name"]: each.get("type_description_hash") or "" for each in topics}
-    files = [PurePath(name).name for name in told["relative_file_paths"]]
-    return files, hashes, noted_guess(told)
+    files = [PurePath(name).name for name in metadata["relative_file_paths"]]
+    return files, hashes, noted_guess(metadata)
 
 
 class _Source:
-    """One file of a bag, its messages as those of ROS 2.
+    """One file of a bag, with its messages converted to ROS 2.
 
     Args:
         path: of the file, compressed or not.
-        hashes: of the topics' types, where the file itself does not have them.
+        hashes: type hashes by topic, used if the file does not contain them.
 
     Attributes:
-        topics, counts, unknown: as of a Recording.
+        topics, counts, unknown: as those of Recording.
 
     Raises:
-        BagError: it is no file of a bag.
+        BagError: it is not a bag file.
         OSError: it cannot be opened.
     """
 
@@ -232,7 +228,7 @@ class _Source:
         self.unknown: dict[str, str] = {}
         self._chosen: list[int] = []
         self._ros1: dict[int, Ros1Type] = {}
-        self._spoilt: dict[str, tuple[int, str]] = {}
+        self._unreadable: dict[str, tuple[int, str]] = {}
         for key, channel in self._file.channels.items():
             self._enter(key, channel, hashes or {})
 
@@ -243,11 +239,11 @@ class _Source:
 
     @property
     def times_ns(self) -> tuple[int, int] | None:
-        """Bag time of the first and last message; None where there is none."""
+        """Bag time of the first and last message; None if there is no message."""
         return self._file.times_ns
 
     def records(self, topics: Collection[str], start_ns: int, stop_ns: int) -> Iterator[Record]:
-        """Yield the messages of some topics in time order; what cannot be read is left out."""
+        """Yield the messages of topics in time order; unreadable ones are left out and counted."""
         channels = self._file.channels
         chosen = [key for key in self._chosen if channels[key].topic in topics]
         if not chosen:
@@ -256,38 +252,38 @@ class _Source:
             topic = self.topics[channels[key].topic]
             try:
                 cdr = self._cdr(key, data)
-            except Exception as error:  # whatever a parser makes of damaged bytes
-                count, first = self._spoilt.get(topic.name, (0, one_line(error)))
-                self._spoilt[topic.name] = count + 1, first
+            except Exception as error:  # a parser may raise anything on damaged bytes
+                count, first = self._unreadable.get(topic.name, (0, one_line(error)))
+                self._unreadable[topic.name] = count + 1, first
                 continue
             yield Record(topic.name, topic.kind, time_ns, cdr)
 
     def damage(self) -> list[str]:
         """Return what could not be read so far."""
-        spoilt = [
+        unreadable = [
             f"{self.name}: {count} messages of {topic} cannot be read: {error}"
-            for topic, (count, error) in self._spoilt.items()
+            for topic, (count, error) in self._unreadable.items()
         ]
-        return [*self._file.damage, *spoilt]
+        return [*self._file.damage, *unreadable]
 
     def _opened(self, path: Path) -> BagFile:
-        if not path.is_file():  # a pipe, say, which nobody may ever write to
-            raise BagError("it is no regular file, expected one, or a folder")
+        if not path.is_file():  # reading a pipe could block forever
+            raise BagError("it is not a regular file, expected a bag file or a folder")
         with path.open("rb") as file:
             begin = file.read(max(map(len, _FORMATS)))
         if begin.startswith(_ZSTD):
             self._unpacked = TemporaryDirectory()
             inner = Path(self._unpacked.name, path.name.removesuffix(_PACKED))
             with path.open("rb") as packed, inner.open("wb") as file:
-                # As far as it goes: the file in it knows where it should end.
+                # A truncated archive is unpacked as far as possible.
                 reader = zstandard.ZstdDecompressor().stream_reader(packed, read_across_frames=True)
                 shutil.copyfileobj(reader, file)
             return self._opened(inner)
         for magic, opened in _FORMATS.items():
             if begin.startswith(magic):
                 return opened(path)
-        told = f"begins with {begin[:8]!r}" if begin else "is empty"
-        raise BagError(f"the file {told}, expected mcap, sqlite3 or a ROS 1 bag")
+        content = f"begins with {begin[:8]!r}" if begin else "is empty"
+        raise BagError(f"the file {content}, expected mcap, sqlite3 or a ROS 1 bag")
 
     def _enter(self, key: int, channel: Channel, hashes: Mapping[str, str]) -> None:
         name = channel.topic
@@ -309,7 +305,7 @@ class _Source:
             ros1 = self._ros1[key] = _ros1_type(channel.kind, channel.definition)
             return Topic(channel.topic, ros1.kind, ros1.definition, channel.qos)
         if channel.encoding != "cdr":
-            raise BagError(f"its messages are '{channel.encoding}', expected ROS's, cdr or ros1")
+            raise BagError(f"its messages are '{channel.encoding}', expected cdr or ros1")
         if not channel.kind:
             raise BagError("its type has no name")
         kind, given = full_name(channel.kind), channel.definition
@@ -319,7 +315,7 @@ class _Source:
     def _cdr(self, key: int, data: bytes) -> bytes:
         if key in self._ros1:
             return self._ros1[key].cdr(data)
-        # Compressed message by message, as metadata.yaml may say; CDR never begins like that.
+        # Messages may be compressed one by one; CDR never begins with zstd's magic number.
         return _unpack(data) if data.startswith(_ZSTD) else data
 
 
@@ -331,11 +327,11 @@ _ros1_type = cache(Ros1Type)
 
 
 def records(path: Path, topics: tuple[str, ...] = ()) -> Iterator[Record]:
-    """Yield a bag's messages in time order; those of some topics when any are named.
+    """Yield a bag's messages in time order; no topics: all.
 
     Raises:
-        BagError: there is no readable bag at the path, a named topic is not in it, or, after what
-            can be read, it is damaged.
+        BagError: there is no readable bag at the path, a topic is missing, or, after all readable
+            messages, the bag is damaged.
     """
     with Recording(path) as recording:
         present = {*recording.topics, *recording.unknown}
@@ -347,7 +343,7 @@ def records(path: Path, topics: tuple[str, ...] = ()) -> Iterator[Record]:
 
 
 def messages(path: Path, *topics: str) -> Iterator[tuple[str, Any]]:
-    """Yield (topic, message) of some topics of a bag, in time order.
+    """Yield (topic, message) of a bag's topics in time order.
 
     Raises:
         BagError: as records().

@@ -1,4 +1,4 @@
-"""What a recording knows beside an image: the camera's mount, or another sensor's points."""
+"""The references of metric scale in a recording: camera mounts and other sensors' points."""
 
 from __future__ import annotations
 
@@ -7,9 +7,10 @@ from typing import Any
 
 from depth_ros import messages
 from depth_ros.anchor_messages import anchors_from, optical_from_sensor
+from depth_ros.arrays import FloatArray
 from depth_ros.bag import topics
 from depth_ros.bag.reader import Recording
-from depth_ros.bag.transforms import Floats, Transforms
+from depth_ros.bag.transforms import Transforms
 from depth_ros.bag.window import Window
 from depth_ros.config import Settings
 from depth_ros.errors import BagError, MessageError, ScaleError
@@ -28,17 +29,17 @@ _KINDS = {
 _NS_PER_S = 1_000_000_000
 
 
-class References:
-    """Finds what an image's depth is to be compared with, as the settings ask for it.
+class BagReferences:
+    """Finds the scale reference of each image, according to the settings.
 
     Args:
-        recording: with /tf_static, /tf and the anchors.
-        settings: of the pipeline.
-        topic: of the anchors; empty: the only one of the type that the settings name.
-        info_topic: the camera_info of anchors that are depth images; empty: its sibling.
+        recording: contains /tf_static, /tf and the anchors.
+        settings: the pipeline's settings.
+        topic: topic of the anchors; empty: the only one of the type in the settings.
+        info_topic: camera_info of anchors that are depth images; empty: the sibling topic.
 
     Raises:
-        BagError: the recording does not have the topics that are needed.
+        BagError: the recording does not have the required topics.
     """
 
     def __init__(
@@ -51,23 +52,23 @@ class References:
         if settings.scale_mode == "model":
             return
         if settings.extrinsics == "tf":
-            # Anchors in the image's own frame need none.
+            # Anchors in the image's own frame need no TF.
             self._transforms = _transforms(recording, needed=settings.scale_mode == "ground")
         if settings.scale_mode == "anchors":
             self._follow_anchors(recording, topic, info_topic)
 
     def of(self, frame: Frame, time_ns: int) -> Reference | None:
-        """Return what there is for a frame at a bag time; None where the scale is the model's own.
+        """Return the reference for a frame at a bag time; None if the model's own scale is used.
 
         Raises:
-            ScaleError: no anchors are near its time, or TF does not know where they are.
+            ScaleError: no anchors are near its time, or TF does not connect their frame.
             MessageError, CameraError: the image has no stamp; the anchors' message or its
                 camera_info is damaged.
         """
         if self._settings.scale_mode == "model":
             return None
         if not frame.stamp_ns:
-            raise MessageError("stamp is 0, expected the time of capture: a scale could not age")
+            raise MessageError("stamp is 0, expected the time of capture, which scales need")
         if self._settings.scale_mode == "ground":
             return self._mount(frame, time_ns)
         return self._points_of(frame, time_ns)
@@ -82,8 +83,8 @@ class References:
                 candidates = topics.one_of_each_camera(depths)
             if topic or len(candidates) != 1:
                 raise BagError(
-                    f"anchors are to be {' or '.join(kinds)} on {topic or 'one topic'}, the bag "
-                    f"has: {', '.join(candidates) or 'none of that type'}"
+                    f"anchors are expected as {' or '.join(kinds)} on {topic or 'one topic'}, "
+                    f"the bag has: {', '.join(candidates) or 'none of that type'}"
                 )
         topic = topic or candidates[0]
         span_ns = int(max(1.0, self._settings.anchors_max_age_s) * _NS_PER_S)
@@ -102,23 +103,23 @@ class References:
         return find_mount(settings, partial(self._look_up, self._transforms, at))[1]
 
     @staticmethod
-    def _look_up(transforms: Transforms, at: tuple[str, int, int], ground_frame: str) -> Floats:
+    def _look_up(transforms: Transforms, at: tuple[str, int, int], ground_frame: str) -> FloatArray:
         return transforms.look_up(ground_frame, *at)
 
     def _points_of(self, frame: Frame, time_ns: int) -> Anchors:
         assert self._anchors is not None
-        seen = self._anchors.nearest(time_ns, frame.stamp_ns)
+        anchors = self._anchors.nearest(time_ns, frame.stamp_ns)
         most_s = self._settings.anchors_max_age_s
-        if seen is None or abs(seen.stamp_ns - frame.stamp_ns) > most_s * _NS_PER_S:
+        if anchors is None or abs(anchors.stamp_ns - frame.stamp_ns) > most_s * _NS_PER_S:
             raise ScaleError(f"no anchors are within {most_s:g} s of the image")
-        pose = self._pose(seen.message.header.frame_id, frame, time_ns)
+        pose = self._pose(anchors.message.header.frame_id, frame, time_ns)
         kind = self._settings.anchors_type
-        sensor = partial(self._camera, seen.message, time_ns)
+        sensor = partial(self._camera, anchors.message, time_ns)
         most = self._settings.max_image_pixels
-        return anchors_from(seen.message, kind, pose, frame.camera, sensor, most)
+        return anchors_from(anchors.message, kind, pose, frame.camera, sensor, most)
 
-    def _pose(self, frame_id: str, frame: Frame, time_ns: int) -> Floats:
-        """Return the transform of the anchors' points to the camera's optical frame."""
+    def _pose(self, frame_id: str, frame: Frame, time_ns: int) -> FloatArray:
+        """Return the transform from the anchors' frame to the camera's optical frame."""
         if self._transforms is not None:
             return self._transforms.look_up(frame.frame_id, frame_id, frame.stamp_ns, time_ns)
         optical = self._settings.anchors_type == "depth"
@@ -137,8 +138,8 @@ def _transforms(recording: Recording, needed: bool) -> Transforms:
     static = [name for name in of_tf if is_static_tf(name)]
     if not of_tf and needed:
         raise BagError(
-            "extrinsics are to come from TF, and the bag has no /tf or /tf_static: "
-            "say extrinsics=parameters and where the camera sits"
+            "extrinsics is tf, but the bag has no /tf or /tf_static: "
+            "set extrinsics=parameters and the camera's mount"
         )
     moving = [name for name in of_tf if name not in static]
     nothing = iter(())
@@ -149,5 +150,5 @@ def _transforms(recording: Recording, needed: bool) -> Transforms:
 
 
 def is_static_tf(topic: str) -> bool:
-    """Return whether a topic carries transforms that hold for the whole recording."""
+    """Return whether a topic contains static transforms, valid for the whole recording."""
     return topic.rpartition("/")[2] == "tf_static"

@@ -1,4 +1,4 @@
-"""How far a conversion has come, noted in the bag that it writes, to go on from there."""
+"""The progress of a conversion, stored in the bag that it writes, so that it can be resumed."""
 
 from __future__ import annotations
 
@@ -16,19 +16,19 @@ _COUNTS = ("frames", "answered", "skipped")
 
 @dataclass
 class Progress:
-    """How far a conversion has come.
+    """The progress of a conversion.
 
     Attributes:
-        command: what decides on the result; only the same command can go on.
-        records: messages of the input that are done with.
-        frames: images by camera.
-        answered: of them, those that depth was written for, by camera.
-        skipped: of them, those that gave none, by reason.
+        command: everything that affects the result; only the same command can continue.
+        records: number of input messages that were processed.
+        frames: number of images, by camera.
+        answered: number of images that depth was written for, by camera.
+        skipped: number of images without depth, by reason.
         examples: the first error of each reason.
-        scales: what makes each camera's depth metric, see freeze().
-        complete: whether the input has come to its end.
-        guess: what is to be said of a camera that was guessed; empty where it was not.
-        version: of the note's form.
+        scales: state of each camera's scale, see freeze().
+        complete: whether the end of the input was reached.
+        guess: describes a guessed camera; empty if no camera was guessed.
+        version: of the note's format.
     """
 
     command: dict[str, Any] = field(default_factory=dict)
@@ -43,45 +43,47 @@ class Progress:
     version: int = _VERSION
 
     def as_note(self) -> dict[str, Any]:
-        """Return it as a bag notes it; it does not change when the progress does."""
+        """Return a copy in JSON types, as it is stored in the bag."""
         return asdict(self)
 
     @classmethod
     def from_note(cls, note: dict[str, Any], command: dict[str, Any]) -> Progress:
-        """Return what a bag notes.
+        """Return the progress that is stored in a bag.
 
         Raises:
-            BagError: no conversion wrote the bag, or another command did.
+            BagError: the bag was not written by a conversion, or by another command.
         """
         if "command" not in note:
-            raise BagError("the bag is none that a conversion wrote, expected one to go on with")
+            raise BagError("the bag was not written by a conversion, expected one to continue")
         if not _is_note(note):
             raise BagError(
                 f"the bag's note of its progress cannot be read, expected version {_VERSION}"
             )
         before = note["command"]
         if changed := [name for name in command if before.get(name) != command[name]]:
-            told = "; ".join(f"{n} was {before.get(n)!r}, is {command[n]!r}" for n in changed)
-            raise BagError(f"only the same command can go on: {told}")
+            differences = "; ".join(
+                f"{n} was {before.get(n)!r}, is {command[n]!r}" for n in changed
+            )
+            raise BagError(f"only the same command can continue: {differences}")
         return cls(**note)
 
     def count_frame(self, camera: str) -> None:
-        """Count an image that is to be answered."""
+        """Count an image to convert."""
         self.frames[camera] = self.frames.get(camera, 0) + 1
 
     def count_answer(self, camera: str) -> None:
-        """Count an image that gave depth."""
+        """Count an image that depth was written for."""
         self.answered[camera] = self.answered.get(camera, 0) + 1
 
     def skip(self, error: Exception) -> None:
-        """Count an image that gives no depth."""
+        """Count an image without depth."""
         reason = type(error).__name__
         self.skipped[reason] = self.skipped.get(reason, 0) + 1
         self.examples.setdefault(reason, str(error))
 
 
 def _is_note(note: dict[str, Any]) -> bool:
-    """Return whether a note has the fields of Progress, in their types: it may be from anywhere."""
+    """Return whether a note, which anyone may have edited, has Progress's fields and types."""
     plain = Progress().as_note()
     return (
         note.keys() == plain.keys()
@@ -95,7 +97,7 @@ def _is_note(note: dict[str, Any]) -> bool:
 
 
 def freeze(camera: Camera, state: CameraState) -> dict[str, Any]:
-    """Return a camera and its state in JSON's own types."""
+    """Return a camera and its state in JSON types."""
     return {"camera": asdict(camera), **state.as_dict()}
 
 
@@ -103,16 +105,16 @@ def thaw(frozen: dict[str, Any], state_of: Callable[[Camera], CameraState]) -> C
     """Restore the state of a camera, and return the camera.
 
     Args:
-        frozen: what freeze() returned.
+        frozen: the return value of freeze().
         state_of: returns the state to restore.
 
     Raises:
-        BagError: frozen is something else.
+        BagError: frozen is not such a value.
     """
     try:
         fields = frozen["camera"]
         camera = Camera(**{**fields, "coefficients": tuple(fields["coefficients"])})
         state_of(camera).restore(frozen)
     except (KeyError, TypeError, ValueError, DepthError) as error:
-        raise BagError(f"the noted scale cannot be read: {error}") from error
+        raise BagError(f"the stored scale cannot be read: {error}") from error
     return camera

@@ -1,4 +1,4 @@
-"""Read a ROS 1 bag as far as it is whole: damaged chunks are left out, a lost index is rebuilt.
+"""Read a ROS 1 bag as far as possible: damaged chunks are left out, a lost index is rebuilt.
 
 Source: the ROS 1 bag format 2.0; records are a header and data, each after its length.
 """
@@ -30,7 +30,7 @@ _DECOMPRESS: dict[bytes, Callable[[bytes], bytes]] = {
 
 
 class _Record(NamedTuple):
-    """A record: its fields, and its data if that was read."""
+    """A record: its fields and its data."""
 
     fields: dict[bytes, bytes]
     data: bytes
@@ -56,7 +56,7 @@ class Ros1File(SpannedFile):
         super().__init__(path)
         try:
             self._read_index()
-        except Exception as error:  # whatever a parser makes of damaged bytes
+        except Exception as error:  # a parser may raise anything on damaged bytes
             for table in (self._spans, self.channels, self.counts):
                 table.clear()
             self.times_ns = None
@@ -66,7 +66,7 @@ class Ros1File(SpannedFile):
         self._file.seek(len(MAGIC))
         bag = self._record(self._file)
         if not bag.number(b"index_pos"):
-            raise ValueError("its recorder did not end it: there is no index")
+            raise ValueError("there is no index: the recorder was interrupted")
         self._file.seek(bag.number(b"index_pos"))
         for _ in range(bag.number(b"conn_count")):
             self._enter(self._record(self._file))
@@ -88,7 +88,7 @@ class Ros1File(SpannedFile):
         self.times_ns = min(first_ns, times_ns[0]), max(last_ns, times_ns[1])
 
     def _scan(self, why: Exception) -> None:
-        """Read every chunk from the start on, for the index that the end of the file lacks."""
+        """Rebuild the missing index from all chunks of the file."""
         size = self._file.seek(0, os.SEEK_END)
         position = self._file.seek(len(MAGIC))
         try:
@@ -117,17 +117,17 @@ class Ros1File(SpannedFile):
             )
 
     def _enter(self, record: _Record) -> None:
-        """Take a connection into the index."""
+        """Add a connection to the index."""
         if record.op != _CONNECTION:
             return
-        told = _fields(record.data)
+        connection = _fields(record.data)
         name = record.fields[b"topic"].decode(errors="replace")
         topic = "/" * name.startswith("/") + "/".join(part for part in name.split("/") if part)
         text, kind, digest = (
-            told.get(field, b"").decode(errors="replace")
+            connection.get(field, b"").decode(errors="replace")
             for field in (b"message_definition", b"type", b"md5sum")
         )
-        qos = (LATCHED,) if told.get(b"latching") == b"1" else ()
+        qos = (LATCHED,) if connection.get(b"latching") == b"1" else ()
         definition = Definition(text, "ros1msg", digest)
         self.channels.setdefault(
             record.number(b"conn"), Channel(topic, kind, "ros1", definition, qos)
@@ -140,7 +140,7 @@ class Ros1File(SpannedFile):
                 yield Message(record.number(b"conn"), record.time_ns(b"time"), record.data)
 
     def _records(self, chunk: _Record) -> Iterator[_Record]:
-        """Yield what a chunk holds."""
+        """Yield the records in a chunk."""
         raw = _DECOMPRESS[chunk.fields[b"compression"]](chunk.data)
         stream = BytesIO(raw)
         while stream.tell() < len(raw):
@@ -160,7 +160,7 @@ def _sized(file: BinaryIO) -> bytes:
 
 
 def _fields(header: bytes) -> dict[bytes, bytes]:
-    """Return the fields of a header, each a name, an equals sign and a value after its length."""
+    """Return the fields of a header: each is a length, then name=value."""
     found: dict[bytes, bytes] = {}
     stream = BytesIO(header)
     while stream.tell() < len(header):

@@ -1,4 +1,4 @@
-"""Turn messages of ROS 1 into those of ROS 2, type by type."""
+"""Convert ROS 1 messages to ROS 2, type by type."""
 
 from __future__ import annotations
 
@@ -14,14 +14,14 @@ from depth_ros.errors import BagError
 
 _RENAMED = {"tf/msg/tfMessage": "tf2_msgs/msg/TFMessage"}
 _HEADER = "std_msgs/msg/Header"
-_ANY = ("", "*")  # digests that say nothing
+_ANY = ("", "*")  # digests that match any definition
 _MD5_OF_NOTHING = "d41d8cd98f00b204e9800998ecf8427e"  # the digest of std_msgs/Empty
 
 
 class Ros1Type:
-    """A type of ROS 1, as one topic of a bag defines it.
+    """A ROS 1 type, as defined for one topic of a bag.
 
-    What ROS 2 lays out alike takes ROS 2's definition, others keep their own.
+    Types with the same layout in ROS 2 get ROS 2's definition, others keep their own.
 
     Args:
         kind: its name in the bag.
@@ -32,7 +32,7 @@ class Ros1Type:
         definition: for ROS 2.
 
     Raises:
-        BagError: nothing defines it.
+        BagError: its definition is missing or unusable.
     """
 
     def __init__(self, kind: str, given: Definition) -> None:
@@ -41,18 +41,18 @@ class Ros1Type:
             own = _with_parts(self.kind, _fields(full_name(kind), given))
             self._typestore = _typestore(own)
             self.definition = generate(self._typestore, self.kind)
-        except Exception as error:  # whatever a parser makes of damaged text
+        except Exception as error:  # a parser may raise anything on damaged text
             raise BagError(f"its definition of {kind} cannot be used: {error}") from error
 
     def cdr(self, data: bytes) -> bytes:
-        """Return a message as ROS 2 serialises it; whatever is raised, it does not fit the type."""
+        """Return a message in CDR; any error means that the data do not match the type."""
         return bytes(self._typestore.ros1_to_cdr(data, self.kind))
 
 
 def _fields(kind: str, given: Definition) -> Mapping[str, Any]:
-    """Return the fields of a type and of its parts: ROS's own where the digest says so.
+    """Return the fields of a type and of its parts.
 
-    They are ROS's own too where the bag says nothing but a name of ROS's.
+    They are Noetic's if the digest matches, or if the bag contains only the name of a Noetic type.
     """
     noetic = _noetic()
     if given.digest == _MD5_OF_NOTHING:
@@ -74,8 +74,8 @@ def _noetic() -> Typestore:
 
 def _typestore(own: dict[str, Any]) -> Typestore:
     known = TYPESTORE.fielddefs
-    # Names do not matter on the wire: CameraInfo's D, K, R, P are ROS 2's d, k, r, p. A header
-    # has lost its seq on the way, which rosbags knows.
+    # Field names are not serialised: CameraInfo's D, K, R, P are d, k, r, p in ROS 2. ROS 2's
+    # header has no seq; rosbags removes it.
     for name in [name for name in own if name in known]:
         alike = [kind for _, kind in own[name][1]] == [kind for _, kind in known[name][1]]
         if alike or name == _HEADER:
@@ -86,7 +86,7 @@ def _typestore(own: dict[str, Any]) -> Typestore:
 
 
 def _with_parts(kind: str, fields: Mapping[str, Any]) -> dict[str, Any]:
-    """Return a type and those that it is made of; ROS 2's own where nothing else is said."""
+    """Return a type and the types of its fields; ROS 2's where fields does not define them."""
     found: dict[str, Any] = {}
     left = [kind]
     while left:
@@ -98,7 +98,7 @@ def _with_parts(kind: str, fields: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _names(field: Any) -> list[str]:
-    """Return the types that a field's description names."""
+    """Return the names of the types in a field's description."""
     node, detail = field
     if node.name == "NAME":
         return [detail]

@@ -1,4 +1,4 @@
-"""Write a rosbag2 file by file: whatever happens, the files that are done are a whole bag."""
+"""Write a rosbag2 file by file: after a crash, the finished files are a complete bag."""
 
 from __future__ import annotations
 
@@ -20,23 +20,23 @@ from depth_ros.errors import BagError
 
 _METADATA, _UNFINISHED = "metadata.yaml", ".unfinished"
 _ROOT, _NOTE = "rosbag2_bagfile_information", "depth_ros"
-# The newest whose quality of service older ROS 2 (Humble) reads too.
+# The newest version whose QoS format Humble can read.
 _VERSION = 8
 
 
 class SplitBag:
     """A rosbag2 folder of numbered files, mcap with zstd or sqlite3.
 
-    The file being written stays in a folder of its own until it is done. Then it is moved beside
-    the others, and metadata.yaml is replaced by one that knows it: there is no moment at which the
-    folder is no readable bag.
+    The file being written stays in a subfolder until it is finished. Then it is moved to the other
+    files, and metadata.yaml is replaced by one that lists it: the folder is a readable bag at any
+    time.
 
     Args:
-        path: the folder; an existing one goes on where its last file ended.
+        path: the folder; an existing bag is continued after its last file.
         storage: a name of STORAGES.
 
     Raises:
-        BagError: the folder exists and is no bag of this storage, or cannot be written.
+        BagError: the folder exists and is not a bag of this storage, or cannot be written.
     """
 
     def __init__(self, path: Path, storage: str = "mcap") -> None:
@@ -49,7 +49,7 @@ class SplitBag:
             self._information = _read(path)
             if self._information["storage_identifier"] != storage:
                 kind = self._information["storage_identifier"]
-                raise BagError(f"{path} is a bag of {kind}, expected {storage} to go on with it")
+                raise BagError(f"{path} is a bag of {kind}, expected {storage} to continue it")
         else:
             self._information = _nothing(storage)
             shutil.rmtree(self._unfinished, ignore_errors=True)
@@ -57,24 +57,24 @@ class SplitBag:
                 path.mkdir(parents=True, exist_ok=True)
                 self._replace_metadata()
             except OSError as error:
-                raise BagError(f"{path} cannot be made: {error}") from error
+                raise BagError(f"{path} cannot be created: {error}") from error
 
     @property
     def new(self) -> bool:
-        """Whether nothing was written or noted yet."""
+        """Whether the bag has no messages and no note yet."""
         begun = self._information["files"] or self._unfinished.exists()
         return not begun and not self.note
 
     @property
     def note(self) -> dict[str, Any]:
-        """What the last finish() noted."""
+        """The note of the last finish()."""
         return note(self._information)
 
     def write(self, topic: Topic, time_ns: int, data: bytes | memoryview) -> None:
         """Write a serialised message at a bag time.
 
         Raises:
-            OSError: it could not be written; discard() is what is left to do.
+            OSError: it could not be written; call discard() then.
         """
         file = self._file or self._open()
         if topic.name not in self._topics:
@@ -86,10 +86,10 @@ class SplitBag:
         self._times_ns = min(first_ns, time_ns), max(last_ns, time_ns)
 
     def finish(self, note: dict[str, Any]) -> None:
-        """End the file, and take it and a note into the bag at once; the next write begins another.
+        """Finish the file, and add it and a note to the bag; the next write starts another file.
 
         Raises:
-            OSError: it could not be written; discard() is what is left to do.
+            OSError: it could not be written; call discard() then.
         """
         file, self._file = self._file, None
         if file is not None:
@@ -101,16 +101,16 @@ class SplitBag:
         self._replace_metadata()
 
     def discard(self) -> None:
-        """Drop the file that is being written: the bag ends with the one before."""
+        """Delete the file that is being written; the bag ends with the file before it."""
         file, self._file = self._file, None
         if file is not None:
-            with suppress(Exception):  # it may fail for the same reason once more
+            with suppress(Exception):  # it may fail again for the same reason
                 file.abort()
         shutil.rmtree(self._unfinished, ignore_errors=True)
 
     def _open(self) -> Storage:
         number = len(self._information["files"])
-        shutil.rmtree(self._unfinished, ignore_errors=True)  # of a run that was killed
+        shutil.rmtree(self._unfinished, ignore_errors=True)  # left by a run that was killed
         self._unfinished.mkdir()
         opened = STORAGES[self._storage]
         name = f"{self.path.name}_{number}{opened.ENDING}"
@@ -119,7 +119,7 @@ class SplitBag:
         return self._file
 
     def _part(self, name: str) -> dict[str, Any]:
-        """Return the description of a bag of the present file alone."""
+        """Return the metadata of a bag that consists of the present file alone."""
         first_ns, last_ns = self._times_ns or (0, 0)
         file = {
             "starting_time": {"nanoseconds_since_epoch": first_ns},
@@ -144,19 +144,19 @@ class SplitBag:
 
 @contextmanager
 def locked(folder: Path) -> Iterator[None]:
-    """Keep other conversions out of a folder, which is made where it is missing.
+    """Lock a folder against other conversions; a missing folder is created.
 
-    The lock is the operating system's, on the folder itself: it ends with the process, however that
-    ends, and leaves nothing behind.
+    The operating system's lock on the folder itself ends with the process, even after a crash, and
+    leaves no file behind.
 
     Raises:
-        BagError: another process has it, or there can be no such folder.
+        BagError: another process holds the lock, or the folder cannot be created.
     """
     try:
         folder.mkdir(parents=True, exist_ok=True)
         handle = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
     except OSError as error:
-        raise BagError(f"{folder} cannot be made: {error.strerror or error}") from error
+        raise BagError(f"{folder} cannot be created: {error.strerror or error}") from error
     try:
         with suppress(OSError):  # file systems without locks
             try:
@@ -169,7 +169,7 @@ def locked(folder: Path) -> Iterator[None]:
 
 
 def note(information: dict[str, Any]) -> dict[str, Any]:
-    """Return what was noted in a bag; nothing where no note is.
+    """Return a bag's note from its metadata; empty if there is none.
 
     Raises:
         BagError: the note is damaged.
@@ -184,7 +184,7 @@ def note(information: dict[str, Any]) -> dict[str, Any]:
 
 
 def noted_guess(information: dict[str, Any]) -> str:
-    """Return what a conversion noted of a camera that was guessed; empty where nothing is."""
+    """Return the description of a guessed camera from a bag's metadata; empty if none."""
     try:
         guess = note(information).get("guess")
     except BagError:
@@ -193,19 +193,19 @@ def noted_guess(information: dict[str, Any]) -> str:
 
 
 def _in_use(path: Path) -> bool:
-    """Return whether there is more at a path than what was killed before it began."""
+    """Return whether a path contains more than the leftovers of a run killed at its start."""
     if not path.is_dir():
         return path.exists()
     return any(each.name not in (f"{_METADATA}.tmp", _UNFINISHED) for each in path.iterdir())
 
 
 def _read(path: Path) -> dict[str, Any]:
-    """Return the description of a bag to go on with, which may come from anywhere."""
+    """Return the metadata of a bag to continue, after a check: it may come from anywhere."""
     try:
         information: dict[str, Any] = YAML(typ="safe").load(path / _METADATA)[_ROOT]
         _check(information)
-    except Exception as error:  # yaml's, and whatever a wrong type makes
-        raise BagError(f"{path} is no bag to go on with: {error}") from error
+    except Exception as error:  # errors of YAML and of wrong types
+        raise BagError(f"{path} is not a bag that can be continued: {error}") from error
     return information
 
 
@@ -236,19 +236,19 @@ def _nothing(storage: str) -> dict[str, Any]:
 
 
 def _described(topic: Topic) -> dict[str, Any]:
-    """Return the description of a topic without messages."""
-    told = {
+    """Return the metadata of a topic without messages."""
+    metadata = {
         "name": topic.name,
         "type": topic.kind,
         "serialization_format": "cdr",
         "offered_qos_profiles": qos_text(topic.qos),
         "type_description_hash": topic.definition.digest,
     }
-    return {"topic_metadata": told, "message_count": 0}
+    return {"topic_metadata": metadata, "message_count": 0}
 
 
 def _add(whole: dict[str, Any], part: dict[str, Any]) -> None:
-    """Add the description of one more file to a bag's."""
+    """Add the metadata of one more file to those of a bag."""
     times_ns = [_times_ns(each) for each in (whole, part) if each["message_count"]]
     first_ns = min(first for first, _ in times_ns)
     whole["starting_time"] = {"nanoseconds_since_epoch": first_ns}

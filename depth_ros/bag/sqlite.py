@@ -1,4 +1,4 @@
-"""Read a sqlite3 bag as far as it is whole."""
+"""Read a sqlite3 bag as far as possible."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ MAGIC = b"SQLite format 3\0"
 
 
 class SqliteFile(BagFile):
-    """A sqlite3 file; one that cannot be read by its indexes is read in the order of its pages.
+    """A sqlite3 file; if its indexes are damaged, it is read in the order of its pages.
 
     Raises:
         BagError: it has no topics.
@@ -29,7 +29,7 @@ class SqliteFile(BagFile):
             definitions = self._definitions()
             for row in self._rows("SELECT * FROM topics"):
                 self.channels[row["id"]] = _channel(row, definitions)
-        except Exception as error:  # SQLite's, and what damaged text makes
+        except Exception as error:  # errors of SQLite and of damaged text
             self.close()
             raise BagError(f"it has no topics: {error}") from error
         self._whole = self._sum_up()
@@ -39,7 +39,7 @@ class SqliteFile(BagFile):
         self._database.close()
 
     def messages(self, channels: Collection[int], start_ns: int, stop_ns: int) -> Iterator[Message]:
-        """Yield the messages of channels in time order, up to the first that cannot be read."""
+        """Yield the messages of channels in time order, up to the first unreadable one."""
         last_ns = 0
         how, order = ("", "timestamp, id") if self._whole else ("NOT INDEXED", "id")
         wanted = ", ".join("?" * len(channels))
@@ -56,7 +56,7 @@ class SqliteFile(BagFile):
             self._note(last_ns, error)
 
     def _definitions(self) -> dict[str, Definition]:
-        """Return the types' definitions by name; older bags have none."""
+        """Return the type definitions by name; older bags have none."""
         try:
             return {
                 row["topic_type"]: Definition(row["encoded_message_definition"], row["encoding"])
@@ -66,7 +66,7 @@ class SqliteFile(BagFile):
             return {}
 
     def _sum_up(self) -> bool:
-        """Count the messages, those that can be read at least; return whether that was all."""
+        """Count the readable messages; return whether all could be read."""
         try:
             sums = self._database.execute(
                 "SELECT topic_id, COUNT(*), MIN(timestamp), MAX(timestamp) FROM messages "
@@ -100,12 +100,12 @@ class SqliteFile(BagFile):
 
 
 def _connect(path: Path) -> sqlite3.Connection:
-    # What a recorder had not merged into the file when it died stands beside it.
+    # The write-ahead log of a recorder that died contains messages that are not in the file yet.
     log = path.with_name(f"{path.name}-wal")
     how = "mode=ro" if log.is_file() and log.stat().st_size else "immutable=1"
     uri = f"{path.absolute().as_uri()}?{how}"
     database = sqlite3.connect(uri, uri=True, check_same_thread=False)
-    # Else SQLite refuses a file that is shorter than its first page says.
+    # Otherwise SQLite refuses a truncated file.
     database.execute("PRAGMA writable_schema=ON")
     database.text_factory = lambda text: text.decode(errors="replace")
     return database

@@ -16,7 +16,7 @@ from depth_ros.bag.types import Definition, Topic
 
 
 class Storage(Protocol):
-    """A new file of a bag, at a path; whatever cannot be written raises OSError."""
+    """A new file of a bag, at a path; write errors raise OSError."""
 
     ENDING: ClassVar[str]
     path: Path
@@ -30,10 +30,10 @@ class Storage(Protocol):
         """Write a message of a topic that was added."""
 
     def close(self) -> None:
-        """End the file."""
+        """Finish the file."""
 
     def abort(self) -> None:
-        """Leave the file as it is."""
+        """Close the file without finishing it."""
 
 
 class McapStorage:
@@ -50,7 +50,7 @@ class McapStorage:
         self._channels: dict[str, int] = {}
 
     def add(self, topic: Topic) -> None:
-        """Add a topic, its type's definition as it is."""
+        """Add a topic, with its type's definition unchanged."""
         kind, definition = topic.kind, topic.definition
         if (kind, definition) not in self._schemas:
             self._schemas[kind, definition] = self._writer.register_schema(
@@ -68,17 +68,17 @@ class McapStorage:
         self._writer.add_message(self._channels[topic], time_ns, bytes(data), time_ns)
 
     def close(self) -> None:
-        """End the file."""
+        """Finish the file."""
         self._writer.finish()
         self._file.close()
 
     def abort(self) -> None:
-        """Leave the file as it is."""
+        """Close the file without finishing it."""
         self._file.close()
 
 
 class SqliteStorage:
-    """A sqlite3 file, of version 4: what Iron and later write, and Humble reads."""
+    """A sqlite3 file of schema version 4, which Iron and later write and Humble reads."""
 
     ENDING: ClassVar[str] = ".db3"
 
@@ -91,7 +91,7 @@ class SqliteStorage:
             self._database.executescript(_SCHEMA)
 
     def add(self, topic: Topic) -> None:
-        """Add a topic, its type's definition as it is."""
+        """Add a topic, with its type's definition unchanged."""
         definition = topic.definition
         self._ids[topic.name] = len(self._ids) + 1
         about = (topic.name, topic.kind, "cdr", qos_text(topic.qos), definition.digest)
@@ -115,13 +115,13 @@ class SqliteStorage:
             )
 
     def close(self) -> None:
-        """End the file."""
+        """Finish the file."""
         with _as_os_error():
             self._database.commit()
             self._database.close()
 
     def abort(self) -> None:
-        """Leave the file as it is."""
+        """Close the file without finishing it."""
         self._database.close()
 
 
@@ -150,13 +150,13 @@ INSERT INTO schema(schema_version, ros_distro) VALUES(4, 'rosbags');
 
 
 def qos_text(qos: Sequence[Qos]) -> str:
-    """Return qualities of service as bags keep them."""
+    """Return QoS profiles in the format of bags."""
     return dump_qos_v8(list(qos))
 
 
 @contextmanager
 def _as_os_error() -> Iterator[None]:
-    """Give a full disk one type: SQLite has its own."""
+    """Convert SQLite's errors, such as a full disk, to OSError."""
     try:
         yield
     except sqlite3.Error as error:

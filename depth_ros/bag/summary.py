@@ -1,4 +1,4 @@
-"""What became of a recording that was converted."""
+"""Summary of a conversion."""
 
 from __future__ import annotations
 
@@ -7,17 +7,17 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class ConvertSummary:
-    """What became of a recording; a conversion that was resumed counts as one.
+    """Summary of a conversion; one that was resumed counts as a whole.
 
     Attributes:
-        frames: images that were to be answered, by camera.
-        answered: images that depth was written for, by camera.
-        skipped: images without depth, by the kind of error.
+        frames: number of images to convert, by camera.
+        answered: number of images that depth was written for, by camera.
+        skipped: number of images without depth, by kind of error.
         examples: the first error of each kind.
-        damage: which parts of the recording could not be read.
+        damage: parts of the recording that could not be read.
         not_copied: topics that were not copied, with the reason.
-        warnings: about the bags and about cameras' calibrations.
-        guess: which camera was guessed; empty if none was.
+        warnings: about the bags and the cameras' calibrations.
+        guess: describes a guessed camera; empty if no camera was guessed.
     """
 
     frames: dict[str, int]
@@ -31,7 +31,7 @@ class ConvertSummary:
 
     @property
     def failure(self) -> str:
-        """Why there is no depth at all; empty if there is some."""
+        """Why there is no depth at all; empty if there is any."""
         if any(self.answered.values()):
             return ""
         frames = any(self.frames.values())
@@ -46,7 +46,7 @@ class ConvertSummary:
         return [*lines, f"guess: {self.guess}"] if self.guess else lines
 
     def problems(self) -> list[str]:
-        """Return a line for everything that is damaged, skipped or not copied."""
+        """Return one line for each damaged part, kind of skipped frame and warning."""
         skipped = [
             f"{count} frames skipped, {kind}: {self.examples[kind]}"
             for kind, count in self.skipped.items()

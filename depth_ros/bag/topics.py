@@ -1,4 +1,4 @@
-"""Find the cameras of a recording: colour images, and the camera_info that belongs to each."""
+"""Find the cameras of a recording: colour images, and the camera_info of each."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from depth_ros.topic_names import base, sibling
 IMAGE, COMPRESSED = "sensor_msgs/msg/Image", "sensor_msgs/msg/CompressedImage"
 INFO = "sensor_msgs/msg/CameraInfo"
 IMAGES = (IMAGE, COMPRESSED, FFMPEG, FOXGLOVE)
-_TRIED = 20  # messages that may tell what a topic holds
+_TRIED = 20  # messages that are tried to find out what a topic contains
 _GREY = ("mono8", "mono16", "8UC1")
 
 
@@ -39,17 +39,17 @@ def find(
     infos: Sequence[str] = (),
     given_camera: bool = False,
 ) -> list[CameraTopics]:
-    """Return the cameras that are asked for, or the only one of a recording.
+    """Return the chosen cameras, or a recording's only one.
 
     Args:
-        recording: where they are.
-        images: their image topics, when there is a choice.
-        infos: their camera_info topics, one for each image; none: the images' siblings.
-        given_camera: something else describes the camera, and no camera_info is needed.
+        recording: contains the topics.
+        images: image topics; empty: that of the only camera.
+        infos: their camera_info topics, one for each image; empty: the images' siblings.
+        given_camera: whether the camera is defined elsewhere, so that no camera_info is needed.
 
     Raises:
-        BagError: a topic is missing or of another type, or there is a choice; candidates are
-            listed.
+        BagError: a topic is missing or of another type, or there are several cameras; the error
+            lists the candidates.
     """
     if infos and len(infos) != len(images):
         raise BagError(f"{len(infos)} camera_info topics are given, expected {len(images)}")
@@ -64,10 +64,11 @@ def find(
 
 
 def camera_info_of(recording: Recording, image: str) -> str:
-    """Return the camera_info topic that belongs to an image topic by its name.
+    """Return the camera_info topic of an image topic, by name.
 
-    Its sibling, as image_transport has it, or where there is none the topic beside it: an image
-    topic may be called as a transport is. Where the recording has neither it is the sibling.
+    It is the sibling by image_transport's rules. If the recording does not have it, it is
+    camera_info in the topic's own namespace, since an image topic may have a transport's name. If
+    that is missing too, it is the sibling.
     """
     names = (sibling(image), f"{image.rpartition('/')[0]}/camera_info")
     topics = recording.topics
@@ -76,7 +77,7 @@ def camera_info_of(recording: Recording, image: str) -> str:
 
 
 def _only(recording: Recording, given_camera: bool) -> str:
-    """Return the image topic of the only camera, colour before grey, raw before others."""
+    """Return the only camera's image topic; prefer colour to grey, raw to compressed."""
     kinds = {name: topic.kind for name, topic in recording.topics.items()}
     images = [name for name, kind in kinds.items() if kind in IMAGES]
     encodings: dict[str, str] = {}
@@ -94,18 +95,18 @@ def _only(recording: Recording, given_camera: bool) -> str:
     candidates = colour or grey
     if len(single := one_of_each_camera(candidates)) == 1:
         return single[0]
-    told = [f"{name}: {reason}" for name, reason in refused.items()]
+    reasons = [f"{name}: {reason}" for name, reason in refused.items()]
     if candidates:
-        told.insert(0, f"candidates are: {', '.join(candidates)}")
-        raise BagError(f"the camera is to be named (--image, --camera-info), {'; '.join(told)}")
+        reasons.insert(0, f"candidates are: {', '.join(candidates)}")
+        raise BagError(f"choose the camera with --image and --camera-info: {'; '.join(reasons)}")
     nothing = f"none of its {len(kinds)} topics has images" if kinds else "nothing can be read"
     unknown = [f"{name}: {why}" for name, why in recording.unknown.items()]
-    told = [*(told or [nothing]), *unknown, *recording.damage]
-    raise BagError(f"the bag has no camera to convert: {'; '.join(told)}")
+    reasons = [*(reasons or [nothing]), *unknown, *recording.damage]
+    raise BagError(f"the bag has no camera to convert: {'; '.join(reasons)}")
 
 
 def one_of_each_camera(images: Iterable[str]) -> list[str]:
-    """Return topics without those that are the same by another transport: raw before others."""
+    """Return one topic of each camera, without its other transports; prefer raw."""
     of_base: dict[str, str] = {}
     for name in sorted(images):
         of_base.setdefault(base(name), name)
@@ -113,7 +114,7 @@ def one_of_each_camera(images: Iterable[str]) -> list[str]:
 
 
 def holds_depth(recording: Recording, topic: str) -> bool:
-    """Return whether a topic's first image that can be read is one of depth."""
+    """Return whether a topic's first readable image is a depth image."""
     try:
         return is_depth(_first_message(recording, topic))
     except BagError:
@@ -121,21 +122,21 @@ def holds_depth(recording: Recording, topic: str) -> bool:
 
 
 def _first_message(recording: Recording, topic: str) -> Any:
-    """Return the first message that can be read; a few damaged ones may come before it."""
-    why = "it has no message that can be read"
+    """Return the first readable message; a few damaged ones may come before it."""
+    why = "it has no readable message"
     for number, record in enumerate(islice(recording.records([topic]), _TRIED)):
         try:
             return TYPESTORE.deserialize_cdr(record.data, record.kind)
-        except Exception as error:  # whatever a parser makes of damaged bytes
+        except Exception as error:  # a parser may raise anything on damaged bytes
             why = why if number else f"its first image cannot be read: {one_line(error)}"
     raise BagError(why)
 
 
 def _encoding(recording: Recording, topic: str) -> str:
-    """Return what colours a topic's first image that can be read has.
+    """Return the encoding of a topic's first readable image.
 
     Raises:
-        BagError: there is no image, it cannot be read, or holds no colours.
+        BagError: there is no image, it cannot be read, or it is neither colour nor grey.
     """
     message, kind = _first_message(recording, topic), recording.topics[topic].kind
     if codec_of(message):
@@ -145,7 +146,7 @@ def _encoding(recording: Recording, topic: str) -> str:
     if kind == IMAGE:
         encoding = str(message.encoding)
     else:
-        # Without image_transport's prefix it only says jpeg or png.
+        # Without image_transport's prefix the format is only "jpeg" or "png".
         stored_as = message.format.partition(";")[0].strip()
         encoding = stored_as if stored_as in COLOUR_ENCODINGS else "rgb8"
     if encoding not in COLOUR_ENCODINGS or (is_depth(message) and kind == COMPRESSED):

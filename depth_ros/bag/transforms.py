@@ -1,4 +1,4 @@
-"""Where frames are, by a recording's /tf_static and /tf (REP 105)."""
+"""Transforms between frames, from a recording's /tf_static and /tf (REP 105)."""
 
 from __future__ import annotations
 
@@ -6,30 +6,28 @@ from collections.abc import Iterable
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
 from depth_ros import messages
+from depth_ros.arrays import FloatArray
 from depth_ros.bag.reader import Record
 from depth_ros.bag.types import TYPESTORE
 from depth_ros.bag.window import Window
 from depth_ros.errors import ScaleError
 
-Floats = npt.NDArray[np.float64]
-
 _SPAN_NS = 1_000_000_000
-_MOST_FRAMES = 1000  # of a chain: more are a ring
+_MOST_FRAMES = 1000  # of a chain: more are a loop
 
 
 class Transforms:
-    """A tree of frames: fixed ones of the whole recording, moving ones nearest in time.
+    """A tree of frames: static ones of the whole recording, moving ones nearest in time.
 
     Args:
-        static: the records of all tf_static topics.
+        static: the records of all /tf_static topics.
         moving: the records of /tf, in time order.
     """
 
     def __init__(self, static: Iterable[Record], moving: Iterable[Record]) -> None:
-        self._static: dict[str, tuple[str, Floats]] = {}
+        self._static: dict[str, tuple[str, FloatArray]] = {}
         for record in static:
             message: Any = TYPESTORE.deserialize_cdr(record.data, record.kind)
             for transform in message.transforms:
@@ -37,16 +35,16 @@ class Transforms:
                 self._static[child] = (parent, messages.matrix_from_transform(transform.transform))
         self._window = Window(moving, _SPAN_NS)
 
-    def look_up(self, target: str, source: str, stamp_ns: int, time_ns: int) -> Floats:
-        """Return the 4x4 transform of points in the source frame to the target frame.
+    def look_up(self, target: str, source: str, stamp_ns: int, time_ns: int) -> FloatArray:
+        """Return the 4x4 transform from the source frame to the target frame.
 
         Args:
             target, source: frames.
-            stamp_ns: at which moving frames are wanted.
-            time_ns: the bag time of whoever asks.
+            stamp_ns: time of the moving frames.
+            time_ns: the bag time at which to look for /tf messages.
 
         Raises:
-            ScaleError: nothing connects the two within a second of the stamp.
+            ScaleError: the two are not connected within a second of the stamp.
         """
         if target.lstrip("/") == source.lstrip("/"):
             return np.eye(4)
@@ -55,16 +53,16 @@ class Transforms:
         other, from_source = _to_root(source.lstrip("/"), parents)
         if root != other:
             raise ScaleError(
-                f"the bag's TF has no {source} in {target}: their roots differ; without /tf and "
-                "/tf_static say extrinsics=parameters"
+                f"the bag's TF does not connect {source} with {target}; without /tf and "
+                "/tf_static set extrinsics=parameters"
             )
-        found: Floats = np.linalg.inv(from_target) @ from_source
+        found: FloatArray = np.linalg.inv(from_target) @ from_source
         return found
 
-    def _moving(self, stamp_ns: int, time_ns: int) -> dict[str, tuple[str, Floats]]:
+    def _moving(self, stamp_ns: int, time_ns: int) -> dict[str, tuple[str, FloatArray]]:
         nearest: dict[str, tuple[int, Any]] = {}
-        for seen in self._window.around(time_ns):
-            for transform in seen.message.transforms:
+        for each in self._window.around(time_ns):
+            for transform in each.message.transforms:
                 apart_ns = abs(messages.stamp_ns(transform.header) - stamp_ns)
                 child = _frames(transform)[1]
                 if apart_ns <= min(_SPAN_NS, nearest.get(child, (_SPAN_NS,))[0]):
@@ -76,16 +74,16 @@ class Transforms:
 
 
 def _frames(transform: Any) -> tuple[str, str]:
-    # ROS 1 began names with a slash now and then.
+    # In ROS 1 some names begin with a slash.
     return transform.header.frame_id.lstrip("/"), transform.child_frame_id.lstrip("/")
 
 
-def _to_root(frame: str, parents: dict[str, tuple[str, Floats]]) -> tuple[str, Floats]:
+def _to_root(frame: str, parents: dict[str, tuple[str, FloatArray]]) -> tuple[str, FloatArray]:
     """Return the root of a frame's tree and the transform to it."""
-    to_root: Floats = np.eye(4)
+    to_root: FloatArray = np.eye(4)
     for _ in range(_MOST_FRAMES):
         if frame not in parents:
             return frame, to_root
         frame, pose = parents[frame]
         to_root = pose @ to_root
-    raise ScaleError(f"the bag's TF is a ring at {frame}, expected a tree")
+    raise ScaleError(f"the bag's TF has a loop at {frame}, expected a tree")

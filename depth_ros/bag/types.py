@@ -1,4 +1,4 @@
-"""Topics of bags: their types with definitions, and quality of service."""
+"""Topics of bags: their types with definitions, and their QoS."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from rosbags.typesys import Stores, get_types_from_idl, get_types_from_msg, get_
 from rosbags.typesys.store import Typestore
 
 TYPESTORE = get_typestore(Stores.ROS2_JAZZY)
-"""The message types of ROS 2 Jazzy, whose serialisation is that of every ROS 2, and of video."""
+"""Types of ROS 2 Jazzy, serialised alike in all ROS 2 distributions, and of video packets."""
 
 FFMPEG, FOXGLOVE = (
     "ffmpeg_image_transport_msgs/msg/FFMPEGPacket",
@@ -49,18 +49,18 @@ def _qos(depth: int, durability: QosDurability) -> Qos:
 
 
 RELIABLE = _qos(10, QosDurability.VOLATILE)
-"""What satisfies every subscriber."""
+"""Compatible with every subscriber."""
 LATCHED = _qos(1, QosDurability.TRANSIENT_LOCAL)
-"""What ROS 1 calls latched: who comes late still gets the last message."""
+"""ROS 1's "latched": late subscribers get the last message."""
 
 
 class Definition(NamedTuple):
-    """A type's definition, with those of the types that it is made of, as a bag keeps it.
+    """A type's definition as stored in a bag, with those of the types of its fields.
 
     Attributes:
-        text: empty where nothing is known of it.
-        encoding: what the text is: ros2msg, ros2idl, omgidl; empty without a text.
-        digest: the type's RIHS01 hash; empty where it is not known.
+        text: the definition; empty if unknown.
+        encoding: of the text: ros2msg, ros2idl, omgidl; empty without a text.
+        digest: the type's RIHS01 hash; empty if unknown.
     """
 
     text: str = ""
@@ -69,12 +69,12 @@ class Definition(NamedTuple):
 
 
 class Topic(NamedTuple):
-    """A topic of a bag, with all that a player has to know of it.
+    """A topic of a bag, with everything that a player needs.
 
     Attributes:
         kind: its type, such as sensor_msgs/msg/Image.
-        definition: of the type.
-        qos: what its publishers offered.
+        definition: the type's definition.
+        qos: the QoS offered by its publishers.
     """
 
     name: str
@@ -84,15 +84,15 @@ class Topic(NamedTuple):
 
 
 def standard(name: str, kind: str, *qos: Qos) -> Topic:
-    """Return a topic of a type of ROS 2's own, such as sensor_msgs/msg/Image."""
+    """Return a topic of a type in TYPESTORE, such as sensor_msgs/msg/Image."""
     return Topic(name, kind, generate(TYPESTORE, kind), qos)
 
 
 def full_name(kind: str) -> str:
-    """Return the name of a type as ROS 2 says it, whoever has written it.
+    """Return ROS 2's name of a type.
 
-    std_msgs/String, as ROS 1 and some bridges say, and std_msgs::msg::dds_::String_, as DDS does,
-    are std_msgs/msg/String.
+    std_msgs/String (ROS 1 and some bridges) and std_msgs::msg::dds_::String_ (DDS) become
+    std_msgs/msg/String.
     """
     parts = [part for part in kind.replace("::", "/").split("/") if part not in ("", "dds_")]
     if "dds_" in kind:
@@ -104,21 +104,21 @@ def full_name(kind: str) -> str:
 
 @cache
 def generate(typestore: Typestore, kind: str) -> Definition:
-    """Return a type's definition as a typestore knows it."""
+    """Return a type's definition from a typestore."""
     text = typestore.generate_msgdef(kind, ros_version=2)[0]
     return Definition(text, "ros2msg", typestore.hash_rihs01(kind))
 
 
 @cache
 def checked(kind: str, given: Definition) -> Definition:
-    """Return what a bag says of a type, with its digest; a bag that says nothing usable is no loss.
+    """Return a bag's definition of a type, completed with its digest.
 
-    Where the text is missing or cannot be read, types of ROS 2's own have that of ROS 2, and others
-    keep what there is: messages are copied as bytes, and nobody has to understand them for that.
+    If the text is missing or cannot be read, types of TYPESTORE get their definition from there.
+    Others stay as they are: their messages can still be copied as bytes.
     """
     try:
         digest = _digest(kind, given)
-    except Exception:  # whatever a parser makes of damaged text
+    except Exception:  # a parser may raise anything on damaged text
         return generate(TYPESTORE, kind) if kind in TYPESTORE.fielddefs else given
     return given._replace(digest=given.digest or digest)
 

@@ -1,4 +1,4 @@
-"""The messages of some topics around a time, while the rest of a recording passes by."""
+"""The messages of some topics around a moving time, with bounded memory."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ from depth_ros.bag.reader import Record
 from depth_ros.bag.types import TYPESTORE
 
 
-class Seen(NamedTuple):
-    """A message with its times: the bag's, and the header's, 0 where it has no header."""
+class StampedMessage(NamedTuple):
+    """A message with its bag time and its header's stamp (0 without a header)."""
 
     time_ns: int
     stamp_ns: int
@@ -20,45 +20,45 @@ class Seen(NamedTuple):
 
 
 class Window:
-    """Moves along records of its own: it looks ahead, and depends on no other reader.
+    """A time window that moves along its own iterator of records.
 
     Args:
         records: in time order.
-        span_ns: how far it looks, back and ahead; the last message before is always in it.
+        span_ns: half its length, back and ahead; the last message before it is kept as well.
     """
 
     def __init__(self, records: Iterable[Record], span_ns: int) -> None:
         self._records, self._span_ns = iter(records), span_ns
-        self._seen: deque[Seen] = deque()
-        self._next: Seen | None = self._pull()
+        self._messages: deque[StampedMessage] = deque()
+        self._next: StampedMessage | None = self._pull()
 
-    def around(self, time_ns: int) -> list[Seen]:
-        """Return what there is around a bag time, in the order of the bag; times only go on."""
+    def around(self, time_ns: int) -> list[StampedMessage]:
+        """Return the messages around a bag time, in the bag's order; times must not decrease."""
         while self._next is not None and self._next.time_ns <= time_ns + self._span_ns:
-            self._seen.append(self._next)
-            self._trim(time_ns)  # at once: hours may be skipped
+            self._messages.append(self._next)
+            self._trim(time_ns)  # for each message: a jump may skip hours
             self._next = self._pull()
         self._trim(time_ns)
-        return list(self._seen)
+        return list(self._messages)
 
     def _trim(self, time_ns: int) -> None:
-        while len(self._seen) > 1 and self._seen[1].time_ns < time_ns - self._span_ns:
-            self._seen.popleft()
+        while len(self._messages) > 1 and self._messages[1].time_ns < time_ns - self._span_ns:
+            self._messages.popleft()
 
-    def nearest(self, time_ns: int, stamp_ns: int) -> Seen | None:
-        """Return the message around a bag time whose stamp is nearest to another.
+    def nearest(self, time_ns: int, stamp_ns: int) -> StampedMessage | None:
+        """Return the message around a bag time with the stamp nearest to stamp_ns.
 
-        Where there is none before or around, it is the first one after.
+        If there is none before or around that time, return the first one after it.
         """
         around = self.around(time_ns)
-        return min(around, key=lambda seen: abs(seen.stamp_ns - stamp_ns), default=self._next)
+        return min(around, key=lambda each: abs(each.stamp_ns - stamp_ns), default=self._next)
 
-    def _pull(self) -> Seen | None:
+    def _pull(self) -> StampedMessage | None:
         for record in self._records:
             try:
                 message: Any = TYPESTORE.deserialize_cdr(record.data, record.kind)
-            except Exception:  # whatever a parser makes of damaged bytes: its neighbours stand in
+            except Exception:  # a parser may raise anything on damaged bytes; use the next message
                 continue
             stamp_ns = messages.stamp_ns(message.header) if hasattr(message, "header") else 0
-            return Seen(record.time_ns, stamp_ns, message)
+            return StampedMessage(record.time_ns, stamp_ns, message)
         return None

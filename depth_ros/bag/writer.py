@@ -1,4 +1,4 @@
-"""Write rosbag2 (mcap): messages from arrays, stamped and in their types."""
+"""Write rosbag2 (mcap), and build messages from arrays."""
 
 from __future__ import annotations
 
@@ -20,15 +20,15 @@ _NS_PER_S = 1_000_000_000
 
 
 class BagWriter:
-    """A new rosbag2 in a folder, in mcap, its chunks compressed with zstd. A context manager.
+    """A new rosbag2 folder: mcap, compressed with zstd. A context manager.
 
     Raises:
-        BagError: the folder exists already.
+        BagError: the folder already exists.
     """
 
     def __init__(self, path: Path) -> None:
         if path.exists():
-            raise BagError(f"{path} exists already, expected a new folder")
+            raise BagError(f"{path} already exists, expected a new folder")
         self._bag = SplitBag(path)
 
     def __enter__(self) -> BagWriter:
@@ -43,12 +43,12 @@ class BagWriter:
         self._bag.finish({})
 
     def write(self, topic: str, message: Any, time_ns: int) -> None:
-        """Write a message of the typestore at a bag time."""
+        """Write a message of a TYPESTORE type at a bag time."""
         kind = message.__msgtype__
         self.write_raw(topic, kind, TYPESTORE.serialize_cdr(message, kind), time_ns)
 
     def write_raw(self, topic: str, kind: str, data: bytes | memoryview, time_ns: int) -> None:
-        """Write an already serialised message of a type such as sensor_msgs/msg/Image."""
+        """Write a serialised message of a type such as sensor_msgs/msg/Image."""
         self._bag.write(standard(topic, kind), time_ns, data)
 
 
@@ -96,7 +96,7 @@ def camera_info(camera: Camera, stamp_ns: int, frame_id: str) -> Any:
 def static_transform(
     parent: str, child: str, transform: npt.NDArray[np.float64], stamp_ns: int
 ) -> Any:
-    """Return a tf2_msgs/TFMessage with one transform: a 4x4 matrix, child points to the parent."""
+    """Return a tf2_msgs/TFMessage with one transform (4x4): from child to parent coordinates."""
     types = TYPESTORE.types
     return types["tf2_msgs/msg/TFMessage"](
         [
@@ -115,7 +115,7 @@ def static_transform(
 def quaternion(rotation: npt.NDArray[np.float64]) -> Sequence[float]:
     """Return the unit quaternion (x, y, z, w) of a rotation matrix.
 
-    Source: Bar-Itzhack 2000, the eigenvector of the largest eigenvalue; it has no singular cases.
+    Source: Bar-Itzhack 2000, the eigenvector of the largest eigenvalue; without singular cases.
     """
     r = rotation
     matrix = np.array(

@@ -12,10 +12,10 @@ from depth_ros.errors import SettingError
 
 if TYPE_CHECKING:
     from depth_ros.bag.convert import Watcher
-    from depth_ros.bag.options import Options
+    from depth_ros.bag.options import ConvertOptions
     from depth_ros.bag.plan import Plan
     from depth_ros.config import Settings, Value
-    from depth_ros.look.panel import Range
+    from depth_ros.viz.panel import Range
 
 HELP = "add depth to recordings, frame by frame"
 
@@ -232,14 +232,14 @@ def _run_fleet(options: argparse.Namespace) -> int:
     return exit_codes.FAILED if summary.failed else exit_codes.DONE
 
 
-def _options(options: argparse.Namespace) -> Options:
-    from depth_ros.bag.options import Options
+def _options(options: argparse.Namespace) -> ConvertOptions:
+    from depth_ros.bag.options import ConvertOptions
 
     same = [
         *("only_depth", "prefix", "storage", "every", "batch", "jobs", "split", "resume"),
         *("scan_rows", "scan_frame", "anchors", "anchors_info"),
     ]
-    return Options(
+    return ConvertOptions(
         images=tuple(options.image),
         infos=tuple(options.camera_info),
         extras=tuple(dict.fromkeys(options.extras)),
@@ -251,7 +251,7 @@ def _options(options: argparse.Namespace) -> Options:
 
 def _range(settings: Settings) -> Range | None:
     """Return the depths that have colours of their own: as those of depth/color."""
-    from depth_ros.look.panel import Range
+    from depth_ros.viz.panel import Range
 
     fixed = settings.colour_range == "fixed"
     return Range(settings.colour_near_m, settings.colour_far_m) if fixed else None
@@ -265,11 +265,11 @@ def _watchers(options: argparse.Namespace, settings: Settings) -> list[Watcher]:
         check_file(path, options.overwrite)
     watchers: list[Watcher] = []
     if options.preview:
-        from depth_ros.look import preview
+        from depth_ros.viz import preview
 
         watchers.append(preview.Preview(options.preview, _range(settings)))
     if options.rerun:
-        from depth_ros.look import rerun_log
+        from depth_ros.viz import rerun_log
 
         watchers.append(rerun_log.RerunLog(options.rerun))
     return watchers

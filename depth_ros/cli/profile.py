@@ -59,9 +59,9 @@ def run(options: argparse.Namespace) -> int:
     from depth_ros import runtimes
     from depth_ros.config import Settings
     from depth_ros.evaluation.picture import save
-    from depth_ros.look import flame
     from depth_ros.output_paths import check_file
     from depth_ros.pipeline import Pipeline
+    from depth_ros.viz import flame
 
     width, height = options.size
     if options.out.suffix != ".png":

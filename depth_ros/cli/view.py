@@ -50,11 +50,11 @@ def run(options: argparse.Namespace) -> int:
     """Draw, and say how many frames it were; exit code 3 when the bag is damaged."""
     from depth_ros.bag.losses import Losses
     from depth_ros.cli.given_settings import check_camera, given
-    from depth_ros.look.panel import Range
-    from depth_ros.look.preview import Preview
-    from depth_ros.look.rerun_log import RerunLog
-    from depth_ros.look.view import view
     from depth_ros.output_paths import check_file
+    from depth_ros.viz.panel import Range
+    from depth_ros.viz.preview import Preview
+    from depth_ros.viz.rerun_log import RerunLog
+    from depth_ros.viz.view import view
 
     path = options.rerun or options.preview or Path("preview.png")
     check_file(path, options.overwrite)

@@ -9,16 +9,15 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
+from depth_ros.arrays import FloatArray, ImageArray
 from depth_ros.drive.floor import outlines
 from depth_ros.drive.rendered_camera import View
 from depth_ros.drive.scenario import OVERHEAD_M, Scenario
 from depth_ros.evaluation import picture
-from depth_ros.evaluation.picture import Rgb
 from depth_ros.navigation.costmap import Costmap
 from depth_ros.navigation.costs import INSCRIBED_INFLATED_OBSTACLE, LETHAL_OBSTACLE, NO_INFORMATION
 from depth_ros.navigation.footprint import RobotPose
 from depth_ros.navigation.simulation import Step
-from depth_ros.navigation.window import Floats
 from depth_ros.training.rooms.room import SHELL, Room
 
 Colour = tuple[int, int, int]
@@ -57,12 +56,12 @@ class _Map:
         self._low, self.size = ends.mean(axis=0).clip(-spare, spare) - half, SIDE * _FINE
         self.px_per_m = self.size / (2 * half)
 
-    def px(self, places_m: Floats | tuple[float, float]) -> npt.NDArray[np.int32]:
+    def px(self, places_m: FloatArray | tuple[float, float]) -> npt.NDArray[np.int32]:
         """Return pixels (..., 2) of places (..., 2) in metres."""
         u, v = np.moveaxis((np.asarray(places_m) - self._low) * self.px_per_m, -1, 0)
         return np.asarray(np.stack([u, self.size - v], axis=-1).round(), np.int32)
 
-    def middles_m(self) -> Floats:
+    def middles_m(self) -> FloatArray:
         """Return the places (H, W, 2) of its pixels."""
         steps = (np.arange(self.size) + 0.5) / self.px_per_m
         x, y = np.meshgrid(steps + self._low[0], steps[::-1] + self._low[1])
@@ -77,7 +76,9 @@ class Film:
         self._room = _draw_room(scene.scenario.room, self._map)
         self._trace: list[tuple[float, float]] = []
 
-    def picture(self, step: Step, view: View, costmap: Costmap, path_m: Floats | None) -> Rgb:
+    def picture(
+        self, step: Step, view: View, costmap: Costmap, path_m: FloatArray | None
+    ) -> ImageArray:
         """Return the next picture (H, W, 3).
 
         Args:
@@ -98,7 +99,7 @@ class Film:
         body = [_eyes(view), *(_shrunk(panel) for panel in (known, truth))]
         return np.vstack([self._band(step), np.hstack(body)])
 
-    def _draw_costmap(self, costmap: Costmap) -> Rgb:
+    def _draw_costmap(self, costmap: Costmap) -> ImageArray:
         places = costmap.window.map_from_world(self._map.middles_m())
         inside = costmap.window.contains(places)
         cells = places.astype(np.int64).clip(0, costmap.window.size - 1)
@@ -107,7 +108,7 @@ class Film:
         colours[~inside] = _BACKGROUND
         return np.ascontiguousarray(colours, np.uint8)
 
-    def _draw_robot(self, panel: Rgb, pose: RobotPose) -> None:
+    def _draw_robot(self, panel: ImageArray, pose: RobotPose) -> None:
         goal, centre = self._map.px(self._scene.scenario.goal), self._map.px(pose[:2])
         radius = round(self._scene.radius_m * self._map.px_per_m)
         _disc(panel, goal, 9 * _FINE, _GOAL, 2 * _FINE)
@@ -118,7 +119,7 @@ class Film:
         ends = np.stack([centre, nose.round().astype(np.int32)])
         _line(panel, ends, (255, 255, 255), 2)
 
-    def _band(self, step: Step) -> Rgb:
+    def _band(self, step: Step) -> ImageArray:
         scene, band = self._scene, np.full((_BAND, _EYE[0] + 2 * SIDE, 3), _BACKGROUND, np.uint8)
         state = step.outcome.value if step.outcome else "driving"
         _write(band, f"room {scene.number} of {scene.rooms}: {state}", 8)
@@ -127,7 +128,7 @@ class Film:
         return band
 
 
-def _eyes(view: View) -> Rgb:
+def _eyes(view: View) -> ImageArray:
     """Draw the camera's image above its depth."""
     image = picture.fit(view.rgb, *_EYE)
     if view.depth_m is None:
@@ -135,7 +136,7 @@ def _eyes(view: View) -> Rgb:
     return np.vstack([image, picture.fit(picture.coloured(view.depth_m), *_EYE)])
 
 
-def _cost_colours() -> Rgb:
+def _cost_colours() -> ImageArray:
     """Return the colour of every cost (256, 3)."""
     share = np.linspace(0, 1, 256)[:, None]
     table = (1 - share) * np.array(_FAR_COST) + share * np.array(_NEAR_COST)
@@ -146,7 +147,7 @@ def _cost_colours() -> Rgb:
     return np.asarray(table, np.uint8)
 
 
-def _draw_room(room: Room, map_: _Map) -> Rgb:
+def _draw_room(room: Room, map_: _Map) -> ImageArray:
     """Draw floor and furniture from above in their own colours, the highest last."""
     canvas = np.full((map_.size, map_.size, 3), _BACKGROUND, np.uint8)
     half = room.size_m[:2] / 2
@@ -164,13 +165,13 @@ def _draw_room(room: Room, map_: _Map) -> Rgb:
     return canvas
 
 
-def _shown(material: Floats) -> Colour:
+def _shown(material: FloatArray) -> Colour:
     """Return a material's colour as a screen shows it."""
     red, green, blue = (255 * material[:3].clip(0, 1) ** (1 / _GAMMA)).round().astype(int).tolist()
     return red, green, blue
 
 
-def _wedge(panel: Rgb, map_: _Map, pose: RobotPose) -> None:
+def _wedge(panel: ImageArray, map_: _Map, pose: RobotPose) -> None:
     """Lighten what is in the camera's field of view."""
     angles = pose[2] + np.linspace(-_HALF_FOV, _HALF_FOV, 24)
     arc = np.array(pose[:2]) + _VIEW_M * np.stack([np.cos(angles), np.sin(angles)], axis=1)
@@ -180,18 +181,20 @@ def _wedge(panel: Rgb, map_: _Map, pose: RobotPose) -> None:
     cv2.addWeighted(lit, 0.35, panel, 0.65, 0, dst=panel)
 
 
-def _disc(panel: Rgb, px: npt.NDArray[np.int32], radius: int, colour: Colour, width: int) -> None:
+def _disc(
+    panel: ImageArray, px: npt.NDArray[np.int32], radius: int, colour: Colour, width: int
+) -> None:
     cv2.circle(panel, (int(px[0]), int(px[1])), radius, colour, width, cv2.LINE_AA)
 
 
-def _line(panel: Rgb, px: npt.NDArray[np.int32], colour: Colour, width: int) -> None:
+def _line(panel: ImageArray, px: npt.NDArray[np.int32], colour: Colour, width: int) -> None:
     cv2.polylines(panel, [px], False, colour, width * _FINE, cv2.LINE_AA)
 
 
-def _shrunk(panel: Rgb) -> Rgb:
+def _shrunk(panel: ImageArray) -> ImageArray:
     return np.asarray(cv2.resize(panel, (SIDE, SIDE), interpolation=cv2.INTER_AREA), np.uint8)
 
 
-def _write(band: Rgb, text: str, x: int) -> None:
+def _write(band: ImageArray, text: str, x: int) -> None:
     at = (x, _BAND - 9)
     cv2.putText(band, text, at, cv2.FONT_HERSHEY_SIMPLEX, 0.42, _TEXT, 1, cv2.LINE_AA)

@@ -5,13 +5,14 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
-from depth_ros.training.rooms.room import Floats, Room
+from depth_ros.arrays import FloatArray
+from depth_ros.training.rooms.room import Room
 
 Outline = npt.NDArray[np.float64]
 _ROUND = 24  # corners that a cylinder is drawn with
 
 
-def clearance_m(room: Room, places_m: Floats, top_m: float) -> Floats:
+def clearance_m(room: Room, places_m: FloatArray, top_m: float) -> FloatArray:
     """Return the distance of places (..., 2) to what is nearest; below 0 inside of it.
 
     Args:

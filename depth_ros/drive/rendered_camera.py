@@ -9,6 +9,7 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
+from depth_ros.arrays import ImageArray
 from depth_ros.drive.exchange import Answer
 from depth_ros.geometry.camera import Camera
 from depth_ros.navigation.footprint import RobotPose
@@ -17,8 +18,7 @@ from depth_ros.training.rooms.render import render_rooms
 from depth_ros.training.rooms.room import Room
 from depth_ros.training.scenes import Pose
 
-Rgb = npt.NDArray[np.uint8]
-Ask = Callable[[Rgb, Camera, npt.NDArray[np.float64], int], Answer | None]
+Ask = Callable[[ImageArray, Camera, npt.NDArray[np.float64], int], Answer | None]
 """Returns depth and points of an image (H, W, 3) by its camera, its 4x4 pose and its stamp [ns]."""
 
 CAMERA = Camera.from_fov(320, 240, 70.0)
@@ -28,7 +28,7 @@ HEIGHT_M, PITCH_DOWN_DEG = 0.5, 10.0
 class View(NamedTuple):
     """An image, and its depth (H, W) where there was an answer."""
 
-    rgb: Rgb
+    rgb: ImageArray
     depth_m: npt.NDArray[np.float32] | None
 
 

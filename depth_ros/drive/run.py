@@ -16,11 +16,11 @@ from depth_ros.drive.floor import clearance_m
 from depth_ros.drive.rendered_camera import HEIGHT_M, PITCH_DOWN_DEG, Ask, RenderedCamera
 from depth_ros.drive.report import Report, Result
 from depth_ros.drive.scenario import Scenario, scenario
-from depth_ros.look.animation import Animation
 from depth_ros.navigation.costmap import Costmap
 from depth_ros.navigation.navigator import Navigator
 from depth_ros.navigation.simulation import Simulation, Step
 from depth_ros.output_paths import OutputFolder
+from depth_ros.viz.animation import Animation
 
 PRESET = "config/presets/nav2.yaml"
 ROBOT_TOP_M = 0.6

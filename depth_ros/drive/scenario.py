@@ -9,12 +9,13 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
+from depth_ros.arrays import FloatArray
 from depth_ros.drive.floor import clearance_m
 from depth_ros.navigation.footprint import RobotPose
 from depth_ros.navigation.planner import Cell, search
 from depth_ros.training.rooms.generator import random_room
 from depth_ros.training.rooms.richness import Richness
-from depth_ros.training.rooms.room import Floats, Room
+from depth_ros.training.rooms.room import Room
 
 OVERHEAD_M = 1.8
 """What begins below this counts as standing on the floor: the costmap's max_obstacle_height."""
@@ -49,8 +50,8 @@ class Scenario(NamedTuple):
 class _Floor(NamedTuple):
     """Cells (y, x) of the floor: their middles (y, x, 2), the clearance, and what is connected."""
 
-    middles_m: Floats
-    clearance_m: Floats
+    middles_m: FloatArray
+    clearance_m: FloatArray
     free: npt.NDArray[np.bool_]
 
 

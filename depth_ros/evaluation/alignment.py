@@ -6,16 +6,13 @@ Aligned scores use the truth, which no robot has: they say how good the shape is
 from __future__ import annotations
 
 from enum import Enum
-from typing import TypeAlias
 
 import numpy as np
-import numpy.typing as npt
 
+from depth_ros.arrays import DepthArray
 from depth_ros.errors import ModelError, ScaleError
 from depth_ros.evaluation.metrics import known
 from depth_ros.scale.fit import least_squares
-
-Maps: TypeAlias = npt.NDArray[np.float32]
 
 METRIC = "metric_depth"
 """The kind of values that are metres (models.Output)."""
@@ -36,7 +33,7 @@ class Alignment(str, Enum):
     CLIP = "clip"
 
 
-def align(values: Maps, kind: str, truth_m: Maps, how: Alignment) -> Maps:
+def align(values: DepthArray, kind: str, truth_m: DepthArray, how: Alignment) -> DepthArray:
     """Return predictions as depth in metres.
 
     - none: metric depth, as it is.
@@ -81,28 +78,28 @@ def check(kind: str, how: Alignment) -> None:
         )
 
 
-def _inverse(depth_m: Maps) -> Maps:
+def _inverse(depth_m: DepthArray) -> DepthArray:
     """Return inverse depth: 0 beyond range, NaN where there is no depth."""
     return np.divide(1, depth_m, out=np.full_like(depth_m, np.nan), where=depth_m > 0)
 
 
-def _median_ratio(values: Maps, truth_m: Maps) -> float:
+def _median_ratio(values: DepthArray, truth_m: DepthArray) -> float:
     both = known(values) & known(truth_m)
     if not both.any():
         return float("nan")
     return float(np.median(truth_m[both]) / np.median(values[both]))
 
 
-def _fitted(x: Maps, y: Maps, least: float) -> Maps:
+def _fitted(x: DepthArray, y: DepthArray, least: float) -> DepthArray:
     """Return scale * x + shift nearest to y, at least `least`; NaN where x is."""
     both = np.isfinite(x) & np.isfinite(y)
     stride = max(1, int(np.count_nonzero(both)) // _MOST_SAMPLES)
     scale, shift = _line(x[both][::stride], y[both][::stride])
-    fitted: Maps = np.maximum(scale * x + shift, least).astype(np.float32)
+    fitted: DepthArray = np.maximum(scale * x + shift, least).astype(np.float32)
     return fitted
 
 
-def _line(x: Maps, y: Maps) -> tuple[float, float]:
+def _line(x: DepthArray, y: DepthArray) -> tuple[float, float]:
     """Return scale, never negative, and shift."""
     try:
         fit = least_squares(x, y)

@@ -7,7 +7,8 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
-from depth_ros.evaluation.picture import WIDTH, Rgb
+from depth_ros.arrays import ImageArray
+from depth_ros.evaluation.picture import WIDTH
 from depth_ros.geometry.colour import colour_table, colourise, robust_range
 
 ERROR_AT_WHITE = 0.5
@@ -18,7 +19,9 @@ _DOT_PX = 1.5  # of the picture
 _TABLE = colour_table("turbo")
 
 
-def comparison(rgb: Rgb, depth_m: npt.NDArray[np.float32], truth_m: npt.NDArray[np.float32]) -> Rgb:
+def comparison(
+    rgb: ImageArray, depth_m: npt.NDArray[np.float32], truth_m: npt.NDArray[np.float32]
+) -> ImageArray:
     """Draw image | prediction | truth | error in one row, at the image's shape.
 
     Both depths have the colours of the truth's own range. The error is |d - g| / g, black where
@@ -41,10 +44,10 @@ def comparison(rgb: Rgb, depth_m: npt.NDArray[np.float32], truth_m: npt.NDArray[
     return np.hstack([_shrunk(cell, size) for cell in (rgb, *depths, _coloured(error))])
 
 
-def _coloured(error: npt.NDArray[np.floating]) -> Rgb:
+def _coloured(error: npt.NDArray[np.floating]) -> ImageArray:
     grey = (255 * (error / ERROR_AT_WHITE).clip(0, 1)).astype(np.uint8)
     return np.ascontiguousarray(cv2.applyColorMap(grey, cv2.COLORMAP_INFERNO)[..., ::-1])
 
 
-def _shrunk(rgb: Rgb, size: tuple[int, int]) -> Rgb:
+def _shrunk(rgb: ImageArray, size: tuple[int, int]) -> ImageArray:
     return cv2.resize(rgb, size, interpolation=cv2.INTER_AREA).astype(np.uint8)

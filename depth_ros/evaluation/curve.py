@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
-Floats = npt.NDArray[np.float64]
+from depth_ros.arrays import FloatArray
 
 
 class Curve:
@@ -29,7 +29,7 @@ class Curve:
         self.counts += np.bincount(ranges[inside], minlength=len(self.counts))
         self._sums += np.bincount(ranges[inside], y[inside], minlength=len(self.counts))
 
-    def points(self, least: int = 1) -> tuple[Floats, Floats]:
+    def points(self, least: int = 1) -> tuple[FloatArray, FloatArray]:
         """Return the middles of ranges that hold at least so many, and the means there."""
         enough = self.counts >= least
         middles = (self.edges[:-1] + self.edges[1:]) / 2

@@ -10,8 +10,8 @@ from pathlib import Path
 import cv2
 import numpy as np
 
+from depth_ros.arrays import ImageArray
 from depth_ros.evaluation import comparison, plot
-from depth_ros.evaluation.picture import Rgb
 from depth_ros.evaluation.plot import Axis
 from depth_ros.evaluation.report import Column, Report, flat, number
 from depth_ros.evaluation.run import Result, Shown
@@ -143,7 +143,7 @@ def _figure(shown: Shown) -> str:
     return f"<figure>{image}<figcaption>{caption}</figcaption></figure>"
 
 
-def _data_url(rgb: Rgb) -> str:
+def _data_url(rgb: ImageArray) -> str:
     _, encoded = cv2.imencode(".png", rgb[..., ::-1])
     return f"data:image/png;base64,{base64.b64encode(encoded.tobytes()).decode()}"
 

@@ -10,10 +10,9 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
+from depth_ros.arrays import ImageArray
 from depth_ros.config import Settings
 from depth_ros.geometry.colour import colour_table, colourise
-
-Rgb = npt.NDArray[np.uint8]
 
 _SETTINGS = Settings()
 NEAR_M, FAR_M = _SETTINGS.colour_near_m, _SETTINGS.colour_far_m
@@ -28,14 +27,14 @@ _TABLE = colour_table(_SETTINGS.colour_map)
 class Row(NamedTuple):
     """What one row shows: an image, its depth, the truth, optical-frame points, and confidence."""
 
-    rgb: Rgb
+    rgb: ImageArray
     depth_m: npt.NDArray[np.float32]
     truth_m: npt.NDArray[np.float32] | None = None
     points: npt.NDArray[np.float32] | None = None
     confidence: npt.NDArray[np.float32] | None = None
 
 
-def grid(rows: list[Row]) -> Rgb:
+def grid(rows: list[Row]) -> ImageArray:
     """Draw rows of image, depth and what else there is, under one line of titles."""
     pictures = [_cells(row) for row in rows]
     titles = list(pictures[0])
@@ -47,13 +46,13 @@ def grid(rows: list[Row]) -> Rgb:
     return np.vstack([band, body])
 
 
-def save(rgb: Rgb, path: Path) -> None:
+def save(rgb: ImageArray, path: Path) -> None:
     """Write a picture."""
     path.parent.mkdir(parents=True, exist_ok=True)
     cv2.imwrite(str(path), rgb[..., ::-1])
 
 
-def _cells(row: Row) -> dict[str, Rgb]:
+def _cells(row: Row) -> dict[str, ImageArray]:
     cells = {"image": fit(row.rgb), f"depth, {NEAR_M:g}-{FAR_M:g} m": coloured(row.depth_m)}
     if row.truth_m is not None:
         cells["truth"] = coloured(row.truth_m)
@@ -65,7 +64,7 @@ def _cells(row: Row) -> dict[str, Rgb]:
     return cells
 
 
-def fit(rgb: Rgb, width: int = WIDTH, height: int = HEIGHT) -> Rgb:
+def fit(rgb: ImageArray, width: int = WIDTH, height: int = HEIGHT) -> ImageArray:
     """Shrink or enlarge a picture to a size; borders are black where its shape differs."""
     scale = min(width / rgb.shape[1], height / rgb.shape[0])
     size = (round(rgb.shape[1] * scale), round(rgb.shape[0] * scale))
@@ -74,12 +73,14 @@ def fit(rgb: Rgb, width: int = WIDTH, height: int = HEIGHT) -> Rgb:
     return cell
 
 
-def coloured(depth_m: npt.NDArray[np.float32], near_m: float = NEAR_M, far_m: float = FAR_M) -> Rgb:
+def coloured(
+    depth_m: npt.NDArray[np.float32], near_m: float = NEAR_M, far_m: float = FAR_M
+) -> ImageArray:
     """Draw a depth image (H, W) in a cell, in colours from near to far."""
     return fit(colourise(torch.from_numpy(depth_m.copy()), near_m, far_m, _TABLE).numpy())
 
 
-def from_above(points: npt.NDArray[np.float32], view_m: float = _VIEW_M) -> Rgb:
+def from_above(points: npt.NDArray[np.float32], view_m: float = _VIEW_M) -> ImageArray:
     """Draw points (N, 3) of an optical frame from above, the camera at the bottom, heading up.
 
     Brighter is higher above the camera's axis; rings are an eighth of the view apart.

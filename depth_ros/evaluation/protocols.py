@@ -7,16 +7,14 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-import numpy.typing as npt
 
+from depth_ros.arrays import DepthArray
 from depth_ros.errors import DepthError, one_line
 from depth_ros.evaluation import rendered
 from depth_ros.evaluation.crops import CROPS
 from depth_ros.evaluation.datasets import bag, ddad, diode, folder, ibims, kitti, nyu, sun_rgbd
 from depth_ros.evaluation.datasets.files import DatasetError
 from depth_ros.evaluation.datasets.sample import Samples
-
-Depth = npt.NDArray[np.float32]
 
 
 @dataclass(frozen=True)
@@ -65,7 +63,7 @@ class Protocol:
                 f"expected {self.layout}"
             ) from error
 
-    def counted(self, truth_m: Depth) -> Depth:
+    def counted(self, truth_m: DepthArray) -> DepthArray:
         """Return truth (H, W) with NaN where it does not count."""
         rectangle = CROPS[self.crop](*truth_m.shape)
         counted = np.full_like(truth_m, np.nan)
@@ -74,7 +72,7 @@ class Protocol:
         counted[rectangle] = np.where(inside, inner, np.nan)
         return counted
 
-    def filled(self, depth_m: Depth) -> Depth:
+    def filled(self, depth_m: DepthArray) -> DepthArray:
         """Return a prediction (H, W) as it is compared."""
         if not self.fill:
             return depth_m

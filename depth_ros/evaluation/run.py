@@ -14,6 +14,7 @@ import numpy.typing as npt
 from tqdm import tqdm
 
 from depth_ros import engine
+from depth_ros.arrays import DepthArray
 from depth_ros.engine import Answer, FrameJob
 from depth_ros.errors import ScaleError
 from depth_ros.evaluation import alignment, metrics
@@ -29,8 +30,6 @@ from depth_ros.geometry.depth import RIGHT
 from depth_ros.ground_frame import mount_of_parameters
 from depth_ros.pipeline import Pipeline, Wanted
 from depth_ros.scale.scaler import Reference
-
-Maps = npt.NDArray[np.float32]
 
 WORST = 6
 """Frames that are kept as pictures."""
@@ -64,8 +63,8 @@ class Shown(NamedTuple):
     name: str
     abs_rel: float
     rgb: npt.NDArray[np.uint8]
-    depth_m: Maps
-    truth_m: Maps
+    depth_m: DepthArray
+    truth_m: DepthArray
 
 
 @dataclass
@@ -111,9 +110,9 @@ class Result:
 class _Prediction(NamedTuple):
     """Depth of a sample, or what a relative network says of it, before it is aligned."""
 
-    values: Maps
+    values: DepthArray
     kind: str
-    confidence: Maps | None
+    confidence: DepthArray | None
     seconds: float
 
 
@@ -187,7 +186,7 @@ def _reference(pipeline: Pipeline, sample: Sample) -> Reference | None:
     return None if settings.scale_mode == "model" else sample.reference
 
 
-def _arrays(answer: Answer[FrameJob]) -> tuple[Maps, Maps | None]:
+def _arrays(answer: Answer[FrameJob]) -> tuple[DepthArray, DepthArray | None]:
     if isinstance(answer.error, ScaleError):  # a robot would have no depth here
         return np.full(answer.job.frame.rgb.shape[:2], np.nan, np.float32), None
     if answer.error is not None:
@@ -209,7 +208,9 @@ class _Scorer:
         self._before: tuple[str, View] | None = None
         self._seconds = 0.0
 
-    def add(self, sample: Sample, prediction: _Prediction, depth_m: Maps, truth_m: Maps) -> None:
+    def add(
+        self, sample: Sample, prediction: _Prediction, depth_m: DepthArray, truth_m: DepthArray
+    ) -> None:
         """Take an aligned prediction and the truth that counts, both (H, W) in metres."""
         known = metrics.known(truth_m)
         estimated = metrics.known(depth_m) & known
@@ -227,7 +228,7 @@ class _Scorer:
         self._seconds += prediction.seconds
         result.frames_per_s = len(result.images) / self._seconds
 
-    def _tae(self, sample: Sample, depth_m: Maps) -> float:
+    def _tae(self, sample: Sample, depth_m: DepthArray) -> float:
         before, self._before = self._before, None
         if sample.clip is None or sample.pose is None:
             return float("nan")
@@ -237,7 +238,9 @@ class _Scorer:
             return float("nan")
         return temporal_alignment_error(before[1], view)
 
-    def _collect(self, confidence: Maps | None, depth_m: Maps, truth_m: Maps) -> None:
+    def _collect(
+        self, confidence: DepthArray | None, depth_m: DepthArray, truth_m: DepthArray
+    ) -> None:
         both = metrics.known(depth_m) & metrics.known(truth_m)
         d, g = depth_m[both], truth_m[both]
         error = np.abs(d - g) / g

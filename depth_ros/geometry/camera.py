@@ -16,9 +16,10 @@ from typing import TYPE_CHECKING, get_args
 import numpy as np
 import numpy.typing as npt
 
+from depth_ros.arrays import FloatArray
 from depth_ros.errors import CameraError
 from depth_ros.geometry import lens
-from depth_ros.geometry.lens import COEFFICIENTS, Floats, Lens
+from depth_ros.geometry.lens import COEFFICIENTS, Lens
 
 if TYPE_CHECKING:
     from depth_ros.messages.cameras import CameraInfo
@@ -194,7 +195,7 @@ class Camera:
         return math.sqrt(self.fx * self.fy)
 
     @property
-    def matrix(self) -> Floats:
+    def matrix(self) -> FloatArray:
         """The 3x3 intrinsic matrix K."""
         axes = _turned(_sheared(_turned(np.eye(2), -self.turns), self.skew), self.turns)
         k = np.eye(3)
@@ -276,7 +277,7 @@ class Camera:
             return camera
         return replace(camera, turns=(self.turns + turns) % 4)
 
-    def project(self, points: npt.ArrayLike) -> Floats:
+    def project(self, points: npt.ArrayLike) -> FloatArray:
         """Project points (..., 3) of the optical frame to pixels (..., 2).
 
         Points at or behind the camera's plane give NaN. So do points so far off the axis that the
@@ -290,7 +291,7 @@ class Camera:
         sheared = _turned(_sheared(distorted, self.skew), self.turns)
         return sheared * (self.fx, self.fy) + (self.cx, self.cy)
 
-    def unproject(self, pixels: npt.ArrayLike) -> Floats:
+    def unproject(self, pixels: npt.ArrayLike) -> FloatArray:
         """Return the viewing rays (..., 2) of pixels (..., 2), as x/z and y/z.
 
         Pixels that the lens model maps to no ray in front of the camera give NaN.
@@ -328,7 +329,7 @@ class Camera:
         )
 
 
-def _turned(vectors: Floats, turns: int) -> Floats:
+def _turned(vectors: FloatArray, turns: int) -> FloatArray:
     """Turn vectors (..., 2) of the image clockwise by quarters; y is down."""
     if turns % 4 == 0:
         return vectors
@@ -336,7 +337,7 @@ def _turned(vectors: Floats, turns: int) -> Floats:
     return np.stack(((-y, x), (-x, -y), (y, -x))[turns % 4 - 1], axis=-1)
 
 
-def _sheared(vectors: Floats, skew: float) -> Floats:
+def _sheared(vectors: FloatArray, skew: float) -> FloatArray:
     """Shift x of vectors (..., 2) by a share of y."""
     if not skew:
         return vectors

@@ -12,10 +12,10 @@ from functools import lru_cache
 from typing import Literal
 
 import numpy as np
-import numpy.typing as npt
+
+from depth_ros.arrays import FloatArray
 
 Lens = Literal["none", "plumb_bob", "rational_polynomial", "equidistant"]
-Floats = npt.NDArray[np.float64]
 
 COEFFICIENTS: dict[str, tuple[int, ...]] = {
     "none": (0,),
@@ -35,7 +35,7 @@ _COEFFICIENTS = 14  # k1 k2 p1 p2 k3 k4 k5 k6 s1 s2 s3 s4 tau_x tau_y
 _OFF_AXIS = (2, 3, 8, 9, 10, 11)  # p1 p2 and s1 to s4: what is not the same all around the axis
 
 
-def distort(lens: Lens, coefficients: tuple[float, ...], rays: Floats) -> Floats:
+def distort(lens: Lens, coefficients: tuple[float, ...], rays: FloatArray) -> FloatArray:
     """Return where rays land on the image plane.
 
     NaN for rays so far off the axis that the polynomial has turned over: it would fold them back
@@ -52,14 +52,14 @@ def distort(lens: Lens, coefficients: tuple[float, ...], rays: Floats) -> Floats
     return _homography(_tilt(*k[12:]), _brown_distort(rays, k)[0])
 
 
-def undistort(lens: Lens, coefficients: tuple[float, ...], distorted: Floats) -> Floats:
+def undistort(lens: Lens, coefficients: tuple[float, ...], distorted: FloatArray) -> FloatArray:
     """Return the rays that land on points of the image plane; NaN where none does."""
     if lens == "none":
         return distorted
     k = _padded(lens, coefficients)
     if lens == "equidistant":
         return _fisheye_undistort(distorted, k, _central_branch(lens, k))
-    level: Floats = np.linalg.inv(_tilt(*k[12:])).astype(np.float64)
+    level: FloatArray = np.linalg.inv(_tilt(*k[12:])).astype(np.float64)
     untilted = _homography(level, distorted)
     return _brown_undistort(untilted, k, _central_branch(lens, k))
 
@@ -75,7 +75,7 @@ def _only(k: tuple[float, ...], kept: Callable[[int], bool]) -> tuple[float, ...
     return tuple(value if kept(index) else 0.0 for index, value in enumerate(k))
 
 
-def _tilt(tau_x: float, tau_y: float) -> Floats:
+def _tilt(tau_x: float, tau_y: float) -> FloatArray:
     """Return the homography (3x3) of a sensor that is tilted about x and then y [rad].
 
     Source: OpenCV calib3d, "detailed description", the Scheimpflug principle.
@@ -85,21 +85,21 @@ def _tilt(tau_x: float, tau_y: float) -> Floats:
     about_y = np.array([[cy, 0, -sy], [0, 1, 0], [sy, 0, cy]])
     turned = about_y @ about_x
     (_, _, xz), (_, _, yz), (_, _, zz) = turned
-    tilt: Floats = np.array([[zz, 0, -xz], [0, zz, -yz], [0, 0, 1]]) @ turned
+    tilt: FloatArray = np.array([[zz, 0, -xz], [0, zz, -yz], [0, 0, 1]]) @ turned
     return tilt
 
 
-def _homography(matrix: Floats, points: Floats) -> Floats:
+def _homography(matrix: FloatArray, points: FloatArray) -> FloatArray:
     """Map points (..., 2) by a matrix (3, 3); NaN where they go behind the plane."""
     if np.array_equal(matrix, np.eye(3)):
         return points
     mapped = points @ matrix[:, :2].T + matrix[:, 2]
-    flat: Floats = mapped[..., :2] / np.where(mapped[..., 2:] > 0, mapped[..., 2:], np.nan)
+    flat: FloatArray = mapped[..., :2] / np.where(mapped[..., 2:] > 0, mapped[..., 2:], np.nan)
     return flat
 
 
 @lru_cache(maxsize=_BRANCHES)
-def _central_branch(lens: Lens, k: tuple[float, ...]) -> tuple[Floats, Floats]:
+def _central_branch(lens: Lens, k: tuple[float, ...]) -> tuple[FloatArray, FloatArray]:
     """Return angles off the axis [rad] and the distorted radii they map to, while those increase.
 
     Further out a strong polynomial turns over, and a second ray lands on the same pixel.
@@ -116,8 +116,8 @@ def _central_branch(lens: Lens, k: tuple[float, ...]) -> tuple[Floats, Floats]:
 
 
 def _brown_distort(
-    rays: Floats, k: tuple[float, ...]
-) -> tuple[Floats, tuple[Floats, Floats, Floats, Floats]]:
+    rays: FloatArray, k: tuple[float, ...]
+) -> tuple[FloatArray, tuple[FloatArray, FloatArray, FloatArray, FloatArray]]:
     """Distort rays (..., 2); return them with the Jacobian's xx, xy, yx and yy entries.
 
     Source: OpenCV calib3d, "detailed description", the model with thin prism, without tilt.
@@ -147,8 +147,8 @@ def _brown_distort(
 
 
 def _brown_undistort(
-    distorted: Floats, k: tuple[float, ...], branch: tuple[Floats, Floats]
-) -> Floats:
+    distorted: FloatArray, k: tuple[float, ...], branch: tuple[FloatArray, FloatArray]
+) -> FloatArray:
     """Invert _brown_distort by Newton's method; NaN where no ray of its central branch fits."""
     # Newton's method needs a start on the right branch, and near the answer where that ends.
     off_axis_only = _only(k, _OFF_AXIS.__contains__)
@@ -171,19 +171,19 @@ def _brown_undistort(
     return np.where(good[..., None], rays, np.nan)
 
 
-def _radial_undistort(distorted: Floats, branch: tuple[Floats, Floats]) -> Floats:
+def _radial_undistort(distorted: FloatArray, branch: tuple[FloatArray, FloatArray]) -> FloatArray:
     """Invert the radial distortion by table, to within its steps."""
     angles, radii = branch
     radius = np.hypot(distorted[..., 0], distorted[..., 1])
     return distorted * _ratio(np.tan(np.interp(radius, radii, angles)), radius)[..., None]
 
 
-def _ratio(numerator: Floats, radius: Floats) -> Floats:
+def _ratio(numerator: FloatArray, radius: FloatArray) -> FloatArray:
     """Return numerator / radius, and 1 on the axis."""
     return np.divide(numerator, radius, out=np.ones_like(radius), where=radius > 0)
 
 
-def _fisheye_polynomial(theta: Floats, k: tuple[float, ...]) -> tuple[Floats, Floats]:
+def _fisheye_polynomial(theta: FloatArray, k: tuple[float, ...]) -> tuple[FloatArray, FloatArray]:
     """Return the distorted angle and its derivative (OpenCV fisheye, equidistant of REP 104)."""
     t2 = theta * theta
     k1, k2, k3, k4 = k
@@ -192,15 +192,15 @@ def _fisheye_polynomial(theta: Floats, k: tuple[float, ...]) -> tuple[Floats, Fl
     return distorted, slope
 
 
-def _fisheye_distort(rays: Floats, k: tuple[float, ...]) -> Floats:
+def _fisheye_distort(rays: FloatArray, k: tuple[float, ...]) -> FloatArray:
     radius = np.hypot(rays[..., 0], rays[..., 1])
     distorted, _ = _fisheye_polynomial(np.arctan(radius), k)
     return rays * _ratio(distorted, radius)[..., None]
 
 
 def _fisheye_undistort(
-    distorted: Floats, k: tuple[float, ...], branch: tuple[Floats, Floats]
-) -> Floats:
+    distorted: FloatArray, k: tuple[float, ...], branch: tuple[FloatArray, FloatArray]
+) -> FloatArray:
     """Invert _fisheye_distort by Newton's method; NaN at 90 degrees from the axis and beyond."""
     angles, radii = branch
     radius = np.hypot(distorted[..., 0], distorted[..., 1])

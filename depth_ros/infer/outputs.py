@@ -17,9 +17,9 @@ from depth_ros.estimator import Depth
 from depth_ros.geometry.depth import to_millimetres
 from depth_ros.infer import cloud_file
 from depth_ros.infer.sources import Source
-from depth_ros.look import atomic
-from depth_ros.look.video import Video
 from depth_ros.output_paths import OutputFolder
+from depth_ros.viz import atomic
+from depth_ros.viz.video import Video
 
 COMMAND = "depth_ros infer"
 

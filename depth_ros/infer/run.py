@@ -11,16 +11,16 @@ from typing import Protocol
 import numpy as np
 from tqdm import tqdm
 
+from depth_ros.arrays import ImageArray
 from depth_ros.errors import CameraError, FrameError, MessageError, ScaleError, one_line
 from depth_ros.estimator import Depth, Estimator, Stream
-from depth_ros.evaluation.picture import Rgb
 from depth_ros.infer import cameras, pictures
 from depth_ros.infer.outputs import Outputs
 from depth_ros.infer.pictures import Picture
 from depth_ros.infer.sources import Source
 from depth_ros.infer.videos import Capture, Reader, VideoFrame, open_source
-from depth_ros.look.panel import Range, round_range
-from depth_ros.look.video import Video
+from depth_ros.viz.panel import Range, round_range
+from depth_ros.viz.video import Video
 
 # What is wrong with one image and says nothing of the next one.
 _SKIPPED = (CameraError, FrameError, MessageError, ScaleError)
@@ -29,7 +29,7 @@ _SKIPPED = (CameraError, FrameError, MessageError, ScaleError)
 class Viewer(Protocol):
     """Shows what is made."""
 
-    def show(self, rgb: Rgb, colour: Rgb) -> None:
+    def show(self, rgb: ImageArray, colour: ImageArray) -> None:
         """Show an image and its depth in colour."""
 
 
@@ -155,7 +155,7 @@ class Run:
         film.add(frame.stamp_ns, self._coloured(source, frame.rgb, depth))
         self._summary.answered += 1
 
-    def _coloured(self, source: Source, rgb: Rgb, depth: Depth) -> Rgb:
+    def _coloured(self, source: Source, rgb: ImageArray, depth: Depth) -> ImageArray:
         """Return depth in colour, and show it."""
         if self._own_colours and np.isfinite(depth.depth_m).any():
             self._ranges.setdefault(source, round_range(depth.depth_m))

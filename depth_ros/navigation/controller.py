@@ -11,10 +11,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from depth_ros.arrays import FloatArray
 from depth_ros.navigation.costs import INSCRIBED_INFLATED_OBSTACLE, NO_INFORMATION
 from depth_ros.navigation.footprint import RobotPose
 from depth_ros.navigation.robot import Twist, moved
-from depth_ros.navigation.window import Floats
 
 CostAt = Callable[[float, float], int]
 _STEP_S = 0.1
@@ -33,7 +33,7 @@ class Controller:
     max_allowed_time_to_collision: float = 1.0
     approach_velocity_scaling_dist: float = 0.6
 
-    def follow(self, path_m: Floats, pose: RobotPose, cost_at: CostAt) -> Twist | None:
+    def follow(self, path_m: FloatArray, pose: RobotPose, cost_at: CostAt) -> Twist | None:
         """Return what to do for now; None where that would run into something.
 
         Args:
@@ -55,7 +55,7 @@ class Controller:
         rate = min(self.rotate_to_heading_angular_vel, 2 * abs(bearing))
         return Twist(0.0, math.copysign(rate, bearing))
 
-    def _carrot(self, path_m: Floats, pose: RobotPose) -> tuple[float, float]:
+    def _carrot(self, path_m: FloatArray, pose: RobotPose) -> tuple[float, float]:
         """Return the place of the path that is a lookahead away, as seen from the robot."""
         away = np.hypot(*(path_m - pose[:2]).T)
         ahead = np.arange(len(path_m)) >= away.argmin()

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import numpy as np
 
+from depth_ros.arrays import FloatArray
 from depth_ros.navigation import footprint
 from depth_ros.navigation.costmap_parameters import (
     CostmapParameters,
@@ -18,7 +19,7 @@ from depth_ros.navigation.footprint import RobotPose
 from depth_ros.navigation.inflation_layer import InflationLayer
 from depth_ros.navigation.obstacle_layer import Cloud, ObstacleLayer
 from depth_ros.navigation.voxel_layer import VoxelLayer
-from depth_ros.navigation.window import Floats, Window
+from depth_ros.navigation.window import Window
 
 
 class Costmap:
@@ -62,7 +63,7 @@ class Costmap:
         """Distance from the robot's centre to the nearest side of its padded footprint."""
         return footprint.inscribed_radius(self._footprint)
 
-    def update(self, points_m: Floats, origin_m: Floats, robot: RobotPose) -> None:
+    def update(self, points_m: FloatArray, origin_m: FloatArray, robot: RobotPose) -> None:
         """Take in one cloud.
 
         Args:

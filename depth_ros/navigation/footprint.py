@@ -4,26 +4,27 @@ from __future__ import annotations
 
 import numpy as np
 
+from depth_ros.arrays import FloatArray
 from depth_ros.navigation.costmap_parameters import CostmapParameters
 from depth_ros.navigation.raytrace import Bools, visited
-from depth_ros.navigation.window import Floats, Window
+from depth_ros.navigation.window import Window
 
 RobotPose = tuple[float, float, float]
 """x, y [m] and yaw [rad] in the global frame."""
 _CORNERS = 16  # of what stands for a circle
 
 
-def outline(parameters: CostmapParameters) -> Floats:
+def outline(parameters: CostmapParameters) -> FloatArray:
     """Return the padded corners (N, 2) in metres, in the robot's frame."""
     polygon = np.array(parameters.polygon())
     if not len(polygon):
         angles = 2 * np.pi * np.arange(_CORNERS) / _CORNERS
         polygon = parameters.robot_radius * np.stack([np.cos(angles), np.sin(angles)], axis=1)
-    padded: Floats = polygon + np.sign(polygon) * parameters.footprint_padding
+    padded: FloatArray = polygon + np.sign(polygon) * parameters.footprint_padding
     return padded
 
 
-def inscribed_radius(polygon: Floats) -> float:
+def inscribed_radius(polygon: FloatArray) -> float:
     """Return the distance in metres from the robot's centre to the nearest side (N, 2)."""
     sides = np.roll(polygon, -1, axis=0) - polygon
     share = -(polygon * sides).sum(axis=1) / (sides * sides).sum(axis=1)
@@ -31,7 +32,7 @@ def inscribed_radius(polygon: Floats) -> float:
     return float(np.linalg.norm(nearest, axis=1).min())
 
 
-def covered(polygon: Floats, robot: RobotPose, window: Window) -> Bools:
+def covered(polygon: FloatArray, robot: RobotPose, window: Window) -> Bools:
     """Return which cells (y, x) the robot stands on; none where a corner is out of the window.
 
     Args:

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import numpy as np
 
+from depth_ros.arrays import FloatArray
 from depth_ros.navigation.controller import Controller
 from depth_ros.navigation.costmap import Costmap
 from depth_ros.navigation.footprint import RobotPose
 from depth_ros.navigation.obstacle_layer import Cloud
 from depth_ros.navigation.planner import Planner, valid
 from depth_ros.navigation.robot import Twist
-from depth_ros.navigation.window import Floats
 
 _SPIN = Twist(0.0, 0.8)
 _CLEAR_AFTER = 10  # turns without a way
@@ -44,7 +44,7 @@ class Navigator:
         controller: Controller | None = None,
     ) -> None:
         self.costmap = costmap
-        self.path_m: Floats | None = None
+        self.path_m: FloatArray | None = None
         self.recoveries = 0
         self._goal_m = np.array(goal_m)
         self._planner, self._controller = planner or Planner(), controller or Controller()

@@ -10,10 +10,11 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
+from depth_ros.arrays import FloatArray
 from depth_ros.navigation.costmap_parameters import ObstacleParameters, SourceParameters
 from depth_ros.navigation.costs import FREE_SPACE, LETHAL_OBSTACLE, NO_INFORMATION
 from depth_ros.navigation.raytrace import Bools, visited
-from depth_ros.navigation.window import Floats, Window, roll
+from depth_ros.navigation.window import Window, roll
 
 Costs = npt.NDArray[np.uint8]
 _INSIDE_M = 0.001  # how far from the window's far edge a ray that leaves it ends
@@ -22,8 +23,8 @@ _INSIDE_M = 0.001  # how far from the window's far edge a ray that leaves it end
 class Cloud(NamedTuple):
     """Points of one sensor in the global frame: (N, 3) and where they were seen from, (3,) [m]."""
 
-    points_m: Floats
-    origin_m: Floats
+    points_m: FloatArray
+    origin_m: FloatArray
 
 
 class ObstacleLayer:
@@ -102,9 +103,9 @@ class ObstacleLayer:
             self._window.cells(source.raytrace_max_range),
         )
 
-    def _cut(self, cloud: Cloud) -> Floats:
+    def _cut(self, cloud: Cloud) -> FloatArray:
         """Return the ends (N, 2) of rays, those that leave the window cut at its edge."""
-        ends: Floats = cloud.points_m[:, :2].copy()
+        ends: FloatArray = cloud.points_m[:, :2].copy()
         origin = cloud.origin_m[:2]
         low = self._window.origin_m
         high = low + self._window.size * self._window.resolution

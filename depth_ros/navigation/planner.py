@@ -9,13 +9,14 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+from depth_ros.arrays import FloatArray
 from depth_ros.navigation.costs import (
     INSCRIBED_INFLATED_OBSTACLE,
     MAX_NON_OBSTACLE,
     NO_INFORMATION,
 )
 from depth_ros.navigation.obstacle_layer import Costs
-from depth_ros.navigation.window import Floats, Window
+from depth_ros.navigation.window import Window
 
 Cell = tuple[int, int]
 _NEIGHBOURS = [(x, y) for x in (-1, 0, 1) for y in (-1, 0, 1) if x or y]
@@ -34,7 +35,9 @@ class Planner:
     cost_travel_multiplier: float = 2.0
     tolerance: float = 0.5
 
-    def plan(self, costs: Costs, window: Window, start_m: Floats, goal_m: Floats) -> Floats | None:
+    def plan(
+        self, costs: Costs, window: Window, start_m: FloatArray, goal_m: FloatArray
+    ) -> FloatArray | None:
         """Return a path (N, 2) in metres from the start to the goal; None where there is none.
 
         Args:
@@ -59,7 +62,7 @@ class Planner:
         return path
 
 
-def valid(path_m: Floats, pose: tuple[float, float], costs: Costs, window: Window) -> bool:
+def valid(path_m: FloatArray, pose: tuple[float, float], costs: Costs, window: Window) -> bool:
     """Whether what is left of a path (N, 2) from a place on is free, as Nav2's IsPathValid has it.
 
     The cell below the robot does not count.
@@ -73,7 +76,7 @@ def valid(path_m: Floats, pose: tuple[float, float], costs: Costs, window: Windo
     return not ((there >= INSCRIBED_INFLATED_OBSTACLE) & (there != NO_INFORMATION)).any()
 
 
-def _including(costs: Costs, window: Window, places_m: Floats) -> tuple[Costs, Window]:
+def _including(costs: Costs, window: Window, places_m: FloatArray) -> tuple[Costs, Window]:
     """Return costs and window with free cells around them, so that all places (N, 2) lie inside."""
     cells = np.floor(window.map_from_world(places_m)).astype(np.int64)
     before = np.maximum(-cells.min(axis=0), 0)
@@ -84,7 +87,7 @@ def _including(costs: Costs, window: Window, places_m: Floats) -> tuple[Costs, W
     return wider, Window(window.size + before + after, window.resolution, origin_m)
 
 
-def _nearest(free: npt.NDArray[np.bool_], place: Floats, reach: float) -> Cell | None:
+def _nearest(free: npt.NDArray[np.bool_], place: FloatArray, reach: float) -> Cell | None:
     """Return the free cell (x, y) that is nearest to a place in cells, within reach."""
     y, x = free.nonzero()
     if not len(x):
@@ -97,7 +100,7 @@ def _nearest(free: npt.NDArray[np.bool_], place: Floats, reach: float) -> Cell |
 
 
 def search(
-    free: npt.NDArray[np.bool_], weights: Floats, start: Cell, goal: Cell
+    free: npt.NDArray[np.bool_], weights: FloatArray, start: Cell, goal: Cell
 ) -> list[Cell] | None:
     """Return the cheapest way (x, y) over free cells, in 8 directions; None: there is none.
 

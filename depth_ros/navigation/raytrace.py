@@ -5,12 +5,15 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
+from depth_ros.arrays import FloatArray
+
 Ints = npt.NDArray[np.int64]
-Floats = npt.NDArray[np.float64]
 Bools = npt.NDArray[np.bool_]
 
 
-def visited(start: Floats, ends: Floats, shape: tuple[int, ...], reach: tuple[int, int]) -> Bools:
+def visited(
+    start: FloatArray, ends: FloatArray, shape: tuple[int, ...], reach: tuple[int, int]
+) -> Bools:
     """Return which cells lie on the lines from one place to many.
 
     Cells are those of Nav2's raytraceLine (Costmap2D and VoxelGrid): Bresenham's line from the cell

@@ -7,11 +7,12 @@ from __future__ import annotations
 
 import numpy as np
 
+from depth_ros.arrays import FloatArray
 from depth_ros.navigation.costmap_parameters import SourceParameters, VoxelParameters
 from depth_ros.navigation.costs import FREE_SPACE, LETHAL_OBSTACLE, NO_INFORMATION
 from depth_ros.navigation.obstacle_layer import Cloud, ObstacleLayer
 from depth_ros.navigation.raytrace import Bools, visited
-from depth_ros.navigation.window import Floats, Window, roll
+from depth_ros.navigation.window import Window, roll
 
 _BEFORE_POINT = 2  # cells that a ray ends before its point, so that it does not clear it
 _BELOW_TOP_M = 0.01
@@ -67,7 +68,7 @@ class VoxelLayer(ObstacleLayer):
         costs = np.where(few_unknown, FREE_SPACE, NO_INFORMATION)
         self.costs[y[few_marked], x[few_marked]] = costs[few_marked]
 
-    def _ends(self, cloud: Cloud) -> Floats:
+    def _ends(self, cloud: Cloud) -> FloatArray:
         """Return the ends (N, 3) of rays: before their points, and inside of the grid."""
         ray = cloud.points_m - cloud.origin_m
         length_m = np.linalg.norm(ray, axis=1, keepdims=True)
@@ -86,15 +87,15 @@ class VoxelLayer(ObstacleLayer):
         shares[over[:, 2], 2] = np.maximum(shares[over[:, 2], 2], 0.0)
         share = shares.min(axis=1)
         share -= _SHARE * np.sign(share) * (over | under).any(axis=1)
-        cut: Floats = cloud.origin_m + ray * share[:, None]
+        cut: FloatArray = cloud.origin_m + ray * share[:, None]
         return cut
 
-    def _places(self, points_m: Floats) -> Floats:
+    def _places(self, points_m: FloatArray) -> FloatArray:
         """Return the place (..., 3) in voxels, with fractions, of points (..., 3) in metres."""
         flat = self._window.map_from_world(points_m[..., :2])
         z = (points_m[..., 2:] - self._voxels.origin_z) / self._voxels.z_resolution
         return np.concatenate([flat, z], axis=-1)
 
-    def _inside(self, places: Floats) -> Bools:
+    def _inside(self, places: FloatArray) -> Bools:
         z = places[..., 2]
         return self._window.contains(places[..., :2]) & (z >= 0) & (z < self._voxels.z_voxels)

@@ -8,7 +8,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-Floats = npt.NDArray[np.float64]
+from depth_ros.arrays import FloatArray
+
 Ints = npt.NDArray[np.int64]
 
 
@@ -24,19 +25,19 @@ class Window:
 
     size: Ints
     resolution: float
-    origin_m: Floats
+    origin_m: FloatArray
 
-    def map_from_world(self, points_m: Floats) -> Floats:
+    def map_from_world(self, points_m: FloatArray) -> FloatArray:
         """Return the place (..., 2) in cells, with fractions, of places (..., 2) in metres."""
-        cells: Floats = (points_m - self.origin_m) / self.resolution
+        cells: FloatArray = (points_m - self.origin_m) / self.resolution
         return cells
 
-    def world_from_map(self, cells: Ints | Floats) -> Floats:
+    def world_from_map(self, cells: Ints | FloatArray) -> FloatArray:
         """Return the middle (..., 2) in metres of cells (..., 2)."""
-        middle: Floats = self.origin_m + (np.asarray(cells, np.float64) + 0.5) * self.resolution
+        middle: FloatArray = self.origin_m + (np.asarray(cells, np.float64) + 0.5) * self.resolution
         return middle
 
-    def contains(self, cells: Floats) -> npt.NDArray[np.bool_]:
+    def contains(self, cells: FloatArray) -> npt.NDArray[np.bool_]:
         """Return which places (..., 2) in cells are in the window."""
         inside = (cells >= 0) & (cells < self.size)
         return np.asarray(inside.all(axis=-1))
@@ -45,11 +46,11 @@ class Window:
         """Return a distance in cells, rounded up."""
         return int(max(0.0, np.ceil(distance_m / self.resolution)))
 
-    def extent_m(self) -> Floats:
+    def extent_m(self) -> FloatArray:
         """Return (2,) the size that Nav2 puts the robot in the middle of: half a cell less."""
         return (self.size.astype(np.float64) - 0.5) * self.resolution
 
-    def roll_to(self, robot_m: Floats) -> tuple[int, int]:
+    def roll_to(self, robot_m: FloatArray) -> tuple[int, int]:
         """Put the robot in the middle; return by how many cells the window moved in x and y."""
         moved = (robot_m - self.extent_m() / 2 - self.origin_m) / self.resolution
         x, y = (int(each) for each in moved)  # towards zero

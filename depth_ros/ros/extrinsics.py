@@ -13,10 +13,10 @@ from rclpy.time import Time
 
 from depth_ros import messages
 from depth_ros.anchor_messages import optical_from_sensor
+from depth_ros.arrays import FloatArray
 from depth_ros.config import Settings
 from depth_ros.errors import ScaleError, SettingError
 from depth_ros.ground_frame import find_mount, mount_of_parameters
-from depth_ros.scale.fit import Floats
 from depth_ros.scale.ground import Mount
 
 # Transforms come after images now and then; a scale that is a frame old is better than to wait.
@@ -32,7 +32,9 @@ class Extrinsics(Protocol):
     def mount(self, header: Any, settings: Settings) -> Mount:
         """Return the camera's height and direction over the ground."""
 
-    def optical_from(self, frame_id: str, header: Any, settings: Settings, optical: bool) -> Floats:
+    def optical_from(
+        self, frame_id: str, header: Any, settings: Settings, optical: bool
+    ) -> FloatArray:
         """Return the 4x4 transform of points in a sensor's frame to the camera's optical frame.
 
         Args:
@@ -53,7 +55,9 @@ class Parameters:
         """Return the mount of camera_height_m, camera_pitch_deg and camera_roll_deg."""
         return mount_of_parameters(settings)
 
-    def optical_from(self, frame_id: str, header: Any, settings: Settings, optical: bool) -> Floats:
+    def optical_from(
+        self, frame_id: str, header: Any, settings: Settings, optical: bool
+    ) -> FloatArray:
         """Return the transform of anchors_pose."""
         return optical_from_sensor(settings.anchors_pose, optical)
 
@@ -72,7 +76,9 @@ class SameFrame:
         """
         raise ScaleError(f"nothing tells where {header.frame_id} is: {_MISSING}")
 
-    def optical_from(self, frame_id: str, header: Any, settings: Settings, optical: bool) -> Floats:
+    def optical_from(
+        self, frame_id: str, header: Any, settings: Settings, optical: bool
+    ) -> FloatArray:
         """Return the identity for equal frames.
 
         Raises:
@@ -111,7 +117,7 @@ class Tf:
         camera = header.frame_id
         taken = self._grounds.get(camera)
 
-        def look_up(frame: str) -> Floats:
+        def look_up(frame: str) -> FloatArray:
             patience = _PATIENCE if taken in (None, frame) else _NO_PATIENCE
             return self._look_up(frame, camera, header, patience)
 
@@ -122,7 +128,9 @@ class Tf:
             self._node.get_logger().info(said)
         return mount
 
-    def optical_from(self, frame_id: str, header: Any, settings: Settings, optical: bool) -> Floats:
+    def optical_from(
+        self, frame_id: str, header: Any, settings: Settings, optical: bool
+    ) -> FloatArray:
         """Return the transform between the two frames, which TF knows as they are."""
         return self._look_up(header.frame_id, frame_id, header, _PATIENCE)
 
@@ -130,7 +138,7 @@ class Tf:
         """Unsubscribe from TF: the node would keep the listener alive."""
         self._listener.unregister()
 
-    def _look_up(self, target: str, source: str, header: Any, patience: Duration) -> Floats:
+    def _look_up(self, target: str, source: str, header: Any, patience: Duration) -> FloatArray:
         if _same(target, source):
             return np.eye(4)
         stamp = Time.from_msg(header.stamp)

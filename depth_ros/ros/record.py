@@ -163,7 +163,7 @@ def _record(recording: Recording) -> bool:
     """Record, say what, and return whether anything was."""
     path = Path(recording.out)
     if path.exists():
-        raise BagError(f"{path} exists already, expected a new folder")
+        raise BagError(f"{path} already exists, expected a new folder")
     recorder = Recorder(recording, SplitBag(path))
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda *_: recorder.stop())

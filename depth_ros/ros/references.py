@@ -121,7 +121,7 @@ class References:
                 camera_info is damaged.
         """
         if not messages.stamp_ns(header):
-            raise MessageError("stamp is 0, expected the time of capture: a scale could not age")
+            raise MessageError("stamp is 0, expected the time of capture, which scales need")
         if self._mode == "ground":
             return self._extrinsics.mount(header, settings)
         message = self._nearest(messages.stamp_ns(header), settings.anchors_max_age_s)

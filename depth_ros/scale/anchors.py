@@ -16,11 +16,12 @@ import numpy.typing as npt
 import torch
 from torch import Tensor
 
+from depth_ros.arrays import FloatArray
 from depth_ros.errors import ScaleError
 from depth_ros.geometry.camera import Camera
-from depth_ros.scale.fit import Fit, Floats, robust
+from depth_ros.scale.fit import Fit, robust
 
-OPTICAL_FROM_BODY: Floats = np.array(
+OPTICAL_FROM_BODY: FloatArray = np.array(
     [[0.0, -1, 0, 0], [0, 0, -1, 0], [1, 0, 0, 0], [0, 0, 0, 1]],
 )
 """Turns points with x ahead, y left, z up into the optical frame: x right, y down, z ahead."""
@@ -46,8 +47,8 @@ class Anchors:
         depth_m: (N,) z-depth, positive and finite.
     """
 
-    pixels: Floats
-    depth_m: Floats
+    pixels: FloatArray
+    depth_m: FloatArray
 
     def thinned(self, most: int) -> Anchors:
         """Return at most so many of them, evenly over the image and over depth."""
@@ -55,7 +56,7 @@ class Anchors:
         return Anchors(self.pixels[chosen], self.depth_m[chosen])
 
 
-def evenly(pixels: Floats, depth_m: Floats, most: int) -> npt.NDArray[np.int64]:
+def evenly(pixels: FloatArray, depth_m: FloatArray, most: int) -> npt.NDArray[np.int64]:
     """Return indices of at most so many of N pixels, evenly over the image and over depth.
 
     Where there are more, parts of the image and steps of log depth take turns in giving one, so
@@ -112,7 +113,7 @@ def from_points(points: npt.ArrayLike, camera: Camera, most: int | None = None) 
     return anchors if most is None else anchors.thinned(most)
 
 
-def _ahead(xyz: Floats, camera: Camera) -> npt.NDArray[np.bool_]:
+def _ahead(xyz: FloatArray, camera: Camera) -> npt.NDArray[np.bool_]:
     """Return which points (N, 3) may lie in the image, by its outermost rays: it is cheap."""
     valid: npt.NDArray[np.bool_] = np.isfinite(xyz).all(axis=1) & (xyz[:, 2] > 0)
     low, high = _outermost_rays(camera)
@@ -123,7 +124,7 @@ def _ahead(xyz: Floats, camera: Camera) -> npt.NDArray[np.bool_]:
 
 
 @lru_cache(maxsize=8)
-def _outermost_rays(camera: Camera) -> tuple[Floats, Floats]:
+def _outermost_rays(camera: Camera) -> tuple[FloatArray, FloatArray]:
     """Return the least and the most x/z and y/z (2,) of an image, a pixel beyond its last ones."""
     rays = camera.rays().astype(np.float64)
     if not np.isfinite(rays).all():  # a fisheye's corners
@@ -145,7 +146,7 @@ def points_from_scan(
     angle_increment: float,
     range_min: float,
     range_max: float,
-) -> Floats:
+) -> FloatArray:
     """Return the points (N, 3) of a sensor_msgs/LaserScan in the scan's frame: x ahead, y left.
 
     Angles are in radians, ranges in metres. NaN, infinities (REP 117) and what is out of range are
@@ -158,7 +159,7 @@ def points_from_scan(
     return np.stack([r * np.cos(a), r * np.sin(a), np.zeros_like(r)], axis=1)
 
 
-def from_depth(depth_m: npt.ArrayLike, camera: Camera, most: int = MOST) -> Floats:
+def from_depth(depth_m: npt.ArrayLike, camera: Camera, most: int = MOST) -> FloatArray:
     """Return points (N, 3) of a depth image in its own camera's optical frame.
 
     Args:
@@ -185,14 +186,14 @@ def from_depth(depth_m: npt.ArrayLike, camera: Camera, most: int = MOST) -> Floa
     return np.concatenate([rays * z[:, None], z[:, None]], axis=1)
 
 
-def transform(points: npt.ArrayLike, pose: npt.ArrayLike) -> Floats:
+def transform(points: npt.ArrayLike, pose: npt.ArrayLike) -> FloatArray:
     """Return points (N, 3) of the child's frame in the parent's, by a 4x4 pose."""
     matrix = np.asarray(pose, np.float64)
-    moved: Floats = np.asarray(points, np.float64) @ matrix[:3, :3].T + matrix[:3, 3]
+    moved: FloatArray = np.asarray(points, np.float64) @ matrix[:3, :3].T + matrix[:3, 3]
     return moved
 
 
-def pose_matrix(x: float, y: float, z: float, roll: float, pitch: float, yaw: float) -> Floats:
+def pose_matrix(x: float, y: float, z: float, roll: float, pitch: float, yaw: float) -> FloatArray:
     """Return the 4x4 pose of a position [m] and fixed-axis angles [rad] (REP 103).
 
     R = Rz(yaw) Ry(pitch) Rx(roll): roll about x first, then pitch about y, then yaw about z, as in
@@ -208,7 +209,7 @@ def pose_matrix(x: float, y: float, z: float, roll: float, pitch: float, yaw: fl
     return pose
 
 
-def sample(values: Tensor, anchors: Anchors) -> Floats:
+def sample(values: Tensor, anchors: Anchors) -> FloatArray:
     """Return values (H, W), on any device, at the pixels (N,) nearest to the anchors.
 
     Raises:

@@ -9,10 +9,11 @@ import numpy.typing as npt
 import torch
 from torch import Tensor
 
+from depth_ros.arrays import FloatArray
 from depth_ros.errors import ScaleError
 from depth_ros.scale.anchors import MOST_DEVIATION, Anchors, sample
 from depth_ros.scale.filter import FLOOR
-from depth_ros.scale.fit import Fit, Floats, robust
+from depth_ros.scale.fit import Fit, robust
 from depth_ros.scale.ground import Mount, find_ground
 from depth_ros.scale.scaler import Reference
 
@@ -22,7 +23,7 @@ ANCHORS = 200
 # Where ground is seen, in camera heights of depth: a frame's line is known there, and nowhere else.
 _HEIGHTS = np.geomspace(1, 10, 16)
 
-_Samples = tuple[Floats, Floats, Floats]
+_Samples = tuple[FloatArray, FloatArray, FloatArray]
 
 
 def align_clip(
@@ -100,5 +101,5 @@ def _of_ground(fit: Fit, kind: str, mount: Mount) -> _Samples:
     return predicted, target, 1 / (variance + (FLOOR * target) ** 2)
 
 
-def _target(depth_m: Floats, kind: str) -> Floats:
+def _target(depth_m: FloatArray, kind: str) -> FloatArray:
     return 1 / depth_m if kind == "affine_inverse_depth" else depth_m

@@ -18,8 +18,8 @@ import numpy.typing as npt
 import torch
 from torch import Tensor
 
+from depth_ros.arrays import FloatArray
 from depth_ros.errors import ScaleError
-from depth_ros.scale.fit import Floats
 
 _ROWS, _COLUMNS, _KNOTS = 6, 8, 4
 _LEAST_KNOTS = 2
@@ -46,8 +46,8 @@ class Field:
         near, far: log depth [log m] of the first and last knot; beyond, the curve is level.
     """
 
-    grid: Floats
-    curve: Floats
+    grid: FloatArray
+    curve: FloatArray
     near: float
     far: float
 
@@ -98,7 +98,7 @@ class Field:
         log_factor = log_factor + numbers[self.grid.size]
         return line * (-log_factor if inverse else log_factor).exp_()
 
-    def _slopes(self) -> Floats:
+    def _slopes(self) -> FloatArray:
         """Return the curve's first value, and how its slope changes at each knot but the last."""
         slopes = np.diff(self.curve)
         return np.concatenate([self.curve[:1], np.diff(slopes, prepend=0.0)])
@@ -108,16 +108,16 @@ class Field:
 class _Samples:
     """Anchors as the field sees them: places (N, 2) u and v of 0 to 1, and (N,) logarithms."""
 
-    place: Floats
-    log_line: Floats
-    log_ratio: Floats
+    place: FloatArray
+    log_line: FloatArray
+    log_ratio: FloatArray
 
     def __len__(self) -> int:
         return len(self.log_line)
 
 
 def fit_field(
-    pixels: Floats, line_m: Floats, depth_m: Floats, size: tuple[int, int]
+    pixels: FloatArray, line_m: FloatArray, depth_m: FloatArray, size: tuple[int, int]
 ) -> Field | None:
     """Fit a field to anchors; None where cross-validation does not prefer it to one scale.
 
@@ -145,7 +145,7 @@ def fit_field(
     fold = _folds(cells)
     whole = len(np.unique(cells)) >= _LEAST_CELLS * _ROWS * _COLUMNS
     best = _CLEARLY * float(np.abs(samples.log_ratio).mean())
-    chosen: Floats | None = None
+    chosen: FloatArray | None = None
     for columns in (_CURVE, _BOTH)[: 1 + whole]:
         basis, rough = _basis(samples, near, far)[:, columns], _ROUGHNESS[columns, columns]
         error, ridge = _validated(basis, samples.log_ratio, fold, rough)
@@ -158,16 +158,16 @@ def fit_field(
     return Field(grid.reshape(_ROWS, _COLUMNS), curve, float(near), float(far))
 
 
-def _roughness(index: npt.NDArray[np.int64]) -> Floats:
+def _roughness(index: npt.NDArray[np.int64]) -> FloatArray:
     """Return the matrix (K, K) of the squared steps between the neighbours of a grid (h, w)."""
     pairs = [(index[1:], index[:-1]), (index[:, 1:], index[:, :-1])]
     first, second = (np.concatenate([pair[i].ravel() for pair in pairs]) for i in (0, 1))
     steps = np.eye(index.size)[first] - np.eye(index.size)[second]
-    rough: Floats = steps.T @ steps + _TOWARDS_ZERO * np.eye(index.size)
+    rough: FloatArray = steps.T @ steps + _TOWARDS_ZERO * np.eye(index.size)
     return rough
 
 
-def _all_roughness() -> Floats:
+def _all_roughness() -> FloatArray:
     nodes = _ROWS * _COLUMNS
     both = np.zeros((nodes + _KNOTS, nodes + _KNOTS))
     both[:nodes, :nodes] = _roughness(np.arange(nodes).reshape(_ROWS, _COLUMNS))
@@ -175,7 +175,7 @@ def _all_roughness() -> Floats:
     return both
 
 
-def _basis(samples: _Samples, near: float, far: float) -> Floats:
+def _basis(samples: _Samples, near: float, far: float) -> FloatArray:
     """Return what each node of the grid and knot of the curve counts at each sample: (N, K)."""
     across, down = (_hats(samples.place[:, i], n) for i, n in enumerate((_COLUMNS, _ROWS)))
     grid = (down[:, :, None] * across[:, None, :]).reshape(len(samples), -1)
@@ -183,13 +183,13 @@ def _basis(samples: _Samples, near: float, far: float) -> Floats:
     return np.hstack([grid, _hats(along, _KNOTS)])
 
 
-def _hats(place: Floats, count: int) -> Floats:
+def _hats(place: FloatArray, count: int) -> FloatArray:
     """Return the weights (N, count) of linear interpolation at places of 0 to 1."""
-    weights: Floats = np.maximum(1 - np.abs(place[:, None] * (count - 1) - np.arange(count)), 0)
+    weights: FloatArray = np.maximum(1 - np.abs(place[:, None] * (count - 1) - np.arange(count)), 0)
     return weights
 
 
-def _cells(place: Floats) -> npt.NDArray[np.int64]:
+def _cells(place: FloatArray) -> npt.NDArray[np.int64]:
     """Return the number of the part of the image that each sample lies in."""
     u, v = np.minimum((place * (_COLUMNS, _ROWS)).astype(np.int64), (_COLUMNS - 1, _ROWS - 1)).T
     return np.asarray(v * _COLUMNS + u, np.int64)
@@ -202,7 +202,7 @@ def _folds(cells: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
 
 
 def _validated(
-    basis: Floats, log_ratio: Floats, fold: npt.NDArray[np.int64], rough: Floats
+    basis: FloatArray, log_ratio: FloatArray, fold: npt.NDArray[np.int64], rough: FloatArray
 ) -> tuple[float, float]:
     """Return the least mean error of log depth at anchors left out, and the ridge it needs."""
     _, belief = _solve(basis, log_ratio, _RIDGES[1] * rough)
@@ -219,7 +219,9 @@ def _validated(
     return min(errors)
 
 
-def _solve(basis: Floats, log_ratio: Floats, punish: Floats) -> tuple[Floats, Floats]:
+def _solve(
+    basis: FloatArray, log_ratio: FloatArray, punish: FloatArray
+) -> tuple[FloatArray, FloatArray]:
     """Return weights (K,) and belief (N,) of iteratively reweighted ridge regression (Huber)."""
     belief = np.ones(len(basis))
     for _ in range(_ROUNDS):
@@ -231,7 +233,9 @@ def _solve(basis: Floats, log_ratio: Floats, punish: Floats) -> tuple[Floats, Fl
     return weights, belief
 
 
-def _normal(basis: Floats, log_ratio: Floats, belief: Floats) -> tuple[Floats, Floats]:
+def _normal(
+    basis: FloatArray, log_ratio: FloatArray, belief: FloatArray
+) -> tuple[FloatArray, FloatArray]:
     """Return matrix (K, K) and vector (K,) of the normal equations."""
     weighted = basis.T * belief
     return weighted @ basis, weighted @ log_ratio

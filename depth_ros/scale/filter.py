@@ -8,8 +8,9 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from depth_ros.arrays import FloatArray
 from depth_ros.errors import ScaleError
-from depth_ros.scale.fit import Fit, Floats
+from depth_ros.scale.fit import Fit
 
 _S_PER_NS = 1e-9
 
@@ -42,8 +43,8 @@ _MOST_LOG_SCALE = 50.0  # beyond is no scale of anything
 class _Measurement(NamedTuple):
     """A fit as the filter sees it: (log scale, shift) and the variances of both."""
 
-    value: Floats
-    variance: Floats
+    value: FloatArray
+    variance: FloatArray
     stamp_ns: int
 
 
@@ -181,7 +182,7 @@ def _restored(
     return _Measurement(value, variance, int(stamp_ns))
 
 
-def _within(difference: Floats, variance: Floats) -> bool:
+def _within(difference: FloatArray, variance: FloatArray) -> bool:
     # Multiplied out: a shift that was never fitted has no variance, and no difference either.
     return bool((difference**2 <= GATE**2 * variance).all())
 

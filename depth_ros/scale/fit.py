@@ -8,14 +8,12 @@ from __future__ import annotations
 import math
 import sys
 from dataclasses import dataclass, replace
-from typing import TypeAlias
 
 import numpy as np
 import numpy.typing as npt
 
+from depth_ros.arrays import FloatArray
 from depth_ros.errors import ScaleError
-
-Floats: TypeAlias = npt.NDArray[np.float64]
 
 MIN_SAMPLES = 10
 """Fewer samples than this say nothing: four outliers in ten are to be survived."""
@@ -44,7 +42,7 @@ class Fit:
 
     scale: float
     shift: float
-    covariance: Floats
+    covariance: FloatArray
     inliers: float
 
     @property
@@ -104,7 +102,7 @@ def robust(
     return _positive(_ratio(x, y, w, rng))
 
 
-def _ratio(x: Floats, y: Floats, w: Floats, rng: np.random.Generator) -> Fit:
+def _ratio(x: FloatArray, y: FloatArray, w: FloatArray, rng: np.random.Generator) -> Fit:
     """Fit a scale alone, robustly, in logarithms."""
     positive = (x > 0) & (y > 0)
     if np.count_nonzero(positive) < MIN_SAMPLES:
@@ -121,7 +119,12 @@ def _ratio(x: Floats, y: Floats, w: Floats, rng: np.random.Generator) -> Fit:
 
 
 def _agreed(
-    x: Floats, y: Floats, w: Floats, shift: bool, rng: np.random.Generator, rounding: float
+    x: FloatArray,
+    y: FloatArray,
+    w: FloatArray,
+    shift: bool,
+    rng: np.random.Generator,
+    rounding: float,
 ) -> Fit:
     """Return the fit of what most samples agree on; residuals below rounding are none."""
     root = np.sqrt(w)
@@ -139,7 +142,7 @@ def _agreed(
 
 def _samples(
     predicted: npt.ArrayLike, target: npt.ArrayLike, weights: npt.ArrayLike | None
-) -> tuple[Floats, Floats, Floats]:
+) -> tuple[FloatArray, FloatArray, FloatArray]:
     """Return what has weight, as checked arrays."""
     x, y = np.asarray(predicted, np.float64), np.asarray(target, np.float64)
     w = np.ones(x.shape) if weights is None else np.asarray(weights, np.float64)
@@ -159,7 +162,7 @@ def _samples(
     return x[used], y[used], w[used]
 
 
-def _solve(x: Floats, y: Floats, w: Floats, shift: bool) -> Fit:
+def _solve(x: FloatArray, y: FloatArray, w: FloatArray, shift: bool) -> Fit:
     """Solve the normal equations about the weighted means, where they are well conditioned."""
     total = w.sum()
     mean_x, mean_y = (w @ x / total, w @ y / total) if shift else (0.0, 0.0)
@@ -179,7 +182,12 @@ def _solve(x: Floats, y: Floats, w: Floats, shift: bool) -> Fit:
 
 
 def _best_hypothesis(
-    x: Floats, y: Floats, root: Floats, shift: bool, rng: np.random.Generator, rounding: float
+    x: FloatArray,
+    y: FloatArray,
+    root: FloatArray,
+    shift: bool,
+    rng: np.random.Generator,
+    rounding: float,
 ) -> Fit:
     """Return the line through two samples (the origin and one) that most samples support."""
     count = len(x)
@@ -202,7 +210,7 @@ def _best_hypothesis(
     return Fit(float(scales[best, 0]), float(shifts[best, 0]), np.zeros((2, 2)), inliers=1.0)
 
 
-def _rounding(values: Floats) -> float:
+def _rounding(values: FloatArray) -> float:
     """Return a residual that is nothing but rounding, and more than 0."""
     return max(_ROUNDING * float(np.abs(values).max()), sys.float_info.min)
 

@@ -15,8 +15,9 @@ import numpy.typing as npt
 import torch
 from torch import Tensor
 
+from depth_ros.arrays import FloatArray
 from depth_ros.errors import ScaleError
-from depth_ros.scale.fit import Fit, Floats, least_squares
+from depth_ros.scale.fit import Fit, least_squares
 
 _SAMPLES = 800
 _HYPOTHESES = 250
@@ -72,7 +73,7 @@ class Mount:
         return cls(height_m, down)
 
     @classmethod
-    def from_transform(cls, base_from_optical: Floats, offset_m: float = 0.0) -> Mount:
+    def from_transform(cls, base_from_optical: FloatArray, offset_m: float = 0.0) -> Mount:
         """Return the mount from the 4x4 transform to a frame whose z points up.
 
         Args:
@@ -113,7 +114,7 @@ def find_ground(values: Tensor, kind: str, rays: Tensor, mount: Mount, seed: int
     return _affine(value, target, inverse=kind == "affine_inverse_depth", seed=seed)
 
 
-def _sample(values: Tensor, rays: Tensor, mount: Mount) -> tuple[Floats, Floats]:
+def _sample(values: Tensor, rays: Tensor, mount: Mount) -> tuple[FloatArray, FloatArray]:
     """Return some values (N,) below the horizon and their rays (N, 3), evenly over the image."""
     height, width = values.shape
     step = max(1, math.isqrt(height * width // (2 * _SAMPLES)))
@@ -130,7 +131,7 @@ def _sample(values: Tensor, rays: Tensor, mount: Mount) -> tuple[Floats, Floats]
     return value[seen], ray[seen]
 
 
-def _metric(depth_m: Floats, ray: Floats, mount: Mount, seed: int) -> Fit:
+def _metric(depth_m: FloatArray, ray: FloatArray, mount: Mount, seed: int) -> Fit:
     """Fit a plane near the mount's to predicted points: inverse depth is linear in the ray."""
     positive = depth_m > 0
     if not positive.any():
@@ -153,7 +154,7 @@ def _metric(depth_m: Floats, ray: Floats, mount: Mount, seed: int) -> Fit:
     return _convincing(Fit(scale, 0.0, covariance, 0.0), near, under, inverse)
 
 
-def _planes(inverse: Floats, ray: Floats, mount: Mount, seed: int) -> Floats:
+def _planes(inverse: FloatArray, ray: FloatArray, mount: Mount, seed: int) -> FloatArray:
     """Return planes (K, 3), inverse depth over ray, through three samples each, facing the mount's.
 
     Samples far down in the image are drawn more often: that is where the ground is.
@@ -170,17 +171,19 @@ def _planes(inverse: Floats, ray: Floats, mount: Mount, seed: int) -> Floats:
     return np.asarray(planes[facing], np.float64)
 
 
-def _refine(inverse: Floats, ray: Floats, near: Floats, plane: Floats, mount: Mount) -> Floats:
+def _refine(
+    inverse: FloatArray, ray: FloatArray, near: FloatArray, plane: FloatArray, mount: Mount
+) -> FloatArray:
     """Return the plane (3,) that fits the samples near it and, where they leave it open, down."""
     across = np.linalg.svd(np.array([mount.down]))[2][1:]
     straight = across / np.linalg.norm(plane) / math.radians(_MOUNT_DEG)
     weights = np.sqrt(near * _INDEPENDENT / max(near.sum(), 1e-9)) / inverse / _TOLERANCE
     rows = np.vstack([ray * weights[:, None], straight])
-    refined: Floats = np.linalg.lstsq(rows, np.append(inverse * weights, (0, 0)))[0]
+    refined: FloatArray = np.linalg.lstsq(rows, np.append(inverse * weights, (0, 0)))[0]
     return refined
 
 
-def _affine(value: Floats, target: Floats, inverse: bool, seed: int) -> Fit:
+def _affine(value: FloatArray, target: FloatArray, inverse: bool, seed: int) -> Fit:
     """Fit the line target = scale * value + shift to those samples that are on the ground."""
     first, second = _draw(target if inverse else 1 / target, 2, seed).T
     with np.errstate(all="ignore"):
@@ -191,7 +194,7 @@ def _affine(value: Floats, target: Floats, inverse: bool, seed: int) -> Fit:
     scales = scales[usable]
     shifts = target[first[usable]] - scales * value[first[usable]]
 
-    def judge(scale: Floats, shift: Floats) -> tuple[Floats, Floats]:
+    def judge(scale: FloatArray, shift: FloatArray) -> tuple[FloatArray, FloatArray]:
         line = scale * value[:, None] + shift
         return _judge(line, target[:, None]) if inverse else _judge(1 / line, 1 / target[:, None])
 
@@ -205,19 +208,19 @@ def _affine(value: Floats, target: Floats, inverse: bool, seed: int) -> Fit:
     return _convincing(fit, near[:, 0], under[:, 0], target)
 
 
-def _draw(nearness: Floats, count: int, seed: int) -> npt.NDArray[np.int64]:
+def _draw(nearness: FloatArray, count: int, seed: int) -> npt.NDArray[np.int64]:
     """Return hypotheses (K, count) of sample indices, drawn in proportion to nearness."""
     rng = np.random.default_rng(seed)
     return rng.choice(len(nearness), (_HYPOTHESES, count), p=nearness / nearness.sum())
 
 
-def _judge(inverse: Floats, ground: Floats) -> tuple[Floats, Floats]:
+def _judge(inverse: FloatArray, ground: FloatArray) -> tuple[FloatArray, FloatArray]:
     """Return how well samples lie on the ground, 0 to 1, and whether below it, 0 or 1."""
     residual = (inverse - ground) / np.abs(ground) / _TOLERANCE
     return np.clip(1 - residual**2, 0, 1), (residual < -2).astype(np.float64)
 
 
-def _check_tilt(normal: Floats, mount: Mount) -> None:
+def _check_tilt(normal: FloatArray, mount: Mount) -> None:
     tilt_deg = math.degrees(math.acos(np.clip(normal @ np.array(mount.down), -1, 1)))
     if tilt_deg > _MOST_TILT_DEG:
         raise ScaleError(
@@ -226,7 +229,7 @@ def _check_tilt(normal: Floats, mount: Mount) -> None:
         )
 
 
-def _convincing(fit: Fit, near: Floats, below: Floats, depths: Floats) -> Fit:
+def _convincing(fit: Fit, near: FloatArray, below: FloatArray, depths: FloatArray) -> Fit:
     """Return a fit with its share of pixels on the ground, if that is enough to believe it."""
     on = near > 0
     share, under = float(on.mean()), float(below.mean())

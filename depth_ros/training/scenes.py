@@ -8,14 +8,11 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass, field, replace
-from typing import TypeAlias
 
 import numpy as np
-import numpy.typing as npt
 
+from depth_ros.arrays import FloatArray
 from depth_ros.geometry.camera import Camera
-
-Floats: TypeAlias = npt.NDArray[np.float64]
 
 MAX_BOXES = 7
 MAX_CYLINDERS = 3
@@ -55,12 +52,12 @@ class Scene:
         gain: (3,) exposure and white balance.
     """
 
-    room_m: Floats
-    boxes: Floats
-    cylinders: Floats
-    materials: Floats
-    lamp: Floats
-    gain: Floats
+    room_m: FloatArray
+    boxes: FloatArray
+    cylinders: FloatArray
+    materials: FloatArray
+    lamp: FloatArray
+    gain: FloatArray
 
     def clearance_m(self, x: float, y: float) -> float:
         """Return the distance from a point of the floor to the nearest wall or object."""
@@ -89,7 +86,7 @@ class Pose:
     pitch_down: float = 0.0
     roll: float = 0.0
 
-    def body_from_optical(self) -> Floats:
+    def body_from_optical(self) -> FloatArray:
         """Return the 4x4 transform of points in the optical frame (REP 103) to the robot's body.
 
         The body's frame lies on the floor below the camera, x ahead.
@@ -104,7 +101,7 @@ class Pose:
         transform[2, 3] = self.z
         return transform
 
-    def world_from_optical(self) -> Floats:
+    def world_from_optical(self) -> FloatArray:
         """Return the 4x4 transform of points in the optical frame (REP 103) to the world."""
         cy, sy = math.cos(self.yaw), math.sin(self.yaw)
         world_from_body = np.eye(4)
@@ -153,7 +150,7 @@ def random_scene(rng: np.random.Generator) -> Scene:
     )
 
 
-def _random_box(rng: np.random.Generator, room_m: Floats, against_wall: bool) -> Floats:
+def _random_box(rng: np.random.Generator, room_m: FloatArray, against_wall: bool) -> FloatArray:
     half = rng.uniform((0.15, 0.15), (0.6, 0.45))
     height = rng.choice((rng.uniform(0.25, 0.8), rng.uniform(0.8, 2.0)))
     if not against_wall:
@@ -165,7 +162,7 @@ def _random_box(rng: np.random.Generator, room_m: Floats, against_wall: bool) ->
     return np.array([x, side * (room_m[1] / 2 - half[1]), 0.0, *half, height])
 
 
-def _random_cylinder(rng: np.random.Generator, room_m: Floats) -> Floats:
+def _random_cylinder(rng: np.random.Generator, room_m: FloatArray) -> FloatArray:
     radius = rng.uniform(0.1, 0.3)
     side = rng.choice((-1, 1))
     x = rng.uniform(-0.5, 0.5) * (room_m[0] - 1)
@@ -173,7 +170,7 @@ def _random_cylinder(rng: np.random.Generator, room_m: Floats) -> Floats:
     return np.array([x, y, radius, rng.uniform(0.3, 1.8)])
 
 
-def _random_material(rng: np.random.Generator, surface: int) -> Floats:
+def _random_material(rng: np.random.Generator, surface: int) -> FloatArray:
     """Return colours and a pattern: 0 plain, 1 checkers, 2 stripes, 3 tiles with joints."""
     base = rng.uniform(0.25, 0.9) * rng.uniform(0.75, 1.0, 3)
     contrast = rng.uniform(0.6, 0.9)
@@ -210,7 +207,7 @@ def random_pose(rng: np.random.Generator, scene: Scene, robot: Robot) -> Pose:
 
 
 def _free_point(
-    rng: np.random.Generator, scene: Scene, half: Floats, tries: int = 200
+    rng: np.random.Generator, scene: Scene, half: FloatArray, tries: int = 200
 ) -> tuple[float, float]:
     points = [tuple(rng.uniform(-half, half)) for _ in range(tries)]
     for x, y in points:

@@ -14,7 +14,7 @@ from depth_ros import cli
 from depth_ros.bag import clip
 from depth_ros.bag import writer as bag
 from depth_ros.bag.convert import convert
-from depth_ros.bag.options import Options
+from depth_ros.bag.options import ConvertOptions
 from depth_ros.config import Settings
 from depth_ros.errors import BagError, ScaleError
 from depth_ros.messages import depth_from_image, stamp_ns
@@ -64,7 +64,7 @@ def source(tmp_path: Path, messages: Iterator[Any]) -> Path:
 
 
 def converted(
-    tmp_path: Path, recording: Path, options: Options | None = None, **settings: Any
+    tmp_path: Path, recording: Path, options: ConvertOptions | None = None, **settings: Any
 ) -> list[Any]:
     chosen, options = Settings().with_values(**settings), options or OPTIONS
     pipeline = clip.prepare([recording], OneLine(), chosen, options, tmp_path)
@@ -72,7 +72,7 @@ def converted(
     return read(tmp_path / "out", "/depth/image" if pipeline.metric else "/depth/relative")
 
 
-OPTIONS = Options(
+OPTIONS = ConvertOptions(
     images=("/camera/image",), anchors="/camera/truth", anchors_info="/camera/camera_info"
 )
 
@@ -128,7 +128,7 @@ def test_frames_without_anchors_have_the_recordings_scale(tmp_path: Path) -> Non
 
 def test_a_part_and_every_second_frame_are_converted_alone(tmp_path: Path) -> None:
     recording = source(tmp_path, with_truth())
-    options = Options(
+    options = ConvertOptions(
         images=OPTIONS.images,
         anchors=OPTIONS.anchors,
         anchors_info=OPTIONS.anchors_info,
@@ -150,7 +150,7 @@ def test_without_a_reference_values_are_relative(tmp_path: Path) -> None:
 def test_a_recording_that_tells_no_scale_is_refused(tmp_path: Path) -> None:
     recording = source(tmp_path, with_truth((0,)))
     far = {**ANCHORED, "anchors_max_age_s": 0.0}
-    options = Options(
+    options = ConvertOptions(
         images=OPTIONS.images,
         anchors=OPTIONS.anchors,
         anchors_info=OPTIONS.anchors_info,
@@ -164,7 +164,7 @@ def test_several_cameras_are_refused(tmp_path: Path) -> None:
     both = [*drive(2, "/left"), *drive(2, "/right")]
     recording = source(tmp_path, iter(both))
     with pytest.raises(BagError, match="expected one"):
-        converted(tmp_path, recording, Options(images=("/left/image", "/right/image")))
+        converted(tmp_path, recording, ConvertOptions(images=("/left/image", "/right/image")))
 
 
 def test_a_recording_without_a_usable_image_is_refused(tmp_path: Path) -> None:
@@ -177,7 +177,7 @@ def test_a_recording_without_a_usable_image_is_refused(tmp_path: Path) -> None:
             message[1].data = message[1].data[:-5]
     recording = write(tmp_path / "cut", sorted(broken, key=lambda message: message[2]))
     with pytest.raises(BagError, match="no image of the recording can be used"):
-        converted(tmp_path, recording, Options(images=("/camera/image",), infos=(info,)))
+        converted(tmp_path, recording, ConvertOptions(images=("/camera/image",), infos=(info,)))
 
 
 def test_a_checkpoint_of_depthcrafter_converts_a_recording(tmp_path: Path) -> None:
@@ -197,7 +197,7 @@ def test_images_that_share_stamps_are_refused(tmp_path: Path) -> None:
     for topic, message, _ in messages:
         if topic == "/camera/image":
             message.header.stamp.sec, message.header.stamp.nanosec = 0, 0
-    with pytest.raises(BagError, match="images share stamps"):
+    with pytest.raises(BagError, match="same stamp"):
         converted(tmp_path, source(tmp_path, iter(messages)))
 
 
@@ -212,5 +212,5 @@ def test_what_would_be_refused_in_the_end_is_refused_before_the_network_runs(
         ("/depth/relative" if topic == "/chatter" else topic, message, at)
         for topic, message, at in drive(2)
     ]
-    with pytest.raises(BagError, match="/depth/relative already"):
+    with pytest.raises(BagError, match="already has /depth/relative"):
         converted(tmp_path, source(tmp_path, iter(taken)))

@@ -9,14 +9,14 @@ import torch
 
 from depth_ros import cli
 from depth_ros.bag.convert import convert
-from depth_ros.bag.options import Options
+from depth_ros.bag.options import ConvertOptions
 from depth_ros.config import Settings
 from depth_ros.errors import BagError
 from depth_ros.evaluation.picture import WIDTH
-from depth_ros.look.panel import grey
-from depth_ros.look.preview import Preview
 from depth_ros.messages import depth_from_image, stamp_ns
 from depth_ros.pipeline import Frame, Pipeline
+from depth_ros.viz.panel import grey
+from depth_ros.viz.preview import Preview
 from test.bag.recordings import CAMERA, by_topic, drive, pipeline, read, write
 from test.models.checkpoints import build
 
@@ -43,7 +43,7 @@ def test_every_images_confidence_is_written_beside_its_depth(
     source: Path, grin: Path, tmp_path: Path
 ) -> None:
     out = tmp_path / "out"
-    convert([source], out, confident(grin), Options(extras=("confidence",)))
+    convert([source], out, confident(grin), ConvertOptions(extras=("confidence",)))
     assert set(by_topic(out)) - set(by_topic(source)) == {
         TOPIC,
         "/depth/image",
@@ -68,7 +68,7 @@ def test_a_preview_shows_it_where_it_is_written(source: Path, grin: Path, tmp_pa
     for extras, parts in (((), 3), (("confidence",), 4)):
         out = tmp_path / f"{parts}"
         preview = Preview(out.with_suffix(".png"))
-        convert([source], out, confident(grin), Options(extras=extras), [preview])
+        convert([source], out, confident(grin), ConvertOptions(extras=extras), [preview])
         sheet = cv2.imread(str(out.with_suffix(".png")))
         assert sheet is not None
         assert sheet.shape[1] == parts * WIDTH
@@ -88,7 +88,7 @@ def test_it_is_written_only_when_it_is_asked_for(source: Path, grin: Path, tmp_p
 def test_a_model_that_says_none_is_refused_before_anything_is_written(
     source: Path, grin: Path, tmp_path: Path
 ) -> None:
-    options = Options(extras=("confidence",))
+    options = ConvertOptions(extras=("confidence",))
     for unsure in (confident(grin, samples=1), pipeline()):
         with pytest.raises(BagError, match="gives no confidence"):
             convert([source], tmp_path / "out", unsure, options)
@@ -105,7 +105,7 @@ def test_carried_frames_of_a_recording_follow_each_other(
     source: Path, grin: Path, tmp_path: Path
 ) -> None:
     said = Settings(str(grin), device="cpu", carry=True, edge_filter="off")
-    convert([source], tmp_path / "out", Pipeline.from_settings(said), Options(batch=2))
+    convert([source], tmp_path / "out", Pipeline.from_settings(said), ConvertOptions(batch=2))
     again = Pipeline.from_settings(said)
     images = read(tmp_path / "out", "/camera/image")
     for image, message in zip(images, read(tmp_path / "out", "/depth/image"), strict=True):

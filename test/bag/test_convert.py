@@ -23,7 +23,7 @@ from depth_ros import messages
 from depth_ros.bag import reader
 from depth_ros.bag import writer as bag
 from depth_ros.bag.convert import convert
-from depth_ros.bag.options import Options
+from depth_ros.bag.options import ConvertOptions
 from depth_ros.config import Settings
 from depth_ros.errors import BagError
 from depth_ros.geometry.camera import Camera
@@ -109,14 +109,14 @@ def test_what_was_recorded_is_copied_byte_for_byte_with_its_service(
 
 
 def test_camera_info_comes_before_what_it_describes(source: Path, out: Path) -> None:
-    convert([source], out, pipeline(), Options(extras=("points",)))
+    convert([source], out, pipeline(), ConvertOptions(extras=("points",)))
     written = [r.topic for r in reader.records(out) if r.topic in (DEPTH, INFO, "/points")]
     assert written == [INFO, DEPTH, "/points"] * (len(written) // 3)
     assert written
 
 
 def test_only_depth_keeps_the_static_transforms(source: Path, out: Path) -> None:
-    convert([source], out, pipeline(), Options(only_depth=True))
+    convert([source], out, pipeline(), ConvertOptions(only_depth=True))
     assert set(by_topic(out)) == {"/tf_static", DEPTH, INFO}
     assert by_topic(out)["/tf_static"] == by_topic(source)["/tf_static"]
 
@@ -125,7 +125,7 @@ def test_only_depth_keeps_the_static_transforms(source: Path, out: Path) -> None
 def test_every_output_is_read_back_by_other_libraries(
     source: Path, out: Path, storage: str
 ) -> None:
-    options = Options(extras=("points", "color", "scan"), storage=storage, split=4)
+    options = ConvertOptions(extras=("points", "color", "scan"), storage=storage, split=4)
     convert([source], out, pipeline(), options)
     kinds: dict[str, Any] = {}
     with AnyReader([out]) as opened:
@@ -145,7 +145,7 @@ def test_every_output_is_read_back_by_other_libraries(
 def test_the_mcap_library_reads_every_message_back(source: Path, out: Path) -> None:
     mcap = pytest.importorskip("mcap.reader")
     decoder = pytest.importorskip("mcap_ros2.decoder")
-    convert([source], out, pipeline(), Options(extras=("points", "scan"), split=4))
+    convert([source], out, pipeline(), ConvertOptions(extras=("points", "scan"), split=4))
     read_back: dict[str, int] = {}
     for file in sorted(out.glob("*.mcap")):
         with file.open("rb") as stream:
@@ -186,10 +186,13 @@ def test_a_single_file_is_a_recording(tmp_path: Path, out: Path, storage: str, e
 def test_a_split_recording_is_one(tmp_path: Path, out: Path) -> None:
     split = tmp_path / "split"
     convert(
-        [write(tmp_path / "in", drive())], split, pipeline(), Options(split=2, only_depth=False)
+        [write(tmp_path / "in", drive())],
+        split,
+        pipeline(),
+        ConvertOptions(split=2, only_depth=False),
     )
     assert len(list(split.glob("*.mcap"))) == 4
-    convert([split], out, pipeline(), Options(prefix="again"))
+    convert([split], out, pipeline(), ConvertOptions(prefix="again"))
     assert_answered(out, 6, "/again/depth/image")
 
 
@@ -275,7 +278,7 @@ def both(tmp_path: Path) -> Path:
     return write(tmp_path / "in", sorted(mixed, key=lambda each: each[2]))
 
 
-TWO = Options(images=("/left/image", "/right/image"), batch=2)
+TWO = ConvertOptions(images=("/left/image", "/right/image"), batch=2)
 
 
 def test_several_cameras_share_batches_and_have_names_of_their_own(
@@ -320,7 +323,7 @@ def test_images_of_different_sizes_do_not_share_a_batch(tmp_path: Path, out: Pat
 @pytest.mark.parametrize("batch", [2, 4, 100])
 def test_batches_change_no_depth(source: Path, out: Path, batch: int) -> None:
     model = Brightness()
-    convert([source], out, pipeline(model), Options(batch=batch))
+    convert([source], out, pipeline(model), ConvertOptions(batch=batch))
     assert_answered(out, 6)
     assert max(model.batches_seen) == min(batch, 6)
 
@@ -329,14 +332,14 @@ def test_batches_change_no_depth(source: Path, out: Path, batch: int) -> None:
 
 
 def test_every_nth_image_is_answered_and_all_are_copied(source: Path, out: Path) -> None:
-    summary = convert([source], out, pipeline(), Options(every=2))
+    summary = convert([source], out, pipeline(), ConvertOptions(every=2))
     assert_answered(out, 3, every=2)
     assert len(by_topic(out)["/camera/image"]) == 6
     assert summary.frames == {"camera": 3}
 
 
 def test_a_part_has_the_static_transforms_of_the_whole(source: Path, out: Path) -> None:
-    convert([source], out, pipeline(), Options(start_s=0.2, end_s=0.4))
+    convert([source], out, pipeline(), ConvertOptions(start_s=0.2, end_s=0.4))
     assert_answered(out, 2, first=2)
     (static,) = by_topic(out)["/tf_static"]
     assert static.data == by_topic(source)["/tf_static"][0].data
@@ -350,7 +353,7 @@ def test_millimetres_are_written_where_they_are_asked_for(source: Path, out: Pat
 
 
 def test_points_are_where_depth_is(source: Path, out: Path) -> None:
-    convert([source], out, pipeline(points_organised=True), Options(extras=("points",)))
+    convert([source], out, pipeline(points_organised=True), ConvertOptions(extras=("points",)))
     for index, message in enumerate(read(out, "/points")):
         points = points_from_cloud(message)
         assert np.allclose(points.xyz[..., 2], scene(index), atol=1e-3)
@@ -360,7 +363,7 @@ def test_points_are_where_depth_is(source: Path, out: Path) -> None:
 
 def test_a_relative_model_writes_relative_depth(source: Path, out: Path) -> None:
     relative = pipeline(Brightness(Output.AFFINE_INVERSE_DEPTH))
-    convert([source], out, relative, Options(extras=("points", "color", "scan")))
+    convert([source], out, relative, ConvertOptions(extras=("points", "color", "scan")))
     assert {t for t in by_topic(out) if "depth" in t} == {"/depth/relative", INFO}
     first = read(out, "/depth/relative")[0]
     values = np.frombuffer(first.data, "<f4").reshape(first.height, first.width)
@@ -371,7 +374,7 @@ def test_a_prefix_makes_room_for_a_second_conversion(source: Path, out: Path) ->
     convert([source], out, pipeline())
     with pytest.raises(BagError, match=r"/depth/image.*--prefix"):
         convert([out], out.with_name("twice"), pipeline())
-    convert([out], out.with_name("twice"), pipeline(), Options(prefix="/second"))
+    convert([out], out.with_name("twice"), pipeline(), ConvertOptions(prefix="/second"))
     assert_answered(out.with_name("twice"), 6, "/second/depth/image")
 
 
@@ -388,14 +391,14 @@ def test_a_prefix_makes_room_for_a_second_conversion(source: Path, out: Path) ->
 )
 def test_an_impossible_option_is_refused(values: dict[str, Any], told: str) -> None:
     with pytest.raises(BagError, match=told):
-        Options(**values)
+        ConvertOptions(**values)
 
 
 def test_an_existing_folder_is_not_written_to(source: Path, out: Path) -> None:
     out.mkdir()
     (out / "mine").touch()
-    for options in (Options(), Options(resume=True)):
-        with pytest.raises(BagError, match=r"exists|no bag"):
+    for options in (ConvertOptions(), ConvertOptions(resume=True)):
+        with pytest.raises(BagError, match=r"exists|not a bag"):
             convert([source], out, pipeline(), options)
     assert [path.name for path in out.iterdir()] == ["mine"]
 
@@ -409,7 +412,7 @@ def digest(path: Path) -> dict[str, str]:
 
 @pytest.mark.parametrize("storage", ["mcap", "sqlite3"])
 def test_two_runs_write_the_same_bytes(source: Path, out: Path, storage: str) -> None:
-    options = Options(extras=("points", "color", "scan"), storage=storage, split=4, batch=2)
+    options = ConvertOptions(extras=("points", "color", "scan"), storage=storage, split=4, batch=2)
     convert([source], out, pipeline(), options)
     first = digest(out)
     shutil.rmtree(out)
@@ -448,7 +451,7 @@ def test_whatever_a_decoder_raises_costs_one_frame(
         return straight(message, settings)
 
     monkeypatch.setattr(messages, "rgb_from", failing)
-    summary = convert([source], out, pipeline(), Options(jobs=1))
+    summary = convert([source], out, pipeline(), ConvertOptions(jobs=1))
     assert summary.answered == {"camera": 5}
     assert summary.skipped == {"MessageError": 1}
     assert "/camera/image cannot be read" in summary.examples["MessageError"]
@@ -469,7 +472,7 @@ def test_a_part_that_holds_nothing_is_refused_with_the_recordings_length(
     part: dict[str, Any], told: str, source: Path, out: Path
 ) -> None:
     with pytest.raises(BagError, match=rf"(?=.*{told}).*within the recording's 0.505 s"):
-        convert([source], out, pipeline(), Options(**part))
+        convert([source], out, pipeline(), ConvertOptions(**part))
     assert not out.exists()
 
 
@@ -556,7 +559,7 @@ def test_watchers_are_closed_when_there_is_nothing_to_see(tmp_path: Path, out: P
 
 def test_a_compressed_image_is_found_by_its_name(tmp_path: Path, out: Path) -> None:
     source = write(tmp_path / "in", drive(packed=True))
-    convert([source], out, pipeline(), Options(images=("/camera/image/compressed",)))
+    convert([source], out, pipeline(), ConvertOptions(images=("/camera/image/compressed",)))
     assert_answered(out, 6)
 
 

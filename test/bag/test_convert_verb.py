@@ -11,7 +11,7 @@ import pytest
 
 from depth_ros import cli
 from depth_ros.bag import reader
-from depth_ros.bag.options import Options
+from depth_ros.bag.options import ConvertOptions
 from depth_ros.cli import convert as verb
 from depth_ros.cli.given_settings import given
 from depth_ros.config import Settings
@@ -187,7 +187,7 @@ def test_a_file_that_has_no_parameters_is_refused(tmp_path: Path, text: str) -> 
 
 
 def test_a_preview_is_drawn_on_the_way(source: Path, tmp_path: Path, checkpoint: Path) -> None:
-    pytest.importorskip("depth_ros.look.preview")
+    pytest.importorskip("depth_ros.viz.preview")
     picture = tmp_path / "preview.png"
     assert cli.main(said(source, tmp_path / "out", checkpoint, "--preview", str(picture))) == 0
     assert picture.stat().st_size > 1000
@@ -198,7 +198,7 @@ def test_the_plan_of_a_fleet_is_that_of_the_command_line() -> None:
     words += ["--only-depth", "--end=2.5", "--scan-frame=-odd", "--rotate=180"]
     plan = verb._plan(cli.parser().parse_args(["convert", "in", "out", *words]))
     assert plan.settings == Settings(stride=2, rotate=180)
-    assert plan.options == Options(
+    assert plan.options == ConvertOptions(
         images=("/a", "/b"),
         extras=("scan", "points"),
         only_depth=True,

@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 from depth_ros.bag import fleet
-from depth_ros.bag.options import Options
+from depth_ros.bag.options import ConvertOptions
 from depth_ros.bag.plan import Plan
 from depth_ros.bag.reader import Recording
 from depth_ros.cli.worker import convert_one
@@ -130,12 +130,12 @@ def test_two_bags_of_one_name_are_refused(bags: Path, convert: fleet.Convert) ->
     (bags / "more").mkdir()
     (bags / "more" / "a.mcap").touch()
     patterns = [str(bags / "*.mcap"), str(bags / "more" / "*.mcap")]
-    with pytest.raises(BagError, match="one name"):
+    with pytest.raises(BagError, match="same name"):
         fleet.run("local", patterns, bags / "out", (), convert)
 
 
 def test_patterns_without_a_bag_are_refused(bags: Path, convert: fleet.Convert) -> None:
-    with pytest.raises(BagError, match=r"no bag like .*\.db3"):
+    with pytest.raises(BagError, match=r"no bag matches .*\.db3"):
         fleet.run("local", [str(bags / "*.db3")], bags / "out", (), convert)
 
 
@@ -161,11 +161,11 @@ def drive(tmp_path: Path) -> Path:
 
 
 def plan(**options: Any) -> dict[str, Any]:
-    return Plan(Settings(device="cpu"), Options(**options)).as_dict()
+    return Plan(Settings(device="cpu"), ConvertOptions(**options)).as_dict()
 
 
 def test_a_plan_is_data_of_json() -> None:
-    chosen = Plan(Settings(max_depth_m=8.0), Options(images=("/a", "/b"), end_s=1.0), True)
+    chosen = Plan(Settings(max_depth_m=8.0), ConvertOptions(images=("/a", "/b"), end_s=1.0), True)
     assert Plan.from_dict(json.loads(json.dumps(chosen.as_dict()))) == chosen
 
 

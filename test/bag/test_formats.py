@@ -286,7 +286,7 @@ def test_a_bag_of_ros_1_that_was_not_ended_is_read(tmp_path: Path) -> None:
         found = list(recording.records())
         assert [record.topic for record in found].count("/camera/image") == COUNT
         assert recording.damage == [
-            f"in.bag.active: from byte {index}: its recorder did not end it: there is no index"
+            f"in.bag.active: from byte {index}: there is no index: the recorder was interrupted"
         ]
     assert {topic: [r for r in found if r.topic == topic] for topic in whole} == whole
 
@@ -427,7 +427,7 @@ def test_a_pipe_is_no_bag(tmp_path: Path) -> None:
     (tmp_path / "folder").mkdir()
     os.mkfifo(tmp_path / "folder" / "metadata.yaml")
     os.mkfifo(tmp_path / "folder" / "in.mcap")
-    with pytest.raises(BagError, match=r"in.mcap cannot be read: it is no regular file"):
+    with pytest.raises(BagError, match=r"in.mcap cannot be read: it is not a regular file"):
         Recording(tmp_path / "in.mcap")
     with pytest.raises(BagError, match="folder cannot be read"):
         Recording(tmp_path / "folder")

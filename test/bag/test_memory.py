@@ -17,12 +17,12 @@ SCRIPT = """
 import resource, sys
 from pathlib import Path
 from depth_ros.bag.convert import convert
-from depth_ros.bag.options import Options
+from depth_ros.bag.options import ConvertOptions
 from recordings import drive, pipeline, write
 folder, peaks = Path(sys.argv[1]), []
 for count in (150, 1500):
     source = write(folder / f"in{count}", drive(count))
-    options = Options(extras=("points",), split=100, batch=4)
+    options = ConvertOptions(extras=("points",), split=100, batch=4)
     convert([source], folder / f"out{count}", pipeline(), options)
     peaks.append(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024)
 print(*peaks)

@@ -12,7 +12,7 @@ import pytest
 from depth_ros import messages
 from depth_ros.bag import writer as bag
 from depth_ros.bag.convert import convert
-from depth_ros.bag.options import Options
+from depth_ros.bag.options import ConvertOptions
 from depth_ros.bag.outputs import cloud
 from depth_ros.bag.summary import ConvertSummary
 from depth_ros.bag.types import TYPESTORE
@@ -62,7 +62,7 @@ def above_ground(count: int = 5, beside: Any = None) -> Iterator[Message]:
 
 
 def converted(
-    tmp_path: Path, recording: Iterator[Message], options: Options, **values: Any
+    tmp_path: Path, recording: Iterator[Message], options: ConvertOptions, **values: Any
 ) -> ConvertSummary:
     source = write(tmp_path / "in", recording)
     short = pipeline(Brightness(share=SHARE), **values)
@@ -86,7 +86,7 @@ def mount_pose() -> Any:
 
 def test_the_ground_gives_metres_by_parameters(tmp_path: Path) -> None:
     values = {"extrinsics": "parameters", "camera_height_m": HEIGHT_M}
-    converted(tmp_path, above_ground(), Options(), scale_mode="ground", **values)
+    converted(tmp_path, above_ground(), ConvertOptions(), scale_mode="ground", **values)
     assert_true(tmp_path)
 
 
@@ -103,7 +103,7 @@ def test_the_ground_gives_metres_by_static_transforms(tmp_path: Path) -> None:
         yield "/tf_static", bag.static_transform("base_link", FRAME_ID, camera, START_NS), at
 
     # What base_link is above the ground does not matter where base_footprint is.
-    converted(tmp_path, with_tf(), Options(), scale_mode="ground", ground_offset_m=3.0)
+    converted(tmp_path, with_tf(), ConvertOptions(), scale_mode="ground", ground_offset_m=3.0)
     assert_true(tmp_path)
 
 
@@ -119,7 +119,7 @@ def test_a_camera_that_moves_is_where_it_is_at_its_time(tmp_path: Path) -> None:
         later_ns = stamp_ns + STEP_NS // 2
         yield "/tf", bag.static_transform("base_footprint", FRAME_ID, wrong, later_ns), later_ns
 
-    converted(tmp_path, above_ground(beside=moving), Options(), scale_mode="ground")
+    converted(tmp_path, above_ground(beside=moving), ConvertOptions(), scale_mode="ground")
     assert_true(tmp_path)
 
 
@@ -128,7 +128,7 @@ def test_frames_without_a_scale_are_skipped_and_counted(tmp_path: Path) -> None:
         yield "/tf", bag.static_transform("map", "odom", np.eye(4), stamp_ns), stamp_ns
 
     recording = above_ground(beside=unconnected)
-    summary = converted(tmp_path, recording, Options(), scale_mode="ground")
+    summary = converted(tmp_path, recording, ConvertOptions(), scale_mode="ground")
     assert summary.skipped == {"ScaleError": 5}
     assert "base_footprint" in summary.examples["ScaleError"]
     assert summary.answered == {}
@@ -136,7 +136,7 @@ def test_frames_without_a_scale_are_skipped_and_counted(tmp_path: Path) -> None:
 
 def test_tf_that_is_not_there_is_said_before_the_work(tmp_path: Path) -> None:
     with pytest.raises(BagError, match=r"no /tf.*extrinsics=parameters"):
-        converted(tmp_path, above_ground(), Options(), scale_mode="ground")
+        converted(tmp_path, above_ground(), ConvertOptions(), scale_mode="ground")
     assert not (tmp_path / "out").exists()
 
 
@@ -164,12 +164,12 @@ def with_still(beside: Any) -> Iterator[Message]:
 
 
 def test_anchors_that_come_after_their_image_give_it_metres(tmp_path: Path) -> None:
-    converted(tmp_path, with_still(lidar), Options(), **IDENTITY)
+    converted(tmp_path, with_still(lidar), ConvertOptions(), **IDENTITY)
     assert_true(tmp_path)
 
 
 def test_anchors_in_the_images_own_frame_need_no_tf(tmp_path: Path) -> None:
-    converted(tmp_path, above_ground(beside=lidar), Options(), **IDENTITY)
+    converted(tmp_path, above_ground(beside=lidar), ConvertOptions(), **IDENTITY)
     assert_true(tmp_path)
 
 
@@ -179,9 +179,9 @@ def test_anchors_in_another_frame_say_that_tf_is_missing(tmp_path: Path) -> None
             message.header.frame_id = "lidar"
             yield topic, message, time_ns
 
-    summary = converted(tmp_path, above_ground(beside=elsewhere), Options(), **IDENTITY)
+    summary = converted(tmp_path, above_ground(beside=elsewhere), ConvertOptions(), **IDENTITY)
     assert summary.skipped == {"ScaleError": 5}
-    assert "no lidar in" in summary.examples["ScaleError"]
+    assert "does not connect lidar with" in summary.examples["ScaleError"]
     assert "extrinsics=parameters" in summary.examples["ScaleError"]
 
 
@@ -195,7 +195,7 @@ def test_a_frame_above_the_ground_tells_it_by_its_offset(tmp_path: Path, named: 
         yield from above_ground()
 
     values = {"scale_mode": "ground", "ground_frame": named, "ground_offset_m": 0.1}
-    converted(tmp_path, with_tf(), Options(), **values)
+    converted(tmp_path, with_tf(), ConvertOptions(), **values)
     assert_true(tmp_path)
 
 
@@ -217,7 +217,7 @@ def test_anchors_by_parameters_are_in_the_bodys_axes(tmp_path: Path) -> None:
     values = {"extrinsics": "parameters", "anchors_pose": (0.2, 0, 0, 0, 0, 0)}
     recording = above_ground(beside=scanner)
     values |= {"scale_mode": "anchors", "anchors_type": "scan"}
-    converted(tmp_path, recording, Options(anchors="/scan_in"), **values)
+    converted(tmp_path, recording, ConvertOptions(anchors="/scan_in"), **values)
     assert_true(tmp_path, rel=0.06)
 
 
@@ -230,7 +230,7 @@ def depth_camera(stamp_ns: int) -> Iterator[Message]:
 
 @pytest.mark.parametrize("anchors", ["", "/tof/image"])
 def test_a_depth_image_gives_metres(tmp_path: Path, anchors: str) -> None:
-    options = Options(images=("/camera/image",), anchors=anchors)
+    options = ConvertOptions(images=("/camera/image",), anchors=anchors)
     converted(tmp_path, with_still(depth_camera), options, anchors_type="depth", **IDENTITY)
     assert_true(tmp_path)
 
@@ -245,7 +245,7 @@ def test_a_compressed_depth_image_gives_metres(tmp_path: Path, how: str) -> None
         yield "/tof/camera_info", bag.camera_info(CAMERA, stamp_ns, FRAME_ID), stamp_ns
         yield "/tof/image/compressedDepth", message, stamp_ns
 
-    options = Options(images=("/camera/image",))
+    options = ConvertOptions(images=("/camera/image",))
     converted(tmp_path, with_still(compressed), options, anchors_type="depth", **IDENTITY)
     assert_true(tmp_path)
 
@@ -267,7 +267,7 @@ def test_a_camera_that_hangs_upside_down_has_the_same_scale(tmp_path: Path, mode
     if mode == "ground":
         values |= {"extrinsics": "parameters", "camera_roll_deg": 180.0}
         values |= {"camera_height_m": HEIGHT_M}
-    summary = converted(tmp_path, hung(), Options(images=("/camera/image",)), **values)
+    summary = converted(tmp_path, hung(), ConvertOptions(images=("/camera/image",)), **values)
     assert summary.answered == {"camera": 5}
     for message in read(tmp_path / "out", "/depth/image"):
         depth_m = messages.depth_from_image(message)
@@ -280,14 +280,14 @@ def test_anchors_have_to_be_named_where_there_is_a_choice(tmp_path: Path) -> Non
             yield topic, message, time_ns
             yield topic.replace("tof", "stereo"), message, time_ns
 
-    options = Options(images=("/camera/image",))
+    options = ConvertOptions(images=("/camera/image",))
     with pytest.raises(BagError, match=r"anchors.*: /stereo/image, /tof/image"):
         converted(tmp_path, with_still(two), options, anchors_type="depth", **IDENTITY)
 
 
 def test_anchors_of_another_type_are_refused(tmp_path: Path) -> None:
     with pytest.raises(BagError, match=r"PointCloud2 on /camera/image.*/lidar"):
-        converted(tmp_path, with_still(lidar), Options(anchors="/camera/image"), **IDENTITY)
+        converted(tmp_path, with_still(lidar), ConvertOptions(anchors="/camera/image"), **IDENTITY)
 
 
 def test_anchors_that_are_too_old_give_no_scale(tmp_path: Path) -> None:
@@ -298,6 +298,6 @@ def test_anchors_that_are_too_old_give_no_scale(tmp_path: Path) -> None:
             message.header.stamp.sec += 3
             yield topic, message, time_ns + 3_000_000_000
 
-    summary = converted(tmp_path, early(), Options(), **IDENTITY)
+    summary = converted(tmp_path, early(), ConvertOptions(), **IDENTITY)
     assert summary.skipped == {"ScaleError": 5}
     assert "no anchors are within" in summary.examples["ScaleError"]

@@ -20,7 +20,7 @@ from ruamel.yaml import YAML
 
 from depth_ros.bag import reader, resume
 from depth_ros.bag.convert import convert
-from depth_ros.bag.options import Options
+from depth_ros.bag.options import ConvertOptions
 from depth_ros.bag.splits import SplitBag
 from depth_ros.bag.types import RELIABLE, standard
 from depth_ros.errors import BagError, ModelError
@@ -61,7 +61,7 @@ WAITING = f"""
 import signal, sys, threading
 from pathlib import Path
 from depth_ros.bag.convert import convert
-from depth_ros.bag.options import Options
+from depth_ros.bag.options import ConvertOptions
 from recordings import pipeline
 
 going_on = threading.Event()
@@ -82,7 +82,7 @@ class Waiting:
             going_on.wait()
     def close(self): print("closed", flush=True)
 
-convert([Path(sys.argv[1])], Path(sys.argv[2]), pipeline(), Options(split=3), [Waiting()])
+convert([Path(sys.argv[1])], Path(sys.argv[2]), pipeline(), ConvertOptions(split=3), [Waiting()])
 """
 
 
@@ -112,7 +112,7 @@ def test_a_killed_conversion_leaves_a_whole_bag_and_goes_on(
     left = list(reader.records(out))
     assert 0 < len(left) < len(whole)
     assert left == whole[: len(left)]
-    summary = convert([source], out, pipeline(), Options(split=3, resume=True))
+    summary = convert([source], out, pipeline(), ConvertOptions(split=3, resume=True))
     assert list(reader.records(out)) == whole
     assert summary.frames == summary.answered == {"camera": COUNT}
 
@@ -128,7 +128,7 @@ def test_an_interrupted_conversion_keeps_all_it_has_done(
     left = list(reader.records(out))
     assert left == whole[: len(left)]
     assert not (out / ".unfinished").exists()
-    convert([source], out, pipeline(), Options(split=3, resume=True))
+    convert([source], out, pipeline(), ConvertOptions(split=3, resume=True))
     assert list(reader.records(out)) == whole
 
 
@@ -154,11 +154,11 @@ def test_wherever_the_network_fails_the_rest_is_whole_and_goes_on(
     source: Path, out: Path, whole: list[reader.Record], at: int, storage: str
 ) -> None:
     with pytest.raises(ModelError, match="out of memory"):
-        convert([source], out, pipeline(Failing(at)), Options(storage=storage, split=5))
+        convert([source], out, pipeline(Failing(at)), ConvertOptions(storage=storage, split=5))
     left = list(reader.records(out))
     assert left == whole[: len(left)]
     assert sum(record.topic == "/depth/image" for record in left) == at
-    convert([source], out, pipeline(), Options(storage=storage, split=5, resume=True))
+    convert([source], out, pipeline(), ConvertOptions(storage=storage, split=5, resume=True))
     assert list(reader.records(out)) == whole
 
 
@@ -179,14 +179,14 @@ def test_a_steadied_scale_goes_on_as_if_nothing_had_been(
     expected = list(reader.records(tmp_path / "whole"))
     assert expected != list(reader.records(tmp_path / "plain"))
     with pytest.raises(ModelError, match="out of memory"):
-        convert([source], out, pipeline(Wobbling(at), scale_steady_s=0.5), Options(split=5))
+        convert([source], out, pipeline(Wobbling(at), scale_steady_s=0.5), ConvertOptions(split=5))
     resumed = pipeline(Wobbling(-1), scale_steady_s=0.5)
-    convert([source], out, resumed, Options(split=5, resume=True))
+    convert([source], out, resumed, ConvertOptions(split=5, resume=True))
     assert list(reader.records(out)) == expected
 
 
 def test_the_count_of_every_nth_goes_on(source: Path, out: Path, tmp_path: Path) -> None:
-    options = Options(every=3, batch=2, split=2)
+    options = ConvertOptions(every=3, batch=2, split=2)
     straight = tmp_path / "straight"
     convert([source], straight, pipeline(), options)
     with pytest.raises(ModelError):
@@ -212,8 +212,8 @@ def test_the_state_of_the_scale_goes_on(source: Path, out: Path, tmp_path: Path)
     convert([ground], straight, pipeline(Wavering(-1), **settings))
     expected = list(reader.records(straight))
     with pytest.raises(ModelError):
-        convert([ground], out, pipeline(Wavering(11), **settings), Options(split=4))
-    convert([ground], out, pipeline(Wavering(-1), **settings), Options(split=4, resume=True))
+        convert([ground], out, pipeline(Wavering(11), **settings), ConvertOptions(split=4))
+    convert([ground], out, pipeline(Wavering(-1), **settings), ConvertOptions(split=4, resume=True))
     assert list(reader.records(out)) == expected
 
 
@@ -221,14 +221,14 @@ def test_a_finished_conversion_is_not_done_again(source: Path, out: Path) -> Non
     convert([source], out, pipeline())
     before = (out / "metadata.yaml").stat().st_mtime_ns
     model = Brightness()
-    summary = convert([source], out, pipeline(model), Options(resume=True))
+    summary = convert([source], out, pipeline(model), ConvertOptions(resume=True))
     assert model.batches_seen == []
     assert summary.answered == {"camera": COUNT}
     assert (out / "metadata.yaml").stat().st_mtime_ns == before
 
 
 def test_there_may_be_nothing_to_go_on_with(source: Path, out: Path) -> None:
-    summary = convert([source], out, pipeline(), Options(resume=True))
+    summary = convert([source], out, pipeline(), ConvertOptions(resume=True))
     assert summary.answered == {"camera": COUNT}
 
 
@@ -240,7 +240,7 @@ def test_a_conversion_that_was_killed_before_it_began_begins(
     for name in left:
         (out / name).parent.mkdir(parents=True, exist_ok=True)
         (out / name).touch()
-    summary = convert([source], out, pipeline(), Options(resume=True))
+    summary = convert([source], out, pipeline(), ConvertOptions(resume=True))
     assert summary.answered == {"camera": COUNT}
     assert not (out / ".unfinished").exists()
 
@@ -249,18 +249,18 @@ def test_only_the_same_command_goes_on(source: Path, out: Path) -> None:
     with pytest.raises(ModelError):
         convert([source], out, pipeline(Failing(7)))
     for changed, told in [
-        ((pipeline(), Options(every=2, resume=True)), "options"),
-        ((pipeline(min_depth_m=1.0), Options(resume=True)), "min_depth_m"),
+        ((pipeline(), ConvertOptions(every=2, resume=True)), "options"),
+        ((pipeline(min_depth_m=1.0), ConvertOptions(resume=True)), "min_depth_m"),
     ]:
         with pytest.raises(BagError, match=f"same command.*{told}"):
             convert([source], out, *changed)
-    convert([source], out, pipeline(), Options(jobs=1, resume=True))
+    convert([source], out, pipeline(), ConvertOptions(jobs=1, resume=True))
 
 
 def test_a_bag_that_no_conversion_wrote_is_refused(source: Path) -> None:
     before = list(reader.records(source))
-    with pytest.raises(BagError, match="none that a conversion wrote"):
-        convert([source], source, pipeline(), Options(resume=True))
+    with pytest.raises(BagError, match="not written by a conversion"):
+        convert([source], source, pipeline(), ConvertOptions(resume=True))
     assert list(reader.records(source)) == before
 
 
@@ -279,7 +279,7 @@ def test_a_full_disk_is_an_error_that_says_so(
         command, preexec_fn=allow_small_files_only, capture_output=True, text=True, timeout=120
     )
     assert run.returncode == 1
-    assert re.search("depth_ros: .*cannot be written on.*--resume", run.stderr)
+    assert re.search("depth_ros: .*cannot be written: .*--resume", run.stderr)
     assert list(reader.records(out)) == []
     assert [path.name for path in out.iterdir()] == ["metadata.yaml"]
 
@@ -302,12 +302,12 @@ def test_what_was_written_before_the_disk_was_full_is_whole_and_goes_on(
 
     monkeypatch.setattr(SplitBag, "write", write_until_full)
     with pytest.raises(BagError, match="No space left on device"):
-        convert([source], out, pipeline(), Options(split=3))
+        convert([source], out, pipeline(), ConvertOptions(split=3))
     monkeypatch.undo()
     left = list(reader.records(out))
     assert 0 < len(left) <= 50
     assert left == whole[: len(left)]
-    convert([source], out, pipeline(), Options(split=3, resume=True))
+    convert([source], out, pipeline(), ConvertOptions(split=3, resume=True))
     assert list(reader.records(out)) == whole
 
 
@@ -325,7 +325,7 @@ def test_a_watcher_that_fails_costs_no_frame(
         convert([source], out, pipeline(), watchers=[Broken()])
     left = list(reader.records(out))
     assert left == whole[: len(left)]
-    convert([source], out, pipeline(), Options(resume=True))
+    convert([source], out, pipeline(), ConvertOptions(resume=True))
     assert list(reader.records(out)) == whole
 
 
@@ -359,10 +359,10 @@ def test_a_second_conversion_into_a_folder_is_refused(source: Path, out: Path) -
     with subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, text=True) as process:
         assert process.stdout and process.stdout.readline() == "locked\n"
         with pytest.raises(BagError, match=r"another conversion is writing to .*out$"):
-            convert([source], out, pipeline(), Options(resume=True))
+            convert([source], out, pipeline(), ConvertOptions(resume=True))
         process.kill()
     # What held the lock is dead, and nothing of it is left.
-    summary = convert([source], out, pipeline(), Options(resume=True))
+    summary = convert([source], out, pipeline(), ConvertOptions(resume=True))
     assert summary.answered == {"camera": COUNT}
     assert {path.suffix for path in out.iterdir()} == {".mcap", ".yaml"}
 
@@ -421,7 +421,7 @@ def crafted(value: Any, *keys: str) -> dict[str, Any]:
     ],
 )
 def test_nothing_but_a_scale_is_thawed(state: dict[str, Any]) -> None:
-    with pytest.raises(BagError, match="noted scale cannot be read"):
+    with pytest.raises(BagError, match="stored scale cannot be read"):
         resume.thaw(state, lambda camera: CameraState())
 
 
@@ -445,7 +445,7 @@ def test_a_crafted_note_is_an_error_of_one_line(source: Path, out: Path, text: s
     metadata["rosbag2_bagfile_information"]["custom_data"] = {"depth_ros": text}
     yaml.dump(metadata, out / "metadata.yaml")
     with pytest.raises(BagError) as caught:
-        convert([source], out, pipeline(), Options(resume=True))
+        convert([source], out, pipeline(), ConvertOptions(resume=True))
     assert "\n" not in str(caught.value)
 
 
@@ -470,7 +470,7 @@ def test_a_crafted_description_is_an_error_of_one_line(
     metadata["rosbag2_bagfile_information"][name] = value
     yaml.dump(metadata, out / "metadata.yaml")
     with pytest.raises(BagError):
-        convert([source], out, pipeline(), Options(resume=True))
+        convert([source], out, pipeline(), ConvertOptions(resume=True))
 
 
 def test_the_package_reads_no_pickle() -> None:
@@ -508,4 +508,4 @@ def test_another_recording_of_the_same_name_is_not_gone_on_with(
         convert([source], out, pipeline(Failing(7)))
     other = write(tmp_path / "day2" / source.name, drive(COUNT, offset_ns=86_400_000_000_000))
     with pytest.raises(BagError, match=r"same command.*recording"):
-        convert([other], out, pipeline(), Options(resume=True))
+        convert([other], out, pipeline(), ConvertOptions(resume=True))

@@ -10,7 +10,7 @@ from mcap.writer import CompressionType, Writer
 
 from depth_ros.bag import span_cache
 from depth_ros.bag.mcap import McapFile
-from depth_ros.bag.options import Options
+from depth_ros.bag.options import ConvertOptions
 from depth_ros.bag.plan import Plan
 from depth_ros.bag.reader import Recording
 from depth_ros.bag.span import Message, Span
@@ -85,6 +85,6 @@ def test_convert_reads_every_chunk_once(tmp_path: Path, monkeypatch: pytest.Monk
 
     monkeypatch.setattr(McapFile, "_read", counting)
     settings = Settings(model="zoedepth-tiny", device="cpu")
-    Plan(settings, Options()).execute([source], tmp_path / "out")
+    Plan(settings, ConvertOptions()).execute([source], tmp_path / "out")
     assert len(read) > 5
     assert set(read.values()) == {1}

@@ -13,7 +13,7 @@ import pytest
 from depth_ros.bag import reader
 from depth_ros.bag.convert import convert
 from depth_ros.bag.frames import spread
-from depth_ros.bag.options import Options
+from depth_ros.bag.options import ConvertOptions
 from depth_ros.bag.types import FFMPEG, FOXGLOVE, TYPESTORE
 from depth_ros.errors import BagError
 from depth_ros.messages import depth_from_image
@@ -71,7 +71,7 @@ def assert_depths(path: Path, numbers: list[int]) -> None:
 @pytest.mark.parametrize("kind", TOPICS)
 def test_every_frame_of_a_video_is_answered(kind: str, codec: str, tmp_path: Path) -> None:
     source = write(tmp_path / "in", filmed(kind, codec))
-    summary = convert([source], tmp_path / "out", pipeline(), Options(batch=3))
+    summary = convert([source], tmp_path / "out", pipeline(), ConvertOptions(batch=3))
     assert summary.answered == {"camera": COUNT}
     assert_depths(tmp_path / "out", list(range(COUNT)))
     headers = [message.header for message in read(tmp_path / "out", "/depth/image")]
@@ -80,7 +80,7 @@ def test_every_frame_of_a_video_is_answered(kind: str, codec: str, tmp_path: Pat
 
 def test_only_some_frames_of_a_video_need_all_of_them(tmp_path: Path) -> None:
     source = write(tmp_path / "in", filmed(FFMPEG))
-    convert([source], tmp_path / "out", pipeline(), Options(every=3))
+    convert([source], tmp_path / "out", pipeline(), ConvertOptions(every=3))
     assert_depths(tmp_path / "out", [0, 3, 6, 9])
     frames = spread(source, 4)
     expected = [picture(scene(number)) for number in (0, 3, 6, 9)]
@@ -116,8 +116,8 @@ def test_an_interrupted_conversion_of_a_video_goes_on(tmp_path: Path) -> None:
             pass
 
     with pytest.raises(KeyboardInterrupt):
-        convert([source], out, pipeline(), Options(split=2), [Interrupt()])
-    convert([source], out, pipeline(), Options(split=2, resume=True))
+        convert([source], out, pipeline(), ConvertOptions(split=2), [Interrupt()])
+    convert([source], out, pipeline(), ConvertOptions(split=2, resume=True))
     assert list(reader.records(out)) == list(reader.records(whole))
 
 

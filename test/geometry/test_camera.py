@@ -8,16 +8,14 @@ from typing import Any
 
 import cv2
 import numpy as np
-import numpy.typing as npt
 import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
+from depth_ros.arrays import FloatArray
 from depth_ros.errors import CameraError
 from depth_ros.geometry.camera import Camera
 from depth_ros.geometry.lens import Lens
-
-Floats = npt.NDArray[np.float64]
 
 WIDTH, HEIGHT = 64, 40
 # Coefficients of real lenses: a webcam, a strong barrel, a factory calibration with eight
@@ -47,16 +45,16 @@ any_camera = pytest.mark.parametrize(
 )
 
 
-def pixel_grid(camera: Camera, every: int = 3) -> Floats:
+def pixel_grid(camera: Camera, every: int = 3) -> FloatArray:
     u, v = np.meshgrid(np.arange(0, camera.width, every), np.arange(0, camera.height, every))
     return np.stack([u, v], axis=-1).astype(np.float64)
 
 
-def points_of(rays: Floats, z: float = 2.5) -> Floats:
+def points_of(rays: FloatArray, z: float = 2.5) -> FloatArray:
     return np.concatenate([rays, np.ones_like(rays[..., :1])], axis=-1) * z
 
 
-def opencv_projection(camera: Camera, points: Floats) -> Floats:
+def opencv_projection(camera: Camera, points: FloatArray) -> FloatArray:
     flat = points.reshape(-1, 1, 3)
     zero, k = np.zeros(3), np.array(camera.coefficients or (0.0,) * 4)
     fisheye = camera.lens == "equidistant"
@@ -69,12 +67,12 @@ def opencv_projection(camera: Camera, points: Floats) -> Floats:
     return np.asarray(pixels, np.float64).reshape(*points.shape[:-1], 2)
 
 
-def upright_matrix(camera: Camera) -> Floats:
+def upright_matrix(camera: Camera) -> FloatArray:
     """K without its skew, which OpenCV takes beside it, or ignores."""
     return np.array([[camera.fx, 0, camera.cx], [0, camera.fy, camera.cy], [0, 0, 1]])
 
 
-def opencv_rays(camera: Camera, pixels: Floats) -> Floats:
+def opencv_rays(camera: Camera, pixels: FloatArray) -> FloatArray:
     # OpenCV undistorts no skew: it is taken out of the pixels first.
     u, v = pixels[..., 0], pixels[..., 1]
     u = u - camera.fx * camera.skew * (v - camera.cy) / camera.fy

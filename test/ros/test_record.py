@@ -143,7 +143,7 @@ def test_a_topic_without_a_message_is_named(peer: Peer, start: Start, tmp_path: 
 def test_a_recording_does_not_overwrite(start: Start, tmp_path: Path) -> None:
     process = start(tmp_path, "--all")
     assert process.wait() == 1
-    assert f"depth_ros: {tmp_path} exists already" in process.output
+    assert f"depth_ros: {tmp_path} already exists" in process.output
 
 
 def test_what_to_record_must_be_said(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -4,12 +4,12 @@ import math
 from dataclasses import replace
 
 import numpy as np
-import numpy.typing as npt
 import pytest
 import torch
 from scipy.spatial.distance import cdist
 from scipy.spatial.transform import Rotation
 
+from depth_ros.arrays import FloatArray
 from depth_ros.errors import ScaleError
 from depth_ros.evaluation.metrics import score
 from depth_ros.geometry.camera import Camera
@@ -28,7 +28,6 @@ from depth_ros.scale.anchors import (
 from depth_ros.training.render import render, render_drive
 from depth_ros.training.scenes import Drive, Pose, Robot, Scene, random_drive
 
-Floats = npt.NDArray[np.float64]
 KINDS = ["metric_depth", "affine_depth", "affine_inverse_depth"]
 CAMERAS = [
     Camera(40, 30, 33.0, 35.0, 18.7, 14.1),
@@ -295,7 +294,7 @@ def scan_anchors(
     return from_points(transform(points, optical_from_world @ world_from_lidar), camera)
 
 
-def noise(rng: np.random.Generator, height: int, width: int) -> Floats:
+def noise(rng: np.random.Generator, height: int, width: int) -> FloatArray:
     """Factors with 2 % of smooth and 2 % of white noise."""
     coarse = torch.from_numpy(rng.normal(0, 0.02, (1, 1, 4, 5)))
     smooth = torch.nn.functional.interpolate(coarse, (height, width), mode="bicubic")[0, 0]
@@ -303,7 +302,7 @@ def noise(rng: np.random.Generator, height: int, width: int) -> Floats:
 
 
 @pytest.fixture(scope="module")
-def drives() -> list[tuple[Drive, Floats]]:
+def drives() -> list[tuple[Drive, FloatArray]]:
     """Twelve drives of three frames, one second apart, with the truth (3, H, W)."""
     out = []
     for seed in range(12):
@@ -316,7 +315,7 @@ def drives() -> list[tuple[Drive, Floats]]:
 @pytest.mark.parametrize("height_m", [0.25, 0.7], ids=["below the camera", "above the camera"])
 @pytest.mark.parametrize("kind", KINDS)
 def test_a_planar_lidar_makes_relative_depth_metric(
-    kind: str, height_m: float, drives: list[tuple[Drive, Floats]]
+    kind: str, height_m: float, drives: list[tuple[Drive, FloatArray]]
 ) -> None:
     inverse, rng, errors = kind == "affine_inverse_depth", np.random.default_rng(1), []
     for drive, truth_m in drives:

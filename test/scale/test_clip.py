@@ -12,6 +12,7 @@ import numpy.typing as npt
 import pytest
 import torch
 
+from depth_ros.arrays import FloatArray
 from depth_ros.errors import ScaleError
 from depth_ros.geometry.camera import Camera
 from depth_ros.scale.anchors import Anchors, align
@@ -27,14 +28,13 @@ WIDTH, HEIGHT = 160, 120
 FRAMES = 12
 SCALE, SHIFT = 0.6, 0.11
 
-Floats = npt.NDArray[np.float64]
 Values = npt.NDArray[np.float32]
 
 
 class Clip(NamedTuple):
     camera: Camera
     mounts: list[Mount]
-    depth_m: Floats
+    depth_m: FloatArray
     """(T, H, W)."""
 
     @property
@@ -82,7 +82,7 @@ def said(clip: Clip, kind: str, noise: float = 0.0, seed: int = 3) -> Values:
     return ((noisy - shift) / scale).astype(np.float32)
 
 
-def abs_rel(fit: Fit, values: Values, kind: str, truth_m: Floats) -> float:
+def abs_rel(fit: Fit, values: Values, kind: str, truth_m: FloatArray) -> float:
     metric = fit.scale * values + fit.shift
     depth_m = 1 / np.maximum(metric, 1e-3) if kind == INVERSE else metric
     return float(np.mean(np.abs(depth_m - truth_m) / truth_m))

@@ -5,17 +5,16 @@ import math
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 import pytest
 import torch
 from scipy.interpolate import RegularGridInterpolator
 
+from depth_ros.arrays import FloatArray
 from depth_ros.errors import ScaleError
 from depth_ros.scale.anchors import Anchors
 from depth_ros.scale.field import Field, fit_field
 from depth_ros.scale.scaler import Scaler
 
-Floats = npt.NDArray[np.float64]
 KINDS = ["metric_depth", "affine_depth", "affine_inverse_depth"]
 HEIGHT, WIDTH = 60, 80
 NOTHING = torch.zeros(1)  # rays, which anchors do not need
@@ -28,7 +27,7 @@ def here(numbers: torch.Tensor) -> torch.Tensor:
     return numbers
 
 
-def room(rng: np.random.Generator) -> Floats:
+def room(rng: np.random.Generator) -> FloatArray:
     """True depth of a sloping floor and some boxes, 1 to 8 m."""
     depth_m = np.geomspace(8, 1.2, HEIGHT)[:, None] * np.ones(WIDTH)
     for _ in range(6):
@@ -37,17 +36,17 @@ def room(rng: np.random.Generator) -> Floats:
     return depth_m
 
 
-def tilt() -> Floats:
+def tilt() -> FloatArray:
     """Factors from 0.7 at the left to 1.4 at the right."""
     return np.tile(np.exp(np.linspace(math.log(0.7), math.log(1.4), WIDTH)), (HEIGHT, 1))
 
 
-def pick(rng: np.random.Generator, depth_m: Floats, count: int) -> Anchors:
+def pick(rng: np.random.Generator, depth_m: FloatArray, count: int) -> Anchors:
     v, u = np.divmod(rng.choice(depth_m.size, count, replace=False), WIDTH)
     return Anchors(np.column_stack([u, v]).astype(float), depth_m[v, u])
 
 
-def error(scaler: Scaler, values: torch.Tensor, kind: str, depth_m: Floats) -> float:
+def error(scaler: Scaler, values: torch.Tensor, kind: str, depth_m: FloatArray) -> float:
     scale = scaler.at(1, 1.0)
     found_m = scale.depth_m(scale.corrected(values, kind, here), kind).double().numpy()
     return float(np.mean(np.abs(found_m / depth_m - 1)))

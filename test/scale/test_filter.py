@@ -3,13 +3,12 @@
 import math
 
 import numpy as np
-import numpy.typing as npt
 import pytest
 
+from depth_ros.arrays import FloatArray
 from depth_ros.scale.filter import AGREEING, FLOOR, ScaleFilter
 from depth_ros.scale.fit import Fit
 
-Floats = npt.NDArray[np.float64]
 SEEDS = range(40)
 # Reported by the fits; None: another one in every frame.
 DEVIATIONS = [0.002, 0.02, 0.1, None]
@@ -25,7 +24,7 @@ def stamp_ns(frame: int) -> int:
     return START_NS + frame * 1_000_000_000 // HZ
 
 
-def jitter(rng: np.random.Generator, frames: int) -> Floats:
+def jitter(rng: np.random.Generator, frames: int) -> FloatArray:
     """Factors of +-10 %."""
     return rng.uniform(0.9, 1.1, frames)
 
@@ -34,7 +33,7 @@ def reported(rng: np.random.Generator, deviation: float | None) -> float:
     return deviation or math.exp(rng.uniform(math.log(0.002), math.log(0.1)))
 
 
-def filtered(scales: Floats, deviation: float | None, seed: int = 0) -> Floats:
+def filtered(scales: FloatArray, deviation: float | None, seed: int = 0) -> FloatArray:
     """The filter's scale after every frame at 10 Hz."""
     rng, scale_filter, out = np.random.default_rng(seed), ScaleFilter(), []
     for frame, scale in enumerate(scales):

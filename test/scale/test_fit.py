@@ -4,30 +4,31 @@ import math
 from collections.abc import Callable
 
 import numpy as np
-import numpy.typing as npt
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from scipy.optimize import curve_fit, lsq_linear
 
+from depth_ros.arrays import FloatArray
 from depth_ros.errors import ScaleError
 from depth_ros.scale.fit import MIN_SAMPLES, Fit, least_squares, robust
 
-Floats = npt.NDArray[np.float64]
 Method = Callable[..., Fit]
 METHODS: list[Method] = [least_squares, robust]
 
 
 def samples(
     rng: np.random.Generator, count: int, scale: float, shift: float, noise: float = 0.01
-) -> tuple[Floats, Floats]:
+) -> tuple[FloatArray, FloatArray]:
     """Predictions over a range of 10, and targets with noise relative to themselves."""
     predicted = rng.uniform(0.2, 2.0, count)
     target = scale * predicted + shift
     return predicted, target * (1 + rng.normal(0, noise, count))
 
 
-def corrupt(rng: np.random.Generator, how: str, predicted: Floats, target: Floats) -> Floats:
+def corrupt(
+    rng: np.random.Generator, how: str, predicted: FloatArray, target: FloatArray
+) -> FloatArray:
     """Replace 40 % of the targets."""
     target = target.copy()
     wrong = rng.permutation(len(target))[: int(0.4 * len(target))]
@@ -223,9 +224,9 @@ X = np.linspace(1, 2, 20)
 )
 def test_what_gives_no_scale_is_refused(
     method: Method,
-    predicted: Floats,
-    target: Floats,
-    weights: Floats | None,
+    predicted: FloatArray,
+    target: FloatArray,
+    weights: FloatArray | None,
     message: str,
 ) -> None:
     with pytest.raises(ScaleError, match=message):

@@ -7,10 +7,10 @@ from typing import NamedTuple
 
 import cv2
 import numpy as np
-import numpy.typing as npt
 import pytest
 import torch
 
+from depth_ros.arrays import FloatArray
 from depth_ros.errors import ScaleError
 from depth_ros.geometry.camera import Camera
 from depth_ros.scale.fit import Fit
@@ -22,13 +22,11 @@ KINDS = ("metric_depth", "affine_depth", "affine_inverse_depth")
 WIDTH, HEIGHT = 160, 120
 NOISE = 0.03
 
-Floats = npt.NDArray[np.float64]
-
 
 class View(NamedTuple):
     camera: Camera
     pose: Pose
-    depth_m: Floats
+    depth_m: FloatArray
 
     @property
     def mount(self) -> Mount:
@@ -76,7 +74,7 @@ def hidden() -> list[View]:
     return views
 
 
-def said(truth: Floats, kind: str, seed: int, noise: float = NOISE) -> Floats:
+def said(truth: FloatArray, kind: str, seed: int, noise: float = NOISE) -> FloatArray:
     """What a network says of the truth: off by a scale and a shift of its own, and noisy."""
     rng = np.random.default_rng(seed)
     blobs = cv2.resize(rng.normal(size=(5, 6)), (WIDTH, HEIGHT), interpolation=cv2.INTER_CUBIC)
@@ -86,12 +84,12 @@ def said(truth: Floats, kind: str, seed: int, noise: float = NOISE) -> Floats:
     return np.asarray((values - shift) / math.exp(rng.uniform(-2.3, 2.3)))
 
 
-def found(view: View, values: Floats, kind: str, mount: Mount | None = None) -> Fit:
+def found(view: View, values: FloatArray, kind: str, mount: Mount | None = None) -> Fit:
     rays = torch.from_numpy(view.camera.rays().copy())
     return find_ground(torch.from_numpy(values.astype(np.float32)), kind, rays, mount or view.mount)
 
 
-def abs_rel(fit: Fit, values: Floats, kind: str, truth: Floats) -> float:
+def abs_rel(fit: Fit, values: FloatArray, kind: str, truth: FloatArray) -> float:
     metric = fit.scale * values + fit.shift
     depth_m = 1 / np.maximum(metric, 1e-3) if kind == "affine_inverse_depth" else metric
     return float(np.mean(np.abs(depth_m - truth) / truth))

@@ -13,6 +13,7 @@ import numpy.typing as npt
 import pytest
 import torch
 
+from depth_ros.arrays import FloatArray
 from depth_ros.errors import ScaleError
 from depth_ros.evaluation.datasets import bag
 from depth_ros.scale.steady import Steadier
@@ -27,7 +28,6 @@ SETTLED = 20
 """Frames after which wobble must be gone."""
 
 Metres = npt.NDArray[np.float32]
-Floats = npt.NDArray[np.float64]
 
 
 @pytest.fixture(scope="module")
@@ -50,12 +50,12 @@ def approach() -> Metres:
     return render_drive(Drive(empty, drive.camera, poses)).depth_m.numpy()
 
 
-def wobble(count: int, seed: int = 0) -> Floats:
+def wobble(count: int, seed: int = 0) -> FloatArray:
     """Factors of +-10 %, each for itself."""
     return np.random.default_rng(seed).uniform(0.9, 1.1, count)
 
 
-def steadied(depth_m: Iterable[npt.NDArray[np.floating]], seconds: float = 0.5) -> Floats:
+def steadied(depth_m: Iterable[npt.NDArray[np.floating]], seconds: float = 0.5) -> FloatArray:
     """The factors of frames at 10 Hz."""
     steadier = Steadier()
     return np.array(
@@ -66,7 +66,7 @@ def steadied(depth_m: Iterable[npt.NDArray[np.floating]], seconds: float = 0.5) 
     )
 
 
-def jumps(scales: Floats) -> float:
+def jumps(scales: FloatArray) -> float:
     """From frame to frame, of log scale (standard deviation), once settled."""
     return float(np.diff(np.log(scales))[SETTLED:].std())
 

@@ -17,9 +17,9 @@ import numpy.typing as npt
 from depth_ros.bag.calibrations import Calibrations
 from depth_ros.bag.decoder import Decoder
 from depth_ros.bag.losses import Losses
-from depth_ros.bag.pairs import Pairs, Taken
+from depth_ros.bag.pairs import Pairs, UndecodedImage
 from depth_ros.bag.reader import Record, Recording
-from depth_ros.bag.references import References
+from depth_ros.bag.references import BagReferences
 from depth_ros.bag.topics import IMAGES, INFO, camera_info_of, holds_depth, one_of_each_camera
 from depth_ros.config import Settings
 from depth_ros.errors import BagError, CameraError, MessageError, ScaleError
@@ -108,7 +108,7 @@ def _pairs(root: Path, topics: _Topics, settings: Settings, losses: Losses) -> I
     start_ns: int | None = None
     with Recording(root) as recording:
         calibrations = Calibrations(recording, topics.info, settings)
-        references = References(recording, settings, topics.anchors)
+        references = BagReferences(recording, settings, topics.anchors)
         named, how = (topics.image, topics.depth), (Decoder(settings), losses)
         for image, depth in Pairs(recording, *named, _NEAR_NS, *how, once=True):
             start_ns = image.stamp_ns if start_ns is None else start_ns
@@ -125,7 +125,7 @@ def _pairs(root: Path, topics: _Topics, settings: Settings, losses: Losses) -> I
         )
 
 
-def _reference(references: References, sample: Sample, record: Record) -> Reference | None:
+def _reference(references: BagReferences, sample: Sample, record: Record) -> Reference | None:
     try:
         return references.of(sample.frame, record.time_ns)
     except ScaleError:  # as for a robot, the last scale may still hold
@@ -133,7 +133,11 @@ def _reference(references: References, sample: Sample, record: Record) -> Refere
 
 
 def _sample(
-    image: Taken, depth: Taken, calibrations: Calibrations, clip: str, start_ns: int
+    image: UndecodedImage,
+    depth: UndecodedImage,
+    calibrations: Calibrations,
+    clip: str,
+    start_ns: int,
 ) -> Sample:
     rgb: npt.NDArray[np.uint8] = image.pixels()
     truth_m: npt.NDArray[np.float32] = depth.pixels()

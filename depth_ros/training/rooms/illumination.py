@@ -7,10 +7,11 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from depth_ros.arrays import FloatArray
 from depth_ros.training.rooms.materials import Material, Palette
 from depth_ros.training.rooms.piece import block
 from depth_ros.training.rooms.plan import Space, Wall
-from depth_ros.training.rooms.room import Cylinder, Floats, Gate, Light, Part, Vector
+from depth_ros.training.rooms.room import Cylinder, Gate, Light, Part, Vector
 
 _MAX_LIGHTS = 4
 _SUN_M = 30.0
@@ -143,5 +144,5 @@ class Illumination:
         return _vector(tint * strength)
 
 
-def _vector(values: Floats) -> Vector:
+def _vector(values: FloatArray) -> Vector:
     return (float(values[0]), float(values[1]), float(values[2]))

@@ -7,9 +7,9 @@ from enum import IntEnum
 from typing import NamedTuple
 
 import numpy as np
-import numpy.typing as npt
 
-Floats = npt.NDArray[np.float64]
+from depth_ros.arrays import FloatArray
+
 Rgb = tuple[float, float, float]
 
 
@@ -57,7 +57,7 @@ class Material(NamedTuple):
     glow: float = 0.0
     dirt: float = 0.0
 
-    def row(self) -> Floats:
+    def row(self) -> FloatArray:
         """Return the numbers one after another, (FIELDS,)."""
         return np.array([*self.colour, *self.other, *self[2:]], np.float64)
 

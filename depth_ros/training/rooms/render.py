@@ -12,12 +12,13 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from depth_ros.arrays import FloatArray
 from depth_ros.geometry.camera import Camera
 from depth_ros.training.render import Frames
 from depth_ros.training.rooms import lighting, tracing
 from depth_ros.training.rooms.lighting import Lights
 from depth_ros.training.rooms.photo import develop
-from depth_ros.training.rooms.room import SHELL, Floats, Room
+from depth_ros.training.rooms.room import SHELL, Room
 from depth_ros.training.rooms.textures import albedo
 from depth_ros.training.rooms.tracing import Shapes, Surface
 from depth_ros.training.scenes import Pose
@@ -200,7 +201,7 @@ def _materials(rooms: Sequence[Room], shapes: Shapes) -> Tensor:
     return torch.cat([_padded(boxes, device), _padded(cylinders, device)], dim=1)
 
 
-def _padded(tables: Sequence[Floats], device: torch.device) -> Tensor:
+def _padded(tables: Sequence[FloatArray], device: torch.device) -> Tensor:
     """Stack tables (N, F) of various lengths, filled with rows of zeros to the longest and one."""
     longest = max(1, *(len(table) for table in tables))
     whole = np.zeros((len(tables), longest, tables[0].shape[1]))
@@ -209,5 +210,5 @@ def _padded(tables: Sequence[Floats], device: torch.device) -> Tensor:
     return _tensor(whole, device)
 
 
-def _tensor(array: Floats, device: torch.device) -> Tensor:
+def _tensor(array: FloatArray, device: torch.device) -> Tensor:
     return torch.from_numpy(np.ascontiguousarray(array, np.float32)).to(device)

@@ -14,9 +14,9 @@ from typing import NamedTuple, TypeAlias
 import numpy as np
 import numpy.typing as npt
 
+from depth_ros.arrays import FloatArray
 from depth_ros.training.rooms.materials import FIELDS, Material
 
-Floats: TypeAlias = npt.NDArray[np.float64]
 Vector: TypeAlias = tuple[float, float, float]
 
 SHELL = 3  # floor, ceiling and walls come before the shapes in a room's materials
@@ -87,7 +87,7 @@ class Light(NamedTuple):
     directed: bool = False
     gate: Gate = Gate()
 
-    def row(self) -> Floats:
+    def row(self) -> FloatArray:
         """Return the numbers one after another, (LIGHT_FIELDS,)."""
         shape = [*self.centre, *self.a, *self.b, *self.colour]
         return np.array([*shape, 1 / self.falloff_m**2, self.directed, *self.gate], np.float64)
@@ -115,7 +115,7 @@ class Photo(NamedTuple):
     noise: float = 0.01
     gamma: float = 2.2
 
-    def row(self) -> Floats:
+    def row(self) -> FloatArray:
         """Return the numbers one after another, (8,)."""
         return np.array([self.brightness, *self.balance, *self[2:]], np.float64)
 
@@ -134,15 +134,15 @@ class Room:
         photo: (8,).
     """
 
-    size_m: Floats
-    boxes: Floats
-    cylinders: Floats
-    materials: Floats
-    lights: Floats
-    ambient: Floats
-    photo: Floats
+    size_m: FloatArray
+    boxes: FloatArray
+    cylinders: FloatArray
+    materials: FloatArray
+    lights: FloatArray
+    ambient: FloatArray
+    photo: FloatArray
 
-    def clearance_m(self, points: Floats) -> Floats:
+    def clearance_m(self, points: FloatArray) -> FloatArray:
         """Return the distance of world points (..., 3) to what is nearest; below 0 inside."""
         walls = np.minimum(
             self.size_m[:2] / 2 - np.abs(points[..., :2]),
@@ -150,7 +150,7 @@ class Room:
         ).min(axis=-1)
         return np.asarray(np.minimum.reduce([walls, *self._distances_m(points[..., None, :])]))
 
-    def _distances_m(self, points: Floats) -> list[Floats]:
+    def _distances_m(self, points: FloatArray) -> list[FloatArray]:
         distances = []
         if len(self.boxes):
             local = box_frame(self.boxes, points)
@@ -163,7 +163,9 @@ class Room:
             distances.append(_outside_m(np.stack([radial, upright], axis=-1)))
         return [distance.min(axis=-1) for distance in distances]
 
-    def first(self, origins: Floats, directions: Floats) -> tuple[Floats, npt.NDArray[np.intp]]:
+    def first(
+        self, origins: FloatArray, directions: FloatArray
+    ) -> tuple[FloatArray, npt.NDArray[np.intp]]:
         """Return how far rays (..., 3) go, in units of their length, and the shape that they hit.
 
         Shapes are numbered from 0, boxes first; -1 stands for floor, ceiling and outer walls.
@@ -185,7 +187,7 @@ class Room:
         return np.minimum(walls, nearest), np.where(nearest < walls, enter.argmin(axis=-1), -1)
 
 
-def box_frame(boxes: Floats, points: Floats) -> Floats:
+def box_frame(boxes: FloatArray, points: FloatArray) -> FloatArray:
     """Return points (..., 1 or N, 3) as seen from the middles of N boxes, (..., N, 3)."""
     x, y, z, yaw, _, _, height = boxes.T
     dx, dy = points[..., 0] - x, points[..., 1] - y
@@ -194,7 +196,7 @@ def box_frame(boxes: Floats, points: Floats) -> Floats:
     return np.stack([across, along, points[..., 2] - z - height / 2], axis=-1)
 
 
-def _enter(boxes: Floats, origins: Floats, directions: Floats) -> Floats:
+def _enter(boxes: FloatArray, origins: FloatArray, directions: FloatArray) -> FloatArray:
     """Return where rays enter boxes, (..., N); inf where they do not."""
     local = box_frame(boxes, origins[..., None, :])
     middle = np.array([[0, 0, -height / 2] for height in boxes[:, 6]])
@@ -208,7 +210,7 @@ def _enter(boxes: Floats, origins: Floats, directions: Floats) -> Floats:
     return np.where((enter < leave) & (leave > 0), np.maximum(enter, 0), np.inf)
 
 
-def _outside_m(excess: Floats) -> Floats:
+def _outside_m(excess: FloatArray) -> FloatArray:
     """Return the signed distance to a shape from how far a point exceeds it along each axis."""
     outside = np.linalg.norm(np.maximum(excess, 0), axis=-1)
     return np.asarray(outside + np.minimum(excess.max(axis=-1), 0))

@@ -8,8 +8,9 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
+from depth_ros.arrays import FloatArray
 from depth_ros.geometry.camera import Camera
-from depth_ros.training.rooms.room import Floats, Room
+from depth_ros.training.rooms.room import Room
 from depth_ros.training.scenes import Pose, Robot
 
 ANY_ROBOT = Robot(
@@ -36,9 +37,9 @@ class _View(NamedTuple):
         objects: how many shapes are in the image.
     """
 
-    near_m: Floats
-    middle_m: Floats
-    far_m: Floats
+    near_m: FloatArray
+    middle_m: FloatArray
+    far_m: FloatArray
     objects: npt.NDArray[np.intp]
 
     @property
@@ -47,7 +48,7 @@ class _View(NamedTuple):
         deep = (self.middle_m > _MIDDLE_M) & (self.far_m > _SPREAD * self.near_m)
         return np.asarray(deep & (self.near_m > _NEAR_M))
 
-    def scores(self, objects: float, middle_m: float) -> Floats:
+    def scores(self, objects: float, middle_m: float) -> FloatArray:
         """Return up to 1 each for as many objects and as much distance as are wanted."""
         seen = np.minimum(self.objects / objects, 1) + np.minimum(self.middle_m / middle_m, 1)
         return np.asarray(seen - 10 * ~self.good)

@@ -4,10 +4,10 @@ import math
 from collections.abc import Iterator
 
 import numpy as np
-import numpy.typing as npt
 import pytest
 import torch
 
+from depth_ros.arrays import FloatArray
 from depth_ros.geometry.camera import Camera
 from depth_ros.training.rooms import tracing
 from depth_ros.training.rooms.generator import random_room
@@ -17,7 +17,6 @@ from depth_ros.training.rooms.tracing import Shapes, box_span, cylinder_span
 from depth_ros.training.rooms.viewpoint import ANY_ROBOT, random_viewpoint
 from depth_ros.training.scenes import Pose
 
-Floats = npt.NDArray[np.float64]
 CAMERA = Camera(44, 35, 33.0, 31.0, 19.2, 14.1)
 
 
@@ -29,7 +28,7 @@ def clip(value: float, step: float, low: float, high: float) -> tuple[float, flo
     return ends[0], ends[1]
 
 
-def enter_box(box: Floats, origin: Floats, ray: Floats) -> float:
+def enter_box(box: FloatArray, origin: FloatArray, ray: FloatArray) -> float:
     x, y, z, yaw, half_length, half_width, height = box
     turn = np.array([[math.cos(yaw), math.sin(yaw)], [-math.sin(yaw), math.cos(yaw)]])
     o, d = turn @ (origin[:2] - (x, y)), turn @ ray[:2]
@@ -42,7 +41,7 @@ def enter_box(box: Floats, origin: Floats, ray: Floats) -> float:
     return enter if 0 < enter < leave else math.inf
 
 
-def enter_cylinder(cylinder: Floats, origin: Floats, ray: Floats) -> float:
+def enter_cylinder(cylinder: FloatArray, origin: FloatArray, ray: FloatArray) -> float:
     x, y, z, radius, height = cylinder
     o, d = origin[:2] - (x, y), ray[:2]
     roots = np.roots([d @ d, 2 * (o @ d), o @ o - radius**2])
@@ -53,12 +52,12 @@ def enter_cylinder(cylinder: Floats, origin: Floats, ray: Floats) -> float:
     return float(enter) if 0 < enter < leave else math.inf
 
 
-def leave_room(size_m: Floats, origin: Floats, ray: Floats) -> float:
+def leave_room(size_m: FloatArray, origin: FloatArray, ray: FloatArray) -> float:
     lows, highs = -size_m / 2 * (1, 1, 0), size_m / (2, 2, 1)
     return min(clip(*values)[1] for values in zip(origin, ray, lows, highs, strict=True))
 
 
-def first(room: Room, origin: Floats, ray: Floats) -> float:
+def first(room: Room, origin: FloatArray, ray: FloatArray) -> float:
     return min(
         leave_room(room.size_m, origin, ray),
         *(enter_box(box, origin, ray) for box in room.boxes),
@@ -66,11 +65,11 @@ def first(room: Room, origin: Floats, ray: Floats) -> float:
     )
 
 
-def tensors(*arrays: Floats) -> Iterator[torch.Tensor]:
+def tensors(*arrays: FloatArray) -> Iterator[torch.Tensor]:
     return (torch.from_numpy(array.T[None]).float() for array in arrays)
 
 
-def random_rays(rng: np.random.Generator, count: int) -> tuple[Floats, Floats]:
+def random_rays(rng: np.random.Generator, count: int) -> tuple[FloatArray, FloatArray]:
     origins = rng.uniform(-2, 2, (count, 3))
     return origins, rng.uniform(-0.8, 0.8, (count, 3)) - origins
 

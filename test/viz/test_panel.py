@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 
 from depth_ros.evaluation.picture import coloured
-from depth_ros.look.panel import Panel, Range, round_range
-from test.look.scene import shot
+from depth_ros.viz.panel import Panel, Range, round_range
+from test.viz.scene import shot
 
 
 @pytest.mark.parametrize(

@@ -12,10 +12,10 @@ import numpy.typing as npt
 import pytest
 
 from depth_ros.errors import SettingError
-from depth_ros.look import video
-from depth_ros.look.animation import Animation
-from depth_ros.look.preview import Preview
-from test.look.scene import CAMERA, START_NS, STEP_NS, shot
+from depth_ros.viz import video
+from depth_ros.viz.animation import Animation
+from depth_ros.viz.preview import Preview
+from test.viz.scene import CAMERA, START_NS, STEP_NS, shot
 
 SUFFIXES = [".mp4", ".gif", ".png"]
 Picture = npt.NDArray[np.uint8]

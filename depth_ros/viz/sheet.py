@@ -6,9 +6,10 @@ from pathlib import Path
 
 import numpy as np
 
-from depth_ros.evaluation.picture import Rgb, fit, save
-from depth_ros.look import atomic
-from depth_ros.look.thinned import Thinned
+from depth_ros.arrays import ImageArray
+from depth_ros.evaluation.picture import fit, save
+from depth_ros.viz import atomic
+from depth_ros.viz.thinned import Thinned
 
 _ROWS = 8
 
@@ -18,9 +19,9 @@ class Sheet:
 
     def __init__(self, path: Path) -> None:
         self._path = path
-        self._chosen: Thinned[Rgb] = Thinned(2 * _ROWS)
+        self._chosen: Thinned[ImageArray] = Thinned(2 * _ROWS)
 
-    def add(self, stamp_ns: int, picture: Rgb) -> None:
+    def add(self, stamp_ns: int, picture: ImageArray) -> None:
         """Add the next picture (H, W, 3)."""
         self._chosen.add(picture)
 

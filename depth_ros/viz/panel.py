@@ -9,19 +9,11 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
-from depth_ros.evaluation.picture import (
-    FAR_M,
-    HEIGHT,
-    NEAR_M,
-    WIDTH,
-    Rgb,
-    coloured,
-    fit,
-    from_above,
-)
+from depth_ros.arrays import ImageArray
+from depth_ros.evaluation.picture import FAR_M, HEIGHT, NEAR_M, WIDTH, coloured, fit, from_above
 from depth_ros.geometry.camera import Camera
 from depth_ros.geometry.colour import robust_range
-from depth_ros.look.points import points
+from depth_ros.viz.points import points
 
 _FARS_M = (2.0, 4.0, 8.0, 16.0, 40.0, 80.0, 200.0)
 _SHARES = (2.0, 4.0, 8.0, 16.0, 32.0)  # of far, that near is
@@ -46,11 +38,11 @@ class Panel:
 
     def draw(
         self,
-        rgb: Rgb,
+        rgb: ImageArray,
         depth_m: npt.NDArray[np.float32],
         camera: Camera,
         confidence: npt.NDArray[np.float32] | None = None,
-    ) -> Rgb:
+    ) -> ImageArray:
         """Return the picture of one frame, 240 rows of 320 columns per part; see Preview.add."""
         if self._range is None and np.isfinite(depth_m).any():
             self._range = round_range(depth_m)
@@ -67,7 +59,7 @@ class Panel:
         return np.hstack(parts)
 
 
-def grey(share: npt.NDArray[np.float32]) -> Rgb:
+def grey(share: npt.NDArray[np.float32]) -> ImageArray:
     """Return numbers (H, W) of 0 to 1 as grey (H, W, 3); NaN is black."""
     levels = np.nan_to_num(share * 255, nan=0.0).clip(0, 255).round().astype(np.uint8)
     return np.repeat(levels[..., None], 3, axis=2)
@@ -81,7 +73,7 @@ def round_range(depth_m: npt.NDArray[np.float32]) -> Range:
     return Range(next((near_m for near_m in nears_m if near_m <= least_m), nears_m[-1]), far_m)
 
 
-def label(picture: Rgb, text: str, place: tuple[int, int]) -> None:
+def label(picture: ImageArray, text: str, place: tuple[int, int]) -> None:
     """Write a line of text that is readable on any ground; place is its left end's foot."""
     x, y = place
     for right, down in ((-1, 0), (1, 0), (0, -1), (0, 1)):
@@ -89,12 +81,14 @@ def label(picture: Rgb, text: str, place: tuple[int, int]) -> None:
     _write(picture, text, place, (255, 255, 255))
 
 
-def _write(picture: Rgb, text: str, place: tuple[int, int], rgb: tuple[int, int, int]) -> None:
+def _write(
+    picture: ImageArray, text: str, place: tuple[int, int], rgb: tuple[int, int, int]
+) -> None:
     font = cv2.FONT_HERSHEY_SIMPLEX
     cv2.putText(picture, text, place, font, 0.4, rgb, 1, cv2.LINE_AA)
 
 
-def _draw_scale(cell: Rgb, shown: Range) -> None:
+def _draw_scale(cell: ImageArray, shown: Range) -> None:
     """Draw the colours along the foot of a cell, and the metres that some of them mean."""
     near_m, far_m = shown
     # Colours are even in inverse depth.

@@ -9,19 +9,20 @@ from typing import Protocol
 import numpy as np
 import numpy.typing as npt
 
+from depth_ros.arrays import ImageArray
 from depth_ros.errors import SettingError
-from depth_ros.evaluation.picture import HEIGHT, Rgb
+from depth_ros.evaluation.picture import HEIGHT
 from depth_ros.geometry.camera import Camera
-from depth_ros.look.animation import Animation
-from depth_ros.look.panel import Panel, Range, label
-from depth_ros.look.sheet import Sheet
-from depth_ros.look.video import Video
+from depth_ros.viz.animation import Animation
+from depth_ros.viz.panel import Panel, Range, label
+from depth_ros.viz.sheet import Sheet
+from depth_ros.viz.video import Video
 
 
 class Pictures(Protocol):
     """Takes pictures in the order of their stamps, and makes a file of them."""
 
-    def add(self, stamp_ns: int, picture: Rgb) -> None:
+    def add(self, stamp_ns: int, picture: ImageArray) -> None:
         """Add the next picture (H, W, 3)."""
 
     def close(self) -> None:
@@ -55,7 +56,7 @@ class Preview:
         self._pictures = _KINDS[path.suffix](path)
         self._shown = shown
         self._panels: dict[str, Panel] = {}
-        self._drawn: dict[str, Rgb] = {}
+        self._drawn: dict[str, ImageArray] = {}
         self._round: dict[str, int] = {}  # stamps of those that came since the last picture
         self._start_ns: int | None = None
 

@@ -13,8 +13,8 @@ import numpy as np
 import pytest
 
 from depth_ros.errors import SettingError
-from depth_ros.look.points import points
-from test.look.scene import CAMERA, START_NS, STEP_NS, shot
+from depth_ros.viz.points import points
+from test.viz.scene import CAMERA, START_NS, STEP_NS, shot
 
 Rows = dict[tuple[str, str], list[Any]]
 
@@ -22,7 +22,7 @@ Rows = dict[tuple[str, str], list[Any]]
 @pytest.fixture
 def log(tmp_path: Path) -> Any:
     pytest.importorskip("rerun")
-    from depth_ros.look.rerun_log import RerunLog
+    from depth_ros.viz.rerun_log import RerunLog
 
     return RerunLog(tmp_path / "new" / "log.rrd")
 
@@ -90,7 +90,7 @@ def test_several_cameras_are_several_entities(log: Any, tmp_path: Path) -> None:
 def test_a_missing_rerun_says_what_to_install(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from depth_ros.look.rerun_log import RerunLog
+    from depth_ros.viz.rerun_log import RerunLog
 
     monkeypatch.setitem(sys.modules, "rerun", None)
     with pytest.raises(SettingError, match=r"depth_ros\[rerun\]"):

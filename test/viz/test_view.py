@@ -16,9 +16,9 @@ from depth_ros.bag.losses import Losses
 from depth_ros.config import Settings
 from depth_ros.errors import BagError
 from depth_ros.geometry.camera import Camera
-from depth_ros.look.view import Topics, find_topics, view
-from test.look.scene import CAMERA, START_NS, STEP_NS, shot
+from depth_ros.viz.view import Topics, find_topics, view
 from test.messages.depth_files import inverse, packed
+from test.viz.scene import CAMERA, START_NS, STEP_NS, shot
 
 IMAGE, INFO, DEPTH = "/front/color/image_raw", "/front/color/camera_info", "/depth/image"
 FRAMES = 4

@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
-from depth_ros.look.points import points
-from test.look.scene import CAMERA, shot
+from depth_ros.viz.points import points
+from test.viz.scene import CAMERA, shot
 
 
 @pytest.mark.parametrize(("across", "step"), [(1000, 1), (64, 1), (20, 3), (1, 64)])

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import cv2
 import numpy as np
 
-from depth_ros.evaluation.picture import Rgb
+from depth_ros.arrays import ImageArray
 from depth_ros.profile import Lap
 
 WIDTH = 1000
@@ -23,7 +23,7 @@ _COLOURS = (
 )
 
 
-def draw(laps: Sequence[Lap], title: str) -> Rgb:
+def draw(laps: Sequence[Lap], title: str) -> ImageArray:
     """Draw stages on a time axis: a row for the host, and one for the device if there is one.
 
     Below them are their names and milliseconds, for those that are too narrow to hold them.
@@ -45,7 +45,7 @@ def draw(laps: Sequence[Lap], title: str) -> Rgb:
 
 
 def _draw_row(
-    picture: Rgb, y: int, stages: Sequence[str], row: Sequence[float], total_ms: float
+    picture: ImageArray, y: int, stages: Sequence[str], row: Sequence[float], total_ms: float
 ) -> None:
     ends = _LEFT + np.cumsum([0.0, *row]) / total_ms * (WIDTH - _LEFT - 12)
     for number, (stage, left, right) in enumerate(zip(stages, ends[:-1], ends[1:], strict=True)):
@@ -55,7 +55,7 @@ def _draw_row(
             _write(picture, stage, round(left) + 4, y + _BAR // 2 + 5, _INK)
 
 
-def _draw_line(picture: Rgb, y: int, number: int, lap: Lap) -> None:
+def _draw_line(picture: ImageArray, y: int, number: int, lap: Lap) -> None:
     cv2.rectangle(picture, (_LEFT, y + 4), (_LEFT + 12, y + 16), _colour(number), -1)
     _write(picture, f"{lap.stage}  {lap.text()} ms", _LEFT + 20, y + 15, _TEXT)
 
@@ -64,5 +64,5 @@ def _colour(number: int) -> tuple[int, int, int]:
     return _COLOURS[number % len(_COLOURS)]
 
 
-def _write(picture: Rgb, text: str, x: int, y: int, colour: tuple[int, int, int]) -> None:
+def _write(picture: ImageArray, text: str, x: int, y: int, colour: tuple[int, int, int]) -> None:
     cv2.putText(picture, text, (x, y), _FONT, _SIZE, colour, 1, cv2.LINE_AA)

@@ -8,12 +8,13 @@ from typing import Any
 
 import numpy as np
 
+from depth_ros.arrays import ImageArray
 from depth_ros.config import Settings
 from depth_ros.errors import SettingError
-from depth_ros.evaluation.picture import Rgb, fit
+from depth_ros.evaluation.picture import fit
 from depth_ros.geometry.colour import colour_table
-from depth_ros.look import atomic
-from depth_ros.look.thinned import Thinned
+from depth_ros.viz import atomic
+from depth_ros.viz.thinned import Thinned
 
 _MOST = 120  # all are in memory until the end
 _COLOURS, _OF_DEPTH = 256, 96
@@ -42,9 +43,9 @@ class Animation:
             ) from error
         self._image = Image
         self._path = path
-        self._chosen: Thinned[tuple[int, Rgb]] = Thinned(most)
+        self._chosen: Thinned[tuple[int, ImageArray]] = Thinned(most)
 
-    def add(self, stamp_ns: int, picture: Rgb) -> None:
+    def add(self, stamp_ns: int, picture: ImageArray) -> None:
         """Add the next picture (H, W, 3)."""
         self._chosen.add((stamp_ns, picture))
 
@@ -64,7 +65,7 @@ class Animation:
         first.save(atomic.unfinished(self._path), save_all=True, append_images=others, **how)
         atomic.finish(self._path)
 
-    def _palette(self, pictures: list[Rgb]) -> Any:
+    def _palette(self, pictures: list[ImageArray]) -> Any:
         """Return 256 colours for all of the pictures: those of depth, and the images' own.
 
         Chosen by area alone, colours that few pixels have would be lost: those of near depth.

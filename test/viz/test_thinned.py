@@ -3,7 +3,7 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from depth_ros.look.thinned import Thinned
+from depth_ros.viz.thinned import Thinned
 
 
 @given(st.integers(2, 20), st.integers(0, 300))

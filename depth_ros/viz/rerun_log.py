@@ -11,9 +11,9 @@ import numpy.typing as npt
 
 from depth_ros.errors import BagError, SettingError, one_line
 from depth_ros.geometry.camera import Camera
-from depth_ros.look import atomic
-from depth_ros.look.panel import grey
-from depth_ros.look.points import points
+from depth_ros.viz import atomic
+from depth_ros.viz.panel import grey
+from depth_ros.viz.points import points
 
 TIMELINE = "stamp"
 _COLUMNS = 160

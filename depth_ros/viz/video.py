@@ -12,9 +12,10 @@ from typing import Any, Protocol, cast
 import cv2
 import numpy as np
 
+from depth_ros.arrays import ImageArray
 from depth_ros.errors import SettingError
-from depth_ros.evaluation.picture import Rgb, fit
-from depth_ros.look import atomic
+from depth_ros.evaluation.picture import fit
+from depth_ros.viz import atomic
 
 # H.264 and VP9 in mp4: browsers show both, but not the MPEG-4 part 2 that every OpenCV writes.
 _OPENCV_CODECS = ("avc1", "vp09")
@@ -28,7 +29,7 @@ _LONGEST_GAP_S = 2.0
 class Writer(Protocol):
     """Writes pictures of one size to a film."""
 
-    def write(self, bgr: Rgb) -> object:
+    def write(self, bgr: ImageArray) -> object:
         """Add the next picture (H, W, 3)."""
 
     def release(self) -> None:
@@ -45,14 +46,14 @@ class Video:
     def __init__(self, path: Path) -> None:
         self._path = path
         _check(path)
-        self._held: list[tuple[int, Rgb]] = []
+        self._held: list[tuple[int, ImageArray]] = []
         self._writer: Writer | None = None
         self._rate_hz = _RATE_HZ
         self._time_s = 0.0
         self._written = 0
-        self._last: tuple[int, Rgb] | None = None
+        self._last: tuple[int, ImageArray] | None = None
 
-    def add(self, stamp_ns: int, picture: Rgb) -> None:
+    def add(self, stamp_ns: int, picture: ImageArray) -> None:
         """Add the next picture (H, W, 3); what differs in size is fitted into the film's."""
         if self._writer:
             self._write(self._writer, stamp_ns, picture)
@@ -82,7 +83,7 @@ class Video:
             self._write(self._writer, *held)
         self._held = []
 
-    def _write(self, writer: Writer, stamp_ns: int, picture: Rgb) -> None:
+    def _write(self, writer: Writer, stamp_ns: int, picture: ImageArray) -> None:
         """Show the last picture until this one's time, then this one."""
         bgr = fit(picture, *self._size)[..., ::-1]
         last_ns, last = self._last or (stamp_ns, bgr)
@@ -111,7 +112,7 @@ class _PyAv:
         self._stream.width, self._stream.height = size
         self._stream.pix_fmt = "yuv420p"
 
-    def write(self, bgr: Rgb) -> None:
+    def write(self, bgr: ImageArray) -> None:
         frame = self._frame.from_ndarray(np.ascontiguousarray(bgr), format="bgr24")
         self._file.mux(self._stream.encode(frame))
 
