@@ -23,7 +23,7 @@ FILES.append(CONFIG / "laserscan.yaml")
 Table = dict[str, type]
 COSTMAP: Table = {
     **dict.fromkeys(("update_frequency", "publish_frequency", "resolution"), float),
-    **dict.fromkeys(("robot_radius", "transform_tolerance"), float),
+    **dict.fromkeys(("robot_radius", "footprint_padding", "transform_tolerance"), float),
     **dict.fromkeys(("global_frame", "robot_base_frame"), str),
     **dict.fromkeys(("width", "height"), int),
     "rolling_window": bool,

@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-import runpy
-import sys
 from collections.abc import Callable
 from pathlib import Path
-from types import ModuleType
 from typing import Any
 
 import pytest
@@ -14,6 +11,7 @@ import yaml
 
 from depth_ros.config import SPECS
 from depth_ros.errors import SettingError
+from test.launch.conftest import Action, Load
 
 REPO = Path(__file__).parents[2]
 PROFILE = "FASTRTPS_DEFAULT_PROFILES_FILE"
@@ -32,46 +30,11 @@ ARGUMENTS = {
 }
 
 
-class Action:
-    """Stands for any class of launch: keeps its arguments."""
-
-    def __init__(self, *arguments: Any, **keywords: Any) -> None:
-        self.arguments, self.keywords = arguments, keywords
-
-    def perform(self, context: dict[str, str]) -> str:
-        """A LaunchConfiguration's value."""
-        return context[self.arguments[0]]
-
-
-def action(name: str) -> type[Action]:
-    return type(name, (Action,), {})
-
-
-MODULES: dict[str, dict[str, Any]] = {
-    "ament_index_python.packages": {"get_package_share_directory": lambda name: str(REPO)},
-    "launch": {name: action(name) for name in ("LaunchDescription", "LaunchDescriptionEntity")},
-    "launch.actions": {
-        name: action(name)
-        for name in ("DeclareLaunchArgument", "OpaqueFunction", "SetEnvironmentVariable")
-    },
-    "launch.conditions": {"IfCondition": action("IfCondition")},
-    "launch.launch_context": {"LaunchContext": dict},
-    "launch.substitutions": {"LaunchConfiguration": action("LaunchConfiguration")},
-    "launch_ros": {},
-    "launch_ros.actions": {name: action(name) for name in ("LifecycleNode", "Node")},
-    "ament_index_python": {},
-}
-
-
 @pytest.fixture
-def launch_file(monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
+def launch_file(load: Load, monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
     """What the launch file defines."""
     monkeypatch.delenv(PROFILE, raising=False)
-    for name, members in MODULES.items():
-        module = ModuleType(name)
-        vars(module).update(members)
-        monkeypatch.setitem(sys.modules, name, module)
-    return runpy.run_path(str(REPO / "launch" / "depth.launch.py"))
+    return load("depth.launch.py")
 
 
 @pytest.fixture

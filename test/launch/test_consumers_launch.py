@@ -1,0 +1,93 @@
+"""The launch files for Nav2, RTAB-Map and scans: what they start, with which files."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from test.launch.conftest import REPO, Action, Load
+
+FILES = ("nav2.launch.py", "rtabmap.launch.py", "laserscan.launch.py")
+
+
+def started(load: Load, name: str, **arguments: str) -> tuple[dict[str, str], list[Action]]:
+    """The defaults of a launch file's arguments, and what it starts."""
+    (entities,) = load(name)["generate_launch_description"]().arguments
+    declared = [e for e in entities if type(e).__name__ == "DeclareLaunchArgument"]
+    assert entities[: len(declared)] == declared, "arguments are declared before they are used"
+    assert all(each.keywords["description"] for each in declared)
+    defaults = {each.arguments[0]: each.keywords["default_value"] for each in declared}
+    actions: list[Action] = []
+    for entity in entities[len(declared) :]:
+        if type(entity).__name__ == "OpaqueFunction":
+            actions += entity.keywords["function"]({**defaults, **arguments})
+        else:
+            actions.append(entity)
+    return defaults, actions
+
+
+def nodes(actions: list[Action]) -> dict[str, dict[str, Any]]:
+    of_ros = [each.keywords for each in actions if type(each).__name__ == "Node"]
+    return {each.get("name", each["executable"]): each for each in of_ros}
+
+
+@pytest.mark.parametrize("name", FILES)
+def test_each_starts_the_depth_node_with_a_preset_that_exists(load: Load, name: str) -> None:
+    defaults, actions = started(load, name)
+    (depth,) = [each for each in actions if type(each).__name__ == "IncludeLaunchDescription"]
+    assert depth.arguments[0].arguments == (str(REPO / "launch" / "depth.launch.py"),)
+    assert (REPO / "config" / "presets" / f"{defaults['preset']}.yaml").is_file()
+
+
+@pytest.mark.parametrize(
+    ("name", "file", "sections"),
+    [
+        ("nav2.launch.py", "costmap_file", {"local_costmap"}),
+        ("rtabmap.launch.py", "rtabmap_file", {"rgbd_sync", "rgbd_odometry", "rtabmap"}),
+        ("laserscan.launch.py", "laserscan_file", {"depthimage_to_laserscan"}),
+    ],
+)
+def test_the_nodes_have_the_names_that_their_file_has_parameters_of(
+    load: Load, name: str, file: str, sections: set[str]
+) -> None:
+    defaults, actions = started(load, name)
+    assert yaml.safe_load(Path(defaults[file]).read_text()).keys() == sections
+    assert sections <= nodes(actions).keys()
+
+
+def test_the_costmap_is_found_by_its_lifecycle_manager(load: Load) -> None:
+    running = nodes(started(load, "nav2.launch.py")[1])
+    costmap = running["local_costmap"]
+    managed = running["lifecycle_manager_costmap"]["parameters"][0]["node_names"]
+    assert managed == [f"{costmap['namespace']}/{costmap['name']}"]
+
+
+@pytest.mark.parametrize(
+    ("image", "base", "info"),
+    [
+        ("/cam/image_raw", "/cam/image_raw", "/cam/camera_info"),
+        ("/cam/image_raw/compressed", "/cam/image_raw", "/cam/camera_info"),
+    ],
+)
+def test_rtabmap_synchronises_the_nodes_depth_with_the_cameras_image(
+    load: Load, image: str, base: str, info: str
+) -> None:
+    _, actions = started(load, "rtabmap.launch.py", image=image)
+    sync = nodes(actions)["rgbd_sync"]
+    assert dict(sync["remappings"]) == {
+        "rgb/image": base,
+        "rgb/camera_info": info,
+        "depth/image": "depth/image",
+    }
+    transport = {"rgb_image_transport": "compressed"} if image != base else {}
+    assert sync["parameters"][-1] == transport
+
+
+def test_scans_are_made_of_the_nodes_depth(load: Load) -> None:
+    scans = nodes(started(load, "laserscan.launch.py")[1])["depthimage_to_laserscan"]
+    remapped = dict(scans["remappings"])
+    assert remapped["depth"] == "depth/image"
+    assert remapped["depth_camera_info"] == "depth/camera_info"
