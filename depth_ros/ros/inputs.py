@@ -19,7 +19,7 @@ from depth_ros import messages
 from depth_ros.bag.topics import COMPRESSED, IMAGE, IMAGES, INFO
 from depth_ros.errors import MessageError
 from depth_ros.ros.message_class import message_class
-from depth_ros.ros.qos import overridable, overrides
+from depth_ros.ros.qos import overridable, override
 from depth_ros.topic_names import base, sibling
 from depth_ros.transport import VARIABLE
 
@@ -78,7 +78,8 @@ class Inputs:
         self._kind: Any = None
         self._image_qos, self._settled = _QOS, False
         # Then it is the user's, and is not changed when images are lost.
-        self._is_chosen = overrides(node, self.image, QoSPolicyKind.RELIABILITY)
+        self._is_chosen = override(node, self.image, QoSPolicyKind.RELIABILITY) is not None
+        self._durability = override(node, self.info, QoSPolicyKind.DURABILITY)
         self._timer: Any = None
         self._video = messages.VideoDecoder(max_pixels)
         self._subscriptions: dict[str, Any] = {}
@@ -86,7 +87,9 @@ class Inputs:
     def start(self) -> None:
         """Subscribe."""
         self._video = messages.VideoDecoder(self._max_pixels)
-        self._subscribe("info", CameraInfo, self.info, self._on_info, **overridable(_QOS))
+        asks_for_latched = self._durability == DurabilityPolicy.TRANSIENT_LOCAL.name.lower()
+        take = self._on_latched if asks_for_latched else self._on_info
+        self._subscribe("info", CameraInfo, self.info, take, **overridable(_QOS))
         self._subscribe_to_what_is_published()
 
     def stop(self) -> None:
@@ -115,8 +118,9 @@ class Inputs:
             self._subscribe("image", kind, self.image, self._on_first, **qos)
             self._kind = kind
         if "latched info" not in self._subscriptions and self._is_latched():
-            latched = {"qos_profile": _LATCHED_QOS}
-            self._subscribe("latched info", CameraInfo, self.info, self._on_latched, **latched)
+            fixed = (QoSPolicyKind.RELIABILITY, QoSPolicyKind.DURABILITY)
+            qos = overridable(_LATCHED_QOS, *fixed, entity_id="latched")
+            self._subscribe("latched info", CameraInfo, self.info, self._on_latched, **qos)
 
     def why_silent(self, event: str) -> str:
         """Return why no image, or no camera_info, may come, as far as the graph tells."""
@@ -220,8 +224,11 @@ class Inputs:
         return CompressedImage if base(self.image) != self.image else Image
 
     def _is_latched(self) -> bool:
-        """Whether a publisher keeps its camera_info: a driver warns of whoever asks in vain."""
-        return any(
+        """Whether a publisher keeps its camera_info, and the user did not say how to ask for it.
+
+        A driver warns of whoever asks in vain.
+        """
+        return self._durability is None and any(
             publisher.qos_profile.durability is DurabilityPolicy.TRANSIENT_LOCAL
             for publisher in self._node.get_publishers_info_by_topic(self.info)
         )
