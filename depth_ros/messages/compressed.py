@@ -24,7 +24,7 @@ from depth_ros.messages.video import codec_of, missing_pyav
 _AS_STORED = cv2.IMREAD_ANYCOLOR | cv2.IMREAD_ANYDEPTH | cv2.IMREAD_IGNORE_ORIENTATION
 
 _JPEG, _PNG = b"\xff\xd8\xff", b"\x89PNG\r\n\x1a\n"
-_START_OF_SCAN = b"\xff\xda"
+_START_OF_SCAN, _END_OF_IMAGE = b"\xff\xda", b"\xff\xd9"
 _MOST_SCANS = 100  # a progressive JPEG has about ten, and each goes over the whole image
 
 
@@ -93,17 +93,15 @@ def check_compressed(msg: CompressedImage, max_pixels: int = Settings.max_image_
     """Return the size that the header states, or raise what shows before anything is decoded.
 
     Raises:
-        MessageError: it is a depth image, a video's packet, without a header that states a size, or
-            too large.
+        MessageError: it is a depth image, a video's packet, without a header that states a size,
+            too large, or ends early.
     """
     if is_depth_format(msg.format):
         raise MessageError(f"format is '{msg.format}', a depth image, expected colours or grey")
     if codec_of(msg):
         why = missing_pyav() or "a key frame must come first, or it is damaged"
         raise MessageError(f"format is '{msg.format}', a video's packet that gives no image: {why}")
-    size = compressed_size(msg)
-    refuse_size(size, max_pixels)
-    return size
+    return _checked_size(msg, max_pixels)
 
 
 def is_depth_format(format_: str) -> bool:
@@ -130,9 +128,26 @@ def read_file(msg: CompressedImage, max_pixels: int) -> Samples:
     Raises:
         MessageError: as rgb_from_compressed().
     """
+    return _decoded(msg, _checked_size(msg, max_pixels))
+
+
+def _checked_size(msg: CompressedImage, max_pixels: int) -> Size:
     size = compressed_size(msg)
     refuse_size(size, max_pixels)
-    return _decoded(msg, size)
+    _check_end(msg, bytes(msg.data))
+    return size
+
+
+def _check_end(msg: CompressedImage, data: bytes) -> None:
+    """Refuse a file that ends early; what follows its end does no harm."""
+    if data.startswith(_JPEG):
+        # No scan holds these bytes: in its data a zero follows each 255.
+        if data.rfind(_END_OF_IMAGE) < data.find(_START_OF_SCAN):
+            raise _not_decoded(msg, "it ends early, before its end-of-image marker")
+    elif data.startswith(_PNG):
+        _check_chunks(msg, data)
+    elif int.from_bytes(data[4:8], "little") + 8 > len(data):  # RIFF's header (RFC 9649)
+        raise _not_decoded(msg, "it ends early, its header says more bytes")
 
 
 def _decoded(msg: CompressedImage, size: Size) -> Samples:
@@ -167,8 +182,6 @@ def _jpeg(msg: CompressedImage, data: Bytes) -> Samples:
 
 
 def _png_or_webp(msg: CompressedImage, data: Bytes) -> Samples:
-    if data[: len(_PNG)].tobytes() == _PNG:
-        _check_chunks(msg, data.tobytes())
     try:
         pixels: Samples | None = cv2.imdecode(data, _AS_STORED)
     except (cv2.error, MemoryError) as error:

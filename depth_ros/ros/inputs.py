@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from contextlib import suppress
 from typing import Any
 
 from rclpy.clock import Clock, ClockType
 from rclpy.event_handler import SubscriptionEventCallbacks
+from rclpy.exceptions import InvalidHandle
 from rclpy.node import Node
 from rclpy.qos import DurabilityPolicy, QoSPolicyKind, QoSProfile, ReliabilityPolicy
+from rclpy.subscription import Subscription
 from sensor_msgs.msg import CameraInfo, CompressedImage, Image
 from std_msgs.msg import Header
 
@@ -17,16 +19,18 @@ from depth_ros import messages
 from depth_ros.bag.topics import COMPRESSED, IMAGE, IMAGES, INFO
 from depth_ros.errors import MessageError
 from depth_ros.ros.message_class import message_class
-from depth_ros.ros.qos import overridable, overrides
+from depth_ros.ros.qos import overridable, override
 from depth_ros.topic_names import base, sibling
 from depth_ros.transport import VARIABLE
 
-# Best effort matches every publisher. Only the newest image matters, but what is damaged must not
-# push it out of the queue, however fast it comes.
-_QOS = QoSProfile(depth=10, reliability=ReliabilityPolicy.BEST_EFFORT)
+# Only the newest image matters, but what is damaged must not push it out of the queue: so many fit
+# into it, and they are taken all at once. It needs memory for what waits, and nothing else.
+_DEPTH = 100
+# Best effort matches every publisher.
+_QOS = QoSProfile(depth=_DEPTH, reliability=ReliabilityPolicy.BEST_EFFORT)
 # What is lost on its way is sent again: best effort loses most images that are larger than DDS's
 # shared memory, and so go over UDP in hundreds of pieces.
-_RELIABLE_QOS = QoSProfile(depth=10, reliability=ReliabilityPolicy.RELIABLE)
+_RELIABLE_QOS = QoSProfile(depth=_DEPTH, reliability=ReliabilityPolicy.RELIABLE)
 _LATCHED_QOS = QoSProfile(
     depth=1,
     reliability=ReliabilityPolicy.RELIABLE,
@@ -74,7 +78,8 @@ class Inputs:
         self._kind: Any = None
         self._image_qos, self._settled = _QOS, False
         # Then it is the user's, and is not changed when images are lost.
-        self._is_chosen = overrides(node, self.image, QoSPolicyKind.RELIABILITY)
+        self._is_chosen = override(node, self.image, QoSPolicyKind.RELIABILITY) is not None
+        self._durability = override(node, self.info, QoSPolicyKind.DURABILITY)
         self._timer: Any = None
         self._video = messages.VideoDecoder(max_pixels)
         self._subscriptions: dict[str, Any] = {}
@@ -82,7 +87,9 @@ class Inputs:
     def start(self) -> None:
         """Subscribe."""
         self._video = messages.VideoDecoder(self._max_pixels)
-        self._subscribe("info", CameraInfo, self.info, self._on_info, **overridable(_QOS))
+        asks_for_latched = self._durability == DurabilityPolicy.TRANSIENT_LOCAL.name.lower()
+        take = self._on_latched if asks_for_latched else self._on_info
+        self._subscribe("info", CameraInfo, self.info, take, **overridable(_QOS))
         self._subscribe_to_what_is_published()
 
     def stop(self) -> None:
@@ -108,11 +115,12 @@ class Inputs:
             self._kind = None
             own = () if self._is_chosen else (QoSPolicyKind.RELIABILITY,)
             qos = overridable(self._image_qos, *own)
-            self._subscribe("image", kind, self.image, self._on_any, **qos)
+            self._subscribe("image", kind, self.image, self._on_first, **qos)
             self._kind = kind
         if "latched info" not in self._subscriptions and self._is_latched():
-            latched = {"qos_profile": _LATCHED_QOS}
-            self._subscribe("latched info", CameraInfo, self.info, self._on_latched, **latched)
+            fixed = (QoSPolicyKind.RELIABILITY, QoSPolicyKind.DURABILITY)
+            qos = overridable(_LATCHED_QOS, *fixed, entity_id="latched")
+            self._subscribe("latched info", CameraInfo, self.info, self._on_latched, **qos)
 
     def why_silent(self, event: str) -> str:
         """Return why no image, or no camera_info, may come, as far as the graph tells."""
@@ -182,6 +190,16 @@ class Inputs:
         self.latched = True
         self._on_info(message)
 
+    def _on_first(self, message: Any) -> None:
+        """Take an image and all that wait behind it: the executor takes one a round.
+
+        In a round it waits for Python's lock several times, which a worker may hold.
+        """
+        self._on_any(message)
+        if subscription := self._subscriptions.get("image"):
+            for waiting in _waiting(subscription):
+                self._on_any(waiting)
+
     def _on_any(self, message: Any) -> None:
         if messages.codec_of(message) is None:
             self._on_image(message)
@@ -206,8 +224,11 @@ class Inputs:
         return CompressedImage if base(self.image) != self.image else Image
 
     def _is_latched(self) -> bool:
-        """Whether a publisher keeps its camera_info: a driver warns of whoever asks in vain."""
-        return any(
+        """Whether a publisher keeps its camera_info, and the user did not say how to ask for it.
+
+        A driver warns of whoever asks in vain.
+        """
+        return self._durability is None and any(
             publisher.qos_profile.durability is DurabilityPolicy.TRANSIENT_LOCAL
             for publisher in self._node.get_publishers_info_by_topic(self.info)
         )
@@ -215,3 +236,14 @@ class Inputs:
     def _kinds(self, topic: str) -> set[str]:
         """Return the types that a topic is published as."""
         return {each.topic_type for each in self._node.get_publishers_info_by_topic(topic)}
+
+
+def _waiting(subscription: Subscription) -> Iterator[Any]:
+    """Yield the messages that wait for a subscription, no more than fit into its queue."""
+    with suppress(InvalidHandle):  # it was destroyed meanwhile
+        for _ in range(_DEPTH):
+            with subscription.handle:
+                taken = subscription.handle.take_message(subscription.msg_type, subscription.raw)
+            if taken is None:
+                return
+            yield taken[0]

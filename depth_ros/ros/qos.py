@@ -21,22 +21,32 @@ _POLICIES = (
 )
 
 
-def overridable(profile: QoSProfile, *fixed: QoSPolicyKind) -> dict[str, Any]:
+def overridable(
+    profile: QoSProfile, *fixed: QoSPolicyKind, entity_id: str | None = None
+) -> dict[str, Any]:
     """Return what lets a user override a profile, as create_publisher and _subscription take it.
 
     Args:
         profile: of the topic, if nobody overrides it.
         fixed: policies that nobody may override.
+        entity_id: tells a second subscription to the topic from the first, as in
+            qos_overrides./camera_info.subscription_latched.depth.
     """
     policies = [policy for policy in _POLICIES if policy not in fixed]
     # rclpy writes what is overridden into the profile.
     return {
         "qos_profile": copy(profile),
-        "qos_overriding_options": QoSOverridingOptions(policies),
+        "qos_overriding_options": QoSOverridingOptions(policies, entity_id=entity_id),
     }
 
 
-def overrides(node: Node, topic: str, policy: QoSPolicyKind) -> bool:
-    """Return whether the user overrides a policy of a subscription to a topic, by its full name."""
+def override(node: Node, topic: str, policy: QoSPolicyKind) -> Any:
+    """Return how the user overrides a policy of a subscription; None: not at all.
+
+    To be asked before the node subscribes: from then on every policy has a parameter.
+
+    Args:
+        topic: its full name.
+    """
     name = f"qos_overrides.{topic}.subscription.{policy.name.lower()}"
-    return bool(node.has_parameter(name))
+    return node.get_parameter(name).value if node.has_parameter(name) else None

@@ -14,6 +14,7 @@ import pytest
 
 from depth_ros.errors import MessageError
 from depth_ros.messages import (
+    check_compressed,
     compressed_size,
     rgb_from_compressed,
     rgb_from_image,
@@ -201,8 +202,17 @@ def test_a_header_that_lies_about_the_size_is_found_out() -> None:
 @pytest.mark.parametrize("lost", [2, 40, 400])
 def test_a_jpeg_that_ends_too_early_is_damaged(lost: int) -> None:
     data = picture_file(".jpg", 240, 320)
-    with pytest.raises(MessageError, match="Premature end"):
+    with pytest.raises(MessageError, match="ends early"):
         rgb_from_compressed(message(data[:-lost]))
+
+
+@pytest.mark.parametrize("suffix", [".jpg", ".png", ".webp"])
+@pytest.mark.parametrize("lost", [1, 13, 2000])
+def test_a_file_that_ends_early_is_refused_before_it_is_decoded(suffix: str, lost: int) -> None:
+    data = picture_file(suffix, 240, 320)
+    assert check_compressed(message(data)) == (320, 240)
+    with pytest.raises(MessageError, match="it ends"):
+        check_compressed(message(data[:-lost]))
 
 
 def test_a_jpeg_that_lost_a_packet_in_the_middle_is_damaged() -> None:

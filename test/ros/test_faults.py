@@ -5,13 +5,14 @@ from __future__ import annotations
 from array import array
 from collections.abc import Callable
 from dataclasses import replace
+from functools import partial
 from typing import Any
 
 import numpy as np
 import pytest
 
 from depth_ros.errors import ModelError
-from test.ros.conftest import CAMERA, LENS, START_NS, Bench, compressed, stamp_of, take
+from test.ros.conftest import CAMERA, LENS, START_NS, Bench, Shot, compressed, stamp_of, take
 
 pytest.importorskip("rclpy")
 
@@ -165,6 +166,39 @@ def test_a_compressed_image_without_data_does_not_replace_one_with_it(bench: Ben
     assert (bench.total("dropped"), bench.total("replaced")) == (2, 0)
     bench.gate.open()
     bench.answers(take(1))
+
+
+def cut(suffix: str) -> Any:
+    """A file without its last byte."""
+    return file(bytes(compressed(take(), suffix).data[:-1]))
+
+
+@pytest.mark.parametrize(
+    ("topic", "good", "broken"),
+    [
+        ("image", lambda shot: shot.image(), lambda: changed(data=array("B", b"\0" * 100))),
+        ("image", lambda shot: shot.image(), lambda: changed(encoding="rgb7")),
+        ("image/compressed", compressed, lambda: file(b"no image at all")),
+        ("image/compressed", compressed, partial(cut, ".jpg")),
+        ("image/compressed", compressed, partial(cut, ".png")),
+    ],
+    ids=["few data", "encoding", "no file", "cut JPEG", "cut PNG"],
+)
+def test_beside_many_broken_images_every_good_one_is_answered(
+    bench: Bench, topic: str, good: Callable[[Shot], Any], broken: Callable[[], Any]
+) -> None:
+    bench.start("depth/image", fov_deg=60.0, arguments=("-r", f"image:={topic}"))
+    image = broken()
+    for number in range(20):
+        for _ in range(15):
+            bench.peer.publish(topic, image)
+        bench.peer.publish(topic, good(take(number)))
+        for _ in range(10):  # more than a usual queue has room for
+            bench.peer.publish(topic, image)
+        bench.answers(take(number))
+    bench.peer.wait(lambda: bench.total("dropped") == 500)
+    bench.peer.wait(lambda: bench.total("answered") == 20)
+    assert (bench.total("replaced"), bench.total("lost")) == (0, 0)
 
 
 def test_images_before_the_first_camera_info_are_dropped(bench: Bench) -> None:

@@ -12,9 +12,11 @@ pytest.importorskip("rclpy")
 
 from lifecycle_msgs.msg import State, Transition
 from rclpy.qos import DurabilityPolicy, QoSProfile, ReliabilityPolicy
+from sensor_msgs.msg import CameraInfo
 
 from test.ros.test_lifecycle import change, state
 
+LATCHED, VOLATILE = DurabilityPolicy.TRANSIENT_LOCAL, DurabilityPolicy.VOLATILE
 BEST_EFFORT, RELIABLE = ReliabilityPolicy.BEST_EFFORT, ReliabilityPolicy.RELIABLE
 
 
@@ -29,6 +31,12 @@ def published(bench: Bench, topic: str) -> QoSProfile:
     find = bench.peer.ros.get_publishers_info_by_topic
     (found,) = bench.peer.wait(lambda: find(topic), topic)
     return found.qos_profile
+
+
+def asked_for(bench: Bench) -> set[tuple[DurabilityPolicy, int]]:
+    """Durability and depth of the node's subscriptions to camera_info."""
+    own = [each for each in bench.node.subscriptions if each.topic_name == "/camera_info"]
+    return {(each.qos_profile.durability, each.qos_profile.depth) for each in own}
 
 
 def subscribed(bench: Bench, topic: str) -> list[QoSProfile]:
@@ -64,6 +72,55 @@ def test_the_user_overrides_the_qos_of_inputs_by_their_remapped_names(bench: Ben
     bench.deliver("/cam/camera_info", take().info(), "camera_info")
     bench.deliver("/cam/rgb", take().image(), "image")
     bench.answers(take())
+
+
+def latch(bench: Bench) -> None:
+    """Publish a camera_info once, and keep it for who comes late."""
+    qos = QoSProfile(depth=1, durability=LATCHED)
+    bench.peer.ros.create_publisher(CameraInfo, "camera_info", qos).publish(take().info())
+
+
+@pytest.mark.parametrize(
+    ("given", "expected"),
+    [
+        ({}, {(VOLATILE, 100), (LATCHED, 1)}),
+        ({"depth": 7}, {(VOLATILE, 7), (LATCHED, 1)}),
+        ({"reliability": "reliable", "durability": "transient_local"}, {(LATCHED, 100)}),
+    ],
+    ids=["not overridden", "depth", "latched"],
+)
+def test_a_latched_camera_info_arrives_however_the_user_asks_for_it(
+    bench: Bench, given: dict[str, Any], expected: set[Any]
+) -> None:
+    latch(bench)
+    arguments = override("/camera_info", "subscription", **given)
+    bench.start("depth/image", "/diagnostics", arguments=arguments, stale_after_s=0.5)
+    bench.peer.wait(lambda: bench.total("camera_info"), "the latched camera_info")
+    assert asked_for(bench) == expected
+    bench.deliver("image", take().image(), "image")
+    bench.answers(take())
+
+    def runs(status: Any) -> bool:
+        bench.peer.publish("image", take().image())
+        return bool(status.message == "running")
+
+    bench.peer.wait(lambda: bench.node.health.silent_s("camera_info") > 1.0)
+    bench.report(runs)  # it is not expected to be sent again
+
+
+def test_who_wants_no_latched_camera_info_gets_none(bench: Bench) -> None:
+    latch(bench)
+    bench.start(arguments=override("/camera_info", "subscription", durability="volatile"))
+    # Longer than it takes until the node looks again for who publishes.
+    bench.peer.wait(lambda: bench.node.health.silent_s("camera_info") > 1.0)
+    assert asked_for(bench) == {(VOLATILE, 100)}
+    assert not bench.total("camera_info")
+
+
+def test_the_depth_of_latched_camera_info_is_overridden_by_a_name_of_its_own(bench: Bench) -> None:
+    latch(bench)
+    bench.start(arguments=override("/camera_info", "subscription_latched", depth=4))
+    bench.peer.wait(lambda: asked_for(bench) == {(VOLATILE, 100), (LATCHED, 4)})
 
 
 def test_anchors_and_diagnostics_have_overrides_too(bench: Bench) -> None:
