@@ -5,10 +5,10 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from depth_ros.navigation.cloud import Cloud
 from depth_ros.navigation.costmap import Costmap
 from depth_ros.navigation.footprint import RobotPose
 from depth_ros.navigation.navigator import Navigator
-from depth_ros.navigation.obstacle_layer import Cloud
 from depth_ros.navigation.simulation import Outcome, Simulation, Step
 
 START, GOAL = (0.0, 0.0, 0.0), (3.0, 0.0)
