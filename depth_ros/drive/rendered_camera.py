@@ -12,8 +12,8 @@ import numpy.typing as npt
 from depth_ros.arrays import ImageArray
 from depth_ros.drive.exchange import Answer
 from depth_ros.geometry.camera import Camera
+from depth_ros.navigation.cloud import Cloud
 from depth_ros.navigation.footprint import RobotPose
-from depth_ros.navigation.obstacle_layer import Cloud
 from depth_ros.training.rooms.render import render_rooms
 from depth_ros.training.rooms.room import Room
 from depth_ros.training.scenes import Pose

@@ -58,9 +58,9 @@ class _Floor(NamedTuple):
 def scenario(seed: int, radius_m: float) -> Scenario | None:
     """Return the room of a seed for a robot of some radius; None where there is nothing to drive.
 
-    The goal can be reached through passages of at least 0.75 m, things stand in the straight way to
-    it, and the shortest way around them is at most half as long again. Start and goal are the first
-    of some random pairs that are so.
+    The goal can be reached through passages of at least 0.75 m, furniture stands in the straight
+    way to it, but no wall, and the shortest way around is at most half as long again. Start and
+    goal are the first of some random pairs that are so.
     """
     room = random_room(np.random.default_rng(seed), TIDY)
     floor = _floor(room, max(radius_m, _WIDTH_M / 2))
@@ -95,6 +95,13 @@ def _floor(room: Room, wanted_m: float) -> _Floor:
     return _Floor(middles_m, clear_m, labels == largest)
 
 
+def _is_walled(room: Room, start_m: FloatArray, goal_m: FloatArray) -> bool:
+    """Whether a wall stands between two places: something that reaches up to the ceiling."""
+    below_ceiling = np.array([*start_m, room.size_m[2] - _CELL_M])
+    reach, _ = room.first(below_ceiling, np.array([*(goal_m - start_m), 0.0]))
+    return bool(reach < 1)
+
+
 def _way_m(room: Room, floor: _Floor, ends: tuple[Cell, Cell], radius_m: float) -> float | None:
     """Return the length of the shortest way between two cells; None where they do not suit."""
     start, goal = (floor.middles_m[cell[::-1]] for cell in ends)
@@ -102,7 +109,7 @@ def _way_m(room: Room, floor: _Floor, ends: tuple[Cell, Cell], radius_m: float) 
     if not _DISTANCE_M[0] <= distance_m <= _DISTANCE_M[1]:
         return None
     straight = np.linspace(start, goal, math.ceil(distance_m / _CELL_M))
-    if clearance_m(room, straight, OVERHEAD_M).min() > radius_m:
+    if clearance_m(room, straight, OVERHEAD_M).min() > radius_m or _is_walled(room, start, goal):
         return None
     cells = search(floor.free, np.ones(floor.free.shape), *ends)
     if cells is None:

@@ -1,1 +1,1 @@
-"""Navigation by depth: a local costmap with the rules of Nav2's."""
+"""Navigation by depth: Nav2's local costmap in NumPy, a planner, a controller, a robot."""

@@ -8,6 +8,7 @@ import numpy as np
 
 from depth_ros.arrays import FloatArray
 from depth_ros.navigation import footprint
+from depth_ros.navigation.cloud import Cloud
 from depth_ros.navigation.costmap_parameters import (
     CostmapParameters,
     InflationParameters,
@@ -17,7 +18,7 @@ from depth_ros.navigation.costmap_parameters import (
 from depth_ros.navigation.costs import FREE_SPACE, NO_INFORMATION
 from depth_ros.navigation.footprint import RobotPose
 from depth_ros.navigation.inflation_layer import InflationLayer
-from depth_ros.navigation.obstacle_layer import Cloud, ObstacleLayer
+from depth_ros.navigation.obstacle_layer import ObstacleLayer
 from depth_ros.navigation.voxel_layer import VoxelLayer
 from depth_ros.navigation.window import Window
 

@@ -5,10 +5,10 @@ from __future__ import annotations
 import numpy as np
 
 from depth_ros.arrays import FloatArray
+from depth_ros.navigation.cloud import Cloud
 from depth_ros.navigation.controller import Controller
 from depth_ros.navigation.costmap import Costmap
 from depth_ros.navigation.footprint import RobotPose
-from depth_ros.navigation.obstacle_layer import Cloud
 from depth_ros.navigation.planner import Planner, valid
 from depth_ros.navigation.robot import Twist
 

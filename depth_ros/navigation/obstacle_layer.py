@@ -5,12 +5,11 @@ Source: nav2_costmap_2d 1.3.13, obstacle_layer.cpp, costmap_layer.cpp, observati
 
 from __future__ import annotations
 
-from typing import NamedTuple
-
 import numpy as np
 import numpy.typing as npt
 
 from depth_ros.arrays import FloatArray
+from depth_ros.navigation.cloud import Cloud
 from depth_ros.navigation.costmap_parameters import ObstacleParameters, SourceParameters
 from depth_ros.navigation.costs import FREE_SPACE, LETHAL_OBSTACLE, NO_INFORMATION
 from depth_ros.navigation.raytrace import Bools, visited
@@ -18,13 +17,6 @@ from depth_ros.navigation.window import Window, roll
 
 Costs = npt.NDArray[np.uint8]
 _INSIDE_M = 0.001  # how far from the window's far edge a ray that leaves it ends
-
-
-class Cloud(NamedTuple):
-    """Points of one sensor in the global frame: (N, 3) and where they were seen from, (3,) [m]."""
-
-    points_m: FloatArray
-    origin_m: FloatArray
 
 
 class ObstacleLayer:

@@ -32,7 +32,7 @@ class Planner:
         tolerance: how far from the goal the path may end where the goal is not free [m].
     """
 
-    cost_travel_multiplier: float = 2.0
+    cost_travel_multiplier: float = 3.0
     tolerance: float = 0.5
 
     def plan(

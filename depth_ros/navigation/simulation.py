@@ -8,9 +8,9 @@ from dataclasses import dataclass
 from enum import Enum
 from typing import NamedTuple
 
+from depth_ros.navigation.cloud import Cloud
 from depth_ros.navigation.footprint import RobotPose
 from depth_ros.navigation.navigator import Navigator
-from depth_ros.navigation.obstacle_layer import Cloud
 from depth_ros.navigation.robot import Twist, moved
 
 

@@ -8,9 +8,10 @@ from __future__ import annotations
 import numpy as np
 
 from depth_ros.arrays import FloatArray
+from depth_ros.navigation.cloud import Cloud
 from depth_ros.navigation.costmap_parameters import SourceParameters, VoxelParameters
 from depth_ros.navigation.costs import FREE_SPACE, LETHAL_OBSTACLE, NO_INFORMATION
-from depth_ros.navigation.obstacle_layer import Cloud, ObstacleLayer
+from depth_ros.navigation.obstacle_layer import ObstacleLayer
 from depth_ros.navigation.raytrace import Bools, visited
 from depth_ros.navigation.window import Window, roll
 

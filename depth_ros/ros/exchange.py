@@ -26,7 +26,7 @@ from depth_ros.ros.replay import stamp_ns
 
 ANSWERS = {"depth/image": "sensor_msgs/msg/Image", "points": "sensor_msgs/msg/PointCloud2"}
 _START_TIMEOUT_S = 180.0
-_ANSWER_TIMEOUT_S = 60.0
+_ANSWER_TIMEOUT_S, _TRIES = 20.0, 3
 _QOS = QoSProfile(depth=10, reliability=ReliabilityPolicy.RELIABLE)
 _DROPPED = "dropped"
 
@@ -39,7 +39,7 @@ class Exchange(Node):
         self._outputs: dict[str, Publisher[Any]] = {}
         self._answers: dict[str, Record] = {}
         self._stamp_ns = 0
-        self._dropped = self._known = 0
+        self._dropped = 0
         for topic, kind in ANSWERS.items():
             self._listen(topic, kind)
         self.create_subscription(DiagnosticArray, "/diagnostics", self._on_diagnostics, _QOS)
@@ -82,19 +82,24 @@ class Exchange(Node):
         Raises:
             TimeoutError: the node neither answers nor says that it dropped the image.
         """
-        self._stamp_ns, self._known = stamp_ns, self._dropped
+        self._stamp_ns = stamp_ns
         self._answers.clear()
-        for record in records:
-            if record.topic in self._outputs:
-                self._outputs[record.topic].publish(record.data)
+        known = self._dropped
 
         def over() -> bool:
-            return len(self._answers) == len(ANSWERS) or self._dropped > self._known
+            return self._complete() or self._dropped > known
 
-        if not self._wait(over, _ANSWER_TIMEOUT_S):
-            raise TimeoutError(f"the node did not answer within {_ANSWER_TIMEOUT_S:g} s")
-        complete = len(self._answers) == len(ANSWERS)
-        return list(self._answers.values()) if complete else None
+        # A node that subscribes anew, as it does after silence, may miss a message.
+        for _ in range(_TRIES):
+            for record in records:
+                if record.topic in self._outputs:
+                    self._outputs[record.topic].publish(record.data)
+            if self._wait(over, _ANSWER_TIMEOUT_S):
+                return list(self._answers.values()) if self._complete() else None
+        raise TimeoutError(f"the node did not answer within {_TRIES * _ANSWER_TIMEOUT_S:g} s")
+
+    def _complete(self) -> bool:
+        return len(self._answers) == len(ANSWERS)
 
 
 def _serve(exchange: Exchange, connection: Connection) -> None:

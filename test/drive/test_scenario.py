@@ -39,6 +39,8 @@ def test_a_scenario_needs_steering_and_can_be_driven(chosen: tuple[list[int], li
         start, goal = np.array(there.start[:2]), np.array(there.goal)
         straight = np.linspace(start, goal, 200)
         assert clearance_m(there.room, straight, OVERHEAD_M).min() <= RADIUS_M + 0.01
+        below_ceiling = np.full((200, 1), there.room.size_m[2] - 0.05)
+        assert there.room.clearance_m(np.hstack([straight, below_ceiling])).min() > 0  # no wall
         assert clearance_m(there.room, start, OVERHEAD_M) > RADIUS_M + 0.1
         assert clearance_m(there.room, goal, OVERHEAD_M) > RADIUS_M + 0.1
         distance_m = math.dist(start, goal)

@@ -5,10 +5,10 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from depth_ros.navigation.cloud import Cloud
 from depth_ros.navigation.costmap import Costmap
 from depth_ros.navigation.footprint import RobotPose
 from depth_ros.navigation.navigator import Navigator
-from depth_ros.navigation.obstacle_layer import Cloud
 from depth_ros.navigation.simulation import Outcome, Simulation, Step
 
 START, GOAL = (0.0, 0.0, 0.0), (3.0, 0.0)
@@ -73,3 +73,28 @@ def test_without_a_way_or_without_depth_it_turns_until_the_time_is_over(wall: bo
     assert steps[-1].seconds == pytest.approx(3.0)
     assert navigator.recoveries == 15
     assert steps[-1].pose[:2] == START[:2]
+
+
+def test_a_path_is_kept_until_it_is_no_longer_free_or_old() -> None:
+    navigator = Navigator(Costmap.read(), GOAL)
+    navigator.step(nothing(START, 0.0), START)
+    first = navigator.path_m
+    navigator.step(nothing(START, 0.0), START)
+    assert navigator.path_m is first
+    navigator.step(box(START, 0.0), START)
+    around = navigator.path_m
+    assert around is not None
+    assert first is not None
+    assert np.abs(around[:, 1]).max() > 0.3 > np.abs(first[:, 1]).max()
+    for _ in range(50):
+        navigator.step(box(START, 0.0), START)
+    assert navigator.path_m is not around
+
+
+def test_turning_for_long_clears_the_costmap() -> None:
+    navigator = Navigator(Costmap.read(), GOAL)
+    navigator.step(box(START, 0.0), START)
+    assert navigator.costmap.costs.any()
+    for _ in range(10):
+        assert navigator.step(None, START).linear == 0
+    assert not navigator.costmap.costs.any()

@@ -57,7 +57,7 @@ def test_after_parameters_of_all_kinds(bench: Bench) -> None:
         for name, spec in SPECS.items()
         for value in some_values(spec, rng)
     ]
-    rng.shuffle(values)  # type: ignore[arg-type]
+    rng.shuffle(values)
     service = f"{bench.node.get_fully_qualified_name()}/set_parameters"
     taken = Counter[bool]()
     for number, begin in enumerate(range(0, len(values), 40)):
