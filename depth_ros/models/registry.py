@@ -25,6 +25,8 @@ from depth_ros.models.grin.config import TINY, preprocessing_of
 from depth_ros.models.grin.model import GrinModel
 from depth_ros.models.lite import config as lite
 from depth_ros.models.lite.model import LiteModel
+from depth_ros.models.metric3d import entries as metric3d
+from depth_ros.models.metric3d.model import Metric3d
 from depth_ros.models.moge import entries as moge
 from depth_ros.models.moge.checkpoint import MODEL_TYPE as MOGE
 from depth_ros.models.moge.model import MogeModel
@@ -50,6 +52,7 @@ FAMILIES: dict[str, type[Family]] = {
     "depth_pro": DepthPro,
     GRIN: GrinModel,
     da3.FAMILY: DepthAnything3,
+    metric3d.FAMILY: Metric3d,
     MOGE: MogeModel,
     moge.PUBLISHED: PublishedMoge,
 }
@@ -335,6 +338,7 @@ _ENTRIES = (
     _prompt_depth_anything("large", 340),
     *da3.ENTRIES,
     *moge.ENTRIES,
+    *metric3d.ENTRIES,
     _depthcrafter(),
 )
 
