@@ -41,6 +41,7 @@ _MOST_PX = 16384
 _RESAMPLE: dict[Resize, dict[int, Resize]] = {
     "bilinear": {2: "bilinear"},
     "bilinear_corners": {2: "bilinear_corners"},
+    "pillow_bilinear": {2: "pillow_bilinear", 3: "pillow_bicubic"},
     "pillow_bicubic": {2: "pillow_bilinear", 3: "pillow_bicubic"},
 }
 
@@ -265,6 +266,18 @@ DEPTH_ANYTHING = replace(DPT, fit="lower_bound")
 
 transformers' own is minimal: it shows the network 640x360 at 518x294, the authors at 924x518.
 """
+
+TIPSV2 = Preprocessing(
+    448,
+    448,
+    multiple=1,
+    fit="warp",
+    pad=False,
+    resize="pillow_bilinear",
+    mean=(0.0,) * 3,
+    std=(1.0,) * 3,
+)
+"""Tipsv2DptImageProcessor at its defaults."""
 
 DEPTH_PRO = Preprocessing(1536, 1536, multiple=1, fit="warp", pad=False, resize="bilinear")
 """DepthProImageProcessor at its defaults."""

@@ -34,6 +34,7 @@ from depth_ros.models.moge.published import PublishedMoge
 from depth_ros.models.preprocessing import Preprocessing, Resize
 from depth_ros.models.prompt_depth_anything import PromptDepthAnything
 from depth_ros.models.speed import CPU_MOST_M, FRAME_MS, Device, order
+from depth_ros.models.tipsv2 import Tipsv2
 from depth_ros.models.training_cameras import (
     HYPERSIM,
     KITTI,
@@ -51,6 +52,7 @@ FAMILIES: dict[str, type[Family]] = {
     "prompt_depth_anything": PromptDepthAnything,
     "depth_pro": DepthPro,
     GRIN: GrinModel,
+    "tipsv2_dpt": Tipsv2,
     da3.FAMILY: DepthAnything3,
     metric3d.FAMILY: Metric3d,
     MOGE: MogeModel,
@@ -282,6 +284,23 @@ def _prompt_depth_anything(size: str, parameters_m: float) -> ModelEntry:
     )
 
 
+def _tipsv2(size: str, source: str, parameters_m: float) -> ModelEntry:
+    return ModelEntry(
+        name=f"tipsv2-{size}-nyu",
+        family="tipsv2_dpt",
+        source=f"google/tipsv2-{source}-dpt",
+        output=Output.METRIC_DEPTH,
+        licence="Apache-2.0",
+        commercial=True,
+        parameters_m=parameters_m,
+        max_depth_m=10,
+        preprocessing=preprocessing.TIPSV2,
+        training_camera=NYU,
+        place="indoor",
+        note="indoors; needs transformers 5.23",
+    )
+
+
 def _depthcrafter() -> ModelEntry:
     return ModelEntry(
         name="depthcrafter",
@@ -336,6 +355,7 @@ _ENTRIES = (
     _depth_pro(),
     _prompt_depth_anything("small", 25.1),
     _prompt_depth_anything("large", 340),
+    _tipsv2("base", "b14", 110),
     *da3.ENTRIES,
     *moge.ENTRIES,
     *metric3d.ENTRIES,

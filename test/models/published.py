@@ -29,13 +29,12 @@ from transformers import (
 )
 
 from depth_ros.models import FAMILIES, MODELS
-from depth_ros.models.transformers_model import TransformersModel
 from test.models import checkpoints
 
 NAMES = [
     name
     for name, entry in MODELS.items()
-    if issubclass(FAMILIES.get(entry.family, object), TransformersModel)
+    if hasattr(FAMILIES.get(entry.family), "network_class")
     if not Path(entry.source).is_dir()
 ]
 """Every checkpoint that transformers' networks load."""
@@ -286,6 +285,19 @@ def _depth_pro(_: str, width: Width) -> tuple[Any, Any]:
     )
 
 
+def _tipsv2(name: str, width: Width) -> tuple[Any, Any]:
+    from transformers import Tipsv2DptConfig, Tipsv2DptForDepthEstimation
+
+    heads = {"hidden_size": width(768), "num_attention_heads": width(12, 2)}
+    config = Tipsv2DptConfig()
+    backbone = {**config.backbone_config.to_dict(), **heads}
+    return Tipsv2DptForDepthEstimation, Tipsv2DptConfig(
+        backbone_config=backbone,
+        neck_hidden_sizes=width.neck(config.neck_hidden_sizes),
+        fusion_hidden_size=width(config.fusion_hidden_size),
+    )
+
+
 _FAMILIES = {
     "zoedepth": _zoedepth,
     "dpt-beit": _dpt_beit,
@@ -296,6 +308,7 @@ _FAMILIES = {
     "depth-anything": _depth_anything,
     "prompt-depth-anything": _prompt_depth_anything,
     "depth-pro": _depth_pro,
+    "tipsv2": _tipsv2,
 }
 """By the start of their names."""
 
@@ -308,7 +321,8 @@ _PROCESSORS: dict[str, dict[str, Any]] = {
     "depth-anything": checkpoints.DEPTH_ANYTHING_PROCESSOR,
     "prompt": checkpoints.PROMPT_PROCESSOR,
     "depth-pro": checkpoints.DEPTH_PRO_PROCESSOR,
+    "tipsv2": checkpoints.TIPSV2_PROCESSOR,
 }
 _SIDES = {"dpt-dinov2": 384, "dpt-large": 384, "dpt": 384, "zoedepth": 384}
-_SIDES |= {"depth-anything": 518, "prompt": 756, "depth-pro": 1536}
+_SIDES |= {"depth-anything": 518, "prompt": 756, "depth-pro": 1536, "tipsv2": 448}
 _WIDTHS = {"zoedepth": 512}

@@ -33,6 +33,7 @@ DISTINCT = (
     "depth-anything-v2-metric-outdoor-small",
     "depth-pro",  # three scales
     "prompt-depth-anything-small",
+    "tipsv2-base-nyu",
 )
 """One of each architecture."""
 

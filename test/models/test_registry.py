@@ -103,6 +103,7 @@ FAMILY_OF = {
         for size in ("small", "base", "large")
     },
     "depth-pro": "depth_pro",
+    "tipsv2-base-nyu": "tipsv2_dpt",
     **{f"metric3d-v2-{size}": "metric3d" for size in ("small", "large")},
     **{f"depth-anything-3-{kind}-large": "depth_anything_3" for kind in ("metric", "mono")},
     **{f"moge-2-{size}": "moge" for size in ("small", "base", "large", "large-normal")},
