@@ -25,6 +25,8 @@ from transformers import (
     Dinov2Config,
     DPTConfig,
     DPTForDepthEstimation,
+    GLPNConfig,
+    GLPNForDepthEstimation,
     PromptDepthAnythingConfig,
     PromptDepthAnythingForDepthEstimation,
     Swinv2Config,
@@ -241,6 +243,16 @@ def depth_pro(use_fov_model: bool = True) -> Any:
     return network
 
 
+def glpn() -> Any:
+    config = GLPNConfig(
+        depths=[1, 1, 1, 1],
+        hidden_sizes=[8, 16, 16, 32],
+        num_attention_heads=[1, 1, 2, 2],
+        decoder_hidden_size=16,
+    )
+    return spread(GLPNForDepthEstimation(config), -1.0, 64)
+
+
 def tipsv2() -> Any:
     from transformers import Tipsv2DptConfig, Tipsv2DptForDepthEstimation
 
@@ -321,6 +333,13 @@ DEPTH_PRO_PROCESSOR = {
     "size": {"height": 64, "width": 64},
 }
 
+GLPN_PROCESSOR = {
+    "image_processor_type": "GLPNImageProcessor",
+    "do_rescale": True,
+    "do_resize": True,
+    "resample": 2,
+    "size_divisor": 32,
+}
 TIPSV2_PROCESSOR = {
     "image_processor_type": "Tipsv2DptImageProcessor",
     "do_normalize": False,
@@ -348,6 +367,7 @@ _FAMILIES: dict[str, tuple[Callable[[], Any], dict[str, Any]]] = {
     "prompt-depth-anything": (prompt_depth_anything, PROMPT_PROCESSOR),
     "depth-pro": (depth_pro, DEPTH_PRO_PROCESSOR),
     "depth-pro-without-fov": (lambda: depth_pro(use_fov_model=False), DEPTH_PRO_PROCESSOR),
+    "glpn": (glpn, GLPN_PROCESSOR),
     "grin": (small.network, {}),
 }
 if hasattr(transformers, "Tipsv2DptConfig"):  # 5.23 and later
@@ -370,6 +390,7 @@ EXPORTED: dict[str, tuple[bool, tuple[int, int] | None]] = {
     "depth-anything-metric": (True, None),
     "prompt-depth-anything": (True, None),
     "depth-pro": (False, None),
+    "glpn": (True, None),
     "grin": (False, (32, 64)),
     **({"tipsv2": (False, None)} if "tipsv2" in _FAMILIES else {}),
     "da3": (False, (336, 504)),

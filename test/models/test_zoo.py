@@ -27,6 +27,7 @@ AT_ONCE = [family for family in FAMILIES if family not in ("grin", "moge")]
 DPT_LIKE = [family for family in FAMILIES if family.startswith(("dpt", "depth-anything"))]
 METRIC = {"dpt-dinov2", "depth-anything-metric", "prompt-depth-anything"}
 METRIC |= {
+    "glpn",
     "da3",
     "tipsv2",
     "zoedepth",
@@ -35,7 +36,7 @@ METRIC |= {
     "depth-pro",
     "depth-pro-without-fov",
 }
-BOUNDED_M = {"depth-anything-metric": 20, "zoedepth-lite": 20, "tipsv2": 10}
+BOUNDED_M = {"depth-anything-metric": 20, "zoedepth-lite": 20, "tipsv2": 10, "glpn": 10}
 
 
 def inputs(model: DepthModel, rgb: npt.NDArray[np.uint8]) -> tuple[torch.Tensor, ...]:
