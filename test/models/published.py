@@ -72,9 +72,9 @@ def config_of(name: str, narrow: bool = False) -> tuple[Any, Any]:
     raise AssertionError(name)
 
 
-def build(name: str, folder: Path) -> Path:
+def build(name: str, folder: Path, narrow: bool = True) -> Path:
     """Write a random checkpoint, the published one but for its width, and return the folder."""
-    network_class, config = config_of(name, narrow=True)
+    network_class, config = config_of(name, narrow)
     preprocessing = MODELS[name].preprocessing
     assert preprocessing is not None
     more = [torch.rand(1, 1, 192, 256) + 1] if name.startswith("prompt") else []
