@@ -30,11 +30,14 @@ REPO = Path(__file__).parent.parent
 _SLOW_FIXTURES = {"context", "exported"}
 
 
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Mark as slow what needs a node over DDS or an exported network."""
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Mark as slow what needs a node over DDS or an exported network; leave real sizes out."""
+    left_out = pytest.mark.skip(reason="pytest -m real_size runs it")
     for item in items:
-        if _SLOW_FIXTURES.intersection(getattr(item, "fixturenames", ())):
+        if _SLOW_FIXTURES & set(getattr(item, "fixturenames", ())):
             item.add_marker("slow")
+        if item.get_closest_marker("real_size") and "real_size" not in config.getoption("-m"):
+            item.add_marker(left_out)
 
 
 @pytest.hookimpl(trylast=True)

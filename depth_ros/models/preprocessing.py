@@ -31,8 +31,8 @@ Resize = Literal[
     "pillow_bilinear",
     "pillow_bicubic",
 ]
-Fit = Literal["warp", "minimal", "lower_bound", "upper_bound", "area"]
-"""How an image of another aspect ratio is brought to a size; all but area are MiDaS's words."""
+Fit = Literal["warp", "minimal", "lower_bound", "upper_bound", "area", "floor"]
+"""How an image of another aspect ratio is brought to a size; the first four are MiDaS's words."""
 
 _RESIZES, _FITS = get_args(Resize), get_args(Fit)
 _MOST_PX = 16384
@@ -41,6 +41,7 @@ _MOST_PX = 16384
 _RESAMPLE: dict[Resize, dict[int, Resize]] = {
     "bilinear": {2: "bilinear"},
     "bilinear_corners": {2: "bilinear_corners"},
+    "pillow_bilinear": {2: "pillow_bilinear", 3: "pillow_bicubic"},
     "pillow_bicubic": {2: "pillow_bilinear", 3: "pillow_bicubic"},
 }
 
@@ -55,7 +56,8 @@ class Preprocessing:
         fit: warp gives both sides their size; minimal keeps the aspect ratio and scales as little
             as possible; lower_bound keeps it, and makes no side smaller than its size;
             upper_bound makes the longest one the size's longest; area keeps it, and has as many
-            cells of the multiple as the size has.
+            cells of the multiple as the size has; floor asks for no size, and rounds the image's
+            own down to the multiple.
         pad: put a margin around the image: mirrored, before the resize, against artefacts at the
             border (ZoeDepth); or, without a resize, zeros up to the multiple (DINOv2's heads).
         resize: none; bilinear between pixel areas (Depth Pro), with antialiasing too (MoGe), or
@@ -157,6 +159,8 @@ class Preprocessing:
         """Return the network's input size for an image of height x width, margin included."""
         if self.resize == "none":
             return height, width
+        if self.fit == "floor":
+            return self._floored(height), self._floored(width)
         if self.fit == "area":
             return self._of_area(height / width), self._of_area(width / height)
         if self.fit == "upper_bound":
@@ -212,6 +216,9 @@ class Preprocessing:
         scale = max(self.height, self.width) / max(height, width)
         return max(1, round(height * scale)), max(1, round(width * scale))
 
+    def _floored(self, length: int) -> int:
+        return max(1, length // self.multiple) * self.multiple
+
     def _nearest(self, length: int) -> int:
         """Return the nearest multiple, the larger one of two."""
         return max(1, (2 * length + self.multiple) // (2 * self.multiple)) * self.multiple
@@ -265,6 +272,28 @@ DEPTH_ANYTHING = replace(DPT, fit="lower_bound")
 
 transformers' own is minimal: it shows the network 640x360 at 518x294, the authors at 924x518.
 """
+
+GLPN = Preprocessing(
+    multiple=32,
+    fit="floor",
+    pad=False,
+    resize="pillow_bilinear",
+    mean=(0.0,) * 3,
+    std=(1.0,) * 3,
+)
+"""GLPNImageProcessor at its defaults."""
+
+TIPSV2 = Preprocessing(
+    448,
+    448,
+    multiple=1,
+    fit="warp",
+    pad=False,
+    resize="pillow_bilinear",
+    mean=(0.0,) * 3,
+    std=(1.0,) * 3,
+)
+"""Tipsv2DptImageProcessor at its defaults."""
 
 DEPTH_PRO = Preprocessing(1536, 1536, multiple=1, fit="warp", pad=False, resize="bilinear")
 """DepthProImageProcessor at its defaults."""

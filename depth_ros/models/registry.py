@@ -20,11 +20,14 @@ from depth_ros.models.depth_anything_3.model import DepthAnything3
 from depth_ros.models.depth_pro import DepthPro
 from depth_ros.models.depthcrafter.model import DepthCrafter
 from depth_ros.models.dpt import Dpt
+from depth_ros.models.glpn import Glpn
 from depth_ros.models.grin.config import MODEL_TYPE as GRIN
 from depth_ros.models.grin.config import TINY, preprocessing_of
 from depth_ros.models.grin.model import GrinModel
 from depth_ros.models.lite import config as lite
 from depth_ros.models.lite.model import LiteModel
+from depth_ros.models.metric3d import entries as metric3d
+from depth_ros.models.metric3d.model import Metric3d
 from depth_ros.models.moge import entries as moge
 from depth_ros.models.moge.checkpoint import MODEL_TYPE as MOGE
 from depth_ros.models.moge.model import MogeModel
@@ -32,6 +35,7 @@ from depth_ros.models.moge.published import PublishedMoge
 from depth_ros.models.preprocessing import Preprocessing, Resize
 from depth_ros.models.prompt_depth_anything import PromptDepthAnything
 from depth_ros.models.speed import CPU_MOST_M, FRAME_MS, Device, order
+from depth_ros.models.tipsv2 import Tipsv2
 from depth_ros.models.training_cameras import (
     HYPERSIM,
     KITTI,
@@ -49,7 +53,10 @@ FAMILIES: dict[str, type[Family]] = {
     "prompt_depth_anything": PromptDepthAnything,
     "depth_pro": DepthPro,
     GRIN: GrinModel,
+    "glpn": Glpn,
+    "tipsv2_dpt": Tipsv2,
     da3.FAMILY: DepthAnything3,
+    metric3d.FAMILY: Metric3d,
     MOGE: MogeModel,
     moge.PUBLISHED: PublishedMoge,
 }
@@ -279,6 +286,42 @@ def _prompt_depth_anything(size: str, parameters_m: float) -> ModelEntry:
     )
 
 
+def _glpn(data: str) -> ModelEntry:
+    max_depth_m, camera, place, note = _DINOV2[data]
+    return ModelEntry(
+        name=f"glpn-{data}",
+        family="glpn",
+        source=f"vinvino02/glpn-{data}",
+        output=Output.METRIC_DEPTH,
+        licence="Apache-2.0 by its card; its encoder is SegFormer's, not for commercial use",
+        commercial=False,
+        parameters_m=61.2,
+        max_depth_m=max_depth_m,
+        preprocessing=preprocessing.GLPN,
+        training_camera=camera,
+        trained_with=Preprocessing(multiple=32, pad=False, resize="none"),
+        place=place,
+        note=f"{note}; runs at about the image's own size",
+    )
+
+
+def _tipsv2(size: str, source: str, parameters_m: float) -> ModelEntry:
+    return ModelEntry(
+        name=f"tipsv2-{size}-nyu",
+        family="tipsv2_dpt",
+        source=f"google/tipsv2-{source}-dpt",
+        output=Output.METRIC_DEPTH,
+        licence="Apache-2.0",
+        commercial=True,
+        parameters_m=parameters_m,
+        max_depth_m=10,
+        preprocessing=preprocessing.TIPSV2,
+        training_camera=NYU,
+        place="indoor",
+        note="indoors; needs transformers 5.23",
+    )
+
+
 def _depthcrafter() -> ModelEntry:
     return ModelEntry(
         name="depthcrafter",
@@ -339,8 +382,12 @@ _ENTRIES = (
     _depth_pro(),
     _prompt_depth_anything("small", 25.1),
     _prompt_depth_anything("large", 340),
+    _glpn("nyu"),
+    _glpn("kitti"),
+    _tipsv2("base", "b14", 110),
     *da3.ENTRIES,
     *moge.ENTRIES,
+    *metric3d.ENTRIES,
     _depthcrafter(),
 )
 
@@ -441,7 +488,7 @@ def _input(preprocessing: Preprocessing | None) -> str:
     """Return width x height, as they are where the image is warped, and the multiple."""
     if preprocessing is None:
         return "-"
-    if preprocessing.resize == "none":
+    if preprocessing.resize == "none" or preprocessing.fit == "floor":
         return f"the image's, x{preprocessing.multiple}"
     size = f"{preprocessing.width}x{preprocessing.height}"
     if preprocessing.fit == "warp":

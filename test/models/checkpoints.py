@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
+import transformers
 from torch import Tensor, nn
 from transformers import (
     BeitConfig,
@@ -24,6 +25,8 @@ from transformers import (
     Dinov2Config,
     DPTConfig,
     DPTForDepthEstimation,
+    GLPNConfig,
+    GLPNForDepthEstimation,
     PromptDepthAnythingConfig,
     PromptDepthAnythingForDepthEstimation,
     Swinv2Config,
@@ -240,6 +243,33 @@ def depth_pro(use_fov_model: bool = True) -> Any:
     return network
 
 
+def glpn() -> Any:
+    config = GLPNConfig(
+        depths=[1, 1, 1, 1],
+        hidden_sizes=[8, 16, 16, 32],
+        num_attention_heads=[1, 1, 2, 2],
+        decoder_hidden_size=16,
+    )
+    return spread(GLPNForDepthEstimation(config), -1.0, 64)
+
+
+def tipsv2() -> Any:
+    from transformers import Tipsv2DptConfig, Tipsv2DptForDepthEstimation
+
+    backbone = {
+        "model_type": "tipsv2_vision_model",
+        "image_size": 56,
+        "patch_size": 14,
+        "mlp_ratio": 2,
+        "apply_layernorm": True,
+        **VIT,
+        **TOKENS,
+    }
+    backbone.pop("intermediate_size")
+    config = Tipsv2DptConfig(backbone_config=backbone, num_depth_bins=16, **NECK)
+    return spread(Tipsv2DptForDepthEstimation(config), 1.0, 56)
+
+
 def dpt_processor(**changes: Any) -> dict[str, Any]:
     """A preprocessor_config.json as the published ones of DPT's kin are."""
     return {
@@ -303,6 +333,23 @@ DEPTH_PRO_PROCESSOR = {
     "size": {"height": 64, "width": 64},
 }
 
+GLPN_PROCESSOR = {
+    "image_processor_type": "GLPNImageProcessor",
+    "do_rescale": True,
+    "do_resize": True,
+    "resample": 2,
+    "size_divisor": 32,
+}
+TIPSV2_PROCESSOR = {
+    "image_processor_type": "Tipsv2DptImageProcessor",
+    "do_normalize": False,
+    "do_rescale": True,
+    "do_resize": True,
+    "resample": 2,
+    "rescale_factor": 0.00392156862745098,
+    "size": {"height": 56, "width": 56},
+}
+
 _FAMILIES: dict[str, tuple[Callable[[], Any], dict[str, Any]]] = {
     "zoedepth": (lambda: zoedepth(1), ZOEDEPTH_PROCESSOR),
     "zoedepth-nk": (lambda: zoedepth(2), ZOEDEPTH_PROCESSOR),
@@ -320,8 +367,12 @@ _FAMILIES: dict[str, tuple[Callable[[], Any], dict[str, Any]]] = {
     "prompt-depth-anything": (prompt_depth_anything, PROMPT_PROCESSOR),
     "depth-pro": (depth_pro, DEPTH_PRO_PROCESSOR),
     "depth-pro-without-fov": (lambda: depth_pro(use_fov_model=False), DEPTH_PRO_PROCESSOR),
+    "glpn": (glpn, GLPN_PROCESSOR),
     "grin": (lambda: small.network(blocks=1), {}),
 }
+if hasattr(transformers, "Tipsv2DptConfig"):  # 5.23 and later
+    _FAMILIES["tipsv2"] = (tipsv2, TIPSV2_PROCESSOR)
+
 _OWN: dict[str, Callable[[Path], Path]] = {"da3": depth_anything_3.build, "moge": moge.safe}
 """Those whose authors have a format of their own."""
 
@@ -339,7 +390,9 @@ EXPORTED: dict[str, tuple[bool, tuple[int, int] | None]] = {
     "depth-anything-metric": (True, None),
     "prompt-depth-anything": (True, None),
     "depth-pro": (False, None),
+    "glpn": (True, None),
     "grin": (False, (32, 64)),
+    **({"tipsv2": (False, None)} if "tipsv2" in _FAMILIES else {}),
     "da3": (False, (336, 504)),
     "moge": (False, (56, 84)),
 }

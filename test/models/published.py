@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import torch
+import transformers
 from torch import nn
 from transformers import (
     BeitConfig,
@@ -21,6 +22,8 @@ from transformers import (
     Dinov2Config,
     DPTConfig,
     DPTForDepthEstimation,
+    GLPNConfig,
+    GLPNForDepthEstimation,
     PromptDepthAnythingConfig,
     PromptDepthAnythingForDepthEstimation,
     Swinv2Config,
@@ -29,14 +32,14 @@ from transformers import (
 )
 
 from depth_ros.models import FAMILIES, MODELS
-from depth_ros.models.transformers_model import TransformersModel
 from test.models import checkpoints
 
 NAMES = [
     name
     for name, entry in MODELS.items()
-    if issubclass(FAMILIES.get(entry.family, object), TransformersModel)
+    if hasattr(FAMILIES.get(entry.family), "network_class")
     if not Path(entry.source).is_dir()
+    if entry.family != "tipsv2_dpt" or hasattr(transformers, "Tipsv2DptConfig")
 ]
 """Every checkpoint that transformers' networks load."""
 
@@ -69,9 +72,9 @@ def config_of(name: str, narrow: bool = False) -> tuple[Any, Any]:
     raise AssertionError(name)
 
 
-def build(name: str, folder: Path) -> Path:
+def build(name: str, folder: Path, narrow: bool = True) -> Path:
     """Write a random checkpoint, the published one but for its width, and return the folder."""
-    network_class, config = config_of(name, narrow=True)
+    network_class, config = config_of(name, narrow)
     preprocessing = MODELS[name].preprocessing
     assert preprocessing is not None
     more = [torch.rand(1, 1, 192, 256) + 1] if name.startswith("prompt") else []
@@ -97,6 +100,8 @@ def parameters_m(name: str) -> float:
 def processor_of(name: str) -> dict[str, Any]:
     """Return the published preprocessor_config.json of a checkpoint."""
     start = next(start for start in _PROCESSORS if name.startswith(start))
+    if start == "glpn":  # at the image's own size
+        return _PROCESSORS[start]
     side = int(name[-3:]) if name[-3:].isdigit() else _SIDES[start]
     return {**_PROCESSORS[start], "size": {"height": side, "width": _WIDTHS.get(start, side)}}
 
@@ -286,6 +291,29 @@ def _depth_pro(_: str, width: Width) -> tuple[Any, Any]:
     )
 
 
+def _glpn(name: str, width: Width) -> tuple[Any, Any]:
+    sizes = [64, 128, 320, 512]
+    return GLPNForDepthEstimation, GLPNConfig(
+        hidden_sizes=[8, 16, 40, 64] if width.narrow else sizes,
+        decoder_hidden_size=width(64, 16),
+        depths=[3, 8, 27, 3],
+        max_depth=80 if name.endswith("kitti") else 10,
+    )
+
+
+def _tipsv2(name: str, width: Width) -> tuple[Any, Any]:
+    from transformers import Tipsv2DptConfig, Tipsv2DptForDepthEstimation
+
+    heads = {"hidden_size": width(768), "num_attention_heads": width(12, 2)}
+    config = Tipsv2DptConfig()
+    backbone = {**config.backbone_config.to_dict(), **heads}
+    return Tipsv2DptForDepthEstimation, Tipsv2DptConfig(
+        backbone_config=backbone,
+        neck_hidden_sizes=width.neck(config.neck_hidden_sizes),
+        fusion_hidden_size=width(config.fusion_hidden_size),
+    )
+
+
 _FAMILIES = {
     "zoedepth": _zoedepth,
     "dpt-beit": _dpt_beit,
@@ -296,6 +324,8 @@ _FAMILIES = {
     "depth-anything": _depth_anything,
     "prompt-depth-anything": _prompt_depth_anything,
     "depth-pro": _depth_pro,
+    "glpn": _glpn,
+    "tipsv2": _tipsv2,
 }
 """By the start of their names."""
 
@@ -308,7 +338,9 @@ _PROCESSORS: dict[str, dict[str, Any]] = {
     "depth-anything": checkpoints.DEPTH_ANYTHING_PROCESSOR,
     "prompt": checkpoints.PROMPT_PROCESSOR,
     "depth-pro": checkpoints.DEPTH_PRO_PROCESSOR,
+    "glpn": checkpoints.GLPN_PROCESSOR,
+    "tipsv2": checkpoints.TIPSV2_PROCESSOR,
 }
 _SIDES = {"dpt-dinov2": 384, "dpt-large": 384, "dpt": 384, "zoedepth": 384}
-_SIDES |= {"depth-anything": 518, "prompt": 756, "depth-pro": 1536}
+_SIDES |= {"depth-anything": 518, "prompt": 756, "depth-pro": 1536, "tipsv2": 448}
 _WIDTHS = {"zoedepth": 512}

@@ -35,6 +35,8 @@ DISTINCT = (
     "depth-anything-v2-metric-outdoor-small",
     "depth-pro",  # three scales
     "prompt-depth-anything-small",
+    "glpn-nyu",
+    *(["tipsv2-base-nyu"] if "tipsv2-base-nyu" in published.NAMES else []),
 )
 """One of each architecture."""
 

@@ -103,6 +103,9 @@ FAMILY_OF = {
         for size in ("small", "base", "large")
     },
     "depth-pro": "depth_pro",
+    "tipsv2-base-nyu": "tipsv2_dpt",
+    **{f"glpn-{data}": "glpn" for data in ("nyu", "kitti")},
+    **{f"metric3d-v2-{size}": "metric3d" for size in ("small", "large")},
     **{f"depth-anything-3-{kind}-large": "depth_anything_3" for kind in ("metric", "mono")},
     **{f"moge-2-{size}": "moge" for size in ("small", "base", "large", "large-normal")},
     **{f"moge-2-{size}-onnx": "moge_onnx" for size in ("small", "base", "large-normal")},
@@ -141,8 +144,8 @@ def test_licences_are_those_of_the_cards() -> None:
 @pytest.mark.parametrize("name", models.MODELS)
 def test_weights_for_research_are_not_called_commercial(name: str) -> None:
     large = "anything-v2" in name and not name.endswith("small")
-    research = name in ("depth-pro", "depthcrafter") or large
-    assert models.MODELS[name].commercial != research
+    kept = name.startswith(("depth-pro", "depthcrafter", "metric3d", "glpn"))
+    assert models.MODELS[name].commercial != (kept or large)
 
 
 def test_a_new_checkpoint_of_a_known_family_is_one_entry(

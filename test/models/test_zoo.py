@@ -26,8 +26,17 @@ from test.models.references import image, processor
 AT_ONCE = [family for family in FAMILIES if family not in ("grin", "moge")]
 DPT_LIKE = [family for family in FAMILIES if family.startswith(("dpt", "depth-anything"))]
 METRIC = {"dpt-dinov2", "depth-anything-metric", "prompt-depth-anything"}
-METRIC |= {"da3", "zoedepth", "zoedepth-nk", "zoedepth-lite", "depth-pro", "depth-pro-without-fov"}
-BOUNDED_M = {"depth-anything-metric": 20, "zoedepth-lite": 20}
+METRIC |= {
+    "glpn",
+    "da3",
+    "tipsv2",
+    "zoedepth",
+    "zoedepth-nk",
+    "zoedepth-lite",
+    "depth-pro",
+    "depth-pro-without-fov",
+}
+BOUNDED_M = {"depth-anything-metric": 20, "zoedepth-lite": 20, "tipsv2": 10, "glpn": 10}
 
 
 def inputs(model: DepthModel, rgb: npt.NDArray[np.uint8]) -> tuple[torch.Tensor, ...]:

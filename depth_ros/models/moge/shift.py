@@ -11,6 +11,8 @@ from depth_ros.models.moge.network import view_plane
 
 _SIDE = 64
 _STEPS, _ENOUGH = 20, 1e-4
+_FARTHEST = 10.0
+"""Times the mean depth: points of no camera at all would else be shifted to infinity."""
 _DAMPING, _LESS, _MORE = 1e-3, 0.2, 8.0
 _TINY = 1e-12
 
@@ -51,14 +53,16 @@ def solve(points: Tensor, mask: Tensor, focal: Tensor | None = None) -> Pose:
     xyz, uv, ignored = _sample(points, mask)
     shift = torch.zeros_like(xyz[:, 0, 0])
     damping = torch.full_like(shift, _DAMPING)
+    counted = (~ignored).sum(1).clamp_min(1)
+    limit = _FARTHEST * _total(xyz[..., 2].abs(), ignored) / counted
     now, going = _fit(xyz, uv, ignored, focal, shift), torch.ones_like(shift, dtype=torch.bool)
     for _ in range(_STEPS):
         step = now.slope / (now.curvature * (1 + damping)).clamp_min(_TINY)
-        tried = _fit(xyz, uv, ignored, focal, shift - step)
+        moved = (shift - step).maximum(-limit).minimum(limit)
+        tried = _fit(xyz, uv, ignored, focal, moved)
         better = going & (tried.cost < now.cost)  # not a number is not
-        # Points of no camera at all would else be shifted to infinity.
         going = going & ~(better & (now.cost - tried.cost <= _ENOUGH * now.cost))
-        shift = torch.where(better, shift - step, shift)
+        shift = torch.where(better, moved, shift)
         now = _Fit(*(torch.where(better, new, old) for new, old in zip(tried, now, strict=True)))
         damping = damping * (_MORE - (_MORE - _LESS) * better)
     few = (~ignored).sum(1) < 2

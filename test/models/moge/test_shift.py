@@ -92,4 +92,4 @@ def test_without_points_nothing_is_shifted() -> None:
 def test_points_of_no_camera_are_not_shifted_to_infinity() -> None:
     points = torch.randn(1, HEIGHT, WIDTH, 3, generator=torch.Generator().manual_seed(0)).abs()
     pose = shift.solve(points, torch.ones(1, HEIGHT, WIDTH, dtype=torch.bool), torch.tensor([1.0]))
-    assert pose.shift.isfinite().all()
+    assert float(pose.shift[0].abs()) <= 10.01 * float(points[..., 2].mean())
