@@ -1,4 +1,4 @@
-"""What a function of tensors takes from elsewhere, and whether a CUDA graph can hold it."""
+"""A check whether a CUDA graph can hold a function of tensors, and which constants it uses."""
 
 from __future__ import annotations
 
@@ -10,82 +10,89 @@ import torch
 from torch import Tensor
 from torch.overrides import TorchFunctionMode
 
-_ASKS = {
+_WAITS = {
     *("item", "tolist", "cpu", "numpy", "nonzero", "argwhere", "masked_select", "unique"),
     *("__bool__", "__int__", "__float__", "__index__", "__array__"),
 }
-"""Functions whose result, or its size, the host waits for."""
+"""Functions that make the host wait for a result or its size."""
 
-_BRINGS = {"tensor", "new_tensor", "as_tensor"}
-"""Functions that bring numbers of the host's to a device."""
+_COPIES = {"tensor", "new_tensor", "as_tensor"}
+"""Functions that copy numbers from the host to a device."""
 
 
 class NotCapturableError(RuntimeError):
-    """A function asks the host, or takes tensors from it, while it runs."""
+    """A function makes the host wait, or copies tensors from or to it."""
 
 
-class Watch(TorchFunctionMode):
-    """Looks on while a function of tensors runs on a device.
+class CaptureCheck(TorchFunctionMode):
+    """Observes the calls of torch while a function of tensors runs on a device.
 
-    Replaying a graph asks nothing of the host. A capture that meets such a question fails, and may
-    leave the device in a bad way; it is safer to find out before.
+    The host takes no part in the replay of a graph. A capture in which the host must wait fails,
+    and may leave the device in an invalid state; it is safer to check before.
 
     Args:
-        device: where the function is to work.
+        device: where the function works.
 
     Attributes:
-        constants: tensors that the function used and did not make.
+        constants: tensors that the function used and did not create.
 
     Raises:
-        NotCapturableError: from inside of the function, at what a graph cannot hold.
+        NotCapturableError: inside the function, at the operation that a graph cannot hold.
     """
 
     def __init__(self, device: torch.device) -> None:
         super().__init__()
-        self._home = device.type
-        self._made: dict[int, weakref.ref[Tensor]] = {}
+        self._device_type = device.type
+        self._created: dict[int, weakref.ref[Tensor]] = {}
         self._constants: dict[int, Tensor] = {}
 
     @property
     def constants(self) -> list[Tensor]:
-        """Tensors that the function used and did not make."""
+        """Tensors that the function used and did not create."""
         return list(self._constants.values())
 
     def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
         kwargs = kwargs or {}
         given = list(_tensors([args, kwargs]))
         name = getattr(func, "__name__", "")
-        self._refuse_questions(name, given, args)
+        self._check_inputs(name, given, args)
         for each in given:
-            made = self._made.get(id(each))
-            if made is None or made() is not each:
+            created = self._created.get(id(each))
+            if created is None or created() is not each:
                 self._constants[id(each)] = each
         result = func(*args, **kwargs)
-        found = list(_tensors([result]))
-        self._refuse_journeys(name, given, found)
-        self._made.update((id(each), weakref.ref(each)) for each in found)
+        outputs = list(_tensors([result]))
+        self._check_outputs(name, given, outputs)
+        self._created.update((id(each), weakref.ref(each)) for each in outputs)
         return result
 
-    def _refuse_questions(self, name: str, given: list[Tensor], args: Any) -> None:
-        here = [each for each in given if each.device.type == self._home]
-        if here and (name in _ASKS or _by_mask(name, args)):
-            raise NotCapturableError(f"{name} of a tensor on {self._home} waits for it")
-        if here and not self._is_host and name == "where" and not all(map(_is_tensor, args)):
-            raise NotCapturableError(f"where brings a number to {self._home}")
-        strangers = [each for each in given if each.device.type != self._home and each.ndim]
-        if here and strangers:
-            raise NotCapturableError(f"{name} takes a tensor from {strangers[0].device}")
+    def _check_inputs(self, name: str, given: list[Tensor], args: Any) -> None:
+        """Refuse waits for the device, and tensors of another device."""
+        local = [each for each in given if self._is_local(each)]
+        if local and (name in _WAITS or _by_mask(name, args)):
+            raise NotCapturableError(f"{name} of a tensor on {self._device_type} waits for it")
+        if local and not self._is_host and name == "where" and not all(map(_is_tensor, args)):
+            raise NotCapturableError(f"where copies a number to {self._device_type}")
+        foreign = [each for each in given if not self._is_local(each) and each.ndim]
+        if local and foreign:
+            raise NotCapturableError(f"{name} takes a tensor from {foreign[0].device}")
 
-    def _refuse_journeys(self, name: str, given: list[Tensor], found: list[Tensor]) -> None:
-        homes = {each.device.type == self._home for each in given}
-        for each in found:
-            home = each.device.type == self._home
-            if (homes and home not in homes) or (home and name in _BRINGS and not self._is_host):
-                raise NotCapturableError(f"{name} brings a tensor to {each.device}")
+    def _check_outputs(self, name: str, given: list[Tensor], outputs: list[Tensor]) -> None:
+        """Refuse copies between devices."""
+        places = {self._is_local(each) for each in given}
+        for each in outputs:
+            local = self._is_local(each)
+            if (places and local not in places) or (
+                local and name in _COPIES and not self._is_host
+            ):
+                raise NotCapturableError(f"{name} copies a tensor to {each.device}")
+
+    def _is_local(self, tensor: Tensor) -> bool:
+        return tensor.device.type == self._device_type
 
     @property
     def _is_host(self) -> bool:
-        return self._home == "cpu"
+        return self._device_type == "cpu"
 
 
 def _is_tensor(value: object) -> bool:
@@ -93,7 +100,7 @@ def _is_tensor(value: object) -> bool:
 
 
 def _by_mask(name: str, args: Any) -> bool:
-    """Return whether a tensor is indexed by a mask, so that what size it gives is to be asked."""
+    """Return whether a tensor is indexed by a mask: the host must wait for the result's size."""
     if name == "__setitem__" and not isinstance(args[2], Tensor):
         return False
     if name not in ("__getitem__", "__setitem__"):

@@ -18,8 +18,8 @@ if sys.argv[1] == "load":
     import depth_ros
     depth_ros.load(device="cpu")
 elif sys.argv[1] != "leave":
-    heap.one_for_all()
-    heap.keep()
+    heap.use_one_arena()
+    heap.keep_freed_memory()
 
 def churn():
     for _ in range(20):
@@ -45,8 +45,8 @@ else:
 
 def faults(mode: str, **environment: str) -> int:
     """Return how many pages the kernel gave a process that frees and takes 128 MB 20 times."""
-    told = {"MALLOC_", "GLIBC_TUNABLES"}
-    clean = {k: v for k, v in os.environ.items() if not any(k.startswith(name) for name in told)}
+    malloc = {"MALLOC_", "GLIBC_TUNABLES"}
+    clean = {k: v for k, v in os.environ.items() if not any(k.startswith(name) for name in malloc)}
     command = [sys.executable, "-c", _CHURN, mode]
     done = subprocess.run(
         command, env=clean | environment, capture_output=True, text=True, check=True
