@@ -312,7 +312,7 @@ def test_a_small_grin_carries(tmp_path: Path) -> None:
 
 def test_there_is_no_mirror_image_for_a_model_that_knows_the_camera(tmp_path: Path) -> None:
     build("grin", tmp_path)
-    with pytest.raises(ModelError, match="say flip:=false"):
+    with pytest.raises(ModelError, match="set flip:=false"):
         Pipeline.from_settings(Settings(str(tmp_path), device="cpu", flip=True))
 
 

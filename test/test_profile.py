@@ -15,7 +15,7 @@ from depth_ros.config import Settings
 from depth_ros.geometry.camera import Camera
 from depth_ros.look import flame
 from depth_ros.pipeline import Frame, Pipeline
-from depth_ros.profile import Begun, Lap, Profile, medians
+from depth_ros.profile import FrameProfile, Lap, Profile, medians
 
 
 class Device:
@@ -134,7 +134,7 @@ def test_a_device_that_hangs_does_not_make_memory_grow() -> None:
     assert len(profile.frames()) == 3
 
 
-def handed_over(profile: Profile) -> Begun:
+def handed_over(profile: Profile) -> FrameProfile:
     with profile.frame(waited_s=0.5):
         profile.begin("network")
         return profile.hand_over("land")
@@ -142,7 +142,7 @@ def handed_over(profile: Profile) -> Begun:
 
 def test_a_frame_that_another_thread_goes_on_with_stays_one_frame(clock: SimpleNamespace) -> None:
     profile = Profile()
-    left: list[Begun] = []
+    left: list[FrameProfile] = []
 
     def publish() -> None:
         with profile.resumed(left[0]):
@@ -176,7 +176,7 @@ def test_two_threads_may_be_at_a_frame_each() -> None:
     assert stages(profile) == [["wait", "network", "land", "publish"], ["decode", "network"]]
 
 
-def finish(profile: Profile, begun: Begun) -> None:
+def finish(profile: Profile, begun: FrameProfile) -> None:
     with profile.resumed(begun):
         profile.begin("publish")
 

@@ -23,7 +23,7 @@ class Frame:
         frame_id: the camera's optical frame.
 
     Raises:
-        FrameError: rgb is no array, or has another type or shape.
+        FrameError: rgb is not an array, or has another type or shape.
         CameraError: image and camera differ in size.
     """
 
