@@ -1,4 +1,4 @@
-"""What a checkpoint's files are, told by their hashes."""
+"""Hashes of a checkpoint's files."""
 
 from __future__ import annotations
 
@@ -10,17 +10,17 @@ from depth_ros.models import hub
 from depth_ros.models.base import ModelEntry
 
 _WEIGHTS, _INDEX = "model.safetensors", "model.safetensors.index.json"
-_BESIDE = ("config.json", "preprocessor_config.json")
+_CONFIGS = ("config.json", "preprocessor_config.json")
 
 
 def hashes(entry: ModelEntry) -> dict[str, str]:
     """Return the SHA-256 of a checkpoint's files, by their names."""
-    with hub.reached(entry.source, entry.revision):
+    with hub.available(entry.source, entry.revision):
         index = _find(entry, _INDEX)
         names = [_WEIGHTS]
         if index is not None:
             names = sorted(set(json.loads(index.read_text())["weight_map"].values()))
-        found = {name: _find(entry, name) for name in (*_BESIDE, *names)}
+        found = {name: _find(entry, name) for name in (*_CONFIGS, *names)}
     return {name: _sha256(path) for name, path in found.items() if path is not None}
 
 

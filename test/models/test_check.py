@@ -30,7 +30,7 @@ def test_the_embedded_weights_are_as_the_registry_says() -> None:
     report = models.check("zoedepth-tiny")
     assert report.differences == ()
     assert report.input_size == (96, 128)
-    assert "preprocessing as the registry says" in report.text()
+    assert "preprocessing as in the registry" in report.text()
     assert "3.3 M (registry: 3.3 M)" in report.text()
 
 

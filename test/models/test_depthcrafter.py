@@ -469,7 +469,7 @@ def test_it_is_refused_where_frames_come_one_by_one(folder: Path) -> None:
 
 
 def test_models_of_single_frames_are_no_clip_models() -> None:
-    with pytest.raises(ModelError, match=r"'zoedepth-tiny' answers frame by frame.*depthcrafter"):
+    with pytest.raises(ModelError, match=r"'zoedepth-tiny' works frame by frame.*depthcrafter"):
         models.load_clip("zoedepth-tiny")
 
 

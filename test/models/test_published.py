@@ -63,7 +63,7 @@ def test_the_registry_agrees_with_the_published_files(name: str) -> None:
     assert issubclass(family, TransformersModel)
     assert config.model_type == entry.family
     assert family.output_of(config) is entry.output
-    family.correct(config, entry)
+    family.fix_config(config, entry)
     assert family.max_depth_m_of(config) in (entry.max_depth_m, 0)
     found = Preprocessing.from_config(published.processor_of(name), family.processor)
     assert entry.preprocessing is not None

@@ -197,7 +197,7 @@ def test_the_entry_says_the_range_where_the_checkpoint_does_not(
 def test_weights_that_give_something_else_than_their_entry_are_refused(
     built: Callable[[str], Path],
 ) -> None:
-    with pytest.raises(ModelError, match="gives affine_inverse_depth, expected metric_depth"):
+    with pytest.raises(ModelError, match="outputs affine_inverse_depth, expected metric_depth"):
         models.load("depth-anything-v2-metric-indoor-small", str(built("depth-anything")))
     with pytest.raises(ModelError, match="cannot be loaded"):
         models.load("depth-pro", str(built("depth-anything")))

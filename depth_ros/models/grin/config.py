@@ -167,7 +167,7 @@ CONFIGS = {"grin-tiny": TINY, "grin-small": SMALL, "grin-base": BASE}
 
 
 def preprocessing_of(config: GrinConfig) -> Preprocessing:
-    """Return how images are brought to a GRIN of these sizes."""
+    """Return the preprocessing of a GRIN of these sizes."""
     return Preprocessing(
         height=config.height,
         width=config.width,

@@ -16,10 +16,10 @@ from depth_ros.geometry.camera import Camera
 from depth_ros.models import json_file
 from depth_ros.models.base import (
     Executor,
-    Facts,
     Family,
     Memory,
     ModelEntry,
+    NetworkFacts,
     Output,
     Prediction,
     Raw,
@@ -162,7 +162,9 @@ class GrinModel(Family):
         return cls(entry, Grin.from_pretrained(entry.source, entry.revision))
 
     @classmethod
-    def of_graphs(cls, entry: ModelEntry, facts: Facts, config: Mapping[str, Any]) -> GrinModel:
+    def of_graphs(
+        cls, entry: ModelEntry, facts: NetworkFacts, config: Mapping[str, Any]
+    ) -> GrinModel:
         """Return the model of an exported network; see Family."""
         return cls(entry, Exported(GrinConfig.from_dict(dict(config))))
 
@@ -174,7 +176,7 @@ class GrinModel(Family):
         path = cached_file(source, "config.json", revision=revision)
         return GrinConfig.from_dict(json_file.read(Path(path)))
 
-    def config_stated(self) -> dict[str, Any]:
+    def exported_config(self) -> dict[str, Any]:
         """Return the network's configuration, which says more than facts do."""
         return {"model_type": MODEL_TYPE, **asdict(self.config)}
 

@@ -58,7 +58,7 @@ class LiteConfig:
 
 
 def preprocessing_of(config: LiteConfig) -> Preprocessing:
-    """Return how images are brought to a network of this configuration.
+    """Return the preprocessing of a network of this configuration.
 
     Colours are scaled as EfficientNet-Lite's weights expect: (level - 127) / 128.
     """

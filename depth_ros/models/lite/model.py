@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from depth_ros.models import json_file
-from depth_ros.models.base import Facts, ModelEntry
+from depth_ros.models.base import ModelEntry, NetworkFacts
 from depth_ros.models.lite.config import LiteConfig, preprocessing_of
 from depth_ros.models.lite.network import ZoeDepthLite
 from depth_ros.models.transformers_model import TransformersModel
@@ -23,7 +23,7 @@ class LiteModel(TransformersModel):
         """
         network = ZoeDepthLite.from_pretrained(entry.source, entry.revision)
         config = network.config
-        facts = Facts(preprocessing_of(config), config.max_depth_m, config.training_f_px)
+        facts = NetworkFacts(preprocessing_of(config), config.max_depth_m, config.training_f_px)
         return cls(entry, network, facts)
 
     @staticmethod
