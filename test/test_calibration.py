@@ -57,7 +57,7 @@ def test_a_file_is_the_camera_that_was_calibrated(path: Path) -> None:
 def test_what_is_none_is_refused_in_one_line(path: Path, text: str) -> None:
     path.write_text(text)
     with pytest.raises(
-        CameraError, match=r"head_camera.yaml (is no calibration|has matrices)"
+        CameraError, match=r"head_camera.yaml (is not a calibration|has matrices)"
     ) as e:
         calibration.read(path)
     assert "\n" not in str(e.value)

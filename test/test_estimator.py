@@ -339,5 +339,5 @@ def test_a_camera_is_made_of_a_message_and_of_a_calibration_file(tmp_path: Path)
         depth_ros.Camera.from_yaml(path, 320, 320)
     with pytest.raises(CameraError, match="expected both"):
         depth_ros.Camera.from_yaml(path, 320)
-    with pytest.raises(CameraError, match="is no calibration"):
+    with pytest.raises(CameraError, match="is not a calibration"):
         depth_ros.Camera.from_yaml(tmp_path / "none.yaml")

@@ -151,7 +151,7 @@ def test_an_image_counts_as_what_it_shows_however_it_lies_in_memory(
 
 def test_a_frame_worked_on_under_other_settings_leaves_the_pipelines_own() -> None:
     own = pipeline()
-    other = own.under(own.settings.with_values(max_depth_m=0.5))
+    other = own.with_settings(own.settings.with_values(max_depth_m=0.5))
     assert torch.isposinf(other(view(60, 1.0)).depth_m).all()
     assert not torch.isposinf(own(view(60, 1.0)).depth_m).all()
     assert other.state(Camera.from_fov(64, 48, 60)) is own.state(Camera.from_fov(64, 48, 60))

@@ -84,7 +84,7 @@ def test_numbers_change_without_a_capture_and_shapes_with_one(checkpoint: Path) 
 
     def ask(**values: Any) -> int:
         settings = captured.settings.with_values(**values)
-        now, then = captured.under(settings), eager.under(settings)
+        now, then = captured.with_settings(settings), eager.with_settings(settings)
         found = now.measure(now.predict(frame()), None, EVERYTHING)
         assert_same(now, then, found, then(frame()))
         return machine.log.count("capture")
@@ -105,7 +105,7 @@ def test_what_was_wanted_is_not_made_again_and_what_was_not_is(checkpoint: Path)
     assert machine.log.count("replay") == replays
     captured.colours(depth)
     assert machine.log.count("replay") == replays + 1
-    other = captured.under(captured.settings.with_values(points_colour=False)).cloud(depth)
+    other = captured.with_settings(captured.settings.with_values(points_colour=False)).cloud(depth)
     assert machine.log.count("replay") == replays + 2
     assert (cloud.payload.shape[-1], other.payload.shape[-1]) == (16, 12)
 
@@ -136,7 +136,7 @@ def test_confidence_that_a_cloud_needs_and_is_not_there_is_refused(checkpoint: P
     _, captured, _ = pair(checkpoint)
     depth = captured(frame())
     with pytest.raises(ModelError, match="gives no confidence"):
-        captured.under(captured.settings.with_values(min_confidence=0.5)).cloud(depth)
+        captured.with_settings(captured.settings.with_values(min_confidence=0.5)).cloud(depth)
 
 
 def test_a_batch_is_one_replay(checkpoint: Path) -> None:

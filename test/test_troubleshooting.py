@@ -15,10 +15,10 @@ ROOT = Path(__file__).parent.parent
 PACKAGE = ROOT / "depth_ros"
 PAGE = (ROOT / "docs" / "troubleshooting.md").read_text()
 # What a user of the node or of a command sees from here has its cause and cure on the page.
-COVERED = ("ros", "cli", "runtimes", "messages", "bag", "infer", "look")
+COVERED = ("config", "ros", "cli", "runtimes", "messages", "bag", "infer", "look")
 RAISED = {name for name, value in vars(errors).items() if isinstance(value, type)}
 RAISED |= {"ArgumentTypeError"}
-LOGGED = {"warning", "error", "fatal", "say"}
+LOGGED = {"warning", "error", "fatal", "report"}
 
 
 def skeleton(node: ast.AST) -> str | None:

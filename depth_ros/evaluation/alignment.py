@@ -98,8 +98,8 @@ def _fitted(x: Maps, y: Maps, least: float) -> Maps:
     both = np.isfinite(x) & np.isfinite(y)
     stride = max(1, int(np.count_nonzero(both)) // _MOST_SAMPLES)
     scale, shift = _line(x[both][::stride], y[both][::stride])
-    fitted: Maps = np.maximum(scale * x + shift, least).astype(np.float32)
-    return fitted
+    with_fit: Maps = np.maximum(scale * x + shift, least).astype(np.float32)
+    return with_fit
 
 
 def _line(x: Maps, y: Maps) -> tuple[float, float]:
