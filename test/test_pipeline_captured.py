@@ -97,7 +97,7 @@ def test_numbers_change_without_a_capture_and_shapes_with_one(checkpoint: Path) 
     assert ask() == first + 2
 
 
-def test_what_was_wanted_is_not_made_again_and_what_was_not_is(checkpoint: Path) -> None:
+def test_wanted_outputs_are_reused_and_others_are_rendered(checkpoint: Path) -> None:
     _, captured, machine = pair(checkpoint)
     depth = captured.measure(captured.predict(frame()), None, Wanted(points=True))
     replays = machine.log.count("replay")
@@ -132,7 +132,7 @@ def test_estimates_of_earlier_frames_stay_what_they_were(checkpoint: Path) -> No
     assert len({depth.depth_m.data_ptr() for depth in depths}) == 3
 
 
-def test_confidence_that_a_cloud_needs_and_is_not_there_is_refused(checkpoint: Path) -> None:
+def test_a_cloud_that_needs_missing_confidence_is_refused(checkpoint: Path) -> None:
     _, captured, _ = pair(checkpoint)
     depth = captured(frame())
     with pytest.raises(ModelError, match="gives no confidence"):
@@ -148,7 +148,7 @@ def test_a_batch_is_one_replay(checkpoint: Path) -> None:
     assert machine.log.count("replay") == 1
 
 
-def test_twins_share_graphs(checkpoint: Path) -> None:
+def test_forks_share_graphs(checkpoint: Path) -> None:
     _, captured, machine = pair(checkpoint)
     captured(frame())
     captured.fork()(frame(1))

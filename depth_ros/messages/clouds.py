@@ -138,7 +138,7 @@ def _field_format(field: PointField, point_step: int) -> str:
             f"cloud field '{field.name}' has datatype {field.datatype}, expected one of "
             f"{_ALLOWED[field.name]} of sensor_msgs/PointField"
         )
-    # Packed colours are bits, whatever number those bits may also be.
+    # Packed colours are read as bits, not as a float number.
     name = _DATATYPES[field.datatype] if field.name in "xyz" else "u4"
     if field.offset + np.dtype(name).itemsize > point_step:
         raise MessageError(

@@ -60,7 +60,7 @@ _GREY_AND_YUV: dict[str, Encoding] = {
     "nv12": Planar(cv2.COLOR_YUV2RGB_NV12, interleaved=True),
     "nv21": Planar(cv2.COLOR_YUV2RGB_NV21, interleaved=True),
     "nv24": Planar(None, interleaved=True, subsampling=1),
-    # ROS has no name for these two: depthai says YUV420, others their FourCC in either case.
+    # ROS has no name for these two: depthai uses YUV420, others the FourCC in upper or lower case.
     "YUV420": _I420,
     "I420": _I420,
     "i420": _I420,

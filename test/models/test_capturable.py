@@ -42,7 +42,7 @@ class OnMeta:
 
 @pytest.mark.parametrize("size", [(48, 64), (61, 91)], ids=str)
 @pytest.mark.parametrize("family", FAMILIES)
-def test_no_family_asks_the_host_while_it_runs(
+def test_no_family_makes_the_host_wait_while_it_runs(
     family: str,
     size: tuple[int, int],
     built: Callable[[str], Path],
@@ -74,7 +74,7 @@ def anchors_of(pipeline: Pipeline, shown: Frame) -> Anchors:
 
 
 @pytest.mark.parametrize("family", FAMILIES)
-def test_a_captured_family_says_what_it_says_eagerly(
+def test_a_captured_family_gives_the_eager_result(
     family: str, built: Callable[[str], Path]
 ) -> None:
     model = models.load(str(built(family)))

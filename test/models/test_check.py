@@ -26,7 +26,7 @@ def test_every_family_passes(family: str, built: Callable[[str], Path]) -> None:
     assert "unknown, commercial use: no" in text
 
 
-def test_the_embedded_weights_are_as_the_registry_says() -> None:
+def test_the_embedded_weights_match_the_registry() -> None:
     report = models.check("zoedepth-tiny")
     assert report.differences == ()
     assert report.input_size == (96, 128)

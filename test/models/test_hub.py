@@ -46,7 +46,7 @@ def busy() -> Iterator[str]:
 
 @pytest.mark.parametrize("name", ["zoedepth-nyu", "nobody/nothing", "depthcrafter"])
 @pytest.mark.usefixtures("unreachable")
-def test_a_model_of_the_hub_says_the_cure(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_model_of_the_hub_names_the_cure(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     asked: list[str] = []
     for asking in ("transformers.utils.cached_file", "huggingface_hub.list_repo_files"):
         monkeypatch.setattr(asking, lambda *_, **__: asked.append(name))
@@ -58,7 +58,7 @@ def test_a_model_of_the_hub_says_the_cure(name: str, monkeypatch: pytest.MonkeyP
 
 
 @pytest.mark.usefixtures("unreachable")
-def test_the_command_line_says_it_in_one_line(capsys: pytest.CaptureFixture[str]) -> None:
+def test_the_command_line_reports_it_in_one_line(capsys: pytest.CaptureFixture[str]) -> None:
     assert cli.main(["models", "zoedepth-nyu", "--check"]) == 1
     error = capsys.readouterr().err
     assert "the hub cannot be reached" in error
@@ -83,14 +83,16 @@ def test_what_is_in_the_cache_is_used_without_the_hub(
     assert not constants.HF_HUB_OFFLINE
 
 
-def test_a_server_that_says_no_is_there(busy: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_server_that_refuses_a_request_is_reachable(
+    busy: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(constants, "ENDPOINT", busy)
     monkeypatch.setattr(constants, "HF_HUB_OFFLINE", False)
     with hub.available("somebody/something"):
         assert not constants.HF_HUB_OFFLINE
 
 
-def test_who_wants_no_hub_is_told_so(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_disabled_hub_is_named_in_the_error(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(constants, "HF_HUB_OFFLINE", True)
     with pytest.raises(ModelError, match=r"is switched off \(HF_HUB_OFFLINE\)"):
         models.load("zoedepth-nyu")

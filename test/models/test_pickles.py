@@ -46,7 +46,7 @@ def test_the_error_names_the_command_that_helps(pickled: Path) -> None:
 
 
 @pytest.mark.parametrize("parts", [1, 2])
-def test_what_is_converted_is_the_same_network(
+def test_a_converted_checkpoint_is_the_same_network(
     parts: int, pickled: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     expected = torch.load(pickled / "pytorch_model.bin", weights_only=True)

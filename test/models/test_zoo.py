@@ -115,7 +115,7 @@ def test_another_fit_leaves_the_focal_length_of_training(built: Callable[[str], 
 
 
 @pytest.mark.parametrize("family", ["depth-pro", "dpt-dinov2", "dpt-vit", "dpt-hybrid", "grin"])
-def test_a_network_that_takes_images_in_one_way_says_so(
+def test_a_network_with_only_one_fit_refuses_others(
     family: str, built: Callable[[str], Path]
 ) -> None:
     with pytest.raises(ModelError, match="in one way only, expected image_fit:=auto"):

@@ -35,7 +35,7 @@ def test_on_the_cpu_a_result_stays_where_it_is() -> None:
     pending.release()
 
 
-def test_on_the_cpu_too_only_the_rows_that_count_are_given() -> None:
+def test_on_the_cpu_too_only_valid_rows_are_returned() -> None:
     values = torch.rand(48, 64)
     found = Download().start(values, torch.tensor(5)).wait()
     assert torch.equal(found, values[:5]) and found.data_ptr() == values.data_ptr()
@@ -48,7 +48,7 @@ def test_a_copy_comes_after_what_was_computed_before_it(bus: StandInBus) -> None
     assert bus.asked == ["mark", "copy after 1", "mark", "copy after 3"]
 
 
-def test_results_of_any_type_size_and_layout_land_whole(bus: StandInBus) -> None:
+def test_results_of_any_type_size_and_layout_arrive_complete(bus: StandInBus) -> None:
     download = Download()
     for values in (
         torch.rand(48, 64),
@@ -66,7 +66,7 @@ def test_results_of_any_type_size_and_layout_land_whole(bus: StandInBus) -> None
 @pytest.mark.parametrize("dtype", [torch.int32, torch.int64])
 @pytest.mark.parametrize("count", [0, 1, 7, 10])
 @pytest.mark.parametrize("shape", [(), (1,)])
-def test_the_count_lands_with_its_rows(
+def test_the_count_arrives_with_its_rows(
     bus: StandInBus, dtype: torch.dtype, count: int, shape: tuple[int, ...]
 ) -> None:
     values = torch.randint(0, 256, (10, 16), dtype=torch.uint8)
@@ -74,7 +74,7 @@ def test_the_count_lands_with_its_rows(
     assert torch.equal(pending.wait(), values[:count])
 
 
-def test_what_is_in_flight_is_never_written_whatever_comes_and_goes(bus: StandInBus) -> None:
+def test_pending_results_are_never_overwritten(bus: StandInBus) -> None:
     choose, download = random.Random(0), Download()
     held: list[tuple[PendingDownload, Tensor]] = []
     for _ in range(500):
@@ -91,7 +91,7 @@ def test_what_is_in_flight_is_never_written_whatever_comes_and_goes(bus: StandIn
     assert len(bus.allocated) < 12  # two, which grow
 
 
-def test_as_much_memory_as_is_in_flight_is_used_again(bus: StandInBus) -> None:
+def test_memory_of_released_results_is_reused(bus: StandInBus) -> None:
     download, values = Download(), torch.rand(10, 4)
     places = set()
     for _ in range(10):
@@ -113,7 +113,7 @@ def test_many_at_once_do_not_keep_their_memory(bus: StandInBus) -> None:
     assert 20 < len(bus.allocated) < 40
 
 
-def test_a_device_that_fails_says_so_to_who_waits(bus: StandInBus) -> None:
+def test_a_device_error_reaches_the_waiting_thread(bus: StandInBus) -> None:
     pending = Download().start(torch.rand(4))
     bus.failure = RuntimeError("CUDA error: an illegal memory access was encountered")
     with pytest.raises(RuntimeError, match="illegal memory access"):
@@ -209,7 +209,7 @@ def test_on_cuda_only_a_download_waits() -> None:
 
 
 @CUDA
-def test_on_cuda_a_copy_has_what_was_computed_before_and_nothing_of_later() -> None:
+def test_on_cuda_a_copy_contains_only_earlier_work() -> None:
     download, big = Download(), torch.rand(4096, 4096, device="cuda")
     for number in range(20):
         values = (big @ big)[:480] * 0 + number

@@ -54,7 +54,7 @@ def faults(mode: str, **environment: str) -> int:
     return int(done.stdout)
 
 
-def test_memory_that_is_kept_is_not_asked_for_again() -> None:
+def test_kept_memory_is_not_requested_again() -> None:
     if not sys.platform.startswith("linux"):
         pytest.skip("glibc only")
     assert faults("keep") < 100
@@ -68,5 +68,5 @@ def test_loading_a_model_leaves_memory_as_it_is() -> None:
     assert faults("load") > 1000
 
 
-def test_the_environments_word_stands() -> None:
+def test_the_environments_settings_are_kept() -> None:
     assert faults("keep", MALLOC_MMAP_THRESHOLD_="131072") > 1000

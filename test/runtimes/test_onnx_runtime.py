@@ -77,20 +77,20 @@ def test_a_provider_that_does_not_start_is_an_error_and_no_fallback() -> None:
         runtime(ort, "cuda")
 
 
-def test_providers_are_asked_in_the_users_order() -> None:
+def test_providers_are_used_in_the_users_order() -> None:
     ort = Ort([TENSORRT, CUDA, CPU])
     runtime(ort, "cpu, cuda")
     assert [name for name, _ in ort.opened[0]] == [CPU, CUDA]
 
 
 @pytest.mark.parametrize("text", ["", "gpu", "cuda;cpu", "cpu,cpu", "cuda,auto"])
-def test_what_is_no_list_of_providers_is_refused(text: str) -> None:
+def test_an_invalid_list_of_providers_is_refused(text: str) -> None:
     with pytest.raises(ModelError, match="expected auto, or some of tensorrt, cuda, cpu"):
         providers.choose(text, cuda=False)
 
 
 @pytest.mark.parametrize(("cuda", "expected"), [(True, ("cuda",)), (False, ("cpu",))])
-def test_auto_goes_with_the_device(cuda: bool, expected: tuple[str, ...]) -> None:
+def test_auto_follows_the_device(cuda: bool, expected: tuple[str, ...]) -> None:
     assert providers.choose("auto", cuda) == expected
 
 
@@ -125,7 +125,7 @@ def test_inputs_that_the_graph_does_not_take_are_refused_with_their_shape(
 def test_a_part_that_is_not_there_is_refused() -> None:
     with pytest.raises(ModelError, match="expected one called 'encoder'"):
         runtime(Ort([CPU])).part("encoder")
-    with pytest.raises(ModelError, match="it has no part .encoder."):
+    with pytest.raises(ModelError, match="it has no part 'encoder'"):
         runtime(Ort([CPU])).part(WHOLE).part("encoder")
 
 
@@ -265,7 +265,9 @@ def test_each_shape_has_an_engine_of_its_own_and_few_stay_loaded() -> None:
     assert len(one._opened) == 4
 
 
-def test_a_missing_onnxruntime_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_missing_onnxruntime_names_the_package_to_install(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     monkeypatch.setitem(__import__("sys").modules, "onnxruntime", None)
     with pytest.raises(
         ModelError, match="pip install onnxruntime, or with an NVIDIA GPU onnxruntime-gpu"

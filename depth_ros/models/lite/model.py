@@ -12,14 +12,14 @@ from depth_ros.models.transformers_model import TransformersModel
 
 
 class LiteModel(TransformersModel):
-    """A checkpoint of zoedepth-lite; it is read by this package, and treated like the others."""
+    """A checkpoint of zoedepth-lite, in this package's own format."""
 
     @classmethod
     def load(cls, entry: ModelEntry) -> LiteModel:
         """Load a checkpoint from a folder, the hub's cache or the hub.
 
         Raises:
-            ModelError: its files do not fit each other.
+            ModelError: its files do not match each other.
         """
         network = ZoeDepthLite.from_pretrained(entry.source, entry.revision)
         config = network.config
@@ -36,5 +36,5 @@ class LiteModel(TransformersModel):
 
     @staticmethod
     def max_depth_m_of(config: LiteConfig) -> float:
-        """Return where the range ends."""
+        """Return the end of the range."""
         return config.max_depth_m
