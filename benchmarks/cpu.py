@@ -40,17 +40,17 @@ def _plain(size: sizes.Size) -> Run:
 
 
 def _kept(size: sizes.Size) -> Run:
-    heap.keep()
+    heap.keep_freed_memory()
     return _plain(size)
 
 
 def _ours(size: sizes.Size, dtype: str = "float32", compiled: bool = False) -> Run:
-    heap.keep()
+    heap.keep_freed_memory()
     return TorchRuntime(size.model.network, "cpu", dtype, compiled)
 
 
 def _onnx(size: sizes.Size) -> Run:
-    heap.keep()
+    heap.keep_freed_memory()
     with tempfile.TemporaryDirectory() as folder:
         model = size.exported(WIDTH, HEIGHT, Path(folder))
         return runtimes.create("auto", model.network, "cpu", "float32", model.graphs)

@@ -17,7 +17,7 @@ from transformers import (
 
 from benchmarks import network
 from depth_ros import models
-from depth_ros.export import Options, export
+from depth_ros.export import ExportOptions, export
 from depth_ros.models import DepthModel
 from depth_ros.models.depth_anything import DepthAnything
 from depth_ros.models.zoedepth import ZoeDepth
@@ -50,7 +50,9 @@ class Size(NamedTuple):
         self.stock.save_pretrained(folder)
         _say(self.said, folder)
         rules, path = self.model.preprocessing, folder / "exported.onnx"
-        export(str(folder), path, Options(rules.network_size(*rules.padded_size(height, width))))
+        export(
+            str(folder), path, ExportOptions(rules.network_size(*rules.padded_size(height, width)))
+        )
         model = models.load(str(path))
         assert isinstance(model, DepthModel)
         return model

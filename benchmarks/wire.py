@@ -377,8 +377,8 @@ def main(arguments: list[str] | None = None) -> int:
 
 def _publish(options: argparse.Namespace) -> None:
     """Be the publisher, with the node's heap, and print what it measured."""
-    heap.one_for_all()
-    heap.keep()
+    heap.use_one_arena()
+    heap.keep_freed_memory()
     rclpy.init(args=[])
     setup = Setup("", False, *options.listeners)  # those who started it know
     print(json.dumps(publish(setup, options.repeats, options.strides)))

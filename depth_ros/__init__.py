@@ -4,8 +4,8 @@
     depth = estimator(rgb, depth_ros.Camera.from_fov(640, 480, fov_deg=60.0))
     depth.depth_m, depth.points().xyz, depth.colour()
 
-What __all__ names is the public API. Each name is imported when it is first used: the package
-itself imports neither NumPy nor OpenCV nor torch.
+The names in __all__ are the public API. Each name is imported on first use: the package itself
+imports neither NumPy nor OpenCV nor torch.
 """
 
 from __future__ import annotations
@@ -46,7 +46,7 @@ _MODULES = {
 
 
 def __getattr__(name: str) -> Any:
-    """Import a public name when it is first used (PEP 562)."""
+    """Import a public name on first use (PEP 562)."""
     if name not in _MODULES:
         raise AttributeError(f"module 'depth_ros' has no attribute '{name}'")
     value = globals()[name] = getattr(import_module(_MODULES[name]), name)

@@ -1,4 +1,4 @@
-"""Messages of other sensors as anchors: clouds, scans, depth images; rclpy's and rosbags'."""
+"""Anchors from messages of other sensors: clouds, scans and depth images."""
 
 from __future__ import annotations
 
@@ -23,17 +23,17 @@ def anchors_from(
     sensor: Callable[[], Camera],
     max_pixels: int = Settings.max_image_pixels,
 ) -> Anchors:
-    """Return what a message's sensor measured, in the image of a camera.
+    """Return the measurements in a message as anchors in the image of a camera.
 
-    Only what the camera may see is thinned, evenly over the image and over depth.
+    Points that the camera may see are thinned, evenly over the image and over depth.
 
     Args:
         message: sensor_msgs/PointCloud2, LaserScan, Image or CompressedImage.
-        kind: which of them: points, scan or depth.
+        kind: of the message: points, scan or depth.
         pose: 4x4 transform of the sensor's frame to the camera's optical frame.
-        camera: the image's.
-        sensor: returns the camera of a depth image; raises what it likes where there is none.
-        max_pixels: a compressed depth image whose header says more is not decoded.
+        camera: of the image.
+        sensor: returns the camera of a depth image; its errors reach the caller.
+        max_pixels: larger compressed depth images, according to the header, are not decoded.
     """
     points = _points(message, kind, sensor, max_pixels)
     return anchors.from_points(anchors.transform(points, pose), camera, anchors.MOST)
@@ -44,7 +44,7 @@ def optical_from_sensor(anchors_pose: tuple[float, ...], optical: bool) -> Float
 
     Args:
         anchors_pose: x, y, z [m], roll, pitch, yaw [rad], see the setting.
-        optical: whether the sensor's frame is an optical one (REP 103).
+        optical: whether the sensor's frame is an optical frame (REP 103).
     """
     pose = OPTICAL_FROM_BODY @ pose_matrix(*anchors_pose)
     return pose @ OPTICAL_FROM_BODY.T if optical else pose
@@ -58,6 +58,6 @@ def _points(message: Any, kind: str, sensor: Callable[[], Camera], max_pixels: i
         limits = (message.range_min, message.range_max)
         angles = (message.angle_min, message.angle_increment)
         return anchors.points_from_scan(message.ranges, *angles, *limits)
-    # The camera first: without one there is no need to decode.
+    # The camera first: without it, decoding is of no use.
     camera = sensor()
     return anchors.from_depth(messages.depth_from(message, max_pixels), camera)

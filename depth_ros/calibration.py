@@ -1,4 +1,4 @@
-"""Cameras that no camera_info describes: by a file of a calibration, or a field of view."""
+"""Cameras without camera_info: from a calibration file or a field of view."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ class _NoRoi:
 
 @dataclass
 class Calibration:
-    """The fields of sensor_msgs/CameraInfo that a file of a calibration has."""
+    """The fields of sensor_msgs/CameraInfo that a calibration file contains."""
 
     height: int
     width: int
@@ -53,24 +53,24 @@ class Calibration:
 
 
 def read(path: Path) -> Calibration:
-    """Return what a file of camera_calibration says, which camera_info_manager reads too.
+    """Return the content of a calibration file, as camera_calibration writes it.
 
-    Source: camera_calibration_parsers, its YAML format.
+    Source: camera_calibration_parsers, its YAML format, which camera_info_manager reads too.
 
     Raises:
-        CameraError: the file cannot be read, or is none.
+        CameraError: the file cannot be read, or is not a calibration.
     """
     try:
-        said: dict[str, Any] = YAML(typ="safe").load(regular(path))
-        d, k = (_data(said, name) for name in ("distortion_coefficients", "camera_matrix"))
-        r = _data(said, "rectification_matrix", 9)
-        p = _data(said, "projection_matrix", 12)
-        size = int(said["image_height"]), int(said["image_width"])
-        model = str(said.get("distortion_model", "plumb_bob"))
-    except Exception as error:  # yaml's, and whatever a wrong type makes
-        told = " ".join(str(error).split())
+        content: dict[str, Any] = YAML(typ="safe").load(regular(path))
+        d, k = (_data(content, name) for name in ("distortion_coefficients", "camera_matrix"))
+        r = _data(content, "rectification_matrix", 9)
+        p = _data(content, "projection_matrix", 12)
+        size = int(content["image_height"]), int(content["image_width"])
+        model = str(content.get("distortion_model", "plumb_bob"))
+    except Exception as error:  # YAML errors, and errors of wrong types
+        text = " ".join(str(error).split())
         raise CameraError(
-            f"{path} is no calibration: {type(error).__name__}: {told}; expected the YAML of "
+            f"{path} is not a calibration: {type(error).__name__}: {text}; expected the YAML of "
             "camera_calibration, with image_width, image_height and camera_matrix"
         ) from error
     if len(k) != 9 or len(r) != 9 or len(p) != 12:
@@ -83,8 +83,8 @@ def of_file(path: Path, size: tuple[int, int] | None, rectified: bool = False) -
 
     Args:
         path: see read().
-        size: None: that of the file.
-        rectified: whether the images are.
+        size: None: the size in the file.
+        rectified: whether the images are rectified.
 
     Raises:
         CameraError: as read() and described().
@@ -96,15 +96,15 @@ def of_file(path: Path, size: tuple[int, int] | None, rectified: bool = False) -
     return described(info, *size, settings).camera
 
 
-def _data(said: dict[str, Any], name: str, zeros: int = 0) -> tuple[float, ...]:
-    """Return a matrix's numbers, row by row; zeros where it may be missing."""
-    if zeros and name not in said:
+def _data(content: dict[str, Any], name: str, zeros: int = 0) -> tuple[float, ...]:
+    """Return a matrix row by row; if it is missing and optional, the given number of zeros."""
+    if zeros and name not in content:
         return (0.0,) * zeros
-    return tuple(map(float, said[name]["data"]))
+    return tuple(map(float, content[name]["data"]))
 
 
 def from_fov(width: int, height: int, fov_deg: float) -> Calibration:
-    """Return the guess of an undistorted camera with square pixels; fov_deg is horizontal."""
+    """Return an undistorted camera with square pixels; fov_deg is horizontal."""
     matrix = Camera.from_fov(width, height, fov_deg).matrix
     k = tuple(matrix.reshape(-1).tolist())
     p = tuple(np.hstack([matrix, np.zeros((3, 1))]).reshape(-1).tolist())
@@ -113,26 +113,29 @@ def from_fov(width: int, height: int, fov_deg: float) -> Calibration:
 
 
 def guess(settings: Settings) -> str:
-    """Return what is to be said wherever a guessed camera's depth goes; empty without a guess."""
+    """Return the warning about a camera that is guessed from fov_deg; empty: it is not."""
     if not settings.fov_deg:
         return ""
-    return f"the camera is a guess, fov_deg {settings.fov_deg:g}: depth is as wrong as that is"
+    return (
+        f"the camera is a guess from fov_deg {settings.fov_deg:g}: depth has the same relative "
+        "error"
+    )
 
 
 def check(settings: Settings) -> None:
-    """Read the file of a calibration that settings name, before there is any image.
+    """Check the calibration file that settings name, before the first image.
 
     Raises:
-        CameraError: it cannot be read, or describes no camera.
+        CameraError: it cannot be read, or does not describe a camera.
     """
     if settings.camera_calibration:
         info = read(Path(settings.camera_calibration))
-        # Where it says no size, any one will do.
+        # If the file has no size, any size can be used.
         messages.camera_from_info(info, settings.image_rectified, (1, 1))
 
 
 def given(settings: Settings, width: int, height: int) -> Described | None:
-    """Return the camera that settings give for images of a size; None where they give none.
+    """Return the camera that settings define for images of a size; None: they define none.
 
     Raises:
         CameraError: as read() and described().
@@ -155,12 +158,12 @@ def described(info: CameraInfo, width: int, height: int, settings: Settings) -> 
     Args:
         info: a sensor_msgs/CameraInfo.
         width, height: of the image, in pixels.
-        settings: say whether the image is rectified, and whether K is rescaled where it is for
-            another size of the same aspect.
+        settings: whether the image is rectified, and whether to rescale a K for another size of the
+            same aspect ratio.
 
     Raises:
-        CameraError: as messages.camera_from_info; it is for a size of another aspect, or of the
-            same and nobody asked to rescale it.
+        CameraError: as messages.camera_from_info; or it is for another size, and either the aspect
+            ratio differs or camera_info_scale is false.
     """
     size = (width, height)
     camera = messages.camera_from_info(info, settings.image_rectified, size)
@@ -168,7 +171,7 @@ def described(info: CameraInfo, width: int, height: int, settings: Settings) -> 
     if (camera.width, camera.height) == (width, height):
         return Described(camera, fields)
     sizes = f"image is {width}x{height}, camera is for {camera.width}x{camera.height}"
-    # To the pixel that was rounded away.
+    # Equal aspect ratios up to rounding of one pixel.
     if abs(width * camera.height - height * camera.width) > max(camera.width, camera.height):
         raise CameraError(f"{sizes}, expected the same")
     if not settings.camera_info_scale:

@@ -1,4 +1,4 @@
-"""Frames to depth: as few runs of the network as possible, and one frame's error costs no other."""
+"""Frames to depth: as few runs of the network as possible; an error affects only its frame."""
 
 from __future__ import annotations
 
@@ -14,15 +14,15 @@ FindReference = Callable[[], Reference | None]
 
 @dataclass(frozen=True, eq=False)
 class FrameJob:
-    """A frame that is to be answered; a source of frames may add what its sink needs to know.
+    """A frame to process; subclasses add data for the consumer of the outputs.
 
     Attributes:
         frame: the image and its camera.
-        pipeline: of this camera, with the settings that hold for the frame until its last output.
-        wanted: what is wanted of it.
-        find_reference: returns what its depth is compared with, None where that is not known. It is
-            called once: before the network where that is prompted with it, else after it, because
-            what is measured in the meantime fits the image better.
+        pipeline: of this camera, with the settings of this frame for all its outputs.
+        wanted: the requested outputs.
+        find_reference: returns the reference for its scale; None: unknown. It is called once:
+            before the network if that takes it as a prompt, otherwise after it, because later
+            measurements are nearer to the image in time.
     """
 
     frame: Frame
@@ -41,13 +41,13 @@ Job = TypeVar("Job", bound=FrameJob)
 
 @dataclass(frozen=True, eq=False)
 class Answer(Generic[Job]):
-    """What there is for a frame.
+    """The result for a frame.
 
     Attributes:
         job: of the frame.
-        estimate: the network's output; None where it did not have to run, or failed.
-        depth: metric depth, where that is wanted.
-        error: why there is none; the estimate may be there nevertheless.
+        estimate: the network's output; None: it was not needed, or failed.
+        depth: metric depth, if wanted.
+        error: why there is no depth; there may still be an estimate.
     """
 
     job: Job
@@ -57,14 +57,14 @@ class Answer(Generic[Job]):
 
 
 def run(jobs: Sequence[Job]) -> Iterator[Answer[Job]]:
-    """Answer frames that are there at the same time, each as soon as its run of the network ends.
+    """Process frames that are available together; yield each after its run of the network.
 
-    Frames of one size share a run of the network where the model allows that. Frames of one camera
-    are answered in their order. Errors are those of Pipeline.predict_batch and Pipeline.measure, or
-    whatever else a network raises.
+    Frames of one size share a run of the network if the model supports it. Frames of one camera
+    keep their order. Errors are those of Pipeline.predict_batch and Pipeline.measure, or others
+    that a network raises.
 
     Args:
-        jobs: all of one network; the frame that waits longest first.
+        jobs: all of one network; the longest waiting frame first.
     """
     prompts: dict[int, Reference | None] = {}
     ready = []
@@ -86,13 +86,13 @@ def run(jobs: Sequence[Job]) -> Iterator[Answer[Job]]:
 
 
 def _groups(jobs: Sequence[Job], prompts: dict[int, Reference | None]) -> list[list[Job]]:
-    """Return jobs that share a run of the network, those that wait longest first."""
+    """Return groups of jobs that share a run of the network, the longest waiting ones first."""
     groups: dict[object, list[Job]] = {}
     for number, job in enumerate(jobs):
-        # A prompted network refuses a frame without anchors: that must not hit one that has some.
+        # A frame without its anchors fails, and must not make others of its batch fail.
         without_prompt = job.is_prompted and prompts[id(job)] is None
-        alike = (job.wanted.anything, job.frame.rgb.shape, without_prompt)
-        groups.setdefault(alike if job.pipeline.batches else number, []).append(job)
+        key = (job.wanted.anything, job.frame.rgb.shape, without_prompt)
+        groups.setdefault(key if job.pipeline.batches else number, []).append(job)
     return list(groups.values())
 
 

@@ -1,17 +1,17 @@
-"""The errors this package raises: each names the value that was met and what was expected."""
+"""The errors of this package: each names the value that was found and what was expected."""
 
 
 def one_line(error: BaseException) -> str:
-    """Return what an error says in one line; some say nothing but their name."""
+    """Return an error's message in one line, or its type's name if it has no message."""
     return " ".join(str(error).split()) or type(error).__name__
 
 
 class DepthError(Exception):
-    """Base of every error this package raises on purpose."""
+    """Base class of all errors of this package."""
 
 
 class CameraError(DepthError):
-    """A camera that cannot be used: no or impossible intrinsics, an unknown lens, a wrong size."""
+    """A camera that cannot be used: missing or invalid intrinsics, unknown lens, wrong size."""
 
 
 class FrameError(DepthError):
@@ -19,11 +19,11 @@ class FrameError(DepthError):
 
 
 class MessageError(DepthError):
-    """A ROS message whose fields contradict each other or what was expected."""
+    """A ROS message with fields that are unexpected or contradict each other."""
 
 
 class ModelError(DepthError):
-    """A model that is unknown, cannot be loaded, or cannot run where it was asked to."""
+    """A model that is unknown, cannot be loaded, or cannot run on the requested device."""
 
 
 class BagError(DepthError):
@@ -35,8 +35,8 @@ class SettingError(DepthError):
 
 
 class UnknownModelError(ModelError, SettingError):
-    """A model's name that nothing is known by."""
+    """An unknown model name."""
 
 
 class ScaleError(DepthError):
-    """Depth that cannot be made metric: too little, degenerate or contradictory evidence."""
+    """Depth that cannot be made metric: too few, degenerate or contradictory measurements."""

@@ -41,8 +41,8 @@ class Points(NamedTuple):
 class Depth:
     """The metric depth of one image.
 
-    On the CPU depth_m and confidence share their memory with the tensors, and the image is the
-    caller's own array: points() takes its colours from what that holds when it is called.
+    On the CPU depth_m and confidence share memory with the tensors, and the image is the caller's
+    array: points() reads the colours from its current content.
 
     Attributes:
         frame: the depth as torch tensors on the network's device, with camera and time stamp.
@@ -52,7 +52,7 @@ class Depth:
     _pipeline: Pipeline
 
     def __repr__(self) -> str:
-        """Return size and range: all numbers would fill the terminal."""
+        """Return size and range instead of all numbers."""
         height, width = self.depth_m.shape
         known = self.depth_m[np.isfinite(self.depth_m)]
         spread = f"{known.min():.2f} to {known.max():.2f} m" if len(known) else "nothing in range"
@@ -78,12 +78,12 @@ class Depth:
 
     @cached_property
     def confidence(self) -> npt.NDArray[np.float32] | None:
-        """Confidence of each pixel, float32 (H, W), or None where the model gives none.
+        """Confidence of each pixel, float32 (H, W), or None if the model outputs none.
 
         The probability, as estimated by the model, that depth is within 25 % of the truth.
         """
-        sure = self.frame.confidence
-        return None if sure is None else _array(sure)
+        confidence = self.frame.confidence
+        return None if confidence is None else _array(confidence)
 
     @property
     def camera(self) -> Camera:
@@ -92,7 +92,7 @@ class Depth:
 
     @property
     def stamp_ns(self) -> int:
-        """The time of capture in nanoseconds; 0 where none was given."""
+        """The time of capture in nanoseconds; 0: none was given."""
         return self.frame.stamp_ns
 
     def points(self, stride: int | None = None, colour: bool = True) -> Points:
@@ -101,7 +101,7 @@ class Depth:
         The settings edge_filter, min_confidence and beyond_range decide which pixels give points.
 
         Args:
-            stride: take every n-th pixel and row; None: the setting of that name.
+            stride: use every n-th pixel and row; None: the setting of that name.
             colour: whether to return the image's colours too.
 
         Raises:
@@ -114,7 +114,7 @@ class Depth:
             points_colour=colour,
             points_organised=False,
         )
-        payload = self._pipeline.under(wanted).points(self.frame, torch.empty)
+        payload = self._pipeline.with_settings(wanted).points(self.frame, torch.empty)
         values = payload.numpy().view(np.float32)
         if not colour:
             return Points(values, None)
@@ -131,8 +131,8 @@ class Depth:
         estimate are black.
 
         Args:
-            near_m, far_m: the depth with the brightest and the darkest colour; None: as the
-                settings colour_range, colour_near_m and colour_far_m say.
+            near_m, far_m: the depth with the brightest and the darkest colour; None: from the
+                settings colour_range, colour_near_m and colour_far_m.
 
         Raises:
             SettingError: near_m is not less than far_m, or one of them is out of its range.
@@ -144,30 +144,31 @@ class Depth:
                 colour_near_m=settings.colour_near_m if near_m is None else near_m,
                 colour_far_m=settings.colour_far_m if far_m is None else far_m,
             )
-        return _array(self._pipeline.under(settings).colours(self.frame))
+        return _array(self._pipeline.with_settings(settings).colours(self.frame))
 
 
 class Estimator:
     """Estimates metric depth of images; see load().
 
-    Each call stands alone, whatever images came before; stream() is for videos. An estimator and
-    its streams are to be used by one thread at a time.
+    Each call is independent of earlier images; use stream() for videos. Only one thread at a time
+    may use an estimator and its streams.
 
     Args:
-        settings: model, device and everything else.
+        settings: model, device and all other settings.
 
     Raises:
         SettingError: scale_mode is ground, and extrinsics is not parameters.
-        ModelError: the model or the device is not available, or does not support the settings.
+        ModelError: the model or the device is unavailable, or the model does not support the
+            settings.
 
     Attributes:
-        settings: those that it was made with.
+        settings: the same.
     """
 
     def __init__(self, settings: Settings) -> None:
         if settings.scale_mode == "ground" and settings.extrinsics != "parameters":
             raise SettingError(
-                "extrinsics is 'tf', which only the node knows: expected 'parameters', with "
+                "extrinsics is 'tf', which only the node supports: expected 'parameters', with "
                 "camera_height_m, camera_pitch_deg and camera_roll_deg"
             )
         if settings.threads:
@@ -199,11 +200,11 @@ class Estimator:
             FrameError: rgb is of another type or shape.
             CameraError: image and camera differ in size.
             SettingError: anchors are given, and scale_mode is not anchors.
-            ModelError: the network fails, or gives no metres and scale_mode is model.
+            ModelError: the network fails, or it outputs no metres and scale_mode is model.
             ScaleError: ground or anchors do not determine the scale.
         """
         frame = Frame(rgb, camera)
-        # What the images before this one said of the scale is of other scenes.
+        # The scale of earlier images belongs to other scenes.
         self._pipeline.states.clear()
         return _estimate(self._pipeline, frame, anchors)
 
@@ -211,7 +212,7 @@ class Estimator:
         """Return an estimator for the frames of a video in their order.
 
         Args:
-            fps: frames per second, for frames without a stamp; None: each has a stamp.
+            fps: frames per second, for frames without a stamp; None: all have stamps.
             settings: live settings for this video, by their names. scale_steady_s=0.5 removes the
                 flicker of the scale; carry=True lets GRIN start from the frame before.
 
@@ -226,15 +227,15 @@ class Estimator:
                 raise SettingError(unknown_setting(name))
             if not SPECS[name].live:
                 raise SettingError(f"{name} cannot change after loading, expected it in load()")
-        pipeline = self._pipeline.fork().under(self.settings.with_values(**settings))
+        pipeline = self._pipeline.fork().with_settings(self.settings.with_values(**settings))
         return Stream(pipeline, fps)
 
 
 class Stream:
     """Estimates depth of a video's frames; made by Estimator.stream().
 
-    It keeps what the frames before say: the scale of ground and anchors, the steadied scale
-    (scale_steady_s), and the memory of models that denoise (carry).
+    It keeps state from frame to frame: the scale of ground and anchors, the state of
+    scale_steady_s, and the memory of denoising models (carry).
     """
 
     def __init__(self, pipeline: Pipeline, fps: float | None) -> None:
@@ -252,7 +253,7 @@ class Stream:
 
         Args:
             rgb, camera, anchors: see Estimator.
-            stamp_ns: time of capture in nanoseconds; None: it follows from fps.
+            stamp_ns: time of capture in nanoseconds; None: computed from fps.
 
         Raises:
             SettingError: there is neither a stamp nor fps.
@@ -286,7 +287,8 @@ def load(model: str = "zoedepth-lite", device: str = "auto", **settings: Value) 
 
     Raises:
         SettingError: a setting is unknown or out of its range.
-        ModelError: the model or the device is not available, or does not support the settings.
+        ModelError: the model or the device is unavailable, or the model does not support the
+            settings.
     """
     return Estimator(Settings().with_values(model=model, device=device, **settings))
 
@@ -297,7 +299,7 @@ def _estimate(pipeline: Pipeline, frame: Frame, anchors: Anchors | None) -> Dept
 
 
 def _reference(settings: Settings, anchors: Anchors | None) -> Reference | None:
-    """Return what makes depth metric: the mount that the settings describe, or the anchors."""
+    """Return the reference for the scale: the mount that the settings describe, or the anchors."""
     if not isinstance(anchors, Anchors | None):
         raise ScaleError(f"anchors is {type(anchors).__name__}, expected depth_ros.Anchors")
     if anchors is not None and settings.scale_mode != "anchors":
@@ -308,5 +310,5 @@ def _reference(settings: Settings, anchors: Anchors | None) -> Reference | None:
 
 
 def _array(tensor: Tensor) -> npt.NDArray[Any]:
-    """Return a tensor as an array; of one on the CPU nothing is copied."""
+    """Return a tensor as an array; without a copy if it is on the CPU."""
     return tensor.cpu().numpy()

@@ -1,4 +1,4 @@
-"""The camera's mount over the ground: by parameters, or by a frame on the ground."""
+"""The camera's pose above the ground, from parameters or from a frame on the ground."""
 
 from __future__ import annotations
 
@@ -16,34 +16,34 @@ _USUAL = (ON_GROUND, "base_link")
 
 
 def mount_of_parameters(settings: Settings) -> Mount:
-    """Return the mount of camera_height_m, camera_pitch_deg and camera_roll_deg."""
+    """Return the mount that camera_height_m, camera_pitch_deg and camera_roll_deg define."""
     angles_deg = (settings.camera_pitch_deg, settings.camera_roll_deg)
     return Mount.from_angles(settings.camera_height_m, *angles_deg)
 
 
 def candidates(settings: Settings) -> tuple[str, ...]:
-    """Return the frames that are asked for, the best first."""
+    """Return the frames to look up, in priority order."""
     return (settings.ground_frame,) if settings.ground_frame else _USUAL
 
 
 def find_mount(settings: Settings, look_up: Callable[[str], FloatArray]) -> tuple[str, Mount]:
-    """Return the frame that was taken, and the camera's height and direction over the ground.
+    """Return the frame that was used, and the camera's height and orientation above the ground.
 
     Args:
-        settings: which frame, and how far the ground lies below it.
+        settings: ground_frame and ground_offset_m.
         look_up: returns the 4x4 transform of the camera's optical frame to a frame, or raises
             ScaleError.
 
     Raises:
-        ScaleError: no frame leads to the camera, or it is not above the ground.
+        ScaleError: no frame is connected to the camera, or it is not above the ground.
     """
-    refused = []
+    errors = []
     for frame in candidates(settings):
         try:
             pose = look_up(frame)
         except ScaleError as error:
-            refused.append(str(error))
+            errors.append(str(error))
             continue
         offset_m = 0.0 if frame == ON_GROUND else settings.ground_offset_m
         return frame, Mount.from_transform(pose, offset_m)
-    raise ScaleError("; ".join(refused))
+    raise ScaleError("; ".join(errors))

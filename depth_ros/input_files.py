@@ -1,4 +1,4 @@
-"""Files to read: regular ones only. A pipe or a device may block for ever, or never end."""
+"""Check of input files: only regular files, as pipes and devices may block or never end."""
 
 from __future__ import annotations
 
@@ -12,16 +12,16 @@ def regular(path: Path) -> Path:
     """Return the path of a regular file, or of a link to one.
 
     Raises:
-        OSError: it is not there, or is a folder, a pipe, a socket or a device.
+        OSError: it does not exist, or is a folder, a pipe, a socket or a device.
     """
     mode = path.stat().st_mode
     if stat.S_ISDIR(mode):
         raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), str(path))
     if not stat.S_ISREG(mode):
-        raise OSError(errno.EINVAL, "it is no regular file, expected one", str(path))
+        raise OSError(errno.EINVAL, "it is not a regular file", str(path))
     return path
 
 
 def is_special(path: Path) -> bool:
-    """Return whether a path is there and is neither a regular file nor a folder."""
+    """Return whether a path exists and is neither a regular file nor a folder."""
     return path.exists() and not path.is_file() and not path.is_dir()

@@ -1,4 +1,4 @@
-"""Where a command may write: it never removes or overwrites what it did not write itself."""
+"""Output paths of commands, which never remove or overwrite files that they did not write."""
 
 from __future__ import annotations
 
@@ -12,32 +12,32 @@ from depth_ros.errors import SettingError
 from depth_ros.input_files import regular
 
 MARKER = ".depth_ros"
-"""The file in an output folder that says which command made it, and what that wrote there."""
+"""The file in an output folder that names the command that made it and the files it wrote."""
 
 
 def check_file(path: Path, overwrite: bool = False) -> Path:
     """Return the path of a file to write.
 
     Raises:
-        SettingError: it has no name, is a folder, lies below a file, or exists and is to be kept.
+        SettingError: it has no name, is a folder or below a file, or exists without overwrite.
     """
     if not path.name or path.is_dir():
         raise SettingError(f"'{path}' is a folder, expected the name of a file")
     _check_parents(path)
-    if os.path.lexists(path) and not overwrite:  # a link that leads nowhere is there too
+    if os.path.lexists(path) and not overwrite:  # true for a broken link, too
         raise SettingError(f"{path} already exists, expected another name, or --overwrite")
     return path
 
 
 @dataclass(frozen=True)
 class OutputFolder:
-    """A folder that a command fills, a new or empty one, or the one that it filled before.
+    """The output folder of a command: new, empty, or filled by the same command before.
 
     Attributes:
         path: the folder.
-        command: what fills it, such as "depth_ros demo".
+        command: such as "depth_ros demo".
         names: the files and folders that it writes there.
-        keep: whether what it wrote there before, under other names, stays.
+        keep: whether to keep earlier outputs of other names.
     """
 
     path: Path
@@ -46,17 +46,17 @@ class OutputFolder:
     keep: bool = False
 
     def check(self) -> None:
-        """Look whether begin() may do its work, and change nothing.
+        """Check whether begin() is allowed, without changes.
 
         Raises:
-            SettingError: the path is a file, or there is something in the folder that the command
-                did not write.
+            SettingError: the path is a file, or the folder contains files that the command did not
+                write.
         """
         _check_parents(self.path)
         if not os.path.lexists(self.path):
             return
         if not self.path.is_dir():
-            raise SettingError(f"{self.path} is no folder, expected one")
+            raise SettingError(f"{self.path} is not a folder")
         written = self._written()
         if written is None and any(self.path.iterdir()):
             self._refuse(self.path)
@@ -65,13 +65,13 @@ class OutputFolder:
                 self._refuse(self.path / name)
 
     def begin(self) -> None:
-        """Make the folder, and remove what the command wrote there before, and nothing else.
+        """Create the folder, and remove the command's earlier outputs and nothing else.
 
-        With keep that is only what it writes again.
+        With keep, only outputs of the same names are removed.
 
         Raises:
             SettingError: as check().
-            OSError: the folder cannot be made.
+            OSError: the folder cannot be created.
         """
         self.check()
         written = self._written() or []
@@ -80,15 +80,15 @@ class OutputFolder:
             if name not in kept:
                 _remove(self.path / name)
         self.path.mkdir(parents=True, exist_ok=True)
-        said = {"command": self.command, "names": [*kept, *self.names]}
-        (self.path / MARKER).write_text(json.dumps(said, indent=2) + "\n")
+        content = {"command": self.command, "names": [*kept, *self.names]}
+        (self.path / MARKER).write_text(json.dumps(content, indent=2) + "\n")
 
     def _written(self) -> list[str] | None:
-        """Return what the command wrote there before; None where the folder is not its own."""
+        """Return the command's earlier outputs; None: another command's folder, or none."""
         try:
-            said = json.loads(regular(self.path / MARKER).read_text())
-            names = [name for name in said["names"] if Path(name).name == name]
-            return names if said["command"] == self.command else None
+            content = json.loads(regular(self.path / MARKER).read_text())
+            names = [name for name in content["names"] if Path(name).name == name]
+            return names if content["command"] == self.command else None
         except (OSError, ValueError, KeyError, TypeError):
             return None
 
@@ -103,7 +103,7 @@ def _check_parents(path: Path) -> None:
     for parent in path.parents:
         if os.path.lexists(parent):
             if not parent.is_dir():
-                raise SettingError(f"{path} lies below {parent}, which is no folder")
+                raise SettingError(f"{path} is below {parent}, which is not a folder")
             return
 
 

@@ -1,4 +1,4 @@
-"""Where the package's launch and config files are, however it was installed."""
+"""Paths of the package's launch and config files, for every kind of installation."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from pathlib import Path
 def find(name: str) -> Path:
     """Return the path of a shared file, such as config/fastdds.xml.
 
-    Looked for in the ament prefixes (colcon), the Python prefix (pip) and the source tree.
+    Searched in the ament prefixes (colcon), the Python prefix (pip) and the source tree.
 
     Raises:
         FileNotFoundError: it is in none of them.

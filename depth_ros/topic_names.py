@@ -1,13 +1,13 @@
-"""Names of topics, as image_transport derives them from one another."""
+"""Topic names, by the conventions of image_transport."""
 
 from __future__ import annotations
 
-# What its plugins call their topics, below the raw images'.
+# Topics of its plugins, below the topic of raw images.
 _TRANSPORTS = ("compressed", "compressedDepth", "ffmpeg", "foxglove")
 
 
 def base(image: str) -> str:
-    """Return the topic that image_transport derives one of another transport from."""
+    """Return the base topic of an image topic: without the name of its transport."""
     parent, _, transport = image.rpartition("/")
     return parent if transport in _TRANSPORTS else image
 

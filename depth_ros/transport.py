@@ -1,4 +1,4 @@
-"""Fast DDS transport for big messages."""
+"""Fast DDS settings for large messages."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ MODE = "RMW_FASTRTPS_PUBLICATION_MODE"
 
 
 def environment() -> dict[str, str]:
-    """Return what to add to a process's environment so that images stay in shared memory.
+    """Return environment variables with which images stay in shared memory.
 
-    Empty when the user chose a profile; must be set before rclpy.init().
+    Empty if the user has set a profile. Must be set before rclpy.init().
     """
     if os.environ.get(VARIABLE):
         return {}
@@ -21,10 +21,10 @@ def environment() -> dict[str, str]:
 
 
 def asynchronous() -> dict[str, str]:
-    """Return what lets Fast DDS write messages into shared memory in a thread of its own.
+    """Return environment variables with which Fast DDS writes messages in its own thread.
 
-    publish(), in which no other thread runs Python, is then over in less than half the time; where
-    all cores are busy the message arrives a little later (python -m benchmarks.wire). Empty when
-    the user chose a mode; must be set before rclpy.init().
+    publish(), during which no other thread runs Python, then takes less than half the time; if all
+    cores are busy the message arrives slightly later (python -m benchmarks.wire). Empty if the user
+    has set a mode. Must be set before rclpy.init().
     """
     return {} if os.environ.get(MODE) else {MODE: "ASYNCHRONOUS"}

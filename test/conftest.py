@@ -111,7 +111,7 @@ def built(shared: Path) -> Callable[[str], Path]:
 @pytest.fixture(scope="session")
 def exported(shared: Path, built: Callable[[str], Path]) -> Callable[[str, str], Path]:
     """The exported file of a family in a precision, written when first asked for."""
-    from depth_ros.export import Options, export
+    from depth_ros.export import ExportOptions, export
     from test.models.checkpoints import EXPORTED
 
     def write(family: str, precision: str) -> Path:
@@ -120,7 +120,9 @@ def exported(shared: Path, built: Callable[[str], Path]) -> Callable[[str, str],
         with locked(folder / f"{family}.lock"):
             if not out.exists():
                 # Random networks round worse than trained ones.
-                export(str(built(family)), out, Options(size, dynamic, precision, tolerance=0.05))
+                export(
+                    str(built(family)), out, ExportOptions(size, dynamic, precision, tolerance=0.05)
+                )
         return out
 
     return cache(write)

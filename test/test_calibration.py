@@ -54,10 +54,10 @@ def test_a_file_is_the_camera_that_was_calibrated(path: Path) -> None:
 
 
 @pytest.mark.parametrize("text", ["", "[", "a: 1", TEXT.replace("434.27", "x"), TEXT[:200]])
-def test_what_is_none_is_refused_in_one_line(path: Path, text: str) -> None:
+def test_an_invalid_file_is_refused_in_one_line(path: Path, text: str) -> None:
     path.write_text(text)
     with pytest.raises(
-        CameraError, match=r"head_camera.yaml (is no calibration|has matrices)"
+        CameraError, match=r"head_camera.yaml (is not a calibration|has matrices)"
     ) as e:
         calibration.read(path)
     assert "\n" not in str(e.value)
@@ -77,7 +77,7 @@ def test_depth_of_half_the_size_has_half_the_camera(path: Path) -> None:
         assert (found.width, found.lens) == (320, expected.lens)
 
 
-def test_a_guess_has_the_field_of_view_that_was_said() -> None:
+def test_a_guess_has_the_given_field_of_view() -> None:
     settings = Settings(fov_deg=70.0)
     found = calibration.given(settings, 64, 48)
     assert found and found.camera == Camera.from_fov(64, 48, 70.0)

@@ -62,7 +62,7 @@ def test_an_unknown_name_lists_the_known_ones() -> None:
         Settings().with_values(strid=1)
 
 
-def test_a_whole_number_serves_where_a_float_is_expected() -> None:
+def test_an_integer_is_accepted_for_a_float() -> None:
     changed = Settings().with_values(max_depth_m=5)
     assert changed.max_depth_m == 5.0
     assert type(changed.max_depth_m) is float
@@ -102,7 +102,7 @@ def test_names_of_lengths_and_times_carry_their_unit() -> None:
         ("runtime", {"auto": None, **RUNTIMES}),
     ],
 )
-def test_the_choices_are_what_their_owner_knows(name: str, owned: dict[str, Any]) -> None:
+def test_the_choices_match_the_implementations(name: str, owned: dict[str, Any]) -> None:
     assert SPECS[name].choices == tuple(owned)
 
 
@@ -117,7 +117,8 @@ def names_read(path: Path) -> set[str]:
 
 
 def test_every_setting_is_read_somewhere() -> None:
-    modules = [path for path in (ROOT / "depth_ros").rglob("*.py") if path.name != "config.py"]
+    package = ROOT / "depth_ros"
+    modules = [path for path in package.rglob("*.py") if path.parent != package / "config"]
     assert SPECS.keys() <= set().union(*map(names_read, modules))
 
 
@@ -143,12 +144,12 @@ def test_the_generated_parameter_file_holds_every_default() -> None:
         ("anchors_pose", [1, 0, 0, 0, 0, 0.5], (1.0, 0.0, 0.0, 0.0, 0.0, 0.5)),
     ],
 )
-def test_what_yaml_says_in_another_type_counts(name: str, said: Any, meant: Any) -> None:
+def test_yaml_values_of_another_type_are_converted(name: str, said: Any, meant: Any) -> None:
     found = getattr(Settings().with_values(**{name: said}), name)
     assert (type(found), found) == (type(meant), meant)
 
 
-def test_names_that_are_no_setting_are_told_with_the_nearest_and_those_of_ros_are_not() -> None:
+def test_unknown_settings_are_reported_with_the_nearest_and_those_of_ros_are_not() -> None:
     values = {"stride": 2, "max_dept_m": 5.0, "use_sim_time": True, "qos_overrides./tf.depth": 1}
     ours, (warning,) = split(values)
     assert ours == {"stride": 2}

@@ -56,7 +56,7 @@ def eager(folder: Path, **values: Any) -> Pipeline:
     """The same, of which nothing is captured."""
     made = pipeline(folder, **values)
     assert made.predictor.graphs is not None
-    made.predictor.graphs.refuse("asked for")
+    made.predictor.graphs.disable("asked for")
     return made
 
 
@@ -109,7 +109,7 @@ def assert_same(asked: Pipeline, found: DepthFrame, other: Pipeline, known: Dept
 
 def _points_z(asked: Pipeline, found: DepthFrame) -> Tensor:
     """Depth of what the settings make points, in their order: edges left out."""
-    organised = asked.under(asked.settings.with_values(points_organised=True)).cloud(found)
+    organised = asked.with_settings(asked.settings.with_values(points_organised=True)).cloud(found)
     z = organised.payload.view(torch.float32)[..., 2].flatten()
     return z[z.isfinite()]
 
@@ -137,7 +137,7 @@ def test_both_layouts_say_the_same(
     family: str, layout: torch.memory_format, built: Callable[[str], Path]
 ) -> None:
     model = models.load(str(built(family)))
-    runtime = TorchRuntime(model.unasking(), "cuda", "float16", layout=layout)
+    runtime = TorchRuntime(model.capturable_network(), "cuda", "float16", layout=layout)
     needs = model.entry.output != "metric_depth"
     settings = Settings(scale_mode="anchors" if needs else "model", dtype="float16")
     laid, plain = (
@@ -169,7 +169,7 @@ def test_settings_may_change_between_frames(
     captured, plain = pipeline(built(METRIC)), eager(built(METRIC))
     for number, changes in enumerate([{}, *CHANGES, {}]):
         settings = captured.settings.with_values(**changes)
-        now, then = captured.under(settings), plain.under(settings)
+        now, then = captured.with_settings(settings), plain.with_settings(settings)
         for shown in (frame(2 * number), frame(2 * number + 1)):
             assert_same(now, answer(now, shown, wanted), then, answer(then, shown, wanted))
 
@@ -229,7 +229,7 @@ def test_no_frame_waits_for_the_device(family: str, built: Callable[[str], Path]
     if asked.settings.scale_mode != "model":
         pytest.skip("its scale is measured on the host")
     for changes in ({}, {"scale_steady_s": 0.5}, {"colour_range": "percentiles"}):
-        now = asked.under(asked.settings.with_values(**changes))
+        now = asked.with_settings(asked.settings.with_values(**changes))
         for number in range(4):
             shown = frame(number)
             with no_waiting() if number > 1 else nullcontext():
@@ -296,8 +296,8 @@ def test_a_network_that_asks_the_host_runs_and_the_rest_is_captured(
         assert_close(answer(asking, shown).depth_m, answer(plain, shown).depth_m, 1e-3)
     assert len(said) == 1
     assert asking.predictor.graphs is not None
-    assert asking.predictor.graphs.predict.refused
-    assert not asking.predictor.graphs.render.refused
+    assert asking.predictor.graphs.predict.disabled_reason
+    assert not asking.predictor.graphs.render.disabled_reason
 
 
 def test_a_capture_that_fails_leaves_the_device_usable() -> None:
@@ -324,7 +324,7 @@ def test_a_capture_that_fails_leaves_the_device_usable() -> None:
     (twice,), _ = graphs.render("key", doubled, values)
     assert twice is not None
     assert twice.tolist() == [2.0] * 8
-    assert not graphs.render.refused
+    assert not graphs.render.disabled_reason
 
 
 def test_images_in_flight_do_not_overwrite_each_other() -> None:

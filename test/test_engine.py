@@ -107,7 +107,7 @@ def test_a_model_that_takes_one_image_at_a_time_has_a_run_for_each() -> None:
     assert network.runs == [[1], [2]]
 
 
-def test_what_fails_costs_its_own_run_only() -> None:
+def test_an_error_affects_its_own_run_only() -> None:
     network = Recorder()
     one = pipeline(network)
     good, bad = answers([job(1, one), job(2, one, SMALL, frame_id="broken")])
@@ -141,7 +141,7 @@ def test_nothing_runs_where_nothing_is_wanted_and_nothing_is_measured_for_relati
 
 
 @pytest.mark.parametrize(("others", "sparse"), [((), True), ((Wanted(),), False)])
-def test_only_points_are_estimated_where_nobody_wants_more(
+def test_only_points_are_estimated_if_nothing_else_is_wanted(
     others: tuple[Wanted, ...], sparse: bool
 ) -> None:
     network = Recorder()
@@ -163,7 +163,9 @@ def test_the_reference_is_looked_for_once_and_after_the_network() -> None:
     assert seen == [1]
 
 
-def test_a_prompted_network_has_its_reference_before_and_no_frame_pays_for_one_without() -> None:
+def test_a_prompted_network_has_its_reference_before_and_a_missing_one_affects_no_other_frame() -> (
+    None
+):
     network = Recorder()
     assert isinstance(network.model, Facts)
     network.model.prompt_size = (6, 8)

@@ -75,7 +75,7 @@ def facts():
 """
 
 
-def test_loading_and_asking_a_model_changes_nothing_of_the_process() -> None:
+def test_loading_and_running_a_model_does_not_change_the_process() -> None:
     script = FACTS + (
         "import numpy, cv2, torch, transformers\n"
         "import depth_ros\n"
@@ -142,7 +142,7 @@ def test_on_the_cpu_the_array_is_the_tensors_memory(estimator: Estimator) -> Non
     assert depth.depth_m is depth.depth_m
 
 
-def test_depth_says_its_size_and_range(estimator: Estimator) -> None:
+def test_the_repr_of_depth_has_its_size_and_range(estimator: Estimator) -> None:
     depth = estimator(picture(), CAMERA)
     least_m, most_m = depth.depth_m.min(), depth.depth_m.max()
     assert repr(depth) == f"Depth(96x64, {least_m:.2f} to {most_m:.2f} m)"
@@ -171,7 +171,7 @@ def test_points_project_to_their_pixels_and_have_their_colours(
     np.testing.assert_array_equal(plain.xyz, points.xyz)
 
 
-def test_points_stay_as_they_are_when_more_are_asked_for(estimator: Estimator) -> None:
+def test_points_do_not_change_when_others_are_requested(estimator: Estimator) -> None:
     depth = estimator(picture(), CAMERA)
     first = depth.points()
     kept = first.xyz.copy()
@@ -198,7 +198,7 @@ def test_colours_follow_the_range_that_is_asked_for(estimator: Estimator) -> Non
         (np.zeros((32, 96, 3), np.uint8), CameraError),
     ],
 )
-def test_what_is_no_image_of_the_camera_is_refused(
+def test_an_image_that_does_not_match_the_camera_is_refused(
     estimator: Estimator, rgb: Any, error: type[Exception]
 ) -> None:
     with pytest.raises(error, match=r"expected|image is"):
@@ -216,7 +216,7 @@ def test_what_is_no_camera_or_no_anchors_is_refused(estimator: Estimator) -> Non
         anchored(picture(), CAMERA, pixels)
 
 
-def test_each_call_stands_alone_and_a_stream_remembers() -> None:
+def test_each_call_is_independent_and_a_stream_keeps_state() -> None:
     anchored = depth_ros.load(device="cpu", scale_mode="anchors")
     pixels = np.stack([np.linspace(2, 90, 40), np.linspace(2, 60, 40)], axis=1)
     depth_m = depth_ros.load(device="cpu")(picture(), CAMERA).depth_m
@@ -291,7 +291,7 @@ def test_grin_gives_confidence_and_carries_its_memory() -> None:
     np.testing.assert_array_equal(grin(picture(), CAMERA).depth_m, alone.depth_m)
 
 
-def test_where_no_ground_is_seen_there_is_no_scale() -> None:
+def test_without_visible_ground_there_is_no_scale() -> None:
     ground = depth_ros.load(
         device="cpu", scale_mode="ground", extrinsics="parameters", camera_pitch_deg=-80.0
     )
@@ -323,7 +323,7 @@ def test_a_camera_is_made_of_k_in_every_form() -> None:
         ([float("nan"), 525, 320, 240], "focal length"),
     ],
 )
-def test_what_is_no_k_is_refused(k: Any, words: str) -> None:
+def test_an_invalid_k_is_refused(k: Any, words: str) -> None:
     with pytest.raises(CameraError, match=words):
         depth_ros.Camera.from_k(k, 640, 480)
 
@@ -350,5 +350,5 @@ def test_a_camera_is_made_of_a_message_and_of_a_calibration_file(tmp_path: Path)
         depth_ros.Camera.from_yaml(path, 320, 320)
     with pytest.raises(CameraError, match="expected both"):
         depth_ros.Camera.from_yaml(path, 320)
-    with pytest.raises(CameraError, match="is no calibration"):
+    with pytest.raises(CameraError, match="is not a calibration"):
         depth_ros.Camera.from_yaml(tmp_path / "none.yaml")

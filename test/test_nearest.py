@@ -8,14 +8,14 @@ from depth_ros.nearest import unknown
 NAMES = [f"model-{number}" for number in range(20)]
 
 
-def test_the_nearest_names_are_said_first() -> None:
+def test_the_nearest_names_come_first() -> None:
     known = ["max_depth_m", "min_depth_m", "stride", "model"]
     said = unknown("setting", "max_dept", known, "`depth_ros settings`")
     assert said.startswith("setting 'max_dept' is unknown, did you mean max_depth_m")
     assert said.endswith("(`depth_ros settings` lists all 4)")
 
 
-def test_of_many_names_three_are_said_at_most() -> None:
+def test_of_many_names_at_most_three_are_listed() -> None:
     said = unknown("model", "model-", NAMES)
     assert said.count("model-") == 4, "the one that was said, and three"
 
@@ -45,7 +45,7 @@ def test_many_names_are_not_listed() -> None:
         (["convert", "test", "out", "--set", "max_dept=3"], "max_depth_m"),
     ],
 )
-def test_commands_models_and_settings_say_what_was_meant(
+def test_commands_models_and_settings_suggest_names(
     command: list[str], meant: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert cli.main(command) == 2

@@ -39,7 +39,7 @@ def test_a_folder_is_filled_again_by_the_command_that_made_it(tmp_path: Path, ex
     assert [path.name for path in out.iterdir()] == [MARKER]
 
 
-def test_what_others_put_into_it_stays(tmp_path: Path) -> None:
+def test_files_of_others_stay(tmp_path: Path) -> None:
     fill(tmp_path)
     (tmp_path / "mine").mkdir()
     (tmp_path / "mine" / "0.mcap").write_text("precious")
@@ -48,7 +48,7 @@ def test_what_others_put_into_it_stays(tmp_path: Path) -> None:
     assert not (tmp_path / "bag").exists()
 
 
-def test_what_is_kept_from_before_is_the_commands_own_still(tmp_path: Path) -> None:
+def test_kept_files_still_belong_to_the_command(tmp_path: Path) -> None:
     fill(tmp_path)
     OutputFolder(tmp_path, "depth_ros demo", ("page.html", "other"), keep=True).begin()
     assert (tmp_path / "bag" / "0.mcap").read_text() == "bag"
@@ -89,7 +89,7 @@ def test_a_name_that_a_newer_version_writes_and_the_user_took_is_refused(tmp_pat
         '{"command": "depth_ros demo", "names": [7]}',
     ],
 )
-def test_a_marker_is_not_believed_more_than_it_says(tmp_path: Path, said: str) -> None:
+def test_a_marker_cannot_name_files_outside_the_folder(tmp_path: Path, said: str) -> None:
     (tmp_path / "mine").write_text("precious")
     out = tmp_path / "out"
     out.mkdir()
@@ -117,7 +117,7 @@ def test_a_file_is_no_folder(tmp_path: Path, name: str) -> None:
         folder(tmp_path / name).begin()
 
 
-def test_a_file_that_exists_is_replaced_only_where_that_is_said(tmp_path: Path) -> None:
+def test_an_existing_file_is_replaced_only_with_overwrite(tmp_path: Path) -> None:
     path = tmp_path / "a.png"
     assert check_file(path) == path
     path.write_text("precious")
@@ -167,7 +167,7 @@ def test_the_evaluation_runs_twice_into_its_own_folder(tmp_path: Path) -> None:
 
 
 @pytest.mark.slow
-def test_the_demonstration_says_what_it_writes(tmp_path: Path) -> None:
+def test_the_demonstration_declares_its_files(tmp_path: Path) -> None:
     pytest.importorskip("rclpy")
     for _ in range(2):
         demo.run(tmp_path / "out", "zoedepth-tiny", seconds=1.0, seed=0)
@@ -197,7 +197,7 @@ def test_a_users_file_is_refused_before_the_work(
     assert not (tmp_path / "out").exists()
 
 
-def test_a_picture_is_replaced_where_that_is_said(tmp_path: Path, checkpoint: Path) -> None:
+def test_a_picture_is_replaced_with_overwrite(tmp_path: Path, checkpoint: Path) -> None:
     picture = tmp_path / "a.png"
     command = ["profile", "--model", str(checkpoint), "--size", "64x48", "--frames", "1"]
     command += ["--device", "cpu", "--out", str(picture), "--overwrite"]

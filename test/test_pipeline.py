@@ -129,7 +129,7 @@ def test_what_is_no_camera_is_refused_with_what_it_is(camera: Any) -> None:
     ],
     ids=lambda value: value if isinstance(value, str) else "",
 )
-def test_what_is_no_rgb_image_is_refused_with_what_it_is(rgb: Any, words: str) -> None:
+def test_an_invalid_rgb_image_is_refused_with_its_type(rgb: Any, words: str) -> None:
     with pytest.raises(FrameError, match=rf"{words}.*expected .*uint8 \(H, W, 3\)"):
         Frame(rgb, Camera.from_fov(64, 48, 60))
 
@@ -144,7 +144,7 @@ def test_what_is_no_rgb_image_is_refused_with_what_it_is(rgb: Any, words: str) -
     ],
     ids=["channels turned round", "upside down", "columns first", "one row for all"],
 )
-def test_an_image_counts_as_what_it_shows_however_it_lies_in_memory(
+def test_an_image_gives_the_same_depth_in_every_memory_layout(
     view_of: Callable[[Any], Any],
 ) -> None:
     camera = Camera.from_fov(64, 48, 60)
@@ -157,7 +157,7 @@ def test_an_image_counts_as_what_it_shows_however_it_lies_in_memory(
 
 def test_a_frame_worked_on_under_other_settings_leaves_the_pipelines_own() -> None:
     own = pipeline()
-    other = own.under(own.settings.with_values(max_depth_m=0.5))
+    other = own.with_settings(own.settings.with_values(max_depth_m=0.5))
     assert torch.isposinf(other(view(60, 1.0)).depth_m).all()
     assert not torch.isposinf(own(view(60, 1.0)).depth_m).all()
     assert other.state(Camera.from_fov(64, 48, 60)) is own.state(Camera.from_fov(64, 48, 60))
@@ -182,7 +182,7 @@ def test_settings_apply_from_the_next_frame_on() -> None:
     assert torch.isposinf(live(frame).depth_m).all()
 
 
-def test_relative_output_is_not_passed_off_as_metres() -> None:
+def test_relative_output_is_not_published_as_metres() -> None:
     relative = pipeline()
     relative.model.output = Output.AFFINE_INVERSE_DEPTH  # type: ignore[attr-defined]
     with pytest.raises(ModelError, match="gives affine_inverse_depth, expected metric_depth"):
@@ -233,7 +233,7 @@ CAMERA = Camera.from_fov(64, 48, 60.0)
 BLANK = Frame(np.zeros((48, 64, 3), np.uint8), CAMERA, stamp_ns=10**9)
 
 
-def test_metres_that_assume_the_networks_own_focal_length_are_those_of_the_real_one() -> None:
+def test_metres_are_corrected_from_the_networks_focal_length_to_the_real_one() -> None:
     fixed = says(torch.full((48, 64), 2.0))
     fixed.model.f_px = torch.tensor([2 * CAMERA.fx])  # type: ignore[attr-defined]
     assert torch.allclose(fixed(BLANK).depth_m, torch.tensor(1.0))
@@ -241,7 +241,7 @@ def test_metres_that_assume_the_networks_own_focal_length_are_those_of_the_real_
     assert torch.allclose(fixed(BLANK).depth_m, torch.tensor(2.0))
 
 
-def test_a_network_that_saturates_builds_no_wall_at_the_end_of_its_range() -> None:
+def test_a_saturated_network_gives_no_wall_at_the_end_of_its_range() -> None:
     said = torch.full((48, 64), 19.9)
     said[:, :10] = 19.0
     depth_m = says(said, focal_correction=False)(BLANK).depth_m
@@ -277,7 +277,7 @@ def test_anchors_make_inverse_depth_metric_and_the_sky_stays_infinite() -> None:
     assert depth.scale.age_s == 0
 
 
-def test_without_anchors_the_last_scale_stands_in_and_grows_old() -> None:
+def test_without_anchors_the_last_scale_is_used_until_it_is_too_old() -> None:
     relative = says((1 / RAMP_M - 0.05) / 4, Output.AFFINE_INVERSE_DEPTH, scale_mode="anchors")
     with pytest.raises(ScaleError, match="no scale yet"):
         relative(BLANK)
@@ -347,7 +347,7 @@ def step_m() -> Tensor:
     ("edge_filter", "in_points", "in_image"),
     [("off", True, True), ("points", False, True), ("image", False, False)],
 )
-def test_what_floats_between_surfaces_is_removed_where_it_is_asked(
+def test_flying_pixels_are_removed_where_the_setting_requires_it(
     edge_filter: str, in_points: bool, in_image: bool
 ) -> None:
     plain = {"focal_correction": False, "points_organised": True, "points_colour": False}
@@ -370,7 +370,7 @@ def test_colours_may_follow_each_images_own_range() -> None:
     assert len(colours.reshape(-1, 3).unique(dim=0)) > 30
 
 
-def test_a_pipeline_that_is_let_go_frees_its_network_at_once() -> None:
+def test_a_deleted_pipeline_frees_its_network_at_once() -> None:
     used = says(RAMP_M)
     used.points(used(BLANK))
     held = weakref.ref(used)
@@ -483,7 +483,7 @@ def test_anchors_correct_what_varies_over_the_image() -> None:
     assert torch.equal(varied(replace(BLANK, stamp_ns=BLANK.stamp_ns + 1)).depth_m, better)
 
 
-def test_the_end_of_a_models_range_is_its_own_word_whatever_the_field_says() -> None:
+def test_the_end_of_a_models_range_is_independent_of_the_field() -> None:
     varied = tilted()
     varied.model.max_depth_m = 6.0
     anchors = ramp_anchors(300)
@@ -492,7 +492,7 @@ def test_the_end_of_a_models_range_is_its_own_word_whatever_the_field_says() -> 
     assert torch.equal(torch.isposinf(depth_m), seen >= 0.99 * 6.0)
 
 
-def test_frames_of_a_batch_say_what_they_say_alone() -> None:
+def test_frames_of_a_batch_give_the_same_result_as_alone() -> None:
     one = pipeline()
     frames = [view(60, distance_m) for distance_m in (0.8, 1.3, 2.1)]
     estimates = one.predict_batch(frames, [None] * 3)
@@ -502,7 +502,7 @@ def test_frames_of_a_batch_say_what_they_say_alone() -> None:
         assert torch.allclose(one.measure(estimate).depth_m, one(frame).depth_m, atol=1e-5)
 
 
-def test_a_real_network_says_the_same_of_a_batch(checkpoint: Path) -> None:
+def test_a_real_network_gives_the_same_result_in_a_batch(checkpoint: Path) -> None:
     one = Pipeline.from_settings(Settings(model=str(checkpoint), device="cpu"))
     assert one.model.batches
     rng = np.random.default_rng(0)

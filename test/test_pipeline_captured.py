@@ -86,7 +86,7 @@ def test_numbers_change_without_a_capture_and_shapes_with_one(checkpoint: Path) 
 
     def ask(**values: Any) -> int:
         settings = captured.settings.with_values(**values)
-        now, then = captured.under(settings), eager.under(settings)
+        now, then = captured.with_settings(settings), eager.with_settings(settings)
         found = now.measure(now.predict(frame()), None, EVERYTHING)
         assert_same(now, then, found, then(frame()))
         return machine.log.count("capture")
@@ -99,7 +99,7 @@ def test_numbers_change_without_a_capture_and_shapes_with_one(checkpoint: Path) 
     assert ask() == first + 2
 
 
-def test_what_was_wanted_is_not_made_again_and_what_was_not_is(checkpoint: Path) -> None:
+def test_wanted_outputs_are_reused_and_others_are_rendered(checkpoint: Path) -> None:
     _, captured, machine = pair(checkpoint)
     depth = captured.measure(captured.predict(frame()), None, Wanted(points=True))
     replays = machine.log.count("replay")
@@ -107,7 +107,7 @@ def test_what_was_wanted_is_not_made_again_and_what_was_not_is(checkpoint: Path)
     assert machine.log.count("replay") == replays
     captured.colours(depth)
     assert machine.log.count("replay") == replays + 1
-    other = captured.under(captured.settings.with_values(points_colour=False)).cloud(depth)
+    other = captured.with_settings(captured.settings.with_values(points_colour=False)).cloud(depth)
     assert machine.log.count("replay") == replays + 2
     assert (cloud.payload.shape[-1], other.payload.shape[-1]) == (16, 12)
 
@@ -134,11 +134,11 @@ def test_estimates_of_earlier_frames_stay_what_they_were(checkpoint: Path) -> No
     assert len({depth.depth_m.data_ptr() for depth in depths}) == 3
 
 
-def test_confidence_that_a_cloud_needs_and_is_not_there_is_refused(checkpoint: Path) -> None:
+def test_a_cloud_that_needs_missing_confidence_is_refused(checkpoint: Path) -> None:
     _, captured, _ = pair(checkpoint)
     depth = captured(frame())
     with pytest.raises(ModelError, match="gives no confidence"):
-        captured.under(captured.settings.with_values(min_confidence=0.5)).cloud(depth)
+        captured.with_settings(captured.settings.with_values(min_confidence=0.5)).cloud(depth)
 
 
 def test_a_batch_is_one_replay(checkpoint: Path) -> None:
@@ -150,7 +150,7 @@ def test_a_batch_is_one_replay(checkpoint: Path) -> None:
     assert machine.log.count("replay") == 1
 
 
-def test_twins_share_graphs(checkpoint: Path) -> None:
+def test_forks_share_graphs(checkpoint: Path) -> None:
     _, captured, machine = pair(checkpoint)
     captured(frame())
     captured.fork()(frame(1))

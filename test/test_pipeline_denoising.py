@@ -104,7 +104,7 @@ def cloud(given: Pipeline, depth: Any) -> npt.NDArray[np.float32]:
 
 @pytest.mark.parametrize("organised", [False, True])
 @pytest.mark.parametrize("stride", [3, 4, 7])
-def test_a_cloud_of_its_own_pixels_alone_is_that_of_the_whole_image(
+def test_a_cloud_of_only_its_own_pixels_equals_that_of_the_whole_image(
     stride: int, organised: bool
 ) -> None:
     given, model = pipeline(stride=stride, points_organised=organised, max_depth_m=7.0)
@@ -132,7 +132,7 @@ def test_a_cloud_of_its_own_pixels_alone_is_that_of_the_whole_image(
     ],
     ids=str,
 )
-def test_the_whole_image_is_asked_for_where_that_is_no_more_work_or_needed(
+def test_the_whole_image_is_estimated_if_needed_or_no_more_work(
     settings: dict[str, Any],
 ) -> None:
     given, model = pipeline(**settings)
@@ -144,19 +144,19 @@ def test_the_whole_image_is_asked_for_where_that_is_no_more_work_or_needed(
     assert asked.sampling.stride == settings.get("query_stride", 0)
 
 
-def test_the_whole_image_is_asked_for_where_more_than_points_is_wanted() -> None:
+def test_the_whole_image_is_estimated_if_more_than_points_is_wanted() -> None:
     given, model = pipeline(stride=4)
     assert given.predict(frame()).stride == 1
     assert model.asked[0].enlarge
 
 
-def test_a_model_that_does_not_denoise_is_asked_as_ever() -> None:
+def test_a_model_that_does_not_denoise_estimates_the_whole_image() -> None:
     given, model = pipeline(stride=4)
     model.denoises = False
     assert given.predict(frame(), points_only=True).stride == 1
 
 
-def test_what_the_settings_say_of_sampling_is_asked_for() -> None:
+def test_the_sampling_settings_reach_the_model() -> None:
     given, model = pipeline(steps=7, samples=3, seed=11, query_stride=5)
     given.predict(frame())
     said = model.asked[0].sampling
@@ -186,7 +186,7 @@ def test_a_small_grin_gives_almost_the_same_cloud_of_its_pixels_alone(tmp_path: 
 # --- confidence ---
 
 
-def test_points_that_are_unsure_or_say_nothing_of_it_are_left_out() -> None:
+def test_points_with_low_or_unknown_confidence_are_left_out() -> None:
     given, _ = pipeline(samples=2, min_confidence=0.6, points_organised=True)
     depth = given(frame())
     assert depth.confidence is not None
@@ -199,7 +199,7 @@ def test_points_that_are_unsure_or_say_nothing_of_it_are_left_out() -> None:
     assert depth.depth_m.isfinite().all(), "the depth image keeps them"
 
 
-def test_without_a_least_confidence_all_points_stay() -> None:
+def test_without_min_confidence_all_points_stay() -> None:
     given, _ = pipeline(samples=2, points_organised=True)
     z = given.points(given(frame())).numpy().view(np.float32)[..., 2]
     assert np.isfinite(z).all()
@@ -214,7 +214,7 @@ def test_confidence_goes_with_its_own_frame_of_a_batch() -> None:
         assert torch.equal(sure.nan_to_num(9.0), given(each).confidence.nan_to_num(9.0))  # type: ignore[union-attr]
 
 
-def test_a_least_confidence_of_a_model_that_says_none_is_an_error(
+def test_min_confidence_for_a_model_without_confidence_is_an_error(
     tmp_path: Path, checkpoint: Path
 ) -> None:
     build("grin", tmp_path)
@@ -243,7 +243,7 @@ def test_a_frame_starts_from_the_one_before() -> None:
     assert started_from(model) == [None, 1, 2, 3]
 
 
-def test_without_carry_nothing_is_started_from_and_nothing_kept() -> None:
+def test_without_carry_no_memory_is_used_or_kept() -> None:
     given, model = pipeline()
     ask(given, [frame(SECOND_NS), frame(SECOND_NS + 1)])
     given.settings = given.settings.with_values(carry=True)
@@ -266,21 +266,21 @@ def test_every_camera_has_its_own_frame_before(other: dict[str, Any]) -> None:
     ("step_ns", "carried"),
     [(1, True), (SECOND_NS, True), (SECOND_NS + 1, False), (0, False), (-(10**8), False)],
 )
-def test_time_that_jumps_or_goes_back_starts_afresh(step_ns: int, carried: bool) -> None:
+def test_memory_is_dropped_when_time_jumps_or_goes_back(step_ns: int, carried: bool) -> None:
     given, model = pipeline(carry=True)
     start_ns = 5 * SECOND_NS
     ask(given, [frame(start_ns), frame(start_ns + step_ns), frame(start_ns + step_ns + 1)])
     assert started_from(model) == [None, 1 if carried else None, 2]
 
 
-def test_what_is_carried_does_not_pile_up() -> None:
+def test_memory_does_not_accumulate() -> None:
     given, model = pipeline(carry=True)
     ask(given, [frame(frame_id=f"eye {number}") for number in range(30)])
     ask(given, [frame(SECOND_NS + 1, frame_id=f"eye {number}") for number in (29, 0)])
     assert started_from(model)[30:] == [30, None]
 
 
-def test_a_twin_carries_its_own() -> None:
+def test_a_fork_has_its_own_memory() -> None:
     given, model = pipeline(carry=True)
     ask(given, [frame()])
     ask(given.fork(), [frame(SECOND_NS + 1)])
@@ -310,9 +310,9 @@ def test_a_small_grin_carries(tmp_path: Path) -> None:
 # --- the rest ---
 
 
-def test_there_is_no_mirror_image_for_a_model_that_knows_the_camera(tmp_path: Path) -> None:
+def test_a_model_that_uses_the_cameras_rays_refuses_flip(tmp_path: Path) -> None:
     build("grin", tmp_path)
-    with pytest.raises(ModelError, match="say flip:=false"):
+    with pytest.raises(ModelError, match="set flip:=false"):
         Pipeline.from_settings(Settings(str(tmp_path), device="cpu", flip=True))
 
 
@@ -325,7 +325,7 @@ def test_warming_up_carries_nothing(tmp_path: Path, carry: bool) -> None:
     assert torch.equal(warm(frame()).depth_m, cold(frame()).depth_m)
 
 
-def test_metres_of_a_model_that_knows_the_camera_are_its_own(tmp_path: Path) -> None:
+def test_metres_of_a_model_that_uses_the_cameras_rays_are_not_corrected(tmp_path: Path) -> None:
     build("grin", tmp_path)
     settings = Settings(str(tmp_path), device="cpu", edge_filter="off")
     for camera in (CAMERA, OTHER):

@@ -107,7 +107,9 @@ def test_the_network_sees_an_upright_image_and_depth_is_on_the_cameras_own(turns
 
 
 @turned_by
-def test_points_of_a_hung_camera_are_those_of_the_upright_one_in_its_own_frame(turns: int) -> None:
+def test_points_of_a_rotated_camera_are_those_of_the_upright_one_in_its_own_frame(
+    turns: int,
+) -> None:
     frame = picture()
     given = {"points_organised": True, "points_colour": False}
     hanging, standing = upright(rotate=90 * turns, **given), upright(**given)
@@ -118,7 +120,7 @@ def test_points_of_a_hung_camera_are_those_of_the_upright_one_in_its_own_frame(t
 
 
 @turned_by
-def test_the_ground_and_anchors_give_a_hung_camera_the_same_scale(turns: int) -> None:
+def test_the_ground_and_anchors_give_a_rotated_camera_the_same_scale(turns: int) -> None:
     frame = picture()
     below = hung(frame, turns)
     mount = Mount(MOUNT.height_m, turned_vector(MOUNT.down, turns))  # type: ignore[arg-type]
@@ -167,7 +169,7 @@ def rendered() -> Frame:
 
 @pytest.mark.parametrize("family", ["zoedepth-tiny", "grin"])
 @turned_by
-def test_a_real_network_says_the_same_of_a_scene_however_the_camera_hangs(
+def test_a_real_network_gives_the_same_depth_for_every_mounting_of_the_camera(
     family: str, turns: int, tmp_path: Path
 ) -> None:
     name = family if family == "zoedepth-tiny" else str(build(family, tmp_path))
@@ -197,7 +199,7 @@ def seen_of(depth: DepthFrame) -> Anchors:
 
 @pytest.mark.parametrize("mode", ["ground", "anchors"])
 @turned_by
-def test_ground_and_anchors_make_a_rendered_scene_as_deep_however_the_camera_hangs(
+def test_ground_and_anchors_give_the_same_depth_for_every_mounting_of_the_camera(
     mode: str, turns: int
 ) -> None:
     make = partial(Settings, model="zoedepth-tiny", device="cpu", edge_filter="off")

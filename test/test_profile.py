@@ -14,7 +14,7 @@ from depth_ros import profile as module
 from depth_ros.config import Settings
 from depth_ros.geometry.camera import Camera
 from depth_ros.pipeline import Frame, Pipeline
-from depth_ros.profile import Begun, Lap, Profile, medians
+from depth_ros.profile import FrameProfile, Lap, Profile, medians
 from depth_ros.viz import flame
 
 
@@ -90,7 +90,7 @@ def test_outside_of_a_frame_nothing_is_kept() -> None:
     assert profile.frames() == []
 
 
-def test_of_a_frame_that_fails_nothing_is_kept() -> None:
+def test_a_failed_frame_is_not_kept() -> None:
     profile = Profile()
     with pytest.raises(RuntimeError), profile.frame():
         profile.begin("decode")
@@ -109,7 +109,7 @@ def test_only_the_last_frames_are_kept() -> None:
     assert stages(profile) == [["7"], ["8"], ["9"]]
 
 
-def test_a_device_is_asked_and_never_waited_for() -> None:
+def test_a_device_is_queried_and_never_waited_for() -> None:
     device = Device()
     profile = Profile(device.event)
     for _ in range(2):
@@ -134,15 +134,15 @@ def test_a_device_that_hangs_does_not_make_memory_grow() -> None:
     assert len(profile.frames()) == 3
 
 
-def handed_over(profile: Profile) -> Begun:
+def handed_over(profile: Profile) -> FrameProfile:
     with profile.frame(waited_s=0.5):
         profile.begin("network")
         return profile.hand_over("land")
 
 
-def test_a_frame_that_another_thread_goes_on_with_stays_one_frame(clock: SimpleNamespace) -> None:
+def test_a_frame_that_continues_in_another_thread_remains_one_frame(clock: SimpleNamespace) -> None:
     profile = Profile()
-    left: list[Begun] = []
+    left: list[FrameProfile] = []
 
     def publish() -> None:
         with profile.resumed(left[0]):
@@ -176,12 +176,12 @@ def test_two_threads_may_be_at_a_frame_each() -> None:
     assert stages(profile) == [["wait", "network", "land", "publish"], ["decode", "network"]]
 
 
-def finish(profile: Profile, begun: Begun) -> None:
+def finish(profile: Profile, begun: FrameProfile) -> None:
     with profile.resumed(begun):
         profile.begin("publish")
 
 
-def test_what_follows_a_hand_over_is_the_hosts_and_waits_for_no_device() -> None:
+def test_stages_after_a_hand_over_have_no_device_time() -> None:
     device = Device()
     profile = Profile(device.event)
     begun = handed_over(profile)
@@ -194,7 +194,7 @@ def test_what_follows_a_hand_over_is_the_hosts_and_waits_for_no_device() -> None
     assert [lap.device_ms for lap in laps] == [None, 3.0, None, None]
 
 
-def test_of_a_frame_that_fails_after_its_hand_over_nothing_is_kept() -> None:
+def test_a_frame_that_fails_after_its_hand_over_is_not_kept() -> None:
     profile = Profile()
     with pytest.raises(RuntimeError), profile.resumed(handed_over(profile)):
         raise RuntimeError("device lost")
@@ -214,7 +214,7 @@ def test_a_median_is_over_the_frames_that_had_the_stage() -> None:
     assert medians([]) == []
 
 
-def test_what_a_frame_begins_again_is_added_up() -> None:
+def test_repeated_stages_are_added_up() -> None:
     laps = [Lap("decode", 1.0, 0.5), Lap("network", 9.0, 8.0), Lap("decode", 2.0, 0.25)]
     assert medians([laps]) == [Lap("decode", 3.0, 0.75), Lap("network", 9.0, 8.0)]
 
@@ -240,7 +240,7 @@ def test_another_thread_may_read_meanwhile() -> None:
     assert not failures
 
 
-def test_a_pipeline_says_where_a_frame_is(checkpoint: Path) -> None:
+def test_a_pipeline_reports_the_stage_of_a_frame(checkpoint: Path) -> None:
     pipeline = Pipeline.from_settings(Settings(model=str(checkpoint), device="cpu"))
     rgb = np.random.default_rng(0).integers(0, 256, (48, 64, 3)).astype(np.uint8)
     frame = Frame(rgb, Camera.from_fov(64, 48, 60.0))

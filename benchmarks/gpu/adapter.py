@@ -12,7 +12,7 @@ from depth_ros.models import DepthModel
 from depth_ros.pipeline import DepthFrame, Frame, Pipeline, Wanted
 
 # As a pipeline says it; what follows the network is captured apart from it.
-_REFUSED = "the network goes on without a CUDA graph"
+_REFUSED = "the network continues without a CUDA graph"
 
 
 class Answer(NamedTuple):

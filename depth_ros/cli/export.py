@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from depth_ros.cli import arguments
 
 if TYPE_CHECKING:
-    from depth_ros.export import Report
+    from depth_ros.export import ExportReport
     from depth_ros.export.trial import Trial
 
 HELP = "export a model to ONNX"
@@ -64,12 +64,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(options: argparse.Namespace) -> int:
     """Export, and say how near depth is to torch's."""
     from depth_ros.errors import SettingError
-    from depth_ros.export import Options, export
+    from depth_ros.export import ExportOptions, export
 
     if bool(options.int8) != bool(options.calibrate):
         raise SettingError("--int8 and --calibrate BAG go together, expected both or neither")
     precision = "int8" if options.int8 else "float16" if options.fp16 else "float32"
-    how = Options(options.size, options.dynamic, precision, options.tolerance, options.overwrite)
+    how = ExportOptions(
+        options.size, options.dynamic, precision, options.tolerance, options.overwrite
+    )
     recorded = _recorded(options) if options.calibrate else []
     report = export(options.model, options.out, how, recorded, options.weights or "")
     print(_text(report, how.limit))
@@ -93,7 +95,7 @@ def _size(text: str) -> tuple[int, int]:
     return arguments.sides(text, "HxW, height and width such as 384x512")
 
 
-def _text(report: Report, limit: float) -> str:
+def _text(report: ExportReport, limit: float) -> str:
     size = "any size" if report.size is None else f"{report.size[0]}x{report.size[1]}"
     errors = report.errors
     judged = "largest" if report.precision == "float32" else "mean"

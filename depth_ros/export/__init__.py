@@ -1,6 +1,6 @@
-"""A network of torch into files of ONNX, which say all that is needed to use them."""
+"""Export of torch networks to ONNX files that contain all data needed to use them."""
 
-from depth_ros.export.draft import Report, export
-from depth_ros.export.options import Options
+from depth_ros.export.draft import ExportReport, export
+from depth_ros.export.options import ExportOptions
 
-__all__ = ["Options", "Report", "export"]
+__all__ = ["ExportOptions", "ExportReport", "export"]

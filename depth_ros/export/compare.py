@@ -1,4 +1,4 @@
-"""How far one prediction of an image is from another."""
+"""Relative errors between two predictions of the same images."""
 
 from __future__ import annotations
 
@@ -10,15 +10,15 @@ from torch import Tensor
 from depth_ros.models.base import Output, Prediction
 
 _UNLIKE = 0.01
-# Networks that end in a ReLU say 0 m, of which there are no shares.
+# Networks that end in a ReLU may output 0 m, which has no relative error.
 _NEAR = 0.01
 
 
 @dataclass(frozen=True)
 class Errors:
-    """Relative errors: of depth, as shares of it; of values without a scale, of their range.
+    """Relative errors: of depth, as fractions of it; of values without a scale, of their range.
 
-    Depth below a hundredth of an image's farthest counts as that hundredth.
+    Depth below 1/100 of an image's maximum counts as 1/100 of the maximum.
 
     Attributes:
         largest, mean: over pixels and images.
@@ -29,10 +29,10 @@ class Errors:
 
 
 def compare(found: list[Prediction], expected: list[Prediction]) -> Errors:
-    """Return how far predictions are from those of the same images that are right.
+    """Return the errors of predictions against the expected ones of the same images.
 
-    Where either is beyond range, +inf, or no estimate there is no error; but where more than one
-    pixel in a hundred is so in one of the two alone, it is infinite.
+    Pixels that are not finite in either of the two are ignored. If more than one pixel in a hundred
+    is finite in only one of the two, the error is infinite.
     """
     pairs = zip(found, expected, strict=True)
     errors = torch.cat([_relative(one, right).flatten() for one, right in pairs])
@@ -50,7 +50,7 @@ def _relative(found: Prediction, expected: Prediction) -> Tensor:
     return (one - right).abs() / right.abs().clamp(min=_NEAR * float(right.abs().max()))
 
 
-def _at_one_focal_length(said: Prediction) -> Tensor:
-    """Return values (B, H, W); the pipeline divides by a focal length that a network estimates."""
-    values = said.values.cpu()
-    return values if said.f_px is None else values / said.f_px.cpu()[:, None, None]
+def _at_one_focal_length(prediction: Prediction) -> Tensor:
+    """Return values (B, H, W), divided by the focal length if the network estimates it."""
+    values, f_px = prediction.values.cpu(), prediction.f_px
+    return values if f_px is None else values / f_px.cpu()[:, None, None]

@@ -1,4 +1,4 @@
-"""From a model's name to files that depth_ros runs without torch's weights: written, then tried."""
+"""Export of a model by name: write the ONNX files, then compare them with torch."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ import torch
 from depth_ros.errors import ModelError, SettingError
 from depth_ros.export import graph
 from depth_ros.export.compare import Errors, compare
-from depth_ros.export.options import Options
+from depth_ros.export.options import ExportOptions
 from depth_ros.export.part import Part, parts_of
 from depth_ros.export.quantise import Recorder, quantise
 from depth_ros.export.trial import Trial, answers, trials
 from depth_ros.export.weights import hashes
 from depth_ros.models import loading
-from depth_ros.models.base import DepthModel, Facts, ModelEntry, Prediction
+from depth_ros.models.base import DepthModel, ModelEntry, NetworkFacts, Prediction
 from depth_ros.models.card import SUFFIX, Card, part_path
 from depth_ros.output_paths import check_file
 from depth_ros.runtimes import onnx_file
@@ -33,16 +33,16 @@ _MODULES = ("torch", "transformers", "onnx", "onnxscript", "onnxruntime")
 
 
 @dataclass(frozen=True)
-class Report:
-    """What an export wrote, and how near it is to torch in float32.
+class ExportReport:
+    """The files of an export, and their errors against torch in float32.
 
     Attributes:
-        entry: the model's.
-        paths: of the files, the one to name first.
+        entry: of the model.
+        paths: of the files; the first one is the file that users name.
         precision: of weights and activations.
-        size: height and width of the network's input; None: open.
-        errors: of depth on the images that it was tried with.
-        images: how many these were.
+        size: height and width of the network's input; None: dynamic.
+        errors: of depth on the test images.
+        images: number of test images.
     """
 
     entry: ModelEntry
@@ -56,25 +56,26 @@ class Report:
 def export(
     name: str,
     out: Path,
-    options: Options | None = None,
+    options: ExportOptions | None = None,
     recorded: Sequence[Trial] = (),
     weights: str = "",
-) -> Report:
-    """Export a model, and write it if its depth is torch's.
+) -> ExportReport:
+    """Export a model, and write it if its depth agrees with torch.
 
     Args:
         name, weights: of the model, as for models.find().
-        out: the file, .onnx; a network of several parts has the others beside it.
-        options: how.
-        recorded: images to measure activations on for int8, and to compare depth on; every second
-            one is for either.
+        out: the file, .onnx; further parts of a network are written next to it.
+        options: of the export.
+        recorded: images of a recording; half of them are used to calibrate int8 activations, the
+            other half to compare depth.
 
     Raises:
-        ModelError: the model cannot be loaded or exported, or what was exported is farther from
-            torch than options allow: nothing is written then.
-        SettingError: the file cannot be one, or exists and options do not allow to replace it.
+        ModelError: the model cannot be loaded or exported, or the error against torch is larger
+            than options allow: then nothing is written.
+        SettingError: out is not a valid file name, or exists and options do not allow to replace
+            it.
     """
-    options = options or Options()
+    options = options or ExportOptions()
     _check(out, options, recorded)
     graph.check_installed()
     import_onnxruntime()
@@ -97,10 +98,10 @@ def export(
     return replace(report, paths=paths)
 
 
-def _check(out: Path, options: Options, recorded: Sequence[Trial]) -> None:
+def _check(out: Path, options: ExportOptions, recorded: Sequence[Trial]) -> None:
     if out.suffix != SUFFIX or not out.parent.is_dir():
         raise SettingError(
-            f"{out} cannot be written, expected a name in {SUFFIX} in a folder that is there"
+            f"{out} cannot be written, expected a name in {SUFFIX} in an existing folder"
         )
     check_file(out, options.overwrite)
     if options.precision == "int8" and len(recorded) < 2:
@@ -110,11 +111,11 @@ def _check(out: Path, options: Options, recorded: Sequence[Trial]) -> None:
         )
 
 
-def _size(model: DepthModel, options: Options) -> tuple[int, int] | None:
-    """Return the size of the network's input; None where it is open.
+def _size(model: DepthModel, options: ExportOptions) -> tuple[int, int] | None:
+    """Return the size of the network's input; None: dynamic.
 
     Raises:
-        ModelError: the size is no multiple of the network's cells, or open and need not be.
+        ModelError: the size is not a multiple of the network's cells, or dynamic is not supported.
     """
     rules = model.preprocessing
     fixed = not model.any_size or (rules.resize != "none" and rules.fit == "warp")
@@ -133,13 +134,13 @@ def _size(model: DepthModel, options: Options) -> tuple[int, int] | None:
 
 
 class _Draft:
-    """An export in a folder of its own, until it is known to be right."""
+    """An export in a temporary folder, until it is verified."""
 
     def __init__(
         self,
         model: DepthModel,
         size: tuple[int, int] | None,
-        options: Options,
+        options: ExportOptions,
         path: Path,
         recorded: list[Trial],
     ) -> None:
@@ -149,17 +150,17 @@ class _Draft:
             self._check_size(*each.rgb.shape[1:3])
 
     def _check_size(self, height: int, width: int) -> None:
-        """Refuse recorded images that do not come to the graph's size."""
+        """Refuse recorded images that are not resized to the graph's size."""
         rules = self._model.preprocessing
         size = rules.network_size(*rules.padded_size(height, width))
         if self._size not in (None, size):
             raise ModelError(
-                f"recorded images of {width}x{height} are brought to {size[0]}x{size[1]}, expected "
+                f"recorded images of {width}x{height} are resized to {size[0]}x{size[1]}, expected "
                 f"--size {size[0]}x{size[1]}, or --dynamic"
             )
 
-    def write(self) -> Report:
-        """Write the files, and compare what they say with torch.
+    def write(self) -> ExportReport:
+        """Write the files, and compare their output with torch.
 
         Raises:
             ModelError: as export().
@@ -175,34 +176,36 @@ class _Draft:
         self._label(parts, paths)
         errors = self._errors(expected)
         images = sum(len(each.rgb) for each in self._tried)
-        return Report(model.entry, tuple(paths), options.precision, self._size, errors, images)
+        return ExportReport(
+            model.entry, tuple(paths), options.precision, self._size, errors, images
+        )
 
     def files(self) -> list[Path]:
-        """Return what was written: graphs, and weights beside them."""
+        """Return the written files: graphs and external weights."""
         return sorted(self._path.parent.iterdir())
 
     def _quantise(self, parts: Sequence[Part], paths: Sequence[Path]) -> None:
-        """Replace graphs by their int8 versions, as far as they are used on recorded images."""
+        """Replace graphs by int8 versions, calibrated on recorded images."""
         names = {part.name: list(part.inputs) for part in parts}
         recorder = Recorder(TorchRuntime(self._model.network, "cpu"), names)
         answers(self._model, recorder, self._measured)
         for part, path in zip(parts, paths, strict=True):
-            if onnx_file.weights_beside(path).exists():
+            if onnx_file.external_weights(path).exists():
                 raise ModelError(
                     f"model '{self._model.entry.name}' has more than 2 GB, expected less for int8"
                 )
             exact = path.rename(path.with_suffix(".float32"))
-            quantise(exact, recorder.seen[part.name], path)
+            quantise(exact, recorder.inputs[part.name], path)
             exact.unlink()
 
     def _label(self, parts: Sequence[Part], paths: Sequence[Path]) -> None:
-        """Say in every file what it is."""
+        """Add the card to the metadata of every file."""
         model = self._model
         files = {part.name: onnx_file.sha256(path) for part, path in zip(parts, paths, strict=True)}
-        facts = Facts(
+        facts = NetworkFacts(
             model.preprocessing, model.max_depth_m, model.training_f_px, batches=model.batches
         )
-        entry, config = _stated(model), model.config_stated()
+        entry, config = _portable_entry(model), model.exported_config()
         weights = hashes(model.entry)
         versions = {name: importlib.import_module(name).__version__ for name in _MODULES}
         for part, path in zip(parts, paths, strict=True):
@@ -220,17 +223,17 @@ class _Draft:
             onnx_file.add_metadata(path, card.as_metadata())
 
     def _errors(self, expected: list[Prediction]) -> Errors:
-        """Return how far the files are from torch, used as a robot will use them.
+        """Return the errors of the files against torch, loaded in the same way as on a robot.
 
         Raises:
-            ModelError: too far.
+            ModelError: they are too large.
         """
         model, options = loading.load(str(self._path)), self._options
         found = answers(model, OnnxRuntime(model.graphs, "cpu", "cpu"), self._tried)
         errors = compare(found, expected)
         kind = "largest" if options.precision == "float32" else "mean"
         error = errors.largest if kind == "largest" else errors.mean
-        if not error <= options.limit:  # NaN is too far
+        if not error <= options.limit:  # also for NaN
             raise ModelError(
                 f"{kind} relative error of depth in {options.precision} is {error:.2g}, expected "
                 f"at most {options.limit:g}; nothing is written"
@@ -238,16 +241,16 @@ class _Draft:
         return errors
 
 
-def _stated(model: DepthModel) -> ModelEntry:
-    """Return a model's entry as it is to be read on another machine."""
+def _portable_entry(model: DepthModel) -> ModelEntry:
+    """Return a model's entry without data that is valid on this machine only."""
     entry = model.entry
     counted_m = sum(each.numel() for each in model.network.parameters()) / 1e6
-    if Path(entry.source).is_dir():  # which says nothing there
+    if Path(entry.source).is_dir():  # the path does not exist on other machines
         entry = replace(entry, name=Path(entry.name).name, source=Path(entry.source).name)
     return replace(
         entry,
         parameters_m=entry.parameters_m or round(counted_m, 1),
-        # The facts hold what follows from these.
+        # The facts contain the values that follow from these.
         preprocessing=None,
         training_camera=None,
         trained_with=None,

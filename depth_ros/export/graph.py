@@ -1,4 +1,4 @@
-"""Write a part of a network as a graph."""
+"""Write a part of a network as an ONNX graph."""
 
 from __future__ import annotations
 
@@ -26,19 +26,19 @@ class Float32Ends(nn.Module):
     def __init__(self, network: nn.Module, dtype: torch.dtype) -> None:
         super().__init__()
         self.network = network.to(dtype)
-        # Such a network casts what may be less exact.
+        # Such a network casts to lower precision itself.
         self.dtype = torch.float32 if getattr(network, "casts_itself", False) else dtype
 
     def forward(self, *inputs: Tensor) -> Raw:
-        """Return what the network says."""
-        said: Raw = self.network(*(each.to(self.dtype) for each in inputs))
-        if isinstance(said, tuple):
-            return tuple(each.float() for each in said)
-        return said.float()
+        """Return the network's output in float32."""
+        output: Raw = self.network(*(each.to(self.dtype) for each in inputs))
+        if isinstance(output, tuple):
+            return tuple(each.float() for each in output)
+        return output.float()
 
 
 def check_installed() -> None:
-    """Refuse to begin what would end for want of a library.
+    """Check that the libraries for an export are installed.
 
     Raises:
         ModelError: one is not installed.
@@ -53,15 +53,15 @@ def check_installed() -> None:
 
 
 def write(part: Part, path: Path, dtype: torch.dtype) -> None:
-    """Write a part of a network as a graph of ONNX.
+    """Write a part of a network as an ONNX graph.
 
     Raises:
-        ModelError: the network cannot be one.
+        ModelError: the network cannot be exported.
     """
     network = Float32Ends(part.network, dtype).eval().requires_grad_(False)
     try:
         with _quiet():
-            _attend_eagerly(network)
+            _use_eager_attention(network)
             program: Any = torch.onnx.export(
                 _exported(network, part),
                 input_names=list(part.inputs),
@@ -70,13 +70,13 @@ def write(part: Part, path: Path, dtype: torch.dtype) -> None:
                 verbose=False,
             )
             program.save(path)
-    except Exception as error:  # torch and onnxscript raise what they like
+    except Exception as error:  # torch and onnxscript have many error types
         reason = str(error).strip().split("\n\n")[0]
         raise ModelError(f"this network cannot be exported with these options: {reason}") from error
 
 
-def _attend_eagerly(network: nn.Module) -> None:
-    """Have transformers' modules attend in plain operators, the only ones that ONNX has."""
+def _use_eager_attention(network: nn.Module) -> None:
+    """Make transformers' attention use plain operators, which ONNX supports."""
     from transformers import PreTrainedModel
 
     for module in network.modules():
@@ -85,23 +85,23 @@ def _attend_eagerly(network: nn.Module) -> None:
 
 
 def _exported(network: nn.Module, part: Part) -> Any:
-    """Return the network as torch traces it.
+    """Return the network as traced by torch.
 
-    Strictly where sizes are open: the other way takes int() of a size for a constant. It alone
-    passes transformers' own context managers, however.
+    With dynamic sizes, in strict mode: the other mode treats int() of a size as a constant. With
+    fixed sizes, in the other mode, the only one that supports transformers' context managers.
     """
-    sizes_are_open = any(axis > 1 for dims in part.open for axis in dims)
+    is_dynamic = any(axis > 1 for dims in part.open for axis in dims)
     return torch.export.export(
         network,
         tuple(part.inputs.values()),
         dynamic_shapes=(tuple(dict(dims) for dims in part.open),),
-        strict=sizes_are_open,
+        strict=is_dynamic,
     )
 
 
 @contextmanager
 def _quiet() -> Iterator[None]:
-    """Hold back what torch warns of on the way; what fails is raised."""
+    """Suppress warnings during the export; errors are raised."""
     levels = {name: logging.getLogger(name).level for name in _NOISY}
     try:
         for name in levels:

@@ -1,4 +1,4 @@
-"""How a network is exported."""
+"""Options of an export."""
 
 from __future__ import annotations
 
@@ -7,18 +7,18 @@ from dataclasses import dataclass
 from depth_ros.errors import SettingError
 
 TOLERANCES = {"float32": 1e-3, "float16": 0.02, "int8": 0.1}
-"""By precision: in float32 of the largest relative error of depth, in others of the mean."""
+"""Maximum relative error of depth by precision: float32: of all pixels; others: of the mean."""
 
 
 @dataclass(frozen=True)
-class Options:
-    """How a network is exported.
+class ExportOptions:
+    """Options of an export.
 
     Attributes:
-        size: height and width of the network's input; None: the model's own where it has one.
-        dynamic: leave the size open.
+        size: height and width of the network's input; None: the model's own, if it has one.
+        dynamic: whether the size is dynamic.
         precision: float32, float16 or int8.
-        tolerance: error above which nothing is written, see TOLERANCES; None: what stands there.
+        tolerance: error above which nothing is written; None: the value in TOLERANCES.
         overwrite: replace files that exist.
 
     Raises:

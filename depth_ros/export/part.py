@@ -1,4 +1,4 @@
-"""The parts of a model's network, each of which becomes a graph, and what each is called with."""
+"""The parts of a model's network that become graphs, with example inputs."""
 
 from __future__ import annotations
 
@@ -13,13 +13,13 @@ from depth_ros.errors import ModelError
 from depth_ros.models.base import DepthModel
 from depth_ros.models.grin.model import GrinModel
 from depth_ros.models.grin.network import Grin
-from depth_ros.models.zoedepth_heads import choosing
+from depth_ros.models.zoedepth_heads import with_all_heads
 
 _LONGEST = 256
-_MOST_IMAGES, _MOST_PIXELS = 256, 1 << 24
+_MAX_IMAGES, _MAX_PIXELS = 256, 1 << 24
 
 Dims = Mapping[int, Dim]
-"""Axes whose length is left open."""
+"""Dynamic axes."""
 
 
 @dataclass(frozen=True)
@@ -27,11 +27,11 @@ class Part:
     """A network, or a part of one, that becomes a graph.
 
     Attributes:
-        name: the executor's; empty: the whole network.
+        name: of the part, see Executor.part(); empty: the whole network.
         network: takes and returns tensors.
         inputs: an example of each, by name, in order.
-        open: axes of each whose length is left open.
-        outputs: their names.
+        open: dynamic axes of each input.
+        outputs: names of the outputs.
     """
 
     name: str
@@ -42,7 +42,7 @@ class Part:
 
     @property
     def shapes(self) -> tuple[tuple[str, tuple[int | None, ...]], ...]:
-        """Names and shapes of the inputs; None stands for any length."""
+        """Names and shapes of the inputs; None: any length."""
         return tuple(
             (name, tuple(None if axis in dims else side for axis, side in enumerate(each.shape)))
             for (name, each), dims in zip(self.inputs.items(), self.open, strict=True)
@@ -50,21 +50,21 @@ class Part:
 
 
 def parts_of(model: DepthModel, size: tuple[int, int] | None) -> tuple[Part, ...]:
-    """Return the parts of a model's network, the one that leads to the others first.
+    """Return the parts of a model's network; the first one is the file that users name.
 
     Args:
-        model: of torch.
-        size: height and width of the network's input; None leaves them open.
+        model: a torch model.
+        size: height and width of the network's input; None: dynamic.
 
     Raises:
         ModelError: the network was exported already.
     """
-    batch = Dim("batch", min=1, max=_MOST_IMAGES)
+    batch = Dim("batch", min=1, max=_MAX_IMAGES)
     pixels, sides = _pixels(model, size, 1 if model.one_by_one else 2)
     images: dict[int, Dim] = sides if model.one_by_one else {0: batch, **sides}
     if isinstance(model, GrinModel):
         return _grin_parts(model, pixels, images, batch)
-    network = model.network if model.batches else choosing(model.network)
+    network = model.network if model.batches else with_all_heads(model.network)
     inputs, open_ = {"pixels": pixels}, [images]
     if model.prompt_size is not None:
         inputs["prompt_depth_m"] = 1 + torch.rand(len(pixels), 1, *model.prompt_size)
@@ -87,7 +87,7 @@ def _beside(model: DepthModel, pixels: Tensor) -> Sequence[Tensor]:
 def _pixels(
     model: DepthModel, size: tuple[int, int] | None, batch: int
 ) -> tuple[Tensor, dict[int, Dim]]:
-    """Return example images, and the axes of their size that are left open."""
+    """Return example images, and the dynamic axes of their size."""
     if size is not None:
         return torch.randn(batch, 3, *size), {}
     unit = model.preprocessing.multiple
@@ -102,28 +102,26 @@ def _grin_parts(
     if not isinstance(network, Grin):
         raise ModelError(f"model '{model.entry.name}' was exported already")
     count, some, few = len(pixels), 30, 12
-    asked = {0: batch, 1: Dim("positions", min=2, max=_MOST_PIXELS)}
-    cells = {0: batch, 1: Dim("cells", min=2, max=_MOST_PIXELS)}
-    alone = {0: batch}
-    seen = {
+    positions = {0: batch, 1: Dim("positions", min=2, max=_MAX_PIXELS)}
+    cells = {0: batch, 1: Dim("cells", min=2, max=_MAX_PIXELS)}
+    batch_only = {0: batch}
+    encoder_inputs = {
         "pixels": pixels,
         "positions": 2 * torch.rand(count, some, 2) - 1,
         "rays": torch.randn(count, some, 2),
         "cells": 2 * torch.rand(count, few, 2) - 1,
         "cell_rays": torch.randn(count, few, 2),
     }
-    noisy = {
+    denoiser_inputs = {
         "x": torch.randn(count, some),
         "gamma": torch.rand(count),
         "local": torch.randn(count, some, config.token_dim),
         "scene": torch.randn(count, few, config.latent_dim),
         "before": torch.randn(count, config.latents, config.latent_dim),
     }
-    seen_open, noisy_open = (
-        (images, asked, asked, cells, cells),
-        (asked, alone, asked, cells, alone),
-    )
+    encoder_open = (images, positions, positions, cells, cells)
+    denoiser_open = (positions, batch_only, positions, cells, batch_only)
     return (
-        Part("encoder", network.encoder, seen, seen_open, ("local", "scene")),
-        Part("denoiser", network.denoiser, noisy, noisy_open, ("v", "latents")),
+        Part("encoder", network.encoder, encoder_inputs, encoder_open, ("local", "scene")),
+        Part("denoiser", network.denoiser, denoiser_inputs, denoiser_open, ("v", "latents")),
     )

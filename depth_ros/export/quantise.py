@@ -1,4 +1,4 @@
-"""Graphs in int8: what goes through them is measured on images, their weights are rounded."""
+"""Static quantisation of graphs to int8, calibrated on images."""
 
 from __future__ import annotations
 
@@ -18,45 +18,45 @@ _OPERATORS = ["Conv", "MatMul", "Gemm"]
 
 
 class Recorder:
-    """An executor that notes what the parts of a network are called with.
+    """An executor that records the inputs of the parts of a network.
 
     Args:
-        execute: does the work.
+        execute: runs the network.
         names: of the inputs of each part.
     """
 
     def __init__(self, execute: Executor, names: Mapping[str, list[str]], part: str = "") -> None:
         self._execute, self._names, self._part = execute, names, part
-        self.seen: dict[str, list[dict[str, Any]]] = defaultdict(list)
+        self.inputs: dict[str, list[dict[str, Any]]] = defaultdict(list)
 
     @property
     def device(self) -> torch.device:
-        """Where outputs are."""
+        """Device of the outputs."""
         return self._execute.device
 
     def __call__(self, *inputs: Tensor) -> Raw:
-        """Run it, and note the inputs."""
+        """Run the network, and record the inputs."""
         arrays = (each.cpu().contiguous().numpy() for each in inputs)
         named = dict(zip(self._names[self._part], arrays, strict=True))
-        self.seen[self._part].append(named)
+        self.inputs[self._part].append(named)
         return self._execute(*inputs)
 
     def part(self, name: str) -> Recorder:
-        """Return what does the same for a part; its notes are in the same book."""
+        """Return a recorder of one part; its records are added to this one's."""
         other = Recorder(self._execute.part(name), self._names, name)
-        other.seen = self.seen
+        other.inputs = self.inputs
         return other
 
 
 def quantise(path: Path, inputs: list[dict[str, Any]], out: Path) -> None:
-    """Write a graph's int8 version.
+    """Write the int8 version of a graph.
 
-    Weights are rounded per channel, activations by the range that they had for the inputs; both are
-    signed and symmetric, which TensorRT wants and the CPU can do.
+    Weights are quantised per channel, activations by their range for the inputs. Both are signed
+    and symmetric, which TensorRT requires and the CPU supports.
 
     Args:
         path: of the graph in float32.
-        inputs: by name, of every run to measure.
+        inputs: by name, of every calibration run.
         out: of the graph in int8.
 
     Raises:
@@ -73,7 +73,7 @@ def quantise(path: Path, inputs: list[dict[str, Any]], out: Path) -> None:
 
     root = logging.getLogger()
     level = root.level
-    root.setLevel(logging.ERROR)  # it advises to optimise first, by what not every graph survives
+    root.setLevel(logging.ERROR)  # it advises an optimisation first that fails for some graphs
     try:
         q.quantize_static(
             path,
@@ -86,7 +86,7 @@ def quantise(path: Path, inputs: list[dict[str, Any]], out: Path) -> None:
             weight_type=q.QuantType.QInt8,
             extra_options={"ActivationSymmetric": True, "WeightSymmetric": True},
         )
-    except Exception as error:  # onnx and onnxruntime raise what they like
+    except Exception as error:  # onnx and onnxruntime have many error types
         raise ModelError(f"this network cannot be quantised: {error}") from error
     finally:
         root.setLevel(level)

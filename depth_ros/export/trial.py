@@ -1,4 +1,4 @@
-"""The images that torch and an exported network must agree on."""
+"""The test images for which torch and an exported network must agree."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ from depth_ros.models.check import floor_m, room
 
 @dataclass(frozen=True)
 class Trial:
-    """Images of one camera.
+    """Test images of one camera.
 
     Attributes:
         rgb: uint8 (B, H, W, 3).
-        camera: that took them.
+        camera: of the images.
     """
 
     rgb: Tensor
@@ -27,12 +27,13 @@ class Trial:
 
 
 def trials(model: DepthModel, size: tuple[int, int] | None) -> list[Trial]:
-    """Return images that a network of this size is tried with.
+    """Return test images for a network of this size.
 
-    Of an open size there are two, the second as a batch: what froze shows there.
+    For a dynamic size, there are two sizes, the second as a batch: a size or batch that the export
+    made constant fails there.
 
     Raises:
-        ModelError: no image comes to this size.
+        ModelError: no image is resized to this size.
     """
     rules = model.preprocessing
     if size is not None:
@@ -44,7 +45,7 @@ def trials(model: DepthModel, size: tuple[int, int] | None) -> list[Trial]:
 
 
 def answers(model: DepthModel, execute: Executor, tried: Sequence[Trial]) -> list[Prediction]:
-    """Return what a model says of images; one by one where others of a batch change the answer."""
+    """Return a model's predictions; one by one if images of a batch affect each other."""
     if not model.batches:
         tried = [Trial(rgb, each.camera) for each in tried for rgb in each.rgb.split(1)]
     with torch.inference_mode():
@@ -59,6 +60,6 @@ def _request(model: DepthModel, trial: Trial) -> Request:
 
 
 def _trial(height: int, width: int, count: int) -> Trial:
-    """Return images of a room, each turned aside by its own."""
+    """Return test images, each shifted by another number of columns."""
     images = [room(height, width).roll(37 * index, dims=2) for index in range(count)]
     return Trial(torch.cat(images), Camera.from_fov(width, height, 60.0))

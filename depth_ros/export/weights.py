@@ -1,4 +1,4 @@
-"""What a checkpoint's files are, told by their hashes."""
+"""Hashes of a checkpoint's files."""
 
 from __future__ import annotations
 
@@ -10,19 +10,19 @@ from depth_ros.models import FAMILIES, hub, loading
 from depth_ros.models.base import ModelEntry
 
 _WEIGHTS, _INDEX = "model.safetensors", "model.safetensors.index.json"
-_BESIDE = ("config.json", "preprocessor_config.json")
+_CONFIGS = ("config.json", "preprocessor_config.json")
 
 
 def hashes(entry: ModelEntry) -> dict[str, str]:
     """Return the SHA-256 of a checkpoint's files, by their names."""
-    with loading.reached(entry):
+    with loading.available(entry):
         index = hub.file(entry.source, _INDEX, entry.revision)
         names = [_WEIGHTS]
         if index is not None:
             names = sorted(set(json.loads(index.read_text())["weight_map"].values()))
         own = FAMILIES[entry.family].own_pickle
         names += [] if own is None else [own.name]
-        found = {name: hub.file(entry.source, name, entry.revision) for name in (*_BESIDE, *names)}
+        found = {name: hub.file(entry.source, name, entry.revision) for name in (*_CONFIGS, *names)}
     return {name: _sha256(path) for name, path in found.items() if path is not None}
 
 

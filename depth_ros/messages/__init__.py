@@ -1,8 +1,8 @@
 """ROS messages to arrays: Image, CompressedImage, CameraInfo and PointCloud2 (sensor_msgs).
 
-Messages are duck-typed: rclpy's classes and rosbags' dataclasses both fit, and no ROS installation
-is needed. Arrays are views of the message's own data wherever its bytes already say what is asked:
-do not write to them.
+Messages are duck-typed: rclpy's classes and rosbags' dataclasses both work, and no ROS installation
+is needed. Where no conversion is needed, arrays are views of the message's data: do not write to
+them.
 """
 
 from depth_ros.messages.cameras import (

@@ -1,5 +1,5 @@
-# ruff: noqa: D102 - what the messages' fields mean is said in sensor_msgs
-"""sensor_msgs/CameraInfo: which camera an image, and its depth, are of."""
+# ruff: noqa: D102 - the fields are documented in sensor_msgs
+"""sensor_msgs/CameraInfo: the camera of an image and of its depth."""
 
 from __future__ import annotations
 
@@ -60,7 +60,7 @@ class CameraInfoFields:
 
 _IDENTITY = (1.0, 0.0, 0.0, 0.0, 1.0, 0.0, 0.0, 0.0, 1.0)
 
-# Whose coefficients OpenCV reads by their number, whatever the model is called.
+# For these models OpenCV uses the number of coefficients, not the model's name.
 _BROWN: tuple[Lens, ...] = ("plumb_bob", "rational_polynomial")
 _BROWN_COEFFICIENTS = (4, 5, 8, 12, 14)
 _FISHEYES = ("equidistant", "fisheye")  # the latter is OpenCV's name for it
@@ -70,21 +70,21 @@ _MODELS = (*_BROWN, *_FISHEYES)
 def camera_from_info(
     info: CameraInfo, rectified: bool = False, size: tuple[int, int] | None = None
 ) -> Camera:
-    """Return the camera that took the image a sensor_msgs/CameraInfo belongs to.
+    """Return the camera of the image that a sensor_msgs/CameraInfo describes.
 
-    width, height, K and P describe the whole sensor; the ROI, in pixels of the whole sensor, is cut
+    width, height, K and P describe the whole sensor. The ROI, in pixels of the whole sensor, is cut
     out first and then binned. Pixel centres are integers, so binning by b maps cx to
     (cx + 0.5) / b - 0.5. (image_geometry takes cx / b, a shift of up to half a pixel.)
 
     Args:
         info: a CameraInfo. Without distortion coefficients, or with zeros only, the lens is "none",
-            except for equidistant: without coefficients that is an ideal fisheye, not a pinhole.
-            "fisheye", as some drivers say, is equidistant. plumb_bob and rational_polynomial are
-            told apart by the number of coefficients, as in OpenCV.
-        rectified: the image was rectified: P describes it, without distortion. A P of zeros is K
-            where there is no distortion.
-        size: width and height of the image, which stand in where the CameraInfo says 0x0; None: it
-            may not.
+            except for equidistant: without coefficients it is an ideal fisheye, not a pinhole.
+            "fisheye", which some drivers write, is equidistant. plumb_bob and rational_polynomial
+            are distinguished by the number of coefficients, as in OpenCV.
+        rectified: the image was rectified: P describes it, without distortion. Without distortion,
+            K replaces a P of zeros.
+        size: width and height of the image, used if the CameraInfo has size 0x0; None: such a
+            CameraInfo is refused.
 
     Raises:
         CameraError: the camera is not calibrated, its lens is not supported, or the ROI lies
@@ -100,10 +100,10 @@ def depth_info(
 ) -> CameraInfoFields:
     """Return the CameraInfo to publish with depth that was estimated from `info`'s image.
 
-    The depth has the image's own geometry, pixel for pixel, so K already holds the ROI and the
-    binning (pixel centres as in camera_from_info), and so does P. A P that is missing or cannot be
-    one is K, an R that is missing or not finite is the identity. For a rectified image K is P's,
-    and there is neither distortion nor rotation.
+    The depth has the image's geometry, pixel by pixel, so K and P already include the ROI and the
+    binning (pixel centres as in camera_from_info). A missing or invalid P is replaced by K, a
+    missing R or one that is not finite by the identity. For a rectified image K is that of P, and
+    there is neither distortion nor rotation.
 
     Raises:
         CameraError: as camera_from_info; or a rectified image's P has a baseline that is not
@@ -131,7 +131,7 @@ def _matrix(info: CameraInfo, rectified: bool) -> tuple[str, tuple[float, ...]]:
         return "k", k
     advice = ""
     if not rectified and any(p):
-        advice = "say image_rectified:=true if p is of the image, which is rectified then; else "
+        advice = "set image_rectified:=true if the image is rectified; otherwise "
     raise CameraError(
         f"camera_info has an all-zero {name}: {advice}calibrate the camera (camera_calibration) "
         "and give its driver the result (camera_info_url)"
@@ -187,7 +187,7 @@ def _fisheye(d: tuple[float, ...]) -> tuple[float, ...]:
     if len(d) < 4 or any(d[4:]):
         raise CameraError(
             f"d = {d}, {len(d)} coefficients, expected 4 coefficients for 'equidistant', k1 k2 k3 "
-            "k4 (zeros may follow); k1 k2 p1 p2 k3 k4, as some drivers say, is another lens"
+            "k4 (zeros may follow); k1 k2 p1 p2 k3 k4, which some drivers write, is another lens"
         )
     return d[:4]
 
@@ -199,7 +199,7 @@ def _brown(model: str, d: tuple[float, ...]) -> tuple[Lens, tuple[float, ...]]:
             f"d = {d}, {len(d)} coefficients, expected {', '.join(map(str, _BROWN_COEFFICIENTS))} "
             f"coefficients for '{model}' (zeros may follow)"
         )
-    # The simplest lens that the name allows and the coefficients are of.
+    # The simplest lens that the name and the coefficients allow.
     least = 5 if model == "plumb_bob" else 8
     counts = [count for count in _BROWN_COEFFICIENTS if least <= count < used]
     used = next((count for count in counts if not any(d[count:])), used)
@@ -220,14 +220,14 @@ def _on_image(info: CameraInfo, full: Camera) -> Camera:
             f"roi {width}x{height}+{x}+{y} with binning {across}x{down} leaves no image of the "
             f"{full.width}x{full.height} sensor, expected it to lie inside"
         )
-    # Pixels that do not fill a whole bin are not read out.
+    # Pixels that do not fill a bin are not read out.
     return full.crop(x, y, columns * across, rows * down).scale(columns, rows)
 
 
 def _projection(
     info: CameraInfo, rectified: bool, camera: Camera, size: tuple[int, int] | None
 ) -> tuple[float, ...]:
-    """Return P (3x4, row-major) on the image; ROI and binning change its last column by scale."""
+    """Return P (3x4, row-major) of the image; binning scales its last column."""
     p = _numbers(info.p)
     if not _projects(p):
         if rectified and any(p):

@@ -1,5 +1,5 @@
-# ruff: noqa: D102 - what the messages' fields mean is said in sensor_msgs
-"""sensor_msgs/PointCloud2: points, and the layout of those that are published."""
+# ruff: noqa: D102 - the fields are documented in sensor_msgs
+"""sensor_msgs/PointCloud2: reading of points, and the layout of published clouds."""
 
 from __future__ import annotations
 
@@ -60,7 +60,7 @@ class CloudPoints(NamedTuple):
     rgb: Bytes | None
 
 
-# NumPy's names for the datatypes of sensor_msgs/PointField, and which of them a field may have.
+# NumPy's names for the datatypes of sensor_msgs/PointField, and the allowed ones of each field.
 _DATATYPES: dict[int, str] = {6: "u4", 7: "f4", 8: "f8"}
 _FLOAT32 = 7
 _ALLOWED: dict[str, tuple[int, ...]] = {
@@ -73,7 +73,7 @@ _ALLOWED: dict[str, tuple[int, ...]] = {
 
 
 def cloud_fields(colour: bool) -> tuple[CloudField, ...]:
-    """Return the fields of the clouds this package publishes: float32 x y z, and rgb if asked for.
+    """Return the fields of published clouds: float32 x y z, and rgb with colour.
 
     rgb is the float32 whose bits are 0x00RRGGBB, the layout of PCL and RViz.
     """
@@ -90,7 +90,7 @@ def points_from_cloud(msg: PointCloud2) -> CloudPoints:
     """Return the points of a sensor_msgs/PointCloud2, copied; one of height 1 gives (N, ...).
 
     Reads x, y and z (float32, float64) and rgb or rgba (packed 0xAARRGGBB in a float32 or uint32)
-    at any offset, padding and byte order. Other fields are left out.
+    at any offset, padding and byte order. Other fields are ignored.
 
     Raises:
         MessageError: x, y or z is missing, a field has another type, or the sizes contradict each
@@ -138,7 +138,7 @@ def _field_format(field: PointField, point_step: int) -> str:
             f"cloud field '{field.name}' has datatype {field.datatype}, expected one of "
             f"{_ALLOWED[field.name]} of sensor_msgs/PointField"
         )
-    # Packed colours are bits, whatever number those bits may also be.
+    # Packed colours are read as bits, not as a float number.
     name = _DATATYPES[field.datatype] if field.name in "xyz" else "u4"
     if field.offset + np.dtype(name).itemsize > point_step:
         raise MessageError(

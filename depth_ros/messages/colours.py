@@ -1,4 +1,4 @@
-"""Images of either kind, raw or compressed, as RGB."""
+"""Raw and compressed images as RGB."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ def rgb_from(msg: Any, settings: Settings) -> Bytes:
 
     Args:
         msg: the image.
-        settings: how images that do not say all are decoded, and how large they may be.
+        settings: channel order of untyped images, and maximum size.
 
     Raises:
         MessageError: it is damaged, or the settings do not allow it.
     """
-    # Told by its fields: messages of rclpy and of rosbags share no class.
+    # Recognised by its fields: messages of rclpy and of rosbags share no class.
     if hasattr(msg, "encoding"):
         return rgb_from_image(msg, settings.untyped_order)
     return rgb_from_compressed(msg, settings.max_image_pixels)

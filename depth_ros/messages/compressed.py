@@ -1,7 +1,7 @@
-# ruff: noqa: D102 - what the messages' fields mean is said in sensor_msgs
-"""sensor_msgs/CompressedImage: pictures in the format of a file.
+# ruff: noqa: D102 - the fields are documented in sensor_msgs
+"""sensor_msgs/CompressedImage: images in a file format.
 
-A few bytes can promise any size: it is read from the file's header before anything is decoded.
+A few bytes can expand to any size, so the size in the file's header is checked before decoding.
 """
 
 from __future__ import annotations
@@ -19,13 +19,13 @@ from depth_ros.messages.encodings import COLOURS, find
 from depth_ros.messages.images import rgb_of
 from depth_ros.messages.video import codec_of, missing_pyav
 
-# The pixels as they were stored: grey stays one channel, 16 bits stay 16, and an EXIF orientation
-# does not turn the image away from its camera. Only alpha is left out.
+# The pixels as they are stored: grey stays one channel, 16 bits stay 16, and an EXIF orientation
+# does not rotate the image, which would not match its camera. Only alpha is left out.
 _AS_STORED = cv2.IMREAD_ANYCOLOR | cv2.IMREAD_ANYDEPTH | cv2.IMREAD_IGNORE_ORIENTATION
 
 _JPEG, _PNG = b"\xff\xd8\xff", b"\x89PNG\r\n\x1a\n"
 _START_OF_SCAN, _END_OF_IMAGE = b"\xff\xda", b"\xff\xd9"
-_MOST_SCANS = 100  # a progressive JPEG has about ten, and each goes over the whole image
+_MAX_SCANS = 100  # a progressive JPEG has about ten, and each decodes the whole image
 
 
 class CompressedImage(Protocol):
@@ -59,25 +59,25 @@ def compressed_size(msg: CompressedImage) -> Size:
     elif head.startswith(b"RIFF") and head[8:12] == b"WEBP":
         size = _webp_size(head)
     else:
-        raise _not_decoded(msg, "it begins like none of them")
+        raise _not_decoded(msg, "its first bytes match none of these formats")
     if min(size) <= 0:
-        raise _not_decoded(msg, f"its header says {size.width}x{size.height}")
+        raise _not_decoded(msg, f"its header has size {size.width}x{size.height}")
     return size
 
 
 def rgb_from_compressed(msg: CompressedImage, max_pixels: int = Settings.max_image_pixels) -> Bytes:
     """Return a sensor_msgs/CompressedImage (JPEG, PNG, WebP) as rgb uint8 (H, W, 3).
 
-    The colours are those that the file itself states. Of `format`, as compressed_image_transport
-    writes it ("rgb8; jpeg compressed bgr8"), only a Bayer pattern that was stored uninterpolated
-    ("bayer_rggb8; png compressed ") is used.
+    The colours are those that the file itself defines. `format`, as compressed_image_transport
+    writes it ("rgb8; jpeg compressed bgr8"), is used only for a Bayer pattern that was stored
+    without interpolation ("bayer_rggb8; png compressed ").
 
     Args:
         msg: the image.
-        max_pixels: an image whose header says more is not decoded.
+        max_pixels: larger images, according to the header, are not decoded.
 
     Raises:
-        MessageError: the data are damaged, which of a JPEG includes what a decoder would fill up
+        MessageError: the data are damaged, including JPEGs whose missing part a decoder would fill
             with grey; or it is a depth image, or larger than max_pixels.
     """
     stored_as, _, compression = msg.format.partition(";")
@@ -90,30 +90,30 @@ def rgb_from_compressed(msg: CompressedImage, max_pixels: int = Settings.max_ima
 
 
 def check_compressed(msg: CompressedImage, max_pixels: int = Settings.max_image_pixels) -> Size:
-    """Return the size that the header states, or raise what shows before anything is decoded.
+    """Return the size in the header, without decoding.
 
     Raises:
-        MessageError: it is a depth image, a video's packet, without a header that states a size,
-            too large, or ends early.
+        MessageError: it is a depth image, a video packet, has no valid header, is too large, or
+            ends early.
     """
     if is_depth_format(msg.format):
-        raise MessageError(f"format is '{msg.format}', a depth image, expected colours or grey")
+        raise MessageError(f"format is '{msg.format}', a depth image, expected colour or grey")
     if codec_of(msg):
         why = missing_pyav() or "a key frame must come first, or it is damaged"
-        raise MessageError(f"format is '{msg.format}', a video's packet that gives no image: {why}")
+        raise MessageError(f"format is '{msg.format}', a video packet without an image: {why}")
     return _checked_size(msg, max_pixels)
 
 
 def is_depth_format(format_: str) -> bool:
-    """Return whether a CompressedImage of a format holds depth."""
+    """Return whether a CompressedImage of a format contains depth."""
     return "compressedDepth" in format_ or format_.partition(";")[0].strip() in ("16UC1", "32FC1")
 
 
 def refuse_size(size: Size, max_pixels: int) -> None:
-    """Refuse what is too large to be decoded, or nothing.
+    """Refuse an image that is too large to decode, or empty.
 
     Raises:
-        MessageError: it is so.
+        MessageError: the size is not between 1 and max_pixels pixels.
     """
     if not 0 < size.width * size.height <= max_pixels:
         raise MessageError(
@@ -123,7 +123,7 @@ def refuse_size(size: Size, max_pixels: int) -> None:
 
 
 def read_file(msg: CompressedImage, max_pixels: int) -> Samples:
-    """Return what a JPEG, PNG or WebP holds: grey (H, W) or rgb (H, W, 3), 8 or 16 bits.
+    """Return the pixels of a JPEG, PNG or WebP: grey (H, W) or rgb (H, W, 3), 8 or 16 bits.
 
     Raises:
         MessageError: as rgb_from_compressed().
@@ -151,12 +151,12 @@ def _check_end(msg: CompressedImage, data: bytes) -> None:
 
 
 def _decoded(msg: CompressedImage, size: Size) -> Samples:
-    """Return what the file holds: grey (H, W) or rgb (H, W, 3), 8 or 16 bits."""
+    """Return the pixels of a file: grey (H, W) or rgb (H, W, 3), 8 or 16 bits."""
     data = np.frombuffer(msg.data, np.uint8)
     is_jpeg = data[: len(_JPEG)].tobytes() == _JPEG
     pixels = _jpeg(msg, data) if is_jpeg else _png_or_webp(msg, data)
     if pixels.shape[:2] != (size.height, size.width):
-        raise _not_decoded(msg, f"its header says {size.width}x{size.height}, it has another size")
+        raise _not_decoded(msg, f"its header has {size.width}x{size.height}, its pixels differ")
     return pixels
 
 
@@ -169,9 +169,9 @@ def _jpeg_size(msg: CompressedImage, data: Bytes) -> Size:
 
 
 def _jpeg(msg: CompressedImage, data: Bytes) -> Samples:
-    """Decode with what makes an error of what libjpeg only warns of, and OpenCV does not tell."""
+    """Decode with simplejpeg, which raises libjpeg's warnings as errors; OpenCV ignores them."""
     scans = data.tobytes().count(_START_OF_SCAN)
-    if scans > _MOST_SCANS:
+    if scans > _MAX_SCANS:
         raise _not_decoded(msg, f"it has {scans} scans")
     try:
         is_grey = simplejpeg.decode_jpeg_header(data)[2] == "Gray"
@@ -192,7 +192,7 @@ def _png_or_webp(msg: CompressedImage, data: Bytes) -> Samples:
 
 
 def _check_chunks(msg: CompressedImage, data: bytes) -> None:
-    """Refuse a PNG with a chunk longer than the file: OpenCV takes the memory that it asks for."""
+    """Refuse a PNG with a chunk longer than the file: OpenCV would allocate the stated length."""
     at, name = len(_PNG), b""
     while name != b"IEND":
         length, name = int.from_bytes(data[at : at + 4], "big"), data[at + 4 : at + 8]
@@ -202,7 +202,7 @@ def _check_chunks(msg: CompressedImage, data: bytes) -> None:
 
 
 def _webp_size(head: bytes) -> Size:
-    """Return the size in the first chunk of a WebP (RFC 9649); 0x0 where it is another one."""
+    """Return the size in the first chunk of a WebP (RFC 9649); 0x0: unknown chunk."""
     kind = head[12:16]
     if kind == b"VP8X":
         return Size(*(int.from_bytes(head[at : at + 3], "little") + 1 for at in (24, 27)))

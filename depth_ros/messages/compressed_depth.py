@@ -1,8 +1,8 @@
-"""sensor_msgs/CompressedImage that holds depth: compressedDepth of image_transport, or a plain PNG.
+"""sensor_msgs/CompressedImage with depth: compressedDepth of image_transport, or a plain PNG.
 
-Source: compressed_depth_image_transport, codec.cpp. Before the file stand 12 bytes: a whole number
-and the two of the quantisation, A and B. 16UC1 is stored as it is. 32FC1 is stored as inverse
-depth, A / depth + B in 16 bits, with 0 for what has no depth.
+Source: compressed_depth_image_transport, codec.cpp. The file follows a header of 12 bytes: an
+integer and the quantisation parameters A and B. 16UC1 is stored unchanged. 32FC1 is stored as
+inverse depth, A / depth + B in 16 bits, with 0 for pixels without depth.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ _RVL_SIZE = np.dtype([("width", "<u4"), ("height", "<u4")])
 
 @dataclass
 class _File:
-    """What stands behind the header."""
+    """The file after the header."""
 
     format: str
     data: bytes
@@ -39,15 +39,15 @@ class _File:
 def depth_from_compressed(
     msg: CompressedImage, max_pixels: int = Settings.max_image_pixels
 ) -> npt.NDArray[np.float32]:
-    """Return depth in metres as float32 (H, W), NaN where there is none.
+    """Return depth in metres as float32 (H, W); NaN: no depth.
 
     Args:
         msg: with a `format` such as "16UC1; compressedDepth png", "32FC1; compressedDepth rvl" or
             "16UC1; png compressed ".
-        max_pixels: an image whose header says more is not decoded.
+        max_pixels: larger images, according to the header, are not decoded.
 
     Raises:
-        MessageError: it holds colours, is damaged, or larger than max_pixels.
+        MessageError: it is a colour image, damaged, or larger than max_pixels.
     """
     if not is_depth_format(msg.format):
         raise MessageError(f"format is '{msg.format}', expected depth, such as compressedDepth")

@@ -1,4 +1,4 @@
-"""The bytes that messages hold, and arrays of them."""
+"""Types of the data in messages."""
 
 from __future__ import annotations
 
@@ -9,5 +9,5 @@ import numpy as np
 import numpy.typing as npt
 
 Bytes = npt.NDArray[np.uint8]
-Samples = npt.NDArray[Any]  # of the type that a message's encoding says
+Samples = npt.NDArray[Any]  # of the type that a message's encoding defines
 Data: TypeAlias = "bytes | bytearray | memoryview | array[int] | Bytes"

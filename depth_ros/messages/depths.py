@@ -1,4 +1,4 @@
-"""Depth in sensor_msgs/Image (REP 118), read and written."""
+"""Reading and writing of depth in sensor_msgs/Image (REP 118)."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def depth_from(msg: Any, max_pixels: int = Settings.max_image_pixels) -> Metres:
     Raises:
         MessageError: as depth_from_image() and depth_from_compressed().
     """
-    # Told by its fields, as in rgb_from().
+    # Recognised by its fields, as in rgb_from().
     return (
         depth_from_image(msg)
         if hasattr(msg, "encoding")
@@ -34,7 +34,7 @@ def depth_from(msg: Any, max_pixels: int = Settings.max_image_pixels) -> Metres:
 
 
 def is_depth(msg: Any) -> bool:
-    """Return whether a sensor_msgs/Image or CompressedImage holds depth, by what it says."""
+    """Return whether a sensor_msgs/Image or CompressedImage contains depth, by its encoding."""
     if hasattr(msg, "encoding"):
         return msg.encoding in DEPTH_ENCODINGS
     return is_depth_format(msg.format)
@@ -43,8 +43,8 @@ def is_depth(msg: Any) -> bool:
 def depth_from_image(msg: Image) -> Metres:
     """Return a depth image (REP 118) as float32 (H, W) in metres.
 
-    32FC1 is metres, 16UC1 and mono16 are millimetres. What is not a positive distance (0, negative,
-    -inf) becomes NaN, no estimate; +inf, nothing in range, stays (REP 117).
+    32FC1 is metres, 16UC1 and mono16 are millimetres. Values that are not positive (0, negative,
+    -inf) become NaN, no estimate; +inf, nothing in range, stays (REP 117).
 
     Raises:
         MessageError: the encoding is not one of DEPTH_ENCODINGS, or the sizes contradict each
@@ -61,8 +61,8 @@ def depth_to_bytes(depth_m: Metres, encoding: str, out: Data) -> None:
 
     Args:
         depth_m: float32 (H, W), metres; NaN = no estimate, +inf = beyond range.
-        encoding: "32FC1", the values as they are, or "16UC1", whole millimetres with 0 for all
-            that is not a distance up to 65.535 m (REP 118).
+        encoding: "32FC1", metres, or "16UC1", integer millimetres with 0 for values that are not a
+            distance up to 65.535 m (REP 118).
         out: H * W * DEPTH_PIXEL_BYTES[encoding] writable bytes: array.array, memoryview, ndarray.
 
     Raises:

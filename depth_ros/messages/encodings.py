@@ -1,4 +1,4 @@
-"""The encodings of sensor_msgs/Image: how pixels lie in memory, and what makes them RGB."""
+"""The encodings of sensor_msgs/Image: memory layout of pixels, and conversion to RGB."""
 
 from __future__ import annotations
 
@@ -10,23 +10,23 @@ from depth_ros.errors import MessageError
 
 
 class Packed(NamedTuple):
-    """Pixels one after the other, all samples of a pixel or pair of pixels together."""
+    """Interleaved pixels: all samples of a pixel or pair of pixels are adjacent."""
 
     dtype: str
     samples: int  # per pixel of a row
     to_rgb: int | None = None  # OpenCV's code; None: it is RGB
-    multiple: tuple[int, int] = (1, 1)  # of which width and height must be
+    multiple: tuple[int, int] = (1, 1)  # width and height must be multiples of these
 
 
 class Planar(NamedTuple):
-    """YUV of 8 bits: a plane of Y, and below it the colours."""
+    """YUV of 8 bits: a plane of Y, followed by the colours."""
 
     to_rgb: int | None  # OpenCV's code; None: it has none for colours at full resolution
     interleaved: bool  # one plane with both colours, else two with half as many bytes a row
     subsampling: int = 2  # pixels and rows to a sample of colour
 
     def rows(self, height: int) -> int:
-        """Return the height of all planes, if all were as wide as that of Y."""
+        """Return the height of all planes together, at the width of the Y plane."""
         return height + 2 * height // self.subsampling**2
 
 
@@ -60,7 +60,7 @@ _GREY_AND_YUV: dict[str, Encoding] = {
     "nv12": Planar(cv2.COLOR_YUV2RGB_NV12, interleaved=True),
     "nv21": Planar(cv2.COLOR_YUV2RGB_NV21, interleaved=True),
     "nv24": Planar(None, interleaved=True, subsampling=1),
-    # ROS has no name for these two: depthai says YUV420, others their FourCC in either case.
+    # ROS has no name for these two: depthai uses YUV420, others the FourCC in upper or lower case.
     "YUV420": _I420,
     "I420": _I420,
     "i420": _I420,
@@ -69,7 +69,7 @@ _GREY_AND_YUV: dict[str, Encoding] = {
 }
 COLOURS = _PIXELS | _GREY_AND_YUV
 UNTYPED = {"8UC3": "{}8", "8UC4": "{}a8"}
-"""Encodings that do not say which channel is red, and their names once the order is known."""
+"""Encodings that do not define the channel order, and patterns of the names that do."""
 
 COLOUR_ENCODINGS = (*COLOURS, *UNTYPED)
 
@@ -81,47 +81,47 @@ DEPTHS: dict[str, Encoding] = {
 DEPTH_ENCODINGS = tuple(DEPTHS)
 DEPTH_PIXEL_BYTES: dict[str, int] = {"32FC1": 4, "16UC1": 2}
 
-# What people write who know these formats from elsewhere.
-_MEANT = {"yuy2": "yuv422_yuy2", "yuv2": "yuv422_yuy2", "gray": "mono8", "grey": "mono8"}
+# Common names of these formats outside of ROS.
+_ALIASES = {"yuy2": "yuv422_yuy2", "yuv2": "yuv422_yuy2", "gray": "mono8", "grey": "mono8"}
 
 
 def find(known: dict[str, Encoding], name: str) -> Encoding:
-    """Return how an encoding lies in memory.
+    """Return the memory layout of an encoding.
 
     Raises:
-        MessageError: it is not one of those known; another spelling of one of them is named.
+        MessageError: it is unknown; the message names the ROS spelling, if there is one.
     """
     if name in known:
         return known[name]
-    meant = _meant(known, name.lower())
-    if meant is not None:
-        raise MessageError(f"encoding is '{name}', expected '{meant}' in ROS's spelling")
+    ros_name = _ros_name(known, name.lower())
+    if ros_name is not None:
+        raise MessageError(f"encoding is '{name}', expected '{ros_name}' in ROS's spelling")
     raise MessageError(f"encoding is '{name}', expected one of: {', '.join(known)}")
 
 
 def typed(name: str, order: str) -> str:
-    """Return an encoding's name, of one that does not say its order of colours with `order`'s.
+    """Return an encoding with a defined channel order.
 
     Args:
         name: of an encoding.
-        order: "bgr" or "rgb"; anything else: it is not known.
+        order: "bgr" or "rgb", for an encoding that does not define it; anything else: unknown.
 
     Raises:
-        MessageError: the order is needed and not known.
+        MessageError: the order is needed and unknown.
     """
     if name not in UNTYPED:
         return name
     if order not in ("bgr", "rgb"):
         raise MessageError(
-            f"encoding is '{name}', which does not say the order of its colours: say "
-            "untyped_order:=bgr, as OpenCV has it, or untyped_order:=rgb"
+            f"encoding is '{name}', which does not define the channel order: set "
+            "untyped_order:=bgr, as in OpenCV, or untyped_order:=rgb"
         )
     return UNTYPED[name].format(order)
 
 
-def _meant(known: dict[str, Encoding], name: str) -> str | None:
+def _ros_name(known: dict[str, Encoding], name: str) -> str | None:
     spellings = {each.lower(): each for each in known}
-    for spelling in (name, f"{name}8", _MEANT.get(name, "")):
+    for spelling in (name, f"{name}8", _ALIASES.get(name, "")):
         if spelling in spellings:
             return spellings[spelling]
     return None

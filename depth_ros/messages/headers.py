@@ -1,5 +1,5 @@
-# ruff: noqa: D102 - what the messages' fields mean is said in sensor_msgs
-"""std_msgs/Header: when a message is of."""
+# ruff: noqa: D102 - the fields are documented in std_msgs
+"""std_msgs/Header: the time of a message."""
 
 from __future__ import annotations
 
@@ -28,10 +28,10 @@ def stamp_ns(header: Header) -> int:
 
 
 def check_stamp(header: Header) -> None:
-    """Refuse a stamp that is no time of capture.
+    """Refuse a stamp that cannot be a time of capture.
 
     Raises:
-        MessageError: nanosec is a second or more, or sec is negative or the last one that there is.
+        MessageError: nanosec is a second or more, or sec is negative or the maximum of int32.
     """
     stamp = header.stamp
     if not (0 <= stamp.sec < 2**31 - 1 and 0 <= stamp.nanosec < 10**9):

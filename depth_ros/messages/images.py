@@ -1,5 +1,5 @@
-# ruff: noqa: D102 - what the messages' fields mean is said in sensor_msgs
-"""sensor_msgs/Image: its pixels, and the same as RGB."""
+# ruff: noqa: D102 - the fields are documented in sensor_msgs
+"""sensor_msgs/Image: its pixels, and their conversion to RGB."""
 
 from __future__ import annotations
 
@@ -42,14 +42,14 @@ def rgb_from_image(msg: Image, untyped_order: str = Settings.untyped_order) -> B
     """Return a colour or grey sensor_msgs/Image as rgb uint8 (H, W, 3).
 
     rgb8 is not copied: the array is a view of the message's data, strided if its rows are padded.
-    16 bits become 8 as in cv_bridge: round(value * 255 / 65535), after the colour conversion. YUV
+    16 bits are converted to 8 as in cv_bridge: round(value * 255 / 65535), after the colours. YUV
     is BT.601 with video range, as in OpenCV; Bayer patterns are interpolated bilinearly. 8UC1 is
     grey.
 
     Args:
-        msg: the image. Planes of YUV may lie in rows of `step` bytes, those of I420's and YV12's
-            colours of half as many, or without padding with `step` as their size over the height.
-        untyped_order: "bgr" or "rgb", what 8UC3 and 8UC4 are; else they are refused.
+        msg: the image. YUV planes may have rows of `step` bytes (colour planes of I420 and YV12:
+            half as many), or no padding, with `step` equal to the total size over the height.
+        untyped_order: channel order of 8UC3 and 8UC4, "bgr" or "rgb"; otherwise they are refused.
 
     Raises:
         MessageError: the encoding is not one of COLOUR_ENCODINGS, or the sizes contradict each
@@ -60,7 +60,7 @@ def rgb_from_image(msg: Image, untyped_order: str = Settings.untyped_order) -> B
 
 
 def check_image(msg: Image, untyped_order: str = Settings.untyped_order) -> None:
-    """Raise what rgb_from_image() would, and convert nothing."""
+    """Raise the errors of rgb_from_image() without converting the image."""
     pixels_of(msg, find(COLOURS, typed(msg.encoding, untyped_order)))
 
 
@@ -80,7 +80,7 @@ def pixels_of(msg: Image, encoding: Encoding) -> Samples:
     pixels: Samples = _rows(msg, row_bytes, msg.height)[:, :row_bytes].view(dtype)
     if encoding.samples > 1:
         pixels = pixels.reshape(msg.height, msg.width, encoding.samples)
-    # OpenCV misreads 16-bit samples whose rows begin at odd addresses.
+    # OpenCV reads 16-bit samples wrongly if rows begin at odd addresses.
     return pixels.astype(dtype.newbyteorder("="), copy=not pixels.flags.aligned)
 
 
@@ -102,7 +102,7 @@ def rgb_of(pixels: Samples, encoding: Encoding) -> Bytes:
 
 
 def _planes(msg: Image, encoding: Planar) -> Samples:
-    """Return all planes (rows, W) below each other, as OpenCV takes them."""
+    """Return all planes (rows, W) below each other, the layout of OpenCV."""
     width, height = msg.width, msg.height
     _check_multiple(msg, encoding.subsampling, encoding.subsampling)
     rows = encoding.rows(height)

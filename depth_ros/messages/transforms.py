@@ -1,4 +1,4 @@
-"""geometry_msgs/Transform: where one frame is in another."""
+"""geometry_msgs/Transform: the pose of one frame in another."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import numpy.typing as npt
 
 
 def matrix_from_transform(transform: Any) -> npt.NDArray[np.float64]:
-    """Return a geometry_msgs/Transform, whose quaternion is a unit one, as 4x4."""
+    """Return a geometry_msgs/Transform with a unit quaternion as a 4x4 matrix."""
     t, q = transform.translation, transform.rotation
     x, y, z, w = q.x, q.y, q.z, q.w
     return np.array(

@@ -1,8 +1,8 @@
-"""Video as a topic: H.264, H.265, VP9 and AV1, a packet to a message.
+"""Video topics: H.264, H.265, VP9 and AV1, one packet per message.
 
 ffmpeg_image_transport_msgs/FFMPEGPacket, foxglove_msgs/CompressedVideo, and CompressedImage with a
-format such as h264. A packet alone is no image: it is one together with those before it, back to
-the last key frame. PyAV (extra `video`) decodes it.
+format such as h264. Decoding a packet needs all packets since the last key frame. The decoder is
+PyAV (extra `video`).
 """
 
 from __future__ import annotations
@@ -20,13 +20,13 @@ from depth_ros.messages.headers import Stamp
 if TYPE_CHECKING:
     import av
 
-# What the messages call them, encoders' names (libx264, hevc_nvenc) among it, and FFmpeg does.
+# Parts of the names in messages, which may be encoders' (libx264, hevc_nvenc), and FFmpeg's names.
 _CODECS = {"264": "h264", "265": "hevc", "hevc": "hevc", "vp9": "vp9", "av1": "av1"}
 
 
 @dataclass
 class VideoHeader:
-    """std_msgs/Header of a message that has none, but the same in fields of its own."""
+    """A std_msgs/Header for a message that has the same data in its own fields."""
 
     stamp: Stamp
     frame_id: str
@@ -34,7 +34,7 @@ class VideoHeader:
 
 @dataclass
 class RgbImage:
-    """What of sensor_msgs/Image is read, of an image that a video gave.
+    """A decoded video image with the fields of sensor_msgs/Image that this package reads.
 
     Attributes:
         header: a std_msgs/Header.
@@ -68,14 +68,14 @@ class RgbImage:
 
 
 class NoImage:
-    """Stands in for the sensor_msgs/Image that a packet does not give: who reads it is told why."""
+    """Replaces the sensor_msgs/Image of a packet without an image; reading it raises the cause."""
 
     def __init__(self, header: Any, error: MessageError) -> None:
         self.header, self._error = header, error
 
     @property
     def encoding(self) -> str:
-        """None: there is no image.
+        """There is no image.
 
         Raises:
             MessageError: always, with the cause.
@@ -89,19 +89,19 @@ def header_of(msg: Any) -> Any:
 
 
 def codec_of(msg: Any) -> str | None:
-    """Return FFmpeg's name of a packet's codec; None of what is no video.
+    """Return FFmpeg's name of a packet's codec; None: the message is not video.
 
     Args:
         msg: an FFMPEGPacket, a CompressedVideo or any image.
     """
     if hasattr(msg, "encoding") and not hasattr(msg, "pts"):
         return None  # sensor_msgs/Image
-    said = (msg.encoding if hasattr(msg, "pts") else msg.format).partition(";")[0].lower()
-    return next((codec for part, codec in _CODECS.items() if part in said), None)
+    name = (msg.encoding if hasattr(msg, "pts") else msg.format).partition(";")[0].lower()
+    return next((codec for part, codec in _CODECS.items() if part in name), None)
 
 
 def missing_pyav() -> str:
-    """Return what is to be said where nothing can decode video; empty where PyAV can."""
+    """Return the error message if PyAV is not installed; empty if it is."""
     try:
         import av  # noqa: F401
     except ImportError as error:
@@ -110,13 +110,13 @@ def missing_pyav() -> str:
 
 
 class VideoDecoder:
-    """Decodes a topic's packets, all of them and in their order.
+    """Decodes all packets of a topic in their order.
 
-    After damage, and at the start, frames are refused up to the next key frame. Of H.264 a packet
-    that is lost, and not damaged, does not show: frames up to the next key frame are a little off.
+    At the start and after damage, frames are refused until the next key frame. A lost packet of
+    H.264 cannot be detected: frames are slightly wrong until the next key frame.
 
     Args:
-        max_pixels: a stream that says that its images are larger is not decoded.
+        max_pixels: streams of larger images are not decoded.
     """
 
     def __init__(self, max_pixels: int = Settings.max_image_pixels) -> None:
@@ -137,11 +137,11 @@ class VideoDecoder:
         context = self._context_for(msg)
         try:
             frame = self._frame(context, np.frombuffer(msg.data, np.uint8).tobytes())
-        except Exception as error:  # FFmpeg's errors, and what PyAV makes of memory that is short
+        except Exception as error:  # FFmpeg's errors, and PyAV's if memory is short
             context.flush_buffers()
             self._awaits_key = True
             raise MessageError(
-                f"packet of {self._codec} gives no image: {one_line(error)}"
+                f"packet of {self._codec} contains no image: {one_line(error)}"
             ) from error
         return np.asarray(frame.to_ndarray(format="rgb24"), np.uint8)
 
@@ -156,7 +156,7 @@ class VideoDecoder:
             raise MessageError("a key frame must come first")
         if len(frames) != 1 or frames[0].pts != self._packets:
             raise MessageError(
-                f"it gives {len(frames)} images, expected its own: an encoder without B-frames"
+                f"it contains {len(frames)} images, expected 1: use an encoder without B-frames"
             )
         if frames[0].is_corrupt:
             raise MessageError("it is damaged")
@@ -166,7 +166,7 @@ class VideoDecoder:
     def _context_for(self, msg: Any) -> av.VideoCodecContext:
         codec = codec_of(msg)
         if codec is None:
-            raise MessageError(f"its codec is not known, expected one of: {', '.join(_CODECS)}")
+            raise MessageError(f"its codec is unknown, expected one of: {', '.join(_CODECS)}")
         if self._context is None or codec != self._codec:
             self._codec, self._awaits_key = codec, True
             self._context = _context(codec, self._max_pixels)
@@ -182,7 +182,7 @@ def _context(codec: str, max_pixels: int) -> av.VideoCodecContext:
     context = CodecContext.create(codec, "r")
     assert isinstance(context, VideoCodecContext)
     context.options = {"max_pixels": str(max_pixels), "err_detect": "explode"}
-    # An image for each packet, at once: threads that decode several frames hold them back.
+    # One image for each packet without delay: frame threads would delay images.
     context.thread_type = "SLICE"
     context.flags |= Flags.low_delay
     return context

@@ -1,9 +1,9 @@
-"""Every depth model behind one name."""
+"""Depth models: the registry, loading, and one interface for all of them."""
 
 from __future__ import annotations
 
 from depth_ros.models.base import ClipModel, DepthModel, ModelEntry, Output, Prediction, Raw
-from depth_ros.models.check import Report, check
+from depth_ros.models.check import CheckReport, check
 from depth_ros.models.depthcrafter.options import ClipOptions
 from depth_ros.models.loading import convert, find, load, load_clip
 from depth_ros.models.registry import (
@@ -24,6 +24,7 @@ __all__ = [
     "HARDWARE",
     "MODELS",
     "WEIGHTS",
+    "CheckReport",
     "ClipModel",
     "ClipOptions",
     "DepthModel",
@@ -32,7 +33,6 @@ __all__ = [
     "Output",
     "Prediction",
     "Raw",
-    "Report",
     "check",
     "convert",
     "find",

@@ -1,4 +1,4 @@
-"""What every depth model says of itself, and what the pipeline may ask of it."""
+"""The interface of depth models, and the facts that they state about themselves."""
 
 from __future__ import annotations
 
@@ -23,14 +23,14 @@ from depth_ros.runtimes.graph import Graph
 
 Raw = Tensor | tuple[Tensor, ...]
 """What a network returns: maps (B, h, w), maps of vectors (B, h, w, 3) whose first component points
-across the image, and numbers (B,) that belong to whole images."""
+across the image, and numbers (B,) for whole images."""
 
 
 Place = Literal["indoor", "outdoor", "any"]
 
 
 class Output(str, Enum):
-    """What a network's numbers mean. Only metric depth is called depth."""
+    """Meaning of a network's values. Only metric depth is in metres."""
 
     METRIC_DEPTH = "metric_depth"
     AFFINE_DEPTH = "affine_depth"
@@ -39,28 +39,28 @@ class Output(str, Enum):
 
 @dataclass(frozen=True)
 class ModelEntry:
-    """What is known of a checkpoint before it is loaded.
+    """Facts about a checkpoint that are known before it is loaded.
 
     Attributes:
-        name: what the user says.
-        family: the model file that loads it.
+        name: the name that users type.
+        family: key in registry.FAMILIES of the class that loads it.
         source: hub id, or a folder.
-        output: what its numbers mean.
+        output: meaning of its values.
         licence: SPDX name of the weights' licence.
         commercial: whether that licence allows commercial use.
-        parameters_m: size in millions of parameters; 0 where unknown.
-        max_depth_m: depth that it was trained up to, where the range of a bounded head ends too; 0
-            where there is none, or only the checkpoint knows.
-        preprocessing: what the published preprocessor_config.json says; stands in where a
-            checkpoint lacks that file. None where only the checkpoint knows.
-        training_camera: whose focal length the metres assume, at its own image size; None where
-            they assume none or it is unknown.
-        trained_with: how training brought that camera's images to the network; None: as
-            preprocessing does.
+        parameters_m: size in millions of parameters; 0: unknown.
+        max_depth_m: maximum depth in training, which is also the end of a bounded head's range; 0:
+            none, or stated only by the checkpoint.
+        preprocessing: content of the published preprocessor_config.json; used if a checkpoint
+            lacks that file. None: stated only by the checkpoint.
+        training_camera: the camera, at its own image size, whose focal length the metres assume;
+            None: none, or unknown.
+        trained_with: preprocessing of that camera's images in training; None: the same as
+            preprocessing.
         revision: the hub's revision.
-        half_safe: whether float16 keeps its numbers finite.
-        place: where the images of its training were taken: indoor, outdoor or any.
-        note: what a user must know, in a few words.
+        half_safe: whether values stay finite in float16.
+        place: where the training images were taken: indoor, outdoor or any.
+        note: a short remark for the user.
     """
 
     name: str
@@ -81,16 +81,15 @@ class ModelEntry:
 
 
 @dataclass(frozen=True)
-class Facts:
-    """What is needed around a network beside its entry: how it is asked, how it is understood.
+class NetworkFacts:
+    """Facts that are needed to run a network and interpret its output.
 
     Attributes:
-        preprocessing: how images are brought to the network.
-        max_depth_m: depth at which the range of a bounded head ends; 0 where it does not, or is
+        preprocessing: from images to the network's input.
+        max_depth_m: end of a bounded head's range; 0: none or unknown.
+        training_f_px: focal length, in pixels of the network's input, that metres assume; None:
             unknown.
-        training_f_px: focal length, in pixels of the network's input, that metres assume; None
-            when unknown.
-        batches: whether what it says of an image is the same in whatever batch that image is.
+        batches: whether the result for an image is independent of the other images of a batch.
     """
 
     preprocessing: Preprocessing
@@ -104,7 +103,7 @@ class Memory:
     """What a model carries from a frame to the next one of the same camera.
 
     Attributes:
-        values: what it denoised, (h, w) at the pixels that it was asked for.
+        values: (h, w) the denoised values, at the requested pixels.
         latents: (N, L, C) of every sample.
     """
 
@@ -114,14 +113,14 @@ class Memory:
 
 @dataclass(frozen=True)
 class Sampling:
-    """How a model that denoises is asked; others have nothing to choose.
+    """Sampling options of a denoising model; other models ignore them.
 
     Attributes:
-        steps: of the sampler; 0: as its weights say.
-        samples: whose median is the answer; two or more have a spread, hence confidence; 0: as its
-            weights say.
-        seed: of the noise it starts from, the same for every image.
-        stride: asks for every n-th pixel and row; 0: as coarsely as its weights say.
+        steps: number of sampler steps; 0: the checkpoint's default.
+        samples: number of samples; the result is their median. Two or more also give confidence.
+            0: the checkpoint's default.
+        seed: noise seed, the same for every image.
+        stride: estimate every n-th pixel and row; 0: the checkpoint's default.
     """
 
     steps: int = 0
@@ -132,14 +131,14 @@ class Sampling:
 
 @dataclass(frozen=True)
 class Request:
-    """What a model may know of images beside their pixels, and how it is asked.
+    """Inputs of a model in addition to the images, and options.
 
     Attributes:
-        cameras: of the images, one each.
+        cameras: one for each image.
         prompts: metric depth (B, 1, *prompt_size), for a model that has a prompt_size.
-        sampling: for a model that denoises.
+        sampling: for a denoising model.
         memory: of the frame before, for a single image and a model that carries one.
-        enlarge: whether the answer is as large as the image, or has just the pixels asked for.
+        enlarge: whether the result is resized to the image, or has only the estimated pixels.
     """
 
     cameras: Sequence[Camera]
@@ -150,30 +149,30 @@ class Request:
 
 
 class Executor(Protocol):
-    """What runs a network, or one of its parts: tensors in, float32 tensors out."""
+    """Runs a network, or one of its parts: tensors in, float32 tensors out."""
 
     @property
     def device(self) -> torch.device:
-        """Where outputs are."""
+        """Device of the outputs."""
 
     def __call__(self, *inputs: Tensor) -> Raw:
-        """Run it."""
+        """Run the network."""
 
     def part(self, name: str) -> Executor:
-        """Return what runs the network's part of this name alone."""
+        """Return an executor of one part of the network, by name."""
 
 
 @dataclass(frozen=True)
 class Prediction:
-    """What a network said, at the image's resolution.
+    """A network's output, at the image's resolution.
 
     Attributes:
         values: float32 (B, H, W).
-        output: what the values mean; metres only for METRIC_DEPTH.
-        f_px: (B,) focal length across, in pixels of the image, that the network itself estimated
-            and that its metres assume; None where it estimates none.
-        confidence: float32 (B, H, W), 0 to 1: the probability, by the model's own word, that a
-            value is within a factor of 1.25 of the truth; None where it says nothing of that.
+        output: meaning of the values; metres only for METRIC_DEPTH.
+        f_px: (B,) horizontal focal length, in pixels of the image, that the network estimated and
+            that its metres assume; None: it estimates none.
+        confidence: float32 (B, H, W), 0 to 1: the probability, as estimated by the model, that a
+            value is within a factor of 1.25 of the truth; None: not estimated.
         network_size: height and width of the map that the values were enlarged from.
         memory: for the camera's next frame, of a single image and a model that carries one.
     """
@@ -189,8 +188,8 @@ class Prediction:
 class Mirrored:
     """An executor whose output is the mean over an image and its mirror image, at twice the cost.
 
-    The two run one after the other: networks that choose one head for a whole batch may choose
-    another for the mirror image.
+    The two run one after the other, because a network that selects one head for a whole batch may
+    select another one for the mirror image.
     """
 
     def __init__(self, execute: Executor) -> None:
@@ -198,11 +197,11 @@ class Mirrored:
 
     @property
     def device(self) -> torch.device:
-        """Where outputs are."""
+        """Device of the outputs."""
         return self._execute.device
 
     def __call__(self, *inputs: Tensor) -> Raw:
-        """Return the mean output for images (B, 3, h, w) and, where there is one, their prompt."""
+        """Return the mean output for images (B, 3, h, w) and their prompt, if any."""
         straight = self._execute(*inputs)
         mirrored = self._execute(*(image.flip(-1) for image in inputs))
         if isinstance(straight, Tensor):
@@ -215,7 +214,7 @@ class Mirrored:
 
 
 def _mean(straight: Tensor, mirrored: Raw) -> Tensor:
-    """Return the mean of two outputs; maps of the mirror image are turned back first."""
+    """Return the mean of two outputs; maps of the mirror image are mirrored back first."""
     assert isinstance(mirrored, Tensor)
     if mirrored.ndim == 4:
         mirrored = mirrored.flip(2)
@@ -226,7 +225,7 @@ def _mean(straight: Tensor, mirrored: Raw) -> Tensor:
 
 
 class ModelFacts(Protocol):
-    """What a pipeline needs to know of a network beside running it; see DepthModel."""
+    """The facts about a network that a pipeline uses; see DepthModel."""
 
     entry: ModelEntry
     max_depth_m: float
@@ -237,59 +236,59 @@ class ModelFacts(Protocol):
     graphs: Mapping[str, Graph]
 
     def has_confidence(self, samples: int) -> bool:
-        """Whether it gives confidence when asked for so many samples, see Sampling."""
+        """Whether it outputs confidence with this number of samples, see Sampling."""
 
     def network_f_px(self, camera: Camera) -> float:
         """Return a camera's focal length in pixels of the network's input."""
 
 
 class DepthModel(ABC):
-    """A loaded network with what is particular to it before and after it runs.
+    """A loaded network with its preprocessing and postprocessing.
 
-    infer does it all. preprocess and postprocess run in torch on the device of their input; a
-    runtime executes network in between: (B, 3, h, w) float32 in, Raw out. A network with a
-    prompt_size is called with images and metric depth prompts (B, 1, *prompt_size), others with
-    images alone.
+    infer() does all three. preprocess() and postprocess() run in torch on the device of their
+    input; between them a runtime executes the network: (B, 3, h, w) float32 in, Raw out. A network
+    with a prompt_size is called with images and metric depth prompts (B, 1, *prompt_size), others
+    with images only.
     """
 
     entry: ModelEntry
     network: nn.Module
     preprocessing: Preprocessing
-    """How images are brought to the network."""
+    """From images to the network's input."""
     max_depth_m: float
-    """Depth at which the range ends; 0 where it does not, or is unknown."""
+    """End of the range; 0: none or unknown."""
     training_f_px: float | None
-    """Focal length, in pixels of the network's input, that metres assume; None when unknown."""
+    """Focal length, in pixels of the network's input, that metres assume; None: unknown."""
     prompt_size: tuple[int, int] | None = None
-    """Height and width of the depth prompt that the network needs beside the image."""
+    """Height and width of the depth prompt that the network needs; None: no prompt."""
     batches: bool = True
-    """Whether what it says of an image is the same in whatever batch that image is."""
+    """Whether the result for an image is independent of the other images of a batch."""
     graphs: Mapping[str, Graph] = MappingProxyType({})
-    """Files of an exported network, by part; none where network is torch's own."""
+    """Files of an exported network, by part; empty if the network runs in torch."""
     any_size: bool = True
-    """Whether an exported graph of it may leave the size of its input open."""
+    """Whether an exported graph can have a dynamic input size."""
     denoises: bool = False
-    """Whether a request's sampling and memory mean something to it; and it has no mirror image."""
+    """Whether it uses a request's sampling and memory. Such a model does not support flip."""
     asks_cameras: bool = False
-    """Whether its answer depends on a request's cameras."""
+    """Whether its prediction depends on a request's cameras."""
     one_by_one: ClassVar[bool] = False
-    """Whether its network's code splits by the size of the batch, which a graph would freeze."""
+    """Whether the network's code depends on the batch size, so that a graph has a fixed one."""
     beside_names: ClassVar[tuple[str, ...]] = ()
-    """What beside() returns is called in an exported file."""
+    """Names, in an exported file, of the inputs that beside() returns."""
     raw_names: ClassVar[tuple[str, ...]] = ("values",)
-    """What its network's outputs are called in an exported file, as far as it has them."""
+    """Names of the network's outputs in an exported file; it may have fewer outputs."""
 
     def beside(self, count: int, height: int, width: int, device: torch.device) -> Sequence[Tensor]:
-        """Return what its network takes beside so many images of a size and their prompts."""
+        """Return the network's inputs in addition to images of a size and their prompts."""
         return ()
 
-    def config_stated(self) -> dict[str, Any]:
-        """Return what an exported file must say beside its facts; nothing for most families."""
+    def exported_config(self) -> dict[str, Any]:
+        """Return data that an exported file contains in addition to its facts; usually none."""
         return {}
 
     @property
     def fixed_size(self) -> tuple[int, int] | None:
-        """Height and width of images that an exported network of one size takes; None: any."""
+        """Height and width of images for an exported network of a fixed size; None: any."""
         for graph in self.graphs.values():
             height, width = graph.inputs[0][1][-2:]
             if height is not None and width is not None:
@@ -297,20 +296,20 @@ class DepthModel(ABC):
             break
         return None
 
-    def unasking(self) -> nn.Module:
-        """Return the network, sharing its weights, so that it asks the host nothing while it runs.
+    def capturable_network(self) -> nn.Module:
+        """Return a network that shares the weights and that a CUDA graph can hold.
 
-        That is what a CUDA graph can hold.
+        Its code must not wait for values on the device.
         """
         return self.network
 
     def infer(self, execute: Executor, rgb: Tensor, request: Request) -> Prediction:
-        """Return what the network says of images.
+        """Return the prediction for images.
 
         Args:
             execute: runs the network.
             rgb: uint8 (B, H, W, 3) on the executor's device.
-            request: what else is known, and wanted.
+            request: other inputs, and options.
         """
         prompts = [] if request.prompts is None else [request.prompts]
         raw = execute(self.preprocess(rgb), *prompts)
@@ -319,44 +318,45 @@ class DepthModel(ABC):
         return replace(prediction, network_size=(height, width))
 
     def has_confidence(self, samples: int) -> bool:
-        """Whether it gives confidence when asked for so many samples, see Sampling."""
+        """Whether it outputs confidence with this number of samples, see Sampling."""
         return False
 
     def cost(self, camera: Camera, stride: int) -> int:
-        """Return how many pixels of a camera's image are asked for with a stride, see Sampling."""
+        """Return the number of pixels estimated in a camera's image with a stride, see Sampling."""
         return camera.width * camera.height
 
     def at_size(self, height: int, width: int) -> DepthModel:
-        """Return the same model with images brought near to another size of the network's input.
+        """Return the same model with another size of the network's input.
 
-        Metres stay those of the field of view: the focal length that they assume is scaled with
-        the size.
-
-        Raises:
-            ModelError: its network takes images of one size only.
-        """
-        raise ModelError(f"model '{self.entry.name}' takes no {width}x{height}, but one size only")
-
-    def fitted(self, fit: Fit) -> DepthModel:
-        """Return the same model with images of another aspect ratio brought to it in another way.
+        The assumed focal length is scaled with the size, so that the assumed field of view stays.
 
         Raises:
-            ModelError: its network takes images in one way only.
+            ModelError: its network has a fixed input size.
         """
         raise ModelError(
-            f"model '{self.entry.name}' takes images in one way only, expected image_fit:=auto"
+            f"model '{self.entry.name}' has a fixed size, it takes no {width}x{height}"
+        )
+
+    def with_fit(self, fit: Fit) -> DepthModel:
+        """Return the same model with another image_fit.
+
+        Raises:
+            ModelError: its network supports only one.
+        """
+        raise ModelError(
+            f"model '{self.entry.name}' supports one way only, expected image_fit:=auto"
         )
 
     @abstractmethod
     def preprocess(self, rgb: Tensor) -> Tensor:
-        """Turn uint8 images (B, H, W, 3) into the network's input (B, 3, h, w)."""
+        """Convert uint8 images (B, H, W, 3) to the network's input (B, 3, h, w)."""
 
     @abstractmethod
     def postprocess(self, raw: Raw, height: int, width: int) -> Prediction:
-        """Turn the network's output, in float32, into values at height x width."""
+        """Convert the network's output, in float32, to values at height x width."""
 
     def network_f_px(self, camera: Camera) -> float:
-        """Return a camera's focal length in pixels of the network's input, padded and resized."""
+        """Return a camera's focal length in pixels of the network's input, after the resize."""
         scale_y, scale_x = self.preprocessing.scale(camera.height, camera.width)
         return math.sqrt(camera.fx * scale_x * camera.fy * scale_y)
 
@@ -374,7 +374,7 @@ class OwnPickle(NamedTuple):
 
 
 class Family(DepthModel):
-    """A depth model of a family of checkpoints, which knows how to load any of them."""
+    """A depth model of a family of checkpoints, which can load any of them."""
 
     files: ClassVar[tuple[str, ...]] = ("config.json",)
     """A checkpoint on the hub has at least one of these."""
@@ -392,20 +392,20 @@ class Family(DepthModel):
         """Load a checkpoint from a folder, the hub's cache or the hub.
 
         Raises:
-            ModelError: its files do not fit each other, or the entry.
+            ModelError: its files do not match each other, or the entry.
         """
 
     @classmethod
     @abstractmethod
-    def of_graphs(cls, entry: ModelEntry, facts: Facts, config: Mapping[str, Any]) -> Family:
+    def of_graphs(cls, entry: ModelEntry, facts: NetworkFacts, config: Mapping[str, Any]) -> Family:
         """Return the model of an exported network; its graphs are set by the caller.
 
         Args:
-            entry, facts: as the file's card says.
-            config: what config_stated() said when it was exported.
+            entry, facts: from the file's card.
+            config: exported_config() at the time of export.
 
         Raises:
-            ModelError: the config is not one of this family.
+            ModelError: the config is not of this family.
         """
 
     @staticmethod
@@ -415,19 +415,19 @@ class Family(DepthModel):
 
     @staticmethod
     def output_of(config: Any) -> Output:
-        """Return what the numbers of a checkpoint with this configuration mean."""
+        """Return the meaning of the values of a checkpoint with this configuration."""
         return Output.METRIC_DEPTH
 
     @staticmethod
     def max_depth_m_of(config: Any) -> float:
-        """Return what depth a checkpoint was trained up to; 0 where its config says nothing."""
+        """Return the maximum depth in a checkpoint's training; 0: not in the configuration."""
         return 0.0
 
 
 class ClipModel(ABC):
-    """A loaded network that sees many frames of a recording at once, those to come among them.
+    """A loaded network that processes many frames of a recording together, also future ones.
 
-    What it says of a clip is the truth up to one scale and one shift, the same for all frames.
+    Its values are correct up to one scale and one shift, which are the same for all frames.
     """
 
     entry: ModelEntry
@@ -440,14 +440,15 @@ class ClipModel(ABC):
         seed: int = 42,
         progress: Callable[[float], None] | None = None,
     ) -> Iterator[npt.NDArray[np.float32]]:
-        """Yield values (H, W) of what the entry's output says, for every frame, in order.
+        """Yield values (H, W), of the kind entry.output, for every frame in order.
 
         Args:
-            frames: rgb (H, W, 3) by index, all of one size; asked for each frame once, in order.
-            count: of the frames.
-            seed: of the noise that a network starts from.
-            progress: told the share of the work that is done, 0 to 1.
+            frames: returns rgb (H, W, 3) by index, all of one size; called once for each frame, in
+                order.
+            count: number of frames.
+            seed: noise seed.
+            progress: called with the fraction of the work that is done, 0 to 1.
 
         Raises:
-            ModelError: there is no frame, or one is no image or of another size.
+            ModelError: there are no frames, or one is not an image or of another size.
         """

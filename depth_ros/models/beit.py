@@ -1,4 +1,4 @@
-"""BEiT (arXiv 2106.08254) on a GPU: its table of relative positions stays there."""
+"""BEiT (arXiv 2106.08254) on a GPU: keeps its table of relative positions there."""
 
 from __future__ import annotations
 
@@ -11,18 +11,18 @@ _kept: dict[tuple[int, int, str, int | None], Tensor] = {}
 
 
 class RelativePositionBias(BeitRelativePositionBias):  # type: ignore[misc]
-    """A bias whose index of relative positions lies where its weights do.
+    """A bias whose index of relative positions is on the device of its weights.
 
-    transformers makes the index, megabytes, on the host, and every layer brings it to the device
-    for every image. Here all layers share one for each size of image, made when first asked for.
+    transformers computes the index, some megabytes, on the host, and every layer copies it to the
+    device for every image. Here all layers share one index for each image size, made on first use.
     """
 
     def generate_relative_position_index(self, window_size: tuple[int, int]) -> Tensor:
         """Return the index (N + 1, N + 1) of a window of N tokens, on the weights' device."""
         device: torch.device = self.relative_position_bias_table.device
         if device.type == "cpu":
-            made: Tensor = super().generate_relative_position_index(window_size)
-            return made
+            index: Tensor = super().generate_relative_position_index(window_size)
+            return index
         key = (window_size[0], window_size[1], device.type, device.index)
         if key not in _kept:
             while len(_kept) >= _KEPT:
@@ -33,7 +33,7 @@ class RelativePositionBias(BeitRelativePositionBias):  # type: ignore[misc]
 
 
 def keep_indices(network: nn.Module) -> None:
-    """Let every bias of a network's BEiT keep its index on its device."""
+    """Make every bias of a network's BEiT keep its index on its device."""
     for module in network.modules():
         if type(module) is BeitRelativePositionBias:
             module.__class__ = RelativePositionBias

@@ -1,4 +1,4 @@
-"""Does a model load and answer on this machine, and is it what the registry says?"""
+"""Check that a model loads and runs on this machine, and matches its registry entry."""
 
 from __future__ import annotations
 
@@ -17,22 +17,22 @@ from depth_ros.models.preprocessing import Preprocessing
 
 HEIGHT, WIDTH = 480, 640
 
-_NOISE = 1e-4  # relative: what rounding alone makes of a constant
+_NOISE = 1e-4  # relative spread that rounding alone gives a constant
 
 
 @dataclass(frozen=True)
-class Report:
-    """What one run of a model on the CPU showed.
+class CheckReport:
+    """The result of one run of a model on the CPU.
 
     Attributes:
-        entry: what the registry says.
+        entry: of the registry.
         parameters_m: millions of parameters in the checkpoint.
         image_size: height and width of the image.
         input_size: height and width of the network's input for it.
-        values: least and greatest finite value of the answer.
-        f_px: focal length that the network estimated, in pixels of the image; None for none.
-        network_ms: time of the network alone, in its second run.
-        differences: where the checkpoint's preprocessing is not the registry's.
+        values: minimum and maximum of the finite output values.
+        f_px: focal length that the network estimated, in pixels of the image; None: none.
+        network_ms: time of the network only, in its second run.
+        differences: between the checkpoint's preprocessing and the registry's.
     """
 
     entry: ModelEntry
@@ -57,7 +57,7 @@ class Report:
             "values": f"{self.values[0]:.4g} to {self.values[1]:.4g}{unit}",
             "input": f"{_text(self.input_size)} for {_text(self.image_size)}",
             "network": f"{self.network_ms:.0f} ms on the CPU",
-            "preprocessing": "; ".join(self.differences) or "as the registry says",
+            "preprocessing": "; ".join(self.differences) or "as in the registry",
         }
         if self.f_px is not None:
             rows["focal length"] = f"{self.f_px:.0f} px, the network's own estimate"
@@ -66,15 +66,15 @@ class Report:
 
 def check(
     name: str, weights: str = "", executor: Callable[[DepthModel], Executor] | None = None
-) -> Report:
+) -> CheckReport:
     """Load a model, named as for find, and run one frame through it on the CPU.
 
     Args:
         name, weights: of the model.
-        executor: makes what runs its network there; None: torch does.
+        executor: returns an executor of its network there; None: torch.
 
     Raises:
-        ModelError: it cannot be loaded, or its answer is not a number or the same everywhere.
+        ModelError: it cannot be loaded, or its output is not finite or the same everywhere.
     """
     model = load(name, weights)
     prompts = None if model.prompt_size is None else floor_m(*model.prompt_size)
@@ -82,12 +82,12 @@ def check(
     request, image = Request([Camera.from_fov(width, height, 60.0)], prompts), room(*size)
     execute = _Network(model.network) if executor is None else executor(model)
     with torch.inference_mode():
-        model.infer(execute, image, request)  # the first run pays for set-up
+        model.infer(execute, image, request)  # the first run includes set-up
         timed = _Timed(execute)
         prediction = model.infer(timed, image, request)
         pixels = model.preprocess(image)
     counted_m = sum(parameter.numel() for parameter in model.network.parameters()) / 1e6
-    return Report(
+    return CheckReport(
         entry=model.entry,
         parameters_m=model.entry.parameters_m if model.graphs else counted_m,
         image_size=size,
@@ -100,7 +100,7 @@ def check(
 
 
 class _Network:
-    """Runs a network of torch on the CPU as it is."""
+    """Runs a torch network on the CPU."""
 
     device = torch.device("cpu")
 
@@ -116,7 +116,7 @@ class _Network:
 
 
 class _Timed:
-    """Adds up the time that an executor takes, parts included, and looks at its numbers."""
+    """Adds up the time of an executor and its parts, and checks that outputs are finite."""
 
     def __init__(self, execute: Executor, whole: _Timed | None = None) -> None:
         self._execute, self._whole = execute, whole
@@ -144,7 +144,7 @@ def _text(size: tuple[int, int]) -> str:
 
 
 def room(height: int, width: int) -> Tensor:
-    """Return uint8 (1, height, width, 3): a room of gradients with a bright box in it."""
+    """Return an image uint8 (1, height, width, 3): gradients with a bright box."""
     row = torch.linspace(40, 200, height)[:, None].expand(height, width)
     column = torch.linspace(0, 55, width)[None].expand(height, width)
     image = torch.stack([row + column, row, 255 - row], dim=-1)
@@ -157,15 +157,15 @@ def floor_m(height: int, width: int) -> Tensor:
     return torch.linspace(5, 1, height)[None, None, :, None].expand(1, 1, height, width)
 
 
-def _range(name: str, prediction: Prediction, sound: bool) -> tuple[float, float]:
+def _range(name: str, prediction: Prediction, is_finite: bool) -> tuple[float, float]:
     values = prediction.values
-    # No estimate and beyond range are legal answers, but not the network's own numbers.
+    # Postprocessing may return NaN and +inf, but the network itself must not.
     finite = values[values.isfinite()]
-    if not sound or finite.numel() == 0:
-        raise ModelError(f"model '{name}' answers with values that are not finite")
+    if not is_finite or finite.numel() == 0:
+        raise ModelError(f"model '{name}' returns values that are not finite")
     least, greatest = float(finite.min()), float(finite.max())
     if greatest - least <= _NOISE * max(abs(least), abs(greatest)):
-        raise ModelError(f"model '{name}' answers {least:g} everywhere, expected values that vary")
+        raise ModelError(f"model '{name}' returns {least:g} everywhere, expected values that vary")
     return least, greatest
 
 
@@ -175,14 +175,14 @@ def _differences(model: DepthModel) -> tuple[str, ...]:
         return ("not in the registry",)
     names = (field.name for field in fields(Preprocessing))
     return tuple(
-        f"{name} is {getattr(found, name)}, the registry says {getattr(registered, name)}"
+        f"{name} is {getattr(found, name)}, the registry has {getattr(registered, name)}"
         for name in names
         if not _same(getattr(found, name), getattr(registered, name))
     )
 
 
 def _same(one: object, other: object) -> bool:
-    """Whether two settings are equal; statistics of colours to a 100th of a level."""
+    """Whether two settings are equal; colour statistics within a 100th of a level."""
     if isinstance(one, tuple) and isinstance(other, tuple):
         return all(abs(a - b) < 4e-5 for a, b in zip(one, other, strict=True))
     return one == other

@@ -17,13 +17,13 @@ class DepthAnything(TransformersModel):
 
     @staticmethod
     def output_of(config: Any) -> Output:
-        """Return what the checkpoint's own depth_estimation_type means."""
+        """Return the output that the checkpoint's depth_estimation_type means."""
         metric = config.depth_estimation_type == "metric"
         return Output.METRIC_DEPTH if metric else Output.AFFINE_INVERSE_DEPTH
 
     @staticmethod
     def max_depth_m_of(config: Any) -> float:
-        """Return what the sigmoid of a metric head is multiplied by."""
+        """Return the factor of the sigmoid of a metric head; 0: relative depth."""
         return float(config.max_depth or 0) if config.depth_estimation_type == "metric" else 0.0
 
     @staticmethod

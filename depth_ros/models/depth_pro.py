@@ -1,4 +1,4 @@
-"""Depth Pro (arXiv 2410.02073): metric depth with the focal length that it estimates itself."""
+"""Depth Pro (arXiv 2410.02073): metric depth, with an estimate of the focal length."""
 
 from __future__ import annotations
 
@@ -20,8 +20,8 @@ _LEAST, _GREATEST = 1e-4, 1e4
 class DepthAndFov(nn.Module):
     """A transformers DepthPro whose forward returns tensors.
 
-    They are the canonical inverse depth (B, h, w), and the horizontal field of view in degrees (B,)
-    where the checkpoint estimates one.
+    These are the canonical inverse depth (B, h, w) and, if the checkpoint estimates it, the
+    horizontal field of view in degrees (B,).
     """
 
     def __init__(self, network: nn.Module) -> None:
@@ -29,19 +29,20 @@ class DepthAndFov(nn.Module):
         self.network = network
 
     def forward(self, pixels: Tensor) -> Raw:
-        """Return inverse depth, and the field of view where there is one, for (B, 3, h, w)."""
-        answer: Any = self.network(pixels)
-        if answer.field_of_view is None:
-            inverse: Tensor = answer.predicted_depth
+        """Return inverse depth, and the field of view if estimated, for (B, 3, h, w)."""
+        output: Any = self.network(pixels)
+        if output.field_of_view is None:
+            inverse: Tensor = output.predicted_depth
             return inverse
-        return answer.predicted_depth, answer.field_of_view
+        return output.predicted_depth, output.field_of_view
 
 
 class DepthPro(TransformersModel):
     """Any checkpoint of transformers' DepthProForDepthEstimation.
 
-    The network says canonical inverse depth c; depth is f / (width c) with f and width of one image
-    (section 3.2). Only the horizontal focal length enters: the network sees all images square.
+    The network outputs canonical inverse depth c; depth is f / (width c), with f and width of the
+    same image (section 3.2). Only the horizontal focal length is used, because all images are
+    resized to squares.
     """
 
     network_class = "DepthProForDepthEstimation"
@@ -54,8 +55,8 @@ class DepthPro(TransformersModel):
     def postprocess(self, raw: Raw, height: int, width: int) -> Prediction:
         """Return metres at the estimated focal length, as DepthProImageProcessor does.
 
-        Canonical inverse depth at the lower clamp is beyond range, +inf. Without an estimate
-        metres are those of a focal length as long as the image is wide (training_f_px).
+        Canonical inverse depth at the lower clamp is beyond range, +inf. Without an estimate,
+        metres assume a focal length equal to the image's width (training_f_px).
         """
         inverse, fov_deg = (raw, None) if isinstance(raw, Tensor) else raw
         f_px = None
@@ -68,7 +69,7 @@ class DepthPro(TransformersModel):
         return Prediction(depth_m, self.entry.output, f_px)
 
     def network_f_px(self, camera: Camera) -> float:
-        """Return the camera's focal length across, after the resize."""
+        """Return the camera's horizontal focal length after the resize."""
         return camera.fx * self.preprocessing.scale(camera.height, camera.width)[1]
 
     def _training_f_px(self, config: Any) -> float | None:

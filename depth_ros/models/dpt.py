@@ -10,29 +10,29 @@ from depth_ros.models.preprocessing import Fit
 from depth_ros.models.transformers_model import TransformersModel
 
 _OF_ANY_SHAPE = ("beit", "swinv2")
-"""Backbones that transformers runs on images that are no square."""
+"""Backbones that transformers can run on images that are not square."""
 
 
 class Dpt(TransformersModel):
     """Any checkpoint of transformers' DPTForDepthEstimation.
 
-    MiDaS and DPT give affine inverse depth; DINOv2's heads for NYU and KITTI give metres, and are
-    told by their backbone and the projection before the head.
+    MiDaS and DPT output affine inverse depth. DINOv2's heads for NYU and KITTI output metres; they
+    are recognised by their backbone and the projection before the head.
     """
 
     network_class = "DPTForDepthEstimation"
     processor = preprocessing.DPT
     cell = 32
 
-    def fitted(self, fit: Fit) -> Dpt:
-        """Return the same model for another fit; plain ViT and hybrid take squares only."""
+    def with_fit(self, fit: Fit) -> Dpt:
+        """Return the same model for another fit; ViT and hybrid backbones need squares."""
         network: Any = self.network
-        if self.graphs:  # exported: refused as every family's is
-            return super().fitted(fit)
+        if self.graphs:  # exported: refused in every family
+            return super().with_fit(fit)
         backbone = getattr(network.network.config, "backbone_config", None)
         if getattr(backbone, "model_type", None) not in _OF_ANY_SHAPE:
-            DepthModel.fitted(self, fit)
-        return super().fitted(fit)
+            DepthModel.with_fit(self, fit)
+        return super().with_fit(fit)
 
     @staticmethod
     def output_of(config: Any) -> Output:

@@ -1,4 +1,4 @@
-"""A network that lives in files of ONNX, and what its card makes of it."""
+"""Exported networks: the ONNX files and the model that their card describes."""
 
 from __future__ import annotations
 
@@ -16,10 +16,10 @@ from depth_ros.runtimes.graph import Graph
 
 
 class Exported(nn.Module):
-    """Stands where a network's weights are not: in files that another runtime executes.
+    """A placeholder for a network that another runtime executes from files.
 
     Args:
-        config: of a family whose network says more than its facts do.
+        config: of a family that needs more than the facts.
     """
 
     def __init__(self, config: Any = None) -> None:
@@ -36,7 +36,7 @@ class Exported(nn.Module):
 
 
 def is_exported(name: str) -> bool:
-    """Whether a model's name is that of an exported file."""
+    """Whether a model's name is an exported file."""
     return name.endswith(SUFFIX)
 
 
@@ -44,7 +44,7 @@ def entry_of(path: Path) -> ModelEntry:
     """Return the entry of an exported file.
 
     Raises:
-        ModelError: it is no such file, or only a part of a network.
+        ModelError: it is not an exported file, or only a part of a network.
     """
     return replace(main_card(path).entry, source=str(path))
 
@@ -53,12 +53,12 @@ def main_card(path: Path) -> Card:
     """Return the card of the file that a user names.
 
     Raises:
-        ModelError: it is no exported file, or holds a part that another file leads to.
+        ModelError: it is not an exported file, or contains a part that belongs to another file.
     """
     card = Card.of(path)
     if card.part and card.part != next(iter(card.parts)):
         raise ModelError(
-            f"{path} is the {card.part} of {card.entry.name}, expected the file that it lies beside"
+            f"{path} is the {card.part} of {card.entry.name}, expected the main file next to it"
         )
     return card
 

@@ -1,4 +1,4 @@
-"""The hub that checkpoints come from: asked where it can be reached, else its cache alone."""
+"""Access to the Hugging Face hub: online if it can be reached, otherwise only its cache."""
 
 from __future__ import annotations
 
@@ -17,17 +17,17 @@ _SUFFIXES = (".json", ".safetensors", ".bin")
 
 
 @contextmanager
-def reached(
+def available(
     source: str, revision: str = "main", files: Sequence[str] = ("config.json",)
 ) -> Iterator[None]:
-    """Have a checkpoint read from a folder, the hub or, where that is out of reach, its cache.
+    """Read a checkpoint inside this context from a folder, the hub or, offline, the hub's cache.
 
-    Without this the hub's libraries try again and again before they give up, file by file.
+    Without this context, the hub's libraries retry for a long time, file by file, when offline.
 
     Args:
         source: folder or hub id.
-        revision: the hub's.
-        files: of which a checkpoint has at least one.
+        revision: of the hub.
+        files: the checkpoint has at least one of these.
 
     Raises:
         ModelError: the hub cannot be reached, and its cache lacks the checkpoint; or a file of the
@@ -42,7 +42,7 @@ def reached(
     before = constants.HF_HUB_OFFLINE
     offline = before or not _answers(constants.ENDPOINT)
     if offline and not any(_is_cached(source, revision, name) for name in files):
-        why = "is not to be asked (HF_HUB_OFFLINE)" if before else "cannot be reached"
+        why = "is switched off (HF_HUB_OFFLINE)" if before else "cannot be reached"
         raise ModelError(
             f"the hub {why}, and its cache on this machine lacks {source}; expected a network, or "
             "a folder with the weights: weights:=FOLDER of the node, --weights FOLDER of a command"
@@ -55,22 +55,22 @@ def reached(
 
 
 def _check_files(folder: Path) -> None:
-    """Refuse a checkpoint of which a part is no regular file: its libraries would wait for ever."""
+    """Refuse files that are not regular: the libraries that read them would wait for ever."""
     for path in (*folder.glob("*.*"), *folder.glob("*/*.*")):
         if path.suffix in _SUFFIXES and is_special(path):
-            raise ModelError(f"{path} is no regular file, expected one")
+            raise ModelError(f"{path} is not a regular file, expected one")
 
 
 def _answers(address: str) -> bool:
-    """Return whether there is a server, through the proxy if the environment names one."""
+    """Return whether a server responds, through the proxy if the environment names one."""
     request = urllib.request.Request(address, method="HEAD")
     try:
         with urllib.request.urlopen(request, timeout=_PATIENCE_S):
             return True
-    except urllib.error.HTTPError:  # it is there, and says no to this
+    except urllib.error.HTTPError:  # it responds, but refuses this request
         return True
     except urllib.error.URLError as error:
-        # The hub's libraries may know a certificate that Python does not.
+        # The hub's libraries may accept a certificate that Python does not.
         return isinstance(error.reason, ssl.SSLError)
     except (OSError, ValueError):
         return False
@@ -91,5 +91,5 @@ def _is_cached(source: str, revision: str, name: str) -> bool:
     try:
         found = try_to_load_from_cache(source, name, revision=revision)
     except HFValidationError as error:
-        raise ModelError(f"'{source}' is no folder and no hub id: {error}") from error
+        raise ModelError(f"'{source}' is neither a folder nor a hub id: {error}") from error
     return isinstance(found, str)

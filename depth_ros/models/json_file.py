@@ -1,4 +1,4 @@
-"""A file of JSON that holds one object."""
+"""JSON files that contain one object, and checks of their values."""
 
 from __future__ import annotations
 
@@ -10,63 +10,64 @@ from typing import Any
 from depth_ros.errors import ModelError
 from depth_ros.input_files import regular
 
-_MOST, _MOST_LAYERS = 16384, 256
-"""Of any size in a configuration, and of layers: several times those of published networks."""
+_MAX_SIZE, _MAX_LAYERS = 16384, 256
+"""Of sizes and numbers of layers in a configuration: several times those of published networks."""
 
 
 def read(path: Path) -> dict[str, Any]:
-    """Return the object that a file of JSON holds.
+    """Return the object in a JSON file.
 
     Raises:
-        ModelError: it is no file, no JSON, or holds something else.
+        ModelError: it is not a file, not JSON, or contains something else.
     """
     try:
-        held = json.loads(regular(path).read_text(encoding="utf-8"))
+        content = json.loads(regular(path).read_text(encoding="utf-8"))
     except (OSError, ValueError, RecursionError) as error:
         raise ModelError(f"{path} cannot be read: {error}") from error
-    if not isinstance(held, dict):
-        raise ModelError(f"{path} holds {type(held).__name__}, expected an object of JSON")
-    return held
+    if not isinstance(content, dict):
+        raise ModelError(f"{path} contains {type(content).__name__}, expected a JSON object")
+    return content
 
 
-def check_sizes(said: Any, place: Path | str, field: str = "config") -> None:
-    """Refuse numbers of which a network would take hours or all of the memory to build.
+def check_sizes(value: Any, source: Path | str, field: str = "config") -> None:
+    """Refuse numbers with which a network would take hours or all the memory to build.
 
     Args:
-        said: what a configuration holds.
-        place: where it lies.
-        field: which of its fields this is.
+        value: the content of a configuration, or of one field.
+        source: the file, for the error message.
+        field: the name of the field.
 
     Raises:
-        ModelError: a number is one.
+        ModelError: a number is too large.
     """
-    if isinstance(said, dict):
-        for key, value in said.items():
-            check_sizes(value, place, key)
-    elif isinstance(said, list):
-        for value in said:
-            check_sizes(value, place, field)
-    elif isinstance(said, (int, float)):
+    if isinstance(value, dict):
+        for key, each in value.items():
+            check_sizes(each, source, key)
+    elif isinstance(value, list):
+        for each in value:
+            check_sizes(each, source, field)
+    elif isinstance(value, (int, float)):
         counts = field.endswith(("layers", "depths", "blocks")) and not field.startswith("dim")
-        most = _MOST_LAYERS if counts else _MOST
-        if not -_MOST <= said <= most:
-            raise ModelError(f"{place}: {field} is {said}, expected at most {most}")
+        most = _MAX_LAYERS if counts else _MAX_SIZE
+        if not -_MAX_SIZE <= value <= most:
+            raise ModelError(f"{source}: {field} is {value}, expected at most {most}")
 
 
 def check_field(name: str, value: object, default: object) -> None:
-    """Refuse a field of a configuration that is not of its default's kind.
+    """Refuse a field of a configuration whose type differs from its default's.
 
     Args:
         name: of the field.
-        value: what config.json says.
-        default: the dataclass's, MISSING where it has none: then a dictionary is expected.
+        value: from config.json.
+        default: of the dataclass; MISSING: there is none, a dictionary is expected.
 
     Raises:
-        ModelError: it is of another kind, or a number that is not positive, or far too large.
+        ModelError: it is of another type, or a number that is not positive or far too large.
     """
     kind = dict if default is MISSING else type(default)
-    right = isinstance(value, (int, float) if kind is float else kind)
+    is_valid = isinstance(value, (int, float) if kind is float else kind)
     if kind in (int, float):
-        right = right and not isinstance(value, bool) and 0 < value <= _MOST  # type: ignore[operator]
-    if not right:
+        is_valid = is_valid and not isinstance(value, bool)
+        is_valid = is_valid and 0 < value <= _MAX_SIZE  # type: ignore[operator]
+    if not is_valid:
         raise ModelError(f"config.json: {name} is {value!r}, expected {kind.__name__}")

@@ -1,4 +1,4 @@
-"""From what a user says to a loaded model."""
+"""Load a model by the name that a user gives."""
 
 from __future__ import annotations
 
@@ -28,11 +28,11 @@ def find(name: str, weights: str = "") -> ModelEntry:
     Args:
         name: a name in the registry, the hub id of one, a checkpoint's folder, an exported file
             (.onnx) or any hub id.
-        weights: a folder with the checkpoint of a registered model; empty: where its entry says.
+        weights: a folder with the checkpoint of a registered model; empty: its entry's source.
 
     Raises:
-        ModelError: the name is none of these, or a checkpoint of an unknown family; weights is not
-            a folder, or the name beside it not in the registry.
+        ModelError: the name is not one of these, or the checkpoint is of an unknown family;
+            weights is not a folder, or is given for a name that is not in the registry.
     """
     if not name:
         raise UnknownModelError(f"model is empty, {_EXPECTED}")
@@ -42,7 +42,7 @@ def find(name: str, weights: str = "") -> ModelEntry:
         return entry_of(Path(name))
     entry = MODELS.get(name) or _by_source(name)
     if weights:
-        return _at(weights, name, entry)
+        return _with_weights(weights, name, entry)
     if entry is not None:
         return entry
     if Path(name).is_dir() or name.count("/") == 1:
@@ -54,8 +54,8 @@ def load(name: str, weights: str = "") -> DepthModel:
     """Load a model, named as for find, on the CPU in float32.
 
     Raises:
-        ModelError: it is unknown, or its checkpoint is absent, damaged, unreachable or of another
-            kind than the registry says, or it answers for whole recordings only.
+        ModelError: it is unknown, needs whole recordings, or its checkpoint is absent, damaged,
+            unreachable or of another kind than the registry's.
     """
     entry = find(name, weights)
     if entry.family in CLIP_FAMILIES:
@@ -70,7 +70,7 @@ def load(name: str, weights: str = "") -> DepthModel:
 
 
 def _load_exported(path: Path) -> DepthModel:
-    """Load what an exported file says of its network; a runtime opens its graphs."""
+    """Load the model that an exported file describes; a runtime opens its graphs."""
     card, entry = main_card(path), entry_of(path)
     family = FAMILIES.get(entry.family)
     if family is None:
@@ -86,15 +86,15 @@ def _load_exported(path: Path) -> DepthModel:
 
 
 def load_clip(name: str, weights: str = "", options: ClipOptions | None = None) -> ClipModel:
-    """Load a model that answers for whole recordings, named as for find.
+    """Load a model for whole recordings, named as for find.
 
     Raises:
-        ModelError: as load, or it answers frame by frame.
+        ModelError: as load, or it works frame by frame.
     """
     entry = find(name, weights)
     if entry.family not in CLIP_FAMILIES:
         raise ModelError(
-            f"model '{name}' answers frame by frame, expected one for whole recordings: "
+            f"model '{name}' works frame by frame, expected one for whole recordings: "
             f"{', '.join(CLIP_FAMILIES)}"
         )
     with _loading(name, entry):
@@ -107,30 +107,30 @@ def convert(entry: ModelEntry, out: Path) -> None:
     pickles.convert(entry, out, family.own_pickle if family else None)
 
 
-def reached(entry: ModelEntry) -> AbstractContextManager[None]:
-    """Have an entry's checkpoint read from wherever it can be; see hub.reached."""
+def available(entry: ModelEntry) -> AbstractContextManager[None]:
+    """Read an entry's checkpoint inside this context; see hub.available."""
     family = FAMILIES.get(entry.family, Family)
-    return hub.reached(entry.source, entry.revision, family.files)
+    return hub.available(entry.source, entry.revision, family.files)
 
 
 @contextmanager
 def _loading(name: str, entry: ModelEntry) -> Iterator[None]:
-    """Load without a word on the terminal, and raise whatever goes wrong as a ModelError."""
+    """Load without output on the terminal, and raise all errors as ModelError."""
     from transformers.utils import logging
 
     verbosity, bars = logging.get_verbosity(), logging.is_progress_bar_enabled()
     logging.disable_progress_bar()
-    logging.set_verbosity_error()  # what is wrong with weights is raised
+    logging.set_verbosity_error()  # problems with weights are raised as errors
     try:
-        # Networks are made with random weights before they are given their own.
-        with reached(entry), torch.random.fork_rng(devices=[]):
+        # Networks are initialised with random weights before theirs are loaded.
+        with available(entry), torch.random.fork_rng(devices=[]):
             yield
-    except Exception as error:  # transformers, safetensors and the hub raise what they like
+    except Exception as error:  # transformers, safetensors and the hub have many error types
         problem = one_line(error)
         if pickles.only_pickles(entry):
             problem = (
                 "its weights are pickled, expected safetensors: "
-                f"depth_ros models {name} --convert OUT, then say weights:=OUT"
+                f"depth_ros models {name} --convert OUT, then set weights:=OUT"
             )
         raise ModelError(
             f"model '{name}' cannot be loaded from {entry.source}: {problem}"
@@ -145,27 +145,27 @@ def _by_source(source: str) -> ModelEntry | None:
     return next((entry for entry in MODELS.values() if entry.source == source), None)
 
 
-def _at(weights: str, name: str, entry: ModelEntry | None) -> ModelEntry:
+def _with_weights(weights: str, name: str, entry: ModelEntry | None) -> ModelEntry:
     if entry is None:
-        said = unknown("model", name, MODELS, "`depth_ros models`")
-        raise UnknownModelError(f"weights are given for a model of the registry, and {said}")
+        problem = unknown("model", name, MODELS, "`depth_ros models`")
+        raise UnknownModelError(f"weights need a model of the registry, and {problem}")
     if not Path(weights).is_dir():
         raise ModelError(f"weights '{weights}' of model '{name}' is not a folder")
     return replace(entry, source=weights)
 
 
 def _unregistered(source: str) -> ModelEntry:
-    """Return what a checkpoint says of itself."""
-    note = "not in the registry: its licence is for you to check"
+    """Return an entry from a checkpoint's own configuration."""
+    note = "not in the registry: check its licence yourself"
     if parts.holds(Path(source)):
         return replace(
             MODELS["depthcrafter"], name=source, source=source, licence="unknown", note=note
         )
-    kind, config = _stated(source)
+    kind, config = _read_config(source)
     family = FAMILIES[kind]
     try:
         output, max_depth_m = family.output_of(config), family.max_depth_m_of(config)
-    except Exception as error:  # damaged: what is missing raises its own
+    except Exception as error:  # damaged: missing fields raise various errors
         raise ModelError(f"model '{source}' cannot be found: {one_line(error)}") from error
     return ModelEntry(
         name=source,
@@ -179,32 +179,32 @@ def _unregistered(source: str) -> ModelEntry:
     )
 
 
-def _stated(source: str) -> tuple[str, Any]:
-    """Return the family of a checkpoint, one that is known, and its configuration."""
+def _read_config(source: str) -> tuple[str, Any]:
+    """Return the family of a checkpoint and its configuration."""
     from transformers.utils import cached_file
 
     path = Path(source, "config.json")
     try:
-        with hub.reached(source):
+        with hub.available(source):
             if not Path(source).is_dir():
                 path = Path(cached_file(source, path.name))
             elif not path.exists():
                 raise ModelError(
                     f"folder '{source}' has no config.json, expected a checkpoint of depth"
                 )
-            kind = _stated_type(path)
+            kind = _read_type(path)
             return kind, FAMILIES[kind].config_of(source)
     except ModelError:
         raise
-    except Exception as error:  # absent, private, damaged: each raises its own
+    except Exception as error:  # absent, private or damaged: various errors
         raise ModelError(f"model '{source}' cannot be found: {one_line(error)}") from error
 
 
-def _stated_type(path: Path) -> str:
-    """Return what a config.json says the network is.
+def _read_type(path: Path) -> str:
+    """Return the model_type of a config.json.
 
     Raises:
-        ModelError: it cannot be read, or says something that is unknown here.
+        ModelError: it cannot be read, or the type is unknown.
     """
     said = json_file.read(path)
     known = (name for name, family in FAMILIES.items() if family.recognises(said))

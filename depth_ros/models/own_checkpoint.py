@@ -1,4 +1,4 @@
-"""Checkpoints of networks that are this package's own: config.json and model.safetensors."""
+"""Checkpoints of this package's own networks: config.json and model.safetensors."""
 
 from __future__ import annotations
 
@@ -20,28 +20,28 @@ Network = TypeVar("Network", bound=nn.Module)
 
 
 def check_fields(config: Any) -> None:
-    """Refuse a configuration, a dataclass, with a field that is not of its default's kind.
+    """Refuse a configuration (a dataclass) with a field whose type differs from its default's.
 
     Raises:
-        ModelError: it has one.
+        ModelError: it has such a field.
     """
     for field in fields(config):
         json_file.check_field(field.name, getattr(config, field.name), field.default)
 
 
 def save_config(config: Any, model_type: str, folder: Path) -> None:
-    """Write the config.json of a configuration, a dataclass."""
-    said = {"model_type": model_type, **asdict(config)}
-    (folder / CONFIG).write_text(json.dumps(said, indent=2, sort_keys=True) + "\n")
+    """Write the config.json of a configuration (a dataclass)."""
+    content = {"model_type": model_type, **asdict(config)}
+    (folder / CONFIG).write_text(json.dumps(content, indent=2, sort_keys=True) + "\n")
 
 
-def values_of(said: dict[str, Any], model_type: str, config: Any) -> dict[str, Any]:
-    """Return what a config.json says of the fields of a configuration, a dataclass.
+def values_of(content: dict[str, Any], model_type: str, config: Any) -> dict[str, Any]:
+    """Return the fields of a configuration (a dataclass) from a config.json.
 
     Raises:
-        ModelError: it is of another model, or has a field that is unknown.
+        ModelError: it is of another model, or has an unknown field.
     """
-    values = dict(said)
+    values = dict(content)
     kind = values.pop("model_type", None)
     unknown = sorted(values.keys() - {field.name for field in fields(config)})
     if kind != model_type or unknown:
@@ -53,7 +53,7 @@ def values_of(said: dict[str, Any], model_type: str, config: Any) -> dict[str, A
 
 
 def save_weights(network: nn.Module, folder: Path) -> None:
-    """Write a network's weights, rounded to float16, far below their own error."""
+    """Write a network's weights in float16; the rounding is far below the network's error."""
     weights = {
         name: (value.half() if value.is_floating_point() else value).contiguous()
         for name, value in network.state_dict().items()
@@ -84,11 +84,11 @@ def load(make: Callable[[dict[str, Any]], Network], source: str | Path, revision
     Args:
         make: returns the untrained network of a config.json.
         source: folder or hub id.
-        revision: the hub's.
+        revision: of the hub.
 
     Raises:
-        ModelError: it is of another model, or its weights do not fit its configuration.
-        OSError: it is not there.
+        ModelError: it is of another model, or its weights do not match its configuration.
+        OSError: it does not exist.
     """
     from transformers.utils import cached_file
 

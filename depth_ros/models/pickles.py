@@ -1,7 +1,7 @@
-"""Checkpoints whose weights are pickled, and the safetensors that are made of them.
+"""Checkpoints with pickled weights, and their conversion to safetensors.
 
-A pickle may run code when it is opened: nothing here opens one but by torch's weights_only, which
-runs none. transformers' families are loaded from safetensors alone.
+A pickle may run code when it is opened. Here it is opened only with torch's weights_only, and
+models are loaded only from safetensors.
 """
 
 from __future__ import annotations
@@ -24,46 +24,46 @@ _WEIGHTS = "pytorch_model.bin"
 _INDEX = f"{_WEIGHTS}.index.json"
 _NEEDED = "config.json"
 _KEPT = ("preprocessor_config.json", "README.md", "LICENSE", "LICENSE.txt", "LICENSE.md", "NOTICE")
-"""What else goes with the weights, where it is there: a card says whose they are."""
+"""Files that are copied with the weights if they exist: they state the authors and licence."""
 
 
 def only_pickles(entry: ModelEntry) -> bool:
-    """Return whether a checkpoint is known to have pickled weights, and no safetensors."""
+    """Return whether a checkpoint has pickled weights and no safetensors; False: unknown."""
     try:
-        with hub.reached(entry.source, entry.revision):
+        with hub.available(entry.source, entry.revision):
             names = _names(entry)
-    except Exception:  # offline, absent, private, no hub id: each raises its own
+    except Exception:  # offline, absent, private or no hub id: various errors
         return False
     return bool({_WEIGHTS, _INDEX} & names) and not _has_safetensors(names)
 
 
 def convert(entry: ModelEntry, out: Path, own: OwnPickle | None = None) -> None:
-    """Write a checkpoint of pickled weights as one of safetensors, its licence and card with it.
+    """Convert a checkpoint of pickled weights to safetensors, with its licence and model card.
 
     Args:
         entry: of the checkpoint, on the hub or in a folder.
-        out: a folder that is not there yet.
+        out: a new folder.
         own: of the checkpoint's family.
 
     Raises:
-        ModelError: out is there, the checkpoint has safetensors or no weights, a file is missing,
-            damaged or unreachable, or a pickle holds more than tensors.
+        ModelError: out exists, the checkpoint has safetensors or no weights, a file is missing,
+            damaged or unreachable, or a pickle contains more than tensors.
     """
     if os.path.lexists(out) or not out.parent.is_dir():
-        raise ModelError(f"{out} cannot be written, expected a new folder in one that is there")
+        raise ModelError(f"{out} cannot be written, expected a new folder in an existing one")
     try:
         _convert(entry, out, own)
-    except Exception as error:  # the hub raises its own
+    except Exception as error:  # the hub has its own error types
         raise ModelError(f"{entry.source} cannot be converted: {error}") from error
 
 
 def _convert(entry: ModelEntry, out: Path, own: OwnPickle | None) -> None:
     from safetensors.torch import save_file
 
-    with hub.reached(entry.source, entry.revision):
+    with hub.available(entry.source, entry.revision):
         names = _names(entry)
     if _has_safetensors(names):
-        raise ModelError("it has safetensors already, expected pickles alone")
+        raise ModelError("it has safetensors already, expected pickles only")
     with tempfile.TemporaryDirectory(dir=out.parent, prefix=".convert-") as place:
         folder = Path(place) / out.name
         folder.mkdir()
@@ -107,28 +107,30 @@ def _shards(entry: ModelEntry, names: set[str]) -> list[str]:
         raise ModelError(f"it has no weights, expected {_WEIGHTS}")
     places = json_file.read(_path(entry, _INDEX)).get("weight_map")
     if not isinstance(places, dict) or not names.issuperset(places.values()):
-        raise ModelError(f"weight_map of {_INDEX} is no list of files that are there")
+        raise ModelError(f"weight_map of {_INDEX} does not list existing files")
     return sorted(set(places.values()))
 
 
 def opened(path: Path) -> Any:
-    """Return what a pickle holds, without running any code.
+    """Return the content of a pickle, without running any code.
 
     Raises:
-        ModelError: it is damaged, or holds what only code can make.
+        ModelError: it is damaged, or contains what only code can make.
     """
     try:
         return torch.load(path, map_location="cpu", weights_only=True)
-    except Exception as error:  # pickle, zipfile and torch raise what they like
-        raise ModelError(f"{path.name} holds more than tensors, or is damaged: {error}") from error
+    except Exception as error:  # pickle, zipfile and torch have many error types
+        raise ModelError(
+            f"{path.name} contains more than tensors, or is damaged: {error}"
+        ) from error
 
 
-def tensors(held: Any, path: Path) -> dict[str, Tensor]:
-    """Return tensors by name that a pickle held; safetensors want memory that nothing shares.
+def tensors(content: Any, path: Path) -> dict[str, Tensor]:
+    """Return the tensors of a pickle, by name, without shared memory, as safetensors needs them.
 
     Raises:
-        ModelError: it held something else.
+        ModelError: it contains something else.
     """
-    if not isinstance(held, dict) or not all(isinstance(each, Tensor) for each in held.values()):
-        raise ModelError(f"{path.name} holds {type(held).__name__}, expected tensors by name")
-    return {name: each.contiguous().clone() for name, each in held.items()}
+    if not isinstance(content, dict) or not all(isinstance(v, Tensor) for v in content.values()):
+        raise ModelError(f"{path.name} contains {type(content).__name__}, expected tensors by name")
+    return {name: each.contiguous().clone() for name, each in content.items()}

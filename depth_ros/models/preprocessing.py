@@ -1,9 +1,9 @@
-"""From an image to a network's input and back: every family's rules, as one value.
+"""Image to network input and back: the preprocessing rules of all families.
 
 The rules are those of transformers' image processors, in torch on the image's own device:
 ZoeDepthImageProcessor; DPTImageProcessor, which Depth Anything shares, and
-PromptDepthAnythingImageProcessor, which treats images alike; DepthProImageProcessor. MoGe's are
-those of its own infer(), Depth Anything 3's of its InputProcessor.
+PromptDepthAnythingImageProcessor, which treats images in the same way; DepthProImageProcessor.
+MoGe's are those of its own infer(), Depth Anything 3's of its InputProcessor.
 """
 
 from __future__ import annotations
@@ -32,12 +32,12 @@ Resize = Literal[
     "pillow_bicubic",
 ]
 Fit = Literal["warp", "minimal", "lower_bound", "upper_bound", "area", "floor"]
-"""How an image of another aspect ratio is brought to a size; the first four are MiDaS's words."""
+"""How an image of another aspect ratio is resized; the first four are MiDaS's terms."""
 
 _RESIZES, _FITS = get_args(Resize), get_args(Fit)
 _MOST_PX = 16384
 
-# What `resample` of a preprocessor_config.json, a number of Pillow's, means to each processor.
+# Meaning of `resample` in a preprocessor_config.json (Pillow's number), for each processor.
 _RESAMPLE: dict[Resize, dict[int, Resize]] = {
     "bilinear": {2: "bilinear"},
     "bilinear_corners": {2: "bilinear_corners"},
@@ -48,26 +48,26 @@ _RESAMPLE: dict[Resize, dict[int, Resize]] = {
 
 @dataclass(frozen=True)
 class Preprocessing:
-    """How a checkpoint wants its images. The defaults are ZoeDepth's.
+    """How a checkpoint's images are resized, padded and normalised. The defaults are ZoeDepth's.
 
     Attributes:
-        height, width: the size that images are brought near to; unused without a resize.
+        height, width: the target size of the resize; unused without a resize.
         multiple: sides of the network's input are multiples of this.
-        fit: warp gives both sides their size; minimal keeps the aspect ratio and scales as little
-            as possible; lower_bound keeps it, and makes no side smaller than its size;
-            upper_bound makes the longest one the size's longest; area keeps it, and has as many
-            cells of the multiple as the size has; floor asks for no size, and rounds the image's
-            own down to the multiple.
+        fit: warp resizes both sides to the target; minimal keeps the aspect ratio and scales as
+            little as possible; lower_bound keeps it, and makes no side smaller than the target;
+            upper_bound makes the longest side the target's longest; area keeps the aspect ratio,
+            and has as many cells of the multiple as the target; floor has no target, and rounds
+            the image's own size down to the multiple.
         pad: put a margin around the image: mirrored, before the resize, against artefacts at the
             border (ZoeDepth); or, without a resize, zeros up to the multiple (DINOv2's heads).
-        resize: none; bilinear between pixel areas (Depth Pro), with antialiasing too (MoGe), or
-            between the centres of the outermost pixels (ZoeDepth); OpenCV's by areas or bicubic on
+        resize: none; bilinear with aligned pixel areas (Depth Pro), with antialiasing too (MoGe),
+            or with aligned centres of the corner pixels (ZoeDepth); OpenCV's by areas or bicubic on
             8 bit, first to the size and then to the multiple (Depth Anything 3); Pillow's
-            antialiased filters on 8 bit (DPT and its kin).
-        mean, std: of the colours, as shares of full scale.
+            antialiased filters on 8 bit (DPT and similar).
+        mean, std: of the colours, as fractions of full scale.
 
     Raises:
-        ModelError: a value is of the wrong kind, or out of its range.
+        ModelError: a value is of the wrong type, or out of its range.
     """
 
     height: int = 384
@@ -95,11 +95,11 @@ class Preprocessing:
 
     @classmethod
     def from_config(cls, config: dict[str, Any], defaults: Preprocessing) -> Preprocessing:
-        """Read a preprocessor_config.json; what it does not say, or says null, is the default.
+        """Read a preprocessor_config.json; missing values and null are the defaults.
 
         Raises:
-            ModelError: it asks for what no published checkpoint does and is not done here, or a
-                value is of the wrong kind or out of its range.
+            ModelError: it contains an option that is unsupported, because no published checkpoint
+                uses it, or a value is of the wrong type or out of its range.
         """
         config = {key: value for key, value in config.items() if value is not None}
         size = config.get("size", {})
@@ -120,12 +120,12 @@ class Preprocessing:
         )
 
     def __call__(self, rgb: Tensor) -> Tensor:
-        """Turn uint8 images (B, H, W, 3) into the network's input, float32 (B, 3, h, w)."""
+        """Convert uint8 images (B, H, W, 3) to the network's input, float32 (B, 3, h, w)."""
         pixels = self._normalised(self._resized(rgb.permute(0, 3, 1, 2)))
         return self._zero_padded(pixels) if self.resize == "none" else pixels
 
     def normalised(self, rgb: Tensor) -> Tensor:
-        """Turn uint8 images (B, h, w, 3) of the network's own size into its input."""
+        """Convert uint8 images (B, h, w, 3) of the network's size to its input."""
         return self._normalised(_planes(rgb.permute(0, 3, 1, 2)))
 
     def _normalised(self, levels: Tensor) -> Tensor:
@@ -133,7 +133,7 @@ class Preprocessing:
         return levels.sub_(mean).div_(std)
 
     def restore(self, raw: Tensor, height: int, width: int, mode: str = "bicubic") -> Tensor:
-        """Resize maps (B, h, w), of whatever size, to the padded image and cut the margin off.
+        """Resize maps (B, h, w) of any size to the padded image and cut off the margin.
 
         Returns: (B, height, width).
         """
@@ -142,7 +142,7 @@ class Preprocessing:
         return values[:, top : top + height, left : left + width]
 
     def padding(self, height: int, width: int) -> tuple[int, int]:
-        """Return how many rows and columns of margin lie above and to the left of an image."""
+        """Return the number of margin rows above and columns to the left of an image."""
         if self.resize == "none":
             padded = self.padded_size(height, width)
             return (padded[0] - height) // 2, (padded[1] - width) // 2
@@ -179,10 +179,10 @@ class Preprocessing:
         )
 
     def image_size(self, height: int, width: int) -> tuple[int, int]:
-        """Return height and width of an image that is brought to exactly this network's input.
+        """Return height and width of an image that is resized to exactly this network input.
 
         Raises:
-            ModelError: none is.
+            ModelError: there is no such size.
         """
         # The larger an image is, the less its margin changes its aspect ratio.
         for factor in (1, 2, 4, 8):
@@ -190,25 +190,24 @@ class Preprocessing:
             if self.network_size(*self.padded_size(*image)) == (height, width):
                 return image
         raise ModelError(
-            f"no image is brought to {height}x{width}, expected a size that is a multiple of "
+            f"no image is resized to {height}x{width}, expected a size that is a multiple of "
             f"{self.multiple} and of the aspect ratio of the camera's images"
         )
 
     def scale(self, height: int, width: int) -> tuple[float, float]:
-        """Return how many network pixels one pixel of an image becomes, down and across.
+        """Return the scale from image to network pixels, vertical and horizontal.
 
-        Where the centres of the outermost pixels stay on each other, scales are ratios of size
-        less one.
+        With aligned corner pixels, scales are ratios of sizes minus one.
         """
         padded = self.padded_size(height, width)
         size = self.network_size(*padded)
         less = 1 if self.resize == "bilinear_corners" else 0
-        # A single pixel has no distance between its outermost ones.
+        # An image of one pixel would divide by zero.
         down, across = (max(1, length - less) for length in padded)
         return (size[0] - less) / down, (size[1] - less) / across
 
     def _mirrored(self, length: int) -> int:
-        """Source: ZoeDepth's infer(), int(3 sqrt(size / 2)); no more than there is to mirror."""
+        """Source: ZoeDepth's infer(), int(3 sqrt(size / 2)); limited by the image's size."""
         return min(int(math.sqrt(length / 2) * 3), length - 1) if self.pad else 0
 
     def _within(self, height: int, width: int) -> tuple[int, int]:
@@ -235,7 +234,7 @@ class Preprocessing:
         return max(least, multiples) * self.multiple
 
     def _resized(self, pixels: Tensor) -> Tensor:
-        """Return (B, 3, h, w) uint8 as float32 at the network's size, in levels of 0 to 255."""
+        """Return (B, 3, h, w) uint8 as float32 at the network's size, in levels 0 to 255."""
         height, width = pixels.shape[-2:]
         size = self.network_size(*self.padded_size(height, width))
         if self.resize.startswith("pillow_"):
@@ -268,9 +267,9 @@ DPT = Preprocessing(384, 384, multiple=1, fit="warp", pad=False, resize="pillow_
 """DPTImageProcessor and PromptDepthAnythingImageProcessor at their defaults."""
 
 DEPTH_ANYTHING = replace(DPT, fit="lower_bound")
-"""DPTImageProcessor as Depth Anything's authors bring images to their networks.
+"""DPTImageProcessor with the fit of Depth Anything's authors.
 
-transformers' own is minimal: it shows the network 640x360 at 518x294, the authors at 924x518.
+transformers' own fit is minimal: it resizes 640x360 to 518x294, the authors to 924x518.
 """
 
 GLPN = Preprocessing(
@@ -302,8 +301,8 @@ DEPTH_PRO = Preprocessing(1536, 1536, multiple=1, fit="warp", pad=False, resize=
 def pillow_resize(pixels: Tensor, size: tuple[int, int], mode: str) -> Tensor:
     """Resize uint8 images (B, C, H, W) with Pillow's antialiased bilinear or bicubic filter.
 
-    On the CPU torch has Pillow's own fixed-point arithmetic; elsewhere see rounded_resize. Both
-    filter rows before columns. So does Pillow, but for images that it makes wider and lower: there
+    On the CPU torch has Pillow's fixed-point arithmetic; on a GPU see rounded_resize. Both filter
+    rows before columns. Pillow does the same, except for images that become wider and lower: there
     single pixels at edges differ by up to a dozen levels.
     """
     if pixels.device.type == "cpu":
@@ -312,9 +311,9 @@ def pillow_resize(pixels: Tensor, size: tuple[int, int], mode: str) -> Tensor:
 
 
 def rounded_resize(pixels: Tensor, size: tuple[int, int], mode: str) -> Tensor:
-    """Do what pillow_resize does in floating point: float32 whole levels of 0 to 255.
+    """Do the same as pillow_resize in floating point; returns float32 integer levels, 0 to 255.
 
-    Rounding after each of the two passes matters: it cuts off what the filter overshoots at edges.
+    Rounding after each of the two passes is needed: it removes the filter's overshoot at edges.
     """
     levels = pixels.float()
     for part in ((pixels.shape[-2], size[1]), size):
@@ -324,22 +323,19 @@ def rounded_resize(pixels: Tensor, size: tuple[int, int], mode: str) -> Tensor:
 
 
 def _planes(pixels: Tensor) -> Tensor:
-    """Return levels (B, 3, h, w) as float32, one colour after the other in memory.
-
-    Networks want them so, and a colour's own mean is then subtracted from a plane at a time.
-    """
+    """Return levels (B, 3, h, w) as float32, one colour plane after the other in memory."""
     return pixels.to(torch.float32, memory_format=torch.contiguous_format)
 
 
 @lru_cache(maxsize=16)
 @torch.inference_mode(False)
 def _levels(shares: tuple[float, ...], device: torch.device) -> Tensor:
-    """Return shares of full scale (3, 1, 1) in levels; kept, for a copy to a GPU waits for it."""
+    """Return fractions of full scale as levels (3, 1, 1); cached: a copy to a GPU waits for it."""
     return torch.tensor(shares, device=device)[:, None, None] * 255
 
 
 def _enlarged(maps: Tensor, size: tuple[int, int], mode: str) -> Tensor:
-    """Resize maps (B, h, w) as torch's interpolate does; OpenCV's bicubic is that, and faster."""
+    """Resize maps (B, h, w) like torch's interpolate; OpenCV's bicubic is equal, and faster."""
     if maps.device.type != "cpu" or mode != "bicubic":
         return functional.interpolate(maps[:, None], size, mode=mode)[:, 0]
     out = maps.new_empty((len(maps), *size))
@@ -361,7 +357,7 @@ def _resize(config: dict[str, Any], default: Resize) -> Resize:
 
 
 def _fit(config: dict[str, Any], default: Fit) -> Fit:
-    """Return what keep_aspect_ratio means; the file has no word for how it is kept."""
+    """Return the fit that keep_aspect_ratio means; the file does not define how it is kept."""
     keep = config.get("keep_aspect_ratio")
     if keep is None:
         return default
@@ -376,7 +372,7 @@ def _multiple_and_pad(
     pad = config.get("do_pad", defaults.pad)
     if resize == "bilinear_corners":
         return multiple, pad
-    # All but ZoeDepth pad to a multiple of size_divisor, and not at all where it is not given.
+    # All except ZoeDepth pad to a multiple of size_divisor, and only if it is given.
     divisor = config.get("size_divisor") if pad else None
     for name, value in (("size_divisor", divisor), ("ensure_multiple_of", multiple)):
         if value is not None and (type(value) is not int or value < 1):
@@ -392,7 +388,7 @@ def _multiple_and_pad(
 
 
 def _share(config: dict[str, Any], key: str, default: tuple[float, ...]) -> tuple[float, ...]:
-    """Return a mean or deviation of colours as shares of full scale, one for each colour."""
+    """Return a mean or deviation of colours as fractions of full scale, one for each colour."""
     if not config.get("do_normalize", True):
         return (0.0, 0.0, 0.0) if key == "image_mean" else (1.0, 1.0, 1.0)
     value = config.get(key, default)

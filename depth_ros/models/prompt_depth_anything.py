@@ -1,4 +1,4 @@
-"""Prompt Depth Anything (arXiv 2412.14015): metres in an image, led by a coarse depth map."""
+"""Prompt Depth Anything (arXiv 2412.14015): metric depth from an image and a coarse depth map."""
 
 from __future__ import annotations
 
@@ -13,20 +13,19 @@ from depth_ros.models.base import Executor, Prediction, Request
 from depth_ros.models.transformers_model import TransformersModel
 
 END = 0.01
-"""Of the prompt's range: an answer that is this near to an end of it is none.
+"""Fraction of the prompt's range at each end in which an output is not an estimate.
 
-The head is a sigmoid between the least and the greatest depth of the prompt: what is nearer or
-farther than all anchors piles up at the ends, a wall that nobody saw.
+The head is a sigmoid between the minimum and maximum depth of the prompt. Surfaces nearer or
+farther than all anchors saturate at these ends, where they would look like a wall.
 """
-_STEP = 1 / 64  # that is one in every precision
+_STEP = 1 / 64  # exact in every precision
 
 
 class Prompted(nn.Module):
     """A transformers network that takes a depth prompt and returns just the predicted map.
 
-    The network brings the prompt to 0 to 1 by its own least and greatest value and its answer back
-    by the same two. A prompt with a single value would divide by zero: one corner of it is taken
-    for a 64th deeper.
+    The network scales the prompt to 0 to 1 by its minimum and maximum, and scales its output back.
+    A prompt with a single value would divide by zero: one corner of it is made deeper by 1/64.
     """
 
     def __init__(self, network: nn.Module) -> None:
@@ -40,7 +39,7 @@ class Prompted(nn.Module):
 
 
 def stepped(prompt_depth_m: Tensor) -> Tensor:
-    """Return prompts (B, 1, h, w), those of a single value with a step in one corner."""
+    """Return prompts (B, 1, h, w); those with a single value get a step in one corner."""
     flat = prompt_depth_m.amax((1, 2, 3)) == prompt_depth_m.amin((1, 2, 3))
     prompt = prompt_depth_m.clone()
     corner = prompt[:, 0, 0, 0]
@@ -49,10 +48,10 @@ def stepped(prompt_depth_m: Tensor) -> Tensor:
 
 
 def within(depth_m: Tensor, prompt_depth_m: Tensor) -> Tensor:
-    """Return depth (B, H, W) where it lies inside of the range of its prompt (B, 1, h, w).
+    """Return depth (B, H, W), limited to the range of its prompt (B, 1, h, w).
 
-    At the far end of the range it is +inf, at the near end NaN (REP 117): nobody knows how much
-    nearer an obstacle is there.
+    At the far end of the range it becomes +inf, at the near end NaN (REP 117): there an obstacle
+    may be nearer by any distance.
     """
     prompt = stepped(prompt_depth_m)
     near_m, far_m = prompt.amin((1, 2, 3)), prompt.amax((1, 2, 3))
@@ -63,8 +62,8 @@ def within(depth_m: Tensor, prompt_depth_m: Tensor) -> Tensor:
 class PromptDepthAnything(TransformersModel):
     """Any checkpoint of transformers' PromptDepthAnythingForDepthEstimation.
 
-    Its metres are those of the prompt: no focal length enters. prompt_size is that of the ARKit
-    depth that the published checkpoints were trained with.
+    Its metres are those of the prompt, independent of the focal length. prompt_size is the size of
+    the ARKit depth that the published checkpoints were trained with.
     """
 
     network_class = "PromptDepthAnythingForDepthEstimation"
@@ -73,7 +72,7 @@ class PromptDepthAnything(TransformersModel):
     prompt_size = (192, 256)
 
     def infer(self, execute: Executor, rgb: Tensor, request: Request) -> Prediction:
-        """Return what lies between the nearest and the farthest depth of the prompts."""
+        """Return the prediction, limited to the range of the prompts."""
         prediction = super().infer(execute, rgb, request)
         assert request.prompts is not None
         prompts = request.prompts.to(prediction.values.device)

@@ -10,7 +10,7 @@ from torch import Tensor
 
 from depth_ros.errors import ModelError
 from depth_ros.models import hub
-from depth_ros.models.base import Facts, Family, ModelEntry, Raw
+from depth_ros.models.base import Family, ModelEntry, NetworkFacts, Raw
 from depth_ros.models.exported import Exported
 from depth_ros.models.preprocessing import Preprocessing
 from depth_ros.runtimes import onnx_file
@@ -58,7 +58,7 @@ class PublishedGraph(Family):
 
     @classmethod
     def of_graphs(
-        cls: type[Model], entry: ModelEntry, facts: Facts, config: Mapping[str, Any]
+        cls: type[Model], entry: ModelEntry, facts: NetworkFacts, config: Mapping[str, Any]
     ) -> Model:
         """Refuse: it is a graph already.
 

@@ -1,7 +1,7 @@
-"""Every known checkpoint: what it is, where it is, what its licence allows.
+"""The registry of known checkpoints: what they are, their source and licence.
 
-`preprocessing` is what the published preprocessor_config.json holds, or where that could not be
-read, what transformers' conversion scripts wrote into it.
+`preprocessing` is the content of the published preprocessor_config.json or, if that could not be
+read, what transformers' conversion scripts write into it.
 """
 
 from __future__ import annotations
@@ -60,13 +60,13 @@ FAMILIES: dict[str, type[Family]] = {
     MOGE: MogeModel,
     moge.PUBLISHED: PublishedMoge,
 }
-"""What loads a checkpoint, by the model_type of its config.json."""
+"""The class that loads a checkpoint, by the model_type of its config.json."""
 
 CLIP_FAMILIES: dict[str, type[DepthCrafter]] = {"depthcrafter": DepthCrafter}
-"""What loads a checkpoint that answers for whole recordings."""
+"""The class that loads a checkpoint for whole recordings."""
 
 WEIGHTS = Path(__file__).parent / "weights"
-"""Where the embedded weights live."""
+"""Folder of the embedded weights."""
 
 _IMAGENET_MEAN, _IMAGENET_STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
 _NC = "CC-BY-NC-4.0"
@@ -424,13 +424,13 @@ _BYTES = 4  # of a weight in float32
 def select(
     place: Place = "any", commercial: bool = False, device: Device | None = None
 ) -> list[ModelEntry]:
-    """Return the known models that serve a place, and if asked for, commercial use and a device.
+    """Return the known models for a place and, optionally, for commercial use and a device.
 
     Args:
         place: where the robot is.
         commercial: whether the licence must allow commercial use.
-        device: what the robot has: models that answer live, the fastest measured ones first, then
-            by size; on cpu small ones alone, see speed. None: all, in the table's order.
+        device: the robot's device: only models that run live, the fastest measured ones first,
+            then by size; for cpu only small ones, see speed. None: all, in the table's order.
     """
     chosen = [
         entry
@@ -446,7 +446,7 @@ def select(
 
 
 def table(entries: Iterable[ModelEntry] | None = None) -> str:
-    """Return models, all known ones if none are given, as a Markdown table."""
+    """Return a Markdown table of the given models; None: of all known models."""
     entries = MODELS.values() if entries is None else entries
     rows = [_COLUMNS, ("---",) * len(_COLUMNS), *map(_row, entries)]
     head, rule, *body = ("| " + " | ".join(row) + " |" for row in rows)
@@ -474,18 +474,18 @@ def _row(entry: ModelEntry) -> tuple[str, ...]:
 
 
 def memory(entry: ModelEntry) -> str:
-    """Return what a model's weights take in float32; - where that is unknown."""
+    """Return the memory of a model's weights in float32; -: unknown."""
     return f"{entry.parameters_m * _BYTES / 1e3:.2g} GB" if entry.parameters_m else "-"
 
 
 def frame_ms(entry: ModelEntry, device: Device) -> str:
-    """Return the time of a whole frame on a device; - where it was not measured."""
+    """Return the time of a whole frame on a device; -: not measured."""
     measured = FRAME_MS[device].get(entry.name)
     return "-" if measured is None else f"{measured:g} ms"
 
 
 def _input(preprocessing: Preprocessing | None) -> str:
-    """Return width x height, as they are where the image is warped, and the multiple."""
+    """Return the input size, width x height, and the multiple of its sides."""
     if preprocessing is None:
         return "-"
     if preprocessing.resize == "none" or preprocessing.fit == "floor":

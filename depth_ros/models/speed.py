@@ -1,4 +1,4 @@
-"""How long a frame takes, where that was measured: one of the things to choose a model by."""
+"""Measured times of a frame, which help to choose a model."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ HARDWARE: dict[Device, str] = {
     "cpu": "two cores of an AMD EPYC, float32, torch",
     "cuda": "one NVIDIA H200, float16",
 }
-"""What the times of FRAME_MS were taken on."""
+"""The hardware of the times in FRAME_MS."""
 
 FRAME_MS: dict[Device, dict[str, float]] = {
     "cpu": {
@@ -34,14 +34,14 @@ FRAME_MS: dict[Device, dict[str, float]] = {
         "zoedepth-nyu": 18,
     },
 }
-"""Milliseconds of a whole frame of 640x480 by model, its depth image and its cloud included.
+"""Milliseconds of a whole frame of 640x480 by model, including its depth image and cloud.
 
-Networks of the same sizes and layers share their time: Depth Anything V2's differ in the last
-activation. A model that is not here was not measured.
+Networks of equal size share their time: those of Depth Anything V2 differ in the last activation
+only. A model that is missing here was not measured.
 """
 
 CPU_MOST_M = 50.0
-"""Millions of parameters: a rule of thumb for what a robot's CPU is worth trying with."""
+"""Millions of parameters: a rule of thumb for the largest model worth trying on a robot's CPU."""
 
 
 def order(name: str, parameters_m: float, device: Device) -> tuple[bool, float]:

@@ -1,4 +1,4 @@
-"""The cameras of the data sets whose focal length checkpoints have learnt to see metres with."""
+"""Cameras of the training data sets, whose focal length the metres of checkpoints assume."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ KITTI_CROP = Camera(1216, 352, 721.5377, 721.5377, 596.5593, 149.854)
 """KITTI in the crop of its depth benchmark: the lowest 352 rows, the middle 1216 columns."""
 
 HYPERSIM = Camera.from_fov(1024, 768, 60.0)
-"""Hypersim: rendered with 60 degrees across; 886.81 px."""
+"""Hypersim: rendered with a horizontal field of view of 60 degrees; 886.81 px."""
 
 VIRTUAL_KITTI = Camera(1242, 375, 725.0087, 725.0087, 620.5, 187.0)
 """Virtual KITTI 2: its intrinsics files."""

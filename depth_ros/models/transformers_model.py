@@ -1,4 +1,4 @@
-"""What the families have in common: a checkpoint in transformers' format."""
+"""The common base of the families whose checkpoints are in transformers' format."""
 
 from __future__ import annotations
 
@@ -18,20 +18,20 @@ from torch import Tensor, nn
 from depth_ros.errors import ModelError
 from depth_ros.geometry.camera import Camera
 from depth_ros.models import json_file
-from depth_ros.models.base import Facts, Family, ModelEntry, Prediction, Raw
+from depth_ros.models.base import Family, ModelEntry, NetworkFacts, Prediction, Raw
 from depth_ros.models.exported import Exported
 from depth_ros.models.preprocessing import Fit, Preprocessing
 
 Model = TypeVar("Model", bound="TransformersModel")
 
-# Published checkpoints lack these: no forward pass uses them.
+# Published checkpoints lack these weights, which no forward pass uses.
 _UNUSED = re.compile(r"neck\.fusion_stage\.layers\.0\.residual_layer1\.|\.mask_token$")
 
 
-def runs_side_by_side() -> bool:
-    """Return whether several threads may run one of transformers' networks at once.
+def supports_threads() -> bool:
+    """Return whether several threads may run one of transformers' networks at the same time.
 
-    Older versions replace methods of a network while it runs, to see what passes through it.
+    Older versions replace methods of a network while it runs, to record intermediate results.
     """
     return find_spec("transformers.utils.output_capturing") is not None
 
@@ -50,12 +50,12 @@ class DepthOnly(nn.Module):
 
 
 class TransformersModel(Family):
-    """A family of transformers' networks: any checkpoint of it, loaded and run alike.
+    """A family of transformers' networks: loads and runs any checkpoint of it.
 
     Args:
-        entry: what is known of the checkpoint.
+        entry: of the checkpoint.
         network: takes and returns tensors.
-        facts: what is needed around it.
+        facts: needed to run it.
     """
 
     network_class: ClassVar[str]
@@ -63,12 +63,12 @@ class TransformersModel(Family):
     processor: ClassVar[Preprocessing]
     """The family's image processor at transformers' defaults."""
     wrapper: ClassVar[type[nn.Module]] = DepthOnly
-    """What makes the network's forward take and return tensors."""
+    """Module whose forward takes and returns tensors and calls the network."""
     cell: ClassVar[int] = 1
-    """Sides of the network's input must be multiples of this, whatever its processor makes of
-    images; 0: it takes one size only."""
+    """Sides of the network's input must be multiples of this, also with another processor; 0: it
+    has a fixed input size."""
 
-    def __init__(self, entry: ModelEntry, network: nn.Module, facts: Facts) -> None:
+    def __init__(self, entry: ModelEntry, network: nn.Module, facts: NetworkFacts) -> None:
         self.entry, self.network = entry, network
         self.preprocessing = facts.preprocessing
         self.max_depth_m = facts.max_depth_m
@@ -82,13 +82,13 @@ class TransformersModel(Family):
         """Return the model of a network of transformers.
 
         Raises:
-            ModelError: the checkpoint's numbers mean something else than its entry says.
+            ModelError: the checkpoint's output is not that of its entry.
         """
         config: Any = network.config
         output = cls.output_of(config)
         if output is not entry.output:
             raise ModelError(
-                f"the checkpoint gives {output.value}, expected {entry.output.value}, "
+                f"the checkpoint outputs {output.value}, expected {entry.output.value}, "
                 f"as '{entry.name}' does"
             )
         if getattr(getattr(config, "backbone_config", None), "model_type", "") == "beit":
@@ -97,7 +97,7 @@ class TransformersModel(Family):
             beit.keep_indices(network)
         max_depth_m = cls.max_depth_m_of(config) or entry.max_depth_m
         max_depth_m = max_depth_m if cls.bounded(config) else 0.0
-        facts = Facts(preprocessing, max_depth_m, batches=cls.batches_of(config))
+        facts = NetworkFacts(preprocessing, max_depth_m, batches=cls.batches_of(config))
         model = cls(entry, cls.wrapper(network), facts)
         model.training_f_px = model._training_f_px(config)
         return model
@@ -107,8 +107,8 @@ class TransformersModel(Family):
         """Load a checkpoint from a folder, the hub's cache or the hub: safetensors, no code.
 
         Raises:
-            ModelError: weights that the network needs are not in it, or its numbers mean something
-                else than the entry says.
+            ModelError: it lacks weights that the network needs, or its output is not that of the
+                entry.
         """
         import transformers
 
@@ -117,7 +117,7 @@ class TransformersModel(Family):
             raise ModelError(
                 f"config.json is of type '{config.model_type}', expected '{entry.family}'"
             )
-        cls.correct(config, entry)
+        cls.fix_config(config, entry)
         try:
             network, report = getattr(transformers, cls.network_class).from_pretrained(
                 entry.source,
@@ -125,7 +125,7 @@ class TransformersModel(Family):
                 revision=entry.revision,
                 use_safetensors=True,
                 dtype=torch.float32,
-                ignore_mismatched_sizes=True,  # which are refused by name below
+                ignore_mismatched_sizes=True,  # _check_report() refuses these by name
                 output_loading_info=True,
             )
         except SafetensorError as error:
@@ -137,7 +137,7 @@ class TransformersModel(Family):
 
     @classmethod
     def of_graphs(
-        cls: type[Model], entry: ModelEntry, facts: Facts, config: Mapping[str, Any]
+        cls: type[Model], entry: ModelEntry, facts: NetworkFacts, config: Mapping[str, Any]
     ) -> Model:
         """Return the model of an exported network; see Family."""
         return cls(entry, Exported(), facts)
@@ -152,33 +152,33 @@ class TransformersModel(Family):
         json_file.check_sizes(json_file.read(Path(path)), path)
         try:
             return AutoConfig.from_pretrained(source, revision=revision, trust_remote_code=False)
-        except Exception as error:  # transformers checks fields, and raises what it likes
+        except Exception as error:  # transformers' checks of fields have many error types
             raise ModelError(f"{path}: {error}") from error
 
     @classmethod
-    def correct(cls, config: Any, entry: ModelEntry) -> None:
-        """Put right, before the network is built, what a published config.json says wrongly.
+    def fix_config(cls, config: Any, entry: ModelEntry) -> None:
+        """Correct errors of a published config.json before the network is built.
 
         Raises:
-            ModelError: it is wrong, and the entry does not tell what is right.
+            ModelError: it is wrong, and the entry has no correct value.
         """
 
     @staticmethod
     def bounded(config: Any) -> bool:
-        """Return whether answers of a checkpoint with this config end at that depth."""
+        """Return whether the output of a checkpoint with this config ends at max_depth_m_of()."""
         return False
 
     @staticmethod
     def batches_of(config: Any) -> bool:
-        """Return whether a checkpoint with this config answers every image by itself."""
+        """Return whether results are independent of the other images of a batch."""
         return True
 
     def preprocess(self, rgb: Tensor) -> Tensor:
-        """Do what the family's own image processor does."""
+        """Do the same as the family's image processor."""
         return self.preprocessing(rgb)
 
     def postprocess(self, raw: Raw, height: int, width: int) -> Prediction:
-        """Resize to the padded image (bicubic, as transformers) and cut the padding off."""
+        """Resize to the padded image (bicubic, as transformers) and cut off the padding."""
         assert isinstance(raw, Tensor)
         return Prediction(self.preprocessing.restore(raw, height, width), self.entry.output)
 
@@ -187,15 +187,15 @@ class TransformersModel(Family):
         other = copy.copy(self)
         other.preprocessing = replace(self.preprocessing, height=height, width=width)
         if self.training_f_px is not None:
-            camera = Camera.from_fov(width, height, 60.0)  # any will do
+            camera = Camera.from_fov(width, height, 60.0)  # the ratio is the same for any camera
             ratio = other.network_f_px(camera) / self.network_f_px(camera)
             other.training_f_px = self.training_f_px * ratio
         return other
 
-    def fitted(self: Model, fit: Fit) -> Model:
+    def with_fit(self: Model, fit: Fit) -> Model:
         """Return the same model, sharing the network, for another fit; see DepthModel."""
         if self.preprocessing.resize == "none" or self.graphs or not self.cell:
-            super().fitted(fit)
+            super().with_fit(fit)
         other = copy.copy(self)
         multiple = math.lcm(self.preprocessing.multiple, self.cell)
         other.preprocessing = replace(self.preprocessing, fit=fit, multiple=multiple)
@@ -212,10 +212,10 @@ class TransformersModel(Family):
 
 
 def _check_report(network: nn.Module, report: dict[str, Any]) -> None:
-    """Refuse weights that transformers would make up.
+    """Refuse weights that transformers would initialise at random.
 
     Raises:
-        ModelError: some are of another shape, or missing.
+        ModelError: some weights are of another shape, or missing.
     """
     for name, found, expected in sorted(report["mismatched_keys"]):
         raise ModelError(f"its {name} is {_text(found)}, expected {_text(expected)}")
@@ -233,7 +233,7 @@ def _text(shape: Iterable[int]) -> str:
 def _preprocessing(entry: ModelEntry, processor: Preprocessing) -> Preprocessing:
     from transformers.utils import cached_file
 
-    # Read as a file: transformers' own reader wants Pillow or torchvision for it.
+    # Read as a file: transformers' own reader needs Pillow or torchvision.
     path = cached_file(
         entry.source,
         "preprocessor_config.json",
@@ -241,11 +241,11 @@ def _preprocessing(entry: ModelEntry, processor: Preprocessing) -> Preprocessing
         _raise_exceptions_for_missing_entries=False,
     )
     if path is not None:
-        said = json_file.read(Path(path))
+        content = json_file.read(Path(path))
         try:
-            return Preprocessing.from_config(said, processor)
+            return Preprocessing.from_config(content, processor)
         except ModelError as error:
             raise ModelError(f"{path}: {error}") from error
     if entry.preprocessing is None:
-        raise ModelError("it has no preprocessor_config.json, and no entry says what is in it")
+        raise ModelError("it has no preprocessor_config.json, and its entry has no preprocessing")
     return entry.preprocessing

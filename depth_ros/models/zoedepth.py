@@ -12,7 +12,7 @@ from depth_ros.errors import ModelError
 from depth_ros.models.base import ModelEntry
 from depth_ros.models.preprocessing import Preprocessing
 from depth_ros.models.transformers_model import DepthOnly, TransformersModel
-from depth_ros.models.zoedepth_heads import choosing
+from depth_ros.models.zoedepth_heads import with_all_heads
 
 _NYU_M = 10.0
 
@@ -22,35 +22,35 @@ __all__ = ["DepthOnly", "Preprocessing", "ZoeDepth", "save", "tiny_network"]
 class ZoeDepth(TransformersModel):
     """Any checkpoint of transformers' ZoeDepthForDepthEstimation.
 
-    With several heads (nyu-kitti) the network chooses one head for the whole batch: frames of
+    With several heads (nyu-kitti) the network selects one head for the whole batch: frames of
     different cameras must not share a batch.
     """
 
     network_class = "ZoeDepthForDepthEstimation"
     processor = Preprocessing()
     one_by_one = True
-    any_size = False  # windows and position biases of Swin V2 and BEiT are cut for one size
+    any_size = False  # windows and position biases of Swin V2 and BEiT are for one size
 
     @staticmethod
     def max_depth_m_of(config: Any) -> float:
-        """Return the range of the head that sees farthest."""
+        """Return the largest range of all heads."""
         return float(max(head["max_depth"] for head in config.bin_configurations))
 
     @staticmethod
     def bounded(config: Any) -> bool:
-        """Return whether bins lie between two depths; softplus sets them no end."""
+        """Return whether bins are between two depths; softplus bins have no limit."""
         normed: bool = config.bin_centers_type == "normed"
         return normed
 
     @classmethod
-    def correct(cls, config: Any, entry: ModelEntry) -> None:
-        """Give the normed bins of one head the range that they were trained with.
+    def fix_config(cls, config: Any, entry: ModelEntry) -> None:
+        """Set the range of the normed bins of one head to that of its training.
 
-        transformers' conversion wrote NYU's head into ZoeD_K's config.json, which upstream trains
-        and evaluates up to 80 m: ZoeDepth issues 28, 45 and 139.
+        transformers' conversion wrote NYU's head into the config.json of ZoeD_K, which upstream
+        trains and evaluates up to 80 m: ZoeDepth issues 28, 45 and 139.
 
         Raises:
-            ModelError: the config is that one, and the entry is not in the registry.
+            ModelError: the config has this error, and the entry is not in the registry.
         """
         head = config.bin_configurations[0]
         if len(config.bin_configurations) > 1 or not cls.bounded(config):
@@ -58,28 +58,28 @@ class ZoeDepth(TransformersModel):
         head["max_depth"] = entry.max_depth_m or head["max_depth"]
         if head.get("name") == "nyu" and head["max_depth"] == _NYU_M:
             raise ModelError(
-                f"config.json says normed bins up to {_NYU_M:g} m, as that of Intel/zoedepth-kitti "
-                "wrongly does: say model:=zoedepth-kitti weights:=FOLDER, or, of another "
+                f"config.json has normed bins up to {_NYU_M:g} m, an error of "
+                "Intel/zoedepth-kitti: set model:=zoedepth-kitti weights:=FOLDER, or, for another "
                 "checkpoint, rename the head in bin_configurations"
             )
 
-    def unasking(self) -> nn.Module:
-        """Return the network; of several heads all answer, and the device chooses among them."""
+    def capturable_network(self) -> nn.Module:
+        """Return the network; with several heads, all run and the device selects one result."""
         if self.batches or self.graphs:
             return self.network
-        return choosing(self.network)
+        return with_all_heads(self.network)
 
     @staticmethod
     def batches_of(config: Any) -> bool:
-        """Return whether there is one head, and none to choose for the whole batch."""
+        """Return whether there is only one head, so that none is selected for a whole batch."""
         return len(config.bin_configurations) == 1
 
 
 def tiny_network(width: int, height: int, training_f_px: float, max_depth_m: float) -> nn.Module:
-    """Return an untrained ZoeDepth small enough to live in this package: 3.3 million parameters.
+    """Return an untrained ZoeDepth small enough to ship in this package: 3.3 million parameters.
 
-    The backbone is Swin V2, as in MiDaS 3.1's small networks: its windows learn from little data
-    what a plain transformer needs millions of images for.
+    The backbone is Swin V2, as in MiDaS 3.1's small networks: with its windows it learns from much
+    less data than a plain transformer.
     """
     from transformers import Swinv2Config, ZoeDepthConfig, ZoeDepthForDepthEstimation
 
@@ -109,11 +109,11 @@ def tiny_network(width: int, height: int, training_f_px: float, max_depth_m: flo
 
 
 def _initialise(network: nn.Module) -> None:
-    """Draw start weights that keep the signal's size from layer to layer.
+    """Initialise weights so that the signal keeps its size from layer to layer.
 
-    transformers draws all with a standard deviation of 0.02, which suits a pretrained backbone and
-    stalls training from nothing. Residual branches and the head's last layer start small: sums of
-    branches of full size grow from level to level until the head's bins saturate.
+    transformers uses a standard deviation of 0.02 for all, with which training from random weights
+    stalls. Residual branches and the head's last layer start small: otherwise sums of branches
+    grow from level to level until the head's bins saturate.
     """
     for name, module in network.named_modules():
         if isinstance(module, (nn.Conv2d, nn.ConvTranspose2d)) and not name.startswith("backbone"):
@@ -126,9 +126,9 @@ def _initialise(network: nn.Module) -> None:
 
 
 def save(network: nn.Module, folder: Path, preprocessing: Preprocessing) -> None:
-    """Write a checkpoint in transformers' own format: config, safetensors and preprocessor.
+    """Write a checkpoint in transformers' format: config, safetensors and preprocessor.
 
-    Weights are stored in float16, half the size for an error far below the network's own.
+    Weights are stored in float16: half the size, with an error far below the network's own.
     """
     saving: Any = network.half()
     saving.save_pretrained(folder)

@@ -1,4 +1,4 @@
-"""Frames to metric depth: predictor, metric scaler and renderer, and the pipeline of the three."""
+"""Frames to metric depth: a pipeline of predictor, metric scaler and renderer."""
 
 from depth_ros.pipeline.camera_state import CameraState, CameraStates
 from depth_ros.pipeline.depth_frame import DepthFrame

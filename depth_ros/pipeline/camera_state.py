@@ -1,4 +1,4 @@
-"""What frames of a camera have told about the scale of its depth, for the frames to come."""
+"""The state of a camera's scale that lasts from frame to frame."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ class CameraState:
     """The state of one camera that lasts from frame to frame.
 
     Attributes:
-        scaler: makes predictions metric by a reference.
+        scaler: makes predictions metric with a reference.
         steadier: reduces the flicker of a metric network's scale.
     """
 
@@ -27,14 +27,14 @@ class CameraState:
     steadier: Steadier = field(default_factory=Steadier)
 
     def as_dict(self) -> dict[str, Any]:
-        """Return the state in JSON's own types."""
+        """Return the state in types that JSON supports."""
         return {"scale": self.scaler.as_dict(), "steady": self.steadier.as_dict()}
 
     def restore(self, state: dict[str, Any]) -> None:
-        """Continue from a state of as_dict().
+        """Continue from a state that as_dict() returned.
 
         Raises:
-            ScaleError: it is not such a state.
+            ScaleError: the state is invalid.
             KeyError: it has other fields.
         """
         self.scaler.restore(state["scale"])
@@ -42,10 +42,10 @@ class CameraState:
 
 
 class CameraStates:
-    """The states of the cameras that a pipeline works for; the least recently used is forgotten.
+    """The states of a pipeline's cameras; keeps the most recently used ones.
 
     Args:
-        new: makes the state of a camera that is new.
+        new: returns the initial state of a camera.
     """
 
     def __init__(self, new: Callable[[], CameraState] = CameraState) -> None:
@@ -61,7 +61,7 @@ class CameraStates:
         return state
 
     def fork(self) -> CameraStates:
-        """Return states of the same kind, of no camera yet."""
+        """Return empty states with the same initial state."""
         return CameraStates(self._new)
 
     def clear(self) -> None:

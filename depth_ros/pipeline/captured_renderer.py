@@ -1,4 +1,4 @@
-"""The renderer of a GPU: all that is wanted of a frame in one captured graph."""
+"""The renderer for a GPU: all requested outputs of a frame in one captured graph."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ from depth_ros.pipeline.wanted import Wanted
 from depth_ros.profile import Profile
 from depth_ros.runtimes.capture import Graphs
 from depth_ros.runtimes.download import Download
-from depth_ros.runtimes.upload import sent
+from depth_ros.runtimes.upload import to_device
 
 _RAY_TABLES = 16
 
@@ -41,16 +41,16 @@ class CapturedRenderer:
 
     Args:
         model: facts about the network.
-        profile: told which stage a frame is in.
+        profile: measures the time of each stage.
         graphs: of the device.
-        device: where values are.
+        device: of the values.
     """
 
     def __init__(
         self, model: ModelFacts, profile: Profile, graphs: Graphs, device: torch.device
     ) -> None:
         self._model, self._profile, self._graphs, self._device = model, profile, graphs, device
-        # No cache of a bound method, because the cycle would keep the GPU's memory.
+        # Not a cached method: the reference cycle would keep the GPU's memory.
         self._table = lru_cache(maxsize=4)(lambda name: colour_table(name).to(device))
         self._planes = lru_cache(maxsize=_RAY_TABLES)(partial(_ray_planes, device))
         self._download = Download()
@@ -58,15 +58,15 @@ class CapturedRenderer:
     def depth(
         self, estimate: Estimate, scaled: Scaled, settings: Settings, wanted: Wanted
     ) -> DepthFrame:
-        """Return depth with NaN and +inf where there is none, and make what is wanted of it."""
+        """Return depth (NaN: no estimate, +inf: beyond range), together with wanted outputs."""
         raw = unrendered(estimate, scaled)
         plan = _plan(raw, settings, wanted)
         if scaled.scale is not None:
             inverse = scaled.kind is Output.AFFINE_INVERSE_DEPTH
             plan = replace(plan, values="inverse" if inverse else "depth")
-        made = self._render(plan, raw, settings)
-        assert made.depth_m is not None
-        return replace(raw, depth_m=made.depth_m, rendered=(settings, made))
+        rendered = self._render(plan, raw, settings)
+        assert rendered.depth_m is not None
+        return replace(raw, depth_m=rendered.depth_m, rendered=(settings, rendered))
 
     def points(
         self, depth: DepthFrame, settings: Settings, allocate: Allocate | None = None
@@ -84,25 +84,25 @@ class CapturedRenderer:
         """Return the cloud without waiting for the device, see Pipeline.cloud."""
         check_confidence(self._model, depth, settings)
         self._profile.begin("points")
-        made = self._made(depth, settings, Wanted(points=True))
-        assert made.payload is not None
-        return Cloud(made.payload, made.count)
+        rendered = self._rendered(depth, settings, Wanted(points=True))
+        assert rendered.payload is not None
+        return Cloud(rendered.payload, rendered.count)
 
     def colours(self, depth: DepthFrame, settings: Settings) -> Tensor:
         """Return depth in colour, uint8 (H, W, 3) rgb."""
         self._profile.begin("colours")
-        made = self._made(depth, settings, Wanted(colours=True))
-        assert made.colours is not None
-        return made.colours
+        rendered = self._rendered(depth, settings, Wanted(colours=True))
+        assert rendered.colours is not None
+        return rendered.colours
 
-    def _made(self, depth: DepthFrame, settings: Settings, wanted: Wanted) -> Rendered:
-        """Return what is wanted of depth: made together with it, or now."""
-        under, made = depth.rendered or (None, Rendered())
-        has = (made.payload is not None or not wanted.points) and (
-            made.colours is not None or not wanted.colours
+    def _rendered(self, depth: DepthFrame, settings: Settings, wanted: Wanted) -> Rendered:
+        """Return wanted outputs of depth: those rendered together with it, or new ones."""
+        used_settings, rendered = depth.rendered or (None, Rendered())
+        has_wanted = (rendered.payload is not None or not wanted.points) and (
+            rendered.colours is not None or not wanted.colours
         )
-        if has and made.depth_m is depth.depth_m and under == settings:
-            return made
+        if has_wanted and rendered.depth_m is depth.depth_m and used_settings == settings:
+            return rendered
         plan = replace(_plan(depth, settings, wanted), values="done")
         return self._render(plan, depth, settings)
 
@@ -117,16 +117,16 @@ class CapturedRenderer:
             self._table(settings.colour_map) if plan.colours else None,
         )
         numbers = torch.tensor(_numbers(depth, settings), dtype=torch.float64)
-        function = partial(_carried_out, plan)
-        inputs = (depth.depth_m, sent(numbers, self._device), *scene)
+        function = partial(_run, plan)
+        inputs = (depth.depth_m, to_device(numbers, self._device), *scene)
         tensors, _ = self._graphs.render(plan, function, *inputs)
         return Rendered(*tensors)
 
 
 def _plan(depth: DepthFrame, settings: Settings, wanted: Wanted) -> Plan:
-    """Return what is to be done under some settings to make depth, and what is wanted of it."""
+    """Return the plan to make depth and the wanted outputs with some settings."""
     confident = bool(settings.min_confidence)
-    points = wanted.points and not (confident and depth.confidence is None)  # cloud() refuses it
+    points = wanted.points and not (confident and depth.confidence is None)  # cloud() raises
     return Plan(
         edges=cast(Edges, settings.edge_filter),
         radius_px=edge_radius_px(depth, settings),
@@ -155,12 +155,12 @@ def _numbers(depth: DepthFrame, settings: Settings) -> Numbers:
     )
 
 
-def _carried_out(
+def _run(
     plan: Plan, values: Tensor, numbers: Tensor, *scene: Tensor | None
 ) -> tuple[tuple[Tensor | None, ...], None]:
-    """Return what a plan makes as a function of tensors alone, see capture."""
-    made = render(plan, values, Scene(*scene), numbers)
-    return (made.depth_m, made.payload, made.count, made.colours), None
+    """Run a plan; a function of tensors only, see capture."""
+    rendered = render(plan, values, Scene(*scene), numbers)
+    return (rendered.depth_m, rendered.payload, rendered.count, rendered.colours), None
 
 
 def _ray_planes(device: torch.device, camera: Camera, stride: int) -> tuple[Tensor, Tensor]:

@@ -1,4 +1,4 @@
-"""What a model said of a recording as a whole, given frame by frame."""
+"""A whole recording's prediction, returned frame by frame."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ from depth_ros.scale.scaler import FixedScale, Reference, Scale
 
 @dataclass
 class _Facts:
-    """What a pipeline needs to know of a network that has run already, see ModelFacts."""
+    """ModelFacts of a network that has already run."""
 
     entry: ModelEntry
     max_depth_m: float = 0.0
@@ -38,19 +38,19 @@ class _Facts:
     graphs: Mapping[str, Graph] = field(default_factory=dict)
 
     def has_confidence(self, samples: int) -> bool:
-        """Whether it gives confidence."""
+        """Whether it outputs confidence."""
         return False
 
     def network_f_px(self, camera: Camera) -> float:
-        """Return a camera's focal length: images have their own size."""
+        """Return a camera's focal length: images keep their size."""
         return camera.f_px
 
 
 class ClipPredictor:
-    """Gives what a ClipModel said of a recording as a whole, frame by frame; see Predictor.
+    """Returns a ClipModel's prediction of a whole recording frame by frame; see Predictor.
 
     Args:
-        entry: the model's.
+        entry: of the model.
         values: (T, H, W) inverse depth up to one scale and shift.
         stamps_ns: the frames' stamps, in the same order.
     """
@@ -80,16 +80,16 @@ class ClipPredictor:
         settings: Settings,
         points_only: bool = False,
     ) -> list[Estimate]:
-        """Look up what was said of frames.
+        """Look up the predictions of frames by stamp.
 
         Raises:
-            ModelError: a frame is none of the recording's.
+            ModelError: a frame is not in the recording.
         """
         return [self._look_up(frame) for frame in frames]
 
     def _look_up(self, frame: Frame) -> Estimate:
         if frame.stamp_ns not in self._index:
-            raise ModelError(f"no frame of stamp {frame.stamp_ns} was seen in the first pass")
+            raise ModelError(f"the first pass had no frame of stamp {frame.stamp_ns}")
         values = torch.from_numpy(self._values[self._index[frame.stamp_ns]].copy())
         height, width = values.shape
         prediction = Prediction(values[None], Output.AFFINE_INVERSE_DEPTH)
@@ -97,6 +97,6 @@ class ClipPredictor:
 
 
 def pipeline(predictor: ClipPredictor, settings: Settings, scale: Scale | None) -> Pipeline:
-    """Return a pipeline of one scale for all frames; None: they have none."""
+    """Return a pipeline with one scale for all frames; None: without a scale."""
     fixed = CameraStates(lambda: CameraState(FixedScale(scale)))
     return Pipeline(predictor, settings, fixed)

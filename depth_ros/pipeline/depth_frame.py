@@ -21,16 +21,16 @@ class DepthFrame:
         depth_m: float32 (H, W) at the image's resolution, z along the optical axis; NaN where
             there is no estimate, +inf beyond range (REP 117).
         rgb: uint8 (H, W, 3), the image.
-        camera, stamp_ns, frame_id: those of the image.
-        scale: the measured scale; None where the model's own metres are used.
+        camera, stamp_ns, frame_id: of the image.
+        scale: the measured scale; None if the model's own metres are used.
         network_size: height and width of the network's map that depth was enlarged from; None: it
             was not enlarged.
         confidence: float32 (H, W), the probability, as estimated by the model, that depth is
-            within a factor of 1.25 of the truth; None where the model gives none.
+            within a factor of 1.25 of the truth; None if the model outputs none.
         stride: see Estimate.
         far_m: end of the range: depth from here on is +inf.
-        rendered: what was made together with depth, and the settings it was made under; None:
-            nothing was.
+        rendered: outputs that were rendered together with depth, and the settings used; None: no
+            outputs.
     """
 
     depth_m: Tensor

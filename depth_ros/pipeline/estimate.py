@@ -19,8 +19,7 @@ class Estimate:
         rgb: uint8 (H, W, 3), the image, on the network's device.
         frame: the frame itself.
         network_size: height and width of the network's own map.
-        stride: the values are of every n-th pixel and row of the camera's image; frame, rgb and
-            values have no others.
+        stride: frame, rgb and values contain only every n-th pixel and row of the camera's image.
     """
 
     prediction: Prediction

@@ -23,8 +23,8 @@ class Frame:
         frame_id: the camera's optical frame.
 
     Raises:
-        FrameError: rgb is no array, or has another type or shape.
-        CameraError: camera is no Camera, or image and camera differ in size.
+        FrameError: rgb is not an array, or has another type or shape.
+        CameraError: camera is not a Camera, or image and camera differ in size.
     """
 
     rgb: npt.NDArray[np.uint8]

@@ -1,4 +1,4 @@
-"""The renderer of the CPU: each output when it is asked for, in place and in memory it is given."""
+"""The renderer for the CPU: makes each output on request, in place or in the caller's memory."""
 
 from __future__ import annotations
 
@@ -35,22 +35,22 @@ _table = lru_cache(maxsize=4)(colour_table)
 class HostRenderer:
     """Makes depth, points and colours on the CPU, see Renderer.
 
-    Payloads of points() are valid until its next call, unless the caller gives their memory.
+    Payloads of points() are valid until its next call, unless the caller provides the memory.
 
     Args:
         model: facts about the network.
-        profile: told which stage a frame is in.
+        profile: measures the time of each stage.
     """
 
     def __init__(self, model: ModelFacts, profile: Profile) -> None:
         self._model, self._profile = model, profile
-        # No cache of a bound method, because the cycle would keep the renderer alive.
+        # Not a cached method: the reference cycle would keep the renderer alive.
         self._packer = lru_cache(maxsize=4)(_new_packer)
 
     def depth(
         self, estimate: Estimate, scaled: Scaled, settings: Settings, wanted: Wanted
     ) -> DepthFrame:
-        """Return depth with NaN and +inf where there is none; its values are overwritten."""
+        """Return depth (NaN: no estimate, +inf: beyond range); overwrites scaled.values."""
         values, scale = scaled.values, scaled.scale
         if scale is not None:
             values = scale.depth_m(values, scaled.kind)
@@ -70,9 +70,9 @@ class HostRenderer:
         depth_m = depth.depth_m
         if settings.beyond_range == "max" and math.isfinite(depth.far_m):
             depth_m = depth_m.masked_fill(torch.isposinf(depth_m), depth.far_m)
-        without = self._without(depth, settings)
+        excluded = self._excluded(depth, settings)
         self._profile.begin("points")
-        return packer.pack(depth_m, depth.rgb, settings.points_organised, allocate, without)
+        return packer.pack(depth_m, depth.rgb, settings.points_organised, allocate, excluded)
 
     def cloud(self, depth: DepthFrame, settings: Settings) -> Cloud:
         """Return the cloud, see Pipeline.cloud."""
@@ -86,17 +86,17 @@ class HostRenderer:
             near_m, far_m = robust_range(depth.depth_m)
         return colourise(depth.depth_m, near_m, far_m, _table(settings.colour_map))
 
-    def _without(self, depth: DepthFrame, settings: Settings) -> Tensor | None:
-        """Return the pixels (H, W) that give no points whatever their depth; None: no pixel."""
-        without = None
+    def _excluded(self, depth: DepthFrame, settings: Settings) -> Tensor | None:
+        """Return a mask (H, W) of pixels that give no points, for any depth; None: no pixels."""
+        excluded = None
         if settings.edge_filter == "points":
-            without = self._flying(depth, settings)
+            excluded = self._flying(depth, settings)
         if settings.min_confidence:
             assert depth.confidence is not None
-            # Negated so that NaN, which compares false, is left out too.
-            unsure = ~(depth.confidence >= settings.min_confidence)
-            without = unsure if without is None else without.logical_or_(unsure)
-        return without
+            # Negated, so that NaN is excluded too.
+            low = ~(depth.confidence >= settings.min_confidence)
+            excluded = low if excluded is None else excluded.logical_or_(low)
+        return excluded
 
     def _flying(self, depth: DepthFrame, settings: Settings) -> Tensor:
         self._profile.begin("edges")

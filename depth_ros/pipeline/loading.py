@@ -1,4 +1,4 @@
-"""A model by its settings: loaded, executed on a device, and checked against them."""
+"""Load the model that settings name, check the settings, and execute it on a device."""
 
 from __future__ import annotations
 
@@ -20,20 +20,20 @@ def check(model: ModelFacts, settings: Settings) -> None:
     """Refuse settings that a model does not support.
 
     Raises:
-        ModelError: float16 is unsafe for the model, it needs anchors that the settings do not give,
-            takes no mirror image, or gives no confidence where the settings want some.
+        ModelError: float16 is unsafe for the model, it needs anchors and scale_mode is not
+            anchors, it does not support flip, or it outputs no confidence for min_confidence.
     """
     if settings.dtype == "float16" and not model.entry.half_safe:
-        raise ModelError(f"model '{settings.model}' overflows in float16, say dtype:=bfloat16")
+        raise ModelError(f"model '{settings.model}' overflows in float16, set dtype:=bfloat16")
     if model.prompt_size and settings.scale_mode != "anchors":
         raise ModelError(
             f"model '{settings.model}' completes depth that another sensor measured, "
-            "say scale_mode:=anchors"
+            "set scale_mode:=anchors"
         )
     if settings.flip and model.denoises:
         raise ModelError(
-            f"model '{settings.model}' knows the camera, which has no mirror image: "
-            "say flip:=false, and samples:=2 or more"
+            f"model '{settings.model}' uses the camera's rays, which flip does not mirror: "
+            "set flip:=false, and samples:=2 or more"
         )
     if settings.min_confidence and not model.has_confidence(settings.samples):
         raise ModelError(no_confidence(model))
@@ -43,29 +43,29 @@ def load(settings: Settings) -> NetworkPredictor:
     """Load the model that the settings name, on the device that they name; see check()."""
     model = models.load(settings.model, settings.weights)
     if settings.image_fit != "auto":
-        model = model.fitted(cast(Fit, settings.image_fit))
+        model = model.with_fit(cast(Fit, settings.image_fit))
     check(model, settings)
     return predictor(model, settings)
 
 
 def predictor(model: DepthModel, settings: Settings) -> NetworkPredictor:
-    """Return what runs a loaded model on the device and in the way that the settings say.
+    """Return a predictor that executes a loaded model as the settings specify.
 
     Raises:
-        ModelError: the device is not available, or executes no such model.
+        ModelError: the device is unavailable, or cannot execute this model.
     """
     on_cuda = choose_device(settings.device).type == "cuda"
     create = partial(
         runtimes.create,
         settings.runtime,
-        model.unasking() if on_cuda else model.network,
+        model.capturable_network() if on_cuda else model.network,
         settings.device,
         settings.dtype,
         model.graphs,
         settings.providers,
     )
     compiled = settings.compile == "true"
-    # On CUDA what is compiled is captured, beside what is not.
+    # On CUDA the compiled network is the faster one of the captured graphs.
     runtime: Executor = create(compiled and (bool(model.graphs) or not on_cuda))
     faster: Executor | None = None
     if on_cuda and settings.compile != "false" and not model.graphs:

@@ -1,4 +1,4 @@
-"""What a model carries from a frame to the next one of the same camera."""
+"""The memory that a model carries from frame to frame of the same camera."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from depth_ros.geometry.camera import Camera
 from depth_ros.models.base import Memory
 from depth_ros.pipeline.frame import Frame
 
-# Within this time a scene does not become another one.
+# Within this time the scene is assumed to be the same.
 _MAX_AGE_NS = 1_000_000_000
 _MAX_CAMERAS = 8
 
@@ -25,7 +25,7 @@ class FrameMemory:
         return memory if 0 < frame.stamp_ns - stamp_ns <= _MAX_AGE_NS else None
 
     def remember(self, frame: Frame, memory: Memory) -> None:
-        """Keep the memory of a frame; the camera that was not seen for longest may be forgotten."""
+        """Keep the memory of a frame, for the most recently used cameras."""
         key = (frame.frame_id, frame.camera)
         self._kept.pop(key, None)
         self._kept[key] = (frame.stamp_ns, memory)

@@ -1,4 +1,4 @@
-"""What the network says to metres: the focal length, the measured scale, and less flicker."""
+"""Predictions to metres: focal length correction, measured scale, and less flicker."""
 
 from __future__ import annotations
 
@@ -17,21 +17,21 @@ from depth_ros.models.base import ModelFacts
 from depth_ros.pipeline.camera_state import CameraState
 from depth_ros.pipeline.estimate import Estimate
 from depth_ros.profile import Profile
-from depth_ros.runtimes.upload import sent
+from depth_ros.runtimes.upload import to_device
 from depth_ros.scale.scaler import Reference, Scale
 
-# Heads with a bounded range approach its end and hardly reach it (a sigmoid never does): what is
-# this close to it is beyond range, and no wall. Other heads have no end.
+# Heads with a bounded range approach its end but hardly reach it (a sigmoid never does). Depth
+# from this fraction of the range on counts as beyond range. Other heads have no end.
 _SATURATION = 0.99
 
 
 @dataclass(frozen=True)
 class Scaled:
-    """Values that scale and shift make metric.
+    """A prediction's values with the scale that makes them metric.
 
     Attributes:
-        values: (H, W); metres where scale is None.
-        kind: what they are.
+        values: (H, W); metres if scale is None.
+        kind: of the values.
         scale: the measured scale; None: the model's own metres are used.
         far_m: end of the range: depth from here on is beyond range.
     """
@@ -43,18 +43,18 @@ class Scaled:
 
 
 class MetricScaler:
-    """Finds what makes a model's values metric, frame by frame.
+    """Finds the scale that makes a model's values metric, frame by frame.
 
     Args:
         model: facts about the network.
-        device: where its values are.
-        profile: told which stage a frame is in.
+        device: of its values.
+        profile: measures the time of each stage.
     """
 
     def __init__(self, model: ModelFacts, device: torch.device, profile: Profile) -> None:
         self._model, self._profile = model, profile
-        self._send = partial(sent, device=device)
-        # On the host, where the scale is fitted.
+        self._send = partial(to_device, device=device)
+        # On the CPU, because the scale is with_fit there.
         self._rays = lru_cache(maxsize=4)(lambda camera: torch.from_numpy(camera.rays().copy()))
 
     def measure(
@@ -64,7 +64,7 @@ class MetricScaler:
         settings: Settings,
         state: CameraState,
     ) -> Scaled:
-        """Return the values of an estimate with what makes them metric.
+        """Return the values of an estimate with their scale.
 
         Args:
             estimate: of a predictor.
@@ -73,7 +73,7 @@ class MetricScaler:
             state: of its camera; it is updated.
 
         Raises:
-            ModelError: the model's values are not metres, and no reference makes them so.
+            ModelError: the model's values are not metres, and there is no reference for the scale.
             ScaleError: no scale was measured yet, or the last one is too old.
         """
         self._profile.begin("post")
@@ -93,21 +93,21 @@ class MetricScaler:
             )
         varies = scale is not None and scale.field is not None
         if scale is not None and varies:
-            if metric:  # before factors move the end of the model's range
+            if metric:  # before correction factors move the end of the model's range
                 limit_range(values, 0.0, self._model_far_m(ratio))
             values = scale.corrected(values, prediction.output, self._send)
-        marked = steadied or (metric and varies)
-        factor = torch.inf if marked else ratio * (scale.scale if scale else 1.0)
+        is_limited = steadied or (metric and varies)
+        factor = torch.inf if is_limited else ratio * (scale.scale if scale else 1.0)
         far_m = min(self.far_m(factor, settings), scale.reach_m if scale else torch.inf)
         return Scaled(values, prediction.output, scale, far_m)
 
     def focal_ratio(
         self, camera: Camera, settings: Settings, prediction: Prediction | None = None
     ) -> float:
-        """Return the factor from the metres of the focal length that a model assumes to this one's.
+        """Return the factor that corrects depth for a focal length other than the model assumes.
 
-        Source: Metric3D's canonical camera (arXiv 2307.10984). A network that estimates its own
-        focal length (Depth Pro) assumes that one.
+        Source: Metric3D's canonical camera (arXiv 2307.10984). A network that estimates the focal
+        length (Depth Pro) assumes its estimate.
         """
         if not settings.focal_correction:
             return 1.0
@@ -119,18 +119,18 @@ class MetricScaler:
         return self._model.network_f_px(camera) / self._model.training_f_px
 
     def far_m(self, ratio: float | Tensor, settings: Settings) -> float:
-        """Return where range ends: as the user says, but never beyond what the model can say.
+        """Return the end of the range: max_depth_m, but at most the model's own range.
 
         Args:
-            ratio: this camera's metres over the model's own; inf: what is beyond the model's range
-                is marked already.
+            ratio: this camera's metres over the model's own; inf: values beyond the model's range
+                are already +inf.
             settings: of this frame.
         """
         model_far_m = self._model_far_m(ratio)
         return min(settings.max_depth_m or model_far_m, model_far_m)
 
     def _ratio(self, camera: Camera, prediction: Prediction, settings: Settings) -> float | Tensor:
-        """Return focal_ratio(); where the network estimates it on a GPU, without waiting for it."""
+        """Return focal_ratio(); if the network estimates it on a GPU, without waiting for it."""
         f_px = prediction.f_px
         if f_px is None or f_px.device.type == "cpu" or not settings.focal_correction:
             return self.focal_ratio(camera, settings, prediction)
@@ -151,8 +151,8 @@ class MetricScaler:
     ) -> Tensor:
         """Return metric values (H, W) with less flicker of their scale, in place.
 
-        What the model itself puts beyond its range (+inf) stays there, whatever the factor: the
-        range must not flicker instead.
+        Values beyond the model's own range (+inf) stay there for any factor: otherwise the range
+        would flicker.
         """
         self._profile.begin("steady")
         limit_range(values, 0.0, self._model_far_m(ratio))
@@ -166,7 +166,7 @@ class MetricScaler:
         settings: Settings,
         state: CameraState,
     ) -> Scale | None:
-        """Return the scale of a frame, measured on it where it can be; None in mode model."""
+        """Return the scale of a frame, measured on this frame if possible; None in mode model."""
         if settings.scale_mode == "model":
             return None
         self._profile.begin("scale")

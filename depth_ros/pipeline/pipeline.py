@@ -33,19 +33,19 @@ class Pipeline:
     """Frame in, DepthFrame out; points and colours of a DepthFrame on request.
 
     A predictor runs the network, a metric scaler makes its values metric, and a renderer makes
-    depth, points and colours of them. On CUDA a frame is two captured graphs (runtimes.capture),
-    one from image to values and one from values to depth, points and colours: between them the
-    scale is measured, on the ground or by anchors. In scale_mode model no step waits for the
+    depth, points and colours from them. On CUDA a frame is two captured graphs (runtimes.capture),
+    one from image to values and one from values to depth, points and colours. Between them the
+    scale is measured, from the ground or anchors. In scale_mode model no step waits for the
     device.
 
-    Live settings may be replaced between frames; where another thread replaces them, work on a
-    frame with the pipeline of under(), whose settings stay as they are. On the CPU, payloads of
-    points() are valid until its next call; all other results are the caller's own.
+    Live settings may be replaced between frames. If another thread replaces them, process a frame
+    with the pipeline that with_settings() returns, whose settings do not change. On the CPU,
+    payloads of points() are valid until its next call; all other results belong to the caller.
 
     Args:
         predictor: runs the network for one camera.
         settings: of the frames.
-        states: what frames of a camera tell about the frames to come; None: nothing yet.
+        states: state of each camera that lasts from frame to frame; None: new.
 
     Attributes:
         predictor, settings, states: the same.
@@ -74,10 +74,10 @@ class Pipeline:
 
     @classmethod
     def of(cls, model: DepthModel, settings: Settings) -> Pipeline:
-        """Return a pipeline of a loaded model, executed where and as the settings say.
+        """Return a pipeline of a loaded model, executed as the settings specify.
 
         Raises:
-            ModelError: the device is not available, or executes no such model.
+            ModelError: the device is unavailable, or cannot execute this model.
         """
         return cls(loading.predictor(model, settings), settings)
 
@@ -85,14 +85,14 @@ class Pipeline:
         """Return a pipeline for another camera: same network and profile, its own state."""
         return Pipeline(self.predictor.fork(), self.settings, self.states.fork())
 
-    def under(self, settings: Settings) -> Pipeline:
-        """Return this pipeline with other live settings: network, state and buffers are shared."""
+    def with_settings(self, settings: Settings) -> Pipeline:
+        """Return this pipeline with other live settings; network, state and buffers are shared."""
         other = copy.copy(self)
         other.settings = settings
         return other
 
     def state(self, camera: Camera) -> CameraState:
-        """Return what frames of a camera tell about the frames to come."""
+        """Return the state of a camera that lasts from frame to frame."""
         return self.states.of(camera)
 
     @property
@@ -102,28 +102,28 @@ class Pipeline:
 
     @property
     def device(self) -> torch.device:
-        """Where the network runs and its results are."""
+        """Device of the network and its results."""
         return self.predictor.device
 
     @property
     def profile(self) -> Profile:
-        """Notes the stages of a frame; whoever works on a frame tells it where each begins."""
+        """Measures the time of each stage; callers report to it where their stages begin."""
         return self.predictor.profile
 
     @property
     def notices(self) -> Notices:
-        """What a user should know of this network on this device; listen to them."""
+        """Messages for the user about this network on this device."""
         return self.predictor.notices
 
     @property
     def dtype(self) -> str:
-        """Precision of the network's weights: of exported graphs their own, else the setting."""
+        """Precision of the network's weights: of the exported graphs, otherwise the setting."""
         precisions = {graph.precision for graph in self.model.graphs.values()}
         return ", ".join(sorted(precisions)) or self.settings.dtype
 
     @property
     def metric(self) -> bool:
-        """Whether depth is in metres: the model's own, or by ground or anchors."""
+        """Whether depth is in metres, from the model itself, the ground or anchors."""
         own = self.model.entry.output is Output.METRIC_DEPTH
         return own or self.settings.scale_mode != "model"
 
@@ -134,7 +134,7 @@ class Pipeline:
 
     @property
     def runs_in_threads(self) -> bool:
-        """Whether several threads may run the network at once."""
+        """Whether several threads may run the network at the same time."""
         return runs_in_threads(self.model, self.settings)
 
     @property
@@ -158,18 +158,18 @@ class Pipeline:
         references: Sequence[Reference | None],
         points_only: bool = False,
     ) -> list[Estimate]:
-        """Run the network once on frames of one size; frame by frame where the model needs that.
+        """Run the network once on frames of one size; frame by frame if the model needs that.
 
         Args:
             frames: images and cameras.
-            references: one for each frame: anchors, for a network that is prompted with them.
-            points_only: nothing but points() will be called: where the model can, and it is less
-                work, only the pixels that become points are estimated.
+            references: one for each frame: anchors, for a network that takes them as a prompt.
+            points_only: only points() will be called. Then only the pixels that become points are
+                estimated, if the model supports that and it is less work.
 
         Raises:
             CameraError: the frames differ in size.
             ModelError: the network failed.
-            ScaleError: the network is prompted with anchors and there are none.
+            ScaleError: the network needs anchors as a prompt and there are none.
         """
         return self.predictor.predict(frames, references, self.settings, points_only)
 
@@ -180,17 +180,17 @@ class Pipeline:
         reference: Reference | None = None,
         wanted: Wanted | None = None,
     ) -> DepthFrame:
-        """Turn the network's values into metres, with NaN and +inf where there are none.
+        """Convert the network's values to metres; NaN: no estimate, +inf: beyond range.
 
         Args:
             estimate: of predict().
             reference: with scale_mode ground the camera's mount, with anchors the anchors; None
-                where they are not known at the moment.
-            wanted: what will be asked of this depth under the same settings; None: it is made when
-                it is asked for.
+                if they are unknown for this frame.
+            wanted: outputs that will be requested for this depth with the same settings, to be
+                computed together; None: each is computed on request.
 
         Raises:
-            ModelError: the model's values are not metres, and no reference makes them so.
+            ModelError: the model's values are not metres, and there is no reference for the scale.
             ScaleError: no scale was measured yet, or the last one is too old.
         """
         state = self.state(estimate.frame.camera)
@@ -198,50 +198,50 @@ class Pipeline:
         return self._renderer.depth(estimate, scaled, self.settings, wanted or Wanted())
 
     def warm_up(self, height: int = 480, width: int = 640) -> None:
-        """Run a blank frame, so that the first real one does not pay for first-time set-up.
+        """Run a blank frame, so that the first real frame is not delayed by first-time set-up.
 
-        An exported network of one size is run at that size.
+        An exported network with a fixed size runs at that size.
         """
         self.predictor.warm_up(self.settings, height, width)
 
     @torch.inference_mode()
     def points(self, depth: DepthFrame, allocate: Allocate | None = None) -> Tensor:
-        """Return the payload of a cloud as the settings ask for it, see CloudPacker.pack.
+        """Return the payload of a cloud according to the settings, see CloudPacker.pack.
 
         Args:
             depth: of measure().
-            allocate: gives the payload's memory, on the host; None: it is on depth's device, and
-                valid until the next call.
+            allocate: returns host memory for the payload; None: the payload is on depth's device,
+                and valid until the next call.
 
         Raises:
-            ModelError: the settings want confidence, and depth has none.
+            ModelError: the settings need confidence, and depth has none.
         """
         return self._renderer.points(depth, self.settings, allocate)
 
     @torch.inference_mode()
     def cloud(self, depth: DepthFrame) -> Cloud:
-        """Return the cloud as the settings ask for it, without waiting for the device.
+        """Return the cloud according to the settings, without waiting for the device.
 
         Args:
             depth: of measure().
 
         Raises:
-            ModelError: the settings want confidence, and depth has none.
+            ModelError: the settings need confidence, and depth has none.
         """
         return self._renderer.cloud(depth, self.settings)
 
     @torch.inference_mode()
     def colours(self, depth: DepthFrame) -> Tensor:
-        """Return depth in colour, uint8 (H, W, 3) rgb, as the settings ask for it."""
+        """Return depth in colour, uint8 (H, W, 3) rgb, according to the settings."""
         return self._renderer.colours(depth, self.settings)
 
     def focal_ratio(self, camera: Camera) -> float:
-        """Return the factor from the metres that a model gives to those of a camera's focal length.
+        """Return the factor that corrects the model's metres for a camera's focal length.
 
         See MetricScaler.focal_ratio.
         """
         return self._scaler.focal_ratio(camera, self.settings)
 
     def far_m(self, ratio: float) -> float:
-        """Return where range ends, see MetricScaler.far_m."""
+        """Return the end of the range, see MetricScaler.far_m."""
         return self._scaler.far_m(ratio, self.settings)

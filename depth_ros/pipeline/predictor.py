@@ -1,4 +1,4 @@
-"""Frames to what the network says of them: upload, batches, prompts, memory, captured graphs."""
+"""Frames to the network's predictions: upload, batches, prompts, memory, captured graphs."""
 
 from __future__ import annotations
 
@@ -15,20 +15,20 @@ from depth_ros.errors import CameraError, ScaleError
 from depth_ros.geometry.camera import Camera
 from depth_ros.models import DepthModel, Prediction
 from depth_ros.models.base import Executor, Memory, ModelFacts, Raw, Request, Sampling
-from depth_ros.models.transformers_model import runs_side_by_side
+from depth_ros.models.transformers_model import supports_threads
 from depth_ros.pipeline.estimate import Estimate
 from depth_ros.pipeline.frame import Frame
 from depth_ros.pipeline.memory import FrameMemory
 from depth_ros.profile import Profile
 from depth_ros.runtimes.capture import Function, Graphs
 from depth_ros.runtimes.notices import Notices
-from depth_ros.runtimes.upload import Upload, sent
+from depth_ros.runtimes.upload import Upload, to_device
 from depth_ros.scale.anchors import Anchors, prompt
 from depth_ros.scale.scaler import Reference
 
 
 class Predictor(Protocol):
-    """Gives estimates of one camera's frames."""
+    """Predicts depth for the frames of one camera."""
 
     @property
     def model(self) -> ModelFacts:
@@ -36,19 +36,19 @@ class Predictor(Protocol):
 
     @property
     def device(self) -> torch.device:
-        """Where its estimates are."""
+        """Device of its estimates."""
 
     @property
     def profile(self) -> Profile:
-        """Is told which stage a frame is in."""
+        """Measures the time of each stage of a frame."""
 
     @property
     def graphs(self) -> Graphs | None:
-        """Captured graphs of the device; None: it captures none."""
+        """Captured graphs of the device; None: it cannot capture graphs."""
 
     @property
     def notices(self) -> Notices:
-        """Tell what is not possible with this network."""
+        """Messages for the user about this network on this device."""
 
     def predict(
         self,
@@ -60,23 +60,24 @@ class Predictor(Protocol):
         """Return an estimate of each frame, see Pipeline.predict_batch."""
 
     def warm_up(self, settings: Settings, height: int, width: int) -> None:
-        """Pay for first-time set-up, see Pipeline.warm_up."""
+        """Do the first-time set-up, see Pipeline.warm_up."""
 
     def fork(self) -> Predictor:
-        """Return a predictor for another camera: the same network, no memory in common."""
+        """Return a predictor for another camera: the same network, but its own memory."""
 
 
 class NetworkPredictor:
     """Runs a network on one camera's frames.
 
     Args:
-        model: what is asked.
+        model: the model.
         runtime: executes its network.
-        profile: told which stage a frame is in; None: a new one.
-        faster: executes the network in less time and takes long to prepare: it takes the runtime's
-            place in captured graphs, at once with compile true, else as soon as it is ready.
+        profile: measures the time of each stage; None: a new one.
+        faster: executes the network in less time, but takes long to prepare. In captured graphs
+            it replaces the runtime: from the first frame with compile true, otherwise as soon as
+            it is ready.
         graphs: of the device, shared by the predictors of one network; None: new, if the device
-            captures any.
+            can capture graphs.
     """
 
     def __init__(
@@ -96,11 +97,11 @@ class NetworkPredictor:
 
     @property
     def device(self) -> torch.device:
-        """Where the network runs."""
+        """Device that the network runs on."""
         return self.runtime.device
 
     def fork(self) -> NetworkPredictor:
-        """Return a predictor for another camera: the same network, no memory in common."""
+        """Return a predictor for another camera: the same network, but its own memory."""
         return NetworkPredictor(self.model, self.runtime, self.profile, self.faster, self.graphs)
 
     def predict(
@@ -117,7 +118,7 @@ class NetworkPredictor:
         if frames and batches(self.model, settings):
             return self._predict(frames, references, settings, points_only)
         pairs = zip(frames, references, strict=True)
-        runs = (self._predict([f], [known], settings, points_only) for f, known in pairs)
+        runs = (self._predict([f], [reference], settings, points_only) for f, reference in pairs)
         return [estimate for run in runs for estimate in run]
 
     @torch.inference_mode()
@@ -128,10 +129,10 @@ class NetworkPredictor:
         prompt_size = self.model.prompt_size
         prompts = None
         if prompt_size is not None:
-            prompts = sent(torch.ones(1, 1, *prompt_size), self.device)
-        camera = Camera.from_fov(width, height, 60.0)  # its angle has no influence
+            prompts = to_device(torch.ones(1, 1, *prompt_size), self.device)
+        camera = Camera.from_fov(width, height, 60.0)  # any field of view would do
         request = Request([camera], prompts, _sampling(settings, settings.query_stride))
-        # What takes long in the background begins with the size that images really have.
+        # Background compilation starts later, with the real size of the images.
         self._infer(rgb, request, settings, improve=settings.compile == "true")
 
     @torch.inference_mode()
@@ -155,52 +156,52 @@ class NetworkPredictor:
             self._memory.recall(frames[0]) if carries else None,
             enlarge=not sparse,
         )
-        whole = self._infer(rgb, request, settings)
-        if whole.memory is not None and carries:
-            self._memory.remember(frames[0], whole.memory)
+        batch = self._infer(rgb, request, settings)
+        if batch.memory is not None and carries:
+            self._memory.remember(frames[0], batch.memory)
         height, width = frames[0].rgb.shape[:2]
-        size = whole.network_size or (height, width)
+        size = batch.network_size or (height, width)
         return [
-            Estimate(part, image[::stride, ::stride], frame.subsample(stride), size, stride)
-            for part, image, frame in zip(_parts(whole), images, frames, strict=True)
+            Estimate(each, image[::stride, ::stride], frame.subsample(stride), size, stride)
+            for each, image, frame in zip(_split(batch), images, frames, strict=True)
         ]
 
     def _infer(
         self, rgb: Tensor, request: Request, settings: Settings, improve: bool = True
     ) -> Prediction:
-        """Return what the network says of images uint8 (B, H, W, 3) as the camera took them.
+        """Return the prediction for images uint8 (B, H, W, 3) in the camera's orientation.
 
         Args:
             rgb, request: see DepthModel.infer.
             settings: of these images.
-            improve: whether the faster executor is used, or prepared.
+            improve: whether to use or prepare the faster executor.
         """
         turns, graphs = _turns(settings), self.graphs
         if graphs is None or self.model.graphs:
             self.profile.begin("preprocess")
             execute = _Staged(self.runtime, self.profile)
-            return _turned_back(self.model.infer(execute, _turned(rgb, turns), request), turns)
+            return _rotated_back(self.model.infer(execute, _rotated(rgb, turns), request), turns)
         self.profile.begin("network")
         memory = request.memory
         carried = (None, None) if memory is None else (memory.values, memory.latents)
         cameras = tuple(request.cameras) if self.model.asks_cameras else ()
-        ask = partial(_network, self.model, request=replace(request, prompts=None, memory=None))
-        tensors, whole = graphs.predict(
+        bound = partial(_network, self.model, request=replace(request, prompts=None, memory=None))
+        tensors, batch = graphs.predict(
             (cameras, request.sampling, request.enlarge, turns),
-            ask(self.runtime, turns=turns),
+            bound(self.runtime, turns=turns),
             rgb,
             request.prompts,
             *carried,
-            better=ask(self.faster, turns=turns) if self.faster and improve else None,
-            at_once=settings.compile == "true",
+            faster=bound(self.faster, turns=turns) if self.faster and improve else None,
+            wait_for_faster=settings.compile == "true",
         )
-        return _prediction(whole, *tensors)
+        return _prediction(batch, *tensors)
 
     def _is_sparse(self, camera: Camera, settings: Settings) -> bool:
-        """Whether the model can be asked for a cloud's pixels alone, and that is less work."""
+        """Whether the model can estimate only a cloud's pixels, and this is less work."""
         if not self.model.denoises or settings.stride == 1 or settings.scale_mode != "model":
             return False
-        if settings.rotate:  # every n-th pixel from the turned image's first corner is another one
+        if settings.rotate:  # every n-th pixel of the rotated image is another pixel
             return False
         cost = self.model.cost
         return cost(camera, settings.stride) < cost(camera, settings.query_stride)
@@ -211,12 +212,12 @@ class NetworkPredictor:
         references: Sequence[Reference | None],
         settings: Settings,
     ) -> Tensor | None:
-        """Return the batch of depth prompts that the network needs, if it needs any."""
+        """Return the batch of depth prompts; None: the network takes none."""
         if self.model.prompt_size is None:
             return None
         pairs = zip(frames, references, strict=True)
-        prompts = [self._prompt(frame.camera, known, settings) for frame, known in pairs]
-        return sent(torch.stack(prompts), self.device)
+        prompts = [self._prompt(frame.camera, reference, settings) for frame, reference in pairs]
+        return to_device(torch.stack(prompts), self.device)
 
     def _prompt(self, camera: Camera, reference: Reference | None, settings: Settings) -> Tensor:
         """Return metric depth (1, h, w) for a network that completes it."""
@@ -225,7 +226,7 @@ class NetworkPredictor:
             raise ScaleError(f"model '{self.model.entry.name}' has no anchors to complete")
         turns = _turns(settings)
         height, width = self.model.prompt_size[:: -1 if turns % 2 else 1]
-        return _turned(torch.from_numpy(prompt(reference, height, width, camera))[None], turns)
+        return _rotated(torch.from_numpy(prompt(reference, height, width, camera))[None], turns)
 
 
 def batches(model: ModelFacts, settings: Settings) -> bool:
@@ -234,16 +235,16 @@ def batches(model: ModelFacts, settings: Settings) -> bool:
 
 
 def runs_in_threads(model: ModelFacts, settings: Settings) -> bool:
-    """Whether several threads may run the network at once.
+    """Whether several threads may run the network at the same time.
 
-    What torch.compile makes is for one number of threads, and for one of them.
+    Code of torch.compile is valid for one number of threads, and runs in one thread only.
     """
     compiled = settings.compile == "true"
-    return bool(model.graphs) or (not compiled and runs_side_by_side())
+    return bool(model.graphs) or (not compiled and supports_threads())
 
 
 def _turns(settings: Settings) -> int:
-    """Return by how many quarters images are turned clockwise for the network."""
+    """Return the number of clockwise quarter turns of images for the network."""
     return settings.rotate // 90
 
 
@@ -252,37 +253,37 @@ def _sampling(settings: Settings, stride: int) -> Sampling:
 
 
 def _network(model: DepthModel, execute: Executor, request: Request, turns: int) -> Function:
-    """Return a model's infer() for a request as a function of tensors alone, see capture."""
+    """Return a model's infer() for a request as a function of tensors only, see capture."""
 
     def run(
         rgb: Tensor, prompts: Tensor | None, values: Tensor | None, latents: Tensor | None
     ) -> tuple[tuple[Tensor | None, ...], Prediction]:
         memory = None if values is None or latents is None else Memory(values, latents)
-        asked = replace(request, prompts=prompts, memory=memory)
-        whole = _turned_back(model.infer(execute, _turned(rgb, turns), asked), turns)
-        kept = whole.memory
+        complete = replace(request, prompts=prompts, memory=memory)
+        batch = _rotated_back(model.infer(execute, _rotated(rgb, turns), complete), turns)
+        kept = batch.memory
         carried = (None, None) if kept is None else (kept.values, kept.latents)
-        return (whole.values, whole.f_px, whole.confidence, *carried), whole
+        return (batch.values, batch.f_px, batch.confidence, *carried), batch
 
     return run
 
 
 def _prediction(
-    whole: Prediction,
+    batch: Prediction,
     values: Tensor | None,
     f_px: Tensor | None,
     confidence: Tensor | None,
     carried: Tensor | None,
     latents: Tensor | None,
 ) -> Prediction:
-    """Return a prediction with other tensors in it: those of _network()."""
+    """Return a prediction with its tensors replaced by those of _network()."""
     assert values is not None
     memory = None if carried is None or latents is None else Memory(carried, latents)
-    return replace(whole, values=values, f_px=f_px, confidence=confidence, memory=memory)
+    return replace(batch, values=values, f_px=f_px, confidence=confidence, memory=memory)
 
 
 class _Staged:
-    """Runs a network and tells a profile so; what follows it is postprocessing."""
+    """Runs a network, and reports the stages network and post to a profile."""
 
     def __init__(self, executor: Executor, profile: Profile) -> None:
         self._executor, self._profile = executor, profile
@@ -301,30 +302,30 @@ class _Staged:
         return _Staged(self._executor.part(name), self._profile)
 
 
-def _turned(images: Tensor, turns: int) -> Tensor:
-    """Turn images (B, H, W, ...) clockwise by quarters."""
+def _rotated(images: Tensor, turns: int) -> Tensor:
+    """Rotate images (B, H, W, ...) clockwise by quarter turns."""
     return torch.rot90(images, -turns, (1, 2)).contiguous() if turns else images
 
 
-def _turned_back(whole: Prediction, turns: int) -> Prediction:
-    """Turn the prediction of images that were turned clockwise back to the images."""
+def _rotated_back(batch: Prediction, turns: int) -> Prediction:
+    """Rotate the prediction of rotated images back to the camera's orientation."""
     if not turns:
-        return whole
-    size, confidence = whole.network_size, whole.confidence
+        return batch
+    size, confidence = batch.network_size, batch.confidence
     return replace(
-        whole,
-        values=_turned(whole.values, -turns),
-        confidence=None if confidence is None else _turned(confidence, -turns),
+        batch,
+        values=_rotated(batch.values, -turns),
+        confidence=None if confidence is None else _rotated(confidence, -turns),
         network_size=size[::-1] if size is not None and turns % 2 else size,
     )
 
 
-def _parts(whole: Prediction) -> list[Prediction]:
+def _split(batch: Prediction) -> list[Prediction]:
     """Return the prediction of a batch image by image."""
-    count = len(whole.values)
-    f_px = [None] * count if whole.f_px is None else whole.f_px.split(1)
-    confidences = [None] * count if whole.confidence is None else whole.confidence.split(1)
+    count = len(batch.values)
+    f_px = [None] * count if batch.f_px is None else batch.f_px.split(1)
+    confidences = [None] * count if batch.confidence is None else batch.confidence.split(1)
     return [
-        replace(whole, values=values, f_px=f, confidence=confidence)
-        for values, f, confidence in zip(whole.values.split(1), f_px, confidences, strict=True)
+        replace(batch, values=values, f_px=f, confidence=confidence)
+        for values, f, confidence in zip(batch.values.split(1), f_px, confidences, strict=True)
     ]

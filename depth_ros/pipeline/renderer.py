@@ -1,4 +1,4 @@
-"""Metric values to depth, points and colours: what a renderer offers, and what is asked of it."""
+"""The interface of renderers: metric values to depth, points and colours."""
 
 from __future__ import annotations
 
@@ -23,10 +23,10 @@ class Cloud:
     """A cloud's payload, on the network's device.
 
     Attributes:
-        payload: uint8 (H, W, bytes) of an organised cloud, else (N, bytes).
-        count: how many of the N are points: they are the first rows, in their order, and the rest
-            is undefined. An int64 tensor of no dimension on the payload's device, which nobody has
-            waited for; None: all of them.
+        payload: uint8 (H, W, bytes) of an organised cloud, otherwise (N, bytes).
+        count: number of valid points: the first rows, in order; the other rows are undefined. A
+            scalar int64 tensor on the payload's device, whose value may not be computed yet;
+            None: all rows are valid.
     """
 
     payload: Tensor
@@ -34,12 +34,12 @@ class Cloud:
 
 
 class Renderer(Protocol):
-    """Makes what a user sees of metric values, on the device that they are on."""
+    """Makes depth, points and colours from metric values, on the values' device."""
 
     def depth(
         self, estimate: Estimate, scaled: Scaled, settings: Settings, wanted: Wanted
     ) -> DepthFrame:
-        """Return depth with NaN and +inf where there is none (REP 117)."""
+        """Return depth; NaN: no estimate, +inf: beyond range (REP 117)."""
 
     def points(
         self, depth: DepthFrame, settings: Settings, allocate: Allocate | None = None
@@ -54,7 +54,7 @@ class Renderer(Protocol):
 
 
 def unrendered(estimate: Estimate, scaled: Scaled) -> DepthFrame:
-    """Return a frame whose depth_m are the scaled values still."""
+    """Return a frame with the scaled values in depth_m, before rendering."""
     frame, confidence = estimate.frame, estimate.prediction.confidence
     return DepthFrame(
         scaled.values,
@@ -71,22 +71,22 @@ def unrendered(estimate: Estimate, scaled: Scaled) -> DepthFrame:
 
 
 def edge_radius_px(depth: DepthFrame, settings: Settings) -> int:
-    """Return how far around a pixel the edge filter looks."""
+    """Return the distance of the neighbours that the edge filter extrapolates from."""
     height, width = depth.depth_m.shape
     size = (height, width)
     return settings.edge_radius_px or radius_for(depth.network_size or size, size)
 
 
 def point_stride(depth: DepthFrame, settings: Settings) -> int:
-    """Return every how many of the frame's pixels and rows there is a point."""
+    """Return the stride of points, in pixels and rows of the frame."""
     return max(1, settings.stride // depth.stride)
 
 
 def check_confidence(model: ModelFacts, depth: DepthFrame, settings: Settings) -> None:
-    """Refuse a cloud of confident points where there is no confidence.
+    """Refuse min_confidence without confidence.
 
     Raises:
-        ModelError: the settings want confidence, and depth has none.
+        ModelError: the settings need confidence, and depth has none.
     """
     if settings.min_confidence and depth.confidence is None:
         raise ModelError(no_confidence(model))

@@ -1,4 +1,4 @@
-"""What is wanted of a frame."""
+"""The outputs that are requested for a frame."""
 
 from __future__ import annotations
 
@@ -7,10 +7,10 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class Wanted:
-    """What is wanted of a frame: nothing else is computed, and a GPU makes all of it at once.
+    """The outputs that are requested for a frame; a GPU computes all of them in one graph.
 
     Attributes:
-        image: depth, or confidence, of every pixel.
+        image: depth or confidence of every pixel.
         points: a cloud, see Pipeline.points and Pipeline.cloud.
         colours: depth in colour, see Pipeline.colours.
         relative: the network's own values, before they are metric.
@@ -23,7 +23,7 @@ class Wanted:
 
     @property
     def metric(self) -> bool:
-        """Whether anything in metres is wanted."""
+        """Whether an output in metres is wanted."""
         return self.image or self.points or self.colours
 
     @property
@@ -33,5 +33,5 @@ class Wanted:
 
     @property
     def points_only(self) -> bool:
-        """Whether the pixels between points are of no use."""
+        """Whether only points are wanted, so that pixels between them are not needed."""
         return self.points and not (self.image or self.colours or self.relative)

@@ -245,7 +245,7 @@ class NodeCamera:
             CameraError: no camera_info describes it.
         """
         assert self.pipeline is not None and self._outputs is not None
-        pipeline = self.pipeline.under(settings)
+        pipeline = self.pipeline.with_settings(settings)
         if not self._outputs.have_subscribers(settings.publish_points):
             image.count("unheard")
             return None

@@ -367,7 +367,7 @@ class DepthNode(LifecycleNodeMixin, Node):
         """Answer what waits: all of it at once, or, beside other workers, image by image."""
         mailbox, flights, count = self._mailbox, self._flights, self._supervisor.count
         pipeline, wanted = self._serve(me)
-        threads.share(self._threads, count)
+        threads.use_share(self._threads, count)
         place = flights.place if self._overlapped else nullcontext
         while True:
             with place(), mailbox.take(1 if count > 1 else None) as images:
@@ -402,8 +402,8 @@ class DepthNode(LifecycleNodeMixin, Node):
 
 def main(args: list[str] | None = None) -> int:
     """Run the node until it is interrupted; exit code 1 when its arguments cannot be used."""
-    heap.one_for_all()  # before ROS begins its threads
-    heap.keep()  # what messages take and give back, on a GPU's host too
+    heap.use_one_arena()  # before ROS begins its threads
+    heap.keep_freed_memory()  # what messages take and give back, on a GPU's host too
     os.environ.update(transport.environment())
     if torch.cuda.is_available():  # else another thread would have the network's processor
         os.environ.update(transport.asynchronous())

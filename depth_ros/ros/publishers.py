@@ -19,7 +19,7 @@ from depth_ros import messages
 from depth_ros.pipeline import DepthFrame, Pipeline, Wanted
 from depth_ros.profile import Profile
 from depth_ros.ros.qos import overridable
-from depth_ros.runtimes.download import Download, Landing
+from depth_ros.runtimes.download import Download, PendingDownload
 
 # Reliable satisfies every subscriber; two messages let a slow one finish the last while one waits.
 _QOS = QoSProfile(depth=2, reliability=ReliabilityPolicy.RELIABLE)
@@ -45,38 +45,40 @@ class PendingOutput:
         send: fills its message, and publishes it.
     """
 
-    def __init__(self, begin: Callable[[], Landing], send: Callable[[Tensor], None]) -> None:
+    def __init__(
+        self, begin: Callable[[], PendingDownload], send: Callable[[Tensor], None]
+    ) -> None:
         self._begin, self._send = begin, send
-        self._landing: Landing | None = None
+        self._pending: PendingDownload | None = None
 
     def start(self) -> None:
         """Ask its device for it."""
-        self._landing = self._begin()
+        self._pending = self._begin()
 
     def land(self) -> None:
         """Wait until it is on the host."""
-        if self._landing is not None:
-            self._landing.wait()
+        if self._pending is not None:
+            self._pending.wait()
 
     def publish(self) -> None:
         """Publish it; start() may have been called before."""
-        if self._landing is None:
+        if self._pending is None:
             self.start()
-        assert self._landing is not None
+        assert self._pending is not None
         try:
-            self._send(self._landing.wait())
+            self._send(self._pending.wait())
         finally:
             self.release()
 
     def release(self) -> None:
         """Let go what was started, published or not."""
-        if self._landing is not None:
-            self._landing.release()
+        if self._pending is not None:
+            self._pending.release()
 
 
-def _nothing() -> Landing:
+def _nothing() -> PendingDownload:
     """Return what there is to wait for where the host has it all."""
-    return Landing(torch.empty(0))
+    return PendingDownload(torch.empty(0))
 
 
 class Node(Protocol):
@@ -219,21 +221,21 @@ class Outputs:
         # While another thread may be publishing the message, nothing is packed into it.
         if depth.depth_m.device.type == "cpu" and not self._overlapped:
             return PendingOutput(
-                lambda: Landing(pipeline.points(depth, self._cloud_memory)),
+                lambda: PendingDownload(pipeline.points(depth, self._cloud_memory)),
                 partial(self._send_points, header),
             )
         return PendingOutput(
             partial(self._start_points, pipeline, depth), partial(self._copy_points, header)
         )
 
-    def _start_points(self, pipeline: Pipeline, depth: DepthFrame) -> Landing:
+    def _start_points(self, pipeline: Pipeline, depth: DepthFrame) -> PendingDownload:
         cloud = pipeline.cloud(depth)
         on_cpu = cloud.payload.device.type == "cpu"  # where the next cloud takes its memory
         return self._start(
             "points", cloud.payload.clone() if on_cpu else cloud.payload, cloud.count
         )
 
-    def _start(self, topic: str, values: Tensor, count: Tensor | None = None) -> Landing:
+    def _start(self, topic: str, values: Tensor, count: Tensor | None = None) -> PendingDownload:
         self._profile.begin("copy")
         return self._downloads[topic].start(values, count)
 

@@ -15,7 +15,7 @@ from depth_ros import engine, runtimes
 from depth_ros.config import Settings
 from depth_ros.engine import Answer
 from depth_ros.pipeline import Pipeline
-from depth_ros.profile import Begun, Profile
+from depth_ros.profile import FrameProfile, Profile
 from depth_ros.ros.job import NodeJob, QueuedImage
 from depth_ros.ros.publishers import PendingOutput
 
@@ -71,7 +71,7 @@ class Flight(NamedTuple):
     """Images that were taken together, at most one of each camera, and their profile."""
 
     launched: list[Launched]
-    begun: Begun
+    begun: FrameProfile
 
     def drop(self) -> None:
         """Count its images: nobody will publish their answers."""

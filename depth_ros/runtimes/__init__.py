@@ -1,4 +1,4 @@
-"""What executes a network: tensors in, tensors out, nothing about depth."""
+"""Runtimes, which execute a network: tensors in, tensors out, nothing about depth."""
 
 from __future__ import annotations
 
@@ -21,48 +21,50 @@ RUNTIMES = {"torch": TorchRuntime, "onnxruntime": OnnxRuntime}
 """Every runtime by name."""
 
 
-# As torch and ONNX Runtime begin it; memory that is short may be there again for the next frame.
+# How torch and ONNX Runtime begin such a message. Out of memory is not a lost device: the next
+# frame may have enough.
 _LOST = re.compile(r"(CUDA|HIP) (error|failure)(?! 2\b)(?!.*out of memory)", re.DOTALL)
 
 
 class Runtime(Protocol):
-    """What executes a network, or one of its parts: tensors in, float32 tensors out."""
+    """Executes a network, or one of its parts: tensors in, float32 tensors out."""
 
     @property
     def device(self) -> torch.device:
-        """Where outputs are."""
+        """Device of the outputs."""
 
     def __call__(self, *inputs: Tensor) -> Raw:
-        """Run it."""
+        """Run the network."""
 
     def part(self, name: str) -> Runtime:
-        """Return what runs the network's part of this name alone."""
+        """Return a runtime of one part of the network, by name."""
 
 
 def prepare_process(device: str) -> None:
-    """Tune this whole process for networks on a device; it is not undone.
+    """Tune this whole process for networks on a device. This cannot be undone.
 
-    For the entry points of processes that are this package's own alone: loading a model changes
-    nothing of the process that it is loaded in. On the CPU, freed memory is kept, see heap.keep(),
-    and OpenCV leaves the cores to torch, see threads.only_torchs(). On a GPU, what torch.compile
-    made is kept in the user's cache, unless TORCHINDUCTOR_CACHE_DIR says where: else it lies in
-    /tmp, and is made again after every start of the machine.
+    Only for entry points of this package's own processes: loading a model does not change the
+    process of a library user. On the CPU, freed memory is kept, see heap.keep_freed_memory(), and
+    OpenCV uses one thread, see threads.disable_opencv_threads(). On a GPU, the output of
+    torch.compile is kept in the user's cache, unless TORCHINDUCTOR_CACHE_DIR is set: torch's
+    default is /tmp, which is empty after every boot.
 
     Args:
-        device: as the setting of this name; one that is not there is no error here.
+        device: as the setting of this name; an unavailable device is no error here.
     """
     if device == "cpu" or not torch.cuda.is_available():
-        heap.keep()
-        threads.only_torchs()
+        heap.keep_freed_memory()
+        threads.disable_opencv_threads()
     else:
         os.environ.setdefault("TORCHINDUCTOR_CACHE_DIR", str(user_cache.folder("torchinductor")))
 
 
 def is_lost(error: BaseException) -> bool:
-    """Return whether an error says that a GPU is lost to this process, such as an illegal access.
+    """Return whether an error means that this process cannot use the GPU any more.
 
-    CUDA then answers whatever it is asked for with the same error, until the process ends. Neither
-    torch nor ONNX Runtime has had one type for it in all versions that are supported.
+    After an illegal access, for example, every CUDA call fails with the same error until the
+    process ends. No error type covers this in all supported versions of torch and ONNX Runtime,
+    so the message is searched.
     """
     return _LOST.search(str(error)) is not None
 
@@ -79,29 +81,29 @@ def create(
     """Return a runtime, by name, that executes a network on a device in a precision.
 
     Args:
-        name: auto: onnxruntime for graphs, torch for others.
-        network: what torch executes.
+        name: torch, onnxruntime, or auto: onnxruntime if there are graphs, otherwise torch.
+        network: executed by torch.
         device: see choose_device().
         dtype: the precision.
-        graphs: what onnxruntime executes, by part; none: the network was not exported.
+        graphs: exported graphs by part, executed by onnxruntime; empty: not exported.
         providers: of onnxruntime, see providers.choose().
         compiled: see TorchRuntime.
 
     Raises:
         ModelError: the runtime is unknown or cannot execute this network, the device or a provider
-            is not there, or the precision unknown.
+            is unavailable, or the precision is unknown.
     """
     if name not in ("auto", *RUNTIMES):
         raise ModelError(f"runtime '{name}' is unknown, expected one of {', '.join(RUNTIMES)}")
     if name == "torch" and graphs:
-        raise ModelError("runtime torch was asked for of an .onnx file, expected onnxruntime")
+        raise ModelError("runtime is torch for an .onnx file, expected onnxruntime")
     if name == "onnxruntime" and not graphs:
         raise ModelError(
-            "runtime onnxruntime executes .onnx files: depth_ros export MODEL OUT.onnx, then say "
+            "runtime onnxruntime executes .onnx files: depth_ros export MODEL OUT.onnx, then set "
             "model:=OUT.onnx"
         )
     if compiled and graphs:
-        raise ModelError("compile was asked for of an .onnx file, which is compiled already")
+        raise ModelError("compile is true for an .onnx file, which is compiled already")
     if graphs:
         return OnnxRuntime(graphs, device, providers, dtype)
     return TorchRuntime(network, device, dtype, compiled)

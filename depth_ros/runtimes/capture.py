@@ -1,16 +1,16 @@
 """Functions of tensors as captured CUDA graphs: one launch instead of hundreds of small kernels.
 
-A graph reads and writes the same memory whenever it is replayed. What follows from that:
+A graph reads and writes the same memory in every replay. Therefore:
 
-- Arguments are copied into the graph's static inputs, results are cloned out of its static outputs:
-  nobody outside ever holds memory that a later replay writes.
-- All graphs of a device share one memory pool, so that what one of them needs on its way is not
-  held by each. None may run beside another one then: every replay waits, on the device, for the
-  last one to be done and cloned, whatever streams and threads they come from.
-- Pipelines that share a network share its graphs: a lock of the device's covers copy, replay and
-  clone, and no result is in flight in static memory when it is released.
-- Tensors that a function takes from elsewhere (weights, tables it keeps per size) must live as long
-  as the graph: those seen while it is watched are kept with it.
+- Arguments are copied into the graph's static inputs, and results are cloned out of its static
+  outputs: no caller holds memory that a later replay writes.
+- All graphs of a device share one memory pool, so that they share the memory for intermediate
+  results. Two graphs must not run at the same time: on the device, every replay waits until the
+  results of the last one are cloned, for all streams and threads.
+- Pipelines that share a network share its graphs. One lock for each device covers copy, replay
+  and clone; when it is released, no pending work depends on static memory.
+- Tensors that a function does not get as arguments (weights, tables cached per size) must live as
+  long as the graph: CaptureCheck finds them, and they are stored with the graph.
 """
 
 from __future__ import annotations
@@ -26,118 +26,122 @@ import torch
 from torch import Tensor
 
 from depth_ros.runtimes import cuda_graphs
+from depth_ros.runtimes.capture_check import CaptureCheck
 from depth_ros.runtimes.notices import Notices
-from depth_ros.runtimes.watch import Watch
 
 T = TypeVar("T")
 
 Result = tuple[tuple[Tensor | None, ...], Any]
-"""What a function returns that is captured: tensors, and what holds of them in every call."""
+"""What a captured function returns: tensors, and a value that is the same for every call."""
 
 Function = Callable[..., Result]
 
 Inputs = tuple[Tensor | None, ...]
 
 _GRAPHS = 8
-"""Graphs of one kind that are kept: each is one size of image under one set of settings."""
+"""Maximum number of graphs of one kind: each is for one image size and one set of settings."""
 
 _COMPILED = 8
-"""Graphs that are compiled, at most: torch.compile keeps no more versions of a network."""
+"""Maximum number of compiled graphs: torch.compile keeps at most this many versions."""
 
 
 class Event(Protocol):
-    """A mark in the work of a stream."""
+    """An event of a CUDA stream."""
 
     def record(self) -> None:
-        """Set it behind what the current stream was asked for so far."""
+        """Record it in the current stream, after all work queued so far."""
 
     def wait(self) -> None:
-        """Let the current stream, and not the host, wait for it."""
+        """Make the current stream wait for it; the host does not wait."""
 
     def synchronize(self) -> None:
-        """Let the host wait for it."""
+        """Make the host wait for it."""
 
 
 class Graph(Protocol):
-    """Work of a device that was captured, or is to be."""
+    """A CUDA graph."""
 
     def capture(self, run: Callable[[], T]) -> T:
-        """Capture what this does instead of doing it; return what it returns, static tensors."""
+        """Capture the work that a call launches; return its result, which is in static tensors."""
 
     def replay(self) -> None:
-        """Ask the current stream for that work."""
+        """Launch that work in the current stream."""
 
     def reset(self) -> None:
-        """Give its memory back."""
+        """Free its memory."""
 
 
-class Machine(Protocol):
-    """A device that captures."""
+class CaptureDevice(Protocol):
+    """A device that can capture graphs."""
 
     @property
     def lock(self) -> AbstractContextManager[Any]:
-        """Held by whoever captures, or copies into and out of static memory."""
+        """Held during capture, and during copies into and out of static memory."""
 
     @property
-    def order(self) -> Event:
-        """Behind the last replay and the clones of its results."""
+    def last_replay(self) -> Event:
+        """Event after the last replay and the clones of its results."""
 
-    def aside(self) -> AbstractContextManager[Any]:
-        """Work on another stream, after what the current one was asked for and before the next."""
+    def on_side_stream(self) -> AbstractContextManager[Any]:
+        """Run the block in another stream, after the current one's queued work and before more."""
 
-    def watch(self) -> Watch:
-        """Return what notes the constants of a function, and refuses what cannot be captured."""
+    def check(self) -> CaptureCheck:
+        """Return a check of a function before its capture."""
 
     def graph(self) -> Graph:
         """Return an empty graph."""
 
-    def settle(self) -> None:
-        """Wait until the device has done all that it was asked for."""
+    def synchronize(self) -> None:
+        """Wait until the device has finished all queued work."""
 
 
 @dataclass
-class _Recorded:
-    """A graph with its static memory, and what must live as long."""
+class _CapturedGraph:
+    """A graph with its static memory, and the objects that must live as long."""
 
     graph: Graph
     inputs: Inputs
     outputs: tuple[Tensor | None, ...]
     note: Any
-    kept: tuple[Any, ...]
-    best: bool = False  # there is nothing better, or it is being prepared
+    kept_alive: tuple[Any, ...]
+    is_final: bool = False  # there is no faster function, or it is being prepared
 
-    def replay(self, order: Event, inputs: Inputs) -> Result:
-        order.wait()
+    def replay(self, last_replay: Event, inputs: Inputs) -> Result:
+        """Return the results for new inputs, in memory of their own."""
+        last_replay.wait()
         for static, given in zip(self.inputs, inputs, strict=True):
             if static is not None and given is not None:
                 static.copy_(given, non_blocking=True)
         self.graph.replay()
         fresh = tuple(None if each is None else each.clone() for each in self.outputs)
-        order.record()
+        last_replay.record()
         return fresh, self.note
 
 
 class Captured:
     """Calls functions of one kind as captured graphs, one for each key and shape of arguments.
 
-    A function that cannot be captured is called as it is, and so are all others from then on; that
-    is said once.
+    If one function cannot be captured, it and all others are called directly from then on. The
+    user gets one message about it.
 
     Args:
         name: of this kind, for that message.
-        machine: the device.
-        notices: told what a user should know.
-        most: how many graphs are kept, the last ones that were used.
+        device: the device.
+        notices: receives messages for the user.
+        max_graphs: number of graphs that are kept, the most recently used ones.
     """
 
-    def __init__(self, name: str, machine: Machine, notices: Notices, most: int = _GRAPHS) -> None:
-        self._name, self._machine, self._notices, self._most = name, machine, notices, most
-        self._recorded: OrderedDict[Hashable, _Recorded] = OrderedDict()
-        self._improved = 0
+    def __init__(
+        self, name: str, device: CaptureDevice, notices: Notices, max_graphs: int = _GRAPHS
+    ) -> None:
+        self._name, self._device, self._notices = name, device, notices
+        self._max_graphs = max_graphs
+        self._captured: OrderedDict[Hashable, _CapturedGraph] = OrderedDict()
+        self._compiled = 0
         self.pending = 0
-        """How many better functions are prepared at the moment."""
-        self.refused = ""
-        """Why functions are called as they are; empty: they are captured."""
+        """Number of faster functions that are being prepared."""
+        self.disabled_reason = ""
+        """Why functions are called directly; empty: they are captured."""
 
     @torch.inference_mode()
     def __call__(
@@ -145,142 +149,150 @@ class Captured:
         key: Hashable,
         function: Function,
         *inputs: Tensor | None,
-        better: Function | None = None,
-        at_once: bool = False,
+        faster: Function | None = None,
+        wait_for_faster: bool = False,
     ) -> Result:
-        """Return what a function returns, in memory of the caller's own.
+        """Return the function's result, in memory that belongs to the caller.
 
         Args:
-            key: what the function depends on beside its arguments; functions of one key are alike.
-            function: of the inputs alone. It works on their device and asks nothing of the host.
+            key: what the function depends on in addition to its arguments; functions of one key
+                give equal results.
+            function: of the inputs alone. It works on their device and does not wait for the host.
             inputs: tensors on the device; None stays None.
-            better: says the same in less time, and takes long to be called first: it is prepared
-                in a thread, and then takes the function's place.
-            at_once: takes it before the first result, whatever time that takes.
+            faster: gives the same result in less time, but its first call takes long: it is
+                prepared in a thread, and then replaces the function.
+            wait_for_faster: prepare it before the first result instead.
         """
-        whole = (key, *(each if each is None else (each.shape, each.dtype) for each in inputs))
-        if not self.refused:
-            with self._machine.lock:
-                first = better if better and at_once else None
-                recorded = self._recorded.get(whole) or self._first(whole, function, inputs, first)
-                if recorded is not None:
-                    self._recorded.move_to_end(whole)
-                    if better is not None and not recorded.best and self._improved < _COMPILED:
-                        self._begin_to_improve(whole, recorded, better)
-                    return recorded.replay(self._machine.order, inputs)
-        return (better if better and at_once else function)(*inputs)
+        full_key = (key, *(each if each is None else (each.shape, each.dtype) for each in inputs))
+        if not self.disabled_reason:
+            with self._device.lock:
+                first = faster if faster and wait_for_faster else None
+                captured = self._captured.get(full_key)
+                captured = captured or self._try_to_capture(full_key, function, inputs, first)
+                if captured is not None:
+                    self._captured.move_to_end(full_key)
+                    if faster is not None and not captured.is_final and self._compiled < _COMPILED:
+                        self._start_compiling(full_key, captured, faster)
+                    return captured.replay(self._device.last_replay, inputs)
+        return (faster if faster and wait_for_faster else function)(*inputs)
 
     def forget(self) -> None:
-        """Give up all graphs and their memory."""
-        with self._machine.lock:
-            while self._recorded:
-                self._drop(next(iter(self._recorded)))
+        """Free all graphs and their memory."""
+        with self._device.lock:
+            while self._captured:
+                self._drop(next(iter(self._captured)))
 
-    def _first(
-        self, key: Hashable, function: Function, inputs: Inputs, better: Function | None
-    ) -> _Recorded | None:
-        """Capture a function, or the better one; None: it cannot be, or not now."""
-        if not _RECORDING.acquire(blocking=False):
+    def _try_to_capture(
+        self, key: Hashable, function: Function, inputs: Inputs, faster: Function | None
+    ) -> _CapturedGraph | None:
+        """Capture a function, or the faster one; None: not possible, or not now."""
+        if not _CAPTURING.acquire(blocking=False):
             return None
         try:
-            return self._record(key, function, inputs, better)
+            return self._capture_first(key, function, inputs, faster)
         finally:
-            _RECORDING.release()
+            _CAPTURING.release()
 
-    def _record(
-        self, key: Hashable, function: Function, inputs: Inputs, better: Function | None
-    ) -> _Recorded | None:
+    def _capture_first(
+        self, key: Hashable, function: Function, inputs: Inputs, faster: Function | None
+    ) -> _CapturedGraph | None:
         statics = tuple(each if each is None else each.clone() for each in inputs)
-        with self._machine.aside():
-            function(*statics)  # fills what it keeps per size; its errors are the caller's
-            if better is not None:
-                better(*statics)
-                better(*statics)
+        with self._device.on_side_stream():
+            function(*statics)  # fills its caches per size; the caller gets its errors
+            if faster is not None:
+                faster(*statics)
+                faster(*statics)
         try:
-            kept = self._watched(function, statics)
-            recorded = self._capture(better or function, statics, kept)
-        except Exception as error:  # what it cannot do, each library says in its own way
-            self.refused = _reason(error)
-            self._notices.say(f"{self._name} goes on without a CUDA graph: {self.refused}")
-            self._machine.settle()  # raises where the device is lost
+            constants = self._constants_of(function, statics)
+            captured = self._capture(faster or function, statics, constants)
+        except Exception as error:  # libraries have no common error type for this
+            self.disabled_reason = _reason(error)
+            self._notices.report(
+                f"{self._name} continues without a CUDA graph: {self.disabled_reason}"
+            )
+            self._device.synchronize()  # raises if the device is lost
             return None
-        recorded.best = better is not None
-        self._keep(key, recorded)
-        return recorded
+        captured.is_final = faster is not None
+        self._keep(key, captured)
+        return captured
 
-    def _begin_to_improve(self, key: Hashable, recorded: _Recorded, better: Function) -> None:
-        recorded.best = True
-        self._improved += 1
+    def _start_compiling(self, key: Hashable, captured: _CapturedGraph, faster: Function) -> None:
+        captured.is_final = True
+        self._compiled += 1
         self.pending += 1
-        arguments = (key, better, recorded)
-        threading.Thread(target=self._improve, args=arguments, name="compile", daemon=True).start()
+        arguments = (key, faster, captured)
+        threading.Thread(target=self._compile, args=arguments, name="compile", daemon=True).start()
 
-    def _watched(self, function: Function, statics: Inputs) -> tuple[Tensor, ...]:
-        """Return the tensors that a function takes from elsewhere."""
-        with self._machine.aside(), self._machine.watch() as watch:
+    def _constants_of(self, function: Function, statics: Inputs) -> tuple[Tensor, ...]:
+        """Return the tensors that a function uses in addition to its arguments."""
+        with self._device.on_side_stream(), self._device.check() as check:
             function(*statics)
-        return tuple(watch.constants)
+        return tuple(check.constants)
 
-    def _capture(self, function: Function, statics: Inputs, kept: tuple[Any, ...]) -> _Recorded:
-        graph = self._machine.graph()
+    def _capture(
+        self, function: Function, statics: Inputs, kept_alive: tuple[Any, ...]
+    ) -> _CapturedGraph:
+        graph = self._device.graph()
         try:
             outputs, note = graph.capture(lambda: function(*statics))
         except Exception:
-            with suppress(RuntimeError):  # there may be nothing to give back
+            with suppress(RuntimeError):  # there may be nothing to free
                 graph.reset()
             raise
-        return _Recorded(graph, statics, outputs, note, (function, *kept))
+        return _CapturedGraph(graph, statics, outputs, note, (function, *kept_alive))
 
     @torch.inference_mode()
-    def _improve(self, key: Hashable, better: Function, worse: _Recorded) -> None:
-        """Put a better function in the place of one; in a thread of its own.
+    def _compile(self, key: Hashable, faster: Function, slower: _CapturedGraph) -> None:
+        """Replace a function by a faster one; runs in its own thread.
 
-        The graph is made here, where the function was compiled: code is compiled for one thread's
-        settings, and a graph is replayed by any.
+        The graph is captured here, where the function was compiled: compiled code is valid for
+        one thread's settings, but any thread can replay a graph.
         """
         try:
             statics = tuple(
-                each if each is None else torch.zeros_like(each) for each in worse.inputs
+                each if each is None else torch.zeros_like(each) for each in slower.inputs
             )
-            with _RECORDING:
-                with self._machine.aside():
-                    better(*statics)
-                    better(*statics)
-                self._replace(key, worse, better, statics)
-        # A compiler may raise anything, or end its thread; frames are answered without it.
+            with _CAPTURING:
+                with self._device.on_side_stream():
+                    faster(*statics)
+                    faster(*statics)
+                self._replace(key, slower, faster, statics)
+        # A compiler may raise anything, or end its thread; frames do not depend on it.
         except (Exception, SystemExit) as error:
-            if self._improved <= _COMPILED:
-                self._improved = _COMPILED + 1  # once is enough
+            if self._compiled <= _COMPILED:
+                self._compiled = _COMPILED + 1  # report it only once
                 reason = _reason(error)
-                self._notices.say(f"{self._name} goes on without torch.compile: {reason}")
+                self._notices.report(f"{self._name} continues without torch.compile: {reason}")
         finally:
-            with self._machine.lock:
+            with self._device.lock:
                 self.pending -= 1
 
-    def _replace(self, key: Hashable, worse: _Recorded, better: Function, statics: Inputs) -> None:
-        with self._machine.lock:
-            if self._recorded.get(key) is worse:  # and not given up meanwhile
-                recorded = self._capture(better, statics, worse.kept)
-                recorded.best = True
+    def _replace(
+        self, key: Hashable, slower: _CapturedGraph, faster: Function, statics: Inputs
+    ) -> None:
+        with self._device.lock:
+            if self._captured.get(key) is slower:  # not freed in the meantime
+                captured = self._capture(faster, statics, slower.kept_alive)
+                captured.is_final = True
                 self._drop(key)
-                self._keep(key, recorded)
+                self._keep(key, captured)
 
-    def _keep(self, key: Hashable, recorded: _Recorded) -> None:
-        self._recorded[key] = recorded
-        while len(self._recorded) > self._most:
-            self._drop(next(iter(self._recorded)))
+    def _keep(self, key: Hashable, captured: _CapturedGraph) -> None:
+        self._captured[key] = captured
+        while len(self._captured) > self._max_graphs:
+            self._drop(next(iter(self._captured)))
 
     def _drop(self, key: Hashable) -> None:
-        recorded = self._recorded.pop(key)
-        self._machine.order.synchronize()  # the device may be at it
-        recorded.graph.reset()
+        captured = self._captured.pop(key)
+        self._device.last_replay.synchronize()  # the device may still run it
+        captured.graph.reset()
 
 
-_RECORDING = threading.Lock()
-"""Held while a graph is captured, or a function is compiled to be.
+_CAPTURING = threading.Lock()
+"""Held while a graph is captured, or a function is compiled for one.
 
-A compiler waits for the whole device now and then, to see which kernel is fastest. CUDA allows that
-to no thread while another one captures. Who cannot have it calls functions as they are.
+A compiler synchronises the whole device, to see which kernel is fastest. CUDA does not allow this
+while another thread captures. A thread that cannot get the lock calls functions directly.
 """
 
 
@@ -288,34 +300,34 @@ class Graphs:
     """The two kinds of graphs of a pipeline.
 
     Args:
-        machine: the device.
+        device: the device.
 
     Attributes:
         predict: from image to values.
         render: from values to depth, points and colours.
-        notices: what a user should know of them.
+        notices: messages about them for the user.
     """
 
-    def __init__(self, machine: Machine) -> None:
+    def __init__(self, device: CaptureDevice) -> None:
         self.notices = Notices()
-        self.predict = Captured("the network", machine, self.notices)
-        self.render = Captured("what follows the network", machine, self.notices)
+        self.predict = Captured("the network", device, self.notices)
+        self.render = Captured("the rendering", device, self.notices)
 
-    def refuse(self, reason: str) -> None:
-        """Call functions as they are from now on."""
+    def disable(self, reason: str) -> None:
+        """Call functions directly from now on."""
         for each in (self.predict, self.render):
-            each.refused = reason
+            each.disabled_reason = reason
             each.forget()
 
     @classmethod
     def on(cls, device: torch.device) -> Graphs | None:
-        """Return graphs of a device; None: it has none."""
-        machine = cuda_graphs.of(device)
-        return None if machine is None else cls(machine)
+        """Return the graphs of a device; None: it cannot capture."""
+        capturing = cuda_graphs.of(device)
+        return None if capturing is None else cls(capturing)
 
 
 def _reason(error: BaseException) -> str:
-    """Return what went wrong first: ending a capture that failed fails as well."""
+    """Return the first error: ending a failed capture raises another one."""
     while error.__context__ is not None:
         error = error.__context__
     return " ".join(str(error).split("\n\n")[0].split())[:300] or type(error).__name__

@@ -1,4 +1,4 @@
-"""A network, or a part of one, in a file."""
+"""A network, or a part of one, in an ONNX file."""
 
 from __future__ import annotations
 
@@ -9,14 +9,14 @@ from pathlib import Path
 
 @dataclass(frozen=True)
 class Graph:
-    """A network, or a part of one, in a file of ONNX.
+    """A network, or a part of one, in an ONNX file.
 
     Attributes:
         path: of the file.
-        sha256: of the graph in it, its weights included and its metadata left out.
+        sha256: of the graph and its weights, without the metadata.
         precision: of its weights and activations: float32, float16 or int8.
-        inputs: their names and shapes, in order; None stands for any length. All are float32.
-        numbers: whole numbers that it takes beside them, by name, the same in every run.
+        inputs: their names and shapes, in order; None: any length. All are float32.
+        numbers: whole numbers that it takes in addition, by name, the same in every run.
     """
 
     path: Path

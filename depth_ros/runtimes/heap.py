@@ -1,40 +1,40 @@
-"""What becomes of memory that a network on the CPU gave back."""
+"""glibc's heap: keep the memory that a network on the CPU frees."""
 
 from __future__ import annotations
 
 import ctypes
 import os
 
-# Of glibc's malloc.h: never give the heap's top back, never take memory from beside the heap, and
-# have one heap only.
+# From glibc's malloc.h: the size from which the heap's top is returned to the kernel, the number of
+# allocations by mmap, and the number of heaps.
 _TRIM_THRESHOLD, _MMAP_MAX, _ARENA_MAX = -1, -4, -8
 _NEVER = -1
 
 
-def one_for_all() -> None:
-    """Let all threads that are still to come take their memory from one heap.
+def use_one_arena() -> None:
+    """Make all threads that start later allocate from one heap.
 
-    By default glibc gives threads heaps of their own, which hold 64 MB at most: what is larger goes
-    back to the kernel whatever keep() says.
+    By default glibc gives threads their own heaps of at most 64 MB. Larger blocks are returned to
+    the kernel, even after keep_freed_memory().
     """
-    _tell({_ARENA_MAX: 1})
+    _set({_ARENA_MAX: 1})
 
 
-def keep() -> None:
-    """Let this process keep the memory that it frees, for what it takes next.
+def keep_freed_memory() -> None:
+    """Make this process keep the memory that it frees, for its next allocations.
 
-    A network takes and frees hundreds of megabytes for each image. By default glibc returns them to
-    the kernel, which has to clear every page again for the next image: about a tenth of the time,
-    see python -m benchmarks.cpu. What the process holds is then what it once held at most.
+    A network allocates and frees hundreds of megabytes for each image. By default glibc returns
+    them to the kernel, which must clear every page again for the next image: about a tenth of the
+    time, see python -m benchmarks.cpu. The process then holds the maximum that it ever needed.
     """
-    _tell({_TRIM_THRESHOLD: _NEVER, _MMAP_MAX: 0})
+    _set({_TRIM_THRESHOLD: _NEVER, _MMAP_MAX: 0})
 
 
-def _tell(values: dict[int, int]) -> None:
-    """Set parameters of malloc: not where the environment sets any, nor without glibc."""
-    told = any(name.startswith("MALLOC_") for name in os.environ)
+def _set(values: dict[int, int]) -> None:
+    """Set parameters of malloc; does nothing if the environment sets any, or without glibc."""
+    configured = any(name.startswith("MALLOC_") for name in os.environ)
     mallopt = getattr(ctypes.CDLL(None), "mallopt", None)
-    if mallopt is None or told or "GLIBC_TUNABLES" in os.environ:
+    if mallopt is None or configured or "GLIBC_TUNABLES" in os.environ:
         return
     for parameter, value in values.items():
         mallopt(parameter, value)

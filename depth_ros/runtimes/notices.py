@@ -1,4 +1,4 @@
-"""What a user should be told of a runtime, once, whoever listens and whenever they begin to."""
+"""Messages of a runtime for the user."""
 
 from __future__ import annotations
 
@@ -7,15 +7,15 @@ from collections.abc import Callable
 
 
 class Notices:
-    """Texts from any thread to one listener; those that came before it are kept for it."""
+    """Passes messages from any thread to one listener; keeps them until there is one."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self._waiting: list[str] = []
         self._listener: Callable[[str], object] | None = None
 
-    def say(self, text: str) -> None:
-        """Tell the listener, now or when there is one."""
+    def report(self, text: str) -> None:
+        """Pass a message to the listener, now or as soon as there is one."""
         with self._lock:
             listener = self._listener
             if listener is None:
@@ -24,7 +24,7 @@ class Notices:
             listener(text)
 
     def listen(self, listener: Callable[[str], object]) -> None:
-        """Tell this listener what waits, and from now on what is said."""
+        """Pass waiting and future messages to this listener."""
         with self._lock:
             self._listener, waiting, self._waiting = listener, self._waiting, []
         for text in waiting:

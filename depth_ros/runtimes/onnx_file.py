@@ -1,6 +1,6 @@
-"""What lies beside the graph in a file of ONNX, read without the graph.
+"""The metadata and hash of an ONNX file, read without parsing its graph.
 
-A network's file has up to gigabytes; libraries parse all of it for a few words of metadata. Source:
+A network's file may have gigabytes; libraries parse all of it to read the metadata. Source:
 ModelProto of onnx.proto, in protobuf's wire format.
 """
 
@@ -18,12 +18,12 @@ from depth_ros.input_files import regular
 _METADATA, _KEY, _VALUE = 14, 1, 2
 _VARINT, _LENGTH = 0, 2
 _BLOCK = 1 << 20
-_MOST_FIELDS = 10_000
-"""Of one message: a model has a dozen, and one for each entry of metadata and each function."""
+_MAX_FIELDS = 10_000
+"""Of one message: a model has a dozen, and one for each metadata entry and each function."""
 
 
 class _Field(NamedTuple):
-    """A field of a message: its number, and where its bytes are."""
+    """A field of a message: its number, and the position and size of its bytes."""
 
     number: int
     start: int
@@ -31,10 +31,10 @@ class _Field(NamedTuple):
 
 
 def metadata(path: Path) -> dict[str, str]:
-    """Return the metadata of a file of ONNX.
+    """Return the metadata of an ONNX file.
 
     Raises:
-        ModelError: there is no such file, or it is damaged or none of ONNX.
+        ModelError: there is no such file, or it is damaged or not an ONNX file.
     """
     with _open(path) as file:
         entries = [each for each in _fields(file, path) if each.number == _METADATA]
@@ -42,9 +42,9 @@ def metadata(path: Path) -> dict[str, str]:
 
 
 def sha256(path: Path) -> str:
-    """Return the hash of what a file computes, and of the weights that lie beside it.
+    """Return the hash of a file's graph, and of the weights in the file next to it.
 
-    Metadata have no part in it: they may tell the hash.
+    Metadata are left out: they may contain the hash.
 
     Raises:
         ModelError: as metadata().
@@ -54,23 +54,23 @@ def sha256(path: Path) -> str:
         for field in _fields(file, path):
             if field.number != _METADATA:
                 _feed(digest, file, field.start, field.size)
-    beside = weights_beside(path)
-    if beside.exists():
-        with _open(beside) as file:
-            _feed(digest, file, 0, beside.stat().st_size)
+    weights = external_weights(path)
+    if weights.exists():
+        with _open(weights) as file:
+            _feed(digest, file, 0, weights.stat().st_size)
     return digest.hexdigest()
 
 
 def add_metadata(path: Path, values: Mapping[str, str]) -> None:
-    """Append metadata to a file of ONNX: in this format, what is appended is merged."""
+    """Append metadata to an ONNX file: protobuf merges appended fields."""
     with path.open("ab") as file:
         for key, value in values.items():
             entry = _bytes(_KEY, key.encode()) + _bytes(_VALUE, value.encode())
             file.write(_bytes(_METADATA, entry))
 
 
-def weights_beside(path: Path) -> Path:
-    """Return where weights lie that are too many for one file of ONNX, 2 GB."""
+def external_weights(path: Path) -> Path:
+    """Return the file with the weights of a model above 2 GB, the limit of one ONNX file."""
     return path.with_name(path.name + ".data")
 
 
@@ -84,7 +84,7 @@ def _open(path: Path) -> BinaryIO:
 def _fields(
     file: BinaryIO, path: Path, start: int = 0, stop: int | None = None
 ) -> Iterator[_Field]:
-    """Yield the fields of the message between two places of a file; varints have no size."""
+    """Yield the fields of the message between two positions of a file, without varints."""
     stop = path.stat().st_size if stop is None else stop
     file.seek(start)
     for count in itertools.count():
@@ -92,14 +92,14 @@ def _fields(
             return
         tag = _varint(file, path)
         # Protobuf has no field 0; a file of zeros would be read as millions of them.
-        if tag & 7 not in (_VARINT, _LENGTH) or tag < 8 or count >= _MOST_FIELDS:
-            raise ModelError(f"{path} is damaged, or no file of ONNX")
+        if tag & 7 not in (_VARINT, _LENGTH) or tag < 8 or count >= _MAX_FIELDS:
+            raise ModelError(f"{path} is damaged, or not an ONNX file")
         size = _varint(file, path)
         if tag & 7 == _VARINT:
             continue
         begin = file.tell()
         if begin + size > stop:
-            raise ModelError(f"{path} is damaged: it ends early, or is no file of ONNX")
+            raise ModelError(f"{path} is damaged: it ends early, or is not an ONNX file")
         yield _Field(tag >> 3, begin, size)
         file.seek(begin + size)
 
@@ -114,7 +114,7 @@ def _varint(file: BinaryIO, path: Path) -> int:
         shift += 7
         if byte[0] < 128:
             return value
-    raise ModelError(f"{path} is damaged, or no file of ONNX")
+    raise ModelError(f"{path} is damaged, or not an ONNX file")
 
 
 def _entry(file: BinaryIO, entry: _Field, path: Path) -> tuple[str, str]:

@@ -1,4 +1,4 @@
-"""Run a network's graphs in ONNX Runtime, on the providers that were asked for and no others."""
+"""Run a network's graphs in ONNX Runtime, on the requested providers and no others."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 
 from depth_ros.errors import ModelError
-from depth_ros.runtimes import providers as known
+from depth_ros.runtimes import providers as onnx_providers
 from depth_ros.runtimes import tensorrt
 from depth_ros.runtimes.graph import Graph
 from depth_ros.runtimes.tensorrt import Shapes
@@ -22,26 +22,26 @@ WHOLE = ""
 """The part that is the whole network."""
 
 _ENGINES = 4
-"""Shapes whose TensorRT engines stay loaded, for each graph."""
+"""Number of shapes whose TensorRT engines stay loaded, for each graph."""
 
 _ERRORS = 3
-"""ONNX Runtime's severity of errors: it warns of every operator that it does on the CPU."""
+"""Log severity of errors: ONNX Runtime warns of every operator that it runs on the CPU."""
 
 
 class OnnxRuntime:
     """Executes graphs.
 
     Args:
-        graphs: by part; WHOLE for a network of one.
-        device: where inputs and outputs are, by name, see choose_device(). On a CUDA device the
-            CUDA and TensorRT providers read and write there, without a copy.
+        graphs: by part; WHOLE for a network that is one graph.
+        device: of inputs and outputs, by name, see choose_device(). On a CUDA device the CUDA and
+            TensorRT providers read and write there, without a copy.
         providers: see providers.choose().
         dtype: float32, or the precision of the graphs.
-        ort: the module onnxruntime; None: the one that is installed.
+        ort: the module onnxruntime; None: the installed one.
 
     Raises:
-        ModelError: device or provider are not there, a graph cannot be opened, or is of another
-            precision than dtype.
+        ModelError: the device or a provider is unavailable, a graph cannot be opened, or it has
+            another precision than dtype.
     """
 
     def __init__(
@@ -52,14 +52,14 @@ class OnnxRuntime:
         dtype: str = "float32",
         ort: Any = None,
     ) -> None:
-        ort = known.import_onnxruntime() if ort is None else ort
+        ort = onnx_providers.import_onnxruntime() if ort is None else ort
         self.device = choose_device(device)
-        asked = known.choose(providers, self.device.type == "cuda")
-        known.check_installed(asked, ort)
+        requested = onnx_providers.choose(providers, self.device.type == "cuda")
+        onnx_providers.check_installed(requested, ort)
         for graph in graphs.values():
             _check_precision(graph, dtype)
         self._parts = {
-            name: GraphRuntime(graph, self.device, asked, ort) for name, graph in graphs.items()
+            name: GraphRuntime(graph, self.device, requested, ort) for name, graph in graphs.items()
         }
 
     def __call__(self, *inputs: Tensor) -> Raw:
@@ -67,7 +67,7 @@ class OnnxRuntime:
         return self.part(WHOLE)(*inputs)
 
     def part(self, name: str) -> GraphRuntime:
-        """Return what executes a part of the network alone.
+        """Return the runtime of one part of the network.
 
         Raises:
             ModelError: there is no such part.
@@ -78,27 +78,27 @@ class OnnxRuntime:
 
 
 class GraphRuntime:
-    """Executes one graph. TensorRT opens it anew for each shape of its inputs."""
+    """Executes one graph. For TensorRT, each shape of the inputs has its own session."""
 
     def __init__(
-        self, graph: Graph, device: torch.device, asked: tuple[str, ...], ort: Any
+        self, graph: Graph, device: torch.device, providers: tuple[str, ...], ort: Any
     ) -> None:
         self.device = device
-        self._graph, self._asked, self._ort = graph, asked, ort
-        self._on_device = device.type == "cuda" and asked[0] != "cpu"
+        self._graph, self._providers, self._ort = graph, providers, ort
+        self._on_device = device.type == "cuda" and providers[0] != "cpu"
         self._numbers = {name: np.array(each, np.int64) for name, each in graph.numbers.items()}
         self._opened: OrderedDict[Shapes, Any] = OrderedDict()
         self._output_shapes: dict[Shapes, list[tuple[int, ...]]] = {}
-        if "tensorrt" not in asked:
+        if "tensorrt" not in providers:
             self._session(())
 
     def __call__(self, *inputs: Tensor) -> Raw:
         """Return the graph's float32 output, or outputs, for input batches on any device.
 
-        A graph whose batch is 1 is run image by image.
+        A graph with a batch size of 1 runs image by image.
 
         Raises:
-            ModelError: the graph takes other inputs, or fails.
+            ModelError: the graph expects other inputs, or fails.
         """
         home = self.device if self._on_device else torch.device("cpu")
         given = [each.to(home, torch.float32).contiguous() for each in inputs]
@@ -115,25 +115,25 @@ class GraphRuntime:
         Raises:
             ModelError: always.
         """
-        raise ModelError(f"part '{name}' was asked for of {self._graph.path}, which is one graph")
+        raise ModelError(f"{self._graph.path} is one graph, it has no part '{name}'")
 
     def _run(self, inputs: list[Tensor]) -> list[Tensor]:
         shapes = self._named_shapes(inputs)
-        session = self._session(shapes if "tensorrt" in self._asked else ())
+        session = self._session(shapes if "tensorrt" in self._providers else ())
         try:
             if self._on_device:
                 return self._run_on_device(session, shapes, inputs)
             named = {name: each.numpy() for (name, _), each in zip(shapes, inputs, strict=True)}
             named |= self._numbers
             return [torch.from_numpy(each) for each in session.run(None, named)]
-        except Exception as error:  # ONNX Runtime raises many kinds, none of them its own base
+        except Exception as error:  # ONNX Runtime's errors have no common base
             raise ModelError(f"{self._graph.path} failed in onnxruntime: {error}") from error
 
     def _run_on_device(self, session: Any, shapes: Shapes, inputs: list[Tensor]) -> list[Tensor]:
-        """Run on the GPU's own memory, with torch's buffers at both ends.
+        """Run in the GPU's memory, with torch's buffers for inputs and outputs.
 
-        Outputs' sizes are known after the first run of these shapes only, whose outputs ONNX
-        Runtime places itself.
+        The sizes of the outputs are known only after the first run of these shapes: in that run
+        ONNX Runtime allocates the outputs.
         """
         binding = session.io_binding()
         place = ("cuda", self.device.index or 0)
@@ -150,7 +150,7 @@ class GraphRuntime:
             for name, buffer in zip(names, buffers, strict=True):
                 shape = tuple(buffer.shape)
                 binding.bind_output(name, *place, np.float32, shape, buffer.data_ptr())
-        # ONNX Runtime has a stream of its own, which it waits for itself.
+        # ONNX Runtime uses its own stream, and waits for it itself.
         torch.cuda.current_stream(self.device).synchronize()
         session.run_with_iobinding(binding)
         if buffers is not None:
@@ -160,7 +160,7 @@ class GraphRuntime:
         return outputs
 
     def _buffers(self, shapes: Shapes) -> list[Tensor] | None:
-        """Return memory for outputs; torch's allocator keeps it from frame to frame."""
+        """Return memory for outputs, which torch's allocator reuses; None: sizes are unknown."""
         if shapes not in self._output_shapes:
             return None
         return [torch.empty(each, device=self.device) for each in self._output_shapes[shapes]]
@@ -169,7 +169,7 @@ class GraphRuntime:
         """Return names and shapes of inputs.
 
         Raises:
-            ModelError: the graph takes others.
+            ModelError: the graph expects others.
         """
         wanted = self._graph.inputs
         if len(inputs) != len(wanted):
@@ -188,7 +188,7 @@ class GraphRuntime:
         )
 
     def _session(self, shapes: Shapes) -> Any:
-        """Return the session for inputs of these shapes; the longest unused one makes room."""
+        """Return the session for inputs of these shapes; the least recently used one is closed."""
         if shapes not in self._opened:
             while len(self._opened) >= _ENGINES:
                 self._opened.popitem(last=False)
@@ -200,30 +200,31 @@ class GraphRuntime:
         """Open the graph.
 
         Raises:
-            ModelError: it cannot be opened, or not on the providers that were asked for.
+            ModelError: it cannot be opened on the requested providers.
         """
         with ExitStack() as stack:
-            told = [
-                (known.PROVIDERS[name], self._told(name, shapes, stack)) for name in self._asked
+            providers = [
+                (onnx_providers.PROVIDERS[name], self._provider_options(name, shapes, stack))
+                for name in self._providers
             ]
             options = self._ort.SessionOptions()
             options.intra_op_num_threads = torch.get_num_threads()
             options.log_severity_level = _ERRORS
-            # Threads that spin between runs take the cores from what comes after the network.
+            # Threads that spin between runs would take cores from the stages after the network.
             options.add_session_config_entry("session.intra_op.allow_spinning", "0")
             try:
                 session = self._ort.InferenceSession(
-                    str(self._graph.path), sess_options=options, providers=told
+                    str(self._graph.path), sess_options=options, providers=providers
                 )
-            except Exception as error:  # ONNX Runtime raises many kinds, none of them its own base
+            except Exception as error:  # ONNX Runtime's errors have no common base
                 raise ModelError(
                     f"{self._graph.path} cannot be opened by onnxruntime: {error}"
                 ) from error
-        known.check_started(self._asked, session, self._ort)
+        onnx_providers.check_started(self._providers, session, self._ort)
         return session
 
-    def _told(self, provider: str, shapes: Shapes, stack: ExitStack) -> dict[str, str]:
-        """Return a provider's options; TensorRT shows that it works while the session opens."""
+    def _provider_options(self, provider: str, shapes: Shapes, stack: ExitStack) -> dict[str, str]:
+        """Return a provider's options; for TensorRT, show progress until the stack is closed."""
         if provider == "tensorrt":
             key = tensorrt.key(self._graph, shapes, self.device, self._ort)
             stack.enter_context(tensorrt.building(key))

@@ -1,7 +1,7 @@
-"""Which of ONNX Runtime's providers run a network: those that were asked for, or an error.
+"""Selection of ONNX Runtime's execution providers: exactly the requested ones, or an error.
 
-ONNX Runtime itself falls back: a provider that is not installed, or does not start, is left out
-without a word, and the CPU does its work.
+ONNX Runtime itself silently leaves out a provider that is not installed or does not start, and
+runs on the CPU instead.
 """
 
 from __future__ import annotations
@@ -18,9 +18,10 @@ PROVIDERS = {
 }
 """ONNX Runtime's name of each provider."""
 
+
 _CURE = (
     "on x86 with an NVIDIA GPU `pip uninstall onnxruntime` and `pip install onnxruntime-gpu`, "
-    "on a Jetson NVIDIA's own onnxruntime-gpu; or say providers:=cpu"
+    "on a Jetson NVIDIA's own onnxruntime-gpu; or set providers:=cpu"
 )
 _CLASH = "; onnxruntime and onnxruntime-gpu are both installed and overwrite each other"
 
@@ -42,10 +43,10 @@ def import_onnxruntime() -> Any:
 
 
 def choose(text: str, cuda: bool) -> tuple[str, ...]:
-    """Return the providers of a setting, in its order.
+    """Return the providers that a setting names, in its order.
 
     Args:
-        text: names with commas between them; auto: cuda on a CUDA device, cpu elsewhere.
+        text: names, separated by commas; auto: cuda on a CUDA device, otherwise cpu.
         cuda: whether the device is a CUDA device.
 
     Raises:
@@ -56,41 +57,41 @@ def choose(text: str, cuda: bool) -> tuple[str, ...]:
     names = tuple(name.strip() for name in text.split(","))
     if not set(names) <= PROVIDERS.keys() or len(set(names)) < len(names):
         raise ModelError(
-            f"providers is '{text}', expected auto, or some of {', '.join(PROVIDERS)} in the order "
-            "in which they are to be asked, with commas between them"
+            f"providers is '{text}', expected auto, or some of {', '.join(PROVIDERS)} in priority "
+            "order, separated by commas"
         )
     return names
 
 
-def check_installed(asked: tuple[str, ...], ort: Any) -> None:
+def check_installed(requested: tuple[str, ...], ort: Any) -> None:
     """Refuse providers that this ONNX Runtime was not built with.
 
     Raises:
-        ModelError: one is not there; what is, is listed.
+        ModelError: one is unavailable; the message lists the available ones.
     """
     installed = ort.get_available_providers()
-    for name in asked:
+    for name in requested:
         if PROVIDERS[name] not in installed:
             raise ModelError(
-                f"provider {name} was asked for, onnxruntime {ort.__version__} has "
+                f"provider {name} is unavailable, onnxruntime {ort.__version__} has "
                 f"{', '.join(map(_short, installed))}{_clash()}: {_CURE}"
             )
 
 
-def check_started(asked: tuple[str, ...], session: Any, ort: Any) -> None:
-    """Refuse a session that ONNX Runtime has opened with fewer providers than it was asked for.
+def check_started(requested: tuple[str, ...], session: Any, ort: Any) -> None:
+    """Refuse a session that ONNX Runtime has opened with fewer providers than requested.
 
     Raises:
         ModelError: one is installed and did not start.
     """
     started = session.get_providers()
-    for name in asked:
+    for name in requested:
         if PROVIDERS[name] not in started:
             raise ModelError(
-                f"provider {name} was asked for and did not start, onnxruntime {ort.__version__} "
-                f"runs on {', '.join(map(_short, started))}{_clash()}: it needs an NVIDIA GPU with "
-                "its driver, and the CUDA, cuDNN and TensorRT that onnxruntime-gpu was built for; "
-                "or say providers:=cpu"
+                f"provider {name} did not start, onnxruntime {ort.__version__} runs on "
+                f"{', '.join(map(_short, started))}{_clash()}: it needs an NVIDIA GPU with its "
+                "driver, and the CUDA, cuDNN and TensorRT that onnxruntime-gpu was built for; or "
+                "set providers:=cpu"
             )
 
 

@@ -1,4 +1,4 @@
-"""TensorRT's engines: built once for a GPU, its software, a graph and its shapes, then kept."""
+"""TensorRT engines: built once for a GPU, its software, a graph and its shapes, then cached."""
 
 from __future__ import annotations
 
@@ -27,11 +27,11 @@ Shapes = tuple[tuple[str, tuple[int, ...]], ...]
 
 @dataclass(frozen=True)
 class EngineKey:
-    """What an engine is good for: it is of use to none that differs in any of these.
+    """What an engine depends on: it is valid only if all of these are equal.
 
     Attributes:
         gpu: its name and compute capability.
-        onnxruntime, tensorrt, cuda: versions; unknown where one cannot be told.
+        onnxruntime, tensorrt, cuda: versions, or "unknown".
         graph: its hash.
         precision: of the graph.
         shapes: of its inputs.
@@ -46,15 +46,15 @@ class EngineKey:
     shapes: str
 
     @property
-    def keeps(self) -> bool:
-        """Whether it is kept: of a TensorRT of unknown version it may not fit the next one."""
+    def is_cacheable(self) -> bool:
+        """Whether TensorRT's version is known; a cached engine might not fit another version."""
         return self.tensorrt != _UNKNOWN
 
     @property
     def folder(self) -> Path:
-        """Where the engine is kept: below $XDG_CACHE_HOME, or ~/.cache."""
-        said = "\n".join(f"{name}={value}" for name, value in asdict(self).items())
-        return cache() / hashlib.sha256(said.encode()).hexdigest()[:32]
+        """Folder of the cached engine, below $XDG_CACHE_HOME or ~/.cache."""
+        text = "\n".join(f"{name}={value}" for name, value in asdict(self).items())
+        return cache() / hashlib.sha256(text.encode()).hexdigest()[:32]
 
 
 def cache() -> Path:
@@ -66,12 +66,12 @@ def key(graph: Graph, shapes: Shapes, device: torch.device, ort: Any) -> EngineK
     """Return the key of a graph's engine on a GPU.
 
     Raises:
-        ModelError: the device is no GPU: torch cannot say whose engine it would be.
+        ModelError: the device is not a GPU: torch must name the GPU that the engine is for.
     """
     if device.type != "cuda":
         raise ModelError(
-            f"provider tensorrt was asked for on device {device}, expected a CUDA device: install "
-            "a CUDA build of torch, which names the GPU that engines are built for"
+            f"provider tensorrt has device {device}, expected a CUDA device: install a CUDA build "
+            "of torch, which names the GPU that engines are built for"
         )
     gpu = torch.cuda.get_device_properties(device)
     return EngineKey(
@@ -86,15 +86,15 @@ def key(graph: Graph, shapes: Shapes, device: torch.device, ort: Any) -> EngineK
 
 
 def options(key: EngineKey, device: torch.device) -> dict[str, str]:
-    """Return what the provider is to be told, so that it keeps its engine and finds it again.
+    """Return the provider's options, with which it caches its engine.
 
-    One engine serves one shape of each input: it is the fastest for a camera, whose images are all
-    of one size.
+    An engine for exactly one shape of each input is the fastest, and all images of a camera have
+    one size.
     """
     folder = str(key.folder)
-    told = {
+    values = {
         "device_id": str(device.index or 0),
-        "trt_engine_cache_enable": str(key.keeps),
+        "trt_engine_cache_enable": str(key.is_cacheable),
         "trt_engine_cache_path": folder,
         "trt_timing_cache_enable": "True",
         "trt_timing_cache_path": folder,
@@ -102,29 +102,29 @@ def options(key: EngineKey, device: torch.device) -> dict[str, str]:
         "trt_int8_enable": str(key.precision == "int8"),
     }
     ends = ("min", "opt", "max")
-    return told | {f"trt_profile_{end}_shapes": key.shapes for end in ends}
+    return values | {f"trt_profile_{end}_shapes": key.shapes for end in ends}
 
 
 def profile(shapes: Shapes) -> str:
-    """Return shapes as TensorRT's provider writes them: name:1x3x384x512,other:1x5."""
+    """Return shapes in the format of TensorRT's provider: name:1x3x384x512,other:1x5."""
     return ",".join(f"{name}:{'x'.join(map(str, shape))}" for name, shape in shapes)
 
 
 @contextmanager
 def building(key: EngineKey) -> Iterator[None]:
-    """Show how long an engine is being built, if it is: minutes in which nothing else is heard."""
+    """Show the elapsed time while an engine is being built, which takes minutes."""
     key.folder.mkdir(parents=True, exist_ok=True)
-    if key.keeps and any(key.folder.glob("*.engine")):
+    if key.is_cacheable and any(key.folder.glob("*.engine")):
         yield
         return
-    often = "once" if key.keeps else "anew at every start, as its version cannot be told"
-    said = f"TensorRT builds an engine for {key.shapes} on {key.gpu}, {often}"
-    with tqdm(desc=said, bar_format="{desc}: {elapsed}"):
+    often = "once" if key.is_cacheable else "at every start, as its version is unknown"
+    text = f"TensorRT builds an engine for {key.shapes} on {key.gpu}, {often}"
+    with tqdm(desc=text, bar_format="{desc}: {elapsed}"):
         yield
 
 
 def version() -> str:
-    """Return TensorRT's version: of the library that is installed, or of its package for pip."""
+    """Return TensorRT's version: of the installed library, or of its pip package."""
     found = _library_version()
     return found or next(_package_versions(), _UNKNOWN)
 

@@ -1,4 +1,4 @@
-"""How many threads of the CPU networks run on."""
+"""Number of CPU threads that networks run on."""
 
 from __future__ import annotations
 
@@ -7,38 +7,42 @@ import os
 import cv2
 import torch
 
-# Before anybody changed it: what OMP_NUM_THREADS says, or as many as there are cores.
+# torch's default: OMP_NUM_THREADS, or the number of cores.
 _AT_START = torch.get_num_threads()
 
 
 def use(count: int) -> int:
-    """Let torch use so many threads in this process, and return how many these are.
+    """Set the number of threads that torch uses in this process, and return it.
 
     Args:
-        count: 0 stands for choose(), but no more than torch began with: OMP_NUM_THREADS counts.
+        count: 0: default_count(), but not more than OMP_NUM_THREADS.
     """
-    count = count or min(_AT_START, choose(len(os.sched_getaffinity(0))))
+    count = count or min(_AT_START, default_count(len(os.sched_getaffinity(0))))
     torch.set_num_threads(count)
     return count
 
 
-def only_torchs() -> None:
-    """Leave the cores to torch: OpenCV does its work on the thread that asks for it.
+def disable_opencv_threads() -> None:
+    """Leave the cores to torch: OpenCV works in the calling thread only.
 
-    Its own threads spin while they wait for more, on the cores that torch's are about to need.
+    Its own threads spin while they wait for work, on cores that torch needs next.
     """
     cv2.setNumThreads(1)
 
 
-def share(count: int, workers: int) -> None:
-    """Let torch use the calling thread's part of so many, rounded up, of workers side by side.
+def use_share(count: int, workers: int) -> None:
+    """Set the calling thread's number of torch threads: its share of all, rounded up.
 
-    Networks in parallel, each with few threads, wait less for each other's threads than one with
-    many does.
+    Parallel networks with few threads each spend less time in synchronisation than one network
+    with many.
+
+    Args:
+        count: threads of all workers together.
+        workers: number of parallel workers.
     """
     torch.set_num_threads(-(-count // workers))
 
 
-def choose(cores: int) -> int:
-    """Return how many threads leave a core for ROS; of two cores, half of all would be too much."""
+def default_count(cores: int) -> int:
+    """Return the number of cores minus one for ROS; two cores are both used."""
     return max(cores - 1, min(cores, 2))

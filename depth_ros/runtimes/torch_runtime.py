@@ -1,4 +1,4 @@
-"""Run a network in torch, on the device and in the precision that was asked for."""
+"""Run a network in torch, on a given device and in a given precision."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from depth_ros.errors import ModelError
 
 Raw = Tensor | tuple[Tensor, ...]
-"""What a network returns: one map, or a map and what else it says of each image."""
+"""What a network returns: one map, or a map and further outputs for each image."""
 
 DTYPES = {"float32": torch.float32, "float16": torch.float16, "bfloat16": torch.bfloat16}
 
@@ -19,10 +19,10 @@ DTYPES = {"float32": torch.float32, "float16": torch.float16, "bfloat16": torch.
 def choose_device(name: str) -> torch.device:
     """Return the device of a name: auto, cpu, cuda or cuda:N.
 
-    auto is CUDA where there is a usable GPU, else the CPU; any other name is taken at its word.
+    auto is CUDA if a GPU is usable, otherwise the CPU. There is no fallback for other names.
 
     Raises:
-        ModelError: the name is not a device, or that device is not there.
+        ModelError: the name is not a device, or that device is unavailable.
     """
     if name == "auto":
         return torch.device("cuda" if torch.cuda.is_available() else "cpu")
@@ -35,19 +35,19 @@ def choose_device(name: str) -> torch.device:
     present = torch.cuda.device_count() if torch.cuda.is_available() else 0
     if device.type == "cuda" and (device.index or 0) >= present:
         raise ModelError(
-            f"device '{name}' was asked for, but torch {torch.__version__} sees {present} CUDA "
-            "devices; install a CUDA build of torch and a driver, or say device:=cpu"
+            f"device '{name}' is unavailable, torch {torch.__version__} finds {present} CUDA "
+            "devices; install a CUDA build of torch and a driver, or set device:=cpu"
         )
     return device
 
 
 CUDA_LAYOUT = torch.channels_last
-"""Layout of networks in half precision on CUDA, by the word of cuDNN's documentation, unless they
-say another one themselves as `cuda_layout`."""
+"""Layout of networks in half precision on CUDA, as cuDNN's documentation recommends. A network
+overrides it with its attribute `cuda_layout`."""
 
 
 def _layout(network: nn.Module, device: torch.device, dtype: torch.dtype) -> torch.memory_format:
-    """Return the layout that a network's convolutions run fastest in.
+    """Return the layout in which a network's convolutions run fastest.
 
     On the CPU that is channels last (python -m benchmarks.cpu).
     """
@@ -55,23 +55,22 @@ def _layout(network: nn.Module, device: torch.device, dtype: torch.dtype) -> tor
         return torch.channels_last
     if dtype is torch.float32:
         return torch.contiguous_format
-    said: torch.memory_format = getattr(network, "cuda_layout", CUDA_LAYOUT)
-    return said
+    layout: torch.memory_format = getattr(network, "cuda_layout", CUDA_LAYOUT)
+    return layout
 
 
 class TorchRuntime:
     """Executes a network without gradients.
 
     Args:
-        network: called with input batches in the runtime's precision; one whose `casts_itself` is
-            true gets float32, and casts what may be less exact.
-        device, dtype: where, and in which precision; by name.
-        compiled: by torch.compile, anew for every shape of input.
-        layout: of the weights of convolutions; None: the one that is known to be fastest, see
-            CUDA_LAYOUT.
+        network: called with input batches in the runtime's precision. If its attribute
+            `casts_itself` is true, it gets float32 and casts to lower precision itself.
+        device, dtype: device and precision, by name.
+        compiled: whether to use torch.compile, once for every shape of input.
+        layout: of the weights of convolutions; None: the fastest one, see CUDA_LAYOUT.
 
     Raises:
-        ModelError: the device is not there or the precision unknown.
+        ModelError: the device is unavailable or the precision unknown.
     """
 
     def __init__(
@@ -106,28 +105,28 @@ class TorchRuntime:
         except Exception as error:
             if self._run is not self._network and _is_of_compiler(error):
                 reason = " ".join(str(error).split("\n\n")[0].split())
-                raise ModelError(f"torch.compile failed, say compile:=false: {reason}") from error
+                raise ModelError(f"torch.compile failed, set compile:=false: {reason}") from error
             raise
         if isinstance(output, tuple):
             return tuple(part.to(torch.float32) for part in output)
         return output.to(torch.float32)
 
     def part(self, name: str) -> TorchRuntime:
-        """Return what executes the network's submodule of this name alone."""
+        """Return a runtime of the network's submodule of this name."""
         if name not in self._parts:
             part = TorchRuntime(getattr(self._network, name), *self._options)
             self._parts.setdefault(name, part)
         return self._parts[name]
 
     def _placed(self, network: nn.Module) -> nn.Module:
-        """Bring a network to the device, in the layout that its convolutions run fastest in."""
+        """Move a network to the device, in the layout in which its convolutions run fastest."""
         network = network.to(self.device, self.dtype)
         if self._layout is not torch.contiguous_format:
             network = network.to(memory_format=self._layout)  # type: ignore[call-overload]
         return network
 
     def _compiled(self) -> Callable[..., Any]:
-        # Not reduce-overhead: that captures graphs of its own, and whole frames are captured here.
+        # Not reduce-overhead: that mode captures its own graphs, but we capture whole frames.
         return torch.compile(self._network, dynamic=False)
 
 

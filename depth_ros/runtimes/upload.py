@@ -1,4 +1,4 @@
-"""Images from the host's memory to a network's device."""
+"""Copies of images from host memory to a network's device."""
 
 from __future__ import annotations
 
@@ -10,20 +10,20 @@ import torch
 from torch import Tensor
 
 
-def sent(values: Tensor, device: torch.device) -> Tensor:
-    """Return a few values of the host's on a device, without waiting for it."""
+def to_device(values: Tensor, device: torch.device) -> Tensor:
+    """Return a small host tensor on a device, without waiting for the device."""
     if device.type != "cuda":
         return values.to(device)
     return values.pin_memory().to(device, non_blocking=True)
 
 
 class Upload:
-    """Brings images to a device.
+    """Copies images to a device.
 
-    On the CPU they stay where they are. To CUDA they go by way of two page-locked buffers in turn:
-    the device fetches one image while the host goes on, and may write the next one. They go in a
-    stream of their own: a frame's image comes while the network is at the frame before. Whoever
-    works in the caller's stream finds it there.
+    On the CPU they stay where they are. To CUDA they are copied through two page-locked buffers in
+    turn: the device fetches one image while the host writes the next one. The copies have their
+    own stream: an image is copied while the network works on the frame before. The caller's
+    current stream waits for the copy.
     """
 
     def __init__(self, device: torch.device) -> None:
@@ -34,9 +34,9 @@ class Upload:
             self._slots = [_Slot(stream), _Slot(stream)]
 
     def __call__(self, image: npt.NDArray[np.uint8]) -> Tensor:
-        """Return an image on the device; on the CPU it is the image's own memory if it can be."""
+        """Return an image on the device; on the CPU without a copy if the image is writeable."""
         if not self._slots:
-            # torch cannot express read-only memory and warns about it: bags decode into such.
+            # torch has no read-only tensors and warns about them: images of bags are read-only.
             return torch.from_numpy(image if image.flags.writeable else image.copy())
         slot = self._slots.pop(0)
         self._slots.append(slot)
@@ -52,7 +52,7 @@ class _Slot:
         self._fetched: Any = torch.cuda.Event()
 
     def send(self, image: npt.NDArray[np.uint8], device: torch.device) -> Tensor:
-        self._fetched.synchronize()  # the image before the last one: long ago
+        self._fetched.synchronize()  # of the image before the last one: done long ago
         if self._buffer.numel() < image.size:
             self._buffer = torch.empty(image.size, dtype=torch.uint8, pin_memory=True)
         staged = self._buffer[: image.size].view(image.shape)
@@ -62,5 +62,5 @@ class _Slot:
             image_sent = staged.to(device, non_blocking=True)
             self._fetched.record(self._stream)
         current.wait_event(self._fetched)
-        image_sent.record_stream(current)  # else its memory is taken for the next one too early
+        image_sent.record_stream(current)  # otherwise its memory would be reused too early
         return image_sent

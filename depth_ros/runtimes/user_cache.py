@@ -1,4 +1,4 @@
-"""Where what takes long to make is kept between runs."""
+"""The user's cache of files that take long to make, such as TensorRT engines."""
 
 from __future__ import annotations
 
@@ -7,6 +7,6 @@ from pathlib import Path
 
 
 def folder(name: str) -> Path:
-    """Return this package's folder of a name, below $XDG_CACHE_HOME or ~/.cache."""
+    """Return the named cache folder of this package, below $XDG_CACHE_HOME or ~/.cache."""
     home = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
     return Path(home) / "depth_ros" / name

@@ -66,7 +66,7 @@ def test_a_calibration_stands_in_for_camera_info(tmp_path: Path) -> None:
 def test_a_file_that_is_no_calibration_is_refused_at_once(tmp_path: Path) -> None:
     source = write(tmp_path / "in", drive(COUNT))
     for given in (pipeline(camera_calibration=str(tmp_path / "in" / "metadata.yaml")),):
-        with pytest.raises(CameraError, match=r"metadata.yaml is no calibration"):
+        with pytest.raises(CameraError, match=r"metadata.yaml is not a calibration"):
             convert([source], tmp_path / "out", given)
     assert not (tmp_path / "out").exists()
 

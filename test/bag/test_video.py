@@ -94,7 +94,7 @@ def test_a_video_that_begins_without_a_key_frame_loses_what_comes_before_one(
     source = write(tmp_path / "in", filmed(FOXGLOVE, lost=range(1)))
     summary = convert([source], tmp_path / "out", pipeline())
     assert summary.skipped == {"MessageError": KEY_EVERY - 1}
-    assert "gives no image" in summary.examples["MessageError"]
+    assert "contains no image" in summary.examples["MessageError"]
     assert_depths(tmp_path / "out", list(range(KEY_EVERY, COUNT)))
 
 

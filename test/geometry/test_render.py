@@ -9,7 +9,7 @@ from depth_ros.geometry.camera import Camera
 from depth_ros.geometry.cloud import back_project
 from depth_ros.geometry.colour import colour_table
 from depth_ros.geometry.render import Numbers, Plan, Rendered, Scene, render
-from depth_ros.runtimes.watch import Watch
+from depth_ros.runtimes.capture_check import CaptureCheck
 
 CAMERA = Camera(24, 18, 20.0, 20.0, 11.5, 8.5)
 RAYS = torch.from_numpy(CAMERA.rays().copy())
@@ -27,7 +27,7 @@ def rendered(device: str = "cpu", stride: int = 1, **facts: Any) -> Rendered:
     values = VALUES.to(device)
     if device == "cpu":
         return render(plan, values, scene, sent)
-    with Watch(torch.device(device)):
+    with CaptureCheck(torch.device(device)):
         return render(plan, values, scene, sent)
 
 

@@ -15,7 +15,7 @@ import pytest
 
 from depth_ros import models
 from depth_ros.errors import ModelError
-from depth_ros.models.base import Facts
+from depth_ros.models.base import NetworkFacts
 from depth_ros.models.card import Card
 from depth_ros.runtimes import onnx_file
 from test.models.checkpoints import build
@@ -219,7 +219,7 @@ def exported(path: Path, change: Callable[[dict[str, Any]], None] = lambda _: No
     onnx.save(onnx.helper.make_model(graph), path)
     entry = models.MODELS["depth-anything-v2-metric-indoor-small"]
     assert entry.preprocessing is not None
-    facts = Facts(entry.preprocessing, 20.0, 600.0)
+    facts = NetworkFacts(entry.preprocessing, 20.0, 600.0)
     parts, inputs = {"": onnx_file.sha256(path)}, (("pixels", (1, 3, None, None)),)
     metadata = Card(entry, facts, "", parts, inputs, "float32").as_metadata()
     said = json.loads(metadata["depth_ros"])
@@ -276,5 +276,5 @@ def test_a_large_file_of_nothing_is_refused_without_being_read(
     path = tmp_path / "a.onnx"
     path.write_bytes(content * (8_000_000 // len(content)))
     start_s = time.process_time()
-    assert "no file of ONNX" in loads_or_says_why(str(path))
+    assert "not an ONNX file" in loads_or_says_why(str(path))
     assert time.process_time() - start_s < 2, "it was read byte by byte: 30 s"

@@ -172,7 +172,10 @@ def test_the_published_projection_puts_points_where_the_sensors_does(
 @pytest.mark.parametrize(
     ("changes", "named"),
     [
-        ({"k": (0.0,) * 9}, "all-zero k: say image_rectified:=true .*; else calibrate the camera"),
+        (
+            {"k": (0.0,) * 9},
+            "all-zero k: set image_rectified:=true .*; otherwise calibrate the camera",
+        ),
         ({"k": (0.0,) * 9, "p": (0.0,) * 12}, "all-zero k: calibrate the camera"),
         ({"k": (*K[:8], 0.0)}, "expected rows that start fx s cx, 0 fy cy, 0 0 1"),
         ({"k": (*K[:8], -1.0)}, "expected rows that start fx s cx, 0 fy cy, 0 0 1"),

@@ -104,7 +104,7 @@ PNG = compressed(plain, ".png", gradient(30, 40), "png").data
         ("rgb8; png compressed bgr8", PNG[:60].tobytes()),
     ],
 )
-def test_what_cannot_be_decoded_names_its_size_and_format(format: str, data: bytes) -> None:
+def test_data_that_cannot_be_decoded_are_named_by_size_and_format(format: str, data: bytes) -> None:
     msg = plain("CompressedImage", format=format, data=data)
     with pytest.raises(MessageError, match=rf"{len(data)} bytes, format '{format}'.*JPEG, PNG"):
         rgb_from_compressed(msg)
@@ -177,7 +177,7 @@ def test_a_webp_of_extended_format_has_the_size_of_its_canvas() -> None:
 
 
 @pytest.mark.parametrize("data", [jpeg_that_says(16000, 65500), png_that_says(40000, 30000)])
-def test_an_image_that_says_it_is_enormous_is_not_decoded(data: bytes) -> None:
+def test_an_image_with_a_huge_size_in_its_header_is_not_decoded(data: bytes) -> None:
     tracemalloc.start()
     with pytest.raises(MessageError, match=r"\d+x\d+, expected at most max_image_pixels"):
         rgb_from_compressed(message(data))
@@ -186,14 +186,14 @@ def test_an_image_that_says_it_is_enormous_is_not_decoded(data: bytes) -> None:
     assert most < 1 << 20
 
 
-def test_the_most_pixels_are_the_callers_word() -> None:
+def test_the_caller_sets_the_maximum_number_of_pixels() -> None:
     data = picture_file(".png")
     assert rgb_from_compressed(message(data), 48 * 64).shape == (48, 64, 3)
     with pytest.raises(MessageError, match="64x48, expected at most max_image_pixels"):
         rgb_from_compressed(message(data), 48 * 64 - 1)
 
 
-def test_a_header_that_lies_about_the_size_is_found_out() -> None:
+def test_a_header_with_a_wrong_size_is_detected() -> None:
     for data in (jpeg_that_says(64, 48), png_that_says(64, 48)):
         with pytest.raises(MessageError, match="cannot be decoded"):
             rgb_from_compressed(message(data))
@@ -222,7 +222,7 @@ def test_a_jpeg_that_lost_a_packet_in_the_middle_is_damaged() -> None:
         rgb_from_compressed(message(data[:middle] + data[middle + 1000 :]))
 
 
-def test_what_a_camera_sends_after_the_end_of_a_jpeg_is_no_damage() -> None:
+def test_data_after_the_end_of_a_jpeg_are_no_damage() -> None:
     data = picture_file(".jpg")
     for padding in (b"\0" * 100, b"\xff\xd9", b"rubbish"):
         np.testing.assert_array_equal(

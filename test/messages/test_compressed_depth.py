@@ -57,7 +57,7 @@ def test_a_plain_png_of_depth_is_read_too() -> None:
     np.testing.assert_allclose(depth_from(msg), [[np.nan, 1.5], [0.25, 65.535]], rtol=1e-6)
 
 
-def test_both_kinds_of_messages_are_read_and_told_from_colours(make: Maker) -> None:
+def test_both_kinds_of_messages_are_read_and_distinguished_from_colour(make: Maker) -> None:
     pixels = np.array([[1000, 2000]], np.uint16)
     said = packed(pixels, "16UC1", "png")
     data = np.frombuffer(said.data, np.uint8)
@@ -78,7 +78,7 @@ WHOLE = packed(np.arange(600, dtype=np.uint16).reshape(20, 30), "16UC1", "rvl")
 
 @pytest.mark.parametrize("length", [*range(0, 30, 3), len(WHOLE.data) // 2, len(WHOLE.data) - 8])
 @pytest.mark.parametrize("how", ["png", "rvl"])
-def test_what_is_cut_off_is_damaged(how: str, length: int) -> None:
+def test_truncated_data_are_damaged(how: str, length: int) -> None:
     msg = plain("CompressedImage", format=f"16UC1; compressedDepth {how}", data=WHOLE.data[:length])
     with pytest.raises(MessageError):
         depth_from_compressed(msg)
@@ -94,7 +94,7 @@ def test_no_bytes_are_anything_but_pixels_or_an_error(data: bytes, count: int) -
 @pytest.mark.parametrize(
     ("size", "told"), [((65000, 65000), "max_image_pixels"), ((0, 7), "is 0x7"), ((9, 9), "whole")]
 )
-def test_a_size_that_is_only_said_is_refused(size: tuple[int, int], told: str) -> None:
+def test_a_size_without_its_data_is_refused(size: tuple[int, int], told: str) -> None:
     data = bytes(12) + struct.pack("<II", *size) + bytes(4)
     msg = plain("CompressedImage", format="16UC1; compressedDepth rvl", data=data)
     with pytest.raises(MessageError, match=told):
@@ -102,12 +102,12 @@ def test_a_size_that_is_only_said_is_refused(size: tuple[int, int], told: str) -
 
 
 @pytest.mark.parametrize(("a", "b"), [(0.0, 1.0), (float("nan"), 1.0), (100.0, float("inf"))])
-def test_a_quantisation_that_is_none_is_refused(a: float, b: float) -> None:
+def test_an_invalid_quantisation_is_refused(a: float, b: float) -> None:
     with pytest.raises(MessageError, match="quantisation"):
         depth_from_compressed(packed(np.ones((2, 2), np.uint16), "32FC1", "png", a, b))
 
 
-def test_a_picture_is_no_depth() -> None:
+def test_a_colour_image_is_no_depth() -> None:
     data = bytes(12) + np.asarray(cv2.imencode(".png", np.zeros((4, 4, 3), np.uint8))[1]).tobytes()
     msg = plain("CompressedImage", format="16UC1; compressedDepth png", data=data)
     with pytest.raises(MessageError, match="one channel of 16 bits"):

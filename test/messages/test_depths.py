@@ -35,7 +35,7 @@ depths = hnp.arrays(
 
 @quick
 @given(depth_m=depths, padding=st.integers(0, 7), bigendian=st.booleans())
-def test_metres_come_back_exactly_and_what_is_no_distance_is_nan(
+def test_metres_come_back_exactly_and_invalid_distances_are_nan(
     make: Maker, depth_m: npt.NDArray[np.float32], padding: int, bigendian: bool
 ) -> None:
     msg = image(make, depth_m, "32FC1", depth_m.shape, padding, bigendian)

@@ -180,7 +180,7 @@ def test_the_step_of_planes_may_be_their_size_over_the_height(encoding: str) -> 
 
 
 @pytest.mark.parametrize("encoding", ["8UC3", "8UC4"])
-def test_colours_without_an_order_are_those_that_the_setting_says(encoding: str) -> None:
+def test_untyped_images_have_the_channel_order_of_the_setting(encoding: str) -> None:
     rgb = gradient(6, 8)
     msg = colour_image(plain, rgb, encoding)
     np.testing.assert_array_equal(rgb_from_image(msg, "bgr"), rgb)
@@ -204,7 +204,7 @@ def test_colours_without_an_order_are_those_that_the_setting_says(encoding: str)
         ("8uc1", "8UC1"),
     ],
 )
-def test_another_spelling_is_an_error_that_says_the_right_one(spelling: str, meant: str) -> None:
+def test_another_spelling_is_an_error_that_names_the_right_one(spelling: str, meant: str) -> None:
     with pytest.raises(MessageError, match=f"'{spelling}', expected '{meant}'"):
         rgb_from_image(bad_image(encoding=spelling))
 

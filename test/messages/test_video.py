@@ -57,7 +57,7 @@ def outcome(decoder: VideoDecoder, msg: Any) -> bool:
     try:
         decoder.decode(msg)
     except MessageError as error:
-        assert "gives no image" in str(error)
+        assert "contains no image" in str(error)
         return False
     return True
 
@@ -75,9 +75,9 @@ def test_a_larger_image_than_allowed_is_not_decoded() -> None:
 
 
 @pytest.mark.parametrize("data", [b"", b"\0", b"\0\0\0\1" * 20, b"\0\0\0\1\x67" + bytes(range(40))])
-def test_what_is_no_video_is_an_error(data: bytes) -> None:
+def test_a_message_that_is_not_video_is_an_error(data: bytes) -> None:
     pytest.importorskip("av")
-    with pytest.raises(MessageError, match="gives no image"):
+    with pytest.raises(MessageError, match="contains no image"):
         VideoDecoder().decode(message(data))
 
 
@@ -92,11 +92,11 @@ def test_what_is_no_video_is_an_error(data: bytes) -> None:
         (plain("Image", encoding="rgb8", data=b""), None),
     ],
 )
-def test_the_codec_is_what_the_message_says(msg: Any, codec: str | None) -> None:
+def test_the_codec_is_read_from_the_message(msg: Any, codec: str | None) -> None:
     assert codec_of(msg) == codec
 
 
-def test_a_header_is_made_of_what_a_message_says() -> None:
+def test_a_header_is_made_from_a_messages_own_fields() -> None:
     stamp = plain("Time", sec=1, nanosec=2)
     found = header_of(plain("CompressedVideo", timestamp=stamp, frame_id="eye"))
     assert (found.stamp, found.frame_id) == (stamp, "eye")
@@ -108,6 +108,6 @@ def test_without_pyav_the_extra_is_named(monkeypatch: pytest.MonkeyPatch) -> Non
         VideoDecoder().decode(message(b"any"))
 
 
-def test_a_packet_alone_is_no_image() -> None:
+def test_a_packet_without_the_ones_before_contains_no_image() -> None:
     with pytest.raises(MessageError, match=r"format is 'h264', a video"):
         rgb_from_compressed(message(b"\0\0\0\1" * 20))

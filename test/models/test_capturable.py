@@ -15,8 +15,8 @@ from depth_ros.config import Settings
 from depth_ros.geometry.camera import Camera
 from depth_ros.models.base import Executor, Request
 from depth_ros.pipeline import Frame, NetworkPredictor, Pipeline, Wanted
+from depth_ros.runtimes.capture_check import CaptureCheck
 from depth_ros.runtimes.torch_runtime import TorchRuntime
-from depth_ros.runtimes.watch import Watch
 from depth_ros.scale.anchors import Anchors
 from test.models.checkpoints import FAMILIES
 from test.models.references import image
@@ -42,7 +42,7 @@ class OnMeta:
 
 @pytest.mark.parametrize("size", [(48, 64), (61, 91)], ids=str)
 @pytest.mark.parametrize("family", FAMILIES)
-def test_no_family_asks_the_host_while_it_runs(
+def test_no_family_makes_the_host_wait_while_it_runs(
     family: str,
     size: tuple[int, int],
     built: Callable[[str], Path],
@@ -51,7 +51,7 @@ def test_no_family_asks_the_host_while_it_runs(
     # torch knows no autocast of this device.
     monkeypatch.setattr(torch, "autocast", lambda *_, **__: nullcontext())
     model = models.load(str(built(family)))
-    execute, (height, width) = OnMeta(model.unasking()), size
+    execute, (height, width) = OnMeta(model.capturable_network()), size
     rgb = torch.zeros(1, height, width, 3, dtype=torch.uint8, device="meta")
     prompts = None
     if model.prompt_size is not None:
@@ -59,7 +59,7 @@ def test_no_family_asks_the_host_while_it_runs(
     request = Request([Camera.from_fov(width, height, 60.0)], prompts)
     with torch.inference_mode():
         model.infer(execute, rgb, request)  # fills what it keeps per size
-        with Watch(execute.device):
+        with CaptureCheck(execute.device):
             model.infer(execute, rgb, request)
 
 
@@ -74,7 +74,7 @@ def anchors_of(pipeline: Pipeline, shown: Frame) -> Anchors:
 
 
 @pytest.mark.parametrize("family", FAMILIES)
-def test_a_captured_family_says_what_it_says_eagerly(
+def test_a_captured_family_gives_the_eager_result(
     family: str, built: Callable[[str], Path]
 ) -> None:
     model = models.load(str(built(family)))

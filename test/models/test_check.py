@@ -26,11 +26,11 @@ def test_every_family_passes(family: str, built: Callable[[str], Path]) -> None:
     assert "unknown, commercial use: no" in text
 
 
-def test_the_embedded_weights_are_as_the_registry_says() -> None:
+def test_the_embedded_weights_match_the_registry() -> None:
     report = models.check("zoedepth-tiny")
     assert report.differences == ()
     assert report.input_size == (96, 128)
-    assert "preprocessing as the registry says" in report.text()
+    assert "preprocessing as in the registry" in report.text()
     assert "3.3 M (registry: 3.3 M)" in report.text()
 
 

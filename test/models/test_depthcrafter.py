@@ -77,7 +77,7 @@ def test_a_clip_of_any_length_gives_as_many_values_as_it_has_frames(
 
 
 @pytest.mark.parametrize(("count", "noise"), [(1, 0.02), (5, 0.0)])
-def test_a_clip_that_stands_still_is_what_stable_video_diffusion_makes_of_its_image(
+def test_a_still_clip_agrees_with_stable_video_diffusion_of_its_image(
     folder: Path, count: int, noise: float, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     # There each frame has the same embedding and condition: here too, but for the noise of each.
@@ -120,7 +120,7 @@ def test_the_same_seed_gives_the_same_values_and_another_others(model: DepthCraf
     assert np.abs(answer(model, frames, seed=43) - first).max() > 0.01
 
 
-def test_frames_are_asked_for_once_in_order_and_not_before_their_window(
+def test_frames_are_read_once_in_order_and_not_before_their_window(
     model: DepthCrafter,
 ) -> None:
     frames, asked = clip(10), list[int]()
@@ -141,13 +141,13 @@ def test_frames_are_asked_for_once_in_order_and_not_before_their_window(
     assert asked == list(range(10))
 
 
-def test_progress_is_told_up_to_the_end(model: DepthCrafter) -> None:
+def test_progress_is_reported_up_to_the_end(model: DepthCrafter) -> None:
     frames, told = clip(6), list[float]()
     assert len(list(model.predict_clip(frames.__getitem__, 6, progress=told.append))) == 6
     assert told == [0.25, 0.5, 0.75, 1.0]  # two windows of two steps
 
 
-def test_every_window_is_told_of_its_own_frames(model: DepthCrafter) -> None:
+def test_every_window_gets_the_condition_of_its_own_frames(model: DepthCrafter) -> None:
     def told(*spans: range) -> list[model_module.Condition]:
         generator = torch.Generator().manual_seed(5)
         with torch.inference_mode():
@@ -160,7 +160,7 @@ def test_every_window_is_told_of_its_own_frames(model: DepthCrafter) -> None:
             torch.testing.assert_close(part, all_[span.start : span.stop], atol=1e-4, rtol=0)
 
 
-def test_a_network_makes_room_for_the_next(model: DepthCrafter) -> None:
+def test_with_offload_a_network_leaves_the_device_before_the_next(model: DepthCrafter) -> None:
     class Network:
         def __init__(self) -> None:
             self.places: list[str] = []
@@ -177,27 +177,25 @@ def test_a_network_makes_room_for_the_next(model: DepthCrafter) -> None:
         assert network.places == places
 
 
-def test_networks_that_make_room_for_each_other_say_the_same(
-    folder: Path, model: DepthCrafter
-) -> None:
+def test_offloaded_networks_give_the_same_result(folder: Path, model: DepthCrafter) -> None:
     frames = clip(6)
     offloading = load(folder, ClipOptions(window=4, overlap=2, steps=2, offload=True))
     np.testing.assert_array_equal(answer(offloading, frames), answer(model, frames))
 
 
-def test_half_the_precision_says_almost_the_same(folder: Path, model: DepthCrafter) -> None:
+def test_half_precision_gives_almost_the_same_result(folder: Path, model: DepthCrafter) -> None:
     frames = clip(3)
     half = load(folder, ClipOptions(window=4, overlap=2, steps=2, dtype="bfloat16"))
     assert np.abs(answer(half, frames) - answer(model, frames)).max() < 0.05
 
 
-def test_in_float16_what_encodes_stays_in_float32(folder: Path) -> None:
+def test_in_float16_the_vae_encoder_stays_in_float32(folder: Path) -> None:
     vae = load(folder, ClipOptions(dtype="float16")).parts.vae
     assert next(vae.encoder.parameters()).dtype is torch.float32
     assert next(vae.decoder.parameters()).dtype is torch.float16
 
 
-def test_what_is_no_clip_is_refused(model: DepthCrafter) -> None:
+def test_invalid_clips_are_refused(model: DepthCrafter) -> None:
     with pytest.raises(ModelError, match="0 frames, expected at least 1"):
         model.predict_clip(clip(1).__getitem__, 0)
     uneven = [*clip(1), *clip(1, HEIGHT, WIDTH + 1)]
@@ -287,7 +285,7 @@ def test_the_sampler_takes_eulers_steps_between_the_noise_levels_of_karras() -> 
     np.testing.assert_allclose(latents.numpy(), truth, atol=1e-3)
 
 
-def test_what_is_known_of_frames_is_where_they_start() -> None:
+def test_shared_frames_start_from_their_known_latents() -> None:
     noise, tail, seen = torch.randn(5, 4, 2, 3), torch.randn(2, 4, 2, 3), list[Tensor]()
 
     def denoise(scaled: Tensor, timestep: Tensor) -> Tensor:
@@ -358,7 +356,7 @@ def sampled(count: int, window: int, overlap: int, data_deviation: float) -> Ten
 
 
 @pytest.mark.parametrize("count", [8, 9, 20])
-def test_a_network_that_says_its_condition_is_the_same_in_windows(count: int) -> None:
+def test_a_network_that_returns_its_condition_is_the_same_in_windows(count: int) -> None:
     # Exactly: what the network says in the last step does not depend on what it started from.
     torch.testing.assert_close(
         sampled(count, 8, 3, 0.0), sampled(count, count, 0, 0.0), atol=2e-4, rtol=0
@@ -373,7 +371,7 @@ def test_a_network_that_looks_at_frames_alone_is_almost_the_same_in_windows(coun
     assert (windowed - whole).abs().max() < 0.01
 
 
-def test_a_window_hears_what_the_last_one_said_of_the_frames_they_share(
+def test_a_window_gets_the_last_windows_result_for_shared_frames(
     model: DepthCrafter, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     calls = []
@@ -421,7 +419,7 @@ def test_values_are_those_of_the_images_own_pixels(model: DepthCrafter) -> None:
     assert (back - rgb[..., 0] / 255).abs().mean() < 0.01
 
 
-def test_what_is_decoded_beyond_black_and_white_is_cut_off() -> None:
+def test_decoded_values_beyond_black_and_white_are_clipped() -> None:
     decoded = torch.tensor([[-3.0, -1.0, 0.0], [0.5, 1.0, 2.0]])[..., None, None]
     values = images.from_network(decoded, (1, 1)).flatten()
     torch.testing.assert_close(values, torch.tensor([0.5 / 3, 2.75 / 3]))
@@ -469,11 +467,11 @@ def test_it_is_refused_where_frames_come_one_by_one(folder: Path) -> None:
 
 
 def test_models_of_single_frames_are_no_clip_models() -> None:
-    with pytest.raises(ModelError, match=r"'zoedepth-tiny' answers frame by frame.*depthcrafter"):
+    with pytest.raises(ModelError, match=r"'zoedepth-tiny' works frame by frame.*depthcrafter"):
         models.load_clip("zoedepth-tiny")
 
 
-def test_its_entry_says_what_a_user_must_know() -> None:
+def test_its_entry_contains_what_a_user_must_know() -> None:
     entry = models.MODELS["depthcrafter"]
     assert entry.output is Output.AFFINE_INVERSE_DEPTH
     assert not entry.commercial
@@ -482,7 +480,7 @@ def test_its_entry_says_what_a_user_must_know() -> None:
     assert "| depthcrafter | any | affine_inverse_depth | - |" in models.table()
 
 
-def test_a_folder_says_that_it_holds_depthcrafter(folder: Path, tmp_path: Path) -> None:
+def test_a_folder_declares_that_it_contains_depthcrafter(folder: Path, tmp_path: Path) -> None:
     assert models.find(str(folder)).family == "depthcrafter"
     assert models.find(str(folder)).licence == "unknown"
     assert models.load_clip(str(folder)).entry.source == str(folder)

@@ -11,14 +11,14 @@ import torch
 
 from depth_ros import cli, models
 from depth_ros.errors import DepthError, ModelError, SettingError
-from depth_ros.export import Options, export
+from depth_ros.export import ExportOptions, export
 from depth_ros.export.compare import compare
 from depth_ros.export.trial import Trial, trials
 from depth_ros.geometry.camera import Camera
 from depth_ros.models import DepthModel, Output, Prediction
 from depth_ros.models.card import Card, part_path
 from depth_ros.models.preprocessing import Preprocessing
-from depth_ros.models.zoedepth_heads import choosing
+from depth_ros.models.zoedepth_heads import with_all_heads
 from depth_ros.runtimes import onnx_file
 from test.bag.recordings import drive, write
 
@@ -28,24 +28,36 @@ pytestmark = pytest.mark.slow
 @pytest.mark.parametrize(
     ("family", "options", "said"),
     [
-        ("dpt-beit", Options(dynamic=True), "takes one size, 64x64 by default, expected --size"),
-        ("zoedepth", Options(dynamic=True), "takes one size, 64x96 by default, expected --size"),
-        ("depth-anything", Options(size=(60, 84)), "size is 60x84, expected multiples of 14"),
-        ("dpt-beit", Options(precision="int8"), "0 are given, expected 2 or more: --calibrate"),
+        (
+            "dpt-beit",
+            ExportOptions(dynamic=True),
+            "takes one size, 64x64 by default, expected --size",
+        ),
+        (
+            "zoedepth",
+            ExportOptions(dynamic=True),
+            "takes one size, 64x96 by default, expected --size",
+        ),
+        ("depth-anything", ExportOptions(size=(60, 84)), "size is 60x84, expected multiples of 14"),
+        (
+            "dpt-beit",
+            ExportOptions(precision="int8"),
+            "0 are given, expected 2 or more: --calibrate",
+        ),
     ],
 )
 def test_what_cannot_be_exported_is_refused_and_nothing_is_written(
-    family: str, options: Options, said: str, built: Callable[[str], Path], tmp_path: Path
+    family: str, options: ExportOptions, said: str, built: Callable[[str], Path], tmp_path: Path
 ) -> None:
     with pytest.raises(ModelError, match=said):
         export(str(built(family)), tmp_path / "a.onnx", options)
     assert not list(tmp_path.iterdir())
 
 
-def test_zoedepth_is_exported_at_its_own_size_where_none_is_said(
+def test_zoedepth_is_exported_at_its_own_size_by_default(
     built: Callable[[str], Path], tmp_path: Path
 ) -> None:
-    export(str(built("zoedepth")), tmp_path / "a.onnx", Options())
+    export(str(built("zoedepth")), tmp_path / "a.onnx", ExportOptions())
     rules = models.find(str(built("zoedepth"))).preprocessing
     model = models.load(str(tmp_path / "a.onnx"))
     assert rules is None  # only the checkpoint says it
@@ -55,7 +67,7 @@ def test_zoedepth_is_exported_at_its_own_size_where_none_is_said(
 
 def test_a_model_that_overflows_in_float16_is_not_exported_in_it(tmp_path: Path) -> None:
     with pytest.raises(ModelError, match="'zoedepth-tiny' overflows in float16"):
-        export("zoedepth-tiny", tmp_path / "a.onnx", Options(precision="float16"))
+        export("zoedepth-tiny", tmp_path / "a.onnx", ExportOptions(precision="float16"))
 
 
 @pytest.mark.parametrize("name", ["a.pt", "nowhere/a.onnx"])
@@ -71,14 +83,14 @@ def test_a_file_that_cannot_be_written_is_refused_before_the_work(
 )
 def test_options_that_make_no_sense_are_refused(values: dict[str, object]) -> None:
     with pytest.raises(SettingError, match="expected"):
-        Options(**values)  # type: ignore[arg-type]
+        ExportOptions(**values)  # type: ignore[arg-type]
 
 
-def test_depth_that_is_not_torchs_is_not_written(
+def test_an_export_that_disagrees_with_torch_is_not_written(
     built: Callable[[str], Path], tmp_path: Path
 ) -> None:
     with pytest.raises(ModelError, match=r"largest relative error.*expected at most 0; nothing is"):
-        export(str(built("dpt-vit")), tmp_path / "a.onnx", Options(tolerance=0.0))
+        export(str(built("dpt-vit")), tmp_path / "a.onnx", ExportOptions(tolerance=0.0))
     assert not list(tmp_path.iterdir())
 
 
@@ -86,16 +98,16 @@ def test_recorded_images_of_another_size_than_the_graphs_name_theirs(
     built: Callable[[str], Path], tmp_path: Path
 ) -> None:
     seen = Trial(torch.zeros(1, 56, 112, 3, dtype=torch.uint8), Camera.from_fov(112, 56, 60.0))
-    with pytest.raises(ModelError, match="112x56 are brought to 56x112, expected --size 56x112"):
+    with pytest.raises(ModelError, match="112x56 are resized to 56x112, expected --size 56x112"):
         export(
             str(built("depth-anything")),
             tmp_path / "a.onnx",
-            Options(size=(56, 84), precision="int8"),
+            ExportOptions(size=(56, 84), precision="int8"),
             [seen, seen],
         )
 
 
-def test_int8_is_calibrated_on_a_bag_and_its_loss_is_told(
+def test_int8_is_calibrated_on_a_bag_and_its_error_is_reported(
     built: Callable[[str], Path], tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     bag, out = write(tmp_path / "bag", drive(6)), tmp_path / "out.onnx"
@@ -120,7 +132,7 @@ def test_int8_and_its_bag_go_together(
     assert "--int8 and --calibrate BAG go together" in capsys.readouterr().err
 
 
-def test_the_files_say_where_their_weights_come_from(
+def test_the_files_name_the_source_of_their_weights(
     built: Callable[[str], Path], exported: Callable[[str, str], Path]
 ) -> None:
     path, folder = exported("dpt-dinov2", "float32"), built("dpt-dinov2")
@@ -142,7 +154,7 @@ def test_a_damaged_file_is_refused(exported: Callable[[str, str], Path], tmp_pat
         models.load(str(path))
 
 
-def test_a_file_that_says_nothing_of_itself_is_refused(tmp_path: Path) -> None:
+def test_a_file_without_a_card_is_refused(tmp_path: Path) -> None:
     path = tmp_path / "a.onnx"
     path.write_bytes(b"")
     with pytest.raises(ModelError, match="expected a file of depth_ros export"):
@@ -170,7 +182,7 @@ def said_of(values: list[float], output: Output = Output.METRIC_DEPTH) -> list[P
     return [Prediction(torch.tensor([[values]]), output)]
 
 
-def test_errors_are_shares_of_depth_or_of_the_range_of_what_has_no_scale() -> None:
+def test_errors_are_relative_to_depth_or_to_the_range_of_values_without_scale() -> None:
     metric = compare(said_of([1.1, 8.0]), said_of([1.0, 8.0]))
     assert metric.largest == pytest.approx(0.1)
     assert metric.mean == pytest.approx(0.05)
@@ -185,7 +197,7 @@ def test_a_depth_of_zero_is_no_reason_for_an_infinite_error() -> None:
     assert compare(said_of([0.01, 5.0]), said_of([0.0, 5.0])).largest == pytest.approx(0.2)
 
 
-def test_what_is_beyond_range_in_one_of_two_alone_is_infinitely_wrong() -> None:
+def test_pixels_beyond_range_in_only_one_of_two_have_an_infinite_error() -> None:
     inf = float("inf")
     assert compare(said_of([1.0, inf]), said_of([1.0, inf])).largest == 0
     assert compare(said_of([1.0, inf]), said_of([1.0, 2.0])).largest == inf
@@ -199,7 +211,7 @@ def test_an_image_is_found_for_every_size_of_a_network(size: tuple[int, int], pa
     assert rules.network_size(*rules.padded_size(*image)) == size
 
 
-def test_an_open_size_is_tried_with_two(built: Callable[[str], Path]) -> None:
+def test_a_dynamic_size_is_tested_with_two_sizes(built: Callable[[str], Path]) -> None:
     model = models.load(str(built("depth-anything")))
     rules = model.preprocessing
     tried = trials(model, None)
@@ -207,13 +219,13 @@ def test_an_open_size_is_tried_with_two(built: Callable[[str], Path]) -> None:
     assert {len(each.rgb) for each in tried} == {1, 2}
 
 
-def test_every_image_elects_its_own_head_in_a_graph(built: Callable[[str], Path]) -> None:
+def test_every_image_selects_its_own_head_in_a_graph(built: Callable[[str], Path]) -> None:
     model = models.load(str(built("zoedepth-nk"))).at_size(64, 96)
     network = model.network.eval()
     heads: Any = network.get_submodule("network.metric_head")
     elected: list[int] = []
     heads.mlp_classifier.register_forward_hook(lambda _, __, votes: elected.append(votes.argmax()))
-    graph = choosing(network)
+    graph = with_all_heads(network)
     with torch.inference_mode():
         for rgb in trials(model, (64, 96))[0].rgb.split(1):
             pixels = model.preprocess(rgb)

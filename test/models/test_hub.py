@@ -46,7 +46,7 @@ def busy() -> Iterator[str]:
 
 @pytest.mark.parametrize("name", ["zoedepth-nyu", "nobody/nothing", "depthcrafter"])
 @pytest.mark.usefixtures("unreachable")
-def test_a_model_of_the_hub_says_the_cure(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_model_of_the_hub_names_the_cure(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     asked: list[str] = []
     for asking in ("transformers.utils.cached_file", "huggingface_hub.list_repo_files"):
         monkeypatch.setattr(asking, lambda *_, **__: asked.append(name))
@@ -58,7 +58,7 @@ def test_a_model_of_the_hub_says_the_cure(name: str, monkeypatch: pytest.MonkeyP
 
 
 @pytest.mark.usefixtures("unreachable")
-def test_the_command_line_says_it_in_one_line(capsys: pytest.CaptureFixture[str]) -> None:
+def test_the_command_line_reports_it_in_one_line(capsys: pytest.CaptureFixture[str]) -> None:
     assert cli.main(["models", "zoedepth-nyu", "--check"]) == 1
     error = capsys.readouterr().err
     assert "the hub cannot be reached" in error
@@ -71,28 +71,30 @@ def test_what_is_in_the_cache_is_used_without_the_hub(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(constants, "HF_HUB_CACHE", str(tmp_path))
-    with pytest.raises(ModelError), hub.reached("somebody/something"):
+    with pytest.raises(ModelError), hub.available("somebody/something"):
         pass
     folder = tmp_path / "models--somebody--something"
     (folder / "refs").mkdir(parents=True)
     (folder / "refs" / "main").write_text("0" * 40)
     (folder / "snapshots" / ("0" * 40)).mkdir(parents=True)
     (folder / "snapshots" / ("0" * 40) / "config.json").write_text("{}")
-    with hub.reached("somebody/something"):
+    with hub.available("somebody/something"):
         assert constants.HF_HUB_OFFLINE, "its libraries would try five times"
     assert not constants.HF_HUB_OFFLINE
 
 
-def test_a_server_that_says_no_is_there(busy: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_server_that_refuses_a_request_is_reachable(
+    busy: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(constants, "ENDPOINT", busy)
     monkeypatch.setattr(constants, "HF_HUB_OFFLINE", False)
-    with hub.reached("somebody/something"):
+    with hub.available("somebody/something"):
         assert not constants.HF_HUB_OFFLINE
 
 
-def test_who_wants_no_hub_is_told_so(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_disabled_hub_is_named_in_the_error(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(constants, "HF_HUB_OFFLINE", True)
-    with pytest.raises(ModelError, match=r"is not to be asked \(HF_HUB_OFFLINE\)"):
+    with pytest.raises(ModelError, match=r"is switched off \(HF_HUB_OFFLINE\)"):
         models.load("zoedepth-nyu")
 
 
@@ -103,5 +105,5 @@ def test_a_folder_needs_no_hub(checkpoint: Path) -> None:
 
 @pytest.mark.usefixtures("unreachable")
 def test_what_can_be_no_hub_id_is_refused() -> None:
-    with pytest.raises(ModelError, match="is no folder and no hub id"):
+    with pytest.raises(ModelError, match="is neither a folder nor a hub id"):
         models.load("/nothing")

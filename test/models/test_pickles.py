@@ -46,7 +46,7 @@ def test_the_error_names_the_command_that_helps(pickled: Path) -> None:
 
 
 @pytest.mark.parametrize("parts", [1, 2])
-def test_what_is_converted_is_the_same_network(
+def test_a_converted_checkpoint_is_the_same_network(
     parts: int, pickled: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     expected = torch.load(pickled / "pytorch_model.bin", weights_only=True)
@@ -78,7 +78,7 @@ def test_code_in_a_pickle_is_not_run(
 ) -> None:
     monkeypatch.setenv("HOSTILE", str(tmp_path / "ran"))
     (pickled / "pytorch_model.bin").write_bytes(pickle.dumps(Code()))
-    with pytest.raises(ModelError, match="holds more than tensors"):
+    with pytest.raises(ModelError, match="contains more than tensors"):
         models.convert(models.find(NAME, str(pickled)), tmp_path / "out")
     assert not (tmp_path / "ran").exists()
     assert not (tmp_path / "out").exists()
@@ -102,7 +102,7 @@ def test_an_index_cannot_lead_out_of_the_checkpoint(pickled: Path, tmp_path: Pat
     split(pickled)
     index = pickled / "pytorch_model.bin.index.json"
     index.write_text(json.dumps({"weight_map": {"a": "../other.bin"}}))
-    with pytest.raises(ModelError, match="no list of files that are there"):
+    with pytest.raises(ModelError, match="does not list existing files"):
         models.convert(models.find(NAME, str(pickled)), tmp_path / "out")
 
 

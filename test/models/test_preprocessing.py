@@ -126,7 +126,7 @@ def test_the_network_sees_the_focal_length_of_the_resized_image(
 
 
 @pytest.mark.parametrize("name", CASES)
-def test_what_comes_back_lies_where_it_was_seen(name: str) -> None:
+def test_restored_values_are_at_their_pixels(name: str) -> None:
     config, defaults, _ = CASES[name]
     ours = Preprocessing.from_config(config, defaults)
     plain = replace(ours, mean=(0.0, 0.0, 0.0), std=(1 / 255, 1 / 255, 1 / 255))
@@ -163,7 +163,7 @@ def test_a_size_of_one_number_is_a_square() -> None:
     assert (ours.height, ours.width) == (384, 384)
 
 
-def test_what_a_file_does_not_say_is_as_in_the_familys_processor() -> None:
+def test_missing_values_of_a_file_are_those_of_the_familys_processor() -> None:
     for defaults in (Preprocessing(), preprocessing.DPT, preprocessing.DEPTH_PRO):
         assert Preprocessing.from_config({}, defaults) == defaults
         nulls = dict.fromkeys(("size", "resample", "image_mean", "ensure_multiple_of", "do_pad"))
@@ -188,7 +188,7 @@ def test_statistics_in_levels_equal_statistics_in_shares() -> None:
         ({"do_pad": True, "size_divisor": 32, "ensure_multiple_of": 14}, "size_divisor is 32"),
     ],
 )
-def test_what_is_not_done_here_is_refused(config: dict[str, Any], problem: str) -> None:
+def test_unsupported_options_are_refused(config: dict[str, Any], problem: str) -> None:
     with pytest.raises(ModelError, match=problem):
         Preprocessing.from_config(config, preprocessing.DPT)
 
@@ -239,7 +239,7 @@ def test_small_wide_images_are_not_shown_smaller_than_the_network_was_trained() 
         (False, Preprocessing(), "warp"),
     ],
 )
-def test_the_family_says_how_an_aspect_ratio_is_kept(
+def test_the_family_defines_how_an_aspect_ratio_is_kept(
     keep: bool | None, defaults: Preprocessing, fit: str
 ) -> None:
     assert Preprocessing.from_config({"keep_aspect_ratio": keep}, defaults).fit == fit

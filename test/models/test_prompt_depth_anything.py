@@ -69,7 +69,7 @@ def test_a_prompt_of_one_value_gives_about_that_value(
 
 
 @torch.inference_mode()
-def test_what_is_nearer_or_farther_than_all_anchors_is_no_wall(model: DepthModel) -> None:
+def test_surfaces_nearer_or_farther_than_all_anchors_become_no_wall(model: DepthModel) -> None:
     """A corridor beyond the farthest anchor, and an obstacle nearer than the nearest."""
     height, width = model.prompt_size or (0, 0)
     prompts = torch.linspace(4, 1, height)[:, None].repeat(2, 1, 1, width)
@@ -96,7 +96,7 @@ def test_what_is_nearer_or_farther_than_all_anchors_is_no_wall(model: DepthModel
         assert inside.numel() / each_m.numel() > 0.9
 
 
-def test_a_value_at_an_end_of_its_prompt_is_none(model: DepthModel) -> None:
+def test_a_value_at_an_end_of_its_prompts_range_is_no_estimate(model: DepthModel) -> None:
     prompt = prompt_m(4, 6)
     near_m, far_m = float(prompt.min()), float(prompt.max())
     middle_m = (near_m + far_m) / 2

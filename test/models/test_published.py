@@ -65,7 +65,7 @@ def test_the_registry_agrees_with_the_published_files(name: str) -> None:
     assert issubclass(family, TransformersModel)
     assert config.model_type == entry.family
     assert family.output_of(config) is entry.output
-    family.correct(config, entry)
+    family.fix_config(config, entry)
     assert family.max_depth_m_of(config) in (entry.max_depth_m, 0)
     found = Preprocessing.from_config(published.processor_of(name), family.processor)
     assert entry.preprocessing is not None
@@ -82,7 +82,7 @@ def test_the_table_counts_the_parameters_of_the_published_network(name: str) -> 
 
 
 @torch.inference_mode()
-def test_zoedepth_kitti_sees_eight_times_as_far_as_its_config_says(
+def test_zoedepth_kitti_has_eight_times_the_range_of_its_config(
     built: Callable[[str], str],
 ) -> None:
     folder = built("zoedepth-kitti")
@@ -100,7 +100,7 @@ def test_zoedepth_kitti_sees_eight_times_as_far_as_its_config_says(
     torch.testing.assert_close(depth_m, expected_m, rtol=1e-3, atol=1e-3)
 
 
-def test_the_published_file_of_zoedepth_kitti_is_not_believed_without_its_name(
+def test_the_published_file_of_zoedepth_kitti_needs_its_registry_name(
     built: Callable[[str], str],
 ) -> None:
     with pytest.raises(ModelError, match=r"normed bins up to 10 m.*say model:=zoedepth-kitti"):
@@ -125,7 +125,7 @@ def test_range_ends_where_a_head_is_bounded(
 
 
 @torch.inference_mode()
-def test_an_open_head_answers_beyond_what_it_was_trained_up_to(built: Callable[[str], str]) -> None:
+def test_an_unbounded_head_predicts_beyond_its_training_range(built: Callable[[str], str]) -> None:
     model = models.load("zoedepth-nyu", built("zoedepth-nyu"))
     pixels = model.preprocess(torch.from_numpy(image(60, 91))[None])
     head = model.network.get_submodule("network.metric_head")

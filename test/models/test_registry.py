@@ -21,7 +21,7 @@ from test.models import published
 from test.models.checkpoints import FAMILIES, build
 
 
-def test_an_unknown_name_is_told_the_nearest_ones() -> None:
+def test_an_unknown_name_lists_the_nearest_ones() -> None:
     with pytest.raises(ModelError, match=r"'zoedepth' is unknown.*zoedepth-nyu, zoedepth-tiny or"):
         models.find("zoedepth")
 
@@ -64,7 +64,7 @@ def test_a_hub_id_that_cannot_be_reached_is_a_model_error(monkeypatch: pytest.Mo
 
 
 @pytest.mark.parametrize("entry", models.MODELS.values(), ids=models.MODELS)
-def test_every_entry_says_what_a_user_must_know(entry: ModelEntry) -> None:
+def test_every_entry_contains_what_a_user_must_know(entry: ModelEntry) -> None:
     assert entry.licence
     assert entry.note
     assert entry.parameters_m > 0
@@ -170,7 +170,7 @@ def test_the_hub_id_of_an_entry_is_that_entry() -> None:
 
 
 @pytest.mark.parametrize("family", FAMILIES)
-def test_a_folder_says_itself_what_is_in_it(family: str, built: Callable[[str], Path]) -> None:
+def test_a_folder_is_described_by_its_config(family: str, built: Callable[[str], Path]) -> None:
     folder = str(built(family))
     entry = models.find(folder)
     model = models.load(folder)
@@ -193,7 +193,7 @@ def test_weights_of_an_entry_may_lie_in_a_folder(built: Callable[[str], Path]) -
     assert model.training_f_px == model.network_f_px(registered.training_camera)
 
 
-def test_the_entry_says_the_range_where_the_checkpoint_does_not(
+def test_the_entry_defines_the_range_if_the_checkpoint_does_not(
     built: Callable[[str], Path],
 ) -> None:
     entry = models.load("dpt-dinov2-small-nyu", str(built("dpt-dinov2"))).entry
@@ -204,7 +204,7 @@ def test_the_entry_says_the_range_where_the_checkpoint_does_not(
 def test_weights_that_give_something_else_than_their_entry_are_refused(
     built: Callable[[str], Path],
 ) -> None:
-    with pytest.raises(ModelError, match="gives affine_inverse_depth, expected metric_depth"):
+    with pytest.raises(ModelError, match="outputs affine_inverse_depth, expected metric_depth"):
         models.load("depth-anything-v2-metric-indoor-small", str(built("depth-anything")))
     with pytest.raises(ModelError, match="cannot be loaded"):
         models.load("depth-pro", str(built("depth-anything")))
@@ -217,7 +217,7 @@ def test_weights_need_a_name_that_is_known_and_a_folder(tmp_path: Path) -> None:
         models.find("zoedepth-nyu", str(tmp_path / "absent"))
 
 
-def test_the_entry_stands_in_for_a_missing_preprocessor_file(tmp_path: Path) -> None:
+def test_the_entry_replaces_a_missing_preprocessor_file(tmp_path: Path) -> None:
     build("dpt-beit", tmp_path)
     (tmp_path / "preprocessor_config.json").unlink()
     model = models.load("dpt-beit-base-384", str(tmp_path))
@@ -337,7 +337,7 @@ def test_only_known_models_have_times() -> None:
     assert {name for times in FRAME_MS.values() for name in times} <= models.MODELS.keys()
 
 
-def test_a_listing_says_what_to_choose_by_and_what_times_were_taken_on(
+def test_a_listing_has_selection_criteria_and_the_hardware_of_times(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     assert cli.main(["models", "--device", "cpu"]) == 0
@@ -371,7 +371,7 @@ def test_an_unregistered_hub_id_is_described_by_its_config(
     assert (entry.family, entry.output) == (loaded_by, Output.METRIC_DEPTH)
 
 
-def test_the_embedded_weights_are_as_their_entry_says() -> None:
+def test_the_embedded_weights_match_their_entry() -> None:
     entry = models.MODELS["zoedepth-tiny"]
     model = models.load("zoedepth-tiny")
     count = sum(parameter.numel() for parameter in model.network.parameters())

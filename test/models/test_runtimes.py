@@ -82,7 +82,7 @@ def test_after_a_run_the_cores_are_free(runtime: str, loaded: Models) -> None:
 
 @pytest.mark.parametrize("runtime", RUNTIMES)
 @pytest.mark.parametrize("family", EXPORTED)
-def test_every_family_says_the_same_in_every_runtime(
+def test_every_family_gives_the_same_result_in_every_runtime(
     family: str, runtime: str, loaded: Models
 ) -> None:
     reference, torch_itself = loaded(family, "torch", "float32")
@@ -127,7 +127,7 @@ def test_the_mirror_images_mean_is_the_same_in_every_runtime(runtime: str, loade
 
 
 @pytest.mark.parametrize("family", EXPORTED)
-def test_an_exported_file_says_all_that_its_checkpoint_says(family: str, loaded: Models) -> None:
+def test_an_exported_file_states_all_facts_of_its_checkpoint(family: str, loaded: Models) -> None:
     model, _ = loaded(family, "torch", "float32")
     other, _ = loaded(family, "onnxruntime", "float32")
     size = EXPORTED[family][1]
@@ -170,13 +170,13 @@ def test_an_exported_file_alone_is_enough_for_the_verbs(
     assert "2 of 2 frames answered" in capsys.readouterr().out
 
 
-def test_an_image_of_another_size_than_the_graphs_says_how_to_export_it(loaded: Models) -> None:
+def test_an_image_of_another_size_than_the_graphs_names_the_export_option(loaded: Models) -> None:
     model, execute = loaded("zoedepth", "onnxruntime", "float32")
     with pytest.raises(ModelError, match=r"pixels is 1x3x\d+x\d+.*takes 1x3x64x96.*--size \d+x\d+"):
         ask(model, execute, 200, 100)
 
 
-def test_a_runtime_that_cannot_execute_a_model_says_which_can(loaded: Models) -> None:
+def test_a_runtime_that_cannot_execute_a_model_names_one_that_can(loaded: Models) -> None:
     exported, _ = loaded("dpt-dinov2", "onnxruntime", "float32")
     checkpoint, _ = loaded("dpt-dinov2", "torch", "float32")
     with pytest.raises(ModelError, match="expected onnxruntime"):

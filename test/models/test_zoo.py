@@ -84,7 +84,7 @@ def test_values_agree_with_transformers(
     ours, theirs = models.load(str(folder)), processor(folder)
     assert isinstance(ours, TransformersModel)
     if family.startswith("depth-anything"):
-        ours = ours.fitted("minimal")  # whose size its authors do not take
+        ours = ours.with_fit("minimal")  # whose size its authors do not take
     rgb = image(height, width)
     pixels = theirs(images=rgb, return_tensors="pt", input_data_format="channels_last")
     with torch.inference_mode():
@@ -107,7 +107,7 @@ def test_midas_may_keep_the_aspect_ratio_as_upstream_does(
     family: str, built: Callable[[str], Path]
 ) -> None:
     model = models.load(str(built(family)))
-    kept = model.fitted("minimal")
+    kept = model.with_fit("minimal")
     assert kept.network is model.network
     rgb = image(96, 200)
     assert model.preprocess(torch.from_numpy(rgb)[None]).shape[-2:] == (64, 64)
@@ -118,18 +118,18 @@ def test_midas_may_keep_the_aspect_ratio_as_upstream_does(
 def test_another_fit_leaves_the_focal_length_of_training(built: Callable[[str], Path]) -> None:
     folder = str(built("depth-anything-metric"))
     model = models.load("depth-anything-v2-metric-indoor-small", folder)
-    kept = model.fitted("minimal")
+    kept = model.with_fit("minimal")
     assert kept.training_f_px == model.training_f_px
     wide = Camera.from_fov(64, 36, 60.0)
     assert kept.network_f_px(wide) < 0.8 * model.network_f_px(wide)
 
 
 @pytest.mark.parametrize("family", ["depth-pro", "dpt-dinov2", "dpt-vit", "dpt-hybrid", "grin"])
-def test_a_network_that_takes_images_in_one_way_says_so(
+def test_a_network_with_only_one_fit_refuses_others(
     family: str, built: Callable[[str], Path]
 ) -> None:
-    with pytest.raises(ModelError, match="in one way only, expected image_fit:=auto"):
-        models.load(str(built(family))).fitted("minimal")
+    with pytest.raises(ModelError, match="one way only, expected image_fit:=auto"):
+        models.load(str(built(family))).with_fit("minimal")
 
 
 @pytest.mark.parametrize(

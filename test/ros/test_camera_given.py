@@ -75,8 +75,8 @@ def test_a_field_of_view_is_a_guess_and_called_one(bench: Bench) -> None:
     ("change", "told"),
     [
         (("image_width: ", "image_wide: "), "image_width"),
-        (("data: [", "data: [x, "), "is no calibration"),
-        (("", ""), "is no calibration"),
+        (("data: [", "data: [x, "), "is not a calibration"),
+        (("", ""), "is not a calibration"),
         (("data: [", "data: [0, 0, 0, 0, 0, 0, 0, 0, 0] # "), "all-zero k"),
     ],
 )
@@ -95,4 +95,4 @@ def test_a_calibration_that_cannot_be_used_is_refused_before_any_image(
 
 def test_a_calibration_that_is_not_there_is_named(bench: Bench, tmp_path: Path) -> None:
     bench.start(camera_calibration=str(tmp_path / "nothing.yaml"))
-    assert "nothing.yaml is no calibration" in bench.node.ended.result()
+    assert "nothing.yaml is not a calibration" in bench.node.ended.result()

@@ -154,7 +154,7 @@ def test_a_video_is_answered_from_a_key_frame_on(bench: Bench) -> None:
         bench.deliver(topic, packet, event)
 
     send(1, film[1], "dropped")
-    assert "MessageError: packet of h264 gives no image" in bench.node.health.last_error
+    assert "MessageError: packet of h264 contains no image" in bench.node.health.last_error
     for number in (KEY_EVERY, KEY_EVERY + 1):
         send(number, film[number], "answered")
         assert "depth/image" in bench.answers(shots[number])

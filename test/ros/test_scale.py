@@ -574,7 +574,7 @@ def prompted(built: Callable[[str], Path]) -> str:
 
 def test_a_prompted_model_needs_anchors(bench: Bench, prompted: str) -> None:
     node = bench.start(model=prompted)
-    assert "say scale_mode:=anchors" in node.health.last_error
+    assert "set scale_mode:=anchors" in node.health.last_error
 
 
 def test_anchors_prompt_a_prompted_model(bench: Bench, prompted: str) -> None:

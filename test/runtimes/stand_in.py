@@ -1,4 +1,4 @@
-"""A device that captures nothing, on the CPU: it does again what it was shown, and keeps watch."""
+"""A stand-in for a CaptureDevice on the CPU: a replay runs the captured function again."""
 
 from __future__ import annotations
 
@@ -11,60 +11,60 @@ import torch
 from torch import Tensor
 
 from depth_ros.runtimes.capture import Graphs
-from depth_ros.runtimes.watch import Watch
+from depth_ros.runtimes.capture_check import CaptureCheck
 
 T = TypeVar("T")
 
 
 class StandIn:
-    """Does what a machine of runtimes.capture does, in the order that it is asked for.
+    """A CaptureDevice of runtimes.capture that runs everything at once, and logs it.
 
-    A replay reads its static inputs until somebody has waited for the mark behind it: if these
-    changed in the meantime, that is found then.
+    A replay counts as reading its static inputs until the event after it was waited for: a change
+    of the inputs in the meantime fails then.
 
     Attributes:
-        log: what it was asked for.
+        log: the operations, in order.
         live: graphs that hold memory.
-        strict: whether it refuses what a GPU would, as far as that shows on the CPU.
+        strict: whether it refuses what a GPU would, as far as the CPU can show that.
     """
 
     def __init__(self, strict: bool = False, error: Exception | None = None) -> None:
         self.log: list[str] = []
         self.live: set[StandInGraph] = set()
         self.lock = threading.RLock()
-        self.order = Mark(self)
+        self.last_replay = StreamEvent(self)
         self.strict, self.error = strict, error
         self.reading: list[tuple[Tensor, Tensor]] = []
 
     @contextmanager
-    def aside(self) -> Iterator[None]:
-        self.log.append("aside")
+    def on_side_stream(self) -> Iterator[None]:
+        self.log.append("on_side_stream")
         yield
 
-    def watch(self) -> Watch:
-        return Watch(torch.device("cpu")) if self.strict else Lenient(torch.device("cpu"))
+    def check(self) -> CaptureCheck:
+        return CaptureCheck(torch.device("cpu")) if self.strict else Lenient(torch.device("cpu"))
 
     def graph(self) -> StandInGraph:
         return StandInGraph(self)
 
-    def settle(self) -> None:
-        self.log.append("settle")
+    def synchronize(self) -> None:
+        self.log.append("synchronize device")
 
-    def check(self) -> None:
-        """What replays read must be what it was when they began."""
+    def assert_unchanged(self) -> None:
+        """Fail if inputs that a replay may still read have changed."""
         for static, before in self.reading:
             assert torch.equal(static.nan_to_num(), before.nan_to_num()), "overwritten in flight"
         self.reading = []
 
 
-class Lenient(Watch):
-    """Notes constants, and refuses nothing: on the CPU, code may use NumPy."""
+class Lenient(CaptureCheck):
+    """Collects constants, and refuses nothing: on the CPU, code may use NumPy."""
 
-    def _refuse_questions(self, *args: Any) -> None:
+    def _check_inputs(self, *args: Any) -> None:
         pass
 
 
-class Mark:
+class StreamEvent:
     def __init__(self, machine: StandIn) -> None:
         self._machine = machine
 
@@ -73,11 +73,11 @@ class Mark:
 
     def wait(self) -> None:
         self._machine.log.append("wait")
-        self._machine.check()
+        self._machine.assert_unchanged()
 
     def synchronize(self) -> None:
         self._machine.log.append("synchronize")
-        self._machine.check()
+        self._machine.assert_unchanged()
 
 
 class StandInGraph:
@@ -110,12 +110,12 @@ class StandInGraph:
 
 
 def _cells(run: Callable[[], Any]) -> list[Tensor]:
-    """The tensors that a closure of Captured's holds: the graph's static inputs."""
+    """Return the tensors that a closure of Captured holds: the graph's static inputs."""
     cells = [cell.cell_contents for cell in run.__closure__ or ()]
     return [each for cell in cells if isinstance(cell, tuple) for each in cell if each is not None]
 
 
 def graphs(**options: Any) -> tuple[Graphs, StandIn]:
-    """Graphs on a stand-in, and that."""
+    """Return graphs on a stand-in, and the stand-in."""
     machine = StandIn(**options)
     return Graphs(machine), machine

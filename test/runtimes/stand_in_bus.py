@@ -64,7 +64,7 @@ class StandInBus:
         self.allocated.append(size)
         return torch.empty(size, dtype=torch.uint8)
 
-    def mark(self) -> Mark:
+    def event(self) -> Mark:
         self.asked.append("mark")
         return Mark(self, len(self.asked))
 

@@ -1,4 +1,4 @@
-"""Captured functions: what they say is what the functions say, and nothing in flight is written."""
+"""Captured functions: they give the functions' results, and do not overwrite memory in use."""
 
 import threading
 from collections.abc import Callable
@@ -9,8 +9,8 @@ import torch
 from torch import Tensor
 
 from depth_ros.runtimes.capture import Captured, Result
+from depth_ros.runtimes.capture_check import CaptureCheck, NotCapturableError
 from depth_ros.runtimes.notices import Notices
-from depth_ros.runtimes.watch import NotCapturableError, Watch
 from test.killing import kill
 from test.runtimes.stand_in import StandIn, graphs
 
@@ -26,14 +26,14 @@ def first(result: Result) -> Tensor:
     return value
 
 
-def captured(most: int = 8, **options: Any) -> tuple[Captured, StandIn, list[str]]:
-    machine, notices, said = StandIn(**options), Notices(), list[str]()
-    notices.listen(said.append)
-    return Captured("it", machine, notices, most), machine, said
+def captured(max_graphs: int = 8, **options: Any) -> tuple[Captured, StandIn, list[str]]:
+    machine, notices, reports = StandIn(**options), Notices(), list[str]()
+    notices.listen(reports.append)
+    return Captured("it", machine, notices, max_graphs), machine, reports
 
 
-def test_a_captured_function_says_what_the_function_says_of_new_arguments() -> None:
-    call, machine, said = captured()
+def test_a_captured_function_gives_the_functions_result_for_new_arguments() -> None:
+    call, machine, reports = captured()
     for number in range(4):
         values = torch.full((2, 3), float(number))
         (twice, none), note = call("key", doubled, values, None)
@@ -42,14 +42,19 @@ def test_a_captured_function_says_what_the_function_says_of_new_arguments() -> N
         assert none is None
         assert note == "note"
     assert machine.log.count("capture") == 1
-    assert not said
+    assert not reports
 
 
-def test_each_call_waits_for_the_last_one_then_copies_replays_clones_and_marks() -> None:
+def test_each_call_waits_for_the_last_one_then_copies_replays_clones_and_records() -> None:
     call, machine, _ = captured()
     call("key", doubled, torch.ones(2))
     call("key", doubled, torch.ones(2))
-    assert machine.log == ["aside", "aside", "capture", *(["wait", "replay", "record"] * 2)]
+    assert machine.log == [
+        "on_side_stream",
+        "on_side_stream",
+        "capture",
+        *(["wait", "replay", "record"] * 2),
+    ]
 
 
 def test_results_are_the_callers_own() -> None:
@@ -68,7 +73,7 @@ def test_what_is_written_while_a_replay_may_read_it_is_found() -> None:
     graph.replay()
     statics[0].fill_(3)
     with pytest.raises(AssertionError, match="in flight"):
-        machine.order.wait()
+        machine.last_replay.wait()
 
 
 @pytest.mark.parametrize(
@@ -84,8 +89,8 @@ def test_another_key_shape_or_dtype_is_another_graph(key: str, values: Tensor) -
     assert machine.log.count("capture") == 2
 
 
-def test_so_many_graphs_are_kept_those_that_were_used_last() -> None:
-    call, machine, _ = captured(most=2)
+def test_the_given_number_of_most_recently_used_graphs_is_kept() -> None:
+    call, machine, _ = captured(max_graphs=2)
     for size in (1, 2, 1, 3):
         call("key", doubled, torch.ones(size))
     assert len(machine.live) == 2
@@ -97,8 +102,8 @@ def test_so_many_graphs_are_kept_those_that_were_used_last() -> None:
     assert machine.log.count("capture") == captures + 1
 
 
-def test_a_graphs_memory_is_given_back_after_the_device_is_done_with_it() -> None:
-    call, machine, _ = captured(most=1)
+def test_a_graphs_memory_is_freed_after_the_device_is_done_with_it() -> None:
+    call, machine, _ = captured(max_graphs=1)
     call("key", doubled, torch.ones(1))
     call("key", doubled, torch.ones(2))
     assert machine.log.index("reset") == machine.log.index("synchronize") + 1
@@ -107,42 +112,42 @@ def test_a_graphs_memory_is_given_back_after_the_device_is_done_with_it() -> Non
 
 
 @pytest.mark.parametrize("error", [RuntimeError("operation not permitted"), MemoryError()])
-def test_what_cannot_be_captured_is_called_as_it_is_and_that_is_said_once(error: Exception) -> None:
-    call, machine, said = captured(error=error)
+def test_what_cannot_be_captured_is_called_directly_and_reported_once(error: Exception) -> None:
+    call, machine, reports = captured(error=error)
     for size in (1, 2, 2):
         assert torch.equal(first(call("key", doubled, torch.ones(size))), 2 * torch.ones(size))
-    assert len(said) == 1
-    assert said[0].startswith("it goes on without a CUDA graph: ")
-    assert machine.log.count("capture") == machine.log.count("settle") == 1
+    assert len(reports) == 1
+    assert reports[0].startswith("it continues without a CUDA graph: ")
+    assert machine.log.count("capture") == machine.log.count("synchronize device") == 1
 
 
 def test_the_reason_is_what_went_wrong_first() -> None:
     error = RuntimeError("the capture was invalidated")
     error.__context__ = ValueError("no tensors of the host")
-    call, _, said = captured(error=error)
+    call, _, reports = captured(error=error)
     call("key", doubled, torch.ones(1))
-    assert said[0].endswith(": no tensors of the host")
+    assert reports[0].endswith(": no tensors of the host")
 
 
-def test_a_function_that_asks_the_host_is_not_captured() -> None:
+def test_a_function_that_makes_the_host_wait_is_not_captured() -> None:
     def asks(values: Tensor) -> Result:
         return (values * (2 if values.sum().item() > 0 else 1),), None
 
-    call, machine, said = captured(strict=True)
+    call, machine, reports = captured(strict=True)
     assert first(call("key", asks, torch.ones(2))).tolist() == [2, 2]
     assert "capture" not in machine.log
-    assert said == ["it goes on without a CUDA graph: item of a tensor on cpu waits for it"]
+    assert reports == ["it continues without a CUDA graph: item of a tensor on cpu waits for it"]
 
 
-def test_a_functions_own_errors_are_the_callers_and_refuse_nothing() -> None:
+def test_a_functions_own_errors_reach_the_caller_and_disable_nothing() -> None:
     def fails(values: Tensor) -> Result:
         raise ValueError("bad frame")
 
-    call, _, said = captured()
+    call, _, reports = captured()
     with pytest.raises(ValueError, match="bad frame"):
         call("key", fails, torch.ones(1))
-    assert not call.refused
-    assert not said
+    assert not call.disabled_reason
+    assert not reports
 
 
 def test_threads_share_graphs_and_get_their_own_results() -> None:
@@ -164,89 +169,89 @@ def test_threads_share_graphs_and_get_their_own_results() -> None:
 
 
 def tripled(values: Tensor, more: Tensor | None = None) -> Result:
-    return (values * 3, None), "better"
+    return (values * 3, None), "faster"
 
 
-def test_a_better_function_takes_the_place_when_it_is_ready() -> None:
-    call, machine, said = captured()
+def test_a_faster_function_takes_over_when_it_is_ready() -> None:
+    call, machine, reports = captured()
     ready = threading.Event()
 
-    def better(values: Tensor) -> Result:
+    def faster(values: Tensor) -> Result:
         ready.wait(10)
         return tripled(values)
 
     values = torch.ones(2)
-    assert first(call("key", doubled, values, better=better)).tolist() == [2, 2]
-    assert first(call("key", doubled, values, better=better)).tolist() == [2, 2]
+    assert first(call("key", doubled, values, faster=faster)).tolist() == [2, 2]
+    assert first(call("key", doubled, values, faster=faster)).tolist() == [2, 2]
     ready.set()
-    until(lambda: call("key", doubled, values, better=better)[1] == "better")
-    assert first(call("key", doubled, values, better=better)).tolist() == [3, 3]
+    until(lambda: call("key", doubled, values, faster=faster)[1] == "faster")
+    assert first(call("key", doubled, values, faster=faster)).tolist() == [3, 3]
     assert machine.log.count("capture") == 2
     assert len(machine.live) == 1
-    assert not said
+    assert not reports
 
 
-def test_at_once_the_better_function_gives_the_first_result() -> None:
+def test_the_first_result_can_wait_for_the_faster_function() -> None:
     call, machine, _ = captured()
-    found = call("key", doubled, torch.ones(2), better=tripled, at_once=True)
+    found = call("key", doubled, torch.ones(2), faster=tripled, wait_for_faster=True)
     assert first(found).tolist() == [3, 3]
     assert machine.log.count("capture") == 1
 
 
-def test_a_better_function_that_fails_is_said_once_and_changes_nothing() -> None:
+def test_a_faster_function_that_fails_is_reported_once_and_changes_nothing() -> None:
     def fails(values: Tensor) -> Result:
         raise RuntimeError("no compiler")
 
-    call, _, said = captured()
+    call, _, reports = captured()
     for size in (1, 2, 3):
-        call("key", doubled, torch.ones(size), better=fails)
+        call("key", doubled, torch.ones(size), faster=fails)
     until(lambda: not any(thread.name == "compile" for thread in threading.enumerate()))
-    assert said == ["it goes on without torch.compile: no compiler"]
-    assert first(call("key", doubled, torch.ones(2), better=fails)).tolist() == [2, 2]
+    assert reports == ["it continues without torch.compile: no compiler"]
+    assert first(call("key", doubled, torch.ones(2), faster=fails)).tolist() == [2, 2]
 
 
-def test_the_end_of_the_thread_that_compiles_is_said_and_frames_are_answered_without_it() -> None:
+def test_a_compiling_thread_that_ends_is_reported_and_frames_are_answered_without_it() -> None:
     entered, release = threading.Event(), threading.Event()
 
-    def better(values: Tensor) -> Result:
+    def faster(values: Tensor) -> Result:
         entered.set()
         release.wait(60)
         return tripled(values)
 
-    call, machine, said = captured()
-    call("key", doubled, torch.ones(2), better=better)
+    call, machine, reports = captured()
+    call("key", doubled, torch.ones(2), faster=faster)
     assert entered.wait(60)
     (compiler,) = (each for each in threading.enumerate() if each.name == "compile")
     kill(compiler)
     release.set()
     compiler.join(60)
-    assert said == ["it goes on without torch.compile: SystemExit"]
+    assert reports == ["it continues without torch.compile: SystemExit"]
     assert call.pending == 0
-    for size in (2, 3):  # one that was captured, and one that is captured now: nobody has the lock
-        assert call("key", doubled, torch.ones(size), better=better)[1] == "note"
+    for size in (2, 3):  # one that was captured, and one that is captured now: the lock is free
+        assert call("key", doubled, torch.ones(size), faster=faster)[1] == "note"
     assert machine.log.count("capture") == 2
     assert not any(each.name == "compile" for each in threading.enumerate())
 
 
-def test_while_something_is_compiled_new_functions_are_called_as_they_are() -> None:
-    call, machine, said = captured()
+def test_while_something_is_compiled_new_functions_are_called_directly() -> None:
+    call, machine, reports = captured()
     other, ready = Captured("other", machine, Notices()), threading.Event()
 
-    def better(values: Tensor) -> Result:
+    def faster(values: Tensor) -> Result:
         ready.wait(10)
         return tripled(values)
 
-    call("key", doubled, torch.ones(2), better=better)
-    until(lambda: other._first("key", doubled, (torch.ones(1),), None) is None)
+    call("key", doubled, torch.ones(2), faster=faster)
+    until(lambda: other._try_to_capture("key", doubled, (torch.ones(1),), None) is None)
     captures = machine.log.count("capture")
-    assert first(call("key", doubled, torch.ones(3), better=better)).tolist() == [2, 2, 2]
+    assert first(call("key", doubled, torch.ones(3), faster=faster)).tolist() == [2, 2, 2]
     assert first(other("key", doubled, torch.ones(3))).tolist() == [2, 2, 2]
     assert machine.log.count("capture") == captures
     ready.set()
     until(lambda: not call.pending)
     other("key", doubled, torch.ones(3))
     assert machine.log.count("capture") == captures + 2
-    assert not said
+    assert not reports
 
 
 def until(condition: Callable[[], bool]) -> None:
@@ -260,10 +265,10 @@ def until(condition: Callable[[], bool]) -> None:
 
 def test_constants_are_what_a_function_uses_and_did_not_make() -> None:
     table, index = torch.arange(4.0), torch.tensor([1, 3])
-    with Watch(torch.device("cpu")) as watch:
+    with CaptureCheck(torch.device("cpu")) as check:
         made = torch.ones(2) + table[index]
         made.mul_(2).sum()
-    assert {id(each) for each in watch.constants} == {id(table), id(index)}
+    assert {id(each) for each in check.constants} == {id(table), id(index)}
 
 
 @pytest.mark.parametrize(
@@ -276,8 +281,8 @@ def test_constants_are_what_a_function_uses_and_did_not_make() -> None:
         lambda x: x.reshape(1).tolist(),
     ],
 )
-def test_questions_to_the_device_are_refused(ask: Callable[[Tensor], Any]) -> None:
-    with pytest.raises(NotCapturableError), Watch(torch.device("cpu")):
+def test_waits_for_the_device_are_refused(ask: Callable[[Tensor], Any]) -> None:
+    with pytest.raises(NotCapturableError), CaptureCheck(torch.device("cpu")):
         ask(torch.ones(()))
 
 
@@ -292,12 +297,12 @@ def test_questions_to_the_device_are_refused(ask: Callable[[Tensor], Any]) -> No
     ],
 )
 def test_tensors_of_the_host_are_refused(travel: Callable[[Tensor], Any]) -> None:
-    with pytest.raises(NotCapturableError), Watch(torch.device("meta")):
+    with pytest.raises(NotCapturableError), CaptureCheck(torch.device("meta")):
         travel(torch.ones(2, device="meta"))
 
 
-def test_numbers_of_the_host_and_tensors_made_in_place_are_none_of_its_business() -> None:
-    with Watch(torch.device("meta")):
+def test_numbers_of_the_host_and_tensors_made_in_place_are_allowed() -> None:
+    with CaptureCheck(torch.device("meta")):
         x = torch.zeros(2, 3, device="meta")
         x[:, 0] = 1.0
         (x * 2 + torch.arange(3, device="meta")).masked_fill_(x > 0, torch.nan).sort()
@@ -310,9 +315,9 @@ def test_a_pipelines_two_kinds_of_graphs_share_one_device() -> None:
     assert len(machine.live) == 2
 
 
-def test_what_is_said_before_anybody_listens_is_not_lost() -> None:
-    notices, heard = Notices(), list[str]()
-    notices.say("one")
-    notices.listen(heard.append)
-    notices.say("two")
-    assert heard == ["one", "two"]
+def test_what_is_reported_before_anybody_listens_is_not_lost() -> None:
+    notices, messages = Notices(), list[str]()
+    notices.report("one")
+    notices.listen(messages.append)
+    notices.report("two")
+    assert messages == ["one", "two"]

@@ -18,8 +18,8 @@ if sys.argv[1] == "load":
     import depth_ros
     depth_ros.load(device="cpu")
 elif sys.argv[1] != "leave":
-    heap.one_for_all()
-    heap.keep()
+    heap.use_one_arena()
+    heap.keep_freed_memory()
 
 def churn():
     for _ in range(20):
@@ -45,8 +45,8 @@ else:
 
 def faults(mode: str, **environment: str) -> int:
     """Return how many pages the kernel gave a process that frees and takes 128 MB 20 times."""
-    told = {"MALLOC_", "GLIBC_TUNABLES"}
-    clean = {k: v for k, v in os.environ.items() if not any(k.startswith(name) for name in told)}
+    malloc = {"MALLOC_", "GLIBC_TUNABLES"}
+    clean = {k: v for k, v in os.environ.items() if not any(k.startswith(name) for name in malloc)}
     command = [sys.executable, "-c", _CHURN, mode]
     done = subprocess.run(
         command, env=clean | environment, capture_output=True, text=True, check=True
@@ -54,7 +54,7 @@ def faults(mode: str, **environment: str) -> int:
     return int(done.stdout)
 
 
-def test_memory_that_is_kept_is_not_asked_for_again() -> None:
+def test_kept_memory_is_not_requested_again() -> None:
     if not sys.platform.startswith("linux"):
         pytest.skip("glibc only")
     assert faults("keep") < 100
@@ -68,5 +68,5 @@ def test_loading_a_model_leaves_memory_as_it_is() -> None:
     assert faults("load") > 1000
 
 
-def test_the_environments_word_stands() -> None:
+def test_the_environments_settings_are_kept() -> None:
     assert faults("keep", MALLOC_MMAP_THRESHOLD_="131072") > 1000

@@ -1,4 +1,4 @@
-"""What lies beside the graph in a file of ONNX, against onnx's own reader."""
+"""The metadata and hash of an ONNX file, against onnx's own reader."""
 
 from pathlib import Path
 
@@ -28,7 +28,7 @@ def test_metadata_that_are_added_are_read_by_onnx_and_by_us(tmp_path: Path) -> N
     assert onnx_file.metadata(path) == theirs == {"before": "there", **added}
 
 
-def test_the_hash_is_of_what_is_computed_and_not_of_what_is_said_of_it(tmp_path: Path) -> None:
+def test_the_hash_covers_the_graph_and_not_the_metadata(tmp_path: Path) -> None:
     path = save(tmp_path / "a.onnx")
     before = onnx_file.sha256(path)
     onnx_file.add_metadata(path, {"said": "more"})
@@ -37,10 +37,10 @@ def test_the_hash_is_of_what_is_computed_and_not_of_what_is_said_of_it(tmp_path:
     assert onnx_file.sha256(save(tmp_path / "c.onnx", name="z")) != before
 
 
-def test_weights_beside_the_graph_are_part_of_the_hash(tmp_path: Path) -> None:
+def test_external_weights_are_part_of_the_hash(tmp_path: Path) -> None:
     path = save(tmp_path / "a.onnx")
     before = onnx_file.sha256(path)
-    onnx_file.weights_beside(path).write_bytes(b"weights")
+    onnx_file.external_weights(path).write_bytes(b"weights")
     assert onnx_file.sha256(path) != before
 
 
@@ -54,10 +54,10 @@ def test_a_file_that_ends_early_is_damaged(share: float, tmp_path: Path) -> None
 
 
 @pytest.mark.parametrize("content", [b"\x89PNG\r\n", b"hello world, this is text", b"\xff" * 30])
-def test_a_file_of_another_kind_is_no_file_of_onnx(content: bytes, tmp_path: Path) -> None:
+def test_a_file_of_another_kind_is_not_an_onnx_file(content: bytes, tmp_path: Path) -> None:
     path = tmp_path / "a.onnx"
     path.write_bytes(content)
-    with pytest.raises(ModelError, match="no file of ONNX"):
+    with pytest.raises(ModelError, match="not an ONNX file"):
         onnx_file.metadata(path)
 
 

@@ -19,18 +19,18 @@ def as_before() -> Iterator[None]:
 
 
 @pytest.mark.parametrize(("cores", "expected"), [(1, 1), (2, 2), (3, 2), (4, 3), (64, 63)])
-def test_a_core_is_left_where_that_is_not_half_of_all(cores: int, expected: int) -> None:
-    assert threads.choose(cores) == expected
+def test_a_core_is_left_for_ros_if_there_are_more_than_two(cores: int, expected: int) -> None:
+    assert threads.default_count(cores) == expected
 
 
-def test_a_number_is_taken_at_its_word() -> None:
+def test_a_number_is_used_as_given() -> None:
     assert threads.use(3) == 3
     assert torch.get_num_threads() == 3
 
 
 @pytest.mark.parametrize(("count", "workers", "expected"), [(8, 3, 3), (2, 2, 1), (1, 4, 1)])
 def test_workers_share_threads_and_each_has_one(count: int, workers: int, expected: int) -> None:
-    threads.share(count, workers)
+    threads.use_share(count, workers)
     assert torch.get_num_threads() == expected
 
 

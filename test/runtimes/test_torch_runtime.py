@@ -35,7 +35,7 @@ class Recorder(nn.Module):
 @NO_CUDA
 @pytest.mark.parametrize("name", ["cuda", "cuda:0", "cuda:7"])
 def test_cuda_that_is_not_there_is_an_error_and_no_fallback(name: str) -> None:
-    with pytest.raises(ModelError, match=rf"'{name}' was asked for.*device:=cpu"):
+    with pytest.raises(ModelError, match=rf"'{name}' is unavailable.*device:=cpu"):
         choose_device(name)
 
 
@@ -141,7 +141,7 @@ def test_convolutions_on_the_cpu_run_with_channels_last(dtype: str) -> None:
 
 
 @pytest.mark.skipif(shutil.which("c++") is None, reason="this machine has no C++ compiler")
-def test_a_compiled_network_says_the_same_for_every_size_and_compiles_each_once() -> None:
+def test_a_compiled_network_gives_the_same_result_and_compiles_each_size_once() -> None:
     sizes = [(8, 12), (12, 8), (8, 12)]
     images = [torch.rand(1, 3, *size) for size in sizes]
     eager, compiled = TorchRuntime(Shrink(), "cpu"), TorchRuntime(Shrink(), "cpu", compiled=True)
@@ -151,16 +151,16 @@ def test_a_compiled_network_says_the_same_for_every_size_and_compiles_each_once(
     assert counters["stats"]["unique_graphs"] == 2
 
 
-def test_a_compiler_that_fails_says_how_to_do_without(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_compiler_error_names_the_setting_to_avoid_it(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(inductor.cpp, "cxx", (None, "no-such-compiler"))
     monkeypatch.setattr(inductor, "force_disable_caches", True)
-    with pytest.raises(ModelError, match=r"torch\.compile failed, say compile:=false.*C\+\+"):
+    with pytest.raises(ModelError, match=r"torch\.compile failed, set compile:=false.*C\+\+"):
         TorchRuntime(Shrink(), "cpu", compiled=True)(torch.rand(1, 3, 9, 7))
 
 
 def test_an_exported_network_is_not_compiled_again() -> None:
     graph = Graph(Path("network.onnx"), "abc", "float32", (("pixels", (1, 3, 8, 8)),))
-    with pytest.raises(ModelError, match=r"compile was asked for of an \.onnx file"):
+    with pytest.raises(ModelError, match=r"compile is true for an \.onnx file"):
         runtimes.create("auto", nn.Identity(), "cpu", "float32", {"": graph}, compiled=True)
 
 
@@ -176,7 +176,5 @@ def test_an_exported_network_is_not_compiled_again() -> None:
         ("shape mismatch", False),
     ],
 )
-def test_a_device_is_lost_to_errors_that_stay_and_not_to_memory_that_is_short(
-    text: str, lost: bool
-) -> None:
+def test_permanent_errors_lose_the_device_and_short_memory_does_not(text: str, lost: bool) -> None:
     assert is_lost(RuntimeError(text)) is lost

@@ -13,7 +13,7 @@ from safetensors.torch import load_file
 
 from depth_ros.errors import ModelError
 from depth_ros.models import hub, json_file
-from depth_ros.models.base import Facts, ModelEntry, Output, Prediction, Raw
+from depth_ros.models.base import ModelEntry, NetworkFacts, Output, Prediction, Raw
 from depth_ros.models.depth_anything_3.entries import PREPROCESSING
 from depth_ros.models.depth_anything_3.network import DepthAnything3Net
 from depth_ros.models.own_checkpoint import CONFIG, WEIGHTS
@@ -52,7 +52,7 @@ class DepthAnything3(TransformersModel):
             raise ModelError(f"it has no {WEIGHTS}")
         network = DepthAnything3Net.of_weights(load_file(weights), _layers(said))
         metric = output is Output.METRIC_DEPTH
-        facts = Facts(PREPROCESSING, training_f_px=_CANONICAL_F_PX if metric else None)
+        facts = NetworkFacts(PREPROCESSING, training_f_px=_CANONICAL_F_PX if metric else None)
         return cls(entry, network, facts)
 
     @classmethod

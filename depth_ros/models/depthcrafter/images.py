@@ -1,4 +1,4 @@
-"""Images as DepthCrafter's networks want them; -1 to 1 is black to white."""
+"""Conversion of images for DepthCrafter's networks; -1 to 1 is black to white."""
 
 from __future__ import annotations
 
@@ -20,16 +20,16 @@ def network_size(height: int, width: int, max_side_px: int) -> tuple[int, int]:
 
 
 def to_network(rgb: Tensor, size: tuple[int, int]) -> Tensor:
-    """Turn uint8 images (N, H, W, 3) into float32 (N, 3, *size) of -1 to 1."""
+    """Convert uint8 images (N, H, W, 3) to float32 (N, 3, *size) of -1 to 1."""
     pixels = rgb.permute(0, 3, 1, 2).float() / 127.5 - 1
     return functional.interpolate(pixels, size, mode="bilinear", antialias=True)
 
 
 def to_embed(pixels: Tensor, side_px: int, mean: Tensor, std: Tensor) -> Tensor:
-    """Turn images (N, 3, h, w) of -1 to 1 into CLIP's input (N, 3, side_px, side_px).
+    """Convert images (N, 3, h, w) of -1 to 1 to CLIP's input (N, 3, side_px, side_px).
 
-    A Gaussian blur against aliasing, then bicubic from corner to corner, as Stable Video
-    Diffusion's pipeline does; it warps images to a square.
+    A Gaussian blur against aliasing, then a bicubic resize to a square with aligned corners, as in
+    Stable Video Diffusion's pipeline.
 
     Args:
         mean, std: (3,) of colours of 0 to 1.
@@ -43,10 +43,10 @@ def to_embed(pixels: Tensor, side_px: int, mean: Tensor, std: Tensor) -> Tensor:
 
 
 def from_network(decoded: Tensor, size: tuple[int, int]) -> Tensor:
-    """Turn decoded images (N, 3, h, w) into values (N, *size).
+    """Convert decoded images (N, 3, h, w) to values (N, *size).
 
-    The published pipeline turns what is decoded into images of 0 to 1, what is beyond cut off, and
-    takes the mean of the three channels.
+    As in the published pipeline, decoded images are scaled and clipped to 0 to 1, and the mean of
+    the three channels is taken.
     """
     values = (decoded.float() / 2 + 0.5).clamp(0, 1).mean(1, keepdim=True)
     return functional.interpolate(values, size, mode="bilinear")[:, 0]

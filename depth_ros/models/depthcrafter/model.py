@@ -1,4 +1,4 @@
-"""A recording's frames in, their inverse depth up to one scale and shift out."""
+"""DepthCrafter: frames of a recording to inverse depth up to one scale and shift."""
 
 from __future__ import annotations
 
@@ -21,17 +21,17 @@ from depth_ros.models.depthcrafter.windows import euler, rechunked, stitched, wi
 Rgb = npt.NDArray[np.uint8]
 Values = npt.NDArray[np.float32]
 
-# What Stable Video Diffusion's network is told of a video, and DepthCrafter's always alike: frames
-# per second, how much moves, and the deviation of the noise that is added to the images.
+# Inputs of Stable Video Diffusion that are constant in DepthCrafter: frames per second, amount of
+# motion, and deviation of the noise that is added to the images.
 _FPS, _MOTION, _NOISE = 7, 127, 0.02
 
 
 class Condition(NamedTuple):
-    """What the denoiser is told of T frames.
+    """The denoiser's condition for T frames.
 
     Attributes:
         latents: (T, C, h, w) the images in latent space.
-        embeddings: (T, D) what they show.
+        embeddings: (T, D) of CLIP.
     """
 
     latents: Tensor
@@ -42,8 +42,8 @@ class DepthCrafter(ClipModel):
     """Any checkpoint of DepthCrafter.
 
     Values are those of the published pipeline before its last step, which stretches each clip to
-    0 to 1 by its extremes: the fit of a scale and a shift, which turns values into 1/m, undoes any
-    such stretch, and the extremes would only be known when the whole clip is done.
+    0 to 1. That step is left out, because the fit of a scale and a shift, which converts values to
+    1/m, would undo it, and because it needs the whole clip first.
     """
 
     def __init__(self, entry: ModelEntry, parts: parts.Parts, options: ClipOptions) -> None:
@@ -54,7 +54,7 @@ class DepthCrafter(ClipModel):
 
     @classmethod
     def load(cls, entry: ModelEntry, options: ClipOptions) -> DepthCrafter:
-        """Load a checkpoint; parts.load says what it raises."""
+        """Load a checkpoint; raises the errors of parts.load."""
         return cls(entry, parts.load(entry, getattr(torch, options.dtype)), options)
 
     def predict_clip(
@@ -66,8 +66,8 @@ class DepthCrafter(ClipModel):
     ) -> Iterator[Values]:
         """Yield inverse depth of 0 to 1, see ClipModel; the same seed gives the same values.
 
-        However long the clip is, what is held of it is the latents of one window and the images of
-        one chunk.
+        For a clip of any length, only the latents of one window and the images of one chunk are
+        in memory.
         """
         if count < 1:
             raise ModelError(f"the clip has {count} frames, expected at least 1")
@@ -85,7 +85,7 @@ class DepthCrafter(ClipModel):
         first = next(rgb)
         height, width = first.shape[:2]
         size = images.network_size(height, width, self.options.max_side_px)
-        # On the CPU, so that a seed means the same noise on every device.
+        # On the CPU, so that a seed gives the same noise on every device.
         generator = torch.Generator().manual_seed(seed)
         noise = torch.randn(self._latent_shape(len(spans[0]), size), generator=generator)
         conditions = self._conditions(_alike(chain([first], rgb)), spans, size, generator)
@@ -112,7 +112,7 @@ class DepthCrafter(ClipModel):
         size: tuple[int, int],
         generator: torch.Generator,
     ) -> Iterator[Condition]:
-        """Yield what the denoiser is told of each window; every frame is encoded once."""
+        """Yield the condition of each window; every frame is encoded once."""
         known: list[Tensor] = []
         stop = 0
         for span in spans:
@@ -125,7 +125,7 @@ class DepthCrafter(ClipModel):
     def _encoded(
         self, rgb: Iterator[Rgb], size: tuple[int, int], generator: torch.Generator
     ) -> Condition:
-        """Return what the denoiser is told of frames, whose noise the generator draws in order."""
+        """Return the condition of frames; the generator draws their noise in order."""
         encoder, vae = self.parts.image_encoder, self.parts.vae
         latents, embeddings = [], []
         with self._at_work(encoder), self._at_work(vae):
@@ -133,7 +133,7 @@ class DepthCrafter(ClipModel):
                 pixels = images.to_network(torch.from_numpy(np.stack(batch)).to(self._device), size)
                 noise = torch.randn(pixels.shape, generator=generator).to(self._device)
                 noisy = (pixels + _NOISE * noise).to(vae.quant_conv.weight.dtype)
-                # Not scaled to unit variance, as latents of depth are: so it was trained.
+                # As in training, these latents are not scaled to unit variance; those of depth are.
                 latents.append(vae.encode(noisy).latent_dist.mode().float())
                 embeddings.append(encoder(self._to_embed(pixels)).image_embeds)
         return Condition(torch.cat(latents), torch.cat(embeddings))
@@ -153,16 +153,16 @@ class DepthCrafter(ClipModel):
                 tick()
                 sample = torch.cat([noisy, condition.latents], 1).to(self._dtype)
                 timestep = timestep.to(self._device)
-                answer: Tensor = unet(sample, timestep, condition.embeddings, self._time_ids)
-                return answer
+                output: Tensor = unet(sample, timestep, condition.embeddings, self._time_ids)
+                return output
 
             return euler(denoise, self.parts.scheduler, self.options.steps, noise, tail)
 
     def _decoded(self, latents: Tensor) -> Tensor:
-        """Return the images (N, 3, h, w) of latents, which the decoder sees at once.
+        """Return the images (N, 3, h, w) of latents, decoded together.
 
-        Its layers mix neighbouring frames and normalise over all that it sees; beyond the first and
-        the last of them it sees zeros.
+        The decoder's layers mix neighbouring frames and normalise over all N frames. Before the
+        first and after the last frame it pads with zeros.
         """
         with self._at_work(self.parts.vae) as vae:
             unscaled = (latents / vae.config.scaling_factor).to(self._dtype)
@@ -176,7 +176,7 @@ class DepthCrafter(ClipModel):
 
     @contextmanager
     def _at_work(self, network: Any) -> Iterator[Any]:
-        """Have a network on the device; only for so long, if others are to have its place."""
+        """Move a network to the device; with offload, back to the CPU afterwards."""
         yield network.to(self._device)
         if self.options.offload:
             network.to("cpu")
@@ -186,7 +186,7 @@ def _alike(frames: Iterator[Rgb]) -> Iterator[Rgb]:
     """Yield images, all of the first one's size.
 
     Raises:
-        ModelError: another has another size, or is no uint8 (H, W, 3).
+        ModelError: an image has another size, or is not uint8 (H, W, 3).
     """
     shape: tuple[int, ...] | None = None
     for index, rgb in enumerate(frames):

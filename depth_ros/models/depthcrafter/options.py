@@ -1,4 +1,4 @@
-"""How a clip is sampled, and where."""
+"""Options for the sampling of a clip."""
 
 from __future__ import annotations
 
@@ -9,19 +9,18 @@ from depth_ros.errors import SettingError
 
 @dataclass(frozen=True)
 class ClipOptions:
-    """What trades a clip's depth for time and memory; the defaults are DepthCrafter's own.
+    """Options that trade quality for time and memory; the defaults are DepthCrafter's.
 
     Attributes:
         device: a torch device's name.
         dtype: of the networks: float32, float16 or bfloat16.
-        offload: keep on the device only the networks that work at the moment, the others in the
-            CPU's memory.
+        offload: keep only the network in use on the device, and the others in host memory.
         steps: of the sampler.
-        window: frames that the network sees at once.
-        overlap: frames that two windows share.
-        max_side_px: images are shrunk to this on their longer side.
-        chunk: frames that the image encoders and the decoder see at once. The decoder mixes the
-            frames of a chunk, so that its values depend a little on this.
+        window: number of frames that the network processes together.
+        overlap: number of frames that two windows share.
+        max_side_px: larger images are resized to this on their longer side.
+        chunk: number of frames that the image encoders and the decoder process together. The
+            decoder mixes the frames of a chunk, so that its values depend slightly on this.
 
     Raises:
         SettingError: a number is out of its range, or the dtype is unknown.

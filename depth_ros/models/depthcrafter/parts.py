@@ -19,7 +19,7 @@ NAMES = ("unet", "vae", "image_encoder", "scheduler", "feature_extractor")
 """The subfolders of a checkpoint."""
 
 BASE = "stabilityai/stable-video-diffusion-img2vid-xt"
-"""Where the hub has every part but the UNet, in files of the variant fp16."""
+"""Repository of all parts except the UNet on the hub, in files of the variant fp16."""
 
 _CLASS = re.compile(r'"_class_name": *"(\w+)"')
 
@@ -30,11 +30,11 @@ class Parts:
 
     Attributes:
         unet: the denoiser.
-        vae: diffusers' AutoencoderKLTemporalDecoder, between images and latents; its encoder is in
-            float32 where its config says so.
+        vae: diffusers' AutoencoderKLTemporalDecoder, between images and latents; its encoder is
+            float32 if its config requires it.
         image_encoder: transformers' CLIPVisionModelWithProjection.
         scheduler: diffusers' EulerDiscreteScheduler.
-        mean, std: (3,) of the colours that the image encoder wants.
+        mean, std: (3,) for the normalisation of the image encoder's input.
     """
 
     unet: PerFrameUNet
@@ -46,9 +46,9 @@ class Parts:
 
 
 def holds(folder: Path) -> bool:
-    """Whether a folder says that it holds DepthCrafter.
+    """Whether a folder declares that it contains DepthCrafter.
 
-    Any UNet of Stable Video Diffusion could be loaded, and would say nothing about depth.
+    Any UNet of Stable Video Diffusion could be loaded, but its output would not be depth.
     """
     paths = (folder / "model_index.json", folder / "unet" / "config.json")
     classes = (_CLASS.search(path.read_text()) for path in paths if path.is_file())
@@ -69,12 +69,12 @@ def load(entry: ModelEntry, dtype: torch.dtype) -> Parts:
     from transformers import CLIPVisionModelWithProjection
 
     places = {name: _place(entry, name) for name in NAMES}
-    # Without accelerate diffusers does so too, and says at length that it does.
+    # Without accelerate this is diffusers' default, too, but with a long warning.
     options = {"torch_dtype": dtype, "low_cpu_mem_usage": is_accelerate_available()}
     unet = _network(diffusers.UNetSpatioTemporalConditionModel, places["unet"], **options)
     vae = _network(diffusers.AutoencoderKLTemporalDecoder, places["vae"], **options)
     if dtype is torch.float16 and vae.config.force_upcast:
-        # As Stable Video Diffusion's pipeline does.
+        # As in Stable Video Diffusion's pipeline.
         vae.encoder.float()
         vae.quant_conv.float()
     encoder = _network(CLIPVisionModelWithProjection, places["image_encoder"], dtype=dtype)
@@ -86,7 +86,7 @@ def load(entry: ModelEntry, dtype: torch.dtype) -> Parts:
 
 
 class _Place(NamedTuple):
-    """Where a part lies: a folder or hub id, and what else from_pretrained is to be told."""
+    """Return the folder or hub id of a part, and further arguments of from_pretrained."""
 
     source: str
     options: dict[str, Any]
@@ -117,7 +117,7 @@ def _network(kind: Any, place: _Place, **options: Any) -> Any:
 def _colours(source: str) -> tuple[Tensor, Tensor]:
     from transformers.utils import cached_file
 
-    # Read as a file: transformers' own reader wants Pillow or torchvision for it.
+    # Read as a file: transformers' own reader needs Pillow or torchvision.
     path = cached_file(source, "preprocessor_config.json", subfolder="feature_extractor")
     config = json_file.read(Path(path))
     return torch.tensor(config["image_mean"]), torch.tensor(config["image_std"])

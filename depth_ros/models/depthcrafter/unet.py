@@ -1,4 +1,4 @@
-"""Stable Video Diffusion's UNet, told of every frame what that frame shows."""
+"""Stable Video Diffusion's UNet with an image embedding for every frame."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ from torch import Tensor, nn
 class PerFrameUNet(nn.Module):
     """diffusers' UNetSpatioTemporalConditionModel with an image embedding for each frame.
 
-    The network has one embedding for a whole video and repeats it; DepthCrafter was trained with
-    one for each frame, and the same layers. With equal embeddings the two agree.
+    The original network repeats one embedding for a whole video; DepthCrafter was trained with the
+    same layers and one embedding for each frame. With equal embeddings both agree.
     """
 
     def __init__(self, unet: Any) -> None:
@@ -25,13 +25,13 @@ class PerFrameUNet(nn.Module):
         """Denoise a clip of T frames.
 
         Args:
-            sample: (T, C, h, w) scaled noisy latents, and after them what they are conditioned on;
-                h and w are multiples of two to the number of upsamplings.
-            timestep: () the noise level, as the scheduler says it.
+            sample: (T, C, h, w) scaled noisy latents, concatenated with their condition; h and w
+                are multiples of two to the number of upsamplings.
+            timestep: () the noise level, from the scheduler.
             embeddings: (T, D) of the frames.
             time_ids: (3,) frame rate, motion and noise of the condition.
 
-        Returns: (T, C', h, w) what the scheduler wants to know.
+        Returns: (T, C', h, w) the scheduler's model output.
         """
         unet, frames = self.unet, len(sample)
         common = {
@@ -59,7 +59,7 @@ class PerFrameUNet(nn.Module):
     def _time(self, timestep: Tensor, time_ids: Tensor, dtype: torch.dtype) -> Tensor:
         """Return the embedding (1, E) of the noise level and the time ids.
 
-        The sinusoids are float32 whatever the network is.
+        The sinusoids are float32 for every precision of the network.
         """
         unet = self.unet
         level: Tensor = unet.time_embedding(unet.time_proj(timestep[None]).to(dtype))

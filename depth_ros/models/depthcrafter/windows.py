@@ -1,9 +1,8 @@
-"""Clips of any length through a network that sees a window of them.
+"""Clips of any length with a network that processes windows of a fixed length.
 
-Noise belongs to frames, not to windows: frame i has the noise i modulo the window's length. So the
-frames that two windows share start from the same noise in both, and what the first said of them is
-what the second starts from. Where both have spoken, their latents pass from one to the other
-linearly.
+Noise belongs to frames, not to windows: frame i has the noise i modulo the window's length. So
+frames that two windows share have the same noise in both, and the second window starts from the
+result of the first. In the shared frames the latents are blended linearly from one to the other.
 """
 
 from __future__ import annotations
@@ -16,7 +15,7 @@ from torch import Tensor
 
 
 def windows(count: int, window: int, overlap: int) -> list[range]:
-    """Return the frames of each window: all of one length but the last, which may be shorter."""
+    """Return the frames of each window, all of one length; the last one may be shorter."""
     if count <= window:
         return [range(count)]
     starts = range(0, count - overlap, window - overlap)
@@ -30,8 +29,8 @@ def stitched(
 
     Args:
         spans: of windows().
-        solve: returns the latents of a window, given what the window before said of the frames that
-            they share; None for the first.
+        solve: returns the latents of a window, given those of the window before for the shared
+            frames; None for the first window.
     """
     tail: Tensor | None = None
     for index, span in enumerate(spans):
@@ -58,7 +57,7 @@ def euler(
         scheduler: diffusers' EulerDiscreteScheduler.
         steps: of the scheduler.
         noise: (T, C, h, w) standard normal.
-        tail: (n, C, h, w) what is known of the first n frames, n < T.
+        tail: (n, C, h, w) latents of the window before for the first n frames, n < T.
 
     Returns: (T, C, h, w) float32.
     """
@@ -67,13 +66,13 @@ def euler(
     if tail is not None:
         latents[: len(tail)] = tail + noise[: len(tail)] * scheduler.sigmas[0]
     for timestep in scheduler.timesteps:
-        answer = denoise(scheduler.scale_model_input(latents, timestep), timestep)
-        latents = scheduler.step(answer.float(), timestep, latents).prev_sample
+        output = denoise(scheduler.scale_model_input(latents, timestep), timestep)
+        latents = scheduler.step(output.float(), timestep, latents).prev_sample
     return latents
 
 
 def rechunked(parts: Iterable[Tensor], size: int) -> Iterator[Tensor]:
-    """Yield what comes in (n, ...) again as (size, ...), the last one maybe shorter."""
+    """Yield parts (n, ...) again as (size, ...); the last one may be shorter."""
     rest: Tensor | None = None
     for part in parts:
         *whole, rest = (part if rest is None else torch.cat([rest, part])).split(size)

@@ -10,11 +10,11 @@ from torch import Tensor, nn
 from depth_ros.models.lite.encoder import CHANNELS, EfficientNetLite0
 
 LITE = "efficientnet_lite0"
-"""What model_type says of zoedepth-lite's encoder, which transformers does not have."""
+"""The model_type of zoedepth-lite's encoder, which transformers does not have."""
 
 
 class Maps(NamedTuple):
-    """What a backbone returns: maps (B, C, h / stride, w / stride), the finest first."""
+    """The output of a backbone: maps (B, C, h / stride, w / stride), the finest first."""
 
     feature_maps: tuple[Tensor, ...]
 
@@ -30,7 +30,7 @@ class LiteBackbone(EfficientNetLite0):
 
 
 def build(config: Mapping[str, Any]) -> nn.Module:
-    """Return an untrained backbone of a configuration, as transformers writes them."""
+    """Return an untrained backbone of a configuration in transformers' format."""
     fields = dict(config)
     kind = fields.pop("model_type")
     if kind == LITE:

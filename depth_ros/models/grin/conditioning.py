@@ -1,4 +1,4 @@
-"""What the denoiser knows of every position: image features and the viewing ray there."""
+"""The conditioning of the denoiser at every position: image features and the viewing ray."""
 
 from __future__ import annotations
 
@@ -31,22 +31,22 @@ def unit_rays(rays: Tensor) -> Tensor:
 def sample(features: Tensor, positions: Tensor) -> Tensor:
     """Return features (B, C, h, w) at positions (B, N, 2), bilinearly: (B, N, C).
 
-    Positions span [-1, 1] from border to border, x before y: the same place on every scale.
+    Positions are in [-1, 1] from border to border, x before y: the same point on every scale.
     """
-    found = functional.grid_sample(
+    sampled = functional.grid_sample(
         features, positions[:, None], padding_mode="border", align_corners=False
     )
-    return found[:, :, 0].transpose(1, 2)
+    return sampled[:, :, 0].transpose(1, 2)
 
 
 class Conditioner(nn.Module):
-    """The image encoder, and what it and the rays say at positions: local, and of the whole image.
+    """The image encoder, and the local and global conditioning from its features and the rays.
 
-    Local conditioning belongs to one denoised pixel each. Global conditioning is a set of tokens
-    that all latents read; any part of it may be left out (paper, figures 3 and 8).
+    Each denoised pixel has its local conditioning. Global conditioning is a set of tokens that all
+    latents read; any part of it may be left out (paper, figures 3 and 8).
     """
 
-    # Positions and rays need float32; what follows from them is cast here.
+    # Positions and rays need float32; features are cast to lower precision here.
     casts_itself = True
 
     def __init__(self, config: GrinConfig) -> None:
@@ -102,7 +102,7 @@ class Conditioner(nn.Module):
 class Fusion(nn.Module):
     """Image features (..., channels) and encoded rays (..., encoding) to conditioning (..., out).
 
-    Rays enter in float32 also under autocast: at the horizon a hundredth of a degree is metres.
+    Rays are float32 also under autocast: at the horizon 0.01 degree corresponds to metres.
     """
 
     def __init__(self, channels: int, encoding: int, out: int) -> None:
@@ -114,7 +114,7 @@ class Fusion(nn.Module):
     def forward(self, features: Tensor, rays: Tensor) -> Tensor:
         """Return the conditioning."""
         with torch.autocast(rays.device.type, enabled=False):
-            seen = functional.linear(rays, self.rays.weight.float(), self.rays.bias.float())
-        hidden = functional.gelu(self.features(features) + seen.to(features.dtype))
+            embedded = functional.linear(rays, self.rays.weight.float(), self.rays.bias.float())
+        hidden = functional.gelu(self.features(features) + embedded.to(features.dtype))
         fused: Tensor = self.out(hidden)
         return fused

@@ -1,4 +1,4 @@
-"""What a GRIN is built of, and which of it the paper (arXiv 2409.09896) says."""
+"""The configuration of a GRIN, and which of its values the paper (arXiv 2409.09896) specifies."""
 
 from __future__ import annotations
 
@@ -20,43 +20,43 @@ def _swinv2(**sizes: Any) -> dict[str, Any]:
 
 @dataclass(frozen=True)
 class GrinConfig:
-    """The sizes of a GRIN. Where the paper is silent it says 'our choice', and after whom.
+    """The sizes of a GRIN. 'Our choice': not specified by the paper, with the source.
 
     Attributes:
-        backbone: configuration of the image encoder, see backbones; every map that it returns is
-            used. Paper: an image encoder, unnamed. Our choice: Swin V2, after MiDaS 3.1; it takes
-            any shape, has maps of every scale, learns from little data, and checkpoints abound.
-        height, width: images are brought near to this size, with their aspect ratio kept. Paper:
+        backbone: configuration of the image encoder, see backbones; all its maps are used. Paper:
+            an image encoder, unnamed. Our choice: Swin V2, after MiDaS 3.1: it takes any shape, has
+            maps of every scale, learns from little data, and many checkpoints exist.
+        height, width: images are resized to about this size, with their aspect ratio kept. Paper:
             fitted into 640x512.
-        resize: how images are brought there, see Preprocessing. Our choice: bilinear.
+        resize: method of the resize, see Preprocessing. Our choice: bilinear.
         multiple: of both sides of the encoder's input: one cell of its coarsest map.
-        map_stride: without further wishes, depth is asked for at one position per so many pixels
-            of the encoder's input, down and across. Paper: 1, every pixel.
-        cell: one token of the global conditioning per so many pixels of the encoder's input, down
-            and across. Paper: scene-level tokens, of which any part will do; our choice of number.
+        map_stride: default stride of the estimated pixels, in rows and columns of the encoder's
+            input. Paper: 1, every pixel.
+        cell: stride of the global conditioning's tokens, in rows and columns of the encoder's
+            input. Paper: scene-level tokens, any subset of them; our choice of number.
         d_min_m, d_max_m: depth at -1 and 1. Paper: log scale; our choice of range, after MVGD
             (arXiv 2501.18804): 0.1 to 200 m.
         schedule: noise schedule by name. Our choice, after RIN's later code: sigmoid.
-        input_scale: values are multiplied by this before noise is added, so that they vary about as
-            much as the noise does. Our choice, after Chen (arXiv 2301.10972).
+        input_scale: values are multiplied by this before noise is added, so that their variance is
+            about that of the noise. Our choice, after Chen (arXiv 2301.10972).
         blocks, layers: blocks of read, compute and write, and self-attention layers in each
             compute. Paper: blocks of RIN; our choice of numbers, after RIN (arXiv 2212.11972).
         latents, latent_dim, token_dim, heads: number and width of the latents, width of the
             interface, attention heads. Our choice, after RIN.
         bands, max_frequency: Fourier features of rays: frequencies from 1 to max_frequency, linear.
-            Our choice, after ZeroDepth (arXiv 2306.17253): it has 16 bands, up to 32, but what
-            learns from few cameras must be smooth to be right about others.
-        rays: condition on the camera's rays, as in the paper; else on those of a camera of 90
-            degrees down and across, which the paper puts in the place of one that is unknown.
-        steps, samples: of the sampler, without further wishes. Paper: 10 samples for uncertainty.
-        warp: how the sampler's times crowd at the end, see sampler.times. Our choice, after EDM.
+            Our choice, after ZeroDepth (arXiv 2306.17253): it has 16 bands, up to 32, but a network
+            that is trained with few cameras needs lower frequencies to generalise to others.
+        rays: condition on the camera's rays, as in the paper; otherwise on those of a camera with a
+            field of view of 90 degrees in both directions, the paper's default.
+        steps, samples: defaults of the sampler. Paper: 10 samples for uncertainty.
+        warp: exponent of the sampler's times, see sampler.times. Our choice, after EDM.
         carry_noise: time in (0, 1] at which sampling starts from the depth of the frame before.
             Our choice.
-        spread_gain: on the deviation of log depth among samples, which few steps understate; found
-            after training, see training.calibration.
+        spread_gain: factor for the deviation of log depth among samples, which is too small with
+            few steps; determined after training, see training.calibration.
 
     Raises:
-        ModelError: a value is of the wrong kind, or out of its range.
+        ModelError: a value is of the wrong type, or out of its range.
     """
 
     backbone: dict[str, Any] = field(default_factory=dict)
@@ -98,13 +98,13 @@ class GrinConfig:
         own_checkpoint.save_config(self, MODEL_TYPE, folder)
 
     @classmethod
-    def from_dict(cls, said: dict[str, Any]) -> GrinConfig:
-        """Return the configuration that a config.json holds.
+    def from_dict(cls, content: dict[str, Any]) -> GrinConfig:
+        """Return the configuration in a config.json.
 
         Raises:
-            ModelError: it is of another model, or has a field that is unknown.
+            ModelError: it is of another model, or has an unknown field.
         """
-        return cls(**own_checkpoint.values_of(said, MODEL_TYPE, cls))
+        return cls(**own_checkpoint.values_of(content, MODEL_TYPE, cls))
 
 
 TINY = GrinConfig(
@@ -116,7 +116,7 @@ TINY = GrinConfig(
         window_size=4,
     )
 )
-"""Small enough to live in this package; its encoder is zoedepth-tiny's."""
+"""Small enough to ship in this package; its encoder is that of zoedepth-tiny."""
 
 SMALL = replace(
     TINY,
@@ -140,7 +140,7 @@ SMALL = replace(
     bands=16,
     max_frequency=32.0,
 )
-"""Trains on one GPU; its encoder is microsoft/swinv2-tiny-patch4-window8-256's."""
+"""Can be trained on one GPU; its encoder is microsoft/swinv2-tiny-patch4-window8-256."""
 
 BASE = replace(
     SMALL,
@@ -159,15 +159,15 @@ BASE = replace(
     layers=4,
     heads=16,
 )
-"""The paper's scale: 640x384, latents as MVGD's base, four blocks of four layers as RIN's;
-its encoder is microsoft/swinv2-base-patch4-window8-256's."""
+"""The paper's scale: 640x384, latents as in MVGD's base, four blocks of four layers as in RIN;
+its encoder is microsoft/swinv2-base-patch4-window8-256."""
 
 CONFIGS = {"grin-tiny": TINY, "grin-small": SMALL, "grin-base": BASE}
-"""Every size by name."""
+"""All sizes by name."""
 
 
 def preprocessing_of(config: GrinConfig) -> Preprocessing:
-    """Return how images are brought to a GRIN of these sizes."""
+    """Return the preprocessing of a GRIN of these sizes."""
     return Preprocessing(
         height=config.height,
         width=config.width,

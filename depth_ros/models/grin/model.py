@@ -1,4 +1,4 @@
-"""GRIN as a depth model: which pixels are asked for, and how samples become depth."""
+"""GRIN as a depth model: selection of the estimated pixels, and depth from samples."""
 
 from __future__ import annotations
 
@@ -16,10 +16,10 @@ from depth_ros.geometry.camera import Camera
 from depth_ros.models import json_file
 from depth_ros.models.base import (
     Executor,
-    Facts,
     Family,
     Memory,
     ModelEntry,
+    NetworkFacts,
     Output,
     Prediction,
     Raw,
@@ -39,64 +39,64 @@ _CAMERAS = 8
 
 @dataclass(frozen=True)
 class Pixels:
-    """The pixels of an image that depth is asked for.
+    """The pixels of an image for which depth is estimated.
 
     Attributes:
-        height, width: of the grid that they lie on.
-        positions, rays: (N, 2) of those that have a viewing ray.
-        places: int64 (N,), which of the grid (height * width) these are.
+        height, width: of their grid.
+        positions, rays: (N, 2) of the pixels that have a viewing ray.
+        indices: int64 (N,), of these pixels in the grid (height * width).
     """
 
     height: int
     width: int
     positions: Tensor
     rays: Tensor
-    places: Tensor
+    indices: Tensor
 
     @classmethod
     def of(cls, camera: Camera, positions: Tensor) -> Pixels:
-        """Return the pixels of a camera whose pixels lie at positions (N, 2) of the image."""
+        """Return the pixels of a camera, given their positions (N, 2) in the image."""
         rays = torch.from_numpy(camera.rays().copy()).reshape(-1, 2)
-        places = rays.isfinite().all(-1).nonzero()[:, 0]
-        return cls(camera.height, camera.width, positions[places], rays[places], places)
+        indices = rays.isfinite().all(-1).nonzero()[:, 0]
+        return cls(camera.height, camera.width, positions[indices], rays[indices], indices)
 
     def to(self, device: torch.device) -> Pixels:
         """Return the same on a device."""
-        parts = {name: getattr(self, name).to(device) for name in ("positions", "rays", "places")}
+        parts = {name: getattr(self, name).to(device) for name in ("positions", "rays", "indices")}
         return replace(self, **parts)
 
     def spread(self, values: Tensor) -> Tensor:
-        """Return values (..., N) on the grid, (..., height, width): NaN where there is no ray."""
+        """Return values (..., N) on the grid (..., height, width); NaN: no viewing ray."""
         shape = (*values.shape[:-1], self.height, self.width)
         if values.shape[-1] == self.height * self.width:
             return values.reshape(shape)
-        whole = values.new_full((*values.shape[:-1], self.height * self.width), torch.nan)
-        return whole.index_copy_(-1, self.places, values).reshape(shape)
+        full_grid = values.new_full((*values.shape[:-1], self.height * self.width), torch.nan)
+        return full_grid.index_copy_(-1, self.indices, values).reshape(shape)
 
     def gather(self, grid_values: Tensor) -> Tensor:
-        """Return the values (..., N) of those of the grid (..., height, width) that have a ray."""
-        return grid_values.flatten(-2).index_select(-1, self.places)
+        """Return the values (..., N) of the pixels that have a ray, from (..., height, width)."""
+        return grid_values.flatten(-2).index_select(-1, self.indices)
 
 
-class _Places(NamedTuple):
-    """Where a network of some sizes asks in the image of a camera."""
+class _Inputs(NamedTuple):
+    """Computes the inputs of a network for the image of a camera."""
 
     config: GrinConfig
     preprocessing: Preprocessing
 
-    def asked(self, camera: Camera, stride: int) -> tuple[Camera, Tensor]:
-        """Return the camera whose pixels are asked for, and where they are in the image (N, 2)."""
+    def subcamera(self, camera: Camera, stride: int) -> tuple[Camera, Tensor]:
+        """Return the camera of the estimated pixels, and their positions in the image (N, 2)."""
         if not stride:
             height, width = (side // self.config.map_stride for side in self._input_size(camera))
             return camera.scale(width, height), grid(height, width)
-        asked = camera.subsample(stride)
-        v, u = torch.arange(asked.height) * stride, torch.arange(asked.width) * stride
+        sub = camera.subsample(stride)
+        v, u = torch.arange(sub.height) * stride, torch.arange(sub.width) * stride
         uv = torch.cartesian_prod(v, u).flip(-1)
-        return asked, normalise(uv, camera.height, camera.width)
+        return sub, normalise(uv, camera.height, camera.width)
 
     def pixels(self, camera: Camera, stride: int, device: torch.device) -> Pixels:
-        """Return the pixels that are asked for, on a device."""
-        return Pixels.of(*self.asked(camera, stride)).to(device)
+        """Return the estimated pixels, on a device."""
+        return Pixels.of(*self.subcamera(camera, stride)).to(device)
 
     def cells(self, camera: Camera, device: torch.device) -> tuple[Tensor, Tensor]:
         """Return positions and rays (M, 2) of the global conditioning."""
@@ -107,18 +107,18 @@ class _Places(NamedTuple):
     def noise(
         self, camera: Camera, stride: int, samples: int, seed: int, device: torch.device
     ) -> Tensor:
-        """Return what sampling starts from, (samples, N) at the pixels that are asked for."""
+        """Return the noise that sampling starts from, (samples, N) at the estimated pixels."""
         generator = torch.Generator().manual_seed(seed)
         grids = noise.centred(noise.coarse(samples, generator))
-        asked, positions = self.asked(camera, stride)
-        whole = camera if stride else asked
-        white = torch.randn(samples, whole.height, whole.width, generator=generator)
+        sub, positions = self.subcamera(camera, stride)
+        full = camera if stride else sub
+        white = torch.randn(samples, full.height, full.width, generator=generator)
         white = white[:, :: stride or 1, :: stride or 1].flatten(1)
         values = noise.at(white, grids, positions.expand(samples, -1, -1))
-        return values[:, Pixels.of(asked, positions).places].to(device)
+        return values[:, Pixels.of(sub, positions).indices].to(device)
 
     def levels(self, steps: int, start: float, device: torch.device) -> Tensor:
-        """Return the noise levels (steps + 1,) of sampling from a time in so many steps."""
+        """Return the noise levels (steps + 1,) of sampling from a start time."""
         at = times(steps, start, self.config.warp)
         return schedule.find(self.config.schedule)(at).to(device)
 
@@ -129,13 +129,13 @@ class _Places(NamedTuple):
 class GrinModel(Family):
     """A checkpoint of GRIN.
 
-    Noise belongs to pixels of the image: whichever of them are asked for, in whatever frame, each
-    starts from the same noise. Pixels without a viewing ray are not asked for.
+    Each pixel of the image has its own noise, which is the same in every frame and for every
+    selection of pixels. Pixels without a viewing ray are not estimated.
     """
 
     denoises = True
     asks_cameras = True
-    training_f_px = None  # its metres know the camera
+    training_f_px = None  # it uses the camera's rays instead
 
     network: Grin | Exported
 
@@ -146,24 +146,26 @@ class GrinModel(Family):
         self.config: GrinConfig = network.config if config is None else config
         self.preprocessing = preprocessing_of(self.config)
         self.max_depth_m = self.config.d_max_m
-        # No cache of a bound method: the cycle would keep the network alive, and its GPU's memory.
-        self._places = _Places(self.config, self.preprocessing)
-        self._pixels = lru_cache(maxsize=_CAMERAS)(self._places.pixels)
-        self._cells = lru_cache(maxsize=_CAMERAS)(self._places.cells)
-        self._noise = lru_cache(maxsize=_CAMERAS)(self._places.noise)
-        self._levels = lru_cache(maxsize=_CAMERAS)(self._places.levels)
+        # Not cached methods of this class: the reference cycle would keep the GPU's memory.
+        self._inputs = _Inputs(self.config, self.preprocessing)
+        self._pixels = lru_cache(maxsize=_CAMERAS)(self._inputs.pixels)
+        self._cells = lru_cache(maxsize=_CAMERAS)(self._inputs.cells)
+        self._noise = lru_cache(maxsize=_CAMERAS)(self._inputs.noise)
+        self._levels = lru_cache(maxsize=_CAMERAS)(self._inputs.levels)
 
     @classmethod
     def load(cls, entry: ModelEntry) -> GrinModel:
         """Load a checkpoint from a folder, the hub's cache or the hub.
 
         Raises:
-            ModelError: its files do not fit each other.
+            ModelError: its files do not match each other.
         """
         return cls(entry, Grin.from_pretrained(entry.source, entry.revision))
 
     @classmethod
-    def of_graphs(cls, entry: ModelEntry, facts: Facts, config: Mapping[str, Any]) -> GrinModel:
+    def of_graphs(
+        cls, entry: ModelEntry, facts: NetworkFacts, config: Mapping[str, Any]
+    ) -> GrinModel:
         """Return the model of an exported network; see Family."""
         return cls(entry, Exported(GrinConfig.from_dict(dict(config))))
 
@@ -175,30 +177,30 @@ class GrinModel(Family):
         path = cached_file(source, "config.json", revision=revision)
         return GrinConfig.from_dict(json_file.read(Path(path)))
 
-    def config_stated(self) -> dict[str, Any]:
-        """Return the network's configuration, which says more than facts do."""
+    def exported_config(self) -> dict[str, Any]:
+        """Return the network's configuration."""
         return {"model_type": MODEL_TYPE, **asdict(self.config)}
 
     @staticmethod
     def max_depth_m_of(config: GrinConfig) -> float:
-        """Return where the range of a checkpoint ends."""
+        """Return the end of a checkpoint's range."""
         return config.d_max_m
 
     def has_confidence(self, samples: int) -> bool:
-        """Whether it says its confidence: one sample has no spread."""
+        """Whether it outputs confidence: one sample has no spread."""
         return (samples or self.config.samples) > 1
 
     def cost(self, camera: Camera, stride: int) -> int:
-        """Return how many pixels are asked for."""
-        asked, _ = self._places.asked(camera, stride)
-        return asked.width * asked.height
+        """Return the number of estimated pixels."""
+        sub, _ = self._inputs.subcamera(camera, stride)
+        return sub.width * sub.height
 
     def at_size(self, height: int, width: int) -> GrinModel:
         """Return the same model, sharing the network, for another size; see DepthModel."""
         return GrinModel(self.entry, self.network, replace(self.config, height=height, width=width))
 
     def preprocess(self, rgb: Tensor) -> Tensor:
-        """Bring uint8 images (B, H, W, 3) to the encoder: (B, 3, h, w), -1 to 1."""
+        """Convert uint8 images (B, H, W, 3) to the encoder's input (B, 3, h, w), -1 to 1."""
         return self.preprocessing(rgb)
 
     def postprocess(self, raw: Raw, height: int, width: int) -> Prediction:
@@ -208,14 +210,14 @@ class GrinModel(Family):
 
     @property
     def output(self) -> Output:
-        """What its numbers mean."""
+        """Meaning of its values."""
         return self.entry.output
 
     def infer(self, execute: Executor, rgb: Tensor, request: Request) -> Prediction:
         """Return depth of images by denoising; see DepthModel.infer.
 
-        Images of one camera are answered together, those of several one by one: their pixels are
-        other sets.
+        Images of one camera are processed together, images of several cameras one by one, because
+        their sets of pixels differ.
         """
         if len(set(request.cameras)) <= 1:
             return self._infer(execute, rgb, request)
@@ -223,11 +225,11 @@ class GrinModel(Family):
             self._infer(execute, image[None], replace(request, cameras=[camera]))
             for image, camera in zip(rgb, request.cameras, strict=True)
         ]
-        sure = [part.confidence for part in parts if part.confidence is not None]
+        confidences = [part.confidence for part in parts if part.confidence is not None]
         return replace(
             parts[0],
             values=torch.cat([part.values for part in parts]),
-            confidence=torch.cat(sure) if sure else None,
+            confidence=torch.cat(confidences) if confidences else None,
             memory=None,
         )
 
@@ -263,7 +265,7 @@ class GrinModel(Family):
         local, scene = (part.repeat_interleave(samples, dim=0) for part in (local, scene))
         denoise = self._denoiser(execute.part("denoiser"), local, scene)
         x = self._noise(camera, sampling.stride, samples, sampling.seed, execute.device)
-        memory = _fitting(request.memory, pixels, samples)
+        memory = _matching(request.memory, pixels, samples)
         steps, start, latents = sampling.steps or self.config.steps, 1.0, None
         if memory is not None:
             steps, start = sampling.steps or max(1, steps // 2), self.config.carry_noise
@@ -279,9 +281,9 @@ class GrinModel(Family):
         self, execute: Executor, rgb: Tensor, camera: Camera, pixels: Pixels
     ) -> tuple[Tensor, Tensor]:
         """Return local (B, N, token_dim) and global (B, M, latent_dim) conditioning."""
-        places = (pixels.positions, pixels.rays, *self._cells(camera, execute.device))
+        inputs = (pixels.positions, pixels.rays, *self._cells(camera, execute.device))
         output = execute.part("encoder")(
-            self.preprocess(rgb), *(each.expand(len(rgb), -1, -1) for each in places)
+            self.preprocess(rgb), *(each.expand(len(rgb), -1, -1) for each in inputs)
         )
         assert isinstance(output, tuple)
         return output[0], output[1]
@@ -310,7 +312,7 @@ class GrinModel(Family):
         return self.config.d_min_m, self.config.d_max_m
 
     def _enlarge(self, maps: Tensor, stride: int, camera: Camera) -> Tensor:
-        """Return maps (B, h, w) at the image's size, interpolated between the pixels asked for."""
+        """Return maps (B, h, w) at the image's size, interpolated between estimated pixels."""
         if not stride:
             return self.preprocessing.restore(maps, camera.height, camera.width, "bilinear")
         if stride == 1:
@@ -324,7 +326,7 @@ class GrinModel(Family):
 
 
 def _median(values: Tensor) -> Tensor:
-    """Return the median (B, N) of samples (B, S, N); of an even number, between the middle two."""
+    """Return the median (B, N) of samples (B, S, N); for even S, the mean of the middle two."""
     if values.shape[1] == 1:
         return values[:, 0]
     ordered = values.sort(dim=1).values
@@ -332,8 +334,8 @@ def _median(values: Tensor) -> Tensor:
     return (ordered[:, middle] + ordered[:, -middle - 1]) / 2
 
 
-def _fitting(memory: Memory | None, pixels: Pixels, samples: int) -> Memory | None:
-    """Return the memory if it is of the same pixels and as many samples."""
+def _matching(memory: Memory | None, pixels: Pixels, samples: int) -> Memory | None:
+    """Return the memory if it has the same pixels and number of samples; otherwise None."""
     size = (pixels.height, pixels.width)
-    fits = memory is not None and memory.values.shape == size and len(memory.latents) == samples
-    return memory if fits else None
+    matches = memory is not None and memory.values.shape == size and len(memory.latents) == samples
+    return memory if matches else None

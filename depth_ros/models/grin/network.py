@@ -16,8 +16,8 @@ from depth_ros.models.grin.rin import Rin
 class Grin(nn.Module):
     """The two parts that a runtime executes one by one: encoder once per image, denoiser per step.
 
-    Every pixel carries what image and camera say there; between pixels, only latents pass on what
-    is known (paper, section 4.1).
+    Every pixel has the features of image and camera at its position; only the latents pass
+    information between pixels (paper, section 4.1).
     """
 
     def __init__(self, config: GrinConfig) -> None:
@@ -27,7 +27,7 @@ class Grin(nn.Module):
         self.denoiser = Rin(config)
 
     def save_pretrained(self, folder: Path) -> None:
-        """Write config.json and the weights, rounded to float16, far below their own error."""
+        """Write config.json and the weights in float16."""
         folder.mkdir(parents=True, exist_ok=True)
         self.config.save(folder)
         own_checkpoint.save_weights(self, folder)
@@ -37,11 +37,11 @@ class Grin(nn.Module):
         """Load a checkpoint from a folder, the hub's cache or the hub, in float32.
 
         Raises:
-            ModelError: it is of another model, or its weights do not fit its configuration.
-            OSError: it is not there.
+            ModelError: it is of another model, or its weights do not match its configuration.
+            OSError: it does not exist.
         """
 
-        def make(said: dict[str, Any]) -> Grin:
-            return cls(GrinConfig.from_dict(said))
+        def make(content: dict[str, Any]) -> Grin:
+            return cls(GrinConfig.from_dict(content))
 
         return own_checkpoint.load(make, source, revision)

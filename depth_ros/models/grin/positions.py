@@ -1,4 +1,4 @@
-"""Where pixels are: pixel coordinates, with integer centres, to [-1, 1] from border to border."""
+"""Positions of pixels: coordinates with integer centres to [-1, 1] from border to border."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from torch import Tensor
 def normalise(pixels: Tensor, height: int, width: int) -> Tensor:
     """Return the positions (..., 2) of pixels (..., 2), x before y, of an image of height x width.
 
-    They hold for the image at any size.
+    They are independent of the image's size.
     """
     size = torch.tensor([width, height], device=pixels.device)
     return (2 * pixels + 1) / size - 1

@@ -24,8 +24,8 @@ def embed_level(gamma: Tensor, width: int) -> Tensor:
 class Attention(nn.Module):
     """Queries (B, N, dim) attend to a context (B, M, context_dim), or to themselves.
 
-    Both are normalised first. Its result is to be added to the queries. Its width is the narrower
-    of the two, as in RIN.
+    Both are normalised first. The caller adds the result to the queries. The width is the smaller
+    of the two dimensions, as in RIN.
     """
 
     def __init__(self, dim: int, heads: int, context_dim: int | None = None) -> None:
@@ -39,14 +39,14 @@ class Attention(nn.Module):
         self.out = nn.Linear(width, dim)
 
     def forward(self, x: Tensor, context: Tensor | None = None) -> Tensor:
-        """Return what x (B, N, dim) finds in its context, or in itself where it has none."""
+        """Return the attention of x (B, N, dim) to its context; None: to itself."""
         normed = self.norm(x)
         source = normed if self.context_norm is None else self.context_norm(context)
         keys, values = self.keys_values(source).chunk(2, dim=-1)
-        found = functional.scaled_dot_product_attention(
+        attended = functional.scaled_dot_product_attention(
             self._split(self.queries(normed)), self._split(keys), self._split(values)
         )
-        result: Tensor = self.out(found.transpose(1, 2).flatten(2))
+        result: Tensor = self.out(attended.transpose(1, 2).flatten(2))
         return result
 
     def _split(self, x: Tensor) -> Tensor:
@@ -80,8 +80,8 @@ class Layer(nn.Module):
 class Block(nn.Module):
     """Read the interface into the latents, compute there, write back (RIN, figure 2).
 
-    The global conditioning is read apart from the interface ("decoupled read" of RIN's code):
-    whatever the number of pixels, it keeps its share.
+    The global conditioning is read separately from the interface ("decoupled read" of RIN's code),
+    so that its weight is independent of the number of pixels.
     """
 
     def __init__(self, config: GrinConfig) -> None:
@@ -106,7 +106,7 @@ class Block(nn.Module):
 
 
 class Rin(nn.Module):
-    """Says v of noisy pixels. They are a set: any number, of any places, in any order."""
+    """Predicts v of a set of noisy pixels: any number, any positions, any order."""
 
     casts_itself = True
 
@@ -120,9 +120,9 @@ class Rin(nn.Module):
         self.level_on_tokens = nn.Linear(latent, token)
         self.before = Mlp(latent)
         self.before_norm = nn.LayerNorm(latent)
-        # Starts as if there was nothing before (RIN, section 3.3).
+        # Training starts without an influence of earlier latents (RIN, section 3.3).
         nn.init.zeros_(self.before_norm.weight)
-        # Stem and head are exact also under autocast: values differ by less than bfloat16 resolves.
+        # Stem and head are float32 also under autocast: bfloat16 cannot resolve the values.
         self.stem = nn.Linear(1, token)
         self.stem_norm = nn.LayerNorm(token)
         self.blocks = nn.ModuleList(Block(config) for _ in range(config.blocks))
@@ -140,13 +140,13 @@ class Rin(nn.Module):
             gamma: (B,) noise levels.
             local: (B, N, token_dim) conditioning of each pixel.
             scene: (B, M, latent_dim) conditioning of the whole image.
-            before: (B, L, latent_dim) latents of the step before; zeros where there is none.
+            before: (B, L, latent_dim) latents of the step before; zeros in the first step.
         """
         dtype = self.stem.weight.dtype
         level = self.level(embed_level(gamma.float(), scene.shape[-1]).to(dtype))
         before = before.to(dtype)
         latents = self.first_latents + self.before_norm(before + self.before(before))
-        # The noise level is one latent more, and known to every pixel from the start.
+        # The noise level is an additional latent, and is added to every pixel's token.
         latents = torch.cat([latents, level[:, None]], dim=1)
         stem = x[..., None] * self.stem.weight[:, 0].float() + self.stem.bias.float()
         tokens = stem.to(dtype) + local.to(dtype)

@@ -17,7 +17,7 @@ Denoise = Callable[[Tensor, Tensor, Tensor | None], tuple[Tensor, Tensor]]
 def times(steps: int, start: float = 1.0, warp: float = 1.0) -> Tensor:
     """Return the steps + 1 times from start to 0: equal parts of 1, raised to the power of warp.
 
-    A larger warp spends more of few steps where little noise is left, as EDM does
+    A larger warp uses more of the steps where little noise is left, as in EDM
     (arXiv 2206.00364, equation 5).
     """
     return start * torch.linspace(1.0, 0.0, steps + 1) ** warp
@@ -30,14 +30,14 @@ def ddim(
     latents: Tensor | None = None,
     limit: float = 1.0,
 ) -> tuple[Tensor, Tensor]:
-    """Return the clean values that noisy ones lead to, and the last latents.
+    """Return the clean values sampled from noisy ones, and the last latents.
 
     Args:
         denoise: the network.
         x: (...) values at the first noise level.
-        gammas: (steps + 1,) noise levels, descending in noise; the last one is not asked for.
-        latents: for the first step, where there are any.
-        limit: clean values are within plus and minus this.
+        gammas: (steps + 1,) noise levels, descending in noise; the network is not run for the last.
+        latents: for the first step; None: none.
+        limit: clean values are clamped to plus and minus this.
 
     Source: DDIM (arXiv 2010.02502), without added noise. Clean values are kept within limits and
     the noise that remains is recomputed from them, as RIN's code does.

@@ -1,8 +1,8 @@
-"""How much noise there is at a time, and what follows from it.
+"""Noise schedules, and conversions between noisy values, clean values, noise and v.
 
-At time t, from 0 (clean) to 1 (noise), x_t = sqrt(gamma) x0 + sqrt(1 - gamma) eps. A network that
-predicts v = sqrt(gamma) eps - sqrt(1 - gamma) x0 (Salimans and Ho, arXiv 2202.00512) says x0 and
-eps both, at every noise level.
+At time t, from 0 (clean) to 1 (noise), x_t = sqrt(gamma) x0 + sqrt(1 - gamma) eps. From
+v = sqrt(gamma) eps - sqrt(1 - gamma) x0 (Salimans and Ho, arXiv 2202.00512), which the network
+predicts, both x0 and eps follow at every noise level.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ def cosine(t: Tensor, start: float = 0.0, end: float = 1.0, tau: float = 1.0) ->
 
 
 def linear(t: Tensor) -> Tensor:
-    """Return gamma at times t (...): what is left of time."""
+    """Return gamma at times t (...): 1 - t."""
     return (1 - t).clamp(_LEAST, 1.0)
 
 
@@ -43,14 +43,14 @@ SCHEDULES: dict[str, Callable[[Tensor], Tensor]] = {
     "cosine": cosine,
     "linear": linear,
 }
-"""Every schedule by name."""
+"""All schedules by name."""
 
 
 def find(name: str) -> Callable[[Tensor], Tensor]:
     """Return a schedule by name.
 
     Raises:
-        ModelError: there is none of this name.
+        ModelError: the name is unknown.
     """
     if name not in SCHEDULES:
         raise ModelError(f"schedule is '{name}', expected one of {', '.join(SCHEDULES)}")

@@ -1,1 +1,1 @@
-"""zoedepth-lite: a small network that knows real rooms, for machines without a GPU."""
+"""zoedepth-lite: a small network for indoor scenes, for computers without a GPU."""

@@ -1,4 +1,4 @@
-"""What a zoedepth-lite is built of."""
+"""The configuration of a zoedepth-lite."""
 
 from __future__ import annotations
 
@@ -19,10 +19,10 @@ class LiteConfig:
     """The sizes of a zoedepth-lite, and the camera that its metres assume.
 
     Attributes:
-        height, width: images are brought near to this size, with their aspect ratio kept.
+        height, width: images are resized to about this size, with their aspect ratio kept.
         multiple: of both sides of the network's input: one cell of its coarsest map.
         training_f_px: focal length, in pixels of the network's input, that metres assume.
-        max_depth_m: depth at which the range ends, for a camera of that focal length.
+        max_depth_m: end of the range, for a camera of that focal length.
         channels: of the decoder's maps.
         head: log (one number, the logarithm of depth) or bins (ZoeDepth's metric bins).
 
@@ -48,17 +48,17 @@ class LiteConfig:
         own_checkpoint.save_config(self, MODEL_TYPE, folder)
 
     @classmethod
-    def from_dict(cls, said: dict[str, Any]) -> LiteConfig:
-        """Return the configuration that a config.json holds.
+    def from_dict(cls, content: dict[str, Any]) -> LiteConfig:
+        """Return the configuration in a config.json.
 
         Raises:
-            ModelError: it is of another model, or has a field that is unknown.
+            ModelError: it is of another model, or has an unknown field.
         """
-        return cls(**own_checkpoint.values_of(said, MODEL_TYPE, cls))
+        return cls(**own_checkpoint.values_of(content, MODEL_TYPE, cls))
 
 
 def preprocessing_of(config: LiteConfig) -> Preprocessing:
-    """Return how images are brought to a network of this configuration.
+    """Return the preprocessing of a network of this configuration.
 
     Colours are scaled as EfficientNet-Lite's weights expect: (level - 127) / 128.
     """

@@ -30,7 +30,7 @@ class Fuse(nn.Module):
 
 
 class Decoder(nn.Module):
-    """Feature pyramid over an encoder's maps; the mean of the coarsest is known everywhere.
+    """Feature pyramid over an encoder's maps; the mean of the coarsest is added everywhere.
 
     Args:
         encoder_channels: of the maps, the finest first.

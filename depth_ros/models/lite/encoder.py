@@ -33,14 +33,14 @@ _STAGES = (
     _Stage(1, 3, 1, 6, 320),
 )
 _LAST_OF_SCALE = (0, 1, 2, 4, 6)
-"""The last stage of every scale: its map is the richest of that size."""
+"""The last stage of every scale, whose map is used."""
 
 CHANNELS = tuple(_STAGES[index].channels for index in _LAST_OF_SCALE)
 """Of the maps, from stride 2 to stride 32."""
 
 
 class SamePadConv2d(nn.Conv2d):
-    """A convolution with TensorFlow's 'same' padding: at stride 2 more of it right and below."""
+    """A convolution with TensorFlow's 'same' padding: at stride 2, more at the right and bottom."""
 
     def forward(self, x: Tensor) -> Tensor:
         """Return the map (B, C, ceil(H / stride), ceil(W / stride))."""
@@ -56,7 +56,7 @@ class SamePadConv2d(nn.Conv2d):
 
 
 def _padding(length: int, kernel: int, stride: int) -> tuple[int, int]:
-    # Written by remainders, which an export with open sizes can follow.
+    # Written with remainders, which an export with dynamic sizes supports.
     remainder = length % stride
     total = max(kernel - (remainder or stride), 0)
     return total // 2, total - total // 2
@@ -67,7 +67,7 @@ def _norm(channels: int) -> nn.BatchNorm2d:
 
 
 class InvertedResidual(nn.Module):
-    """Widen, filter each channel, narrow; with a short cut where shapes allow (MobileNetV2)."""
+    """Inverted residual block of MobileNetV2; with a skip connection if shapes are equal."""
 
     def __init__(self, channels_in: int, stage: _Stage, stride: int) -> None:
         super().__init__()

@@ -1,4 +1,4 @@
-"""From the decoder's maps to depth of the canonical camera, (B, h, w) in metres."""
+"""Heads: from the decoder's maps to depth of the canonical camera, (B, h, w) in metres."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ class LogDepthHead(nn.Module):
 
 
 class _Float(nn.Module):
-    """Goes on in float32: logits of a binomial distribution are as large as a hundred."""
+    """Casts to float32, because logits of a binomial distribution reach a hundred."""
 
     def forward(self, x: Tensor) -> Tensor:
         """Return the same in float32."""
@@ -48,10 +48,10 @@ class _Float(nn.Module):
 
 
 class MetricBinsHead(nn.Module):
-    """ZoeDepth's metric bins (arXiv 2302.12288, section 3.2), of transformers' own layers.
+    """ZoeDepth's metric bins (arXiv 2302.12288, section 3.2), made of transformers' layers.
 
-    Bin centres are seeded at the coarsest map and drawn to attractors at each finer one; the
-    finest map chooses among them by a log-binomial distribution.
+    Bin centres are initialised at the coarsest map and moved to attractors at each finer one; the
+    finest map weights them with a log-binomial distribution.
     """
 
     def __init__(self, channels: int, max_depth_m: float) -> None:
@@ -99,4 +99,4 @@ HEADS: dict[str, type[LogDepthHead] | type[MetricBinsHead]] = {
     "log": LogDepthHead,
     "bins": MetricBinsHead,
 }
-"""What makes depth of the decoder's maps, by its name in the configuration."""
+"""The heads by their name in the configuration."""

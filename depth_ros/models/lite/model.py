@@ -5,25 +5,25 @@ from __future__ import annotations
 from pathlib import Path
 
 from depth_ros.models import json_file
-from depth_ros.models.base import Facts, ModelEntry
+from depth_ros.models.base import ModelEntry, NetworkFacts
 from depth_ros.models.lite.config import LiteConfig, preprocessing_of
 from depth_ros.models.lite.network import ZoeDepthLite
 from depth_ros.models.transformers_model import TransformersModel
 
 
 class LiteModel(TransformersModel):
-    """A checkpoint of zoedepth-lite; it is read by this package, and treated like the others."""
+    """A checkpoint of zoedepth-lite, in this package's own format."""
 
     @classmethod
     def load(cls, entry: ModelEntry) -> LiteModel:
         """Load a checkpoint from a folder, the hub's cache or the hub.
 
         Raises:
-            ModelError: its files do not fit each other.
+            ModelError: its files do not match each other.
         """
         network = ZoeDepthLite.from_pretrained(entry.source, entry.revision)
         config = network.config
-        facts = Facts(preprocessing_of(config), config.max_depth_m, config.training_f_px)
+        facts = NetworkFacts(preprocessing_of(config), config.max_depth_m, config.training_f_px)
         return cls(entry, network, facts)
 
     @staticmethod
@@ -36,5 +36,5 @@ class LiteModel(TransformersModel):
 
     @staticmethod
     def max_depth_m_of(config: LiteConfig) -> float:
-        """Return where the range ends."""
+        """Return the end of the range."""
         return config.max_depth_m

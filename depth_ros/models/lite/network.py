@@ -24,7 +24,7 @@ class ZoeDepthLite(nn.Module):
         self.decoder = Decoder(CHANNELS, config.channels)
         self.head = HEADS[config.head](config.channels, config.max_depth_m)
         self.freeze_norms = False
-        """Whether training leaves the statistics of batch normalisation as they are."""
+        """Whether training keeps the statistics of batch normalisation unchanged."""
 
     def train(self, mode: bool = True) -> ZoeDepthLite:
         """Set the mode of all modules, see nn.Module; frozen norms stay in inference mode."""
@@ -36,12 +36,12 @@ class ZoeDepthLite(nn.Module):
         return self
 
     def forward(self, pixels: Tensor) -> Tensor:
-        """Return metres as the camera of training_f_px would see them."""
+        """Return metres for a camera with the focal length training_f_px."""
         depth_m: Tensor = self.head(self.decoder(self.encoder(pixels)))
         return depth_m
 
     def save_pretrained(self, folder: Path) -> None:
-        """Write config.json and the weights, rounded to float16, far below their own error."""
+        """Write config.json and the weights in float16."""
         folder.mkdir(parents=True, exist_ok=True)
         self.config.save(folder)
         own_checkpoint.save_weights(self, folder)
@@ -51,11 +51,11 @@ class ZoeDepthLite(nn.Module):
         """Load a checkpoint from a folder, the hub's cache or the hub, in float32.
 
         Raises:
-            ModelError: it is of another model, or its weights do not fit its configuration.
-            OSError: it is not there.
+            ModelError: it is of another model, or its weights do not match its configuration.
+            OSError: it does not exist.
         """
 
-        def make(said: dict[str, Any]) -> ZoeDepthLite:
-            return cls(LiteConfig.from_dict(said))
+        def make(content: dict[str, Any]) -> ZoeDepthLite:
+            return cls(LiteConfig.from_dict(content))
 
         return own_checkpoint.load(make, source, revision)

@@ -17,9 +17,9 @@ from depth_ros.geometry.camera import Camera
 from depth_ros.models import own_checkpoint
 from depth_ros.models.base import (
     Executor,
-    Facts,
     Family,
     ModelEntry,
+    NetworkFacts,
     OwnPickle,
     Prediction,
     Raw,
@@ -63,7 +63,9 @@ class MogeModel(Family):
         return cls(entry, Moge.of_weights(config, weights), config)
 
     @classmethod
-    def of_graphs(cls, entry: ModelEntry, facts: Facts, config: Mapping[str, Any]) -> MogeModel:
+    def of_graphs(
+        cls, entry: ModelEntry, facts: NetworkFacts, config: Mapping[str, Any]
+    ) -> MogeModel:
         """Return the model of an exported network; see Family."""
         model = cls(entry, Exported(), MogeConfig.from_dict(config))
         model.preprocessing = facts.preprocessing
@@ -74,7 +76,7 @@ class MogeModel(Family):
         """Return the configuration of a checkpoint with a config.json."""
         return MogeConfig.from_dict(checkpoint.config(source, revision))
 
-    def config_stated(self) -> dict[str, Any]:
+    def exported_config(self) -> dict[str, Any]:
         """Return the network's configuration, of which its numbers' meaning is a part."""
         return asdict(self.config)
 

@@ -57,7 +57,7 @@ def test_every_image_is_sampled_at_its_own_positions() -> None:
         torch.testing.assert_close(together[one : one + 1], alone)
 
 
-def test_rays_are_told_as_they_are_and_in_waves() -> None:
+def test_rays_are_encoded_directly_and_as_fourier_features() -> None:
     rays = unit_rays(torch.tensor([[0.3, -0.2], [0.0, 0.0]]))
     told = fourier(rays, bands=3, max_frequency=5.0)
     assert told.shape == (2, 3 + 6 * 3)
@@ -76,7 +76,7 @@ def test_rays_are_directions_of_length_one() -> None:
     torch.testing.assert_close(found[:, :2] / found[:, 2:], rays)
 
 
-def test_maps_of_every_scale_are_told_at_the_pixels_own_place() -> None:
+def test_maps_of_every_scale_are_sampled_at_the_pixels_position() -> None:
     encoder = small.network().encoder
     maps = encoder.encode(torch.zeros(1, 3, HEIGHT, WIDTH))
     assert [tuple(each.shape[2:]) for each in maps] == [(8, 16), (4, 8), (2, 4), (1, 2)]
@@ -88,7 +88,7 @@ def test_maps_of_every_scale_are_told_at_the_pixels_own_place() -> None:
     torch.testing.assert_close(features, torch.cat(parts, dim=-1))
 
 
-def test_what_is_said_of_a_pixel_does_not_depend_on_the_others_asked_for() -> None:
+def test_a_pixels_conditioning_is_independent_of_other_pixels() -> None:
     encoder = small.network().encoder
     positions = places(30)
     local, scene = told(encoder, positions)

@@ -21,7 +21,7 @@ def seen() -> list[View]:
     return held_out(FRAMES)
 
 
-def test_one_sample_is_as_exact_as_the_readme_says(seen: list[View]) -> None:
+def test_one_sample_is_as_exact_as_documented(seen: list[View]) -> None:
     scores = score(pipeline(MODEL, samples=1), seen, "one sample").scores
     assert scores.abs_rel <= 0.15
     assert scores.delta1 >= 0.80
@@ -42,7 +42,7 @@ def test_a_camera_it_never_saw_costs_less_than_twice_the_error(name: str, known:
     assert abs_rel(cameras.cameras()[name]) <= 2 * known
 
 
-def test_spread_knows_where_depth_is_wrong(seen: list[View]) -> None:
+def test_spread_correlates_with_the_error_of_depth(seen: list[View]) -> None:
     found = uncertainty.measure(MODEL, seen[::4], steps=2, samples=5)
     assert found.spearman > 0.3
     assert found.confidence == pytest.approx(found.right, abs=0.15)

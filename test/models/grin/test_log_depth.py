@@ -39,7 +39,7 @@ def test_equal_ratios_of_depth_are_equal_steps() -> None:
     assert values.diff()[0] > 0
 
 
-def test_what_lies_outside_the_range_is_brought_to_its_ends() -> None:
+def test_depth_outside_the_range_is_clamped() -> None:
     outside_m = torch.tensor([1e-6, -3.0, 0.0, 21.0, torch.inf])
     values = log_depth.encode(outside_m, *ENDS_M)
     torch.testing.assert_close(values, torch.tensor([-1.0, -1.0, -1.0, 1.0, 1.0]))

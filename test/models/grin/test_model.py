@@ -103,7 +103,7 @@ def test_depth_has_the_images_size_and_varies_within_the_range(
     assert values.log().std() > 0.2
 
 
-def test_the_same_seed_says_the_same_and_another_does_not(grin: GrinModel) -> None:
+def test_the_same_seed_gives_the_same_result_and_another_does_not(grin: GrinModel) -> None:
     first, again, other = (ask(grin, seed=seed).values for seed in (3, 3, 4))
     assert torch.equal(first, again)
     assert (other / first - 1).abs().median() > 0.05
@@ -113,7 +113,7 @@ def test_the_same_seed_says_the_same_and_another_does_not(grin: GrinModel) -> No
 
 @pytest.mark.parametrize("camera", [CAMERA, FISHEYE], ids=lambda camera: camera.lens)
 @pytest.mark.parametrize("stride", [2, 5])
-def test_noise_belongs_to_pixels_whichever_of_them_are_asked_for(
+def test_noise_belongs_to_pixels_for_every_selection_of_them(
     grin: GrinModel, spy: Spy, camera: Camera, stride: int
 ) -> None:
     ask(grin, cameras=[camera], execute=spy, stride=1, samples=3, steps=1)
@@ -134,9 +134,7 @@ def test_every_image_of_a_batch_starts_from_the_same_noise(grin: GrinModel, spy:
 
 
 @pytest.mark.parametrize("stride", [2, 4, 7])
-def test_pixels_say_almost_the_same_whether_all_are_asked_for_or_some(
-    grin: GrinModel, stride: int
-) -> None:
+def test_pixels_have_almost_the_same_depth_in_every_selection(grin: GrinModel, stride: int) -> None:
     every = ask(grin, stride=1).values[:, ::stride, ::stride]
     some = ask(grin, stride=stride, enlarge=False).values
     assert some.shape == every.shape
@@ -144,7 +142,7 @@ def test_pixels_say_almost_the_same_whether_all_are_asked_for_or_some(
 
 
 @pytest.mark.parametrize("stride", [1, 2, 5])
-def test_every_nth_pixel_is_asked_for_where_it_is_with_its_own_ray(
+def test_every_nth_pixel_has_its_own_position_and_ray(
     grin: GrinModel, spy: Spy, stride: int
 ) -> None:
     ask(grin, execute=spy, stride=stride)
@@ -157,7 +155,7 @@ def test_every_nth_pixel_is_asked_for_where_it_is_with_its_own_ray(
     near(rays[0], torch.from_numpy(CAMERA.unproject(pixels.numpy())).float())
 
 
-def test_without_further_wishes_every_second_pixel_of_the_encoders_input_is_asked_for(
+def test_by_default_every_second_pixel_of_the_encoders_input_is_estimated(
     grin: GrinModel, spy: Spy
 ) -> None:
     said = ask(grin, execute=spy)
@@ -182,7 +180,7 @@ def test_the_global_conditioning_is_one_token_for_each_cell_with_its_ray(
 
 @pytest.mark.parametrize("samples", [1, 3])
 @pytest.mark.parametrize("stride", [0, 1, 4, 9])
-def test_the_denoiser_gets_the_pixels_that_are_asked_for_and_no_others(
+def test_the_denoiser_gets_the_estimated_pixels_and_no_others(
     grin: GrinModel, spy: Spy, stride: int, samples: int
 ) -> None:
     ask(grin, execute=spy, stride=stride, steps=3, samples=samples)
@@ -194,7 +192,9 @@ def test_the_denoiser_gets_the_pixels_that_are_asked_for_and_no_others(
 
 
 @pytest.mark.parametrize("said", [0, 1, 7])
-def test_steps_are_as_said_or_as_the_weights_say(grin: GrinModel, spy: Spy, said: int) -> None:
+def test_steps_are_those_of_the_request_or_the_checkpoint(
+    grin: GrinModel, spy: Spy, said: int
+) -> None:
     ask(grin, execute=spy, steps=said)
     levels = [float(gamma[0]) for _, gamma, *_ in spy.calls["denoiser"]]
     assert len(levels) == (said or grin.config.steps)
@@ -235,7 +235,7 @@ def test_what_has_no_ray_changes_nothing_for_what_has_one(grin: GrinModel) -> No
 
 
 @pytest.mark.parametrize("stride", [2, 3, 4, 10])
-def test_between_the_pixels_asked_for_depth_is_linear(grin: GrinModel, stride: int) -> None:
+def test_between_the_estimated_pixels_depth_is_linear(grin: GrinModel, stride: int) -> None:
     small_map = ask(grin, stride=stride, enlarge=False).values[0]
     large = ask(grin, stride=stride).values[0]
     near(large[::stride, ::stride], small_map)
@@ -285,7 +285,7 @@ def test_a_network_that_sees_no_rays_has_the_same_metres_for_every_camera() -> N
     near(one, other)
 
 
-def test_one_sample_says_nothing_of_confidence(grin: GrinModel) -> None:
+def test_one_sample_has_no_confidence(grin: GrinModel) -> None:
     assert ask(grin).confidence is None
     assert ask(grin, samples=1).confidence is None
     assert (grin.has_confidence(0), grin.has_confidence(1), grin.has_confidence(2)) == (
@@ -312,7 +312,7 @@ def test_confidence_is_a_probability_that_falls_with_the_spread(
     assert (wider < confidence).float().mean() > 0.99
 
 
-def test_samples_that_agree_are_sure(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_equal_samples_have_full_confidence(monkeypatch: pytest.MonkeyPatch) -> None:
     grin = small.model()
     same = torch.randn(1, HEIGHT * WIDTH, generator=torch.Generator().manual_seed(5))
     monkeypatch.setattr(grin, "_noise", lambda *_: same.expand(4, -1))
@@ -354,9 +354,7 @@ def test_from_the_frame_before_sampling_starts_late_and_takes_half_the_steps(
     assert torch.equal(before, memory.latents)
 
 
-def test_steps_that_are_said_are_taken_also_from_the_frame_before(
-    grin: GrinModel, spy: Spy
-) -> None:
+def test_requested_steps_also_hold_with_carry(grin: GrinModel, spy: Spy) -> None:
     ask(grin, execute=spy, memory=remembered(ask(grin)), steps=3)
     assert len(spy.calls["denoiser"]) == 3
 
@@ -404,14 +402,14 @@ def test_a_checkpoint_answers_as_the_network_it_was_written_from(
     assert (said / expected - 1).abs().mean() < (0.01 if dtype == "float32" else 0.05)
 
 
-def test_the_focal_length_of_the_encoders_input_is_the_images_brought_to_it(
+def test_the_focal_length_of_the_encoders_input_follows_the_resize(
     grin: GrinModel,
 ) -> None:
     expected = CAMERA.scale(INPUT[1], INPUT[0]).f_px
     assert grin.network_f_px(CAMERA) == pytest.approx(expected)
 
 
-def test_a_model_that_is_let_go_frees_its_network_at_once() -> None:
+def test_a_deleted_model_frees_its_network_at_once() -> None:
     used = small.model()
     ask(used)
     held = weakref.ref(used.network)

@@ -40,7 +40,7 @@ def test_a_checkpoint_comes_back_rounded_to_float16(folder: Path) -> None:
         assert after[name].dtype == value.dtype
 
 
-def test_a_checkpoint_is_small_and_says_what_it_is(folder: Path) -> None:
+def test_a_checkpoint_is_small_and_states_its_type(folder: Path) -> None:
     assert {path.name for path in folder.iterdir()} == {"config.json", WEIGHTS}
     weights = load_file(folder / WEIGHTS)
     floating = {value.dtype for value in weights.values() if value.is_floating_point()}
@@ -91,7 +91,7 @@ def test_weights_that_are_missing_or_unknown_are_refused(folder: Path, change: s
         Grin.from_pretrained(folder)
 
 
-def test_what_is_wrong_with_a_folder_is_said_by_its_name(folder: Path) -> None:
+def test_an_error_in_a_folder_is_named(folder: Path) -> None:
     (folder / WEIGHTS).write_bytes(b"no weights")
     with pytest.raises(ModelError, match=f"cannot be loaded from {folder}"):
         models.load(str(folder))

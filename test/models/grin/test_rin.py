@@ -44,7 +44,7 @@ def rin() -> Rin:
     return small.network().denoiser
 
 
-def test_every_input_has_a_say(rin: Rin) -> None:
+def test_every_input_has_an_influence(rin: Rin) -> None:
     inputs = given()
     v, latents = rin(*inputs)
     assert v.shape == (2, 30)
@@ -92,7 +92,7 @@ def test_pixels_that_come_twice_change_nothing(rin: Rin) -> None:
     torch.testing.assert_close(same, latents, **NEAR)
 
 
-def test_pixels_learn_of_each_other(rin: Rin) -> None:
+def test_pixels_exchange_information(rin: Rin) -> None:
     inputs = given()
     x = inputs.x.clone()
     x[:, 0] += 3.0
@@ -118,7 +118,7 @@ def test_latents_of_the_step_before_matter_from_the_first_gain_on(rin: Rin) -> N
     assert torch.equal(rin(*inputs._replace(before=latents))[0], without)
 
 
-def test_a_network_that_has_learnt_nothing_says_nothing() -> None:
+def test_an_untrained_network_predicts_zero() -> None:
     fresh = Rin(CONFIG)
     inputs = given()
     latents = fresh(*inputs)[1]
@@ -128,7 +128,7 @@ def test_a_network_that_has_learnt_nothing_says_nothing() -> None:
     assert torch.equal(same, latents)
 
 
-def test_noise_levels_are_told_apart() -> None:
+def test_noise_levels_have_different_embeddings() -> None:
     levels = embed_level(torch.tensor([0.0, 1e-3, 0.5, 0.501, 1.0]), 32)
     assert levels.shape == (5, 32)
     torch.testing.assert_close(levels[0], torch.tensor([0.0] * 16 + [1.0] * 16))

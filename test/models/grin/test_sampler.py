@@ -49,14 +49,14 @@ def test_times_that_are_warped_keep_their_ends_and_crowd_where_little_noise_is_l
 @pytest.mark.parametrize("name", schedule.SCHEDULES)
 @pytest.mark.parametrize("start", [1.0, 0.5, 0.1])
 @pytest.mark.parametrize("steps", [1, 2, 3, 10, 100])
-def test_a_network_that_knows_the_truth_is_led_to_it(name: str, start: float, steps: int) -> None:
+def test_a_network_that_predicts_the_truth_reaches_it(name: str, start: float, steps: int) -> None:
     x0, eps = values()
     gammas = schedule.find(name)(times(steps, start))
     found, _ = ddim(oracle(x0), schedule.add_noise(x0, eps, gammas[0]), gammas)
     torch.testing.assert_close(found, x0, rtol=0, atol=1e-5)
 
 
-def test_every_noise_level_but_the_last_is_asked_for_once() -> None:
+def test_the_network_runs_once_for_every_noise_level_but_the_last() -> None:
     x0, eps = values()
     asked: list[float] = []
 

@@ -71,7 +71,7 @@ def test_v_is_the_noise_of_clean_values_and_minus_the_values_of_noise() -> None:
 
 
 @any_schedule
-def test_pure_noise_and_its_v_still_say_the_clean_values(name: str) -> None:
+def test_clean_values_follow_from_pure_noise_and_its_v(name: str) -> None:
     x0, eps, _ = (part.float() for part in drawn())
     gamma = schedule.find(name)(torch.tensor(1.0))
     x_t = schedule.add_noise(x0, eps, gamma)

@@ -155,5 +155,5 @@ def test_its_half_precision_and_another_fit_are_refused(folder: Path) -> None:
         Pipeline.from_settings(
             Settings(model=NAME, weights=str(folder), device="cpu", dtype="float16")
         )
-    with pytest.raises(ModelError, match="in one way only"):
-        models.load(NAME, str(folder)).fitted("warp")
+    with pytest.raises(ModelError, match="one way only"):
+        models.load(NAME, str(folder)).with_fit("warp")

@@ -1,0 +1,16 @@
+"""Settings of the pipeline and the node: their declarations, values and generated texts."""
+
+from depth_ros.config.settings import SPECS, Settings, split, unknown_setting
+from depth_ros.config.settings_text import to_markdown, to_yaml
+from depth_ros.config.spec import Spec, Value
+
+__all__ = [
+    "SPECS",
+    "Settings",
+    "Spec",
+    "Value",
+    "split",
+    "to_markdown",
+    "to_yaml",
+    "unknown_setting",
+]

@@ -1,0 +1,122 @@
+"""Every setting of the pipeline and the node, declared once.
+
+The node's parameters, config/depth_ros.yaml, the launch arguments of the same names and the
+reference in docs/ are generated from these declarations or tested against them.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import Field, asdict, dataclass, fields, replace
+from typing import Any
+
+from depth_ros.config.input_settings import InputSettings
+from depth_ros.config.network_settings import NetworkSettings
+from depth_ros.config.output_settings import OutputSettings
+from depth_ros.config.scale_settings import ScaleSettings
+from depth_ros.config.spec import Spec, Value
+from depth_ros.errors import SettingError
+from depth_ros.nearest import unknown
+
+# Half a quarter turn: beyond it, another value of rotate is nearer to the camera's roll.
+_MAX_ROLL_ERROR_DEG = 45.0
+# Parameters of every node in a parameter file, which rclpy reads.
+_ROS_PARAMETER = re.compile(r"use_sim_time|start_type_description_service|qos_overrides\..*")
+
+
+# dataclasses collect the fields from the last base to the first: the declared order.
+@dataclass(frozen=True)
+class Settings(OutputSettings, ScaleSettings, InputSettings, NetworkSettings):
+    """The settings of one pipeline and the node around it; see each field's help.
+
+    Raises:
+        SettingError: a value is of the wrong type or out of its range, or two contradict.
+    """
+
+    def __post_init__(self) -> None:
+        for spec in SPECS.values():
+            object.__setattr__(self, spec.name, spec.check(getattr(self, spec.name)))
+        if self.colour_near_m >= self.colour_far_m:
+            raise SettingError(
+                f"colour_near_m is {self.colour_near_m}, expected less than colour_far_m "
+                f"({self.colour_far_m})"
+            )
+        if self.camera_calibration and self.fov_deg:
+            raise SettingError(
+                f"camera_calibration is '{self.camera_calibration}' and fov_deg {self.fov_deg:g}, "
+                "expected one of them"
+            )
+        if 0 < self.max_depth_m <= self.min_depth_m:
+            raise SettingError(
+                f"max_depth_m is {self.max_depth_m}, expected 0 or more than min_depth_m "
+                f"({self.min_depth_m})"
+            )
+        self._check_roll()
+        if (
+            len(self.cameras) > 1
+            and self.scale_mode == "anchors"
+            and self.extrinsics == "parameters"
+        ):
+            raise SettingError(
+                f"extrinsics is 'parameters', expected 'tf' for {len(self.cameras)} cameras: "
+                "anchors_pose is for one camera"
+            )
+
+    def _check_roll(self) -> None:
+        """Refuse a roll that contradicts rotate: the ground would be searched elsewhere."""
+        if not self.rotate or self.scale_mode != "ground" or self.extrinsics != "parameters":
+            return
+        difference_deg = abs((self.camera_roll_deg - self.rotate + 180) % 360 - 180)
+        if difference_deg > _MAX_ROLL_ERROR_DEG:
+            raise SettingError(
+                f"camera_roll_deg is {self.camera_roll_deg:g}, expected about "
+                f"{self.rotate if self.rotate <= 180 else self.rotate - 360} with rotate "
+                f"{self.rotate}: it is the roll of the camera itself"
+            )
+
+    @property
+    def gives_camera(self) -> bool:
+        """Whether the camera is known without camera_info."""
+        return bool(self.camera_calibration or self.fov_deg)
+
+    def with_values(self, **values: Value) -> Settings:
+        """Return settings with some values changed.
+
+        Raises:
+            SettingError: a name is unknown or a value is not allowed.
+        """
+        for name in values:
+            if name not in SPECS:
+                raise SettingError(unknown_setting(name))
+        return replace(self, **values)  # type: ignore[arg-type]  # checked in __post_init__
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return every setting's value by name, lists as lists."""
+        values = asdict(self)
+        return {name: list(v) if isinstance(v, tuple) else v for name, v in values.items()}
+
+
+def _spec(declared: Field[Any]) -> Spec:
+    default: Any = declared.default
+    return Spec(name=declared.name, default=default, **declared.metadata)
+
+
+SPECS: dict[str, Spec] = {declared.name: _spec(declared) for declared in fields(Settings)}
+"""Every setting's declaration by name, in the order of the declarations."""
+
+
+def split(values: Mapping[str, Any]) -> tuple[dict[str, Any], list[str]]:
+    """Return the settings in a parameter file, and a warning for each name that is not a setting.
+
+    Such a name may belong to another node, if the file is for several nodes. There is no warning
+    for ROS's own parameters.
+    """
+    ours = {name: value for name, value in values.items() if name in SPECS}
+    others = [name for name in values if name not in SPECS and not _ROS_PARAMETER.fullmatch(name)]
+    return ours, [unknown_setting(name) for name in others]
+
+
+def unknown_setting(name: str) -> str:
+    """Return the error message for a name that is not a setting."""
+    return unknown("setting", name, SPECS, "`depth_ros settings`")
