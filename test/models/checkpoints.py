@@ -54,6 +54,7 @@ TOKENS: dict[str, Any] = {**STAGES, "reshape_hidden_states": False}
 
 def build(family: str, folder: Path) -> Path:
     """Write a checkpoint of one of FAMILIES into a folder and return the folder."""
+    folder.mkdir(parents=True, exist_ok=True)
     if family in _OWN:
         return _OWN[family](folder)
     make, processor = _FAMILIES[family]
