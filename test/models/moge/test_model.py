@@ -248,5 +248,5 @@ def test_the_published_sizes_pass_the_check_but_for_their_depth(tmp_path: Path) 
     torch.save({"model_config": config, "model": weights}, tmp_path / "model.pt")
     report = models.check("moge-2-large", str(tmp_path))
     assert report.input_size == (98, 126)
-    sizes = [f"{side} is 112, the registry says 840" for side in ("height", "width")]
+    sizes = [f"{side} is 112, the registry has 840" for side in ("height", "width")]
     assert report.differences == tuple(sizes), "upstream's default, of fewer cells"
