@@ -124,7 +124,7 @@ def _loading(name: str, entry: ModelEntry) -> Iterator[None]:
             yield
     except Exception as error:  # transformers, safetensors and the hub raise what they like
         problem = one_line(error)
-        if pickles.only_pickles(entry):
+        if not isinstance(error, hub.UnreachableError) and pickles.only_pickles(entry):
             problem = (
                 "its weights are pickled, expected safetensors: "
                 f"depth_ros models {name} --convert OUT, then say weights:=OUT"
