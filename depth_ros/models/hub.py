@@ -16,6 +16,10 @@ _PATIENCE_S = 3.0
 _SUFFIXES = (".json", ".safetensors", ".bin")
 
 
+class UnreachableError(ModelError):
+    """The hub cannot be asked for what its cache lacks."""
+
+
 @contextmanager
 def available(
     source: str, revision: str = "main", files: Sequence[str] = ("config.json",)
@@ -30,8 +34,8 @@ def available(
         files: the checkpoint has at least one of these.
 
     Raises:
-        ModelError: the hub cannot be reached, and its cache lacks the checkpoint; or a file of the
-            folder is a pipe or a device.
+        UnreachableError: the hub cannot be reached, and its cache lacks the checkpoint.
+        ModelError: a file of the folder is a pipe or a device.
     """
     if Path(source).is_dir():
         _check_files(Path(source))
@@ -43,7 +47,7 @@ def available(
     offline = before or not _answers(constants.ENDPOINT)
     if offline and not any(_is_cached(source, revision, name) for name in files):
         why = "is switched off (HF_HUB_OFFLINE)" if before else "cannot be reached"
-        raise ModelError(
+        raise UnreachableError(
             f"the hub {why}, and its cache on this machine lacks {source}; expected a network, or "
             "a folder with the weights: weights:=FOLDER of the node, --weights FOLDER of a command"
         )
@@ -78,8 +82,12 @@ def _answers(address: str) -> bool:
 
 def file(source: str, name: str, revision: str = "main") -> Path | None:
     """Return a checkpoint's file, of a folder, the hub's cache or the hub; None: it has none."""
+    from huggingface_hub import constants, try_to_load_from_cache
     from transformers.utils import cached_file
 
+    if constants.HF_HUB_OFFLINE and not Path(source).is_dir():  # not to be asked for what it lacks
+        found = try_to_load_from_cache(source, name, revision=revision)
+        return Path(found) if isinstance(found, str) else None
     path = cached_file(source, name, revision=revision, _raise_exceptions_for_missing_entries=False)
     return None if path is None else Path(path)
 

@@ -127,7 +127,7 @@ def _loading(name: str, entry: ModelEntry) -> Iterator[None]:
             yield
     except Exception as error:  # transformers, safetensors and the hub have many error types
         problem = one_line(error)
-        if pickles.only_pickles(entry):
+        if not isinstance(error, hub.UnreachableError) and pickles.only_pickles(entry):
             problem = (
                 "its weights are pickled, expected safetensors: "
                 f"depth_ros models {name} --convert OUT, then set weights:=OUT"

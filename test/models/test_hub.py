@@ -13,6 +13,8 @@ from huggingface_hub import constants
 from depth_ros import cli, models
 from depth_ros.errors import ModelError
 from depth_ros.models import hub
+from test.models.metric3d import test_model as metric3d
+from test.models.moge import checkpoint as moge
 
 NOBODY = "http://127.0.0.1:9"  # the port of "discard", where nobody listens
 
@@ -107,3 +109,23 @@ def test_a_folder_needs_no_hub(checkpoint: Path) -> None:
 def test_what_can_be_no_hub_id_is_refused() -> None:
     with pytest.raises(ModelError, match="is neither a folder nor a hub id"):
         models.load("/nothing")
+
+
+@pytest.mark.usefixtures("unreachable")
+@pytest.mark.parametrize("name", ["moge-2-small", "metric3d-v2-small"])
+def test_a_model_of_its_authors_own_files_is_used_from_the_cache(
+    name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(constants, "HF_HUB_CACHE", str(tmp_path))
+    with pytest.raises(ModelError, match="hub cannot be reached"):
+        models.load(name)
+    folder = tmp_path / f"models--{models.MODELS[name].source.replace('/', '--')}"
+    held = folder / "snapshots" / ("0" * 40)
+    (folder / "refs").mkdir(parents=True)
+    (folder / "refs" / "main").write_text("0" * 40)
+    held.mkdir(parents=True)
+    if name.startswith("moge"):
+        moge.pickled(held)
+    else:
+        metric3d.write(held)
+    assert models.load(name).entry.name == name
