@@ -46,6 +46,7 @@ ARROWS = {
         "output_paths",
     },
     "training": {"geometry", "models", "evaluation.metrics"},
+    "navigation": {"share"},
     "evaluation": {
         "geometry",
         "pipeline",
