@@ -75,18 +75,21 @@ def height_deviation_m(
     return torch.hypot(sigma * (ground.height_m - heights), ground.tilt_rad * distance_m)
 
 
-def on_floor(points_m: Tensor, ground: Ground, most_m: float | Tensor) -> Tensor:
-    """Return points (..., 3) moved along their rays to the ground, or to a distance before it.
+def settled(points_m: Tensor, ground: Ground) -> Tensor:
+    """Return points (..., 3) of what is known to be floor, on the floor.
 
-    Args:
-        points_m: in the optical frame of a camera over the ground.
-        ground: the plane.
-        most_m: how far from the camera they go at most, as those whose rays never meet the ground.
+    What is below the ground comes back along its ray, because the ray did not go on from there;
+    what is above it is moved straight down, so that its ray ends no farther away.
     """
-    distance_m = points_m.norm(dim=-1, keepdim=True)
-    falls = (points_m @ ground.down)[..., None] / distance_m
-    to_ground_m = torch.where(falls > _PARALLEL, ground.height_m / falls, torch.inf)
-    return torch.mul(points_m, to_ground_m.clamp_max(most_m) / distance_m)
+    points_m = above_floor(points_m, ground)
+    return points_m + heights_m(points_m, ground).clamp_min(0.0)[..., None] * ground.down
+
+
+def above_floor(points_m: Tensor, ground: Ground) -> Tensor:
+    """Return points (..., 3), those below the ground moved back to it along their rays."""
+    falls = points_m @ ground.down
+    share = torch.where(falls > _PARALLEL, ground.height_m / falls, torch.inf).clamp_max(1.0)
+    return points_m * share[..., None]
 
 
 def neighbours(depth_m: Tensor, radius_m: float) -> Tensor:

@@ -12,12 +12,13 @@ import torch
 from rclpy.node import Node
 from rclpy.publisher import Publisher
 from rclpy.qos import QoSProfile, ReliabilityPolicy
-from sensor_msgs.msg import CameraInfo, Image, PointCloud2, PointField
+from sensor_msgs.msg import CameraInfo, Image, LaserScan, PointCloud2, PointField
 from std_msgs.msg import Header
 from torch import Tensor
 
 from depth_ros import messages
-from depth_ros.pipeline import DepthFrame, Pipeline, Wanted
+from depth_ros.pipeline import DepthFrame, Pipeline, Place, Wanted
+from depth_ros.pipeline.navigator import scan_far_m, scan_frame
 from depth_ros.profile import Profile
 from depth_ros.runtimes.download import Download, Landing
 
@@ -32,9 +33,15 @@ TOPICS = {
     "depth/camera_info": CameraInfo,
     "depth/relative": Image,
     "depth/confidence": Image,
+    "depth/uncertainty": Image,
+    "points/nav": PointCloud2,
+    "scan": LaserScan,
 }
 """What the node may publish; metres only where there are any, relative values and confidence only
 of models that give them."""
+# What has a value for every pixel, and what depends on where the camera is.
+_OF_PIXELS = ("depth/image", "depth/color", "depth/confidence", "depth/uncertainty")
+_OF_PLACES = ("points/nav", "scan")
 
 
 class Pending:
@@ -108,7 +115,7 @@ class Outputs:
         if not confidence:
             absent |= {"depth/confidence"}
         if not metric:
-            absent |= {"depth/image", "depth/color", "points"}
+            absent |= {"depth/image", "depth/color", "points", "depth/uncertainty", *_OF_PLACES}
         self._publishers: dict[str, Publisher[Any]] = {
             topic: node.create_publisher(kind, f"{prefix}{topic}", _QOS)
             for topic, kind in TOPICS.items()
@@ -118,6 +125,7 @@ class Outputs:
         self._downloads = {topic: Download() for topic in self._publishers}
         self._depth_message, self._colour_message, self._cloud = Image(), Image(), PointCloud2()
         self._relative_message, self._confidence_message = Image(), Image()
+        self._uncertainty_message, self._nav_message = Image(), PointCloud2()
 
     def heard(self, points: bool) -> bool:
         """Return whether anybody listens to anything; points only count when they are on."""
@@ -125,11 +133,15 @@ class Outputs:
 
     def need_depth(self, points: bool) -> bool:
         """Return whether anybody listens to metres."""
-        return self.need_image() or self.need_points(points)
+        return self.need_image() or self.need_points(points) or self.need_place()
+
+    def need_place(self) -> bool:
+        """Return whether anybody listens to what depends on where the camera is."""
+        return any(map(self._heard, _OF_PLACES))
 
     def need_image(self) -> bool:
         """Return whether anybody listens to what has a value for every pixel."""
-        return any(map(self._heard, ("depth/image", "depth/color", "depth/confidence")))
+        return any(map(self._heard, _OF_PIXELS))
 
     def wanted(self, points: bool) -> Wanted:
         """Return what will be asked for beside depth."""
@@ -152,7 +164,13 @@ class Outputs:
         """Give relative values (H, W), as 32FC1 without a unit."""
         yield self._of_values("depth/relative", self._relative_message, values, header)
 
-    def pending(self, pipeline: Pipeline, depth: DepthFrame, header: Header) -> Iterator[Pending]:
+    def pending(
+        self,
+        pipeline: Pipeline,
+        depth: DepthFrame,
+        header: Header,
+        place: Callable[[], Place] = Place,
+    ) -> Iterator[Pending]:
         """Give every output of depth that somebody listens to, with the image's own header.
 
         Who publishes each before asking for the next one has them in the order of the topics, each
@@ -162,11 +180,14 @@ class Outputs:
             pipeline: with the settings that the depth was estimated under.
             depth: of it.
             header: of the image.
+            place: tells where the camera is; asked where somebody listens to what depends on it.
         """
         if depth.stride == 1:  # else its listeners came after the question
             yield from self._images(pipeline, depth, header)
         if self.need_points(pipeline.settings.publish_points):
             yield self._points(pipeline, depth, header)
+        if self.need_place():
+            yield from self._navigation(pipeline, depth, header, place())
 
     def publish(self, pipeline: Pipeline, depth: DepthFrame, header: Header) -> None:
         """Publish all that pending() gives, one after the other."""
@@ -205,6 +226,45 @@ class Outputs:
         if depth.confidence is not None and self._heard("depth/confidence"):
             message = self._confidence_message
             yield self._of_values("depth/confidence", message, depth.confidence, header)
+        if self._heard("depth/uncertainty"):
+            yield Pending(
+                lambda: self._start("depth/uncertainty", pipeline.uncertainty_m(depth)),
+                partial(self._send_values, "depth/uncertainty", self._uncertainty_message, header),
+            )
+
+    def _navigation(
+        self, pipeline: Pipeline, depth: DepthFrame, header: Header, place: Place
+    ) -> Iterator[Pending]:
+        if self._heard("points/nav"):
+            yield Pending(
+                partial(self._start_nav, pipeline, depth, place),
+                partial(self._copy_points, "points/nav", self._nav_message, header),
+            )
+        if self._heard("scan"):
+            message = LaserScan(header=Header(stamp=header.stamp))
+            message.header.frame_id = scan_frame(pipeline.settings, place, header.frame_id)
+            yield Pending(
+                partial(self._start_scan, pipeline, depth, place, message),
+                partial(self._send_scan, message),
+            )
+
+    def _start_nav(self, pipeline: Pipeline, depth: DepthFrame, place: Place) -> Landing:
+        cloud = pipeline.nav_cloud(depth, place)
+        return self._start("points/nav", cloud.payload, cloud.count)
+
+    def _start_scan(
+        self, pipeline: Pipeline, depth: DepthFrame, place: Place, message: LaserScan
+    ) -> Landing:
+        beams, ranges_m = pipeline.scan(depth, place)
+        message.angle_min, message.angle_max = beams.angle_min, beams.angle_max
+        message.angle_increment = beams.angle_increment
+        message.range_min = pipeline.settings.min_depth_m
+        message.range_max = scan_far_m(pipeline.settings, place, depth, beams)
+        return self._start("scan", ranges_m)
+
+    def _send_scan(self, message: LaserScan, ranges_m: Tensor) -> None:
+        message.ranges = array("f", ranges_m.numpy().tobytes())
+        self._send("scan", message)
 
     def _of_values(self, topic: str, message: Image, values: Tensor, header: Header) -> Pending:
         send = partial(self._send_values, topic, message, header)
@@ -215,10 +275,11 @@ class Outputs:
         if depth.depth_m.device.type == "cpu" and not self._overlapped:
             return Pending(
                 lambda: Landing(pipeline.points(depth, self._cloud_memory)),
-                partial(self._send_points, header),
+                partial(self._send_points, "points", self._cloud, header),
             )
         return Pending(
-            partial(self._start_points, pipeline, depth), partial(self._copy_points, header)
+            partial(self._start_points, pipeline, depth),
+            partial(self._copy_points, "points", self._cloud, header),
         )
 
     def _start_points(self, pipeline: Pipeline, depth: DepthFrame) -> Landing:
@@ -253,16 +314,19 @@ class Outputs:
         _fill(message.data, rgb)
         self._send("depth/color", message)
 
-    def _copy_points(self, header: Header, payload: Tensor) -> None:
+    def _copy_points(
+        self, topic: str, message: PointCloud2, header: Header, payload: Tensor
+    ) -> None:
         self._profile.begin("copy")
-        resize(self._cloud.data, payload.nbytes)
+        resize(message.data, payload.nbytes)
         if payload.nbytes:  # torch cannot view an empty array
-            _fill(self._cloud.data, payload)
-        self._send_points(header, payload)
+            _fill(message.data, payload)
+        self._send_points(topic, message, header, payload)
 
-    def _send_points(self, header: Header, payload: Tensor) -> None:
+    def _send_points(
+        self, topic: str, message: PointCloud2, header: Header, payload: Tensor
+    ) -> None:
         """Publish the cloud whose payload is in the message."""
-        message = self._cloud
         organised = payload.ndim == 3
         colour = payload.shape[-1] == messages.point_step(colour=True)
         message.header = header
@@ -273,7 +337,7 @@ class Outputs:
         message.is_dense = not organised
         message.is_bigendian = False
         message.fields = _fields(colour)
-        self._send("points", message)
+        self._send(topic, message)
 
     def _cloud_memory(self, count: int) -> Tensor:
         """Return the cloud message's own memory, for so many float32."""

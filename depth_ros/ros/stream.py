@@ -20,7 +20,7 @@ from depth_ros.config import Settings
 from depth_ros.errors import CameraError, DepthError, FrameError, MessageError, ScaleError
 from depth_ros.geometry.camera import Camera
 from depth_ros.models import Output
-from depth_ros.pipeline import DepthFrame, Estimate, Frame, Pipeline
+from depth_ros.pipeline import DepthFrame, Estimate, Frame, Pipeline, Place
 from depth_ros.ros.diagnostics import Health, Level, key_values
 from depth_ros.ros.extrinsics import Extrinsics
 from depth_ros.ros.inputs import Inputs
@@ -120,6 +120,7 @@ class Stream:
         self.name, self.health = name, Health()
         self.pipeline: Pipeline | None = None
         self.references: References | None = None
+        self.extrinsics: Extrinsics | None = None
         self._node, self._settings, self._deliver = node, settings, deliver
         self._prefix = f"{name}/" if name else ""
         self._inputs = Inputs(
@@ -139,6 +140,7 @@ class Stream:
         self._camera: Camera | None = None
         self._warned_s: dict[tuple[str, type], float] = {}
         self._silent: set[str] = set()
+        self._groundless = False
 
     # --- the executor's thread
 
@@ -156,6 +158,7 @@ class Stream:
         relative = model.entry.output is not Output.METRIC_DEPTH
         facts = (pipeline.metric, relative, model.denoises)
         self._outputs = Outputs(self._node, *facts, pipeline.profile, self._prefix, overlapped)
+        self.extrinsics = extrinsics
         if extrinsics is not None:
             self.references = References(self._node, extrinsics, self._settings, self._prefix)
         self.pipeline, self.health.model_failed = pipeline, False
@@ -195,6 +198,7 @@ class Stream:
         if self._outputs is not None:
             self._outputs.destroy()
         self._outputs, self.pipeline, self.references = None, None, None
+        self.extrinsics, self._groundless = None, False
         self._scale, self._scaler = None, None
         self._cameras.clear()
         self._sizeless = self._camera = None
@@ -362,7 +366,8 @@ class Stream:
             depth = self._measured(question, estimate)
             if not question.relative:  # else it goes out with the relative values
                 yield from outputs.info(header, question.info)
-            yield from outputs.pending(question.pipeline, depth, header)
+            place = partial(self._place, header, question.pipeline.settings)
+            yield from outputs.pending(question.pipeline, depth, header, place)
 
     def finish(self, arrival: Arrival) -> None:
         """Count an image whose answers are all published."""
@@ -409,6 +414,28 @@ class Stream:
             topic, fate = ("image", "gives no scale") if by_ground else (ANCHORS, "unused")
             self._warn(topic, error, fate)
             return None
+
+    def _place(self, header: Header, settings: Settings) -> Place:
+        """Return where the camera is, as far as it is known; warn once of what is not."""
+        extrinsics = self.extrinsics
+        if extrinsics is None:  # until the executor's thread has seen who listens
+            return Place()
+        place = extrinsics.place(header, settings, self._warn_of_ground)
+        self._groundless = self._groundless and place.mount is None
+        return place
+
+    def _warn_of_ground(self, why: str) -> None:
+        if not self._groundless:
+            self._groundless = True
+            self._node.get_logger().warning(
+                f"{self._topic('points/nav')}: goes out without heights over the ground: {why}"
+            )
+
+    @property
+    def needs_extrinsics(self) -> bool:
+        """Whether it lacks extrinsics that somebody's topics need."""
+        outputs = self._outputs
+        return self.extrinsics is None and outputs is not None and outputs.need_place()
 
     def _camera_of(self, frame_id: str, width: int, height: int) -> _Seen:
         """Return the camera of an image; its frame_id decides where several have its size."""

@@ -39,17 +39,23 @@ def test_a_height_is_as_uncertain_as_its_ray_and_the_grounds_tilt_make_it() -> N
     assert float(found) == pytest.approx(np.std(heights), rel=0.1)
 
 
-def test_points_on_the_floor_keep_their_rays_and_have_no_height() -> None:
+def test_what_is_settled_is_on_the_floor_and_no_farther_along_it() -> None:
     points = torch.from_numpy(cloud())
-    found = navigation.on_floor(points, GROUND, 5.0)
+    found, heights = navigation.settled(points, GROUND), navigation.heights_m(points, GROUND)
+    assert navigation.heights_m(found, GROUND).abs().max() < 1e-5
+    over, down = heights > 0, GROUND.down
+    moved = found[over] - points[over]
+    torch.testing.assert_close(moved, heights[over][:, None] * down, atol=1e-5, rtol=0)
+    assert (found[~over].norm(dim=-1) <= points[~over].norm(dim=-1)).all()
+
+
+def test_what_is_below_the_ground_comes_back_along_its_ray() -> None:
+    points = torch.from_numpy(cloud())
+    found, heights = navigation.above_floor(points, GROUND), navigation.heights_m(points, GROUND)
+    assert torch.equal(found[heights > 1e-6], points[heights > 1e-6])
+    assert navigation.heights_m(found, GROUND).min() > -1e-5
     along = torch.nn.functional.cosine_similarity(found, points, dim=-1)
     assert torch.allclose(along, torch.ones_like(along), atol=1e-5)
-    heights, distance = navigation.heights_m(found, GROUND), found.norm(dim=-1)
-    there = distance < 5.0 - 1e-3
-    assert there.any()
-    assert not there.all()
-    assert heights[there].abs().max() < 1e-4
-    assert (heights[~there] > -1e-3).all()
 
 
 def test_neighbours_are_counted_among_the_24_pixels_around() -> None:
