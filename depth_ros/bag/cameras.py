@@ -6,8 +6,6 @@ from collections import Counter
 from concurrent.futures import Future
 from typing import Any, NamedTuple
 
-import torch
-
 from depth_ros import calibration, messages
 from depth_ros.bag import topics
 from depth_ros.bag.calibrations import Calibrations
@@ -21,7 +19,7 @@ from depth_ros.bag.topics import CameraTopics
 from depth_ros.errors import BagError, CameraError, MessageError, ScaleError
 from depth_ros.geometry.camera import Camera
 from depth_ros.messages import CameraInfoFields
-from depth_ros.pipeline import Estimate, Frame, Pipeline
+from depth_ros.pipeline import Estimate, Frame, Pipeline, Place
 from depth_ros.scale.scaler import Reference
 
 
@@ -40,6 +38,7 @@ class Seen(NamedTuple):
     frame: Frame
     reference: Reference | None
     info: CameraInfoFields
+    place: Place | None = None
 
 
 class BagCamera:
@@ -71,6 +70,8 @@ class BagCamera:
         self._last: Camera | None = None
         self.warning = ""
         """What is to be said of its calibration; empty where there is nothing."""
+        self.groundless = ""
+        """Why its outputs go without heights over the ground; empty where they do not."""
 
     @property
     def name(self) -> str:
@@ -90,7 +91,11 @@ class BagCamera:
             self.warning = found.camera.ray_warning or self.warning
         frame = Frame(rgb, found.camera, stamp_ns, at.frame_id)
         self._last = found.camera
-        return Seen(self, frame, self._reference(frame, shot.time_ns), found.info)
+        reference = self._reference(frame, shot.time_ns)
+        place = self._references.place(frame, shot.time_ns) if self.outputs.needs_place else None
+        if place is not None and place.mount is None:
+            self.groundless = f"no heights over the ground: {self._references.groundless}"
+        return Seen(self, frame, reference, found.info, place)
 
     def measure(self, seen: Seen, estimate: Estimate) -> Answer:
         """Return an estimate in metres where there are any.
@@ -102,8 +107,7 @@ class BagCamera:
         if not pipeline.metric:
             return Answer(estimate, None, None, seen.info)
         depth = pipeline.measure(estimate, seen.reference)
-        points = pipeline.points(depth, torch.empty) if self.outputs.needs_points else None
-        return Answer(estimate, depth, points, seen.info)
+        return self.outputs.answer(estimate, depth, seen.info, seen.place)
 
     def frozen(self) -> dict[str, Any] | None:
         """Return the state of the camera's scale, if it has any."""
@@ -147,8 +151,9 @@ def find(recording: Recording, pipeline: Pipeline, options: Options) -> dict[str
         parts = (options.prefix.strip("/"), where.name if len(found) > 1 else "")
         namespace = "".join(f"/{part}" for part in parts if part)
         own = pipeline.fork()
-        references = References(recording, own.settings, options.anchors, options.anchors_info)
         outputs = Outputs(namespace, own, options.extras, options.scan_rows, options.scan_frame)
+        anchors = (options.anchors, options.anchors_info)
+        references = References(recording, own.settings, *anchors, outputs.needs_place)
         cameras[where.image] = BagCamera(where, recording, own, references, outputs)
         _check_new(outputs, recording, options)
     return cameras

@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
+import torch
 from torch import Tensor
 
 from depth_ros import messages
@@ -17,10 +18,12 @@ from depth_ros.bag.types import RELIABLE, TYPESTORE, Topic, standard
 from depth_ros.bag.writer import header, image
 from depth_ros.config import Settings
 from depth_ros.errors import BagError
+from depth_ros.geometry.scan import Beams
 from depth_ros.messages import CameraInfoFields
-from depth_ros.pipeline import DepthFrame, Estimate, Pipeline
+from depth_ros.pipeline import DepthFrame, Estimate, Pipeline, Place, Scan
+from depth_ros.pipeline.navigator import SCAN_FAR_M, in_band, scan_far_m, scan_frame
 
-EXTRAS = ("points", "color", "scan", "confidence")
+EXTRAS = ("points", "nav", "color", "scan", "confidence", "uncertainty")
 """What is written beside depth/image and depth/camera_info when it is asked for."""
 
 _NAMES = {
@@ -31,8 +34,9 @@ _NAMES = {
     "color": ("depth/color", "sensor_msgs/msg/Image"),
     "scan": ("scan", "sensor_msgs/msg/LaserScan"),
     "confidence": ("depth/confidence", "sensor_msgs/msg/Image"),
+    "uncertainty": ("depth/uncertainty", "sensor_msgs/msg/Image"),
+    "nav": ("points/nav", "sensor_msgs/msg/PointCloud2"),
 }
-_SCAN_FAR_M = 100.0  # where neither the user nor the model knows an end
 
 
 class Answer(NamedTuple):
@@ -43,12 +47,20 @@ class Answer(NamedTuple):
         depth: in metres; None for a relative model without a scale.
         points: the payload of a cloud, where one is wanted.
         info: of the depth image.
+        nav: the payload of a navigation cloud, where one is wanted.
+        scan: by heights, where one is wanted and the ground is known.
+        uncertainty_m: (H, W), where it is wanted.
+        place: of the camera, where something that depends on it is wanted.
     """
 
     estimate: Estimate
     depth: DepthFrame | None
     points: Tensor | None
     info: CameraInfoFields
+    nav: Tensor | None = None
+    scan: Scan | None = None
+    uncertainty_m: Tensor | None = None
+    place: Place | None = None
 
 
 class Encoded(NamedTuple):
@@ -92,9 +104,28 @@ class Outputs:
         }
 
     @property
-    def needs_points(self) -> bool:
-        """Whether an answer must have points."""
-        return "points" in self.topics
+    def needs_place(self) -> bool:
+        """Whether an answer depends on where the camera is."""
+        low_m, high_m = self._pipeline.settings.scan_height_band_m
+        return "nav" in self.topics or ("scan" in self.topics and high_m > low_m)
+
+    def answer(
+        self, estimate: Estimate, depth: DepthFrame, info: CameraInfoFields, place: Place | None
+    ) -> Answer:
+        """Return what is to be written for a frame; the frames of a camera come in their order."""
+        pipeline, wanted = self._pipeline, self.topics
+        points = pipeline.points(depth, torch.empty) if "points" in wanted else None
+        uncertainty_m = pipeline.uncertainty_m(depth) if "uncertainty" in wanted else None
+        answer = Answer(estimate, depth, points, info, uncertainty_m=uncertainty_m, place=place)
+        if place is None:
+            return answer
+        if "nav" in wanted:
+            cloud = pipeline.nav_cloud(depth, place)
+            count = len(cloud.payload) if cloud.count is None else int(cloud.count)
+            answer = answer._replace(nav=cloud.payload[:count])
+        if "scan" in wanted and in_band(pipeline.settings, place):
+            answer = answer._replace(scan=pipeline.scan(depth, place))
+        return answer
 
     def encode(self, answer: Answer) -> Encoded:
         """Return a frame's messages; several threads may do so at once."""
@@ -107,13 +138,15 @@ class Outputs:
             made["relative"] = image(values, "32FC1", frame.stamp_ns, frame.frame_id)
         else:
             depth_m = answer.depth.depth_m.cpu().numpy()
-            made |= self._metric(answer.depth, depth_m, at)
+            made |= self._metric(answer, answer.depth, depth_m, at)
         if answer.points is not None:
             made["points"] = cloud(answer.points.cpu().numpy(), at)
+        if answer.nav is not None:
+            made["nav"] = cloud(answer.nav.cpu().numpy(), at)
         return Encoded([(self.topics[name], _cdr(made[name])) for name in self.topics], depth_m)
 
     def _metric(
-        self, depth: DepthFrame, depth_m: npt.NDArray[np.float32], at: Any
+        self, answer: Answer, depth: DepthFrame, depth_m: npt.NDArray[np.float32], at: Any
     ) -> dict[str, Any]:
         settings, place = self._pipeline.settings, (depth.stamp_ns, depth.frame_id)
         encoding = settings.depth_encoding
@@ -125,25 +158,42 @@ class Outputs:
         if "confidence" in self.topics:
             assert depth.confidence is not None
             made["confidence"] = image(depth.confidence.cpu().numpy(), "32FC1", *place)
+        if answer.uncertainty_m is not None:
+            made["uncertainty"] = image(answer.uncertainty_m.cpu().numpy(), "32FC1", *place)
         if "scan" in self.topics:
-            made["scan"] = self._laser_scan(depth, depth_m, settings)
+            made["scan"] = self._laser_scan(answer, depth, depth_m, settings)
         return made
 
     def _laser_scan(
-        self, depth: DepthFrame, depth_m: npt.NDArray[np.float32], settings: Settings
+        self,
+        answer: Answer,
+        depth: DepthFrame,
+        depth_m: npt.NDArray[np.float32],
+        settings: Settings,
     ) -> Any:
-        found = scan.from_depth(depth_m, depth.camera, self._scan_rows)
-        frame_id = self._scan_frame or scan.frame_of(depth.frame_id)
-        far_m = settings.max_depth_m or self._pipeline.model.max_depth_m or _SCAN_FAR_M
+        if answer.scan is not None and answer.place is not None:
+            beams, ranges = answer.scan.beams, answer.scan.ranges_m.cpu().numpy()
+            own = settings.with_values(scan_frame=self._scan_frame or settings.scan_frame)
+            frame_id = scan_frame(own, answer.place, depth.frame_id)
+            far_m = scan_far_m(settings, answer.place, depth, beams)
+        else:
+            found = scan.from_depth(depth_m, depth.camera, self._scan_rows)
+            beams, ranges = (
+                Beams(*found[:1], found.angle_increment, len(found.ranges)),
+                found.ranges,
+            )
+            frame_id = self._scan_frame or settings.scan_frame or scan.frame_of(depth.frame_id)
+            end_m = settings.max_depth_m or self._pipeline.model.max_depth_m or SCAN_FAR_M
+            # The limit is one of z-depth: at the sides ranges are longer.
+            far_m = end_m / min(math.cos(found.angle_min), math.cos(found.angle_max))
         return TYPESTORE.types["sensor_msgs/msg/LaserScan"](
             header(depth.stamp_ns, frame_id),
-            *(found.angle_min, found.angle_max, found.angle_increment),
+            *(beams.angle_min, beams.angle_max, beams.angle_increment),
             time_increment=0.0,  # all beams are of one moment
             scan_time=0.0,
             range_min=settings.min_depth_m,
-            # The limit is one of z-depth: at the sides ranges are longer.
-            range_max=far_m / min(math.cos(found.angle_min), math.cos(found.angle_max)),
-            ranges=found.ranges,
+            range_max=far_m,
+            ranges=ranges,
             intensities=np.empty(0, np.float32),
         )
 

@@ -65,7 +65,7 @@ def _add_topics(group: Any) -> None:
         "--with",
         nargs="+",
         default=[],
-        choices=["points", "color", "scan", "confidence"],
+        choices=["points", "nav", "color", "scan", "confidence", "uncertainty"],
         dest="extras",
         help="outputs beside depth/image and depth/camera_info",
     )
