@@ -59,7 +59,7 @@ def look(pipeline: Pipeline, root: Path, most: int) -> list[Seen]:
     for sample in tqdm(chosen, desc=root.name, unit="image", leave=False):
         depth = pipeline(sample.frame)
         found, truth_m = depth.depth_m.cpu(), sample.truth_m
-        radius = radius_for(depth.network_size or truth_m.shape, truth_m.shape)  # type: ignore[arg-type]
+        radius = radius_for(depth.network_size or truth_m.shape, truth_m.shape)
         spread = torch.full_like(found, torch.nan)
         if depth.confidence is not None:
             spread = deviation_from_confidence(depth.confidence.cpu(), _UNIT, 0.0)
@@ -69,7 +69,8 @@ def look(pipeline: Pipeline, root: Path, most: int) -> list[Seen]:
         errors = np.log(table[0] / table[3])
         if len(errors):
             middle = float(np.median(errors))
-            seen.append(Seen(*table[:3], errors - middle, middle))
+            depth_m, steps, said, _ = table
+            seen.append(Seen(depth_m, steps, said, errors - middle, middle))
     return seen
 
 
@@ -79,13 +80,18 @@ def fit(seen: Sequence[Seen]) -> ErrorModel:
     clipped = np.clip(errors, -_MOST, _MOST)
 
     def unlikely(logs: Floats) -> float:
-        variance = _variance(ErrorModel(*np.exp(logs), scale=0.0), depth_m, steps)
+        variance = _variance(_model(logs), depth_m, steps)
         return float(np.mean(np.log(variance) / 2 + clipped**2 / variance / 2))
 
     base, per_m, edge = np.exp(minimize(unlikely, np.log((0.1, 0.02, 0.3))).x)
     scale = float(np.sqrt(np.mean([each.scale**2 for each in seen])))
     own = 1.0 if np.isnan(spread).all() else float(np.sqrt(np.nanmean((clipped / spread) ** 2)))
     return ErrorModel(*(round(float(x), 3) for x in (base, per_m, edge, scale, own)))
+
+
+def _model(logs: Floats) -> ErrorModel:
+    base, per_m, edge = (float(each) for each in np.exp(logs))
+    return ErrorModel(base, per_m, edge, scale=0.0)
 
 
 def table(errors: ErrorModel, seen: Sequence[Seen]) -> str:

@@ -55,14 +55,15 @@ def find_contact(depth_m: Tensor, ground_m: Tensor, reach_px: int) -> Contact:
     rows = ground.sum(0).long()
     known = (rows >= _LEAST_ROWS + reach_px) & (rows < height - reach_px)
     last = (height - rows).clamp(reach_px, height - 1)[None]
-    # Between the last row of the ground and the first one above it.
-    foot = (log_ground.gather(0, last) + log_ground.gather(0, last - 1))[0] / 2
+    # Not half a row higher, where a sharp bend would be: networks' are smeared, see
+    # benchmarks.costmap.
+    foot = log_ground.gather(0, last)[0]
     # A little above the foot, where the smeared bend is over; where the ground goes on as far as
     # it is known, there is no foot, and the factor is the ground's own.
     above_foot = last - reach_px
     goes_on = log_ground.gather(0, (above_foot - 1).clamp_min(0))[0].isnan()
-    own = log_ground.gather(0, last)[0] - log_m.gather(0, last)[0]
-    factor = torch.where(goes_on, own, foot - log_m.gather(0, above_foot)[0])
+    beside = torch.where(goes_on[None], last, above_foot)
+    factor = foot - log_m.gather(0, beside)[0]
     known &= factor.abs() < torch.inf  # NaN compares false
     factor = _filled(_smooth(factor.masked_fill(~known, torch.nan)))
     foot_m = foot.exp().masked_fill_(~known | goes_on, torch.nan)

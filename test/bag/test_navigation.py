@@ -31,7 +31,7 @@ from test.bag.recordings import (
 from test.test_pipeline_navigation import world
 
 MOUNT = Mount.from_angles(0.5, 12.0, 0.0)
-POSE = Place.of_mount(MOUNT).ground_from_optical
+POSE = np.asarray(Place.of_mount(MOUNT).ground_from_optical, np.float64)
 WALL_M = 2.0
 NAV: dict[str, Any] = {"nav_range_m": 4.0, "nav_frames": 2, "nav_frames_agree": 2}
 

@@ -95,7 +95,7 @@ def test_frames_are_compared_in_the_odometrys_frame(
     transforms.poses["base_footprint", "camera_optical_frame"] = pose
     transforms.poses["odom", "camera_optical_frame"] = pose
     bench.gate.instead = TRUE
-    agree = {"nav_frames": 2, "nav_frames_agree": 2}
+    agree: dict[str, Any] = {"nav_frames": 2, "nav_frames_agree": 2}
     bench.start("points/nav", model=metric, **agree, **NAV)
     bench.peer.wait(lambda: bench.node.streams[0].extrinsics is not None)
     first, second = (heights(bench.ask(take(number))["points/nav"]) for number in range(2))
