@@ -29,6 +29,17 @@ def candidates(settings: Settings) -> tuple[str, ...]:
 def find_mount(settings: Settings, look_up: Callable[[str], FloatArray]) -> tuple[str, Mount]:
     """Return the frame that was used, and the camera's height and orientation above the ground.
 
+    See find_ground_pose().
+    """
+    frame, pose = find_ground_pose(settings, look_up)
+    return frame, mount_of(settings, frame, pose)
+
+
+def find_ground_pose(
+    settings: Settings, look_up: Callable[[str], FloatArray]
+) -> tuple[str, FloatArray]:
+    """Return the frame that was used, and the 4x4 transform of the camera's points to it.
+
     Args:
         settings: ground_frame and ground_offset_m.
         look_up: returns the 4x4 transform of the camera's optical frame to a frame, or raises
@@ -44,6 +55,15 @@ def find_mount(settings: Settings, look_up: Callable[[str], FloatArray]) -> tupl
         except ScaleError as error:
             errors.append(str(error))
             continue
-        offset_m = 0.0 if frame == ON_GROUND else settings.ground_offset_m
-        return frame, Mount.from_transform(pose, offset_m)
+        mount_of(settings, frame, pose)
+        return frame, pose
     raise ScaleError("; ".join(errors))
+
+
+def mount_of(settings: Settings, frame: str, pose: FloatArray) -> Mount:
+    """Return the mount of a camera whose pose in a frame is known.
+
+    Raises:
+        ScaleError: the camera is not above the ground.
+    """
+    return Mount.from_transform(pose, 0.0 if frame == ON_GROUND else settings.ground_offset_m)

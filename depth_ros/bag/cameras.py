@@ -23,7 +23,7 @@ from depth_ros.engine import FrameJob
 from depth_ros.errors import BagError, CameraError, MessageError, ScaleError
 from depth_ros.geometry.camera import Camera
 from depth_ros.messages import CameraInfoFields
-from depth_ros.pipeline import Frame, Pipeline
+from depth_ros.pipeline import Frame, Pipeline, Place
 from depth_ros.scale.scaler import Reference
 from depth_ros.topic_names import base
 
@@ -43,10 +43,12 @@ class BagJob(FrameJob):
     Attributes:
         camera: the camera that took the frame.
         info: the depth image's camera_info.
+        place: where the camera is; None where no output depends on it.
     """
 
     camera: BagCamera
     info: CameraInfoFields
+    place: Place | None = None
 
 
 class BagCamera:
@@ -78,6 +80,8 @@ class BagCamera:
         self._last: Camera | None = None
         self.warning = ""
         """A warning about its calibration; empty if there is none."""
+        self.groundless = ""
+        """Why its outputs have no heights above the ground; empty if they have."""
 
     @property
     def name(self) -> str:
@@ -99,7 +103,11 @@ class BagCamera:
         frame = Frame(rgb, known.camera, stamp_ns, header.frame_id)
         reference = self._reference(frame, image.time_ns)  # here: they are read in time order
         find = partial(_same, reference)
-        return BagJob(frame, self._pipeline, self.outputs.wanted, find, self, known.info)
+        place = self._references.place(frame, image.time_ns) if self.outputs.needs_place else None
+        if place is not None and place.mount is None:
+            self.groundless = f"no heights above the ground: {self._references.groundless}"
+        wanted = self.outputs.wanted
+        return BagJob(frame, self._pipeline, wanted, find, self, known.info, place)
 
     def frozen(self) -> dict[str, Any] | None:
         """Return the state of the camera's scale, if it has any."""
@@ -143,8 +151,9 @@ def find(recording: Recording, pipeline: Pipeline, options: ConvertOptions) -> d
         parts = (options.prefix.strip("/"), where.name if len(found) > 1 else "")
         namespace = "".join(f"/{part}" for part in parts if part)
         own = pipeline.fork()
-        references = BagReferences(recording, own.settings, options.anchors, options.anchors_info)
         outputs = Outputs(namespace, own, options.extras, options.scan_rows, options.scan_frame)
+        anchors = (options.anchors, options.anchors_info)
+        references = BagReferences(recording, own.settings, *anchors, outputs.needs_place)
         cameras[where.image] = BagCamera(where, recording, own, references, outputs)
         _check_new(outputs, recording, options)
     return cameras
@@ -176,7 +185,7 @@ def answer(images: Mapping[int, QueuedImage], progress: Progress) -> dict[int, A
         elif each.error is not None:
             raise each.error
         else:
-            answers[keys[each.job]] = each.job.camera.outputs.render(each, each.job.info)
+            answers[keys[each.job]] = each.job.camera.outputs.render(each)
             progress.count_answer(each.job.camera.name)
     return dict(sorted(answers.items()))
 

@@ -100,6 +100,7 @@ def convert(
         counted = (progress.frames, progress.answered, progress.skipped, progress.examples)
         not_copied = {} if options.only_depth else recording.unknown
         warned = [f"{each.where.info}: {each.warning}" for each in found.values() if each.warning]
+        warned += [f"{each.name}: {each.groundless}" for each in found.values() if each.groundless]
         warnings = [*recording.notes, *warned]
         return ConvertSummary(*counted, recording.damage, not_copied, warnings, progress.guess)
 

@@ -19,10 +19,12 @@ from depth_ros.bag.writer import header, image
 from depth_ros.config import Settings
 from depth_ros.engine import Answer
 from depth_ros.errors import BagError
+from depth_ros.geometry.scan import Beams
 from depth_ros.messages import CameraInfoFields
-from depth_ros.pipeline import DepthFrame, Pipeline, Wanted
+from depth_ros.pipeline import DepthFrame, Pipeline, Scan, Wanted
+from depth_ros.pipeline.navigator import SCAN_FAR_M, in_band, scan_far_m, scan_frame
 
-EXTRAS = ("points", "color", "scan", "confidence")
+EXTRAS = ("points", "nav", "color", "scan", "confidence", "uncertainty")
 """What is written beside depth/image and depth/camera_info when it is asked for."""
 
 _NAMES = {
@@ -33,8 +35,9 @@ _NAMES = {
     "color": ("depth/color", "sensor_msgs/msg/Image"),
     "scan": ("scan", "sensor_msgs/msg/LaserScan"),
     "confidence": ("depth/confidence", "sensor_msgs/msg/Image"),
+    "uncertainty": ("depth/uncertainty", "sensor_msgs/msg/Image"),
+    "nav": ("points/nav", "sensor_msgs/msg/PointCloud2"),
 }
-_SCAN_FAR_M = 100.0  # where neither the user nor the model knows an end
 
 
 class Answered(NamedTuple):
@@ -42,13 +45,17 @@ class Answered(NamedTuple):
 
     Attributes:
         answer: the network's output, and depth where that is metric.
-        points: the payload of a cloud, where one is wanted.
-        info: camera_info of the depth image.
+        points: the payload of a cloud, if one is wanted.
+        nav: the payload of a navigation cloud, if one is wanted.
+        scan: by heights, if one is wanted and the ground is known.
+        uncertainty_m: (H, W), if it is wanted.
     """
 
     answer: Answer[Any]
-    points: Tensor | None
-    info: CameraInfoFields
+    points: Tensor | None = None
+    nav: Tensor | None = None
+    scan: Scan | None = None
+    uncertainty_m: Tensor | None = None
 
 
 class Encoded(NamedTuple):
@@ -97,6 +104,12 @@ class Outputs:
         }
 
     @property
+    def needs_place(self) -> bool:
+        """Whether an output depends on where the camera is."""
+        low_m, high_m = self._pipeline.settings.scan_height_band_m
+        return "nav" in self.topics or ("scan" in self.topics and high_m > low_m)
+
+    @property
     def wanted(self) -> Wanted:
         """What the topics need of a frame."""
         return Wanted(
@@ -104,21 +117,33 @@ class Outputs:
             points="points" in self.topics,
             colours="color" in self.topics,
             relative="relative" in self.topics,
+            navigation=self.needs_place,
         )
 
-    def render(self, answer: Answer[Any], info: CameraInfoFields) -> Answered:
-        """Return an answer with its cloud, in memory of its own."""
-        points = None
-        if answer.depth is not None and "points" in self.topics:
-            points = self._pipeline.points(answer.depth, torch.empty)
-        return Answered(answer, points, info)
+    def render(self, answer: Answer[Any]) -> Answered:
+        """Return an answer with its outputs, in memory of their own, in the order of the frames."""
+        pipeline, wanted, depth = self._pipeline, self.topics, answer.depth
+        answered, place = Answered(answer), answer.job.place
+        if depth is None:
+            return answered
+        if "points" in wanted:
+            answered = answered._replace(points=pipeline.points(depth, torch.empty))
+        if "uncertainty" in wanted:
+            answered = answered._replace(uncertainty_m=pipeline.uncertainty_m(depth))
+        if "nav" in wanted and place is not None:
+            cloud = pipeline.nav_cloud(depth, place)
+            count = len(cloud.payload) if cloud.count is None else int(cloud.count)
+            answered = answered._replace(nav=cloud.payload[:count])
+        if "scan" in wanted and place is not None and in_band(pipeline.settings, place):
+            answered = answered._replace(scan=pipeline.scan(depth, place))
+        return answered
 
     def encode(self, answered: Answered) -> Encoded:
         """Return a frame's messages; several threads may do so at once."""
-        answer, points, info = answered
-        frame = answer.job.frame
+        answer, job = answered.answer, answered.answer.job
+        frame = job.frame
         at = header(frame.stamp_ns, frame.frame_id)
-        made: dict[str, Any] = {"info": _info(info, at)}
+        made: dict[str, Any] = {"info": _info(job.info, at)}
         depth_m, confidence = None, None
         if answer.depth is None:
             assert answer.estimate is not None
@@ -126,19 +151,19 @@ class Outputs:
             made["relative"] = image(values, "32FC1", frame.stamp_ns, frame.frame_id)
         else:
             depth_m = answer.depth.depth_m.cpu().numpy()
-            made |= self._metric(answer.depth, depth_m, at)
+            made |= self._metric(answered, answer.depth, depth_m)
             if "confidence" in self.topics:
                 assert answer.depth.confidence is not None
                 confidence = answer.depth.confidence.cpu().numpy()
-                place = (frame.stamp_ns, frame.frame_id)
-                made["confidence"] = image(confidence, "32FC1", *place)
-        if points is not None:
-            made["points"] = cloud(points.cpu().numpy(), at)
+                made["confidence"] = image(confidence, "32FC1", frame.stamp_ns, frame.frame_id)
+        for name, payload in (("points", answered.points), ("nav", answered.nav)):
+            if payload is not None:
+                made[name] = cloud(payload.cpu().numpy(), at)
         written = [(self.topics[name], _cdr(made[name])) for name in self.topics]
         return Encoded(written, depth_m, confidence)
 
     def _metric(
-        self, depth: DepthFrame, depth_m: npt.NDArray[np.float32], at: Any
+        self, answered: Answered, depth: DepthFrame, depth_m: npt.NDArray[np.float32]
     ) -> dict[str, Any]:
         settings, place = self._pipeline.settings, (depth.stamp_ns, depth.frame_id)
         encoding = settings.depth_encoding
@@ -147,25 +172,43 @@ class Outputs:
         made = {"depth": image(pixels, encoding, *place)}
         if "color" in self.topics:
             made["color"] = image(self._pipeline.colours(depth).cpu().numpy(), "rgb8", *place)
+        if answered.uncertainty_m is not None:
+            made["uncertainty"] = image(answered.uncertainty_m.cpu().numpy(), "32FC1", *place)
         if "scan" in self.topics:
-            made["scan"] = self._laser_scan(depth, depth_m, settings)
+            made["scan"] = self._laser_scan(answered, depth, depth_m, settings)
         return made
 
     def _laser_scan(
-        self, depth: DepthFrame, depth_m: npt.NDArray[np.float32], settings: Settings
+        self,
+        answered: Answered,
+        depth: DepthFrame,
+        depth_m: npt.NDArray[np.float32],
+        settings: Settings,
     ) -> Any:
-        found = scan.from_depth(depth_m, depth.camera, self._scan_rows)
-        frame_id = self._scan_frame or scan.frame_of(depth.frame_id)
-        far_m = settings.max_depth_m or self._pipeline.model.max_depth_m or _SCAN_FAR_M
+        place = answered.answer.job.place
+        if answered.scan is not None and place is not None:
+            beams, ranges = answered.scan.beams, answered.scan.ranges_m.cpu().numpy()
+            own = settings.with_values(scan_frame=self._scan_frame or settings.scan_frame)
+            frame_id = scan_frame(own, place, depth.frame_id)
+            far_m = scan_far_m(settings, place, depth, beams)
+        else:
+            found = scan.from_depth(depth_m, depth.camera, self._scan_rows)
+            beams, ranges = (
+                Beams(*found[:1], found.angle_increment, len(found.ranges)),
+                found.ranges,
+            )
+            frame_id = self._scan_frame or settings.scan_frame or scan.frame_of(depth.frame_id)
+            end_m = settings.max_depth_m or self._pipeline.model.max_depth_m or SCAN_FAR_M
+            # The limit is one of z-depth: at the sides ranges are longer.
+            far_m = end_m / min(math.cos(found.angle_min), math.cos(found.angle_max))
         return TYPESTORE.types["sensor_msgs/msg/LaserScan"](
             header(depth.stamp_ns, frame_id),
-            *(found.angle_min, found.angle_max, found.angle_increment),
+            *(beams.angle_min, beams.angle_max, beams.angle_increment),
             time_increment=0.0,  # all beams are of one moment
             scan_time=0.0,
             range_min=settings.min_depth_m,
-            # The limit is one of z-depth: at the sides ranges are longer.
-            range_max=far_m / min(math.cos(found.angle_min), math.cos(found.angle_max)),
-            ranges=found.ranges,
+            range_max=far_m,
+            ranges=ranges,
             intensities=np.empty(0, np.float32),
         )
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
+from dataclasses import replace
 from functools import partial
 from typing import Any
 
@@ -15,8 +17,8 @@ from depth_ros.bag.window import Window
 from depth_ros.config import Settings
 from depth_ros.errors import BagError, MessageError, ScaleError
 from depth_ros.geometry.camera import Camera
-from depth_ros.ground_frame import find_mount, mount_of_parameters
-from depth_ros.pipeline import Frame
+from depth_ros.ground_frame import find_ground_pose, find_mount, mount_of, mount_of_parameters
+from depth_ros.pipeline import Frame, Place
 from depth_ros.scale.anchors import Anchors
 from depth_ros.scale.ground import Mount
 from depth_ros.scale.scaler import Reference
@@ -37,19 +39,27 @@ class BagReferences:
         settings: the pipeline's settings.
         topic: topic of the anchors; empty: the only one of the type in the settings.
         info_topic: camera_info of anchors that are depth images; empty: the sibling topic.
+        placed: whether place() will be called.
 
     Raises:
         BagError: the recording does not have the required topics.
     """
 
     def __init__(
-        self, recording: Recording, settings: Settings, topic: str = "", info_topic: str = ""
+        self,
+        recording: Recording,
+        settings: Settings,
+        topic: str = "",
+        info_topic: str = "",
+        placed: bool = False,
     ) -> None:
         self._settings = settings
         self._anchors: Window | None = None
         self._infos: Window | None = None
         self._transforms: Transforms | None = None
-        if settings.scale_mode == "model":
+        self.groundless = ""
+        """Why the ground is not known; empty where it is, or was not asked for."""
+        if settings.scale_mode == "model" and not placed:
             return
         if settings.extrinsics == "tf":
             # Anchors in the image's own frame need no TF.
@@ -72,6 +82,23 @@ class BagReferences:
         if self._settings.scale_mode == "ground":
             return self._mount(frame, time_ns)
         return self._points_of(frame, time_ns)
+
+    def place(self, frame: Frame, time_ns: int) -> Place:
+        """Return where the camera was, as far as the recording knows it."""
+        settings, transforms = self._settings, self._transforms
+        if transforms is None:
+            return Place.of_mount(self._mount(frame, time_ns))
+        look_up = partial(self._look_up, transforms, (frame.frame_id, frame.stamp_ns, time_ns))
+        place = Place()
+        try:
+            ground_frame, pose = find_ground_pose(settings, look_up)
+            place = Place(mount_of(settings, ground_frame, pose), pose, ground_frame)
+        except ScaleError as error:
+            self.groundless = str(error)
+        if settings.nav_odom_frame:
+            with suppress(ScaleError):
+                place = replace(place, odom_from_optical=look_up(settings.nav_odom_frame))
+        return place
 
     def _follow_anchors(self, recording: Recording, topic: str, info_topic: str) -> None:
         of_depth = self._settings.anchors_type == "depth"

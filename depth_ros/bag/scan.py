@@ -7,8 +7,9 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from depth_ros.errors import BagError
+from depth_ros.errors import BagError, FrameError
 from depth_ros.geometry.camera import Camera
+from depth_ros.geometry.scan import body_frame
 
 Floats = npt.NDArray[np.float32]
 
@@ -72,10 +73,7 @@ def frame_of(optical_frame: str) -> str:
     Raises:
         BagError: the name does not end in _optical or _optical_frame.
     """
-    for ending, instead in (("_optical_frame", "_frame"), ("_optical", "")):
-        if optical_frame.endswith(ending):
-            return optical_frame.removesuffix(ending) + instead
-    raise BagError(
-        f"the images' frame is '{optical_frame}', expected one that ends in _optical_frame: "
-        "name the scan's frame (--scan-frame), x ahead and y left"
-    )
+    try:
+        return body_frame(optical_frame)
+    except FrameError as error:
+        raise BagError(f"{error}, or --scan-frame") from error

@@ -78,7 +78,7 @@ def _add_topics(group: Any) -> None:
         "--with",
         nargs="+",
         default=[],
-        choices=["points", "color", "scan", "confidence"],
+        choices=["points", "nav", "color", "scan", "confidence", "uncertainty"],
         dest="extras",
         help="additional outputs; default: only depth/image and depth/camera_info",
     )

@@ -12,6 +12,7 @@ from dataclasses import Field, asdict, dataclass, fields, replace
 from typing import Any
 
 from depth_ros.config.input_settings import InputSettings
+from depth_ros.config.navigation_settings import NavigationSettings
 from depth_ros.config.network_settings import NetworkSettings
 from depth_ros.config.output_settings import OutputSettings
 from depth_ros.config.scale_settings import ScaleSettings
@@ -27,7 +28,7 @@ _ROS_PARAMETER = re.compile(r"use_sim_time|start_type_description_service|qos_ov
 
 # dataclasses collect the fields from the last base to the first: the declared order.
 @dataclass(frozen=True)
-class Settings(OutputSettings, ScaleSettings, InputSettings, NetworkSettings):
+class Settings(NavigationSettings, OutputSettings, ScaleSettings, InputSettings, NetworkSettings):
     """The settings of one pipeline and the node around it; see each field's help.
 
     Raises:
@@ -53,6 +54,7 @@ class Settings(OutputSettings, ScaleSettings, InputSettings, NetworkSettings):
                 f"({self.min_depth_m})"
             )
         self._check_roll()
+        self._check_navigation()
         if (
             len(self.cameras) > 1
             and self.scale_mode == "anchors"
@@ -73,6 +75,22 @@ class Settings(OutputSettings, ScaleSettings, InputSettings, NetworkSettings):
                 f"camera_roll_deg is {self.camera_roll_deg:g}, expected about "
                 f"{self.rotate if self.rotate <= 180 else self.rotate - 360} with rotate "
                 f"{self.rotate}: it is the roll of the camera itself"
+            )
+
+    def _check_navigation(self) -> None:
+        if self.nav_min_height_m >= self.nav_max_height_m:
+            raise SettingError(
+                f"nav_min_height_m is {self.nav_min_height_m}, expected less than "
+                f"nav_max_height_m ({self.nav_max_height_m})"
+            )
+        if self.nav_frames_agree > self.nav_frames:
+            raise SettingError(
+                f"nav_frames_agree is {self.nav_frames_agree}, expected at most nav_frames "
+                f"({self.nav_frames})"
+            )
+        if self.scan_height_band_m[0] > self.scan_height_band_m[1]:
+            raise SettingError(
+                f"scan_height_band_m is {self.scan_height_band_m}, expected the lower height first"
             )
 
     @property

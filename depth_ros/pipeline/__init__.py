@@ -5,7 +5,9 @@ from depth_ros.pipeline.depth_frame import DepthFrame
 from depth_ros.pipeline.estimate import Estimate
 from depth_ros.pipeline.frame import Frame
 from depth_ros.pipeline.loading import check
+from depth_ros.pipeline.navigator import Scan
 from depth_ros.pipeline.pipeline import Pipeline
+from depth_ros.pipeline.place import Place
 from depth_ros.pipeline.predictor import NetworkPredictor, Predictor
 from depth_ros.pipeline.renderer import Cloud
 from depth_ros.pipeline.wanted import Wanted
@@ -19,7 +21,9 @@ __all__ = [
     "Frame",
     "NetworkPredictor",
     "Pipeline",
+    "Place",
     "Predictor",
+    "Scan",
     "Wanted",
     "check",
 ]

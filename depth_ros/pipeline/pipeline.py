@@ -21,6 +21,8 @@ from depth_ros.pipeline.estimate import Estimate
 from depth_ros.pipeline.frame import Frame
 from depth_ros.pipeline.host_renderer import HostRenderer
 from depth_ros.pipeline.metric_scaler import MetricScaler
+from depth_ros.pipeline.navigator import Navigator, Scan
+from depth_ros.pipeline.place import Place
 from depth_ros.pipeline.predictor import Predictor, batches, runs_in_threads
 from depth_ros.pipeline.renderer import Cloud, Renderer
 from depth_ros.pipeline.wanted import Wanted
@@ -58,6 +60,7 @@ class Pipeline:
         self.states = CameraStates() if states is None else states
         facts = (predictor.model, predictor.profile)
         self._scaler = MetricScaler(predictor.model, predictor.device, predictor.profile)
+        self._navigator = Navigator(predictor.model, predictor.device, predictor.profile)
         self._renderer: Renderer = HostRenderer(*facts)
         if predictor.graphs is not None:
             self._renderer = CapturedRenderer(*facts, predictor.graphs, predictor.device)
@@ -234,6 +237,24 @@ class Pipeline:
     def colours(self, depth: DepthFrame) -> Tensor:
         """Return depth in colour, uint8 (H, W, 3) rgb, according to the settings."""
         return self._renderer.colours(depth, self.settings)
+
+    @torch.inference_mode()
+    def uncertainty_m(self, depth: DepthFrame) -> Tensor:
+        """Return one standard deviation of depth (H, W) in metres, see Navigator.uncertainty_m."""
+        return self._navigator.uncertainty_m(depth, self.settings)
+
+    @torch.inference_mode()
+    def nav_cloud(self, depth: DepthFrame, place: Place) -> Cloud:
+        """Return the cloud of what a robot must not drive into, see Navigator.cloud.
+
+        Frames of a camera are compared with those before: this is called once for each.
+        """
+        return self._navigator.cloud(depth, self.settings, place)
+
+    @torch.inference_mode()
+    def scan(self, depth: DepthFrame, place: Place, rows: int = 1) -> Scan:
+        """Return the nearest surface in each direction, see Navigator.scan."""
+        return self._navigator.scan(depth, self.settings, place, rows)
 
     def focal_ratio(self, camera: Camera) -> float:
         """Return the factor that corrects the model's metres for a camera's focal length.

@@ -14,17 +14,19 @@ class Wanted:
         points: a cloud, see Pipeline.points and Pipeline.cloud.
         colours: depth in colour, see Pipeline.colours.
         relative: the network's own values, before they are metric.
+        navigation: a navigation cloud or a scan, which depend on the camera's place.
     """
 
     image: bool = True
     points: bool = False
     colours: bool = False
     relative: bool = False
+    navigation: bool = False
 
     @property
     def metric(self) -> bool:
         """Whether an output in metres is wanted."""
-        return self.image or self.points or self.colours
+        return self.image or self.points or self.colours or self.navigation
 
     @property
     def anything(self) -> bool:
@@ -34,4 +36,4 @@ class Wanted:
     @property
     def points_only(self) -> bool:
         """Whether only points are wanted, so that pixels between them are not needed."""
-        return self.points and not (self.image or self.colours or self.relative)
+        return self.points and not (self.image or self.colours or self.relative or self.navigation)

@@ -18,7 +18,7 @@ from depth_ros.engine import Answer
 from depth_ros.errors import CameraError, DepthError, FrameError, MessageError, ScaleError
 from depth_ros.geometry.camera import Camera
 from depth_ros.models import Output
-from depth_ros.pipeline import Frame, Pipeline
+from depth_ros.pipeline import Frame, Pipeline, Place
 from depth_ros.ros.camera_infos import CameraInfos
 from depth_ros.ros.diagnostics import Health, Level, key_values
 from depth_ros.ros.extrinsics import Extrinsics
@@ -58,6 +58,7 @@ class NodeCamera:
         self.name, self.health = name, Health()
         self.pipeline: Pipeline | None = None
         self.references: References | None = None
+        self.extrinsics: Extrinsics | None = None
         self._node, self._settings, self._deliver = node, settings, deliver
         self._prefix = f"{name}/" if name else ""
         self._inputs = Inputs(
@@ -76,6 +77,7 @@ class NodeCamera:
         self._camera: Camera | None = None
         self._warned_s: dict[tuple[str, type], float] = {}
         self._silent: set[str] = set()
+        self._groundless = False
 
     # --- the executor's thread
 
@@ -93,6 +95,7 @@ class NodeCamera:
         relative = model.entry.output is not Output.METRIC_DEPTH
         kinds = (pipeline.metric, relative, model.denoises)
         self._outputs = Outputs(self._node, *kinds, pipeline.profile, self._prefix, overlapped)
+        self.extrinsics = extrinsics
         if extrinsics is not None:
             about = (self._settings, self.health.count, self._prefix)
             self.references = References(self._node, extrinsics, *about)
@@ -133,6 +136,7 @@ class NodeCamera:
         if self._outputs is not None:
             self._outputs.destroy()
         self._outputs, self.pipeline, self.references = None, None, None
+        self.extrinsics, self._groundless = None, False
         self._scale, self._scaler = None, None
         self._infos.clear()
         self._camera = None
@@ -274,7 +278,8 @@ class NodeCamera:
             yield from outputs.relative(answer.estimate.prediction.values[0], job.header)
         if answer.depth is not None:
             self._scale = answer.depth.scale
-            yield from outputs.pending(job.pipeline, answer.depth, job.header)
+            place = partial(self._place, job.header, job.pipeline.settings)
+            yield from outputs.pending(job.pipeline, answer.depth, job.header, place)
 
     def finish(self, image: QueuedImage) -> None:
         """Count an image whose outputs are all published."""
@@ -309,6 +314,28 @@ class NodeCamera:
             topic, fate = ("image", "gives no scale") if by_ground else (ANCHORS, "unused")
             self._warn(topic, error, fate)
             return None
+
+    def _place(self, header: Header, settings: Settings) -> Place:
+        """Return where the camera is, as far as it is known; warn once of what is unknown."""
+        extrinsics = self.extrinsics
+        if extrinsics is None:  # until the executor's thread has seen the subscribers
+            return Place()
+        place = extrinsics.place(header, settings, self._warn_of_ground)
+        self._groundless = self._groundless and place.mount is None
+        return place
+
+    def _warn_of_ground(self, why: str) -> None:
+        if not self._groundless:
+            self._groundless = True
+            self._node.get_logger().warning(
+                f"{self._topic('points/nav')}: published without heights above the ground: {why}"
+            )
+
+    @property
+    def needs_extrinsics(self) -> bool:
+        """Whether topics with subscribers need extrinsics that it does not have."""
+        outputs = self._outputs
+        return self.extrinsics is None and outputs is not None and outputs.need_place()
 
     def _warn(self, topic: str, error: BaseException, fate: str = "dropped") -> None:
         """Warn of what became of a message, and why; of one kind of error now and then only."""

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import importlib
 import threading
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import replace
 from typing import Any, Protocol
 
 import numpy as np
@@ -16,7 +19,8 @@ from depth_ros.anchor_messages import optical_from_sensor
 from depth_ros.arrays import FloatArray
 from depth_ros.config import Settings
 from depth_ros.errors import ScaleError, SettingError
-from depth_ros.ground_frame import find_mount, mount_of_parameters
+from depth_ros.ground_frame import find_ground_pose, find_mount, mount_of, mount_of_parameters
+from depth_ros.pipeline import Place
 from depth_ros.scale.ground import Mount
 
 # Transforms come after images now and then; a scale that is a frame old is better than to wait.
@@ -44,6 +48,9 @@ class Extrinsics(Protocol):
             optical: whether the sensor's frame is an optical one (REP 103).
         """
 
+    def place(self, header: Any, settings: Settings, refused: Callable[[str], None]) -> Place:
+        """Return where the camera is, as far as that is known now; tell why what is not is not."""
+
     def destroy(self) -> None:
         """Take subscriptions back."""
 
@@ -60,6 +67,10 @@ class Parameters:
     ) -> FloatArray:
         """Return the transform of anchors_pose."""
         return optical_from_sensor(settings.anchors_pose, optical)
+
+    def place(self, header: Any, settings: Settings, refused: Callable[[str], None]) -> Place:
+        """Return the mount's place; nothing tells how the robot moves."""
+        return Place.of_mount(self.mount(header, settings))
 
     def destroy(self) -> None:
         """Do nothing: there is nothing to take back."""
@@ -88,6 +99,11 @@ class SameFrame:
             return np.eye(4)
         raise ScaleError(f"nothing tells where {frame_id} is in {header.frame_id}: {_MISSING}")
 
+    def place(self, header: Any, settings: Settings, refused: Callable[[str], None]) -> Place:
+        """Return that nothing is known."""
+        refused(f"nothing tells where {header.frame_id} is: {_MISSING}")
+        return Place()
+
     def destroy(self) -> None:
         """Do nothing: there is nothing to take back."""
 
@@ -107,6 +123,8 @@ class Tf:
         """The frame on the ground that was taken last, by the frames of cameras."""
         self._newest_ns: dict[str, int] = {}
         """By the frames of cameras: each has stamps of its own, some seconds from the others'."""
+        self._known: set[tuple[str, str]] = set()
+        """Pairs of frames between which there were transforms the last time."""
         self._lock = threading.Lock()
 
     def mount(self, header: Any, settings: Settings) -> Mount:
@@ -133,6 +151,35 @@ class Tf:
     ) -> FloatArray:
         """Return the transform between the two frames, which TF knows as they are."""
         return self._look_up(header.frame_id, frame_id, header, _PATIENCE)
+
+    def place(self, header: Any, settings: Settings, refused: Callable[[str], None]) -> Place:
+        """Return the camera's place over the ground and in nav_odom_frame.
+
+        Transforms that were there before are waited for a little, others not: no frame is to be
+        late because of one that nobody publishes.
+        """
+        camera, known = header.frame_id, self._known
+
+        def look_up(frame: str) -> FloatArray:
+            pair = (frame, camera)
+            try:
+                found = self._look_up(*pair, header, _PATIENCE if pair in known else _NO_PATIENCE)
+            except ScaleError:
+                known.discard(pair)
+                raise
+            known.add(pair)
+            return found
+
+        place = Place()
+        try:
+            frame, pose = find_ground_pose(settings, look_up)
+            place = Place(mount_of(settings, frame, pose), pose, frame)
+        except ScaleError as error:
+            refused(str(error))
+        if settings.nav_odom_frame:
+            with suppress(ScaleError):
+                place = replace(place, odom_from_optical=look_up(settings.nav_odom_frame))
+        return place
 
     def destroy(self) -> None:
         """Unsubscribe from TF: the node would keep the listener alive."""

@@ -288,8 +288,17 @@ class DepthNode(LifecycleNodeMixin, Node):
     def _beat(self) -> None:
         self._watch.beat()
         if self._supervisor.working:
+            self._find_extrinsics()
             for camera in self.cameras:
                 camera.tend()
+
+    def _find_extrinsics(self) -> None:
+        """Listen to TF where somebody's topics need it, and nothing before did."""
+        lacking = [stream for stream in self.streams if stream.needs_extrinsics]
+        if lacking and self._extrinsics is None:
+            self._extrinsics = extrinsics.create(self, self.settings)
+        for stream in lacking:
+            stream.extrinsics = self._extrinsics
 
     # --- the watch's thread
 

@@ -11,12 +11,13 @@ from typing import Any, Protocol
 import torch
 from rclpy.lifecycle import LifecyclePublisher
 from rclpy.qos import QoSProfile, ReliabilityPolicy
-from sensor_msgs.msg import CameraInfo, Image, PointCloud2, PointField
+from sensor_msgs.msg import CameraInfo, Image, LaserScan, PointCloud2, PointField
 from std_msgs.msg import Header
 from torch import Tensor
 
 from depth_ros import messages
-from depth_ros.pipeline import DepthFrame, Pipeline, Wanted
+from depth_ros.pipeline import DepthFrame, Pipeline, Place, Wanted
+from depth_ros.pipeline.navigator import scan_far_m, scan_frame
 from depth_ros.profile import Profile
 from depth_ros.ros.qos import overridable
 from depth_ros.runtimes.download import Download, PendingDownload
@@ -32,9 +33,15 @@ TOPICS = {
     "depth/camera_info": CameraInfo,
     "depth/relative": Image,
     "depth/confidence": Image,
+    "depth/uncertainty": Image,
+    "points/nav": PointCloud2,
+    "scan": LaserScan,
 }
 """What the node may publish; metres only where there are any, relative values and confidence only
 of models that give them."""
+# What has a value for every pixel, and what depends on where the camera is.
+_OF_PIXELS = ("depth/image", "depth/confidence", "depth/uncertainty")
+_OF_PLACES = ("points/nav", "scan")
 
 
 class PendingOutput:
@@ -120,7 +127,7 @@ class Outputs:
         if not confidence:
             absent |= {"depth/confidence"}
         if not metric:
-            absent |= {"depth/image", "depth/color", "points"}
+            absent |= {"depth/image", "depth/color", "points", "depth/uncertainty", *_OF_PLACES}
         self._publishers: dict[str, LifecyclePublisher] = {
             topic: node.create_lifecycle_publisher(kind, f"{prefix}{topic}", **overridable(_QOS))
             for topic, kind in TOPICS.items()
@@ -130,15 +137,21 @@ class Outputs:
         self._downloads = {topic: Download() for topic in self._publishers}
         self._depth_message, self._colour_message, self._cloud = Image(), Image(), PointCloud2()
         self._relative_message, self._confidence_message = Image(), Image()
+        self._uncertainty_message, self._nav_message = Image(), PointCloud2()
 
     def have_subscribers(self, points: bool) -> bool:
         """Return whether any topic has subscribers; points only count when they are on."""
         return self._has_subscribers("depth/camera_info") or self.wanted(points).anything
 
+    def need_place(self) -> bool:
+        """Return whether a topic that depends on the camera's place has subscribers."""
+        return any(map(self._has_subscribers, _OF_PLACES))
+
     def wanted(self, points: bool) -> Wanted:
         """Return what the topics with subscribers need; points only when they are on."""
         return Wanted(
-            image=any(map(self._has_subscribers, ("depth/image", "depth/confidence"))),
+            image=any(map(self._has_subscribers, _OF_PIXELS)),
+            navigation=self.need_place(),
             points=points and self._has_subscribers("points"),
             colours=self._has_subscribers("depth/color"),
             relative=self._has_subscribers("depth/relative"),
@@ -154,7 +167,11 @@ class Outputs:
         yield self._of_values("depth/relative", self._relative_message, values, header)
 
     def pending(
-        self, pipeline: Pipeline, depth: DepthFrame, header: Header
+        self,
+        pipeline: Pipeline,
+        depth: DepthFrame,
+        header: Header,
+        place: Callable[[], Place] = Place,
     ) -> Iterator[PendingOutput]:
         """Give every output of depth that somebody listens to, with the image's own header.
 
@@ -165,11 +182,14 @@ class Outputs:
             pipeline: with the settings that the depth was estimated under.
             depth: of it.
             header: of the image.
+            place: tells where the camera is; asked where somebody listens to what depends on it.
         """
         if depth.stride == 1:  # else its listeners came after the question
             yield from self._images(pipeline, depth, header)
         if pipeline.settings.publish_points and self._has_subscribers("points"):
             yield self._points(pipeline, depth, header)
+        if self.need_place():
+            yield from self._navigation(pipeline, depth, header, place())
 
     def publish(self, pipeline: Pipeline, depth: DepthFrame, header: Header) -> None:
         """Publish all that pending() gives, one after the other."""
@@ -210,6 +230,45 @@ class Outputs:
         if depth.confidence is not None and self._has_subscribers("depth/confidence"):
             message = self._confidence_message
             yield self._of_values("depth/confidence", message, depth.confidence, header)
+        if self._has_subscribers("depth/uncertainty"):
+            yield PendingOutput(
+                lambda: self._start("depth/uncertainty", pipeline.uncertainty_m(depth)),
+                partial(self._send_values, "depth/uncertainty", self._uncertainty_message, header),
+            )
+
+    def _navigation(
+        self, pipeline: Pipeline, depth: DepthFrame, header: Header, place: Place
+    ) -> Iterator[PendingOutput]:
+        if self._has_subscribers("points/nav"):
+            yield PendingOutput(
+                partial(self._start_nav, pipeline, depth, place),
+                partial(self._copy_points, "points/nav", self._nav_message, header),
+            )
+        if self._has_subscribers("scan"):
+            message = LaserScan(header=Header(stamp=header.stamp))
+            message.header.frame_id = scan_frame(pipeline.settings, place, header.frame_id)
+            yield PendingOutput(
+                partial(self._start_scan, pipeline, depth, place, message),
+                partial(self._send_scan, message),
+            )
+
+    def _start_nav(self, pipeline: Pipeline, depth: DepthFrame, place: Place) -> PendingDownload:
+        cloud = pipeline.nav_cloud(depth, place)
+        return self._start("points/nav", cloud.payload, cloud.count)
+
+    def _start_scan(
+        self, pipeline: Pipeline, depth: DepthFrame, place: Place, message: LaserScan
+    ) -> PendingDownload:
+        beams, ranges_m = pipeline.scan(depth, place)
+        message.angle_min, message.angle_max = beams.angle_min, beams.angle_max
+        message.angle_increment = beams.angle_increment
+        message.range_min = pipeline.settings.min_depth_m
+        message.range_max = scan_far_m(pipeline.settings, place, depth, beams)
+        return self._start("scan", ranges_m)
+
+    def _send_scan(self, message: LaserScan, ranges_m: Tensor) -> None:
+        message.ranges = array("f", ranges_m.numpy().tobytes())
+        self._send("scan", message)
 
     def _of_values(
         self, topic: str, message: Image, values: Tensor, header: Header
@@ -222,10 +281,11 @@ class Outputs:
         if depth.depth_m.device.type == "cpu" and not self._overlapped:
             return PendingOutput(
                 lambda: PendingDownload(pipeline.points(depth, self._cloud_memory)),
-                partial(self._send_points, header),
+                partial(self._send_points, "points", self._cloud, header),
             )
         return PendingOutput(
-            partial(self._start_points, pipeline, depth), partial(self._copy_points, header)
+            partial(self._start_points, pipeline, depth),
+            partial(self._copy_points, "points", self._cloud, header),
         )
 
     def _start_points(self, pipeline: Pipeline, depth: DepthFrame) -> PendingDownload:
@@ -260,16 +320,19 @@ class Outputs:
         _fill(message.data, rgb)
         self._send("depth/color", message)
 
-    def _copy_points(self, header: Header, payload: Tensor) -> None:
+    def _copy_points(
+        self, topic: str, message: PointCloud2, header: Header, payload: Tensor
+    ) -> None:
         self._profile.begin("copy")
-        resize(self._cloud.data, payload.nbytes)
+        resize(message.data, payload.nbytes)
         if payload.nbytes:  # torch cannot view an empty array
-            _fill(self._cloud.data, payload)
-        self._send_points(header, payload)
+            _fill(message.data, payload)
+        self._send_points(topic, message, header, payload)
 
-    def _send_points(self, header: Header, payload: Tensor) -> None:
+    def _send_points(
+        self, topic: str, message: PointCloud2, header: Header, payload: Tensor
+    ) -> None:
         """Publish the cloud whose payload is in the message."""
-        message = self._cloud
         organised = payload.ndim == 3
         colour = payload.shape[-1] == messages.point_step(colour=True)
         message.header = header
@@ -280,7 +343,7 @@ class Outputs:
         message.is_dense = not organised
         message.is_bigendian = False
         message.fields = _fields(colour)
-        self._send("points", message)
+        self._send(topic, message)
 
     def _cloud_memory(self, count: int) -> Tensor:
         """Return the cloud message's own memory, for so many float32."""

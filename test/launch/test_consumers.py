@@ -161,14 +161,16 @@ def test_what_clears_reaches_farther_and_lower_than_what_marks(layer: str) -> No
     mark, clear = (values[layer][name] for name in ("mark", "clear"))
     assert (mark["marking"], mark["clearing"]) == (True, False)
     assert (clear["marking"], clear["clearing"]) == (False, True)
-    assert mark["topic"] == clear["topic"] == "/points"
+    assert mark["topic"] == clear["topic"] == "/points/nav"
     assert clear["raytrace_max_range"] > mark["obstacle_max_range"]
     assert clear["min_obstacle_height"] < 0 < mark["min_obstacle_height"]
     assert mark["max_obstacle_height"] > mark["min_obstacle_height"]
     preset = load(CONFIG / "presets" / "nav2.yaml")["/**"]
     # Points that stand for what is beyond range mark nothing.
     assert preset["beyond_range"] == "max"
-    assert preset["max_depth_m"] > mark["obstacle_max_range"]
+    assert preset["nav_range_m"] > mark["obstacle_max_range"]
+    # Nothing is between the floor, at a height of 0, and what is an obstacle.
+    assert mark["min_obstacle_height"] <= preset["nav_min_height_m"]
 
 
 def test_nobody_waits_for_a_bond() -> None:

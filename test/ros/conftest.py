@@ -33,7 +33,7 @@ with suppress(ImportError):  # where there is no ROS 2, the modules of this fold
     from rclpy.executors import SingleThreadedExecutor
     from rclpy.parameter import Parameter
     from rclpy.qos import QoSProfile, ReliabilityPolicy
-    from sensor_msgs.msg import CameraInfo, CompressedImage, Image, PointCloud2
+    from sensor_msgs.msg import CameraInfo, CompressedImage, Image, LaserScan, PointCloud2
     from std_msgs.msg import Header
 
 if TYPE_CHECKING:
@@ -198,6 +198,9 @@ def _kinds() -> dict[str, type]:
         "depth/relative": Image,
         "depth/confidence": Image,
         "points": PointCloud2,
+        "points/nav": PointCloud2,
+        "scan": LaserScan,
+        "depth/uncertainty": Image,
         "/diagnostics": DiagnosticArray,
         LOG: Log,
     }

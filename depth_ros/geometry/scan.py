@@ -1,0 +1,99 @@
+"""Points to the ranges of a laser scan."""
+
+from __future__ import annotations
+
+import math
+from typing import NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from torch import Tensor
+
+from depth_ros.errors import FrameError
+
+_NEAREST_M = 0.2  # nearer things may be anywhere about a frame that is not the camera's
+
+
+class Beams(NamedTuple):
+    """The directions of a scan: x ahead, y left, angles growing to the left.
+
+    Attributes:
+        angle_min, angle_increment: radians.
+        size: how many beams.
+    """
+
+    angle_min: float
+    angle_increment: float
+    size: int
+
+    @property
+    def angle_max(self) -> float:
+        """The last beam's."""
+        return self.angle_min + (self.size - 1) * self.angle_increment
+
+
+def beams_of(
+    rays: npt.NDArray[np.float32],
+    scan_from_optical: npt.NDArray[np.float64],
+    far_m: float,
+    count: int,
+) -> Beams:
+    """Return beams over all that an image's rays may meet.
+
+    Args:
+        rays: (H, W, 2) viewing rays x/z and y/z; NaN for none.
+        scan_from_optical: 4x4, of points in the optical frame to the scan's.
+        far_m: end of the range.
+        count: of the beams.
+    """
+    border = np.concatenate([rays[0], rays[-1], rays[:, 0], rays[:, -1]]).astype(np.float64)
+    border = np.column_stack([border, np.ones(len(border))])[np.isfinite(border).all(1)]
+    turn, origin = scan_from_optical[:3, :3], scan_from_optical[:3, 3]
+    points = np.concatenate([m * border @ turn.T + origin for m in (_NEAREST_M, far_m)])
+    angles = np.arctan2(points[:, 1], points[:, 0])
+    low, high = float(angles.min()), float(angles.max())
+    return Beams(low, (high - low) / max(1, count - 1), count)
+
+
+def nearest_ranges(points_m: Tensor, hits: Tensor, free: Tensor, beams: Beams) -> Tensor:
+    """Return the distance to the nearest hit in each beam, float32 (count,), by REP 117.
+
+    +inf where nothing is hit and something is seen, NaN where nothing is known. As
+    pointcloud_to_laserscan: points count wherever they are along z.
+
+    Args:
+        points_m: (..., 3) in the scan's frame.
+        hits: bool (...), those that a beam ends at.
+        free: bool (...), those that a beam goes on behind.
+        beams: the directions.
+    """
+    x, y, _ = points_m.reshape(-1, 3).unbind(-1)
+    angle = torch.atan2(y, x)
+    beam = ((angle - beams.angle_min) / (beams.angle_increment or 1.0)).round()
+    inside = (beam >= 0) & (beam < beams.size)  # NaN compares false
+    # What is in no beam goes to one behind all others.
+    beam = torch.where(inside, beam, beams.size).long()
+    none = torch.full((beams.size + 1,), math.inf, dtype=points_m.dtype, device=points_m.device)
+    range_m = torch.hypot(x, y).masked_fill(~hits.flatten(), math.inf)
+    nearest = none.scatter_reduce(0, beam, range_m.nan_to_num(math.inf, math.inf), "amin")
+    known = (hits | free).flatten().to(points_m.dtype)
+    seen = torch.zeros_like(none).scatter_reduce_(0, beam, known, "amax") > 0
+    return nearest.masked_fill_(~seen, math.nan)[:-1]
+
+
+def body_frame(optical_frame: str) -> str:
+    """Return the frame with x ahead of a camera whose optical frame is known (REP 103).
+
+    camera_color_optical_frame becomes camera_color_frame, camera_optical becomes camera.
+
+    Raises:
+        FrameError: the name does not end in _optical or _optical_frame.
+    """
+    for ending, instead in (("_optical_frame", "_frame"), ("_optical", "")):
+        if optical_frame.endswith(ending):
+            return optical_frame.removesuffix(ending) + instead
+    raise FrameError(
+        f"the images' frame is '{optical_frame}', expected one that ends in _optical_frame: "
+        "name the scan's frame (scan_frame), x ahead and y left"
+    )

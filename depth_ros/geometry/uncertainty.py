@@ -1,0 +1,107 @@
+"""How far depth is from the truth, pixel by pixel."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from depth_ros.geometry.depth import RIGHT
+
+_LEAST = 1e-3  # of a relative deviation: nothing is surer
+
+
+@dataclass(frozen=True)
+class ErrorModel:
+    """One standard deviation of the natural log of a network's depth, as measured on true depth.
+
+    Its parts are independent, so that their squares add up: sigma^2 = base^2 + (per_m z)^2 +
+    (edge s)^2 + scale^2, where s is the log range of depth around the pixel, see log_range().
+
+    Attributes:
+        base: everywhere.
+        per_m: that grows with depth z, by metre.
+        edge: share of the step that depth takes next to the pixel.
+        scale: of the whole image, where the metres are the network's own.
+        spread: factor on the log spread of a network that says one itself; it stands instead of
+            base, per_m and edge.
+    """
+
+    base: float
+    per_m: float
+    edge: float
+    scale: float
+    spread: float = 1.0
+
+
+def log_range(depth_m: Tensor, radius_px: int) -> Tensor:
+    """Return ln(farthest / nearest) of depth (H, W) in windows of 2 radius_px + 1 pixels.
+
+    It is 0 on a surface that faces the camera, and the log of a step next to one. NaN and +inf are
+    left out: where nothing is known, nothing is added.
+    """
+    unknown = ~(depth_m < torch.inf)
+    far, near = (depth_m.masked_fill(unknown, value) for value in (0.0, torch.inf))
+    near.neg_()
+    for dim in range(2):
+        far, near = _largest(far, radius_px, dim), _largest(near, radius_px, dim)
+    # Where all is unknown that is 0 / inf.
+    return far.div_(near.neg_()).clamp_min_(1.0).log_()
+
+
+def _largest(values: Tensor, radius: int, dim: int) -> Tensor:
+    """Return the largest of values (H, W) within a radius along a dimension, by doubling."""
+    length, done = values.shape[dim], 0
+    radius = min(radius, length - 1)
+    while done < radius:
+        step = min(radius - done, 2 * done + 1)
+        wider = values.clone()
+        ahead, behind = (
+            values.narrow(dim, step, length - step),
+            values.narrow(dim, 0, length - step),
+        )
+        for place, other in ((0, ahead), (step, behind)):
+            part = wider.narrow(dim, place, length - step)
+            torch.maximum(part, other, out=part)
+        values, done = wider, done + step
+    return values
+
+
+def deviation(depth_m: Tensor, errors: ErrorModel, radius_px: int, scale: float | Tensor) -> Tensor:
+    """Return one standard deviation of ln depth (H, W), NaN where there is no depth.
+
+    To first order that is the relative error: sigma z is the deviation in metres.
+
+    Args:
+        depth_m: (H, W) z-depth.
+        errors: of the network.
+        radius_px: how far a step of depth is smeared, see edges.radius_for.
+        scale: deviation of the log of the scale of the whole image.
+    """
+    steps = log_range(depth_m, radius_px)
+    squares = (depth_m * errors.per_m).square_().add_((steps * errors.edge).square_())
+    return (
+        squares.add_(errors.base**2)
+        .add_(scale**2)
+        .sqrt_()
+        .masked_fill_(~(depth_m < torch.inf), torch.nan)
+    )
+
+
+def deviation_from_confidence(
+    confidence: Tensor, errors: ErrorModel, scale: float | Tensor
+) -> Tensor:
+    """Return one standard deviation of ln depth of the probability of being within a factor RIGHT.
+
+    The inverse of models.grin.confidence.within: ln depth is normal about its estimate.
+
+    Args:
+        confidence: any shape, 0 to 1.
+        errors: of the network.
+        scale: see deviation().
+    """
+    quantile = torch.erfinv(confidence.clamp(1e-6, 1 - 1e-6)).mul_(math.sqrt(2))
+    spread = quantile.reciprocal_().mul_(math.log(RIGHT) * errors.spread).clamp_min_(_LEAST)
+    return spread.square_().add_(scale**2).sqrt_()

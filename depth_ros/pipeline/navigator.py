@@ -1,0 +1,465 @@
+"""Depth to what a robot navigates by: its uncertainty, a thinned cloud, and a laser scan."""
+
+from __future__ import annotations
+
+import math
+from collections import OrderedDict, deque
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from functools import lru_cache, partial
+from typing import NamedTuple
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from depth_ros.config import Settings
+from depth_ros.geometry import navigation
+from depth_ros.geometry.camera import Camera
+from depth_ros.geometry.cloud import back_project, compacted
+from depth_ros.geometry.contact import find_contact
+from depth_ros.geometry.edges import flying
+from depth_ros.geometry.navigation import Ground, Pinhole, View
+from depth_ros.geometry.scan import Beams, beams_of, body_frame, nearest_ranges
+from depth_ros.geometry.uncertainty import deviation, deviation_from_confidence
+from depth_ros.models.base import ModelFacts
+from depth_ros.models.error_models import error_model
+from depth_ros.pipeline.depth_frame import DepthFrame
+from depth_ros.pipeline.place import Floats, Place
+from depth_ros.pipeline.renderer import Cloud, edge_radius_px, point_stride
+from depth_ros.profile import Profile
+from depth_ros.runtimes.upload import to_device
+from depth_ros.scale.ground import Mount
+
+SCAN_FAR_M = 100.0
+"""Where a scan's range ends when neither the user nor the model knows an end."""
+_CAMERAS = 8
+_GAP_NS = 2_000_000_000
+"""Frames further apart than this, or in another order, are of another drive."""
+_LEAST_FALL = 0.1  # by metre of depth: ground farther than ten camera heights is seen too flatly
+_WIDEST = 2.0  # tangent of half a virtual pinhole's field of view: a fisheye's rim is not looked up
+
+
+class Scan(NamedTuple):
+    """A laser scan: its beams, and float32 (beams.size,) ranges in metres on the device."""
+
+    beams: Beams
+    ranges_m: Tensor
+
+
+@dataclass(frozen=True)
+class _Remembered:
+    """A frame that later ones are compared with."""
+
+    stamp_ns: int
+    view: View
+    odom_from_optical: Floats
+
+
+@dataclass(frozen=True)
+class _Lookup:
+    """How points are found in the images of a camera.
+
+    Attributes:
+        pinhole: the virtual camera that they are looked up in.
+        pixels: int64 (h, w), the pixel of the camera that each of the virtual one's is; -1: none.
+            None: they are the same.
+    """
+
+    pinhole: Pinhole
+    pixels: Tensor | None
+
+    def view(self, depth_m: Tensor, sigma: Tensor) -> View:
+        """Return depth and sigma (h, w) as the virtual camera sees them."""
+        if self.pixels is None:
+            return View(depth_m, sigma)
+        seen = self.pixels >= 0
+        index = self.pixels.clamp_min(0)
+        planes = (each.flatten()[index] for each in (depth_m, sigma))
+        return View(*(torch.where(seen, plane, torch.nan) for plane in planes))
+
+
+@dataclass(frozen=True)
+class _Look:
+    """What is known of the points of a frame, (h, w) each.
+
+    Attributes:
+        points_m: (h, w, 3) in the optical frame, those beyond range at its end; NaN: no point.
+        distance_m: of the points from the camera.
+        sigma: one standard deviation of ln depth.
+        shape: the same without the scale of the image, which frames in a row have in common.
+        solid: whether a surface is seen within range.
+        beyond: whether nothing is seen within range.
+        heights_m: over the ground; None: unknown.
+        margin_m: what a height is uncertain by.
+    """
+
+    points_m: Tensor
+    distance_m: Tensor
+    sigma: Tensor
+    shape: Tensor
+    solid: Tensor
+    beyond: Tensor
+    heights_m: Tensor | None = None
+    margin_m: Tensor | None = None
+
+
+class _Raw(NamedTuple):
+    """Depth (h, w) as it came, its deviation, its rays (h, w, 2), and how far it is smeared."""
+
+    depth_m: Tensor
+    sigma: Tensor
+    rays: Tensor
+    radius: int
+
+
+class Navigator:
+    """Makes what navigation needs of depth, on the device that depth is on, and waits for nothing.
+
+    It remembers the last frames of each camera, for later ones to be compared with.
+
+    Args:
+        model: facts about the network.
+        device: where depth is.
+        profile: told which stage a frame is in.
+    """
+
+    def __init__(self, model: ModelFacts, device: torch.device, profile: Profile) -> None:
+        self._profile = profile
+        self._errors = error_model(model.entry.name)
+        self._send = partial(to_device, device=device)
+        self._memories: OrderedDict[Camera, deque[_Remembered]] = OrderedDict()
+        # No caches of bound methods, because the cycle would keep the device's memory.
+        send = self._send
+        self._rays = lru_cache(maxsize=8)(
+            lambda camera, step: send(torch.from_numpy(camera.rays()[::step, ::step].copy()))
+        )
+        self._lookup = lru_cache(maxsize=8)(lambda camera: _lookup(camera, send))
+        self._beams = lru_cache(maxsize=8)(_beams)
+        self._last: tuple[DepthFrame, Settings, Place, _Look] | None = None
+
+    def uncertainty_m(self, depth: DepthFrame, settings: Settings) -> Tensor:
+        """Return one standard deviation of depth (H, W) in metres; NaN where there is no depth."""
+        self._profile.begin("uncertainty")
+        radius = edge_radius_px(depth, settings)
+        sigma = self._sigma(depth, depth.depth_m, radius, 1, self._scale(depth))
+        return sigma.mul_(depth.depth_m)
+
+    def cloud(self, depth: DepthFrame, settings: Settings, place: Place) -> Cloud:
+        """Return the cloud of what a robot must not drive into, float32 x, y, z, without waiting.
+
+        Points that clear are among them: what is beyond range, and the floor, as settings say.
+        """
+        look = self._look(depth, settings, place)
+        self._profile.begin("nav")
+        marks = self._marks(look, depth, settings, place)
+        beyond = look.beyond if settings.beyond_range == "max" else torch.zeros_like(marks)
+        points, clears = look.points_m, beyond
+        if look.heights_m is not None and place.mount is not None:
+            ground = self._ground(place.mount, settings)
+            beyond = beyond & (look.heights_m < settings.nav_max_height_m)
+            points, clears = navigation.above_floor(points, ground), beyond
+            if settings.nav_floor == "keep":
+                floor = look.solid & _low(look, settings)
+                points = torch.where(floor[..., None], navigation.settled(points, ground), points)
+                clears = beyond | floor
+        kept = (marks | clears)[..., None]
+        points = torch.where(kept, points, torch.nan).flatten(0, 1)
+        return _thinned(points, clears.flatten().long(), settings.nav_voxel_m)
+
+    def scan(self, depth: DepthFrame, settings: Settings, place: Place, rows: int = 1) -> Scan:
+        """Return the nearest surface in each direction, without waiting.
+
+        With a scan_height_band_m, and a known ground, in the ground's frame; else over rows around
+        the optical axis, in the camera's frame with x ahead (REP 103).
+
+        Args:
+            depth: of the frame.
+            settings: of the frame.
+            place: of the camera.
+            rows: height in pixels of the band that is looked at without heights.
+        """
+        step, banded = point_stride(depth, settings), in_band(settings, place)
+        if not banded:
+            settings, place = _of_rows(settings), _NOWHERE
+        look = self._look(depth, settings, place)
+        self._profile.begin("scan")
+        pose, hits, free = _BODY_FROM_OPTICAL, look.solid, look.beyond
+        if banded:
+            assert look.heights_m is not None and look.margin_m is not None
+            assert place.ground_from_optical is not None
+            (low_m, high_m), pose = settings.scan_height_band_m, place.ground_from_optical
+            free = free | hits
+            hits = hits & (look.heights_m <= high_m) & (look.heights_m >= low_m + look.margin_m)
+        else:
+            band = _rows(depth.camera, rows, step, look.solid)
+            hits, free = hits & band, free & band
+        beams = self._beams(depth.camera, step, pose.tobytes(), _far_m(depth, settings), banded)
+        turned = self._send(torch.from_numpy(pose[:3].astype(np.float32)))
+        points = look.points_m @ turned[:, :3].T + turned[:, 3]
+        return Scan(beams, nearest_ranges(points, hits, free, beams))
+
+    def _look(self, depth: DepthFrame, settings: Settings, place: Place) -> _Look:
+        """Return what is known of a frame's points; of the last frame again what was made then."""
+        if self._last is not None:
+            *facts, look = self._last
+            if facts[0] is depth and facts[1] == settings and facts[2] is place:
+                return look
+        self._profile.begin("nav")
+        look = self._looked(depth, settings, place.mount)
+        self._last = (depth, settings, place, look)
+        return look
+
+    def _looked(self, depth: DepthFrame, settings: Settings, mount: Mount | None) -> _Look:
+        step = point_stride(depth, settings)
+        depth_m = depth.depth_m[::step, ::step]
+        radius = math.ceil(edge_radius_px(depth, settings) / step)
+        sigma = self._sigma(depth, depth_m, radius, step, scale=0.0)
+        raw = _Raw(depth_m, sigma, self._rays(depth.camera, step), radius)
+        floor = None
+        if mount is not None and settings.nav_contact:
+            raw, floor = self._by_contact(depth, raw, mount, settings)
+        far_m = _far_m(depth, settings)
+        length = raw.rays.square().sum(-1).add_(1).sqrt_()  # of a ray to a depth of 1 m
+        distance_m = raw.depth_m * length
+        beyond = distance_m >= far_m
+        end_m = far_m / length if math.isfinite(far_m) else torch.nan
+        points_m = back_project(torch.where(beyond, end_m, raw.depth_m), raw.rays)
+        solid = (distance_m < far_m) & (points_m[..., 0] < torch.inf)
+        if settings.edge_filter != "off":
+            solid &= ~flying(depth_m, settings.edge_step, radius)
+        # What stands on the floor has the floor's scale.
+        scale = self._scale(depth) if floor is None else 0.0
+        sigma = raw.sigma.square().add_(scale**2).sqrt_()
+        look = _Look(points_m, distance_m, sigma, raw.sigma, solid, beyond)
+        return look if mount is None else self._with_heights(look, floor, mount, settings)
+
+    def _with_heights(
+        self, look: _Look, floor: Tensor | None, mount: Mount, settings: Settings
+    ) -> _Look:
+        ground = self._ground(mount, settings)
+        heights_m = navigation.heights_m(look.points_m, ground)
+        if floor is not None:
+            heights_m = heights_m.masked_fill_(floor, 0.0)
+        distance_m = look.points_m.norm(dim=-1)
+        sigma = look.sigma.nan_to_num(0.0)
+        margin_m = navigation.height_deviation_m(heights_m, distance_m, sigma, ground)
+        return replace(look, heights_m=heights_m, margin_m=margin_m.mul_(settings.nav_sigmas))
+
+    def _by_contact(
+        self, depth: DepthFrame, raw: _Raw, mount: Mount, settings: Settings
+    ) -> tuple[_Raw, Tensor]:
+        """Return depth corrected by where things stand on the ground, and the ground's pixels."""
+        down = self._send(torch.tensor(mount.down, dtype=torch.float32))
+        falls = raw.rays @ down[:2] + down[2]
+        ground_m = mount.height_m / torch.where(falls > _LEAST_FALL, falls, torch.nan)
+        turns, reach = _turns_to(mount), max(2, raw.radius)
+        contact = find_contact(torch.rot90(raw.depth_m, turns), torch.rot90(ground_m, turns), reach)
+        known = torch.rot90((contact.foot_m < torch.inf).expand_as(contact.ground), -turns)
+        ground = torch.rot90(contact.ground, -turns)
+        factor = torch.rot90(contact.log_factor.exp().expand_as(contact.ground), -turns)
+        depth_m = torch.where(ground, ground_m, raw.depth_m * factor)
+        # By how much the ray to a foot is wrong, and its length with it.
+        angle_rad = reach / 2 * point_stride(depth, settings) / depth.camera.f_px
+        by_foot = depth_m * (angle_rad / mount.height_m)
+        sigma = torch.where(known & ~raw.sigma.isnan(), by_foot, raw.sigma)
+        return raw._replace(depth_m=depth_m, sigma=sigma), ground
+
+    def _scale(self, depth: DepthFrame) -> float:
+        """Return one standard deviation of the log of the scale of a whole image."""
+        return self._errors.scale if depth.scale is None else depth.scale.deviation
+
+    def _sigma(
+        self, depth: DepthFrame, depth_m: Tensor, radius: int, step: int, scale: float
+    ) -> Tensor:
+        """Return one standard deviation of ln depth of every step-th pixel."""
+        if depth.confidence is not None:
+            confidence = depth.confidence[::step, ::step]
+            sigma = deviation_from_confidence(confidence, self._errors, scale)
+            return sigma.masked_fill_(~(depth_m < torch.inf), torch.nan)
+        return deviation(depth_m, self._errors, radius, scale)
+
+    def _marks(self, look: _Look, depth: DepthFrame, settings: Settings, place: Place) -> Tensor:
+        """Return the pixels (h, w) that are obstacles."""
+        marks = look.solid
+        if look.heights_m is not None:
+            marks = marks & ~_low(look, settings) & (look.heights_m <= settings.nav_max_height_m)
+        if settings.nav_max_uncertainty_m:
+            marks = marks & (look.sigma * look.distance_m <= settings.nav_max_uncertainty_m)
+        if settings.nav_neighbours:
+            depth_m = torch.where(marks, look.points_m[..., 2], torch.nan)
+            near = navigation.neighbours(depth_m, settings.nav_neighbour_radius_m)
+            marks = marks & (near >= settings.nav_neighbours)
+        return self._agreed(marks, look, depth, settings, place)
+
+    def _agreed(
+        self,
+        marks: Tensor,
+        look: _Look,
+        depth: DepthFrame,
+        settings: Settings,
+        place: Place,
+    ) -> Tensor:
+        """Return those marks that enough of the last frames agree on; remember this frame."""
+        pose, memory = place.odom_from_optical, self._memory(depth, settings)
+        if settings.nav_frames < 2 or pose is None:
+            memory.clear()
+            return marks
+        step = point_stride(depth, settings)
+        lookup = self._lookup(depth.camera.subsample(step))
+        if settings.nav_frames_agree > 1:
+            count = marks.to(torch.int32)
+            through = torch.zeros_like(count)
+            for vote in self._votes(memory, look, lookup, settings, pose):
+                count += vote.agrees
+                through += vote.through
+            marks = marks & (count >= settings.nav_frames_agree) & (count > through)
+        now = look.distance_m.masked_fill(look.beyond, torch.inf)
+        depth_m = torch.where(now < torch.inf, look.points_m[..., 2], now)
+        memory.append(_Remembered(depth.stamp_ns, lookup.view(depth_m, look.shape), pose))
+        return marks
+
+    def _votes(
+        self,
+        memory: deque[_Remembered],
+        look: _Look,
+        lookup: _Lookup,
+        settings: Settings,
+        pose: Floats,
+    ) -> Iterator[navigation.Votes]:
+        for before in memory:
+            then_from_now = np.linalg.inv(before.odom_from_optical) @ pose
+            moved = self._send(torch.from_numpy(then_from_now[:3].astype(np.float32)))
+            points = look.points_m @ moved[:, :3].T + moved[:, 3]
+            facts = (look.shape, before.view, lookup.pinhole, settings.nav_sigmas)
+            yield navigation.votes(points, *facts)
+
+    def _memory(self, depth: DepthFrame, settings: Settings) -> deque[_Remembered]:
+        """Return the last frames of a camera, of this drive, so many as are compared."""
+        most = max(0, settings.nav_frames - 1)
+        memory = self._memories.pop(depth.camera, None)
+        if memory is None or memory.maxlen != most:
+            memory = deque(memory or (), maxlen=most)
+        if memory and not 0 < depth.stamp_ns - memory[-1].stamp_ns <= _GAP_NS:
+            memory.clear()
+        step = depth.depth_m[:: point_stride(depth, settings), :: point_stride(depth, settings)]
+        if memory and memory[-1].view.depth_m.shape != step.shape:
+            memory.clear()
+        self._memories[depth.camera] = memory
+        while len(self._memories) > _CAMERAS:
+            self._memories.popitem(last=False)
+        return memory
+
+    def _ground(self, mount: Mount, settings: Settings) -> Ground:
+        down = self._send(torch.tensor(mount.down, dtype=torch.float32))
+        return Ground(down, mount.height_m, math.radians(settings.nav_tilt_deg))
+
+
+_BODY_FROM_OPTICAL = np.array(
+    [[0.0, 0, 1, 0], [-1, 0, 0, 0], [0, -1, 0, 0], [0, 0, 0, 1]]
+)  # REP 103
+
+
+_NOWHERE = Place()
+
+
+@lru_cache(maxsize=4)
+def _of_rows(settings: Settings) -> Settings:
+    """Return the settings under which a scan looks at rows: depth as it is."""
+    return settings.with_values(nav_range_m=0.0, nav_contact=False)
+
+
+def scan_frame(settings: Settings, place: Place, optical_frame: str) -> str:
+    """Return the frame that a scan is in, see Navigator.scan.
+
+    Raises:
+        FrameError: it follows from nothing.
+    """
+    if in_band(settings, place) and place.ground_frame:
+        return place.ground_frame
+    return settings.scan_frame or body_frame(optical_frame)
+
+
+def scan_far_m(settings: Settings, place: Place, depth: DepthFrame, beams: Beams) -> float:
+    """Return the longest range that a scan can have."""
+    if not in_band(settings, place):
+        far_m = depth.far_m if math.isfinite(depth.far_m) else SCAN_FAR_M
+        # The end is one of z-depth: at the sides ranges are longer.
+        return far_m / min(math.cos(beams.angle_min), math.cos(beams.angle_max))
+    assert place.ground_from_optical is not None
+    far_m = _far_m(depth, settings)
+    offset_m = float(np.hypot(*place.ground_from_optical[:2, 3]))
+    return (far_m if math.isfinite(far_m) else SCAN_FAR_M) + offset_m
+
+
+def in_band(settings: Settings, place: Place) -> bool:
+    """Return whether a scan looks at heights over the ground."""
+    known = place.mount is not None and place.ground_from_optical is not None
+    return known and settings.scan_height_band_m[1] > settings.scan_height_band_m[0]
+
+
+def _turns_to(mount: Mount) -> int:
+    """Return by how many quarters torch.rot90 turns an image so that the ground is at its bottom.
+
+    That is not so in images of cameras that are mounted sideways, or hang.
+    """
+    right, down, _ = mount.down
+    if abs(right) > abs(down):
+        return 3 if right > 0 else 1
+    return 0 if down >= 0 else 2
+
+
+def _low(look: _Look, settings: Settings) -> Tensor:
+    """Return the pixels (h, w) that cannot be told from the floor."""
+    assert look.heights_m is not None and look.margin_m is not None
+    return look.heights_m < settings.nav_min_height_m + look.margin_m
+
+
+def _far_m(depth: DepthFrame, settings: Settings) -> float:
+    """Return the distance at which range ends."""
+    return min(settings.nav_range_m or math.inf, depth.far_m)
+
+
+def _thinned(points_m: Tensor, kinds: Tensor, voxel_m: float) -> Cloud:
+    if points_m.device.type == "cpu":  # less to sort; nobody waits for the host's memory
+        valid = points_m[:, 2] < torch.inf
+        points_m, kinds = points_m[valid], kinds[valid]
+    if voxel_m:
+        points, count = navigation.voxel_means(points_m, kinds, voxel_m)
+    else:
+        points, count = compacted(points_m[None])
+    return Cloud(points.contiguous().view(torch.uint8), count)
+
+
+def _lookup(camera: Camera, send: partial[Tensor]) -> _Lookup:
+    """Return how points are looked up in a camera's images."""
+    if camera.lens == "none" and not camera.skew:
+        return _Lookup(Pinhole(camera.fx, camera.fy, camera.cx, camera.cy), None)
+    rays = np.clip(camera.rays().reshape(-1, 2), -_WIDEST, _WIDEST)
+    (left, top), (right, bottom) = np.nanmin(rays, 0).tolist(), np.nanmax(rays, 0).tolist()
+    fx = (camera.width - 1) / (right - left)
+    fy = (camera.height - 1) / (bottom - top)
+    pinhole = Pinhole(fx, fy, -left * fx, -top * fy)
+    virtual = Camera(camera.width, camera.height, *pinhole)
+    ahead = np.concatenate([virtual.rays(), np.ones((camera.height, camera.width, 1))], -1)
+    pixels = camera.project(ahead).round()
+    size = (camera.width, camera.height)
+    inside = ((pixels >= 0) & (pixels < size)).all(-1)
+    flat = np.where(inside, pixels[..., 1] * camera.width + pixels[..., 0], -1)
+    return _Lookup(pinhole, send(torch.from_numpy(flat.astype(np.int64))))
+
+
+def _beams(camera: Camera, step: int, pose: bytes, far_m: float, banded: bool) -> Beams:
+    rays, matrix = camera.rays()[::step, ::step], np.frombuffer(pose).reshape(4, 4)
+    # From another place than the camera's, pixels do not lie in even directions.
+    count = -(-rays.shape[1] // 2) if banded else rays.shape[1]
+    return beams_of(rays, matrix, far_m if math.isfinite(far_m) else SCAN_FAR_M, count)
+
+
+def _rows(camera: Camera, rows: int, step: int, like: Tensor) -> Tensor:
+    """Return the pixels (h, w) of a band of rows around the optical axis, at least one row."""
+    top = min(max(0, round(camera.cy - (rows - 1) / 2)), camera.height - 1)
+    first = min(top // step, like.shape[0] - 1)
+    band = torch.zeros_like(like)
+    band[first : max(first + 1, -(-(top + rows) // step))] = True
+    return band
