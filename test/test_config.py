@@ -1,4 +1,4 @@
-"""Settings: declared once, checked always."""
+"""Settings: declared once, always checked."""
 
 import ast
 from pathlib import Path

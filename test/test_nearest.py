@@ -1,4 +1,4 @@
-"""Names that nobody knows, and what they were meant to be."""
+"""Unknown names, and the suggested ones."""
 
 import pytest
 

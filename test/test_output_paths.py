@@ -1,4 +1,4 @@
-"""Nothing is removed or overwritten but what the command itself wrote."""
+"""Commands remove and overwrite only their own files."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Frame to DepthFrame: sizes, metres, ranges, and what is not done twice."""
+"""Frame to DepthFrame: sizes, metres, ranges, and no repeated work."""
 
 import math
 import weakref
@@ -216,7 +216,7 @@ def test_a_writable_image_is_not_copied_on_the_cpu() -> None:
 
 
 def says(said: Tensor, output: Output = Output.METRIC_DEPTH, **values: float | str) -> Pipeline:
-    """A pipeline whose network says the same of every image."""
+    """A pipeline whose network has the same output for every image."""
     fixed = pipeline(**values)
     fixed.model.look = lambda pixels: said[None]  # type: ignore[attr-defined]
     fixed.model.output = output  # type: ignore[attr-defined]
@@ -542,7 +542,7 @@ def test_what_is_compiled_runs_in_one_thread_at_a_time() -> None:
     assert not pipeline(compile=True).runs_in_threads
 
 
-# --- what is beyond range
+# --- beyond range
 
 
 @pytest.mark.parametrize("organised", [True, False])

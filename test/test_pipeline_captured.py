@@ -1,4 +1,4 @@
-"""The captured pipeline is the eager one: same functions, same answers, whatever changes."""
+"""The captured pipeline gives the same results as the eager one after every change."""
 
 from pathlib import Path
 from typing import Any

@@ -1,4 +1,4 @@
-"""A pipeline with a model that denoises: pixels alone, confidence, and what is carried."""
+"""A pipeline with a denoising model: selected pixels, confidence, and carried memory."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ OWN_STRIDE = 2
 
 
 class Sees(DepthModel):
-    """Takes red for depth, exactly, and green for confidence; what it carries is a number."""
+    """Returns red as depth and green as confidence; its memory is a number."""
 
     entry = ModelEntry("sees", "test", "", Output.METRIC_DEPTH, "Apache-2.0", True)
     denoises = True
@@ -229,7 +229,7 @@ def test_min_confidence_for_a_model_without_confidence_is_an_error(
         given.points(given(frame()))
 
 
-# --- what is carried ---
+# --- carried memory ---
 
 
 def ask(given: Pipeline, frames: Sequence[Frame]) -> None:

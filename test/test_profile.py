@@ -1,4 +1,4 @@
-"""The stages of a frame: what is timed, what is kept, and what is never waited for."""
+"""The stages of a frame: their times, and no waiting for the device."""
 
 import threading
 from pathlib import Path
@@ -19,7 +19,7 @@ from depth_ros.profile import FrameProfile, Lap, Profile, medians
 
 
 class Device:
-    """A device that is done with so much of its work, and counts whoever asks it."""
+    """A device that has done a given part of its work, and counts queries."""
 
     def __init__(self) -> None:
         self.marks: list[DeviceEvent] = []

@@ -1,4 +1,4 @@
-"""`depth_ros models NAME --check`: one frame through a model, and what it showed."""
+"""`depth_ros models NAME --check`: the report of one frame through a model."""
 
 import json
 from collections.abc import Callable

@@ -260,7 +260,7 @@ def sigmas(steps: int) -> npt.NDArray[np.float64]:
 
 
 def says(clean: Tensor, scaled: Tensor, timestep: Tensor) -> Tensor:
-    """What a network that finds these clean latents in its input answers (v-prediction)."""
+    """Return the output of a network that predicts these clean latents (v-prediction)."""
     sigma = math.exp(4 * float(timestep))
     root = math.sqrt(sigma**2 + 1)
     return (scaled - clean * root) / sigma
@@ -357,7 +357,7 @@ def sampled(count: int, window: int, overlap: int, data_deviation: float) -> Ten
 
 @pytest.mark.parametrize("count", [8, 9, 20])
 def test_a_network_that_returns_its_condition_is_the_same_in_windows(count: int) -> None:
-    # Exactly: what the network says in the last step does not depend on what it started from.
+    # Exactly: the output of the last step does not depend on the start.
     torch.testing.assert_close(
         sampled(count, 8, 3, 0.0), sampled(count, count, 0, 0.0), atol=2e-4, rtol=0
     )
@@ -451,7 +451,7 @@ def decoded(model: DepthCrafter, chunk: int) -> Tensor:
 def test_the_decoder_mixes_the_frames_of_a_chunk_and_those_alone(folder: Path) -> None:
     model = load(folder)
     assert (decoded(model, 3) - decoded(model, 7)).abs().max() > 0.01
-    # What mixes time, taken out of it: then chunks are of no consequence.
+    # Without the layers that mix frames, chunks have no influence.
     for name, parameter in model.parts.vae.decoder.named_parameters():
         if name.endswith("mix_factor"):
             parameter.fill_(-100.0)

@@ -1,4 +1,4 @@
-"""Export: what is refused, what the files say, and that depth in 8 bit is told against torch."""
+"""Export: refused options, the content of files, and errors of int8 against torch."""
 
 import json
 from collections.abc import Callable
@@ -60,7 +60,7 @@ def test_zoedepth_is_exported_at_its_own_size_by_default(
     export(str(built("zoedepth")), tmp_path / "a.onnx", ExportOptions())
     rules = models.find(str(built("zoedepth"))).preprocessing
     model = models.load(str(tmp_path / "a.onnx"))
-    assert rules is None  # only the checkpoint says it
+    assert rules is None  # only in the checkpoint
     assert isinstance(model, DepthModel)
     assert model.graphs[""].inputs[0][1][-2:] == (64, 96)
 

@@ -1,4 +1,4 @@
-"""The hub out of reach: told at once, with the cure; what is in its cache is used."""
+"""An unreachable hub: a quick error that names the cure; cached files are used."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def unreachable(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 class Busy(BaseHTTPRequestHandler):
-    """Is there, and says no."""
+    """Refuses every request."""
 
     def do_HEAD(self) -> None:
         self.send_error(503)

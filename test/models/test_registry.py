@@ -104,7 +104,7 @@ FAMILY_OF = {
     "depth-pro": "depth_pro",
     **{f"prompt-depth-anything-{size}": "prompt_depth_anything" for size in ("small", "large")},
 }
-"""Users' names, and what loads them: scripts and launch files hold these."""
+"""Models and their families: scripts and launch files contain these names."""
 
 
 @pytest.mark.parametrize(

@@ -1,4 +1,4 @@
-"""Results on their way to the host: whole, beside each other, copied only where they must be."""
+"""Downloads of results: complete, independent of each other, copied only if necessary."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ CUDA = pytest.mark.skipif(not torch.cuda.is_available(), reason="this machine ha
 
 @pytest.fixture
 def bus(monkeypatch: pytest.MonkeyPatch) -> StandInBus:
-    """Stands between the host and all devices."""
+    """Replaces the bus of all devices."""
     bus = StandInBus()
     monkeypatch.setattr(module, "bus_of", lambda device: bus)
     return bus
@@ -80,7 +80,7 @@ def test_pending_results_are_never_overwritten(bus: StandInBus) -> None:
     for _ in range(500):
         if len(held) == 2:
             pending, values = held.pop(choose.randrange(2))
-            if choose.random() < 0.8:  # else it is let go while it is in flight
+            if choose.random() < 0.8:  # otherwise it would be freed while it is in flight
                 assert torch.equal(pending.wait(), values)
             pending.release()
         values = torch.rand(choose.randrange(1, 50), 4)

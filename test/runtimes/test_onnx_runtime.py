@@ -1,4 +1,4 @@
-"""ONNX Runtime: which providers run a graph, what they are told, and what they must not do."""
+"""ONNX Runtime: the providers of a graph, their options, and no silent fallback."""
 
 from pathlib import Path
 from types import SimpleNamespace
@@ -19,7 +19,7 @@ GPU = torch.device("cuda", 0)
 
 
 class Ort:
-    """Stands in for the module onnxruntime; its sessions double what they are given.
+    """Replaces the module onnxruntime; its sessions double their inputs.
 
     installed are the providers that it was built with, broken those of them that do not start.
     """
@@ -130,7 +130,7 @@ def test_a_part_that_is_not_there_is_refused() -> None:
 
 
 class Binding:
-    """Notes what is bound, and makes outputs when ONNX Runtime is to place them itself."""
+    """Records bindings, and allocates outputs that ONNX Runtime must place itself."""
 
     def __init__(self, log: list[tuple[Any, ...]]) -> None:
         self.log = log

@@ -1,4 +1,4 @@
-"""What the denoiser is told: features of the same place on every scale, and rays."""
+"""The denoiser's conditioning: features of the same place on every scale, and rays."""
 
 import math
 

@@ -1,4 +1,4 @@
-"""GRIN as a depth model: which pixels are asked for, and what becomes of the samples."""
+"""GRIN as a depth model: selection of pixels, and depth from samples."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def picture(seed: int = 0, count: int = 1) -> Tensor:
 
 
 class Spy:
-    """Runs a network's parts and keeps what they are given."""
+    """Runs a network's parts and records their inputs."""
 
     def __init__(self, execute: Executor, calls: dict[str, list[tuple[Tensor, ...]]], name: str):
         self._execute, self.calls, self._name = execute, calls, name
