@@ -113,7 +113,7 @@ def test_data_that_cannot_be_decoded_are_named_by_size_and_format(format: str, d
     "format", ["16UC1; compressedDepth png", "32FC1; compressedDepth rvl", "16UC1; png compressed "]
 )
 def test_compressed_depth_is_not_taken_for_colours(format: str) -> None:
-    with pytest.raises(MessageError, match="depth image, expected colours"):
+    with pytest.raises(MessageError, match="depth image, expected colour"):
         rgb_from_compressed(plain("CompressedImage", format=format, data=PNG))
 
 
