@@ -229,7 +229,7 @@ def test_a_stream_steadies_a_scale_that_wobbles(
     factors = np.random.default_rng(0).uniform(0.93, 1.07, 30)
     coming = iter([*factors, *factors])
 
-    def wobbling(self: Pipeline, frame: Frame, *said: Any) -> Estimate:
+    def wobbling(self: Pipeline, frame: Frame, *others: Any) -> Estimate:
         values = still.prediction.values * float(next(coming))
         return replace(still, frame=frame, prediction=replace(still.prediction, values=values))
 

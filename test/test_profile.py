@@ -274,8 +274,8 @@ def test_the_verb_prints_a_table_and_draws_a_picture(
     checkpoint: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     picture = tmp_path / "new" / "profile.png"
-    said = ["--model", str(checkpoint), "--size", "80x60", "--frames", "2", "--device", "cpu"]
-    assert cli.main(["profile", *said, "--out", str(picture)]) == 0
+    arguments = ["--model", str(checkpoint), "--size", "80x60", "--frames", "2", "--device", "cpu"]
+    assert cli.main(["profile", *arguments, "--out", str(picture)]) == 0
     lines = capsys.readouterr().out.splitlines()
     for stage in ("upload", "preprocess", "network", "post", "points", "copy", "sum"):
         assert any(line.startswith(stage) for line in lines), stage

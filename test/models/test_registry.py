@@ -27,7 +27,7 @@ def test_an_unknown_name_lists_the_nearest_ones() -> None:
 
 
 @pytest.mark.parametrize(
-    ("said", "meant"),
+    ("name", "suggestion"),
     [
         ("zoedepth-nyuu", "zoedepth-nyu"),
         ("depth-anything-v2-metric-indoor", "depth-anything-v2-metric-indoor-base"),
@@ -35,9 +35,9 @@ def test_an_unknown_name_lists_the_nearest_ones() -> None:
         ("midas-dpt-large", "dpt-large"),
     ],
 )
-def test_an_unknown_name_is_answered_with_the_nearest_first(said: str, meant: str) -> None:
-    with pytest.raises(ModelError, match=rf"'{said}' is unknown.*{meant}"):
-        models.find(said)
+def test_an_unknown_name_is_answered_with_the_nearest_first(name: str, suggestion: str) -> None:
+    with pytest.raises(ModelError, match=rf"'{name}' is unknown.*{suggestion}"):
+        models.find(name)
 
 
 def test_an_empty_name_says_what_is_expected() -> None:

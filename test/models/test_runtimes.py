@@ -163,8 +163,8 @@ def test_an_exported_file_alone_is_enough_for_the_verbs(
     assert cli.main(["models", path, "--check"]) == 0
     assert "for 640x480" in capsys.readouterr().out
     bag = write(tmp_path / "bag", drive(2))
-    said = ["convert", str(bag), str(tmp_path / "out"), "--set", f"model={path}"]
-    assert cli.main([*said, "--set", "device=cpu", "--set", "runtime=onnxruntime"]) == 0
+    arguments = ["convert", str(bag), str(tmp_path / "out"), "--set", f"model={path}"]
+    assert cli.main([*arguments, "--set", "device=cpu", "--set", "runtime=onnxruntime"]) == 0
     assert "2 of 2 frames answered" in capsys.readouterr().out
 
 

@@ -40,12 +40,12 @@ class StandInBus:
     """Target memory contains noise until its event was waited for.
 
     Attributes:
-        asked: the operations, in order.
+        log: the operations, in order.
         allocated: sizes of the allocated memory.
         failure: the error that waiting raises.
     """
 
-    asked: list[str] = field(default_factory=list)
+    log: list[str] = field(default_factory=list)
     allocated: list[int] = field(default_factory=list)
     failure: Exception | None = None
 
@@ -65,14 +65,14 @@ class StandInBus:
         return torch.empty(size, dtype=torch.uint8)
 
     def event(self) -> Mark:
-        self.asked.append("mark")
-        return Mark(self, len(self.asked))
+        self.log.append("mark")
+        return Mark(self, len(self.log))
 
     def copy(self, pairs: Sequence[tuple[Tensor, Tensor]], after: Event) -> Mark:
         assert isinstance(after, Mark)
         with self._lock:
-            self.asked.append(f"copy after {after.number}")
-            number = len(self.asked)
+            self.log.append(f"copy after {after.number}")
+            number = len(self.log)
             for target, source in pairs:
                 assert not self._written(target), "this memory is being written"
                 target.view(-1).view(torch.uint8).random_()
