@@ -146,9 +146,9 @@ def test_a_weight_of_another_shape_is_named(folder: Path) -> None:
 @pytest.mark.parametrize(
     ("content", "expected"),
     [
-        ("[1, 2]", "holds list, expected an object"),
-        ("3", "holds int, expected an object"),
-        ("null", "holds NoneType, expected an object"),
+        ("[1, 2]", "contains list, expected a JSON object"),
+        ("3", "contains int, expected a JSON object"),
+        ("null", "contains NoneType, expected a JSON object"),
         ("{", "cannot be read"),
         ("[" * 100_000, "cannot be read"),
         ("\udcff", "cannot be read"),
