@@ -1,4 +1,4 @@
-"""Files of calibrations, and guesses, against the cameras that they are of."""
+"""Calibration files and fields of view against their cameras."""
 
 from __future__ import annotations
 

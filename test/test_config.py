@@ -1,4 +1,4 @@
-"""Settings: declared once, checked always."""
+"""Settings: declared once, always checked."""
 
 import ast
 from pathlib import Path
@@ -69,14 +69,14 @@ def test_an_integer_is_accepted_for_a_float() -> None:
 
 
 @pytest.mark.parametrize(
-    ("said", "meant"),
+    ("given", "expected"),
     [([], ("",)), ([""], ("",)), (["rig/left", "_2"], ("rig/left", "_2"))],
     ids=str,
 )
 def test_cameras_are_different_names_of_topics_or_a_single_one_without_a_name(
-    said: Any, meant: tuple[str, ...]
+    given: Any, expected: tuple[str, ...]
 ) -> None:
-    assert Settings(cameras=said).cameras == meant
+    assert Settings(cameras=given).cameras == expected
 
 
 def test_every_setting_has_help_and_every_number_a_range() -> None:
@@ -133,7 +133,7 @@ def test_the_generated_parameter_file_holds_every_default() -> None:
 
 
 @pytest.mark.parametrize(
-    ("name", "said", "meant"),
+    ("name", "given", "expected"),
     [
         ("edge_filter", False, "off"),
         ("compile", True, "true"),
@@ -144,9 +144,9 @@ def test_the_generated_parameter_file_holds_every_default() -> None:
         ("anchors_pose", [1, 0, 0, 0, 0, 0.5], (1.0, 0.0, 0.0, 0.0, 0.0, 0.5)),
     ],
 )
-def test_yaml_values_of_another_type_are_converted(name: str, said: Any, meant: Any) -> None:
-    found = getattr(Settings().with_values(**{name: said}), name)
-    assert (type(found), found) == (type(meant), meant)
+def test_yaml_values_of_another_type_are_converted(name: str, given: Any, expected: Any) -> None:
+    found = getattr(Settings().with_values(**{name: given}), name)
+    assert (type(found), found) == (type(expected), expected)
 
 
 def test_unknown_settings_are_reported_with_the_nearest_and_those_of_ros_are_not() -> None:

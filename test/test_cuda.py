@@ -56,7 +56,7 @@ def eager(folder: Path, **values: Any) -> Pipeline:
     """The same, of which nothing is captured."""
     made = pipeline(folder, **values)
     assert made.predictor.graphs is not None
-    made.predictor.graphs.disable("asked for")
+    made.predictor.graphs.disable("requested")
     return made
 
 
@@ -65,26 +65,26 @@ def frame(number: int = 0, height: int = 48, width: int = 64, fov_deg: float = 7
     return Frame(rgb, Camera.from_fov(width, height, fov_deg), 1 + 33_000_000 * number, "optical")
 
 
-def anchors(asked: Pipeline, shown: Frame) -> Anchors | None:
+def anchors(tested: Pipeline, shown: Frame) -> Anchors | None:
     """Some pixels' depth, where it is needed; of a relative network, that of its values."""
-    if asked.settings.scale_mode != "anchors":
+    if tested.settings.scale_mode != "anchors":
         return None
     height, width = shown.rgb.shape[:2]
     v, u = np.mgrid[3:height:8, 3:width:8].reshape(2, -1)
     depth_m = 1.0 + 3.0 * v / height
-    if asked.model.prompt_size is None and asked.model.entry.output != "metric_depth":
-        values = asked.predict(shown).prediction.values[0].cpu().numpy().astype(float)
+    if tested.model.prompt_size is None and tested.model.entry.output != "metric_depth":
+        values = tested.predict(shown).prediction.values[0].cpu().numpy().astype(float)
         depth_m = 1 / (0.1 + (values - values.min()) / np.ptp(values))[v, u]
     return Anchors(np.stack([u, v], axis=-1).astype(float), depth_m)
 
 
 def answer(
-    asked: Pipeline,
+    tested: Pipeline,
     shown: Frame,
     wanted: Wanted | None = EVERYTHING,
     known: Anchors | None = None,
 ) -> DepthFrame:
-    return asked.measure(asked.predict(shown, known), known, wanted)
+    return tested.measure(tested.predict(shown, known), known, wanted)
 
 
 def assert_close(found: Tensor, expected: Tensor, tolerance: float) -> None:
@@ -94,22 +94,24 @@ def assert_close(found: Tensor, expected: Tensor, tolerance: float) -> None:
     assert same.float().mean() > 0.98
 
 
-def assert_same(asked: Pipeline, found: DepthFrame, other: Pipeline, known: DepthFrame) -> None:
+def assert_same(tested: Pipeline, found: DepthFrame, other: Pipeline, known: DepthFrame) -> None:
     assert_close(found.depth_m, known.depth_m, 1e-3)
-    made, expected = asked.cloud(found), other.cloud(known)
+    made, expected = tested.cloud(found), other.cloud(known)
     assert made.payload.shape == expected.payload.shape
     if made.count is not None and expected.count is not None:
         count = int(made.count)
         assert abs(count - int(expected.count)) <= 0.02 * len(made.payload)
         z = made.payload[:count].view(torch.float32)[:, 2]
-        assert torch.equal(z, _points_z(asked, found))
-    colours = (asked.colours(found).int() - other.colours(known).int()).abs().amax(-1)
+        assert torch.equal(z, _points_z(tested, found))
+    colours = (tested.colours(found).int() - other.colours(known).int()).abs().amax(-1)
     assert (colours > 12).float().mean() < 0.02
 
 
-def _points_z(asked: Pipeline, found: DepthFrame) -> Tensor:
+def _points_z(tested: Pipeline, found: DepthFrame) -> Tensor:
     """Depth of what the settings make points, in their order: edges left out."""
-    organised = asked.with_settings(asked.settings.with_values(points_organised=True)).cloud(found)
+    organised = tested.with_settings(tested.settings.with_values(points_organised=True)).cloud(
+        found
+    )
     z = organised.payload.view(torch.float32)[..., 2].flatten()
     return z[z.isfinite()]
 
@@ -119,16 +121,16 @@ def _points_z(asked: Pipeline, found: DepthFrame) -> Tensor:
 def test_captured_says_what_eager_says(
     family: str, dtype: str, built: Callable[[str], Path]
 ) -> None:
-    folder, said = built(family), list[str]()
+    folder, messages = built(family), list[str]()
     captured, plain = (make(folder, dtype=dtype, samples=2) for make in (pipeline, eager))
-    captured.notices.listen(said.append)
+    captured.notices.listen(messages.append)
     for size in SIZES if dtype == "float32" else SIZES[:1]:
         for number in range(2):
             shown = frame(number, *size)
             known = anchors(plain, shown)
             found, expected = (answer(each, shown, known=known) for each in (captured, plain))
             assert_same(captured, found, plain, expected)
-    assert not said
+    assert not messages
 
 
 @pytest.mark.parametrize("layout", [torch.contiguous_format, torch.channels_last], ids=str)
@@ -225,11 +227,11 @@ def no_waiting() -> Iterator[None]:
 
 @pytest.mark.parametrize("family", [f for f in FAMILIES if not f.startswith(("dpt", "prompt"))])
 def test_no_frame_waits_for_the_device(family: str, built: Callable[[str], Path]) -> None:
-    asked = pipeline(built(family))
-    if asked.settings.scale_mode != "model":
+    tested = pipeline(built(family))
+    if tested.settings.scale_mode != "model":
         pytest.skip("its scale is measured on the host")
     for changes in ({}, {"scale_steady_s": 0.5}, {"colour_range": "percentiles"}):
-        now = asked.with_settings(asked.settings.with_values(**changes))
+        now = tested.with_settings(tested.settings.with_values(**changes))
         for number in range(4):
             shown = frame(number)
             with no_waiting() if number > 1 else nullcontext():
@@ -239,10 +241,10 @@ def test_no_frame_waits_for_the_device(family: str, built: Callable[[str], Path]
 
 
 def test_memory_is_flat_after_the_first_frames(built: Callable[[str], Path]) -> None:
-    asked, seen = pipeline(built(METRIC)), []
+    tested, seen = pipeline(built(METRIC)), []
     for number in range(60):
-        depth = answer(asked, frame(number % 5))
-        asked.points(depth, lambda count: torch.empty(count))
+        depth = answer(tested, frame(number % 5))
+        tested.points(depth, lambda count: torch.empty(count))
         del depth
         torch.cuda.synchronize()
         seen.append(torch.cuda.memory_allocated())
@@ -250,9 +252,9 @@ def test_memory_is_flat_after_the_first_frames(built: Callable[[str], Path]) -> 
 
 
 def test_memory_is_flat_over_changes_of_size(built: Callable[[str], Path]) -> None:
-    asked, held = pipeline(built("zoedepth-lite")), []
+    tested, held = pipeline(built("zoedepth-lite")), []
     for number in range(72):
-        answer(asked, frame(number, 48 + 2 * (number % 12), 64))
+        answer(tested, frame(number, 48 + 2 * (number % 12), 64))
         if number % 12 == 11:  # the same sizes are kept each time
             torch.cuda.synchronize()
             held.append((torch.cuda.memory_allocated(), torch.cuda.memory_reserved()))
@@ -266,9 +268,9 @@ def test_memory_is_flat_over_changes_of_size(built: Callable[[str], Path]) -> No
 def test_compiled_says_what_eager_says(
     family: str, mode: str, built: Callable[[str], Path]
 ) -> None:
-    said = list[str]()
+    messages = list[str]()
     compiled, plain = pipeline(built(family), compile=mode), eager(built(family))
-    compiled.notices.listen(said.append)
+    compiled.notices.listen(messages.append)
     for size in SIZES[:1] if mode == "auto" else SIZES[:2]:
         shown = frame(1, *size)
         assert_close(answer(compiled, shown).depth_m, answer(plain, shown).depth_m, 0.02)
@@ -281,7 +283,7 @@ def test_compiled_says_what_eager_says(
         for number in range(3):
             shown = frame(number)
             assert_close(answer(compiled, shown).depth_m, answer(plain, shown).depth_m, 0.02)
-    assert not said
+    assert not messages
 
 
 def test_a_network_that_asks_the_host_runs_and_the_rest_is_captured(
@@ -289,12 +291,12 @@ def test_a_network_that_asks_the_host_runs_and_the_rest_is_captured(
 ) -> None:
     model = models.load(str(built("zoedepth-nk")))
     asking = Pipeline(NetworkPredictor(model, TorchRuntime(model.network, "cuda")), Settings())
-    plain, said = eager(built("zoedepth-nk")), list[str]()
-    asking.notices.listen(said.append)
+    plain, messages = eager(built("zoedepth-nk")), list[str]()
+    asking.notices.listen(messages.append)
     for number in range(3):
         shown = frame(number)
         assert_close(answer(asking, shown).depth_m, answer(plain, shown).depth_m, 1e-3)
-    assert len(said) == 1
+    assert len(messages) == 1
     assert asking.predictor.graphs is not None
     assert asking.predictor.graphs.predict.disabled_reason
     assert not asking.predictor.graphs.render.disabled_reason
@@ -303,9 +305,9 @@ def test_a_network_that_asks_the_host_runs_and_the_rest_is_captured(
 def test_a_capture_that_fails_leaves_the_device_usable() -> None:
     from depth_ros.runtimes.capture import Graphs
 
-    graphs, said = Graphs.on(torch.device("cuda")), list[str]()
+    graphs, messages = Graphs.on(torch.device("cuda")), list[str]()
     assert graphs is not None
-    graphs.notices.listen(said.append)
+    graphs.notices.listen(messages.append)
 
     def asks(values: Tensor) -> Any:
         if torch.cuda.is_current_stream_capturing():
@@ -320,7 +322,7 @@ def test_a_capture_that_fails_leaves_the_device_usable() -> None:
         (twice,), _ = graphs.predict("key", asks, values)
         assert twice is not None
         assert twice.tolist() == [2.0] * 8
-    assert len(said) == 1
+    assert len(messages) == 1
     (twice,), _ = graphs.render("key", doubled, values)
     assert twice is not None
     assert twice.tolist() == [2.0] * 8

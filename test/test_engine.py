@@ -1,4 +1,4 @@
-"""Frames that are there together: what shares a run of the network, and what an error costs."""
+"""Frames that are available together: shared runs of the network, and the effect of an error."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ class Numbered(FrameJob):
 
 
 class Recorder(FakePredictor):
-    """A network that sees a slanted wall, 1 to 3 m, and notes what it is asked."""
+    """A network that predicts a slanted wall, 1 to 3 m, and records its inputs."""
 
     def __init__(self, output: Output = Output.METRIC_DEPTH) -> None:
         super().__init__(lambda index: np.empty(0, np.float32), output, None, "recorder")

@@ -1,4 +1,4 @@
-"""The Python API: depth_ros.load(), what it returns, and what importing it costs."""
+"""The Python API: depth_ros.load(), its results, and the cost of the import."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ def test_importing_the_package_imports_no_heavy_library() -> None:
     assert run.stdout.split("\n")[:2] == ["[] True", "False"]
 
 
-# What a library must leave as its host has it; malloc is in test_heap.
+# A library must not change these; malloc is tested in test_heap.
 FACTS = """
 def facts():
     import gc, os, random, signal, sys, threading
@@ -87,7 +87,7 @@ def test_loading_and_running_a_model_does_not_change_the_process() -> None:
         "print([(name, before[name], after[name]) for name in before "
         "if before[name] != after[name]])"
     )
-    # More than one thread: else what is set to one would not show.
+    # More than one thread: otherwise a change to one would not be detected.
     environment = {**os.environ, "OMP_NUM_THREADS": "3"}
     run = subprocess.run(
         [sys.executable, "-c", script], env=environment, capture_output=True, text=True, timeout=120
@@ -240,7 +240,7 @@ def test_a_stream_steadies_a_scale_that_wobbles(
     factors = np.random.default_rng(0).uniform(0.93, 1.07, 30)
     coming = iter([*factors, *factors])
 
-    def wobbling(self: Pipeline, frame: Frame, *said: Any) -> Estimate:
+    def wobbling(self: Pipeline, frame: Frame, *others: Any) -> Estimate:
         values = still.prediction.values * float(next(coming))
         return replace(still, frame=frame, prediction=replace(still.prediction, values=values))
 

@@ -1,4 +1,4 @@
-"""Names that nobody knows, and what they were meant to be."""
+"""Unknown names, and the suggested ones."""
 
 import pytest
 
@@ -10,14 +10,14 @@ NAMES = [f"model-{number}" for number in range(20)]
 
 def test_the_nearest_names_come_first() -> None:
     known = ["max_depth_m", "min_depth_m", "stride", "model"]
-    said = unknown("setting", "max_dept", known, "`depth_ros settings`")
-    assert said.startswith("setting 'max_dept' is unknown, did you mean max_depth_m")
-    assert said.endswith("(`depth_ros settings` lists all 4)")
+    message = unknown("setting", "max_dept", known, "`depth_ros settings`")
+    assert message.startswith("setting 'max_dept' is unknown, did you mean max_depth_m")
+    assert message.endswith("(`depth_ros settings` lists all 4)")
 
 
 def test_of_many_names_at_most_three_are_listed() -> None:
-    said = unknown("model", "model-", NAMES)
-    assert said.count("model-") == 4, "the one that was said, and three"
+    message = unknown("model", "model-", NAMES)
+    assert message.count("model-") == 4, "the unknown one, and three"
 
 
 def test_a_part_of_long_names_is_near_to_them() -> None:
@@ -27,8 +27,8 @@ def test_a_part_of_long_names_is_near_to_them() -> None:
 
 
 def test_few_names_are_listed_where_none_is_near() -> None:
-    said = unknown("thing", "xyz", ["one", "two"])
-    assert said == "thing 'xyz' is unknown, expected one of one, two"
+    message = unknown("thing", "xyz", ["one", "two"])
+    assert message == "thing 'xyz' is unknown, expected one of one, two"
 
 
 def test_many_names_are_not_listed() -> None:

@@ -1,4 +1,4 @@
-"""Nothing is removed or overwritten but what the command itself wrote."""
+"""Commands remove and overwrite only their own files."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ def folder(path: Path, command: str = "depth_ros demo") -> OutputFolder:
 
 
 def fill(path: Path) -> None:
-    """Begin a folder, and write what was said."""
+    """Begin a folder, and write the given content."""
     folder(path).begin()
     (path / "bag").mkdir()
     (path / "bag" / "0.mcap").write_text("bag")
@@ -80,7 +80,7 @@ def test_a_name_that_a_newer_version_writes_and_the_user_took_is_refused(tmp_pat
 
 
 @pytest.mark.parametrize(
-    "said",
+    "content",
     [
         "",
         "[]",
@@ -89,11 +89,11 @@ def test_a_name_that_a_newer_version_writes_and_the_user_took_is_refused(tmp_pat
         '{"command": "depth_ros demo", "names": [7]}',
     ],
 )
-def test_a_marker_cannot_name_files_outside_the_folder(tmp_path: Path, said: str) -> None:
+def test_a_marker_cannot_name_files_outside_the_folder(tmp_path: Path, content: str) -> None:
     (tmp_path / "mine").write_text("precious")
     out = tmp_path / "out"
     out.mkdir()
-    (out / MARKER).write_text(said)
+    (out / MARKER).write_text(content)
     (out / "bag").write_text("precious")
     with pytest.raises(SettingError):
         folder(out).begin()
@@ -171,8 +171,8 @@ def test_the_demonstration_declares_its_files(tmp_path: Path) -> None:
     pytest.importorskip("rclpy")
     for _ in range(2):
         demo.run(tmp_path / "out", "zoedepth-tiny", seconds=1.0, seed=0)
-    said = json.loads((tmp_path / "out" / MARKER).read_text())["names"]
-    assert sorted(os.listdir(tmp_path / "out")) == sorted([MARKER, *said])
+    names = json.loads((tmp_path / "out" / MARKER).read_text())["names"]
+    assert sorted(os.listdir(tmp_path / "out")) == sorted([MARKER, *names])
 
 
 @pytest.mark.parametrize("verb", ["profile", "view", "view --rerun", "convert", "export"])

@@ -1,4 +1,4 @@
-"""Frame to DepthFrame: sizes, metres, ranges, and what is not done twice."""
+"""Frame to DepthFrame: sizes, metres, ranges, and no repeated work."""
 
 import math
 import weakref
@@ -221,10 +221,12 @@ def test_a_writable_image_is_not_copied_on_the_cpu() -> None:
     assert depth.rgb.data_ptr() == frame.rgb.ctypes.data
 
 
-def says(said: Tensor, output: Output = Output.METRIC_DEPTH, **values: float | str) -> Pipeline:
-    """A pipeline whose network says the same of every image."""
-    fixed = pipeline(**values)
-    fixed.model.look = lambda pixels: said[None]  # type: ignore[attr-defined]
+def predicting(
+    values: Tensor, output: Output = Output.METRIC_DEPTH, **changes: float | str
+) -> Pipeline:
+    """A pipeline whose network has the same output for every image."""
+    fixed = pipeline(**changes)
+    fixed.model.look = lambda pixels: values[None]  # type: ignore[attr-defined]
     fixed.model.output = output  # type: ignore[attr-defined]
     return fixed
 
@@ -234,7 +236,7 @@ BLANK = Frame(np.zeros((48, 64, 3), np.uint8), CAMERA, stamp_ns=10**9)
 
 
 def test_metres_are_corrected_from_the_networks_focal_length_to_the_real_one() -> None:
-    fixed = says(torch.full((48, 64), 2.0))
+    fixed = predicting(torch.full((48, 64), 2.0))
     fixed.model.f_px = torch.tensor([2 * CAMERA.fx])  # type: ignore[attr-defined]
     assert torch.allclose(fixed(BLANK).depth_m, torch.tensor(1.0))
     fixed.settings = fixed.settings.with_values(focal_correction=False)
@@ -242,15 +244,15 @@ def test_metres_are_corrected_from_the_networks_focal_length_to_the_real_one() -
 
 
 def test_a_saturated_network_gives_no_wall_at_the_end_of_its_range() -> None:
-    said = torch.full((48, 64), 19.9)
-    said[:, :10] = 19.0
-    depth_m = says(said, focal_correction=False)(BLANK).depth_m
+    values = torch.full((48, 64), 19.9)
+    values[:, :10] = 19.0
+    depth_m = predicting(values, focal_correction=False)(BLANK).depth_m
     assert torch.isposinf(depth_m[:, 10:]).all()
-    assert torch.equal(depth_m[:, :10], said[:, :10])
+    assert torch.equal(depth_m[:, :10], values[:, :10])
 
 
 def test_a_model_without_an_end_of_range_ends_at_the_users() -> None:
-    unbounded = says(torch.linspace(1, 500, 64).expand(48, 64), focal_correction=False)
+    unbounded = predicting(torch.linspace(1, 500, 64).expand(48, 64), focal_correction=False)
     unbounded.model.max_depth_m = 0.0
     assert torch.isfinite(unbounded(BLANK).depth_m).all()
     unbounded.settings = unbounded.settings.with_values(max_depth_m=100.0)
@@ -266,9 +268,9 @@ def ramp_anchors(count: int = 60) -> Anchors:
 
 
 def test_anchors_make_inverse_depth_metric_and_the_sky_stays_infinite() -> None:
-    said = (1 / RAMP_M - 0.05) / 4
-    said[:3] = (0.0 - 0.05) / 4 - 0.01
-    relative = says(said, Output.AFFINE_INVERSE_DEPTH, scale_mode="anchors")
+    values = (1 / RAMP_M - 0.05) / 4
+    values[:3] = (0.0 - 0.05) / 4 - 0.01
+    relative = predicting(values, Output.AFFINE_INVERSE_DEPTH, scale_mode="anchors")
     depth = relative(BLANK, ramp_anchors())
     assert torch.isposinf(depth.depth_m[:3]).all()
     torch.testing.assert_close(depth.depth_m[3:], RAMP_M[3:], rtol=1e-3, atol=0)
@@ -278,7 +280,9 @@ def test_anchors_make_inverse_depth_metric_and_the_sky_stays_infinite() -> None:
 
 
 def test_without_anchors_the_last_scale_is_used_until_it_is_too_old() -> None:
-    relative = says((1 / RAMP_M - 0.05) / 4, Output.AFFINE_INVERSE_DEPTH, scale_mode="anchors")
+    relative = predicting(
+        (1 / RAMP_M - 0.05) / 4, Output.AFFINE_INVERSE_DEPTH, scale_mode="anchors"
+    )
     with pytest.raises(ScaleError, match="no scale yet"):
         relative(BLANK)
     relative(BLANK, ramp_anchors())
@@ -291,7 +295,9 @@ def test_without_anchors_the_last_scale_is_used_until_it_is_too_old() -> None:
 
 
 def test_each_camera_has_its_own_scale() -> None:
-    relative = says((1 / RAMP_M - 0.05) / 4, Output.AFFINE_INVERSE_DEPTH, scale_mode="anchors")
+    relative = predicting(
+        (1 / RAMP_M - 0.05) / 4, Output.AFFINE_INVERSE_DEPTH, scale_mode="anchors"
+    )
     relative(BLANK, ramp_anchors())
     other = Frame(BLANK.rgb, Camera.from_fov(64, 48, 90.0), BLANK.stamp_ns)
     with pytest.raises(ScaleError, match="no scale yet"):
@@ -302,14 +308,14 @@ def test_a_metric_model_in_mode_ground_takes_its_scale_from_the_ground() -> None
     mount = Mount.from_angles(0.7, 20.0, 0.0)
     rays = np.dstack([CAMERA.rays(), np.ones((48, 64))])
     floor_m = torch.from_numpy(0.7 / (rays @ np.array(mount.down)).clip(0.05)).float()
-    corrected = says(floor_m / 2, scale_mode="ground", focal_correction=False)
+    corrected = predicting(floor_m / 2, scale_mode="ground", focal_correction=False)
     below = torch.from_numpy(rays @ np.array(mount.down) > 0.1)
     depth_m = corrected(BLANK, mount).depth_m
     torch.testing.assert_close(depth_m[below], floor_m[below], rtol=0.01, atol=0)
 
 
 def test_the_range_of_a_model_is_scaled_with_its_metres() -> None:
-    corrected = says(RAMP_M / 2, scale_mode="anchors", focal_correction=False)
+    corrected = predicting(RAMP_M / 2, scale_mode="anchors", focal_correction=False)
     corrected.model.max_depth_m = 3.0
     depth_m = corrected(BLANK, ramp_anchors()).depth_m
     assert torch.isposinf(depth_m[RAMP_M > 6]).all()
@@ -317,7 +323,7 @@ def test_the_range_of_a_model_is_scaled_with_its_metres() -> None:
 
 
 def test_a_prompted_network_gets_its_prompt_and_is_not_run_without() -> None:
-    prompted = says(RAMP_M, scale_mode="anchors")
+    prompted = predicting(RAMP_M, scale_mode="anchors")
     prompted.model.prompt_size = (6, 8)
     with pytest.raises(ScaleError, match="no anchors to complete"):
         prompted(BLANK)
@@ -351,7 +357,7 @@ def test_flying_pixels_are_removed_where_the_setting_requires_it(
     edge_filter: str, in_points: bool, in_image: bool
 ) -> None:
     plain = {"focal_correction": False, "points_organised": True, "points_colour": False}
-    filtered = says(step_m(), Output.METRIC_DEPTH, edge_filter=edge_filter, **plain)
+    filtered = predicting(step_m(), Output.METRIC_DEPTH, edge_filter=edge_filter, **plain)
     depth = replace(filtered(BLANK), network_size=(12, 16))
     z = torch.from_numpy(filtered.points(depth).numpy().view(np.float32))[..., 2]
     floating = (step_m() > 1.7) & (step_m() < 3.5)
@@ -363,15 +369,15 @@ def test_flying_pixels_are_removed_where_the_setting_requires_it(
 
 
 def test_colours_may_follow_each_images_own_range() -> None:
-    near = says(RAMP_M / 4, colour_range="percentiles", focal_correction=False)
-    far = says(RAMP_M * 2, colour_range="percentiles", focal_correction=False)
+    near = predicting(RAMP_M / 4, colour_range="percentiles", focal_correction=False)
+    far = predicting(RAMP_M * 2, colour_range="percentiles", focal_correction=False)
     colours = near.colours(near(BLANK))
     assert (colours.float() - far.colours(far(BLANK)).float()).abs().mean() < 2
     assert len(colours.reshape(-1, 3).unique(dim=0)) > 30
 
 
 def test_a_deleted_pipeline_frees_its_network_at_once() -> None:
-    used = says(RAMP_M)
+    used = predicting(RAMP_M)
     used.points(used(BLANK))
     held = weakref.ref(used)
     del used
@@ -379,7 +385,7 @@ def test_a_deleted_pipeline_frees_its_network_at_once() -> None:
 
 
 def test_a_scale_that_jumps_is_held_back_with_that_reason() -> None:
-    relative = says(1 / RAMP_M, Output.AFFINE_INVERSE_DEPTH, scale_mode="anchors")
+    relative = predicting(1 / RAMP_M, Output.AFFINE_INVERSE_DEPTH, scale_mode="anchors")
     relative(BLANK, ramp_anchors())
     relative.model.look = lambda pixels: (2 / RAMP_M)[None]  # type: ignore[attr-defined]
     depth = relative(Frame(BLANK.rgb, CAMERA, BLANK.stamp_ns + 10**8), ramp_anchors())
@@ -392,7 +398,7 @@ def test_by_the_ground_a_relative_model_reaches_ten_camera_heights() -> None:
     mount = Mount.from_angles(0.3, 15.0, 0.0)
     rays = np.dstack([CAMERA.rays(), np.ones((48, 64))])
     floor_m = torch.from_numpy(0.3 / (rays @ np.array(mount.down)).clip(0.02)).float()
-    relative = says(1 / floor_m, Output.AFFINE_INVERSE_DEPTH, scale_mode="ground")
+    relative = predicting(1 / floor_m, Output.AFFINE_INVERSE_DEPTH, scale_mode="ground")
     depth_m = relative(BLANK, mount).depth_m
     assert torch.isposinf(depth_m[floor_m > 3.05]).all()
     assert torch.isfinite(depth_m[floor_m < 2.95]).all()
@@ -402,7 +408,7 @@ def wobbling(**values: float | str) -> tuple[Pipeline, Pipeline, list[Frame]]:
     """The same network plain and steadied, whose scale is another one for every image."""
     scales = np.random.default_rng(4).uniform(0.9, 1.1, 40).tolist()
     metric = Output.METRIC_DEPTH
-    pipelines = [says(RAMP_M, metric, focal_correction=False, **values) for _ in range(2)]
+    pipelines = [predicting(RAMP_M, metric, focal_correction=False, **values) for _ in range(2)]
     for one in pipelines:
         one.model.look = lambda pixels: pixels.mean() * RAMP_M[None]  # type: ignore[attr-defined]
     pipelines[1].settings = pipelines[1].settings.with_values(scale_steady_s=0.5)
@@ -468,7 +474,7 @@ def test_by_anchors_the_metres_of_a_steadied_network_are_right_too() -> None:
 def tilted(**values: Any) -> Pipeline:
     """A pipeline whose network sees the ramp 0.7 as deep at the left as it is, 1.4 at the right."""
     factors = torch.exp(torch.linspace(-0.35, 0.35, 64)).expand(48, 64)
-    return says(RAMP_M * factors, scale_mode="anchors", focal_correction=False, **values)
+    return predicting(RAMP_M * factors, scale_mode="anchors", focal_correction=False, **values)
 
 
 def test_anchors_correct_what_varies_over_the_image() -> None:
@@ -548,7 +554,7 @@ def test_what_is_compiled_runs_in_one_thread_at_a_time() -> None:
     assert not pipeline(compile=True).runs_in_threads
 
 
-# --- what is beyond range
+# --- beyond range
 
 
 @pytest.mark.parametrize("organised", [True, False])
@@ -560,8 +566,8 @@ def test_what_is_beyond_range_may_be_points_where_range_ends(organised: bool) ->
         "edge_filter": "off",
         "focal_correction": False,
     }
-    dropping = says(RAMP_M, **given)  # type: ignore[arg-type]
-    marking = says(RAMP_M, beyond_range="max", **given)  # type: ignore[arg-type]
+    dropping = predicting(RAMP_M, **given)  # type: ignore[arg-type]
+    marking = predicting(RAMP_M, beyond_range="max", **given)  # type: ignore[arg-type]
     beyond = (RAMP_M >= 5).numpy()
     assert 0.1 < beyond.mean() < 0.9
     depth = marking(BLANK)
@@ -575,7 +581,7 @@ def test_what_is_beyond_range_may_be_points_where_range_ends(organised: bool) ->
 
 
 def test_where_no_range_ends_there_are_no_points_beyond_it() -> None:
-    endless = says(torch.full((48, 64), torch.inf), beyond_range="max", points_colour=False)
+    endless = predicting(torch.full((48, 64), torch.inf), beyond_range="max", points_colour=False)
     endless.model.max_depth_m = 0.0
     assert endless.points(endless(BLANK)).numel() == 0
 
@@ -584,7 +590,7 @@ def test_no_point_is_put_where_there_is_no_estimate_or_no_ray() -> None:
     fisheye = Camera(64, 48, 12.0, 12.0, 31.5, 23.5, "equidistant", (0.0,) * 4)
     values = torch.full((48, 64), 9.0)
     values[:10] = torch.nan
-    given = says(values, beyond_range="max", max_depth_m=5.0, focal_correction=False)
+    given = predicting(values, beyond_range="max", max_depth_m=5.0, focal_correction=False)
     given.settings = given.settings.with_values(points_colour=False)
     points = given.points(given(Frame(BLANK.rgb, fisheye))).numpy().view(np.float32)
     assert (points[:, 2] == 5.0).all()

@@ -1,4 +1,4 @@
-"""The captured pipeline is the eager one: same functions, same answers, whatever changes."""
+"""The captured pipeline gives the same results as the eager one after every change."""
 
 from pathlib import Path
 from typing import Any
@@ -162,10 +162,10 @@ def test_a_network_that_cannot_be_captured_leaves_the_rest_captured(checkpoint: 
     machine.error = RuntimeError("operation not permitted when stream is capturing")
     estimate = captured.predict(frame())
     machine.error = None
-    found, said = captured.measure(estimate, None, EVERYTHING), list[str]()
+    found, messages = captured.measure(estimate, None, EVERYTHING), list[str]()
     assert_same(captured, eager, found, eager(frame()))
-    captured.notices.listen(said.append)
-    assert len(said) == 1
+    captured.notices.listen(messages.append)
+    assert len(messages) == 1
     assert machine.log.count("replay") == 1
 
 

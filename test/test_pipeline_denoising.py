@@ -1,4 +1,4 @@
-"""A pipeline with a model that denoises: pixels alone, confidence, and what is carried."""
+"""A pipeline with a denoising model: selected pixels, confidence, and carried memory."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ OWN_STRIDE = 2
 
 
 class Sees(DepthModel):
-    """Takes red for depth, exactly, and green for confidence; what it carries is a number."""
+    """Returns red as depth and green as confidence; its memory is a number."""
 
     entry = ModelEntry("sees", "test", "", Output.METRIC_DEPTH, "Apache-2.0", True)
     denoises = True
@@ -39,14 +39,14 @@ class Sees(DepthModel):
 
     def __init__(self) -> None:
         self.network = nn.Identity()
-        self.asked: list[Request] = []
+        self.requests: list[Request] = []
 
     def infer(self, execute: Executor, rgb: Tensor, request: Request) -> Prediction:
-        self.asked.append(request)
+        self.requests.append(request)
         step = 1 if request.enlarge else request.sampling.stride
         depth_m, sure = (rgb[:, ::step, ::step, channel] / 25.0 for channel in (0, 1))
         sure = (sure / 10).masked_fill(rgb[:, ::step, ::step, 2] == 255, torch.nan)
-        memory = Memory(torch.tensor(float(len(self.asked))), torch.zeros(()))
+        memory = Memory(torch.tensor(float(len(self.requests))), torch.zeros(()))
         return Prediction(
             depth_m,
             self.entry.output,
@@ -90,7 +90,7 @@ def frame(stamp_ns: int = SECOND_NS, camera: Camera = CAMERA, frame_id: str = "e
 
 def started_from(model: Sees) -> list[int | None]:
     """Of every question, the number of the one that it started from."""
-    memories = [request.memory for request in model.asked]
+    memories = [request.memory for request in model.requests]
     return [None if memory is None else int(memory.values) for memory in memories]
 
 
@@ -116,7 +116,7 @@ def test_a_cloud_of_only_its_own_pixels_equals_that_of_the_whole_image(
     found, expected = cloud(given, few), cloud(given, given(frame()))
     assert len(found) > 100
     np.testing.assert_allclose(found, expected, rtol=1e-6)
-    sparse, whole = model.asked
+    sparse, whole = model.requests
     assert (sparse.sampling.stride, sparse.enlarge) == (stride, False)
     assert (whole.sampling.stride, whole.enlarge) == (0, True)
 
@@ -139,15 +139,15 @@ def test_the_whole_image_is_estimated_if_needed_or_no_more_work(
     estimate = given.predict(frame(), points_only=True)
     assert estimate.stride == 1
     assert estimate.prediction.values.shape == (1, 50, 66)
-    (asked,) = model.asked
-    assert asked.enlarge
-    assert asked.sampling.stride == settings.get("query_stride", 0)
+    (request,) = model.requests
+    assert request.enlarge
+    assert request.sampling.stride == settings.get("query_stride", 0)
 
 
 def test_the_whole_image_is_estimated_if_more_than_points_is_wanted() -> None:
     given, model = pipeline(stride=4)
     assert given.predict(frame()).stride == 1
-    assert model.asked[0].enlarge
+    assert model.requests[0].enlarge
 
 
 def test_a_model_that_does_not_denoise_estimates_the_whole_image() -> None:
@@ -159,20 +159,20 @@ def test_a_model_that_does_not_denoise_estimates_the_whole_image() -> None:
 def test_the_sampling_settings_reach_the_model() -> None:
     given, model = pipeline(steps=7, samples=3, seed=11, query_stride=5)
     given.predict(frame())
-    said = model.asked[0].sampling
-    assert (said.steps, said.samples, said.seed, said.stride) == (7, 3, 11, 5)
-    assert list(model.asked[0].cameras) == [CAMERA]
+    sampling = model.requests[0].sampling
+    assert (sampling.steps, sampling.samples, sampling.seed, sampling.stride) == (7, 3, 11, 5)
+    assert list(model.requests[0].cameras) == [CAMERA]
 
 
 def test_a_small_grin_gives_almost_the_same_cloud_of_its_pixels_alone(tmp_path: Path) -> None:
     build("grin", tmp_path)
-    said: dict[str, Any] = {
+    settings: dict[str, Any] = {
         "stride": 5,
         "query_stride": 1,
         "edge_filter": "off",
         "points_organised": True,
     }
-    given = Pipeline.from_settings(Settings(str(tmp_path), device="cpu").with_values(**said))
+    given = Pipeline.from_settings(Settings(str(tmp_path), device="cpu").with_values(**settings))
     few = given.measure(given.predict(frame(), points_only=True))
     assert few.stride == 5
     xyz, whole = (
@@ -229,7 +229,7 @@ def test_min_confidence_for_a_model_without_confidence_is_an_error(
         given.points(given(frame()))
 
 
-# --- what is carried ---
+# --- carried memory ---
 
 
 def ask(given: Pipeline, frames: Sequence[Frame]) -> None:
@@ -294,7 +294,7 @@ def test_frames_of_a_batch_follow_each_other_where_they_are_carried() -> None:
     assert started_from(model) == [None, 1, 2]
     given, model = pipeline()
     assert len(given.predict_batch(frames, [None] * 3)) == 3
-    assert len(model.asked) == 1
+    assert len(model.requests) == 1
 
 
 def test_a_small_grin_carries(tmp_path: Path) -> None:

@@ -38,7 +38,7 @@ turned_by = pytest.mark.parametrize("turns", TURNS)
 
 
 class Upright(Brightness):
-    """A network that sees a floor of a camera in CAMERA's place, whatever the image shows.
+    """A network that predicts the floor under a camera at CAMERA's pose for every image.
 
     As networks do it takes what is low in the image for near: of an image that is not upright it
     says nonsense.
@@ -78,7 +78,7 @@ def picture(camera: Camera = CAMERA) -> Frame:
 
 
 def hung(frame: Frame, turns: int) -> Frame:
-    """What the same camera sees that hangs so that its image is upright once it is turned."""
+    """Return the image of the same camera, mounted so that its rotated image is upright."""
     rgb = np.ascontiguousarray(np.rot90(frame.rgb, turns))
     return replace(frame, rgb=rgb, camera=frame.camera.turned(-turns))
 
@@ -183,13 +183,13 @@ def test_a_real_network_gives_the_same_depth_for_every_mounting_of_the_camera(
     if expected.confidence is not None:
         assert found.confidence is not None
         torch.testing.assert_close(torch.rot90(expected.confidence, turns), found.confidence)
-    # Without the setting it says something else: the test could fail.
+    # Without the setting the result differs: the test can fail.
     upside_down = Pipeline.from_settings(make())(below).depth_m
     assert (torch.rot90(expected.depth_m, turns) - upside_down).abs().nanmean() > 1e-3
 
 
 def seen_of(depth: DepthFrame) -> Anchors:
-    """Anchors that say of some pixels of a frame that they are half as deep again as it said."""
+    """Anchors that make some pixels of a frame 1.5 times as deep as predicted."""
     height, width = depth.depth_m.shape
     v, u = np.mgrid[2:height:5, 2:width:5].reshape(2, -1)
     known = 1.5 * depth.depth_m.numpy()[v, u].astype(float)

@@ -1,4 +1,4 @@
-"""The stages of a frame: what is timed, what is kept, and what is never waited for."""
+"""The stages of a frame: their times, and no waiting for the device."""
 
 import threading
 from pathlib import Path
@@ -19,7 +19,7 @@ from depth_ros.viz import flame
 
 
 class Device:
-    """A device that is done with so much of its work, and counts whoever asks it."""
+    """A device that has done a given part of its work, and counts queries."""
 
     def __init__(self) -> None:
         self.marks: list[DeviceEvent] = []
@@ -274,8 +274,8 @@ def test_the_verb_prints_a_table_and_draws_a_picture(
     checkpoint: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     picture = tmp_path / "new" / "profile.png"
-    said = ["--model", str(checkpoint), "--size", "80x60", "--frames", "2", "--device", "cpu"]
-    assert cli.main(["profile", *said, "--out", str(picture)]) == 0
+    arguments = ["--model", str(checkpoint), "--size", "80x60", "--frames", "2", "--device", "cpu"]
+    assert cli.main(["profile", *arguments, "--out", str(picture)]) == 0
     lines = capsys.readouterr().out.splitlines()
     for stage in ("upload", "preprocess", "network", "post", "points", "copy", "sum"):
         assert any(line.startswith(stage) for line in lines), stage

@@ -344,7 +344,7 @@ class DepthModel(ABC):
             ModelError: its network supports only one.
         """
         raise ModelError(
-            f"model '{self.entry.name}' supports one way only, expected image_fit:=auto"
+            f"model '{self.entry.name}' resizes images in one way only, expected image_fit:=auto"
         )
 
     @abstractmethod

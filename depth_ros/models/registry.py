@@ -80,8 +80,8 @@ _DEPTH_ANYTHING = replace(
     std=_IMAGENET_STD,
 )
 
-# Upstream trains and evaluates without the margin that it recommends for other images, and brings
-# KITTI's to another shape.
+# Upstream trains and evaluates without the margin that it recommends for other images, and resizes
+# images of KITTI to another shape.
 _ZOEDEPTH_NYU = Preprocessing(pad=False)
 _ZOEDEPTH_KITTI = Preprocessing(width=768, fit="warp", pad=False)
 _MIDAS_3 = "everywhere; MiDaS 3.0"

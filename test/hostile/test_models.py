@@ -50,20 +50,20 @@ def folder(good: Path, tmp_path: Path) -> Path:
     return Path(shutil.copytree(good, tmp_path / "checkpoint"))
 
 
-def loads_or_says_why(name: str) -> str:
+def loads_or_names_the_error(name: str) -> str:
     """Load a model; return what the error says, on one line, and "" without one."""
     try:
         models.load(name)
     except ModelError as error:
-        said = str(error)
-        assert said.strip()
-        return said
+        message = str(error)
+        assert message.strip()
+        return message
     return ""
 
 
-def mutated(said: dict[str, Any], chance: random.Random) -> dict[str, Any]:
+def mutated(content: dict[str, Any], chance: random.Random) -> dict[str, Any]:
     """Change, drop or add one field, at the top or in an object below."""
-    changed: dict[str, Any] = json.loads(json.dumps(said))
+    changed: dict[str, Any] = json.loads(json.dumps(content))
     inner = [value for value in changed.values() if isinstance(value, dict) and value]
     place = chance.choice([changed, *inner])
     key = chance.choice([*place, "unknown"])
@@ -76,10 +76,10 @@ def mutated(said: dict[str, Any], chance: random.Random) -> dict[str, Any]:
 
 @pytest.mark.parametrize(("name", "count"), [("config.json", 60), ("preprocessor_config.json", 40)])
 def test_changed_fields_load_or_say_why(name: str, count: int, folder: Path) -> None:
-    said = json.loads((folder / name).read_text())
+    content = json.loads((folder / name).read_text())
     for seed in range(count):
-        (folder / name).write_text(json.dumps(mutated(said, random.Random(seed))))
-        loads_or_says_why(str(folder))
+        (folder / name).write_text(json.dumps(mutated(content, random.Random(seed))))
+        loads_or_names_the_error(str(folder))
 
 
 def flipped(content: bytes, chance: random.Random) -> bytes:
@@ -96,11 +96,11 @@ def flipped(content: bytes, chance: random.Random) -> bytes:
 
 
 @pytest.mark.parametrize("name", ["config.json", "preprocessor_config.json"])
-def test_damaged_json_loads_or_says_why(name: str, folder: Path) -> None:
+def test_damaged_json_loads_or_names_the_error(name: str, folder: Path) -> None:
     content = (folder / name).read_bytes()
     for seed in range(30):
         (folder / name).write_bytes(flipped(content, random.Random(seed)))
-        loads_or_says_why(str(folder))
+        loads_or_names_the_error(str(folder))
 
 
 def test_damaged_safetensors_load_or_say_why(folder: Path) -> None:
@@ -110,7 +110,7 @@ def test_damaged_safetensors_load_or_say_why(folder: Path) -> None:
     for seed in range(50):
         head = flipped(content[: 8 + length], random.Random(seed))
         path.write_bytes(head + content[8 + length :])
-        loads_or_says_why(str(folder))
+        loads_or_names_the_error(str(folder))
 
 
 @pytest.mark.parametrize(
@@ -127,9 +127,9 @@ def test_safetensors_that_end_early_are_named(
 ) -> None:
     path = folder / "model.safetensors"
     path.write_bytes(change(path.read_bytes()))
-    said = loads_or_says_why(str(folder))
-    assert str(folder) in said
-    assert problem in said
+    message = loads_or_names_the_error(str(folder))
+    assert str(folder) in message
+    assert problem in message
 
 
 def test_a_weight_of_another_shape_is_named(folder: Path) -> None:
@@ -140,15 +140,15 @@ def test_a_weight_of_another_shape_is_named(folder: Path) -> None:
     name = "head.conv1.weight"
     weights[name] = weights[name][:-1].contiguous()
     save_file(weights, path, metadata={"format": "pt"})
-    assert f"its {name} is 15x32x3x3, expected 16x32x3x3" in loads_or_says_why(str(folder))
+    assert f"its {name} is 15x32x3x3, expected 16x32x3x3" in loads_or_names_the_error(str(folder))
 
 
 @pytest.mark.parametrize(
     ("content", "expected"),
     [
-        ("[1, 2]", "holds list, expected an object"),
-        ("3", "holds int, expected an object"),
-        ("null", "holds NoneType, expected an object"),
+        ("[1, 2]", "contains list, expected a JSON object"),
+        ("3", "contains int, expected a JSON object"),
+        ("null", "contains NoneType, expected a JSON object"),
         ("{", "cannot be read"),
         ("[" * 100_000, "cannot be read"),
         ("\udcff", "cannot be read"),
@@ -160,15 +160,15 @@ def test_what_is_no_object_of_json_is_named(
     name: str, content: str, expected: str, folder: Path
 ) -> None:
     (folder / name).write_bytes(content.encode(errors="surrogateescape"))
-    said = loads_or_says_why(str(folder))
-    assert str(folder / name) in said
-    assert expected in said
+    message = loads_or_names_the_error(str(folder))
+    assert str(folder / name) in message
+    assert expected in message
 
 
 def test_a_folder_in_the_place_of_a_file_is_named(folder: Path) -> None:
     (folder / "config.json").unlink()
     (folder / "config.json").mkdir()
-    assert f"{folder / 'config.json'} cannot be read" in loads_or_says_why(str(folder))
+    assert f"{folder / 'config.json'} cannot be read" in loads_or_names_the_error(str(folder))
 
 
 @pytest.mark.parametrize(
@@ -203,9 +203,9 @@ def test_a_network_that_nobody_could_build_is_refused_before_it_is_tried(
     field: str, value: float, folder: Path
 ) -> None:
     path = folder / "config.json"
-    said = json.loads(path.read_text())
-    said["backbone_config"][field] = value
-    path.write_text(json.dumps(said))
+    content = json.loads(path.read_text())
+    content["backbone_config"][field] = value
+    path.write_text(json.dumps(content))
     with pytest.raises(ModelError, match=rf"{field} is .*, expected at most \d+"):
         models.find(str(folder))
 
@@ -222,14 +222,14 @@ def exported(path: Path, change: Callable[[dict[str, Any]], None] = lambda _: No
     facts = NetworkFacts(entry.preprocessing, 20.0, 600.0)
     parts, inputs = {"": onnx_file.sha256(path)}, (("pixels", (1, 3, None, None)),)
     metadata = Card(entry, facts, "", parts, inputs, "float32").as_metadata()
-    said = json.loads(metadata["depth_ros"])
-    change(said)
-    onnx_file.add_metadata(path, {**metadata, "depth_ros": json.dumps(said)})
+    content = json.loads(metadata["depth_ros"])
+    change(content)
+    onnx_file.add_metadata(path, {**metadata, "depth_ros": json.dumps(content)})
     return path
 
 
 def test_the_undamaged_file_loads(tmp_path: Path) -> None:
-    assert loads_or_says_why(str(exported(tmp_path / "a.onnx"))) == ""
+    assert loads_or_names_the_error(str(exported(tmp_path / "a.onnx"))) == ""
 
 
 def test_damaged_files_of_onnx_load_or_say_why(tmp_path: Path) -> None:
@@ -237,16 +237,17 @@ def test_damaged_files_of_onnx_load_or_say_why(tmp_path: Path) -> None:
     content = path.read_bytes()
     for seed in range(150):
         path.write_bytes(flipped(content, random.Random(seed)))
-        said = loads_or_says_why(str(path))
-        assert not said or str(path) in said
+        message = loads_or_names_the_error(str(path))
+        assert not message or str(path) in message
 
 
-def test_changed_cards_load_or_say_why(tmp_path: Path) -> None:
+def test_changed_cards_load_or_name_the_error(tmp_path: Path) -> None:
     path = tmp_path / "a.onnx"
     for seed in range(150):
-        exported(path, lambda said, seed=seed: said.update(mutated(said, random.Random(seed))))  # type: ignore[misc]
-        said = loads_or_says_why(str(path))
-        assert not said or str(path) in said
+        chance = random.Random(seed)
+        exported(path, lambda card, chance=chance: card.update(mutated(card, chance)))  # type: ignore[misc]
+        message = loads_or_names_the_error(str(path))
+        assert not message or str(path) in message
 
 
 @pytest.mark.parametrize(
@@ -265,8 +266,8 @@ def test_changed_cards_load_or_say_why(tmp_path: Path) -> None:
     ids=str,
 )
 def test_a_card_that_no_export_writes_is_refused(field: str, value: Any, tmp_path: Path) -> None:
-    path = exported(tmp_path / "a.onnx", lambda said: said.update({field: value}))
-    assert str(path) in loads_or_says_why(str(path))
+    path = exported(tmp_path / "a.onnx", lambda content: content.update({field: value}))
+    assert str(path) in loads_or_names_the_error(str(path))
 
 
 @pytest.mark.parametrize("content", [b"\0", b"\x08\x00"], ids=["zeros", "small fields"])
@@ -276,5 +277,5 @@ def test_a_large_file_of_nothing_is_refused_without_being_read(
     path = tmp_path / "a.onnx"
     path.write_bytes(content * (8_000_000 // len(content)))
     start_s = time.process_time()
-    assert "not an ONNX file" in loads_or_says_why(str(path))
+    assert "not an ONNX file" in loads_or_names_the_error(str(path))
     assert time.process_time() - start_s < 2, "it was read byte by byte: 30 s"

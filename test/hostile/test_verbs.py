@@ -73,13 +73,13 @@ def bag(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return write(tmp_path_factory.mktemp("bag") / "in", drive(2))
 
 
-def refused(said: list[str | Path], capsys: pytest.CaptureFixture[str]) -> str:
+def refused(arguments: list[str | Path], capsys: pytest.CaptureFixture[str]) -> str:
     """Run a command that must fail, and return its last line."""
-    code = cli.main([str(word) for word in said])
-    told = capsys.readouterr().err
-    assert code in (exit_codes.FAILED, exit_codes.WRONG), told
-    assert "unexpected" not in told
-    line = told.splitlines()[-1]
+    code = cli.main([str(word) for word in arguments])
+    errors = capsys.readouterr().err
+    assert code in (exit_codes.FAILED, exit_codes.WRONG), errors
+    assert "unexpected" not in errors
+    line = errors.splitlines()[-1]
     assert line.startswith("depth_ros: ")
     return line
 
@@ -117,10 +117,10 @@ def test_an_odd_file_is_refused_in_one_line(
     cv2.imwrite(str(picture), np.zeros((8, 8, 3), np.uint8))
     places = {"ODD": tmp_path / name, "OUT": out, "BAG": bag, "PICTURE": picture}
     places |= {"OUT.png": out.with_suffix(".png"), "OUT.onnx": out.with_suffix(".onnx")}
-    said = [places.get(word, word) for word in words]
+    arguments = [places.get(word, word) for word in words]
     if words[-1] == "--calibrate":
-        said.append(tmp_path / name)
-    assert str(tmp_path / name) in refused(said, capsys)
+        arguments.append(tmp_path / name)
+    assert str(tmp_path / name) in refused(arguments, capsys)
 
 
 OUTPUTS: dict[str, list[str]] = {
@@ -152,8 +152,8 @@ def test_an_odd_output_is_refused_and_left_as_it_is(
     picture = tmp_path / "good.png"
     cv2.imwrite(str(picture), np.zeros((8, 8, 3), np.uint8))
     places = {f"ODD{ending}": path, "BAG": bag, "PICTURE": picture}
-    said = [verb, *(places.get(word, word) for word in OUTPUTS[verb])]
-    assert str(path) in refused(said, capsys)
+    arguments = [verb, *(places.get(word, word) for word in OUTPUTS[verb])]
+    assert str(path) in refused(arguments, capsys)
     after = path.lstat()
     assert (after.st_ino, after.st_size, after.st_mtime_ns) == (
         before.st_ino,
@@ -185,10 +185,17 @@ def test_an_odd_file_of_a_folder_of_rgbd_is_named(
     root = rgbd(tmp_path / "rgbd")
     (root / name).unlink(missing_ok=True)
     odd(root / name)
-    said: list[str | Path] = ["evaluate", "zoedepth-tiny", "--data", root, "--out", tmp_path / "o"]
+    arguments: list[str | Path] = [
+        "evaluate",
+        "zoedepth-tiny",
+        "--data",
+        root,
+        "--out",
+        tmp_path / "o",
+    ]
     if odd in (ring, nowhere) and name in ("depth/0.npy", "poses.txt"):
         pytest.skip("what leads nowhere is as if it were not there, and it need not be")
-    assert str(root) in refused(said, capsys)
+    assert str(root) in refused(arguments, capsys)
 
 
 @pytest.mark.parametrize(
@@ -237,10 +244,18 @@ def test_an_odd_file_of_a_run_to_go_on_with_is_refused(
 ) -> None:
     odd(tmp_path / name)
     data = rgbd(tmp_path_factory.mktemp("data") / "rgbd")
-    said: list[str | Path] = ["train", "--out", tmp_path, "--steps", "1", "--init", "zoedepth-lite"]
+    arguments: list[str | Path] = [
+        "train",
+        "--out",
+        tmp_path,
+        "--steps",
+        "1",
+        "--init",
+        "zoedepth-lite",
+    ]
     of_folder: list[str | Path] = ["--data", data, "--protocol", "rgbd-folder"]
-    said += of_folder if name == CHECKPOINT else ["--rendered-frames", "1"]
-    assert str(tmp_path / name) in refused(said, capsys)
+    arguments += of_folder if name == CHECKPOINT else ["--rendered-frames", "1"]
+    assert str(tmp_path / name) in refused(arguments, capsys)
 
 
 @pytest.mark.parametrize(
@@ -264,13 +279,13 @@ def test_an_odd_file_of_a_run_to_go_on_with_is_refused(
 def test_no_number_makes_training_fail_half_way(
     words: str, bag: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    said = [word.replace("BAG", str(bag)) for word in words.split()]
-    refused(["train", "--out", tmp_path / "out", "--steps", "1", *said], capsys)
+    arguments = [word.replace("BAG", str(bag)) for word in words.split()]
+    refused(["train", "--out", tmp_path / "out", "--steps", "1", *arguments], capsys)
     assert not (tmp_path / "out").exists()
 
 
 @pytest.mark.parametrize(
-    "said",
+    "arguments",
     [
         ["record", "OUT", "--topics", "a b"],
         ["record", "OUT", "--topics", "/1a"],
@@ -279,16 +294,16 @@ def test_no_number_makes_training_fail_half_way(
         ["convert", "BAG", "OUT", "--prefix", "//"],
         ["convert", "BAG", "OUT", "--rerun", "/proc/nowhere.rrd", "--set", "model=zoedepth-tiny"],
     ],
-    ids=lambda said: " ".join(said[2:]),
+    ids=lambda arguments: " ".join(arguments[2:]),
 )
 def test_no_name_is_taken_that_cannot_be_one(
-    said: list[str], bag: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    arguments: list[str], bag: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    if "--rerun" in said:
+    if "--rerun" in arguments:
         pytest.importorskip("rerun")
     places = {"BAG": str(bag), "OUT": str(tmp_path / "out")}
-    assert said[-1 if "--set" not in said else 4] in refused(
-        [places.get(word, word) for word in said], capsys
+    assert arguments[-1 if "--set" not in arguments else 4] in refused(
+        [places.get(word, word) for word in arguments], capsys
     )
 
 
@@ -300,8 +315,10 @@ def test_what_nobody_expected_is_one_line_with_the_way_to_its_place(
 
     monkeypatch.setattr(cli.settings, "run", run)
     assert cli.main(["settings"]) == exit_codes.FAILED
-    told = "depth_ros: unexpected ZeroDivisionError: one pixel; DEPTH_ROS_TRACEBACK=1 shows where\n"
-    assert capsys.readouterr().err == told
+    errors = (
+        "depth_ros: unexpected ZeroDivisionError: one pixel; DEPTH_ROS_TRACEBACK=1 shows where\n"
+    )
+    assert capsys.readouterr().err == errors
     monkeypatch.setenv("DEPTH_ROS_TRACEBACK", "1")
     with pytest.raises(ZeroDivisionError):
         cli.main(["settings"])

@@ -1,4 +1,4 @@
-"""What makes messages of both kinds."""
+"""Makers of messages of both kinds."""
 
 from __future__ import annotations
 

@@ -60,7 +60,7 @@ def rosbags_maker() -> Maker:
 
 
 def plain(name: str, /, **fields: Any) -> Any:
-    """Make a message that is neither rclpy's nor rosbags', for what does not depend on it."""
+    """Make a message of no library, for tests that do not depend on it."""
     return SimpleNamespace(**fields)
 
 

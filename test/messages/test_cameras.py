@@ -71,7 +71,7 @@ def camera_info(
         ("equidistant", (0,) * 4, "equidistant", (0,) * 4),
         ("equidistant", (), "equidistant", (0,) * 4),
         ("equidistant", (*D[:4], 0, 0, 0, 0), "equidistant", D[:4]),
-        # Orbbec's Femto says eight coefficients to be plumb_bob, OpenCV reads them by their number.
+        # Orbbec's Femto publishes eight coefficients as plumb_bob; OpenCV uses their number.
         ("plumb_bob", (*D, 1, 2, 3), "rational_polynomial", (*D, 1, 2, 3)),
         ("plumb_bob", (*D, 1, 2, 3) + (0,) * 6, "rational_polynomial", (*D, 1, 2, 3)),
         ("rational_polynomial", FOURTEEN, "rational_polynomial", FOURTEEN),
@@ -194,7 +194,7 @@ def test_the_published_projection_puts_points_where_the_sensors_does(
         ({"distortion_model": "rational_polynomial", "d": (*D, 1, 2, 3, 4)}, "9 coefficients"),
         ({"distortion_model": "rational_polynomial", "d": (*D, 1, 2)}, "7 coefficients"),
         ({"distortion_model": "equidistant"}, "expected 4 coefficients for 'equidistant'"),
-        # Orbbec's KB4: what it calls p1 p2 would be read as k3 k4.
+        # Orbbec's KB4: its p1 p2 would be read as k3 k4.
         (
             {"distortion_model": "equidistant", "d": (0.1, 0.2, 0.001, 0.002, 0.3, 0.4, 0, 0)},
             "8 coefficients, expected 4 .* k1 k2 p1 p2 k3 k4, .* is another lens",

@@ -1,4 +1,4 @@
-"""Compressed images to RGB, and what cannot be decoded."""
+"""Compressed images to RGB, and data that cannot be decoded."""
 
 from __future__ import annotations
 
@@ -88,7 +88,7 @@ def test_a_bayer_pattern_stored_as_it_is_becomes_colours(pattern: str) -> None:
     png = compressed(plain, ".png", raw, f"bayer_{pattern}8; png compressed ")
     direct = image(plain, raw, f"bayer_{pattern}8", raw.shape)
     np.testing.assert_array_equal(rgb_from_compressed(png), rgb_from_image(direct))
-    # Newer publishers turn Bayer into grey before they write a JPEG, and say so.
+    # Newer publishers convert Bayer to grey before they write a JPEG, and state that in format.
     grey = compressed(plain, ".png", raw, f"bayer_{pattern}8; jpeg compressed mono8")
     np.testing.assert_array_equal(rgb_from_compressed(grey), np.stack([raw] * 3, axis=-1))
 
@@ -114,7 +114,7 @@ def test_data_that_cannot_be_decoded_are_named_by_size_and_format(format: str, d
     "format", ["16UC1; compressedDepth png", "32FC1; compressedDepth rvl", "16UC1; png compressed "]
 )
 def test_compressed_depth_is_not_taken_for_colours(format: str) -> None:
-    with pytest.raises(MessageError, match="depth image, expected colours"):
+    with pytest.raises(MessageError, match="depth image, expected colour"):
         rgb_from_compressed(plain("CompressedImage", format=format, data=PNG))
 
 
@@ -140,7 +140,7 @@ def jpeg_that_says(width: int, height: int) -> bytes:
 
 
 def png_that_says(width: int, height: int) -> bytes:
-    """A PNG without a picture whose header, checksum and all, says another size."""
+    """A PNG without image data, with another size in its valid header."""
     header = b"IHDR" + width.to_bytes(4, "big") + height.to_bytes(4, "big") + b"\x08\x02\0\0\0"
     start = b"\x89PNG\r\n\x1a\n" + (13).to_bytes(4, "big")
     return start + header + zlib.crc32(header).to_bytes(4, "big") + picture_file(".png", 8, 8)[33:]

@@ -59,9 +59,9 @@ def test_a_plain_png_of_depth_is_read_too() -> None:
 
 def test_both_kinds_of_messages_are_read_and_distinguished_from_colour(make: Maker) -> None:
     pixels = np.array([[1000, 2000]], np.uint16)
-    said = packed(pixels, "16UC1", "png")
-    data = np.frombuffer(said.data, np.uint8)
-    msg = make("CompressedImage", format=said.format, data=data)
+    packed_image = packed(pixels, "16UC1", "png")
+    data = np.frombuffer(packed_image.data, np.uint8)
+    msg = make("CompressedImage", format=packed_image.format, data=data)
     raw = make(
         "Image", height=1, width=2, step=4, encoding="16UC1", data=pixels.view(np.uint8).reshape(-1)
     )
@@ -92,12 +92,13 @@ def test_no_bytes_are_anything_but_pixels_or_an_error(data: bytes, count: int) -
 
 
 @pytest.mark.parametrize(
-    ("size", "told"), [((65000, 65000), "max_image_pixels"), ((0, 7), "is 0x7"), ((9, 9), "whole")]
+    ("size", "problem"),
+    [((65000, 65000), "max_image_pixels"), ((0, 7), "is 0x7"), ((9, 9), "whole")],
 )
-def test_a_size_without_its_data_is_refused(size: tuple[int, int], told: str) -> None:
+def test_a_size_without_its_data_is_refused(size: tuple[int, int], problem: str) -> None:
     data = bytes(12) + struct.pack("<II", *size) + bytes(4)
     msg = plain("CompressedImage", format="16UC1; compressedDepth rvl", data=data)
-    with pytest.raises(MessageError, match=told):
+    with pytest.raises(MessageError, match=problem):
         depth_from_compressed(msg)
 
 

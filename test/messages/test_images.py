@@ -1,4 +1,4 @@
-"""Images to RGB: encodings, padding, byte order, and what contradicts itself."""
+"""Images to RGB: encodings, padding, byte order, and contradictory messages."""
 
 from __future__ import annotations
 

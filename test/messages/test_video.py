@@ -39,18 +39,18 @@ def test_every_packet_gives_its_image(codec: str) -> None:
 @pytest.mark.parametrize("codec", ["h264", "hevc"])
 def test_frames_before_a_key_frame_are_refused(codec: str) -> None:
     decoder = VideoDecoder()
-    said = [outcome(decoder, message(each, codec)) for each in packets(pictures(), codec)[1:]]
+    outcomes = [outcome(decoder, message(each, codec)) for each in packets(pictures(), codec)[1:]]
     awaited = KEY_EVERY - 1
-    assert said == [False] * awaited + [True] * (COUNT - 1 - awaited)
+    assert outcomes == [False] * awaited + [True] * (COUNT - 1 - awaited)
 
 
 def test_damage_costs_the_frames_up_to_the_next_key_frame() -> None:
-    said, decoder = [], VideoDecoder()
+    outcomes, decoder = [], VideoDecoder()
     for number, packet in enumerate(packets(pictures())):
         cut = packet[: len(packet) // 3] if number == KEY_EVERY + 1 else packet
-        said.append(outcome(decoder, message(cut)))
+        outcomes.append(outcome(decoder, message(cut)))
     lost = range(KEY_EVERY + 1, 2 * KEY_EVERY)
-    assert said == [number not in lost for number in range(COUNT)]
+    assert outcomes == [number not in lost for number in range(COUNT)]
 
 
 def outcome(decoder: VideoDecoder, msg: Any) -> bool:

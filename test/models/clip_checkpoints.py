@@ -37,7 +37,7 @@ def build(folder: Path) -> Path:
 
 
 def say_class(folder: Path, name: str) -> None:
-    """Let the UNet say that it was saved from this class."""
+    """Make the UNet's config name this class as its own."""
     path = folder / "unet" / "config.json"
     path.write_text(json.dumps({**json.loads(path.read_text()), "_class_name": name}))
 

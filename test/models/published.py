@@ -51,7 +51,7 @@ _FUSIONS = {"small": 64, "base": 128, "large": 256}
 
 
 class Width(NamedTuple):
-    """What is shrunk: all of it narrow, or nothing."""
+    """Return a narrow version of a configuration, or the unchanged one."""
 
     narrow: bool
 

@@ -1,4 +1,4 @@
-"""What ours is compared with: transformers' own processors, and rules written out in NumPy."""
+"""References for comparison: transformers' processors, and rules implemented in NumPy."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The mirrored average of whatever a network returns."""
+"""The mirrored average of every kind of network output."""
 
 import torch
 from torch import Tensor, nn
@@ -8,7 +8,7 @@ from depth_ros.runtimes.torch_runtime import TorchRuntime
 
 
 class Echo(nn.Module):
-    """Says back what it is given, and the brightness of the leftmost column."""
+    """Returns its input, and the brightness of the leftmost column."""
 
     def forward(self, *inputs: Tensor) -> tuple[Tensor, ...]:
         return (*(image[:, 0] for image in inputs), inputs[0][:, 0, :, 0].mean(-1))

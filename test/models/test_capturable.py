@@ -1,4 +1,4 @@
-"""Every family in a captured graph: what a graph cannot hold, and what it makes of scales."""
+"""Every family in a captured graph: what a graph cannot hold, and depth with scales."""
 
 from collections.abc import Callable
 from contextlib import nullcontext

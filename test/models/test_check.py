@@ -1,4 +1,4 @@
-"""`depth_ros models NAME --check`: one frame through a model, and what it showed."""
+"""`depth_ros models NAME --check`: the report of one frame through a model."""
 
 import json
 from collections.abc import Callable
@@ -39,8 +39,8 @@ def test_other_preprocessing_than_the_registrys_is_named(built: Callable[[str], 
     assert report.differences == (), "statistics in levels and in shares are the same"
     report = models.check("dpt-beit-base-384", str(built("dpt-beit")))
     assert report.differences == (
-        "height is 64, the registry says 384",
-        "width is 64, the registry says 384",
+        "height is 64, the registry has 384",
+        "width is 64, the registry has 384",
     )
 
 

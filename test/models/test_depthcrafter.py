@@ -123,39 +123,39 @@ def test_the_same_seed_gives_the_same_values_and_another_others(model: DepthCraf
 def test_frames_are_read_once_in_order_and_not_before_their_window(
     model: DepthCrafter,
 ) -> None:
-    frames, asked = clip(10), list[int]()
+    frames, read = clip(10), list[int]()
 
     def frame(index: int) -> Rgb:
-        asked.append(index)
+        read.append(index)
         found: Rgb = frames[index]
         return found
 
     options = ClipOptions(window=4, overlap=2, steps=1, chunk=1)
     values = DepthCrafter(model.entry, model.parts, options).predict_clip(frame, 10)
-    assert asked == []
+    assert read == []
     next(values)
-    assert asked == [0, 1, 2, 3]
+    assert read == [0, 1, 2, 3]
     next(values), next(values)
-    assert asked == list(range(6))
+    assert read == list(range(6))
     assert len(list(values)) == 7
-    assert asked == list(range(10))
+    assert read == list(range(10))
 
 
 def test_progress_is_reported_up_to_the_end(model: DepthCrafter) -> None:
-    frames, told = clip(6), list[float]()
-    assert len(list(model.predict_clip(frames.__getitem__, 6, progress=told.append))) == 6
-    assert told == [0.25, 0.5, 0.75, 1.0]  # two windows of two steps
+    frames, shares = clip(6), list[float]()
+    assert len(list(model.predict_clip(frames.__getitem__, 6, progress=shares.append))) == 6
+    assert shares == [0.25, 0.5, 0.75, 1.0]  # two windows of two steps
 
 
 def test_every_window_gets_the_condition_of_its_own_frames(model: DepthCrafter) -> None:
-    def told(*spans: range) -> list[model_module.Condition]:
+    def conditions(*spans: range) -> list[model_module.Condition]:
         generator = torch.Generator().manual_seed(5)
         with torch.inference_mode():
             return list(model._conditions(iter(clip(7)), spans, (64, 128), generator))
 
-    (whole,) = told(range(7))
+    (whole,) = conditions(range(7))
     assert whole.latents.flatten(1).std(0).max() > 0.01
-    for span, condition in zip(windows(7, 4, 1), told(*windows(7, 4, 1)), strict=True):
+    for span, condition in zip(windows(7, 4, 1), conditions(*windows(7, 4, 1)), strict=True):
         for part, all_ in zip(condition, whole, strict=True):
             torch.testing.assert_close(part, all_[span.start : span.stop], atol=1e-4, rtol=0)
 
@@ -260,7 +260,7 @@ def sigmas(steps: int) -> npt.NDArray[np.float64]:
 
 
 def says(clean: Tensor, scaled: Tensor, timestep: Tensor) -> Tensor:
-    """What a network that finds these clean latents in its input answers (v-prediction)."""
+    """Return the output of a network that predicts these clean latents (v-prediction)."""
     sigma = math.exp(4 * float(timestep))
     root = math.sqrt(sigma**2 + 1)
     return (scaled - clean * root) / sigma
@@ -357,7 +357,7 @@ def sampled(count: int, window: int, overlap: int, data_deviation: float) -> Ten
 
 @pytest.mark.parametrize("count", [8, 9, 20])
 def test_a_network_that_returns_its_condition_is_the_same_in_windows(count: int) -> None:
-    # Exactly: what the network says in the last step does not depend on what it started from.
+    # Exactly: the output of the last step does not depend on the start.
     torch.testing.assert_close(
         sampled(count, 8, 3, 0.0), sampled(count, count, 0, 0.0), atol=2e-4, rtol=0
     )
@@ -365,7 +365,7 @@ def test_a_network_that_returns_its_condition_is_the_same_in_windows(count: int)
 
 @pytest.mark.parametrize("count", [8, 9, 20])
 def test_a_network_that_looks_at_frames_alone_is_almost_the_same_in_windows(count: int) -> None:
-    # Shared frames have the same noise in both windows. They start from what was said of them
+    # Shared frames have the same noise in both windows. They start from the result for them
     # besides, which is as little as latents are over the first noise level: 1/700.
     windowed, whole = sampled(count, 8, 3, 0.5), sampled(count, count, 0, 0.5)
     assert (windowed - whole).abs().max() < 0.01
@@ -383,10 +383,10 @@ def test_a_window_gets_the_last_windows_result_for_shared_frames(
     monkeypatch.setattr(model_module, "euler", spy)
     answer(model, clip(8))
     assert [len(noise) for noise, *_ in calls] == [4, 4, 4]
-    for (noise, _, said), (following, tail, _) in pairwise(calls):
+    for (noise, _, result), (following, tail, _) in pairwise(calls):
         assert torch.equal(following, noise.roll(-2, 0))
         assert tail is not None
-        torch.testing.assert_close(tail[-1], said[-1])  # the first is still the window's before
+        torch.testing.assert_close(tail[-1], result[-1])  # the first is still the window's before
     assert calls[0][1] is None
 
 
@@ -451,7 +451,7 @@ def decoded(model: DepthCrafter, chunk: int) -> Tensor:
 def test_the_decoder_mixes_the_frames_of_a_chunk_and_those_alone(folder: Path) -> None:
     model = load(folder)
     assert (decoded(model, 3) - decoded(model, 7)).abs().max() > 0.01
-    # What mixes time, taken out of it: then chunks are of no consequence.
+    # Without the layers that mix frames, chunks have no influence.
     for name, parameter in model.parts.vae.decoder.named_parameters():
         if name.endswith("mix_factor"):
             parameter.fill_(-100.0)

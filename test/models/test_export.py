@@ -1,4 +1,4 @@
-"""Export: what is refused, what the files say, and that depth in 8 bit is told against torch."""
+"""Export: refused options, the content of files, and errors of int8 against torch."""
 
 import json
 from collections.abc import Callable
@@ -26,7 +26,7 @@ pytestmark = pytest.mark.slow
 
 
 @pytest.mark.parametrize(
-    ("family", "options", "said"),
+    ("family", "options", "problem"),
     [
         (
             "dpt-beit",
@@ -47,9 +47,9 @@ pytestmark = pytest.mark.slow
     ],
 )
 def test_what_cannot_be_exported_is_refused_and_nothing_is_written(
-    family: str, options: ExportOptions, said: str, built: Callable[[str], Path], tmp_path: Path
+    family: str, options: ExportOptions, problem: str, built: Callable[[str], Path], tmp_path: Path
 ) -> None:
-    with pytest.raises(ModelError, match=said):
+    with pytest.raises(ModelError, match=problem):
         export(str(built(family)), tmp_path / "a.onnx", options)
     assert not list(tmp_path.iterdir())
 
@@ -60,7 +60,7 @@ def test_zoedepth_is_exported_at_its_own_size_by_default(
     export(str(built("zoedepth")), tmp_path / "a.onnx", ExportOptions())
     rules = models.find(str(built("zoedepth"))).preprocessing
     model = models.load(str(tmp_path / "a.onnx"))
-    assert rules is None  # only the checkpoint says it
+    assert rules is None  # only in the checkpoint
     assert isinstance(model, DepthModel)
     assert model.graphs[""].inputs[0][1][-2:] == (64, 96)
 
@@ -111,8 +111,8 @@ def test_int8_is_calibrated_on_a_bag_and_its_error_is_reported(
     built: Callable[[str], Path], tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     bag, out = write(tmp_path / "bag", drive(6)), tmp_path / "out.onnx"
-    said = ["export", str(built("dpt-vit")), str(out), "--int8", "--calibrate", str(bag)]
-    assert cli.main([*said, "--tolerance", "1"]) == 0
+    arguments = ["export", str(built("dpt-vit")), str(out), "--int8", "--calibrate", str(bag)]
+    assert cli.main([*arguments, "--tolerance", "1"]) == 0
     text = capsys.readouterr().out
     assert "int8, 64x64, unknown" in text
     assert "relative error of depth against torch in float32, 3 images: largest" in text
@@ -136,12 +136,12 @@ def test_the_files_name_the_source_of_their_weights(
     built: Callable[[str], Path], exported: Callable[[str, str], Path]
 ) -> None:
     path, folder = exported("dpt-dinov2", "float32"), built("dpt-dinov2")
-    said = onnx_file.metadata(path)
-    assert said["model"] == folder.name
-    assert said["licence"] == "unknown"
+    metadata = onnx_file.metadata(path)
+    assert metadata["model"] == folder.name
+    assert metadata["licence"] == "unknown"
     card = Card.of(path)
     assert set(card.weights) == {"config.json", "preprocessor_config.json", "model.safetensors"}
-    assert str(folder.parent) not in json.dumps(said), "a folder of this machine"
+    assert str(folder.parent) not in json.dumps(metadata), "a folder of this machine"
     assert card.inputs == (("pixels", (None, 3, None, None)),)
     assert models.find(str(path)).source == str(path)
 

@@ -1,4 +1,4 @@
-"""The hub out of reach: told at once, with the cure; what is in its cache is used."""
+"""An unreachable hub: a quick error that names the cure; cached files are used."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def unreachable(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 class Busy(BaseHTTPRequestHandler):
-    """Is there, and says no."""
+    """Refuses every request."""
 
     def do_HEAD(self) -> None:
         self.send_error(503)
@@ -49,13 +49,13 @@ def busy() -> Iterator[str]:
 @pytest.mark.parametrize("name", ["zoedepth-nyu", "nobody/nothing", "depthcrafter"])
 @pytest.mark.usefixtures("unreachable")
 def test_a_model_of_the_hub_names_the_cure(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    asked: list[str] = []
+    requests: list[str] = []
     for asking in ("transformers.utils.cached_file", "huggingface_hub.list_repo_files"):
-        monkeypatch.setattr(asking, lambda *_, **__: asked.append(name))
+        monkeypatch.setattr(asking, lambda *_, **__: requests.append(name))
     load = models.load_clip if name == "depthcrafter" else models.load
     with pytest.raises(ModelError, match=r"hub cannot be reached.*weights:=FOLDER.*--weights"):
         load(name)
-    assert not asked, "its libraries would try five times"
+    assert not requests, "its libraries would try five times"
     assert not constants.HF_HUB_OFFLINE, "the network may come back"
 
 

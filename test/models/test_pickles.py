@@ -67,7 +67,7 @@ def test_a_converted_checkpoint_is_the_same_network(
 
 
 class Code:
-    """What a hostile pickle runs when it is opened."""
+    """The code that a hostile pickle runs when it is opened."""
 
     def __reduce__(self) -> Any:
         return os.mkdir, (os.environ["HOSTILE"],)

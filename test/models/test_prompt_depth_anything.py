@@ -100,11 +100,11 @@ def test_a_value_at_an_end_of_its_prompts_range_is_no_estimate(model: DepthModel
     prompt = prompt_m(4, 6)
     near_m, far_m = float(prompt.min()), float(prompt.max())
     middle_m = (near_m + far_m) / 2
-    said = within(torch.tensor([[[near_m, middle_m, far_m, torch.nan]]]), prompt)[0, 0]
-    assert said[0].isnan()
-    assert said[1] == middle_m
-    assert said[2] == torch.inf
-    assert said[3].isnan()
+    limited = within(torch.tensor([[[near_m, middle_m, far_m, torch.nan]]]), prompt)[0, 0]
+    assert limited[0].isnan()
+    assert limited[1] == middle_m
+    assert limited[2] == torch.inf
+    assert limited[3].isnan()
 
 
 def test_the_prompt_of_the_caller_is_left_as_it_was(model: DepthModel) -> None:

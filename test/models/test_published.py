@@ -103,7 +103,7 @@ def test_zoedepth_kitti_has_eight_times_the_range_of_its_config(
 def test_the_published_file_of_zoedepth_kitti_needs_its_registry_name(
     built: Callable[[str], str],
 ) -> None:
-    with pytest.raises(ModelError, match=r"normed bins up to 10 m.*say model:=zoedepth-kitti"):
+    with pytest.raises(ModelError, match=r"normed bins up to 10 m.*set model:=zoedepth-kitti"):
         models.load(built("zoedepth-kitti"))
 
 

@@ -27,7 +27,7 @@ def test_an_unknown_name_lists_the_nearest_ones() -> None:
 
 
 @pytest.mark.parametrize(
-    ("said", "meant"),
+    ("name", "suggestion"),
     [
         ("zoedepth-nyuu", "zoedepth-nyu"),
         ("depth-anything-v2-metric-indoor", "depth-anything-v2-metric-indoor-base"),
@@ -35,9 +35,9 @@ def test_an_unknown_name_lists_the_nearest_ones() -> None:
         ("midas-dpt-large", "dpt-large"),
     ],
 )
-def test_an_unknown_name_is_answered_with_the_nearest_first(said: str, meant: str) -> None:
-    with pytest.raises(ModelError, match=rf"'{said}' is unknown.*{meant}"):
-        models.find(said)
+def test_an_unknown_name_is_answered_with_the_nearest_first(name: str, suggestion: str) -> None:
+    with pytest.raises(ModelError, match=rf"'{name}' is unknown.*{suggestion}"):
+        models.find(name)
 
 
 def test_an_empty_name_says_what_is_expected() -> None:
@@ -111,7 +111,7 @@ FAMILY_OF = {
     **{f"moge-2-{size}-onnx": "moge_onnx" for size in ("small", "base", "large-normal")},
     **{f"prompt-depth-anything-{size}": "prompt_depth_anything" for size in ("small", "large")},
 }
-"""Users' names, and what loads them: scripts and launch files hold these."""
+"""Models and their families: scripts and launch files contain these names."""
 
 
 @pytest.mark.parametrize(

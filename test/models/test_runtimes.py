@@ -1,4 +1,4 @@
-"""One suite over every runtime and every family: the same depth, whatever executes the network."""
+"""One suite over every runtime and every family: the same depth in every runtime."""
 
 import time
 from collections.abc import Callable
@@ -48,7 +48,7 @@ def loaded(built: Callable[[str], Path], exported: Callable[[str, str], Path]) -
 def ask(
     model: DepthModel, execute: Executor, height: int, width: int, count: int = 1
 ) -> Prediction:
-    """What a model says of images; those of a batch are turned upside down one after another."""
+    """Return a model's predictions; every second image of a batch is upside down."""
     rgb = image(height, width)
     images = np.stack([rgb if index % 2 == 0 else rgb[::-1] for index in range(count)])
     prompts = None
@@ -165,8 +165,8 @@ def test_an_exported_file_alone_is_enough_for_the_verbs(
     assert cli.main(["models", path, "--check"]) == 0
     assert "for 640x480" in capsys.readouterr().out
     bag = write(tmp_path / "bag", drive(2))
-    said = ["convert", str(bag), str(tmp_path / "out"), "--set", f"model={path}"]
-    assert cli.main([*said, "--set", "device=cpu", "--set", "runtime=onnxruntime"]) == 0
+    arguments = ["convert", str(bag), str(tmp_path / "out"), "--set", f"model={path}"]
+    assert cli.main([*arguments, "--set", "device=cpu", "--set", "runtime=onnxruntime"]) == 0
     assert "2 of 2 frames answered" in capsys.readouterr().out
 
 

@@ -40,7 +40,7 @@ BOUNDED_M = {"depth-anything-metric": 20, "zoedepth-lite": 20, "tipsv2": 10, "gl
 
 
 def inputs(model: DepthModel, rgb: npt.NDArray[np.uint8]) -> tuple[torch.Tensor, ...]:
-    """What the network is called with for one image; the prompt is a floor."""
+    """Return the network's inputs for one image; the prompt is a floor."""
     pixels = model.preprocess(torch.from_numpy(rgb)[None])
     if model.prompt_size is None:
         return (pixels,)

@@ -1,4 +1,4 @@
-"""Stands where a GPU's copies do: notes what it is asked for, and copies when it is waited for."""
+"""A stand-in for the bus of a GPU: logs operations, and copies when it is waited for."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ TIMEOUT_S = 60.0
 
 @dataclass
 class Mark:
-    """A place in the stand-in's work; number: how much it was asked for before."""
+    """An event in the stand-in's work; number: of operations before it."""
 
     bus: StandInBus
     number: int
@@ -28,7 +28,7 @@ class Mark:
 
 @dataclass
 class Copy:
-    """What is to be copied; only who asked for it keeps its source."""
+    """A pending copy; only the caller keeps its source alive."""
 
     number: int
     target: Tensor
@@ -37,15 +37,15 @@ class Copy:
 
 @dataclass
 class StandInBus:
-    """Memory that is being written is noise until its mark was waited for.
+    """Target memory contains noise until its event was waited for.
 
     Attributes:
-        asked: what it was asked for, in order.
-        allocated: the sizes of the memory that it gave.
-        failure: what whoever waits is told.
+        log: the operations, in order.
+        allocated: sizes of the allocated memory.
+        failure: the error that waiting raises.
     """
 
-    asked: list[str] = field(default_factory=list)
+    log: list[str] = field(default_factory=list)
     allocated: list[int] = field(default_factory=list)
     failure: Exception | None = None
 
@@ -56,7 +56,7 @@ class StandInBus:
         self.opened.set()
 
     def hold(self) -> None:
-        """Let nothing land until opened is set."""
+        """Hold back all copies until opened is set."""
         self.entered.clear()
         self.opened.clear()
 
@@ -65,14 +65,14 @@ class StandInBus:
         return torch.empty(size, dtype=torch.uint8)
 
     def event(self) -> Mark:
-        self.asked.append("mark")
-        return Mark(self, len(self.asked))
+        self.log.append("mark")
+        return Mark(self, len(self.log))
 
     def copy(self, pairs: Sequence[tuple[Tensor, Tensor]], after: Event) -> Mark:
         assert isinstance(after, Mark)
         with self._lock:
-            self.asked.append(f"copy after {after.number}")
-            number = len(self.asked)
+            self.log.append(f"copy after {after.number}")
+            number = len(self.log)
             for target, source in pairs:
                 assert not self._written(target), "this memory is being written"
                 target.view(-1).view(torch.uint8).random_()
@@ -90,7 +90,7 @@ class StandInBus:
             self._copies = [copy for copy in self._copies if copy.number > number]
             for copy in due:
                 source = copy.source()
-                assert source is not None, "what was to be copied is gone"
+                assert source is not None, "the source of the copy was freed"
                 copy.target.copy_(source)
 
     def _written(self, target: Tensor) -> bool:

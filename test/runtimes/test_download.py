@@ -1,4 +1,4 @@
-"""Results on their way to the host: whole, beside each other, copied only where they must be."""
+"""Downloads of results: complete, independent of each other, copied only if necessary."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ CUDA = pytest.mark.skipif(not torch.cuda.is_available(), reason="this machine ha
 
 @pytest.fixture
 def bus(monkeypatch: pytest.MonkeyPatch) -> StandInBus:
-    """Stands between the host and all devices."""
+    """Replaces the bus of all devices."""
     bus = StandInBus()
     monkeypatch.setattr(module, "bus_of", lambda device: bus)
     return bus
@@ -45,7 +45,7 @@ def test_a_copy_comes_after_what_was_computed_before_it(bus: StandInBus) -> None
     download = Download()
     for _ in range(2):
         download.start(torch.rand(4))
-    assert bus.asked == ["mark", "copy after 1", "mark", "copy after 3"]
+    assert bus.log == ["mark", "copy after 1", "mark", "copy after 3"]
 
 
 def test_results_of_any_type_size_and_layout_arrive_complete(bus: StandInBus) -> None:
@@ -80,7 +80,7 @@ def test_pending_results_are_never_overwritten(bus: StandInBus) -> None:
     for _ in range(500):
         if len(held) == 2:
             pending, values = held.pop(choose.randrange(2))
-            if choose.random() < 0.8:  # else it is let go while it is in flight
+            if choose.random() < 0.8:  # otherwise it would be freed while it is in flight
                 assert torch.equal(pending.wait(), values)
             pending.release()
         values = torch.rand(choose.randrange(1, 50), 4)
@@ -136,14 +136,14 @@ def test_a_call_keeps_one_result_until_the_next(bus: StandInBus) -> None:
 
 
 def test_cudas_copies_wait_in_a_stream_of_their_own(monkeypatch: pytest.MonkeyPatch) -> None:
-    said: list[str] = []
+    log: list[str] = []
 
     class Stream:
         def __init__(self, device: torch.device, name: str = "copies") -> None:
             self.name = name
 
         def wait_event(self, event: Any) -> None:
-            said.append(f"{self.name} wait for {event.at}")
+            log.append(f"{self.name} wait for {event.at}")
 
     class Event:
         def __init__(self, blocking: bool = False) -> None:
@@ -151,11 +151,11 @@ def test_cudas_copies_wait_in_a_stream_of_their_own(monkeypatch: pytest.MonkeyPa
 
         def record(self, stream: Stream) -> None:
             self.at = stream.name
-            said.append(f"a mark in {self.at}")
+            log.append(f"a mark in {self.at}")
 
     class Target:
         def copy_(self, source: Any, non_blocking: bool) -> None:
-            said.append(f"copy {source} in {current[-1].name}, {non_blocking=}")
+            log.append(f"copy {source} in {current[-1].name}, {non_blocking=}")
 
     current = [Stream(torch.device("cpu"), "network")]
 
@@ -171,7 +171,7 @@ def test_cudas_copies_wait_in_a_stream_of_their_own(monkeypatch: pytest.MonkeyPa
     bus: Any = CudaBus(torch.device("cuda", 0))
     copied = bus.copy([(Target(), "depth"), (Target(), "count")], bus.event())
     assert copied.blocking
-    assert said == [
+    assert log == [
         "a mark in network",
         "copies wait for network",
         "copy depth in copies, non_blocking=True",

@@ -1,4 +1,4 @@
-"""Memory that is freed and taken again, in processes of their own: the setting cannot be undone."""
+"""Freed and allocated memory, in separate processes: the setting cannot be undone."""
 
 import os
 import subprocess

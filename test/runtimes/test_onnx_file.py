@@ -31,7 +31,7 @@ def test_metadata_that_are_added_are_read_by_onnx_and_by_us(tmp_path: Path) -> N
 def test_the_hash_covers_the_graph_and_not_the_metadata(tmp_path: Path) -> None:
     path = save(tmp_path / "a.onnx")
     before = onnx_file.sha256(path)
-    onnx_file.add_metadata(path, {"said": "more"})
+    onnx_file.add_metadata(path, {"other": "more"})
     assert onnx_file.sha256(path) == before
     assert onnx_file.sha256(save(tmp_path / "b.onnx")) == before
     assert onnx_file.sha256(save(tmp_path / "c.onnx", name="z")) != before

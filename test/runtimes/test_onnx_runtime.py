@@ -1,4 +1,4 @@
-"""ONNX Runtime: which providers run a graph, what they are told, and what they must not do."""
+"""ONNX Runtime: the providers of a graph, their options, and no silent fallback."""
 
 from pathlib import Path
 from types import SimpleNamespace
@@ -19,7 +19,7 @@ GPU = torch.device("cuda", 0)
 
 
 class Ort:
-    """Stands in for the module onnxruntime; its sessions double what they are given.
+    """Replaces the module onnxruntime; its sessions double their inputs.
 
     installed are the providers that it was built with, broken those of them that do not start.
     """
@@ -57,17 +57,17 @@ def graph(*shape: int | None, name: str = "pixels") -> Graph:
     return Graph(Path("network.onnx"), "abc", "float32", ((name, shape),))
 
 
-def runtime(ort: Ort, asked: str = "cpu", *shape: int | None) -> OnnxRuntime:
-    return OnnxRuntime({WHOLE: graph(*(shape or (None, 3, None, None)))}, "cpu", asked, ort=ort)
+def runtime(ort: Ort, requested: str = "cpu", *shape: int | None) -> OnnxRuntime:
+    return OnnxRuntime({WHOLE: graph(*(shape or (None, 3, None, None)))}, "cpu", requested, ort=ort)
 
 
-@pytest.mark.parametrize("asked", ["cuda", "tensorrt", "tensorrt,cuda,cpu", "cpu,cuda"])
-def test_a_provider_that_is_not_installed_is_an_error_that_lists_what_is(asked: str) -> None:
+@pytest.mark.parametrize("requested", ["cuda", "tensorrt", "tensorrt,cuda,cpu", "cpu,cuda"])
+def test_a_provider_that_is_not_installed_is_an_error_that_lists_what_is(requested: str) -> None:
     ort = Ort([CPU, "AzureExecutionProvider"])
     with pytest.raises(
         ModelError, match=r"is unavailable, onnxruntime 1\.99 has cpu, azure.*providers:=cpu"
     ):
-        runtime(ort, asked)
+        runtime(ort, requested)
     assert not ort.opened
 
 
@@ -130,7 +130,7 @@ def test_a_part_that_is_not_there_is_refused() -> None:
 
 
 class Binding:
-    """Notes what is bound, and makes outputs when ONNX Runtime is to place them itself."""
+    """Records bindings, and allocates outputs that ONNX Runtime must place itself."""
 
     def __init__(self, log: list[tuple[Any, ...]]) -> None:
         self.log = log
@@ -186,12 +186,12 @@ SHAPES = (("pixels", (1, 3, 384, 512)), ("prompt_depth_m", (1, 1, 192, 256)))
 @pytest.mark.usefixtures("one_gpu")
 def test_tensorrt_gets_the_shapes_and_the_folder_of_its_engine(tmp_path: Path) -> None:
     key = tensorrt.key(graph(None, 3, None, None), SHAPES, GPU, Ort([TENSORRT]))
-    told = tensorrt.options(key, GPU)
+    options = tensorrt.options(key, GPU)
     text = "pixels:1x3x384x512,prompt_depth_m:1x1x192x256"
-    assert {told[f"trt_profile_{end}_shapes"] for end in ("min", "opt", "max")} == {text}
-    assert Path(told["trt_engine_cache_path"]).parent == tmp_path / "depth_ros" / "tensorrt"
-    assert told["trt_engine_cache_enable"] == "True"
-    assert told["trt_fp16_enable"] == told["trt_int8_enable"] == "False"
+    assert {options[f"trt_profile_{end}_shapes"] for end in ("min", "opt", "max")} == {text}
+    assert Path(options["trt_engine_cache_path"]).parent == tmp_path / "depth_ros" / "tensorrt"
+    assert options["trt_engine_cache_enable"] == "True"
+    assert options["trt_fp16_enable"] == options["trt_int8_enable"] == "False"
 
 
 @pytest.mark.usefixtures("one_gpu")
@@ -259,8 +259,8 @@ def test_each_shape_has_an_engine_of_its_own_and_few_stay_loaded() -> None:
     assert not ort.opened, "shapes are not known before the first image"
     for width in (6, 8, 6, 10, 12, 14, 6):
         one._session((("pixels", (1, 3, 4, width)),))
-    told = [dict(each[0][1])["trt_profile_opt_shapes"] for each in ort.opened]
-    assert told == [f"pixels:1x3x4x{width}" for width in (6, 8, 10, 12, 14, 6)][: len(told)]
+    shapes = [dict(each[0][1])["trt_profile_opt_shapes"] for each in ort.opened]
+    assert shapes == [f"pixels:1x3x4x{width}" for width in (6, 8, 10, 12, 14, 6)][: len(shapes)]
     assert [name for name, _ in ort.opened[0]] == [TENSORRT, CUDA]
     assert len(one._opened) == 4
 

@@ -1,4 +1,4 @@
-"""The torch runtime: where it runs, in what precision, and what it must not do."""
+"""The torch runtime: device, precision, and no silent fallback."""
 
 import shutil
 from pathlib import Path
@@ -20,7 +20,7 @@ NO_CUDA = pytest.mark.skipif(torch.cuda.is_available(), reason="this machine has
 
 
 class Recorder(nn.Module):
-    """Notes how it is called."""
+    """Records its inputs."""
 
     def __init__(self) -> None:
         super().__init__()

@@ -1,4 +1,4 @@
-"""A small GRIN whose answers vary: as it starts its training, it says the same of everything."""
+"""A small GRIN with varying output: an untrained one has the same output for every input."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ ENTRY = ModelEntry("small", "grin", "", Output.METRIC_DEPTH, "Apache-2.0", True)
 
 
 def network(seed: int = 0, **changes: Any) -> Grin:
-    """Return a network with weights drawn so that everything that it is told has a say."""
+    """Return a network with random weights, so that every input has an influence."""
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
         drawn = Grin(replace(CONFIG, **changes))

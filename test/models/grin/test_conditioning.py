@@ -1,4 +1,4 @@
-"""What the denoiser is told: features of the same place on every scale, and rays."""
+"""The denoiser's conditioning: features of the same place on every scale, and rays."""
 
 import math
 
@@ -26,7 +26,7 @@ def places(count: int, seed: int = 0) -> Tensor:
     return 0.7 * (2 * torch.rand(1, count, 2, generator=generator) - 1)
 
 
-def told(
+def condition(
     encoder: Conditioner, positions: Tensor, rays: Tensor | None = None, seed: int = 0
 ) -> tuple[Tensor, Tensor]:
     """Local and global conditioning of one image of blocks."""
@@ -59,14 +59,14 @@ def test_every_image_is_sampled_at_its_own_positions() -> None:
 
 def test_rays_are_encoded_directly_and_as_fourier_features() -> None:
     rays = unit_rays(torch.tensor([[0.3, -0.2], [0.0, 0.0]]))
-    told = fourier(rays, bands=3, max_frequency=5.0)
-    assert told.shape == (2, 3 + 6 * 3)
-    torch.testing.assert_close(told[:, :3], rays)
+    encoded = fourier(rays, bands=3, max_frequency=5.0)
+    assert encoded.shape == (2, 3 + 6 * 3)
+    torch.testing.assert_close(encoded[:, :3], rays)
     for axis in range(3):
         for band, frequency in enumerate((1.0, 3.0, 5.0)):
             angle = math.pi * frequency * rays[:, axis]
-            torch.testing.assert_close(told[:, 3 + 3 * axis + band], angle.sin())
-            torch.testing.assert_close(told[:, 12 + 3 * axis + band], angle.cos())
+            torch.testing.assert_close(encoded[:, 3 + 3 * axis + band], angle.sin())
+            torch.testing.assert_close(encoded[:, 12 + 3 * axis + band], angle.cos())
 
 
 def test_rays_are_directions_of_length_one() -> None:
@@ -91,11 +91,11 @@ def test_maps_of_every_scale_are_sampled_at_the_pixels_position() -> None:
 def test_a_pixels_conditioning_is_independent_of_other_pixels() -> None:
     encoder = small.network().encoder
     positions = places(30)
-    local, scene = told(encoder, positions)
+    local, scene = condition(encoder, positions)
     assert local.shape == (1, 30, small.CONFIG.token_dim)
     assert scene.shape == (1, 30, small.CONFIG.latent_dim)
-    assert local.std(dim=1).mean() > 0.05, "nothing to compare: pixels are told the same"
-    few, _ = told(encoder, positions[:, 4::5])
+    assert local.std(dim=1).mean() > 0.05, "nothing to compare: pixels have equal conditioning"
+    few, _ = condition(encoder, positions[:, 4::5])
     torch.testing.assert_close(few, local[:, 4::5], rtol=1e-4, atol=1e-5)
 
 
@@ -115,7 +115,7 @@ def test_a_pixels_features_are_those_of_the_image_around_it(
 def test_the_camera_matters_to_a_network_that_sees_rays() -> None:
     encoder = small.network().encoder
     positions = places(20)
-    narrow, wide = (told(encoder, positions, zoom * positions) for zoom in (0.4, 0.8))
+    narrow, wide = (condition(encoder, positions, zoom * positions) for zoom in (0.4, 0.8))
     for one, other in zip(narrow, wide, strict=True):
         assert (one - other).abs().mean() > 0.01
 
@@ -123,11 +123,11 @@ def test_the_camera_matters_to_a_network_that_sees_rays() -> None:
 def test_the_camera_does_not_matter_to_a_network_that_sees_none() -> None:
     encoder = small.network(rays=False).encoder
     positions = places(20)
-    narrow, wide = (told(encoder, positions, zoom * positions) for zoom in (0.4, 0.8))
+    narrow, wide = (condition(encoder, positions, zoom * positions) for zoom in (0.4, 0.8))
     for one, other in zip(narrow, wide, strict=True):
         assert torch.equal(one, other)
     seeing = small.network().encoder
-    torch.testing.assert_close(told(seeing, positions, positions)[0], narrow[0])
+    torch.testing.assert_close(condition(seeing, positions, positions)[0], narrow[0])
 
 
 def test_rays_enter_exactly_also_where_the_rest_is_in_bfloat16() -> None:
@@ -138,5 +138,5 @@ def test_rays_enter_exactly_also_where_the_rest_is_in_bfloat16() -> None:
     seen = functional.gelu(fusion.rays(rays))
     fusion.out = nn.Identity()  # type: ignore[assignment]
     with torch.autocast("cpu", torch.bfloat16):
-        told = fusion(torch.rand(2, 3, 5), rays)
-    torch.testing.assert_close(told, seen)
+        fused = fusion(torch.rand(2, 3, 5), rays)
+    torch.testing.assert_close(fused, seen)

@@ -50,9 +50,9 @@ def test_spread_correlates_with_the_error_of_depth(seen: list[View]) -> None:
 
 def test_asking_for_every_fourth_pixel_is_within_a_percent_of_asking_for_all() -> None:
     view = next(views(1, Camera.from_fov(128, 96, 65.0)))
-    asked = dict(zip(queries.STRIDES, queries.measure(MODEL, view, repeats=1), strict=True))
-    assert asked[4].pixels * 16 == asked[1].pixels
-    assert asked[4].median < 0.01
+    measured = dict(zip(queries.STRIDES, queries.measure(MODEL, view, repeats=1), strict=True))
+    assert measured[4].pixels * 16 == measured[1].pixels
+    assert measured[4].median < 0.01
 
 
 def test_the_same_seed_gives_the_same_bytes(seen: list[View]) -> None:

@@ -1,4 +1,4 @@
-"""GRIN as a depth model: which pixels are asked for, and what becomes of the samples."""
+"""GRIN as a depth model: selection of pixels, and depth from samples."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def picture(seed: int = 0, count: int = 1) -> Tensor:
 
 
 class Spy:
-    """Runs a network's parts and keeps what they are given."""
+    """Runs a network's parts and records their inputs."""
 
     def __init__(self, execute: Executor, calls: dict[str, list[tuple[Tensor, ...]]], name: str):
         self._execute, self.calls, self._name = execute, calls, name
@@ -86,7 +86,7 @@ def remembered(prediction: Prediction) -> Memory:
     return prediction.memory
 
 
-def sure(prediction: Prediction) -> Tensor:
+def confidence_of(prediction: Prediction) -> Tensor:
     assert prediction.confidence is not None
     return prediction.confidence
 
@@ -158,10 +158,10 @@ def test_every_nth_pixel_has_its_own_position_and_ray(
 def test_by_default_every_second_pixel_of_the_encoders_input_is_estimated(
     grin: GrinModel, spy: Spy
 ) -> None:
-    said = ask(grin, execute=spy)
+    prediction = ask(grin, execute=spy)
     ((pixels, positions, rays, _, _),) = spy.calls["encoder"]
     assert pixels.shape == (1, 3, *INPUT)
-    height, width = said.network_size or (0, 0)
+    height, width = prediction.network_size or (0, 0)
     assert (height, width) == (INPUT[0] // 2, INPUT[1] // 2)
     at = (positions[0] + 1) / 2 * torch.tensor([WIDTH, HEIGHT]) - 0.5
     near(rays[0], torch.from_numpy(CAMERA.unproject(at.numpy())).float())
@@ -191,13 +191,13 @@ def test_the_denoiser_gets_the_estimated_pixels_and_no_others(
     assert "whole" not in spy.calls
 
 
-@pytest.mark.parametrize("said", [0, 1, 7])
+@pytest.mark.parametrize("steps", [0, 1, 7])
 def test_steps_are_those_of_the_request_or_the_checkpoint(
-    grin: GrinModel, spy: Spy, said: int
+    grin: GrinModel, spy: Spy, steps: int
 ) -> None:
-    ask(grin, execute=spy, steps=said)
+    ask(grin, execute=spy, steps=steps)
     levels = [float(gamma[0]) for _, gamma, *_ in spy.calls["denoiser"]]
-    assert len(levels) == (said or grin.config.steps)
+    assert len(levels) == (steps or grin.config.steps)
     assert levels[0] < 1e-6
     assert levels == sorted(levels)
 
@@ -214,12 +214,12 @@ def test_latents_of_a_step_start_the_next(grin: GrinModel, spy: Spy) -> None:
 def test_where_the_lens_gives_no_ray_there_is_no_depth_and_no_work(
     grin: GrinModel, spy: Spy, stride: int
 ) -> None:
-    said = ask(grin, cameras=[FISHEYE], execute=spy, stride=stride, enlarge=False, samples=2)
-    height, width = said.network_size or (0, 0)
+    prediction = ask(grin, cameras=[FISHEYE], execute=spy, stride=stride, enlarge=False, samples=2)
+    height, width = prediction.network_size or (0, 0)
     camera = FISHEYE.subsample(stride) if stride else FISHEYE.scale(width, height)
     known = torch.from_numpy(camera.rays().copy()).isfinite().all(-1)
     assert 0.2 < known.float().mean() < 0.9
-    for values in (said.values[0], sure(said)[0]):
+    for values in (prediction.values[0], confidence_of(prediction)[0]):
         assert torch.equal(values.isfinite(), known)
         assert torch.equal(values.isnan(), ~known)
     assert {x.shape[1] for x, *_ in spy.calls["denoiser"]} == {int(known.sum())}
@@ -228,10 +228,10 @@ def test_where_the_lens_gives_no_ray_there_is_no_depth_and_no_work(
 
 
 def test_what_has_no_ray_changes_nothing_for_what_has_one(grin: GrinModel) -> None:
-    said = ask(grin, cameras=[FISHEYE], stride=1).values
+    prediction = ask(grin, cameras=[FISHEYE], stride=1).values
     few = ask(grin, cameras=[FISHEYE], stride=4, enlarge=False).values
     kept = few.isfinite()
-    assert (few / said[:, ::4, ::4] - 1).abs()[kept].max() < 0.05
+    assert (few / prediction[:, ::4, ::4] - 1).abs()[kept].max() < 0.05
 
 
 @pytest.mark.parametrize("stride", [2, 3, 4, 10])
@@ -250,26 +250,30 @@ def test_between_the_estimated_pixels_depth_is_linear(grin: GrinModel, stride: i
 
 def test_images_of_one_camera_are_answered_as_one_by_one(grin: GrinModel, spy: Spy) -> None:
     rgb = picture(count=3)
-    said = ask(grin, rgb, [CAMERA] * 3, execute=spy, stride=3, samples=2)
+    prediction = ask(grin, rgb, [CAMERA] * 3, execute=spy, stride=3, samples=2)
     assert len(spy.calls["encoder"]) == 1
-    assert said.memory is None
+    assert prediction.memory is None
     for one in range(3):
         alone = ask(grin, rgb[one : one + 1], stride=3, samples=2)
-        near(said.values[one : one + 1], alone.values)
-        near(sure(said)[one : one + 1], sure(alone))
+        near(prediction.values[one : one + 1], alone.values)
+        near(confidence_of(prediction)[one : one + 1], confidence_of(alone))
 
 
 def test_images_of_several_cameras_are_answered_as_one_by_one(grin: GrinModel) -> None:
     rgb, cameras = picture(count=3), [CAMERA, OTHER, FISHEYE]
-    said = ask(grin, rgb, cameras, stride=3, samples=2)
-    assert said.memory is None
+    prediction = ask(grin, rgb, cameras, stride=3, samples=2)
+    assert prediction.memory is None
     for one, camera in enumerate(cameras):
         alone = ask(grin, rgb[one : one + 1], [camera], stride=3, samples=2)
         torch.testing.assert_close(
-            said.values[one : one + 1], alone.values, rtol=1e-4, atol=1e-5, equal_nan=True
+            prediction.values[one : one + 1], alone.values, rtol=1e-4, atol=1e-5, equal_nan=True
         )
         torch.testing.assert_close(
-            sure(said)[one : one + 1], sure(alone), rtol=1e-4, atol=1e-5, equal_nan=True
+            confidence_of(prediction)[one : one + 1],
+            confidence_of(alone),
+            rtol=1e-4,
+            atol=1e-5,
+            equal_nan=True,
         )
     assert ask(grin, rgb, cameras, stride=3).confidence is None
 
@@ -303,12 +307,12 @@ def test_one_sample_has_no_confidence(grin: GrinModel) -> None:
 def test_confidence_is_a_probability_that_falls_with_the_spread(
     grin: GrinModel, stride: int
 ) -> None:
-    confidence = sure(ask(grin, samples=5, stride=stride))
+    confidence = confidence_of(ask(grin, samples=5, stride=stride))
     assert confidence.shape == (1, HEIGHT, WIDTH)
     assert confidence.min() >= 0
     assert confidence.max() <= 1
     assert confidence.std() > 0.02
-    wider = sure(ask(small.model(spread_gain=3.0), samples=5, stride=stride))
+    wider = confidence_of(ask(small.model(spread_gain=3.0), samples=5, stride=stride))
     assert (wider < confidence).float().mean() > 0.99
 
 
@@ -316,8 +320,8 @@ def test_equal_samples_have_full_confidence(monkeypatch: pytest.MonkeyPatch) -> 
     grin = small.model()
     same = torch.randn(1, HEIGHT * WIDTH, generator=torch.Generator().manual_seed(5))
     monkeypatch.setattr(grin, "_noise", lambda *_: same.expand(4, -1))
-    said = ask(grin, samples=4, stride=1)
-    assert float(sure(said).min()) == pytest.approx(1.0, abs=1e-6)
+    prediction = ask(grin, samples=4, stride=1)
+    assert float(confidence_of(prediction).min()) == pytest.approx(1.0, abs=1e-6)
 
 
 @pytest.mark.parametrize(("samples", "middle"), [(3, slice(1, 2)), (4, slice(1, 3))])
@@ -328,13 +332,13 @@ def test_depth_is_the_median_of_the_samples(
     count = grin.cost(CAMERA, 4)
     noise = torch.randn(samples, count, generator=torch.Generator().manual_seed(5))
     monkeypatch.setattr(grin, "_noise", lambda *_: noise)
-    said = ask(grin, samples=samples, stride=4, enlarge=False)
+    prediction = ask(grin, samples=samples, stride=4, enlarge=False)
     alone = []
     for each in noise:
         monkeypatch.setattr(grin, "_noise", lambda *_, each=each: each[None])
         alone.append(ask(grin, stride=4, enlarge=False).values[0].log())
     expected = torch.stack(alone).sort(dim=0).values[middle].mean(dim=0)
-    near(said.values[0].log(), expected)
+    near(prediction.values[0].log(), expected)
 
 
 def test_from_the_frame_before_sampling_starts_late_and_takes_half_the_steps(
@@ -365,10 +369,10 @@ def test_one_step_is_always_taken() -> None:
 
 
 def test_what_is_remembered_is_the_answer_itself(grin: GrinModel) -> None:
-    said = ask(grin, stride=3, enlarge=False)
-    memory = remembered(said)
-    assert memory.values.shape == said.values.shape[1:]
-    near(0.1 * torch.exp((memory.values + 1) / 2 * torch.tensor(200.0).log()), said.values[0])
+    prediction = ask(grin, stride=3, enlarge=False)
+    memory = remembered(prediction)
+    assert memory.values.shape == prediction.values.shape[1:]
+    near(0.1 * torch.exp((memory.values + 1) / 2 * torch.tensor(200.0).log()), prediction.values[0])
     assert memory.latents.shape == (1, grin.config.latents, grin.config.latent_dim)
 
 
@@ -377,16 +381,16 @@ def test_what_does_not_fit_is_not_started_from(
     grin: GrinModel, spy: Spy, before: dict[str, Any]
 ) -> None:
     memory = remembered(ask(grin, **before))
-    said = ask(grin, execute=spy, stride=3, memory=memory)
-    assert torch.equal(said.values, ask(grin, stride=3).values)
+    prediction = ask(grin, execute=spy, stride=3, memory=memory)
+    assert torch.equal(prediction.values, ask(grin, stride=3).values)
     assert len(spy.calls["denoiser"]) == grin.config.steps
 
 
 def test_a_fisheye_is_carried_too(grin: GrinModel) -> None:
     memory = remembered(ask(grin, cameras=[FISHEYE], stride=2))
     assert memory.values.isnan().any()
-    said = ask(grin, cameras=[FISHEYE], stride=2, enlarge=False, memory=memory)
-    assert torch.equal(said.values[0].isfinite(), memory.values.isfinite())
+    prediction = ask(grin, cameras=[FISHEYE], stride=2, enlarge=False, memory=memory)
+    assert torch.equal(prediction.values[0].isfinite(), memory.values.isfinite())
 
 
 @pytest.mark.parametrize("dtype", ["float32", "bfloat16"])
@@ -397,9 +401,9 @@ def test_a_checkpoint_answers_as_the_network_it_was_written_from(
     loaded = models.load(str(tmp_path))
     assert isinstance(loaded, GrinModel)
     assert (loaded.max_depth_m, loaded.training_f_px) == (20.0, None)
-    said = ask(loaded, execute=TorchRuntime(loaded.network, "cpu", dtype), steps=2).values
+    prediction = ask(loaded, execute=TorchRuntime(loaded.network, "cpu", dtype), steps=2).values
     expected = ask(grin, steps=2).values
-    assert (said / expected - 1).abs().mean() < (0.01 if dtype == "float32" else 0.05)
+    assert (prediction / expected - 1).abs().mean() < (0.01 if dtype == "float32" else 0.05)
 
 
 def test_the_focal_length_of_the_encoders_input_follows_the_resize(

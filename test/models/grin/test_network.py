@@ -1,4 +1,4 @@
-"""Checkpoints of GRIN: what is written is what is read, and nothing else is."""
+"""Checkpoints of GRIN: written checkpoints are read back, and others are refused."""
 
 import json
 from dataclasses import replace

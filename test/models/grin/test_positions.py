@@ -1,4 +1,4 @@
-"""Where pixels are: one place for an image of whatever size."""
+"""Positions of pixels are independent of the image's size."""
 
 import torch
 from torch.nn import functional

@@ -14,7 +14,7 @@ NEAR: dict[str, Any] = {"rtol": 1e-5, "atol": 1e-5}
 
 
 class Given(NamedTuple):
-    """What the denoiser is called with."""
+    """The denoiser's inputs."""
 
     x: Tensor
     gamma: Tensor

@@ -58,15 +58,15 @@ def test_a_network_that_predicts_the_truth_reaches_it(name: str, start: float, s
 
 def test_the_network_runs_once_for_every_noise_level_but_the_last() -> None:
     x0, eps = values()
-    asked: list[float] = []
+    requests: list[float] = []
 
     def denoise(x: Tensor, gamma: Tensor, latents: Tensor | None) -> tuple[Tensor, Tensor]:
-        asked.append(float(gamma))
+        requests.append(float(gamma))
         return oracle(x0)(x, gamma, latents)
 
     gammas = schedule.sigmoid(times(5))
     ddim(denoise, eps, gammas)
-    assert asked == gammas[:-1].tolist()
+    assert requests == gammas[:-1].tolist()
 
 
 def test_between_steps_values_have_the_noise_of_their_level() -> None:

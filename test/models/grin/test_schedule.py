@@ -1,4 +1,4 @@
-"""Noise schedules, and what follows from a noise level."""
+"""Noise schedules, and conversions at a noise level."""
 
 import pytest
 import torch
