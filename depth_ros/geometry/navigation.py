@@ -164,9 +164,7 @@ class Votes(NamedTuple):
     through: Tensor
 
 
-def votes(
-    points_m: Tensor, sigma: Tensor, view: View, pinhole: Pinhole, sigmas: float | Tensor
-) -> Votes:
+def votes(points_m: Tensor, sigma: Tensor, view: View, pinhole: Pinhole, sigmas: float) -> Votes:
     """Return what another view says of points.
 
     Args:
@@ -185,6 +183,7 @@ def votes(
     inside = ahead & (column >= 0) & (column < width) & (row >= 0) & (row < height)
     index = torch.where(inside, row * width + column, 0).long()
     seen_m = view.depth_m.flatten()[index]
-    apart = (seen_m / z).log()
-    limit = sigmas * torch.hypot(view.sigma.flatten()[index].nan_to_num(0.0), sigma)
+    apart = (seen_m / z).sub_(1)  # ln of it, to first order
+    squares = view.sigma.flatten()[index].nan_to_num_(0.0).square_().add_(sigma.square())
+    limit = squares.sqrt_().mul_(sigmas)
     return Votes(inside & (apart.abs() <= limit), inside & (apart > limit))

@@ -69,6 +69,16 @@ def _largest(values: Tensor, radius: int, dim: int) -> Tensor:
     return values
 
 
+def _steps(depth_m: Tensor, radius_px: int) -> Tensor:
+    """Return log_range(), of as many pixels as depth that is smeared over a radius needs."""
+    every = max(1, radius_px // 2)
+    if every == 1:
+        return log_range(depth_m, radius_px)
+    height, width = depth_m.shape
+    few = log_range(depth_m[::every, ::every], -(-radius_px // every))
+    return few.repeat_interleave(every, 0)[:height].repeat_interleave(every, 1)[:, :width]
+
+
 def deviation(depth_m: Tensor, errors: ErrorModel, radius_px: int, scale: float | Tensor) -> Tensor:
     """Return one standard deviation of ln depth (H, W), NaN where there is no depth.
 
@@ -80,7 +90,7 @@ def deviation(depth_m: Tensor, errors: ErrorModel, radius_px: int, scale: float 
         radius_px: how far a step of depth is smeared, see edges.radius_for.
         scale: deviation of the log of the scale of the whole image.
     """
-    steps = log_range(depth_m, radius_px)
+    steps = _steps(depth_m, radius_px)
     squares = (depth_m * errors.per_m).square_().add_((steps * errors.edge).square_())
     return (
         squares.add_(errors.base**2)

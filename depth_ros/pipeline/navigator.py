@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 from collections import OrderedDict, deque
-from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from functools import lru_cache, partial
 from typing import NamedTuple
@@ -308,31 +307,40 @@ class Navigator:
         step = point_stride(depth, settings)
         lookup = self._lookup(depth.camera.subsample(step))
         if settings.nav_frames_agree > 1:
-            count = marks.to(torch.int32)
-            through = torch.zeros_like(count)
-            for vote in self._votes(memory, look, lookup, settings, pose):
-                count += vote.agrees
-                through += vote.through
-            marks = marks & (count >= settings.nav_frames_agree) & (count > through)
+            marks = self._agreeing(marks, memory, look, lookup, settings, pose)
         now = look.distance_m.masked_fill(look.beyond, torch.inf)
         depth_m = torch.where(now < torch.inf, look.points_m[..., 2], now)
         memory.append(_Remembered(depth.stamp_ns, lookup.view(depth_m, look.shape), pose))
         return marks
 
-    def _votes(
+    def _agreeing(
         self,
+        marks: Tensor,
         memory: deque[_Remembered],
         look: _Look,
         lookup: _Lookup,
         settings: Settings,
         pose: Floats,
-    ) -> Iterator[navigation.Votes]:
+    ) -> Tensor:
+        """Return those marks (h, w) that enough frames agree on."""
+        on_host = marks.device.type == "cpu"  # where nobody waits to know which they are
+        points_m = look.points_m[marks] if on_host else look.points_m.flatten(0, 1)
+        sigma = look.shape[marks] if on_host else look.shape.flatten()
+        count = torch.ones_like(sigma, dtype=torch.int32)
+        through = torch.zeros_like(count)
         for before in memory:
             then_from_now = np.linalg.inv(before.odom_from_optical) @ pose
             moved = self._send(torch.from_numpy(then_from_now[:3].astype(np.float32)))
-            points = look.points_m @ moved[:, :3].T + moved[:, 3]
-            facts = (look.shape, before.view, lookup.pinhole, settings.nav_sigmas)
-            yield navigation.votes(points, *facts)
+            points = points_m @ moved[:, :3].T + moved[:, 3]
+            vote = navigation.votes(points, sigma, before.view, lookup.pinhole, settings.nav_sigmas)
+            count += vote.agrees
+            through += vote.through
+        agreed = (count >= settings.nav_frames_agree) & (count > through)
+        if not on_host:
+            return marks & agreed.view(marks.shape)
+        kept = torch.zeros_like(marks)
+        kept[marks] = agreed
+        return kept
 
     def _memory(self, depth: DepthFrame, settings: Settings) -> deque[_Remembered]:
         """Return the last frames of a camera, of this drive, so many as are compared."""

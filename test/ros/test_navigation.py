@@ -152,3 +152,39 @@ def test_nobody_listens_to_tf_for_topics_that_nobody_hears(
     bench.start("depth/image", model=metric)
     bench.ask(take())
     assert bench.node.streams[0].extrinsics is None
+
+
+LIVE_FOR_NAVIGATION: dict[str, dict[str, Any]] = {
+    "nav_range_m": {"nav_range_m": 2.0},
+    "nav_voxel_m": {"nav_voxel_m": 0.3},
+    "nav_min_height_m": {"nav_min_height_m": 0.6},
+    "nav_max_height_m": {"nav_max_height_m": 0.9},
+    "nav_tilt_deg": {"nav_tilt_deg": 8.0},
+    "nav_sigmas": {"nav_sigmas": 0.1},
+    "nav_floor": {"nav_floor": "drop"},
+    "nav_contact": {"nav_contact": False},
+    "nav_max_uncertainty_m": {"nav_max_uncertainty_m": 0.05},
+    "nav_neighbours": {"nav_neighbours": 24},
+    "nav_neighbour_radius_m": {"nav_neighbour_radius_m": 0.001},
+    "nav_frames": {"nav_frames": 4, "nav_frames_agree": 4},
+    "nav_frames_agree": {"nav_frames": 3, "nav_frames_agree": 3},
+    "scan_height_band_m": {"scan_height_band_m": [0.2, 0.7]},
+}
+
+
+@pytest.mark.parametrize("name", LIVE_FOR_NAVIGATION)
+def test_a_live_setting_counts_from_the_next_frame(
+    bench: Bench, metric: str, transforms: type[Buffer], name: str
+) -> None:
+    pose = camera_over_ground()
+    transforms.poses["base_footprint", "camera_optical_frame"] = pose
+    transforms.poses["odom", "camera_optical_frame"] = pose
+    bench.gate.instead = TRUE
+    alone: dict[str, Any] = {"nav_frames": 1, "nav_frames_agree": 1}
+    bench.start("points/nav", "scan", model=metric, **alone, **NAV)
+    bench.peer.wait(lambda: bench.node.streams[0].extrinsics is not None)
+    before = bench.ask(take(0))
+    assert set_parameters(bench, **LIVE_FOR_NAVIGATION[name]) == ""
+    after = bench.ask(take(1))
+    topic, content = ("scan", "ranges") if name.startswith("scan") else ("points/nav", "data")
+    assert getattr(before[topic], content) != getattr(after[topic], content)

@@ -16,6 +16,7 @@ from depth_ros.config import SPECS, Settings
 from depth_ros.errors import SettingError
 from test.ros.conftest import Bench, set_parameters, stamp_of, take
 from test.ros.test_confidence import LIVE_OF_DENOISING
+from test.ros.test_navigation import LIVE_FOR_NAVIGATION
 from test.ros.test_scale import LIVE_ABOVE_GROUND, LIVE_AMONG_ANCHORS
 
 pytest.importorskip("rclpy")
@@ -129,7 +130,7 @@ def metres(answers: Answers) -> Any:
 def test_every_live_setting_is_tried_below_with_the_scale_or_with_confidence() -> None:
     tried = {*LIVE, "publish_points", *LIVE_ABOVE_GROUND, *LIVE_AMONG_ANCHORS}
     tried |= {*LIVE_OF_DENOISING, "min_confidence", "scale_steady_s"}
-    tried |= {"anchors_field", "ground_offset_m"}
+    tried |= {"anchors_field", "ground_offset_m", *LIVE_FOR_NAVIGATION}
     assert tried == {spec.name for spec in SPECS.values() if spec.live}
 
 
