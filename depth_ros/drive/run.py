@@ -61,9 +61,9 @@ def run(out: Path, model: str, rooms: int, seed: int) -> Report:
                 bar.set_postfix_str(f"{step.seconds:.0f} s")
 
             results.append(drive(each, ask, _START_NS + number * _BETWEEN_ROOMS_NS, watch))
+            report = Report(results, rejected)
+            (out / "drive.txt").write_text(report.table() + "\n")
     film.close()
-    report = Report(results, rejected)
-    (out / "drive.txt").write_text(report.table() + "\n")
     return report
 
 
