@@ -56,7 +56,7 @@ class OutputFolder:
         if not os.path.lexists(self.path):
             return
         if not self.path.is_dir():
-            raise SettingError(f"{self.path} is no folder, expected one")
+            raise SettingError(f"{self.path} is not a folder")
         written = self._written()
         if written is None and any(self.path.iterdir()):
             self._refuse(self.path)

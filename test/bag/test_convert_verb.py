@@ -182,7 +182,7 @@ def test_off_may_be_said_as_yaml_reads_it() -> None:
 def test_a_file_that_has_no_parameters_is_refused(tmp_path: Path, text: str) -> None:
     (tmp_path / "params.yaml").write_text(text)
     for path in (tmp_path / "params.yaml", tmp_path / "missing.yaml"):
-        with pytest.raises(SettingError, match="no file of parameters"):
+        with pytest.raises(SettingError, match="not a parameter file"):
             given(path, [])
 
 

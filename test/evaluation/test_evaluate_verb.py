@@ -140,10 +140,10 @@ def test_the_command_without_arguments_scores_the_embedded_model_on_rendered_dri
         (2, ["nonsense"], "model 'nonsense' is unknown"),
         (1, ["--protocol", "nyu"], "protocol 'nyu' needs --data: a folder with nyu_depth_v2"),
         (1, ["--protocol", "ibims", "--data", "."], "lacks imagelist.txt; expected imagelist.txt"),
-        (2, ["--protocol", "bag", "--data", "nowhere"], "argument --data: nowhere is not there"),
+        (2, ["--protocol", "bag", "--data", "nowhere"], "argument --data: nowhere does not exist"),
         (1, ["--data", "depth_ros"], "depth_ros is neither a bag nor a folder with rgb/ and"),
         (1, ["--protocol", "rendered", "--data", "."], "reads no data, expected no --data"),
-        (2, ["--topics", "/a", "/b"], "--topics are those of a bag, protocol 'rendered' has none"),
+        (2, ["--topics", "/a", "/b"], "--topics needs protocol 'bag', the protocol is 'rendered'"),
     ],
 )
 def test_what_cannot_be_evaluated_is_one_line_and_writes_nothing(

@@ -171,7 +171,7 @@ def test_a_poor_networks_scale_is_not_biased() -> None:
 def test_a_depth_image_that_is_not_its_cameras_is_refused() -> None:
     with pytest.raises(ScaleError, match=r"\(40, 30\), expected \(30, 40\)"):
         from_depth(np.ones((40, 30)), CAMERA)
-    with pytest.raises(ScaleError, match="at most 0 points"):
+    with pytest.raises(ScaleError, match="maximum number of points is 0"):
         from_depth(np.ones((30, 40)), CAMERA, 0)
 
 

@@ -204,5 +204,5 @@ def test_a_field_is_frozen_and_thawed() -> None:
     ],
 )
 def test_nothing_but_a_field_is_thawed(said: Any) -> None:
-    with pytest.raises(ScaleError, match="is no field"):
+    with pytest.raises(ScaleError, match="is not a scale field"):
         Field.from_list(said)

@@ -286,6 +286,6 @@ def test_what_a_models_recipe_has_no_use_for_is_refused(
 ) -> None:
     arguments = ["train", "--model", model, "--out", str(tmp_path / "out"), "--device", "cpu"]
     assert cli.main([*arguments, argument]) == 1
-    refused = f"{argument.partition('=')[0]} has no meaning for model '{model}'"
+    refused = f"{argument.partition('=')[0]} cannot be used with model '{model}'"
     assert refused in capsys.readouterr().err
     assert not (tmp_path / "out").exists()

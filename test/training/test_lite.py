@@ -166,9 +166,9 @@ def test_the_verb_mixes_data_and_says_what_it_did(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (["--model", "zoedepth-tiny", "--data", "x"], "--data has no meaning for model"),
-        (["--affine-weight", "1"], "--affine-weight has no meaning for model 'zoedepth-lite'"),
-        (["--model", "grin-tiny", "--head", "log"], "--head has no meaning for model 'grin-tiny'"),
+        (["--model", "zoedepth-tiny", "--data", "x"], "--data cannot be used with model"),
+        (["--affine-weight", "1"], "--affine-weight cannot be used with model 'zoedepth-lite'"),
+        (["--model", "grin-tiny", "--head", "log"], "--head cannot be used with model 'grin-tiny'"),
         (["--data", "x", "--data", "y", "--protocol", "bag", "--protocol", "nyu",
           "--protocol", "bag", "--init", "zoedepth-lite"], "3 times --protocol for 2 times --data"),
         (["--data", "x=much", "--init", "zoedepth-lite"], "expected FOLDER or FOLDER=WEIGHT"),

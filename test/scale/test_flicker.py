@@ -16,7 +16,7 @@ import torch
 from depth_ros.arrays import FloatArray
 from depth_ros.errors import ScaleError
 from depth_ros.evaluation.datasets import bag
-from depth_ros.scale.steady import Steadier
+from depth_ros.scale.flicker import FlickerFilter
 from depth_ros.training.render import render_drive
 from depth_ros.training.scenes import Drive, Pose, Robot, random_drive
 
@@ -57,10 +57,10 @@ def wobble(count: int, seed: int = 0) -> FloatArray:
 
 def steadied(depth_m: Iterable[npt.NDArray[np.floating]], seconds: float = 0.5) -> FloatArray:
     """The factors of frames at 10 Hz."""
-    steadier = Steadier()
+    flicker = FlickerFilter()
     return np.array(
         [
-            float(steadier.update(torch.from_numpy(frame), START_NS + step * STEP_NS, seconds))
+            float(flicker.update(torch.from_numpy(frame), START_NS + step * STEP_NS, seconds))
             for step, frame in enumerate(depth_m)
         ]
     )
@@ -194,9 +194,9 @@ def test_more_frames_a_second_calm_more() -> None:
     """The same still camera at 10 and at 30 Hz: three times as many frames calm more, no less."""
     left = []
     for step_ns in (STEP_NS, STEP_NS // 3):
-        planted, steadier = wobble(150), Steadier()
+        planted, flicker = wobble(150), FlickerFilter()
         factors = [
-            float(steadier.update(torch.full((12, 16), scale), START_NS + i * step_ns, 0.5))
+            float(flicker.update(torch.full((12, 16), scale), START_NS + i * step_ns, 0.5))
             for i, scale in enumerate(planted.tolist())
         ]
         left.append(np.log(planted * factors)[60:].std())
@@ -205,23 +205,23 @@ def test_more_frames_a_second_calm_more() -> None:
 
 @pytest.mark.parametrize("gap_ns", [0, -5 * 10**9, 2 * 10**9])
 def test_time_that_stands_still_or_jumps_begins_anew(drives: list[Metres], gap_ns: int) -> None:
-    planted, steadier = wobble(60), Steadier()
+    planted, flicker = wobble(60), FlickerFilter()
     for step, frame in enumerate(torch.from_numpy(drives[0][:30])):
         stamp_ns = START_NS + step * STEP_NS
-        steadier.update(frame * planted[step], stamp_ns, TIME_CONSTANT_S)
-    fresh = Steadier()
+        flicker.update(frame * planted[step], stamp_ns, TIME_CONSTANT_S)
+    fresh = FlickerFilter()
     for step, frame in enumerate(torch.from_numpy(drives[0][:30])):
         later_ns = stamp_ns + gap_ns + step * STEP_NS
-        factor = steadier.update(frame * planted[step], later_ns, TIME_CONSTANT_S)
+        factor = flicker.update(frame * planted[step], later_ns, TIME_CONSTANT_S)
         assert factor == fresh.update(frame * planted[step], later_ns, TIME_CONSTANT_S)
         assert step or factor == 1
 
 
 def test_frames_of_another_size_begin_anew() -> None:
-    steadier = Steadier()
+    flicker = FlickerFilter()
     for step, scale in enumerate(wobble(30).tolist()):
-        steadier.update(torch.full((12, 16), scale), START_NS + step * STEP_NS, 0.5)
-    assert steadier.update(torch.ones(24, 32), START_NS + 30 * STEP_NS, 0.5) == 1
+        flicker.update(torch.full((12, 16), scale), START_NS + step * STEP_NS, 0.5)
+    assert flicker.update(torch.ones(24, 32), START_NS + 30 * STEP_NS, 0.5) == 1
 
 
 @pytest.mark.parametrize("nothing", [np.nan, np.inf, 0.0, -1.0])
@@ -249,11 +249,11 @@ def test_frames_without_depth_have_the_factor_1(drives: list[Metres], nothing: f
 def test_the_factor_is_a_tensor_of_the_depths_device_and_precision_does_not_matter() -> None:
     planted = wobble(40)
     for dtype in (torch.float16, torch.float64):
-        steadier, plain = Steadier(), Steadier()
+        flicker, plain = FlickerFilter(), FlickerFilter()
         for step, scale in enumerate(planted.tolist()):
             depth_m = torch.full((12, 16), 2 * scale)
             stamp_ns = START_NS + step * STEP_NS
-            factor = steadier.update(depth_m.to(dtype), stamp_ns, 0.5)
+            factor = flicker.update(depth_m.to(dtype), stamp_ns, 0.5)
             assert factor.shape == ()
             assert factor == pytest.approx(float(plain.update(depth_m, stamp_ns, 0.5)), rel=5e-3)
 
@@ -263,20 +263,20 @@ def test_it_goes_on_from_what_was_saved_as_if_nothing_had_been(
     drives: list[Metres], at: int
 ) -> None:
     seen = torch.from_numpy(drives[1] * wobble(60).astype(np.float32)[:, None, None])
-    steadier, resumed = Steadier(), Steadier()
+    flicker, resumed = FlickerFilter(), FlickerFilter()
     for step in range(at):
-        steadier.update(seen[step], START_NS + step * STEP_NS, TIME_CONSTANT_S)
-    resumed.restore(json.loads(json.dumps(steadier.as_dict(), allow_nan=False)))
+        flicker.update(seen[step], START_NS + step * STEP_NS, TIME_CONSTANT_S)
+    resumed.restore(json.loads(json.dumps(flicker.as_dict(), allow_nan=False)))
     for step in range(at, 40):
         stamp_ns = START_NS + step * STEP_NS
-        expected = steadier.update(seen[step], stamp_ns, TIME_CONSTANT_S)
+        expected = flicker.update(seen[step], stamp_ns, TIME_CONSTANT_S)
         assert resumed.update(seen[step], stamp_ns, TIME_CONSTANT_S) == expected
 
 
 def test_what_is_saved_is_small(drives: list[Metres]) -> None:
-    steadier = Steadier()
-    steadier.update(torch.ones(1080, 1920), START_NS, TIME_CONSTANT_S)
-    assert len(json.dumps(steadier.as_dict())) < 8000
+    flicker = FlickerFilter()
+    flicker.update(torch.ones(1080, 1920), START_NS, TIME_CONSTANT_S)
+    assert len(json.dumps(flicker.as_dict())) < 8000
 
 
 @pytest.mark.parametrize(
@@ -293,7 +293,7 @@ def test_what_is_saved_is_small(drives: list[Metres]) -> None:
     ],
 )
 def test_what_was_not_saved_is_refused(damage: dict[str, object]) -> None:
-    steadier = Steadier()
-    steadier.update(torch.ones(12, 16), START_NS, TIME_CONSTANT_S)
-    with pytest.raises(ScaleError, match="is no state of a scale"):
-        Steadier().restore({**steadier.as_dict(), **damage})
+    flicker = FlickerFilter()
+    flicker.update(torch.ones(12, 16), START_NS, TIME_CONSTANT_S)
+    with pytest.raises(ScaleError, match="is not the state of a scale"):
+        FlickerFilter().restore({**flicker.as_dict(), **damage})
