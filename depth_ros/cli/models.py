@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 HELP = "list the known models, or try one"
 
 _LEGEND = (
-    "relative: metric with scale_mode ground or anchors; memory: of weights in float32;\n"
+    "relative: metric with scale_mode ground or anchors; memory: float32 weights;\n"
     "CPU, GPU: time of a whole frame of 640x480, if it was measured."
 )
 _DEVICES: dict[str, Device] = {"CPU": "cpu", "GPU": "cuda"}

@@ -54,7 +54,7 @@ def test_what_is_converted_is_the_same_network(
         split(pickled)
     out = tmp_path / "out"
     assert cli.main(["models", NAME, "--weights", str(pickled), "--convert", str(out)]) == 0
-    assert f"licence Apache-2.0; use it with model:={NAME} weights:={out}" in capsys.readouterr().out
+    assert f"Apache-2.0; use it with model:={NAME} weights:={out}" in capsys.readouterr().out
     assert sorted(path.name for path in out.iterdir()) == [
         *("README.md", "config.json", "model.safetensors", "preprocessor_config.json")
     ]

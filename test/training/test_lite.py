@@ -141,7 +141,7 @@ def test_another_size_scales_the_focal_length_with_the_width(tmp_path: Path) -> 
 
 
 def test_it_does_not_start_from_another_network() -> None:
-    with pytest.raises(ModelError, match="is no zoedepth-lite"):
+    with pytest.raises(ModelError, match="is not a zoedepth-lite"):
         lite.start("zoedepth-tiny", seed=0)
 
 
