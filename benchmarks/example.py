@@ -60,8 +60,8 @@ def render(width: int, height: int) -> tuple[Camera, Image]:
 @torch.inference_mode()
 def _raw(pipeline: Pipeline, rgb: Tensor, depth_m: Tensor) -> Tensor:
     predictor = predictor_of(pipeline)
-    said = predictor.runtime(predictor.model.preprocess(rgb))
-    size = (said if isinstance(said, Tensor) else said[0]).shape[-2:]
+    output = predictor.runtime(predictor.model.preprocess(rgb))
+    size = (output if isinstance(output, Tensor) else output[0]).shape[-2:]
     resized = functional.interpolate(depth_m[:, None], size, mode="area")[:, 0]
     return resized.to(pipeline.device)
 

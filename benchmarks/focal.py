@@ -102,7 +102,7 @@ def main(arguments: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="python -m benchmarks.focal", description=__doc__)
     parser.add_argument("--model", default="zoedepth-lite", help="name, folder or hub id")
     parser.add_argument("--data", type=Path, required=True, help="folder of RGB-D")
-    parser.add_argument("--limit", type=int, help="the first so many frames only")
+    parser.add_argument("--limit", type=int, help="maximum number of frames; default: all")
     options = parser.parse_args(arguments)
     samples = PROTOCOLS["rgbd-folder"].samples(options.data)
     frames = [sample.frame for sample in samples][: options.limit]

@@ -249,7 +249,7 @@ def _watch(sending: list[str], pids: list[int]) -> list[Sample]:
             samples.append(_sample(pids))
             time.sleep(_SAMPLE_S)
     if cameras.returncode:
-        raise DepthError("the cameras found nobody who listens, expected the nodes")
+        raise DepthError("the cameras have no subscribers, expected the nodes")
     time.sleep(_SETTLE_S)
     return [*samples, _sample(pids)]
 

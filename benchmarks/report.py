@@ -116,7 +116,7 @@ class Report:
 
     def _beside(self) -> list[str]:
         ours = self.total(OURS, "rgb8")
-        lines = [f"{'beside them':<62}{'':>24}{'our sum, rgb8 / it':>22}"]
+        lines = [f"{'other series':<62}{'':>24}{'our sum, rgb8 / it':>22}"]
         for name, label in self.labels.items():
             ratio = Spread.of(ours / self.series[name]).median
             lines.append(f"{label:<62}{_ms(self.series[name]):>24}{ratio:>22.3f}")

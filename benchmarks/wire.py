@@ -154,14 +154,14 @@ def listen() -> None:
     echo = node.create_publisher(Header, "arrived", _ECHO_QOS)
 
     def note(data: bytes) -> None:
-        echo.publish(tell(node.get_name(), data))
+        echo.publish(reply_to(node.get_name(), data))
 
     node.create_subscription(PointCloud2, "cloud", note, _QOS, raw=True)
     with suppress(KeyboardInterrupt, ExternalShutdownException):
         rclpy.spin(node)
 
 
-def tell(name: str, data: bytes) -> Header:
+def reply_to(name: str, data: bytes) -> Header:
     """Return the reply to a serialised cloud: its stamp, the listener and a number."""
     number = time.monotonic_ns()
     reply = Header()
@@ -219,7 +219,7 @@ class Sender:
         self._listeners = count
         for _ in range(round(_START_TIMEOUT_S / _GREET_EVERY_S)):
             self.publisher.publish(PointCloud2())
-            if self._all_told(_GREETING, _GREET_EVERY_S):
+            if self._all_replied(_GREETING, _GREET_EVERY_S):
                 return
         raise DepthError(f"{len(self._replies[_GREETING])} listeners are there, expected {count}")
 
@@ -235,17 +235,17 @@ class Sender:
             begin_ns = time.monotonic_ns()
             self.publisher.publish(way(message))
             call_ms = (time.monotonic_ns() - begin_ns) / 1e6
-            if self._all_told(self._number, _LOST_AFTER_S):
+            if self._all_replied(self._number, _LOST_AFTER_S):
                 return Sent(begin_ns, call_ms, [*self._replies.pop(self._number).values()], lost)
         raise DepthError(
-            f"a cloud was sent {_TRIES} times, expected {self._listeners} listeners to tell of it"
+            f"a cloud was sent {_TRIES} times, expected {self._listeners} acknowledgements"
         )
 
     def _on_reply(self, reply: Header) -> None:
         listener, number = reply.frame_id.split()
         self._replies[reply.stamp.sec][listener] = int(number)
 
-    def _all_told(self, number: int, seconds: float) -> bool:
+    def _all_replied(self, number: int, seconds: float) -> bool:
         """Wait for all acknowledgements of a message, with a timeout; return whether they came."""
         replies, until_s = self._replies[number], time.monotonic() + seconds
         while len(replies) < self._listeners:

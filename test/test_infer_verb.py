@@ -173,8 +173,8 @@ def test_the_focal_length_of_exif_data_is_used_and_said(
     assert infer("a.jpg", "--format", "npz", "--out", "out", *CPU) == exit_codes.DONE
     f_px = np.load("out/a_depth.npz")["K"][0, 0]
     assert f_px == pytest.approx(27 / np.hypot(36, 24) * np.hypot(WIDTH, HEIGHT))
-    told = "that of the EXIF data, of a.jpg 27 mm (35 mm equivalent), 67 deg across\n"
-    assert told in capsys.readouterr().err
+    message = "that of the EXIF data, of a.jpg 27 mm (35 mm equivalent), 67 deg across\n"
+    assert message in capsys.readouterr().err
 
 
 @pytest.mark.parametrize("name", ["a.jpg", "a.mp4", "camera:0"])
@@ -245,7 +245,7 @@ def test_a_video_gives_depth_per_frame_and_a_film(there: Path) -> None:
     assert film.get(cv2.CAP_PROP_FRAME_WIDTH) == WIDTH
 
 
-def test_only_so_many_frames_are_taken(there: Path) -> None:
+def test_the_number_of_frames_is_limited(there: Path) -> None:
     video(there / "a.mp4")
     assert infer("a.mp4", "--out", "out", "--frames", "2", *FOV) == exit_codes.DONE
     assert [n for n in names(there / "out") if "depth/" in n] == [
@@ -315,9 +315,7 @@ def test_a_webcam_is_read_until_it_is_unplugged(tmp_path: Path) -> None:
     assert (tmp_path / "camera0_colour.mp4").exists()
 
 
-def test_a_webcam_that_is_not_there_is_said_in_one_line(
-    there: Path, capfd: pytest.CaptureFixture[str]
-) -> None:
+def test_a_missing_webcam_is_one_line(there: Path, capfd: pytest.CaptureFixture[str]) -> None:
     assert infer("camera:97", "--out", "out", *FOV) == exit_codes.FAILED
     lines = [line for line in capfd.readouterr().err.splitlines() if "97" in line]
     assert lines == [

@@ -49,11 +49,11 @@ def check_frame(frames: Frames, alone: Alone, dtype: str) -> str:
         MismatchError: they differ.
     """
     pipeline = frames.pipeline
-    asked = answer(pipeline, frames.frame)
-    depth_m = asked.depth.depth_m.clone()
+    result = answer(pipeline, frames.frame)
+    depth_m = result.depth.depth_m.clone()
     frames.one()
-    _check_depth(depth_m, asked.depth.far_m, _expected_m(pipeline, alone, frames), dtype)
-    share = _check_cloud(depth_m, asked.depth.network_size, pipeline, frames)
+    _check_depth(depth_m, result.depth.far_m, _expected_m(pipeline, alone, frames), dtype)
+    share = _check_cloud(depth_m, result.depth.network_size, pipeline, frames)
     return f"{share:.1%} of the pixels are points" if share < _FEW else ""
 
 
@@ -83,7 +83,7 @@ def _check_depth(depth_m: Tensor, far_m: float, expected_m: Tensor, dtype: str) 
         raise MismatchError(f"depth below {far_m:g} m is beyond range")
     lost = depth_m.isnan() & (expected_m > tolerance) & (expected_m < far_m * (1 - tolerance))
     if float(lost.float().mean()) > 1 - _SHARE:
-        raise MismatchError("depth is NaN where the network alone says metres")
+        raise MismatchError("depth is NaN where the network alone has a value")
 
 
 def _check_cloud(

@@ -81,9 +81,9 @@ class Frames:
     def _begun(self) -> _Slot:
         slot = self._slots.pop(0)
         self._slots.append(slot)
-        asked = answer(self.pipeline, self.frame)
+        result = answer(self.pipeline, self.frame)
         self.pipeline.profile.begin("copy")
-        slot.fetch(asked)
+        slot.fetch(result)
         return slot
 
     def _finish(self, slot: _Slot) -> None:
@@ -121,15 +121,15 @@ class _Slot:
         self._mark: Mark | None = None
         self._point_bytes = 1
 
-    def fetch(self, asked: Answer) -> None:
+    def fetch(self, result: Answer) -> None:
         """Start the copy of a result to here; see arrived()."""
-        sources = {"depth": asked.depth.depth_m.contiguous(), "cloud": asked.payload.contiguous()}
-        if asked.points is not None:
-            sources["points"] = asked.points
+        sources = {"depth": result.depth.depth_m.contiguous(), "cloud": result.payload.contiguous()}
+        if result.points is not None:
+            sources["points"] = result.points
         self._staged = {name: self._memory(name, source) for name, source in sources.items()}
         pairs = [(self._staged[name], source) for name, source in sources.items()]
         self._mark = self._device.fetch(pairs)
-        self._point_bytes = asked.payload.shape[-1] * asked.payload.element_size()
+        self._point_bytes = result.payload.shape[-1] * result.payload.element_size()
 
     def arrived(self) -> tuple[Tensor, Tensor]:
         """Wait for the copy, and return the bytes of depth and of the valid points."""

@@ -44,12 +44,12 @@ def measure(model: str, seen: Sequence[View], steps: int, samples: int) -> Uncer
     depth_m, truth_m, confidence, spread_m = _pixels(model, seen, steps, samples)
     error_m = np.abs(depth_m - truth_m)
     abs_rel = error_m / truth_m
-    sure = confidence >= np.quantile(confidence, 0.2)
+    confident = confidence >= np.quantile(confidence, 0.2)
     ratio = np.maximum(depth_m / truth_m, truth_m / depth_m)
     return Uncertainty(
         float(spearmanr(spread_m, error_m).statistic),
         float(abs_rel.mean()),
-        float(abs_rel[sure].mean()),
+        float(abs_rel[confident].mean()),
         float(confidence.mean()),
         float((ratio < RIGHT).mean()),
     )

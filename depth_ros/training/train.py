@@ -153,7 +153,7 @@ class Trainer(Generic[Network]):
         """Take a step and return its loss, without synchronisation."""
         batch = batch.to(self.device)
         seed = self.config.seed * 1_000_003 + self.step
-        # On the CPU: random numbers are the same whatever the device.
+        # On the CPU, so that random numbers do not depend on the device.
         generator = torch.Generator().manual_seed(seed)
         torch.manual_seed(seed)  # of layers that drop at random
         kind = torch.device(self.device).type

@@ -1,4 +1,4 @@
-"""A steadied scale: wobble goes, motion and a changed scene stay, and nothing is smeared."""
+"""The flicker filter: jitter is reduced, motion and scene changes are kept."""
 
 from __future__ import annotations
 
@@ -148,7 +148,7 @@ def test_a_cut_to_another_room_is_followed_at_once(drives: list[Metres], seed: i
         assert factors[40:] == pytest.approx(1, abs=0.03)
 
 
-def test_after_a_cut_wobble_is_forgotten_and_steadied_anew(drives: list[Metres]) -> None:
+def test_after_a_cut_the_filter_restarts(drives: list[Metres]) -> None:
     planted = wobble(80)
     both = np.concatenate([drives[0][:40], drives[2][:40]]) * planted[:, None, None]
     factors = steadied(both)
@@ -182,7 +182,7 @@ def test_a_change_of_scale_that_stays_is_followed_within_a_second() -> None:
     assert np.mean(left[50:]) == pytest.approx(1.1, abs=0.03)
 
 
-def test_a_longer_time_constant_calms_more_where_nothing_moves() -> None:
+def test_a_longer_time_constant_reduces_more_flicker_of_a_static_scene() -> None:
     planted = wobble(100)
     still = 2.0 * np.ones((100, 12, 16)) * planted[:, None, None]
     left = [jumps(planted * steadied(still, seconds)) for seconds in (0.2, 0.5, 1.0)]
@@ -190,7 +190,7 @@ def test_a_longer_time_constant_calms_more_where_nothing_moves() -> None:
     assert left[-1] < left[0] / 3
 
 
-def test_more_frames_a_second_calm_more() -> None:
+def test_more_frames_a_second_reduce_more_flicker() -> None:
     """The same still camera at 10 and at 30 Hz: three times as many frames calm more, no less."""
     left = []
     for step_ns in (STEP_NS, STEP_NS // 3):
@@ -204,7 +204,7 @@ def test_more_frames_a_second_calm_more() -> None:
 
 
 @pytest.mark.parametrize("gap_ns", [0, -5 * 10**9, 2 * 10**9])
-def test_time_that_stands_still_or_jumps_begins_anew(drives: list[Metres], gap_ns: int) -> None:
+def test_time_that_stands_still_or_jumps_restarts(drives: list[Metres], gap_ns: int) -> None:
     planted, flicker = wobble(60), FlickerFilter()
     for step, frame in enumerate(torch.from_numpy(drives[0][:30])):
         stamp_ns = START_NS + step * STEP_NS
@@ -217,7 +217,7 @@ def test_time_that_stands_still_or_jumps_begins_anew(drives: list[Metres], gap_n
         assert step or factor == 1
 
 
-def test_frames_of_another_size_begin_anew() -> None:
+def test_frames_of_another_size_restart_the_filter() -> None:
     flicker = FlickerFilter()
     for step, scale in enumerate(wobble(30).tolist()):
         flicker.update(torch.full((12, 16), scale), START_NS + step * STEP_NS, 0.5)
@@ -259,9 +259,7 @@ def test_the_factor_is_a_tensor_of_the_depths_device_and_precision_does_not_matt
 
 
 @pytest.mark.parametrize("at", [0, 1, 2, 3, 25])
-def test_it_goes_on_from_what_was_saved_as_if_nothing_had_been(
-    drives: list[Metres], at: int
-) -> None:
+def test_a_restored_filter_continues_identically(drives: list[Metres], at: int) -> None:
     seen = torch.from_numpy(drives[1] * wobble(60).astype(np.float32)[:, None, None])
     flicker, resumed = FlickerFilter(), FlickerFilter()
     for step in range(at):
@@ -273,7 +271,7 @@ def test_it_goes_on_from_what_was_saved_as_if_nothing_had_been(
         assert resumed.update(seen[step], stamp_ns, TIME_CONSTANT_S) == expected
 
 
-def test_what_is_saved_is_small(drives: list[Metres]) -> None:
+def test_the_saved_state_is_small(drives: list[Metres]) -> None:
     flicker = FlickerFilter()
     flicker.update(torch.ones(1080, 1920), START_NS, TIME_CONSTANT_S)
     assert len(json.dumps(flicker.as_dict())) < 8000
@@ -292,7 +290,7 @@ def test_what_is_saved_is_small(drives: list[Metres]) -> None:
         {"frames": -1},
     ],
 )
-def test_what_was_not_saved_is_refused(damage: dict[str, object]) -> None:
+def test_a_damaged_state_is_refused(damage: dict[str, object]) -> None:
     flicker = FlickerFilter()
     flicker.update(torch.ones(12, 16), START_NS, TIME_CONSTANT_S)
     with pytest.raises(ScaleError, match="is not the state of a scale"):

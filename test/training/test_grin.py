@@ -281,7 +281,7 @@ def test_data_that_is_not_there_is_one_line(
         ("grin-tiny", "--affine-weight=0.1"),
     ],
 )
-def test_what_a_models_recipe_has_no_use_for_is_refused(
+def test_options_that_the_model_does_not_use_are_refused(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], model: str, argument: str
 ) -> None:
     arguments = ["train", "--model", model, "--out", str(tmp_path / "out"), "--device", "cpu"]

@@ -174,7 +174,7 @@ def test_the_verb_mixes_data_and_says_what_it_did(tmp_path: Path) -> None:
         (["--data", "x=much", "--init", "zoedepth-lite"], "expected FOLDER or FOLDER=WEIGHT"),
     ],
 )  # fmt: skip
-def test_what_has_no_meaning_is_refused(
+def test_options_that_the_model_does_not_use_are_refused(
     arguments: list[str], message: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert cli.main(["train", "--out", str(tmp_path / "out"), *arguments]) != 0

@@ -95,12 +95,12 @@ def _listed(topics: Any) -> str:
 def _info(root: Path, recording: Recording, image: str) -> str:
     """Return the camera_info topic of an image topic: its sibling, or the bag's only one."""
     infos = {name for name, topic in recording.topics.items() if topic.kind == INFO}
-    beside = camera_info_of(recording, image)
-    if beside in infos:
-        return beside
+    sibling = camera_info_of(recording, image)
+    if sibling in infos:
+        return sibling
     if len(infos) == 1:
         return infos.pop()
-    raise DatasetError(f"{root} has no {beside}, it has {_listed(infos)}")
+    raise DatasetError(f"{root} has no {sibling}, it has {_listed(infos)}")
 
 
 def _pairs(root: Path, topics: _Topics, settings: Settings, losses: Losses) -> Iterator[Sample]:
