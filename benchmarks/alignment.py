@@ -126,7 +126,7 @@ def floor_mount(depth_m: FloatArray, camera: Camera) -> Mount:
     return Mount(1 / length, (x, y, z_))
 
 
-def relative(depth_m: FloatArray, kind: str, rng: np.random.Generator) -> FloatArray:
+def relative_output(depth_m: FloatArray, kind: str, rng: np.random.Generator) -> FloatArray:
     """Return the output of a relative network from true depth (H, W): scaled, shifted and noisy."""
     values = 1 / depth_m if kind == "affine_inverse_depth" else depth_m
     values = values * (1 + _NOISE * rng.normal(size=values.shape))
@@ -151,7 +151,7 @@ def errors(
     """Return the AbsRel of every aligned frame, and the number of refused frames."""
     out, refused = [], 0
     for index, view in enumerate(views):
-        values = relative(view.depth_m, kind, np.random.default_rng(index))
+        values = relative_output(view.depth_m, kind, np.random.default_rng(index))
         try:
             found = fit(values, kind, view)
         except ScaleError:
