@@ -376,7 +376,7 @@ def main(arguments: list[str] | None = None) -> int:
 
 
 def _publish(options: argparse.Namespace) -> None:
-    """Run the publisher, with the node's heap settings, and print its results."""
+    """Be the publisher, with the node's heap, and print what it measured."""
     heap.one_for_all()
     heap.keep()
     rclpy.init(args=[])

@@ -11,7 +11,7 @@ from depth_ros.config import SPECS, Settings
 from depth_ros.models import DepthModel
 from depth_ros.pipeline import DepthFrame, Frame, Pipeline, Wanted
 
-# The pipeline's notice; work after the network is captured separately.
+# As a pipeline says it; what follows the network is captured apart from it.
 _REFUSED = "the network goes on without a CUDA graph"
 
 

@@ -38,12 +38,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(options: argparse.Namespace) -> int:
-    """Run the demonstration; exit code 1 if it misses its required results."""
+    """Run the demonstration; exit code 1 when it does not reach its bars."""
     from depth_ros import demo
 
     report = demo.run(options.out, options.model, options.seconds, options.seed)
     print(report.table())
     print(f"picture: {options.out / 'preview.png'}   recording: {options.out / 'recording'}")
     if not report.passed:
-        print("depth_ros: the demonstration missed its required results", file=sys.stderr)
+        print("depth_ros: the demonstration did not reach its bars", file=sys.stderr)
     return exit_codes.DONE if report.passed else exit_codes.FAILED

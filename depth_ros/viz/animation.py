@@ -1,4 +1,4 @@
-"""Write pictures as an animation (GIF)."""
+"""Pictures to an animation (gif)."""
 
 from __future__ import annotations
 
@@ -18,8 +18,8 @@ from depth_ros.viz.thinned import Thinned
 
 _MOST = 120  # maximum number of pictures, all in memory until the end
 _COLOURS, _OF_DEPTH = 256, 96
-_TYPICAL = 8  # number of pictures from which colours are chosen
-_SHORTEST_MS, _LONGEST_MS = 20, 500  # browsers slow shorter durations down
+_TYPICAL = 8  # pictures that are looked at for colours
+_SHORTEST_MS, _LONGEST_MS = 20, 500  # browsers show what is shorter slower
 
 
 class Animation:
