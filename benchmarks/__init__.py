@@ -1,1 +1,1 @@
-"""How long everything but the network takes, beside the network and beside the obvious way."""
+"""Time of everything but the network, compared with the network and with the obvious way."""

@@ -1,4 +1,4 @@
-"""Measure a 640x480 frame: everything but the network, beside the network and the obvious way."""
+"""Measure a 640x480 frame: everything but the network, compared with it and the obvious way."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from benchmarks.command import in_one_line
 
 @in_one_line
 def main(arguments: list[str] | None = None) -> int:
-    """Check, measure and report; the exit code is 0 whether or not the aims are reached."""
+    """Check, measure and report; the exit code is 0 even if targets are missed."""
     options = _parser().parse_args(arguments)
     _run(options)
     return 0

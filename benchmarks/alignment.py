@@ -1,7 +1,7 @@
-"""How exact scale and shift become: relative predictions made from true depth, and aligned again.
+"""Accuracy of scale and shift: align relative predictions that were made from true depth.
 
-Every frame gets a scale (0.1 to 10) and a shift (up to half of its median) of its own and 5 % of
-noise, so that 0.04 is the AbsRel of a perfect alignment. Run as python -m benchmarks.alignment.
+Every frame gets its own scale (0.1 to 10), shift (up to half of its median) and 5 % of noise, so
+that 0.04 is the AbsRel of a perfect alignment. Run as python -m benchmarks.alignment.
 """
 
 from __future__ import annotations
@@ -45,7 +45,7 @@ _EVERY = 4
 
 
 class View(NamedTuple):
-    """A frame with all that is known of it: true depth (H, W), the camera's mount, anchors."""
+    """A frame: true depth (H, W), the camera's mount, anchors."""
 
     depth_m: FloatArray
     camera: Camera
@@ -54,7 +54,7 @@ class View(NamedTuple):
 
 
 def drives() -> Iterator[View]:
-    """Render drives; anchors are what 64 rays of a level planar lidar see."""
+    """Render drives; anchors are the hits of 64 rays of a level planar lidar."""
     for index in tqdm(range(_DRIVES), desc="render", unit="drive"):
         rng = np.random.default_rng((7, index))
         drive = random_drive(rng, Robot(), _WIDTH, _HEIGHT, _STEPS)
@@ -79,9 +79,9 @@ def _scan(drive: Drive, pose: Pose) -> Anchors:
 
 
 def bag(path: Path) -> Iterator[View]:
-    """Read a bag with true depth; the mount is that of the plane its lower half shows.
+    """Read a bag with true depth; the mount is fitted to the plane in the lower half.
 
-    TF would tell the mount of a robot's camera. Anchors are 200 true pixels.
+    On a robot, TF contains the mount. Anchors are 200 true pixels.
     """
     camera = None
     kinds = {record.topic: record.kind for record in reader.records(path)}
@@ -107,7 +107,7 @@ def _pick(depth_m: FloatArray, rng: np.random.Generator) -> Anchors:
 
 
 def floor_mount(depth_m: FloatArray, camera: Camera) -> Mount:
-    """Return the mount over the plane that most pixels of the lower half are on, within 1 %."""
+    """Return the mount over the plane that contains most pixels of the lower half, within 1 %."""
     half = camera.height * 5 // 8
     z, rays = depth_m[half::4, ::4].ravel(), camera.rays()[half::4, ::4].reshape(-1, 2)
     known = np.isfinite(z)
@@ -126,8 +126,8 @@ def floor_mount(depth_m: FloatArray, camera: Camera) -> Mount:
     return Mount(1 / length, (x, y, z_))
 
 
-def said(depth_m: FloatArray, kind: str, rng: np.random.Generator) -> FloatArray:
-    """Return what a relative network says of true depth (H, W): scaled, shifted and noisy."""
+def relative_output(depth_m: FloatArray, kind: str, rng: np.random.Generator) -> FloatArray:
+    """Return the output of a relative network from true depth (H, W): scaled, shifted and noisy."""
     values = 1 / depth_m if kind == "affine_inverse_depth" else depth_m
     values = values * (1 + _NOISE * rng.normal(size=values.shape))
     shift = 0.0 if kind == "metric_depth" else rng.uniform(-0.5, 0.5) * np.nanmedian(values)
@@ -148,10 +148,10 @@ def by_anchors(values: FloatArray, kind: str, view: View) -> Fit:
 def errors(
     views: list[View], kind: str, fit: Callable[[FloatArray, str, View], Fit]
 ) -> tuple[list[float], int]:
-    """Return the AbsRel of every frame that was aligned, and how many were refused."""
+    """Return the AbsRel of every aligned frame, and the number of refused frames."""
     out, refused = [], 0
     for index, view in enumerate(views):
-        values = said(view.depth_m, kind, np.random.default_rng(index))
+        values = relative_output(view.depth_m, kind, np.random.default_rng(index))
         try:
             found = fit(values, kind, view)
         except ScaleError:
@@ -165,7 +165,7 @@ def errors(
 
 
 def table(views: dict[str, list[View]]) -> str:
-    """Return AbsRel by data, mode and kind, to read."""
+    """Return AbsRel by data, mode and kind, as text."""
     lines = [f"{'AbsRel':<42}{'median':>8}{'90 %':>8}{'worst':>8}   frames, refused"]
     for name, some in views.items():
         for mode, fit in (("ground", by_ground), ("anchors", by_anchors)):

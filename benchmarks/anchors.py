@@ -1,7 +1,7 @@
-"""What anchors make of a model's depth: one scale, scale and shift, and a field over the image.
+"""Accuracy of depth with anchors: one scale, scale and shift, and a field over the image.
 
-On a recording with true depth, some of whose pixels, chosen at random in each frame, are the
-anchors. Run as python -m benchmarks.anchors BAG.
+It uses a recording with true depth; random pixels of each frame are the anchors. Run as
+python -m benchmarks.anchors BAG.
 """
 
 from __future__ import annotations
@@ -28,20 +28,20 @@ from depth_ros.scale.anchors import Anchors, align
 
 MODELS = ("zoedepth-lite", "zoedepth-tiny")
 BARS = {"zoedepth-lite": 0.12, "zoedepth-tiny": 0.18}
-"""AbsRel of the field at 300 anchors, at most."""
+"""Target: maximum AbsRel of the field with 300 anchors."""
 
 OWN, SCALE, LINE, FIELD = "the model's own", "one scale", "scale and shift", "field"
 
 
 def pick(truth_m: np.ndarray, count: int, rng: np.random.Generator) -> Anchors:
-    """Return some pixels of true depth (H, W), chosen at random among those that have any."""
+    """Return random valid pixels of true depth (H, W)."""
     v, u = np.nonzero(np.isfinite(truth_m) & (truth_m > 0))
     chosen = rng.choice(len(u), min(count, len(u)), replace=False)
     return Anchors(np.column_stack([u, v])[chosen].astype(float), truth_m[v, u][chosen] * 1.0)
 
 
 def measure(model: str, samples: Iterable[Sample], count: int) -> dict[str, list[float]]:
-    """Return the AbsRel of each frame, by what the anchors were used for."""
+    """Return the AbsRel of each frame, by the use of the anchors."""
     settings = Settings(model=model, scale_mode="anchors", anchors_field=False)
     scaled = Pipeline.from_settings(settings)
     varied = scaled.fork()
@@ -61,7 +61,7 @@ def measure(model: str, samples: Iterable[Sample], count: int) -> dict[str, list
         try:
             line = align(plain, "affine_depth", anchors)
             ways[LINE] = plain * line.scale + line.shift
-        except ScaleError:  # noise tells no scale: as good as none
+        except ScaleError:  # noise does not determine a scale
             ways[LINE] = plain
         for way, depth_m in ways.items():
             found[way].append(score(depth_m.cpu().numpy(), sample.truth_m).abs_rel)
@@ -69,7 +69,7 @@ def measure(model: str, samples: Iterable[Sample], count: int) -> dict[str, list
 
 
 def verdict(model: str, found: dict[str, list[float]], count: int) -> str:
-    """Return a model's row, and whether its bar was reached."""
+    """Return a model's row, and whether its target was reached."""
     ways = (OWN, SCALE, LINE, FIELD)
     row = f"{model:<16}" + "".join(f"{np.mean(found[way]):>17.3f}" for way in ways)
     if model not in BARS or count != 300:

@@ -1,4 +1,4 @@
-"""What must be right before anything is timed."""
+"""Correctness checks before anything is timed."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ from depth_ros import messages
 from depth_ros.pipeline import Pipeline
 
 PIXELS_TOLERANCE = 1e-3
-"""Largest difference of the networks' inputs, which span about [-1, 1]."""
+"""Maximum difference of the networks' inputs, which span about [-1, 1]."""
 POINTS_TOLERANCE = 1e-5
-"""Largest relative difference of the points' coordinates."""
+"""Maximum relative difference of the points' coordinates."""
 
 
 def check_ways(ours: Ours, obvious: Obvious) -> None:
-    """Compare what both ways left after the same frame.
+    """Compare the results of both ways for the same frame.
 
     Raises:
         MismatchError: the network's input or the cloud differ.
@@ -30,10 +30,10 @@ def check_ways(ours: Ours, obvious: Obvious) -> None:
 
 
 def check_stages(pipeline: Pipeline, frame: Example) -> None:
-    """Compare the pipeline's answer to a frame with that of the stages, called one by one.
+    """Compare the pipeline's result for a frame with that of the stages, called one by one.
 
     Raises:
-        MismatchError: the stages are not what the pipeline does.
+        MismatchError: the results differ.
     """
     whole = Ours(pipeline, frame)
     whole.whole_frame()

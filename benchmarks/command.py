@@ -1,4 +1,4 @@
-"""What every command here does about errors that are nobody's fault but its arguments'."""
+"""Error handling of the benchmark commands."""
 
 from __future__ import annotations
 
@@ -11,16 +11,16 @@ from depth_ros.errors import DepthError, one_line
 
 
 class Main(Protocol):
-    """The function of a command; without arguments those of the process."""
+    """The main function of a command; None: the arguments of the process."""
 
     def __call__(self, arguments: list[str] | None = None) -> int:
         """Return the exit code."""
 
 
 def in_one_line(main: Callable[[list[str] | None], int]) -> Main:
-    """Let a main() say what it raises on purpose in one line, and return 1 for it.
+    """Make a main() print expected errors as one line and return 1.
 
-    DepthError; a library or file that is not there.
+    These are DepthError and missing libraries or files.
     """
 
     @wraps(main)

@@ -1,4 +1,4 @@
-"""How fast a conversion is without its network, beside reading and writing the same bag."""
+"""Speed of a conversion without its network, compared with copying the same bag."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ _JPEG_QUALITY = 95
 
 
 class NullModel(DepthModel):
-    """A model whose network takes no time: it returns the same map for every image."""
+    """A model without a network, which returns the same map for every image."""
 
     entry = ModelEntry("null", "test", "", Output.METRIC_DEPTH, "Apache-2.0", True)
     max_depth_m = 20.0
@@ -52,28 +52,28 @@ class NullModel(DepthModel):
         self.network = Network()
 
     def preprocess(self, rgb: Tensor) -> Tensor:
-        """Return next to nothing."""
+        """Return an empty input."""
         return rgb[:, :1, :1, 0, None].float()
 
     def postprocess(self, raw: Raw, height: int, width: int) -> Prediction:
-        """Return the map as it is."""
+        """Return the map unchanged."""
         assert isinstance(raw, Tensor)
         return Prediction(raw, self.entry.output)
 
     def network_f_px(self, camera: Camera) -> float:
-        """Return the camera's own."""
+        """Return the camera's value."""
         return camera.f_px
 
 
 class Result(NamedTuple):
-    """Frames per second of a conversion, and of reading and writing the same bag."""
+    """Frames per second of a conversion, and of copying the same bag."""
 
     frames: int
     convert_s: float
     copy_s: float
 
     def text(self) -> str:
-        """Return the result for people to read."""
+        """Return the result as text."""
         ratio = self.convert_s / self.copy_s
         return (
             f"convert without a network   {self.frames / self.convert_s:7.1f} frames/s\n"
@@ -83,14 +83,14 @@ class Result(NamedTuple):
 
 
 def pipeline(camera: Camera) -> Pipeline:
-    """Return a pipeline without a network, that writes millimetres."""
+    """Return a pipeline without a network that writes millimetres."""
     model = NullModel(camera)
     settings = Settings(device="cpu", depth_encoding="16UC1", edge_filter="off")
     return Pipeline(NetworkPredictor(model, TorchRuntime(model.network, "cpu")), settings)
 
 
 def generate(path: Path, frames: int, camera: Camera) -> None:
-    """Write a bag of JPEG images of some texture, with camera_info."""
+    """Write a bag of textured JPEG images, with camera_info."""
     kind = TYPESTORE.types["sensor_msgs/msg/CompressedImage"]
     rng = np.random.default_rng(0)
     coarse = rng.integers(0, 255, (camera.height // 8, camera.width // 8, 3)).astype(np.uint8)
@@ -107,7 +107,7 @@ def generate(path: Path, frames: int, camera: Camera) -> None:
 
 
 def copy(source: Path, out: Path) -> None:
-    """Read and write a bag, and nothing else, with rosbags."""
+    """Copy a bag with rosbags."""
     writer = Writer(out, version=9, storage_plugin=StoragePlugin.MCAP)
     writer.set_compression(CompressionMode.STORAGE, CompressionFormat.ZSTD)
     with Reader(source) as reader, writer:
@@ -122,7 +122,7 @@ def copy(source: Path, out: Path) -> None:
 def run(
     folder: Path, frames: int, camera: Camera = CAMERA, options: ConvertOptions | None = None
 ) -> Result:
-    """Measure in a folder; the copy is that of the converted bag, depth and all."""
+    """Measure in a folder; the copy is of the converted bag, including depth."""
     source, out = folder / "source", folder / "converted"
     generate(source, frames, camera)
     ready = pipeline(camera)
@@ -143,7 +143,7 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--frames", type=int, default=600, help="of 640x480")
     parser.add_argument("--jobs", type=int, default=2, help="threads that decode and encode")
     options = parser.parse_args(arguments)
-    # torch's threads are the network's; without it they would only wait in the others' way.
+    # Without a network, torch's threads would only disturb the others.
     torch.set_num_threads(1)
     with tempfile.TemporaryDirectory() as folder:
         result = run(Path(folder), options.frames, options=ConvertOptions(jobs=options.jobs))

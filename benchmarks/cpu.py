@@ -1,6 +1,6 @@
-"""Measure a network alone on the CPU, by what is done for its speed, in turn.
+"""Measure a network alone on the CPU, with one optimisation after another.
 
-Run as python -m benchmarks.cpu. Each way runs in a process of its own: malloc is told once.
+Run as python -m benchmarks.cpu. Each way has its own process, because malloc is configured once.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ from depth_ros.runtimes.torch_runtime import TorchRuntime
 Run = Callable[[Tensor], object]
 
 TOLERANCE = 0.01
-"""Largest relative difference of the ways' mean depth; bfloat16 has less than three digits."""
+"""Maximum relative difference of the ways' mean depth; bfloat16 has less than three digits."""
 _WARM_UP = 2
 
 
@@ -65,11 +65,11 @@ WAYS: dict[str, Callable[[sizes.Size], Run]] = {
     "dtype:=bfloat16": partial(_ours, dtype="bfloat16"),
     "ONNX Runtime, exported": _onnx,
 }
-"""What is done for the network, from its size to what runs it."""
+"""The optimisations of a way."""
 
 
 def _serve(pipe: Connection, way: str, network: str) -> None:
-    """Run the network whenever asked, and answer with its mean depth."""
+    """Run the network on request, and reply with its mean depth."""
     torch.manual_seed(0)
     size = sizes.SIZES[network]()
     pixels = size.model.preprocess(torch.zeros(1, HEIGHT, WIDTH, 3, dtype=torch.uint8))
@@ -90,10 +90,10 @@ def _ask(pipe: Connection) -> float:
 
 
 def measure(network: str, ways: list[str], repeats: int) -> dict[str, Series]:
-    """Return milliseconds per round of each way, with the pipe's tenth of one.
+    """Return milliseconds per round of each way, including about 0.1 ms of the pipe.
 
     Raises:
-        MismatchError: they answer differently.
+        MismatchError: their results differ.
     """
     context, pipes = get_context("spawn"), {}
     for way in ways:
@@ -111,7 +111,7 @@ def measure(network: str, ways: list[str], repeats: int) -> dict[str, Series]:
 
 
 def table(series: dict[str, Series]) -> str:
-    """Return the ways' milliseconds, and how much faster than the first one each is."""
+    """Return the ways' milliseconds, and their speed relative to the first one."""
     first = next(iter(series.values()))
     lines = [f"{'milliseconds: median [quartiles]':<34}{'frame':>26}{'first / it':>26}"]
     for way, each in series.items():

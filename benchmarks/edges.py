@@ -1,7 +1,7 @@
-"""How many flying pixels the edge filter removes, and how many good ones with them.
+"""Share of flying pixels that the edge filter removes, and of good pixels that it loses.
 
-Depth of rendered rooms is exact; shrunk and enlarged again it is the best that a network can say.
-Run as python -m benchmarks.edges.
+Depth of rendered rooms is exact; after shrinking and enlarging it is the best possible output of a
+network. Run as python -m benchmarks.edges.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ DRIVES = 12
 
 
 class View(NamedTuple):
-    """A camera somewhere in a scene."""
+    """A camera in a scene."""
 
     scene: Scene
     pose: Pose
@@ -53,13 +53,13 @@ def views(count: int = DRIVES) -> list[View]:
 
 
 def enlarged(view: View, factor: int, mode: str) -> Tensor:
-    """Return the best that a network can say whose output is the image's size divided by factor."""
+    """Return the best possible depth of a network with output at the image's size over factor."""
     low_m = truth(view, WIDTH // factor, HEIGHT // factor)
     return functional.interpolate(low_m[None, None], (HEIGHT, WIDTH), mode=mode)[0, 0]
 
 
 def solid_distance_m(outside: list[FloatArray]) -> FloatArray:
-    """Return the distance to a solid, from how far one is outside of each pair of its faces."""
+    """Return the distance to a solid from the distances outside each pair of its faces."""
     q = np.stack(outside)
     distance_m: FloatArray = abs(np.linalg.norm(q.clip(min=0), axis=0) + q.max(axis=0).clip(max=0))
     return distance_m
@@ -93,14 +93,14 @@ def in_the_air(view: View, depth_m: Tensor) -> Tensor:
 
 
 def smooth_noise(seed: int) -> Tensor:
-    """Return slow errors of 2 % (standard deviation), as networks make them."""
+    """Return smooth errors of 2 % (standard deviation), like those of networks."""
     coarse = torch.randn(1, 1, 6, 8, generator=torch.Generator().manual_seed(seed))
     noise = functional.interpolate(coarse, (HEIGHT, WIDTH), mode="bicubic")[0, 0]
     return 1 + 0.02 * noise / noise.std()
 
 
 class Counts(NamedTuple):
-    """Pixels: floating ones, those that the filter removed of them, good ones, and those lost."""
+    """Pixel counts: floating, floating and removed, good, good and removed."""
 
     bad: int
     removed: int
@@ -109,7 +109,7 @@ class Counts(NamedTuple):
 
 
 def measure(some: list[View], factor: int, mode: str, noise: bool = False) -> Counts:
-    """Count what the filter does to depth enlarged by a factor, over several views."""
+    """Count the pixels that the filter removes from enlarged depth, over several views."""
     radius_px = radius_for((HEIGHT // factor, WIDTH // factor), (HEIGHT, WIDTH))
     counts = np.zeros(4, int)
     for seed, view in enumerate(some):
@@ -121,7 +121,7 @@ def measure(some: list[View], factor: int, mode: str, noise: bool = False) -> Co
 
 
 def table(some: list[View]) -> str:
-    """Return shares by enlargement, to read."""
+    """Return shares by enlargement, as text."""
     lines = [f"{'640x480 enlarged from':<36}{'floating':>10}{'removed':>10}{'good lost':>11}"]
     for factor in FACTORS:
         for mode in MODES:
@@ -134,7 +134,7 @@ def table(some: list[View]) -> str:
 
 
 def draw(view: View, factor: int = 4) -> ImageArray:
-    """Return a picture: the image with what is removed in red; the cloud before, and after."""
+    """Return a picture: the image with removed pixels in red; the cloud before and after."""
     rgb = render([view.scene], [view.pose], [view.camera]).rgb[0].numpy()
     depth_m = enlarged(view, factor, "bicubic")
     mask = flying(

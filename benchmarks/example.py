@@ -1,4 +1,4 @@
-"""The frame that everything is measured on."""
+"""The example frame of all measurements."""
 
 from __future__ import annotations
 
@@ -21,20 +21,19 @@ from depth_ros.training.scenes import Robot, random_drive
 
 WIDTH, HEIGHT = 640, 480
 MAX_DEPTH_M = 3.0
-"""Where range ends, so that a part of the rendered room lies beyond it."""
+"""End of the range, so that a part of the rendered room is beyond it."""
 _SEED = 0
 
 
 class Example(NamedTuple):
-    """A rendered frame as the node meets it.
+    """A rendered frame as received by the node.
 
     Attributes:
         camera: a pinhole.
         image: the frame as rgb8.
         compressed: the frame as JPEG.
-        raw: (1, h, w), what a network that is always right would say of it, in the network's own
-            resolution and its training camera's metres. What comes after the network costs the same
-            whatever the weights are worth.
+        raw: (1, h, w), the output of a perfect network, at the network's resolution and in its
+            training camera's metres. Work after the network does not depend on the weights.
     """
 
     camera: Camera
@@ -61,8 +60,8 @@ def render(width: int, height: int) -> tuple[Camera, Image]:
 @torch.inference_mode()
 def _raw(pipeline: Pipeline, rgb: Tensor, depth_m: Tensor) -> Tensor:
     predictor = predictor_of(pipeline)
-    said = predictor.runtime(predictor.model.preprocess(rgb))
-    size = (said if isinstance(said, Tensor) else said[0]).shape[-2:]
+    output = predictor.runtime(predictor.model.preprocess(rgb))
+    size = (output if isinstance(output, Tensor) else output[0]).shape[-2:]
     resized = functional.interpolate(depth_m[:, None], size, mode="area")[:, 0]
     return resized.to(pipeline.device)
 

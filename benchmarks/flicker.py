@@ -1,6 +1,6 @@
-"""How much a model's scale wobbles from frame to frame, as it is and with scale_steady_s.
+"""Flicker of a model's scale from frame to frame, without and with scale_steady_s.
 
-On rendered drives at 10 Hz, whose poses are known, and on recordings with true depth. Run as
+It uses rendered drives at 10 Hz with known poses, and recordings with true depth. Run as
 python -m benchmarks.flicker.
 """
 
@@ -46,7 +46,7 @@ _COLOURS = {PLAIN: (230, 150, 60), STEADY: (80, 200, 120)}
 
 @dataclass
 class Clip:
-    """What one way of making depth scores on a clip, frame by frame."""
+    """Scores of one way on a clip, frame by frame."""
 
     log_errors: list[float] = field(default_factory=list)
     taes: list[float] = field(default_factory=list)
@@ -54,7 +54,7 @@ class Clip:
     before: View | None = None
 
     def add(self, sample: Sample, depth: DepthFrame) -> None:
-        """Compare a frame with its truth, and with the frame before where poses are known."""
+        """Compare a frame with its truth, and with the frame before if poses are known."""
         depth_m = depth.depth_m.cpu().numpy()
         self.log_errors.append(log_scale_error(depth_m, sample.truth_m))
         self.abs_rels.append(metrics.score(depth_m, sample.truth_m).abs_rel)
@@ -68,24 +68,24 @@ class Clip:
 
 def drive(index: int, steps: int) -> Iterator[Sample]:
     """Render a drive."""
-    seen = random_drive(np.random.default_rng((*_SEED, index)), Robot(), _WIDTH, _HEIGHT, steps)
-    rendered = render_drive(seen, seed=index)
-    frames = zip(rendered.rgb.numpy(), rendered.depth_m.numpy(), seen.poses, strict=True)
+    path = random_drive(np.random.default_rng((*_SEED, index)), Robot(), _WIDTH, _HEIGHT, steps)
+    rendered = render_drive(path, seed=index)
+    frames = zip(rendered.rgb.numpy(), rendered.depth_m.numpy(), path.poses, strict=True)
     for step, (rgb, truth_m, pose) in enumerate(frames):
-        frame = Frame(rgb, seen.camera, (1 + step) * _STEP_NS, "camera")
+        frame = Frame(rgb, path.camera, (1 + step) * _STEP_NS, "camera")
         yield Sample(frame, truth_m, f"{step}", f"drive {index}", pose.world_from_optical())
 
 
 def measure(
     pipeline: Pipeline, samples: Iterator[Sample], settings: Settings, wobble: float
 ) -> dict[str, Clip]:
-    """Return how a clip scores both ways; the network runs once on a frame.
+    """Return the scores of a clip both ways; the network runs once per frame.
 
     Args:
         pipeline: of a metric model.
         samples: the clip's.
         settings: the pipeline's, with scale_steady_s.
-        wobble: a random factor of 1 +- this is planted in every frame.
+        wobble: every frame is multiplied by a random factor of 1 +- this.
     """
     ways = {PLAIN: pipeline.fork(), STEADY: pipeline.fork()}
     ways[STEADY].settings = settings
@@ -116,7 +116,7 @@ def table(found: dict[str, dict[str, Clip]]) -> str:
 
 
 def draw(found: dict[str, dict[str, Clip]]) -> ImageArray:
-    """Draw the scale over the frames of each clip, beside the median of what it is unsteadied."""
+    """Draw the scale over the frames of each clip, relative to its median without the filter."""
     return np.vstack([_panel(name, clips) for name, clips in found.items()])
 
 

@@ -1,7 +1,7 @@
-"""Do metres stay the same when the lens changes? The same frames, cut and resized as four cameras.
+"""Consistency of metric depth over lenses: the same frames, cropped and resized as four cameras.
 
-A picture cut to its middle and enlarged is that of a longer lens; what it shows is as far away as
-before. Run as python -m benchmarks.focal --data FOLDER (of the protocol rgbd-folder).
+An enlarged centre crop is the image of a longer lens, with the same depth. Run as
+python -m benchmarks.focal --data FOLDER (of the protocol rgbd-folder).
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ cut to its middle and enlarged to its old size."""
 
 
 class Spread(NamedTuple):
-    """How metres differ between lenses.
+    """Differences of metric depth between lenses.
 
     Attributes:
         ratios: median over frames of each lens's metres over those of the whole picture.
@@ -54,7 +54,7 @@ def through(frame: Frame, lens: float) -> Frame:
 
 
 def middle(height: int, width: int, lens: float) -> tuple[slice, slice]:
-    """Return rows and columns of a picture that a longer lens shows of it."""
+    """Return rows and columns of a picture that a longer lens shows."""
     rows, columns = round(height / max(lens, 1)), round(width / max(lens, 1))
     top, left = (height - rows) // 2, (width - columns) // 2
     return slice(top, top + rows), slice(left, left + columns)
@@ -65,7 +65,7 @@ def _length(part: slice) -> int:
 
 
 def shared_median_m(depth_m: npt.NDArray[np.float32], lens: float) -> float:
-    """Return the median depth of what the longest lens sees, in the depth of another lens."""
+    """Return the median depth of the part that the longest lens shows, in another lens's depth."""
     inner = max(LENSES) / max(lens, 1.0)
     height, width = depth_m.shape
     rows, columns = middle(height, width, inner)
@@ -75,11 +75,11 @@ def shared_median_m(depth_m: npt.NDArray[np.float32], lens: float) -> float:
 
 
 def measure(pipeline: Pipeline, frames: list[Frame]) -> Spread:
-    """Return how metres differ between lenses over frames."""
+    """Return the differences of metric depth between lenses, over frames."""
     rows = []
     for frame in tqdm(frames, desc="frames"):
-        seen = [pipeline(through(frame, lens)).depth_m.cpu().numpy() for lens in LENSES]
-        rows.append([shared_median_m(d, lens) for d, lens in zip(seen, LENSES, strict=True)])
+        depths_m = [pipeline(through(frame, lens)).depth_m.cpu().numpy() for lens in LENSES]
+        rows.append([shared_median_m(d, lens) for d, lens in zip(depths_m, LENSES, strict=True)])
     metres = np.array(rows)
     whole = metres[:, [LENSES.index(1.0)]]
     spread = (metres.max(1) - metres.min(1)) / metres.mean(1)
@@ -87,7 +87,7 @@ def measure(pipeline: Pipeline, frames: list[Frame]) -> Spread:
 
 
 def table(found: dict[str, Spread]) -> str:
-    """Return the ratios by lens, to read."""
+    """Return the ratios by lens, as text."""
     head = "".join(f"{f'{lens:g}x':>8}" for lens in LENSES)
     lines = [f"{'metres over those of the whole picture':<40}{head}{'spread':>10}"]
     for name, spread in found.items():
@@ -102,7 +102,7 @@ def main(arguments: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="python -m benchmarks.focal", description=__doc__)
     parser.add_argument("--model", default="zoedepth-lite", help="name, folder or hub id")
     parser.add_argument("--data", type=Path, required=True, help="folder of RGB-D")
-    parser.add_argument("--limit", type=int, help="the first so many frames only")
+    parser.add_argument("--limit", type=int, help="maximum number of frames; default: all")
     options = parser.parse_args(arguments)
     samples = PROTOCOLS["rgbd-folder"].samples(options.data)
     frames = [sample.frame for sample in samples][: options.limit]

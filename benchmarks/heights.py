@@ -1,7 +1,7 @@
-"""What the ground adds for robots of any height: AbsRel in scale_mode model, and in ground.
+"""Effect of scale_mode ground at several camera heights: AbsRel compared with scale_mode model.
 
-Rendered drives at several heights of the camera, and optionally a bag with true depth whose floor
-is in view. Run as python -m benchmarks.heights [--bag BAG].
+It uses rendered drives at several camera heights, and optionally a bag with true depth and visible
+floor. Run as python -m benchmarks.heights [--bag BAG].
 """
 
 from __future__ import annotations
@@ -42,7 +42,7 @@ class View(NamedTuple):
 
 
 class Errors(NamedTuple):
-    """Mean AbsRel with the network's own metres, and with the ground's; shares of the frames."""
+    """Mean AbsRel with the network's scale and with the ground's; shares of the frames."""
 
     model: float
     ground: float
@@ -51,7 +51,7 @@ class Errors(NamedTuple):
 
 
 def drives(height_m: float) -> Iterator[View]:
-    """Render drives of a camera at a height; no training run and no other score has seen them."""
+    """Render drives of a camera at a height, which no training run or other score uses."""
     robot = Robot(camera_height_m=(height_m, height_m))
     for index in range(_DRIVES):
         rng = np.random.default_rng((31, round(100 * height_m), index, 5))
@@ -65,14 +65,14 @@ def drives(height_m: float) -> Iterator[View]:
 
 
 def recorded(samples: Iterable[Sample]) -> Iterator[View]:
-    """Return recorded frames; the mount is that of the plane the lower half shows in true depth."""
+    """Return recorded frames; the mount is fitted to true depth in the lower half."""
     for index, (frame, truth_m, *_) in enumerate(samples):
         if index % _EVERY == 0:
             yield View(frame, truth_m, floor_mount(truth_m.astype(np.float64), frame.camera))
 
 
 def measure(own: Pipeline, by_ground: Pipeline, views: Iterable[View]) -> Errors:
-    """Score both ways on the same frames; where no ground is found, the network's metres stay."""
+    """Score both ways on the same frames; without a ground, the network's scale is used."""
     pairs, missed = [], 0
     for view in views:
         depth_m = own(view.frame).depth_m.cpu().numpy()
@@ -89,7 +89,7 @@ def measure(own: Pipeline, by_ground: Pipeline, views: Iterable[View]) -> Errors
 
 
 def table(found: dict[str, Errors]) -> str:
-    """Return the errors by where the camera was, to read."""
+    """Return the errors by camera height, as text."""
     lines = [f"{'AbsRel':<28}{'model':>8}{'ground':>8}{'frames':>8}{'no ground':>11}"]
     for name, errors in found.items():
         numbers = f"{errors.model:>8.3f}{errors.ground:>8.3f}"

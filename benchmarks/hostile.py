@@ -1,7 +1,7 @@
-"""Feed damaged, contradictory and senseless messages to what reads them, and count what comes.
+"""Feed damaged, contradictory and random messages to their readers, and count the results.
 
-Every message is made from a number: `--first N` goes on where another run ended, and a failure that
-is named can be had again. An answer is an array of the stated size, or a camera that is published
+Every message is generated from a number: `--first N` continues another run, and a failure can be
+reproduced by its number. An answer is an array of the stated size, or a camera that is published
 with finite numbers; a refusal is one of depth_ros's own errors; anything else is a failure.
 """
 
@@ -29,7 +29,7 @@ from depth_ros.messages.encodings import COLOURS, DEPTHS, Planar
 Bytes = npt.NDArray[np.uint8]
 
 MAX_PIXELS = 1 << 20
-"""What compressed images may say here: a few MB, whatever their headers promise."""
+"""Limit of compressed images here: a few MB, independent of their headers."""
 
 _FAILURES_SHOWN = 10
 _SIZES = (0, 1, 2, 3, 7, 65535, 2**31 - 1, 2**31, 2**32 - 1)
@@ -46,14 +46,14 @@ _MODELS = ("plumb_bob", "rational_polynomial", "equidistant", "fisheye", "", "ft
 
 
 class UnexpectedError(Exception):
-    """What was read of a message is not what the message says."""
+    """The result differs from the message."""
 
 
 # --- the messages -------------------------------------------------------------------------------
 
 
 def image(rng: np.random.Generator) -> Any:
-    """Return a sensor_msgs/Image: whole, with up to three fields that do not fit."""
+    """Return a sensor_msgs/Image with up to three wrong fields."""
     width, height = (2 * int(rng.integers(1, 20)) for _ in range(2))
     encoding = str(rng.choice(_ENCODINGS))
     row_bytes, rows = _layout(encoding, width, height)
@@ -73,7 +73,7 @@ def image(rng: np.random.Generator) -> Any:
 
 
 def compressed(rng: np.random.Generator) -> Any:
-    """Return a sensor_msgs/CompressedImage whose file has been damaged in up to four places."""
+    """Return a sensor_msgs/CompressedImage whose file is damaged in up to four places."""
     files = _files()
     data = np.frombuffer(files[rng.integers(len(files))], np.uint8)
     for _ in range(rng.integers(5)):
@@ -82,7 +82,7 @@ def compressed(rng: np.random.Generator) -> Any:
 
 
 def camera_info(rng: np.random.Generator) -> Any:
-    """Return a sensor_msgs/CameraInfo with up to four numbers or fields that do not fit."""
+    """Return a sensor_msgs/CameraInfo with up to four wrong numbers or fields."""
     k = np.array([60.0, 0, 31.5, 0, 61.0, 23.5, 0, 0, 1])
     roi = SimpleNamespace(x_offset=0, y_offset=0, width=0, height=0)
     msg = SimpleNamespace(
@@ -103,7 +103,7 @@ def camera_info(rng: np.random.Generator) -> Any:
 
 
 def _layout(encoding: str, width: int, height: int) -> tuple[int, int]:
-    """Return the bytes of a row without padding, and how many rows there are."""
+    """Return the bytes per row without padding, and the number of rows."""
     known = {**COLOURS, **DEPTHS, "8UC3": COLOURS["bgr8"], "8UC4": COLOURS["bgra8"]}[encoding]
     if isinstance(known, Planar):
         return width, known.rows(height)
@@ -121,7 +121,7 @@ def _changed(rng: np.random.Generator, value: Any) -> Any:
 
 
 def _damaged(rng: np.random.Generator, data: Bytes) -> Bytes:
-    """Return a file with bytes changed, lost, doubled or taken from another file."""
+    """Return a file with bytes changed, lost, duplicated or copied from another file."""
     at, count = int(rng.integers(len(data) + 1)), int(rng.geometric(0.05))
     if rng.random() < 0.5:
         at = min(at, int(rng.integers(64)))  # headers matter most
@@ -160,7 +160,7 @@ def _spoil(rng: np.random.Generator, msg: Any) -> None:
 
 @lru_cache(maxsize=1)
 def _files() -> list[bytes]:
-    """Return small whole files of each kind."""
+    """Return small intact files of each kind."""
     rng = np.random.default_rng(0)
     bgr = cv2.GaussianBlur(rng.integers(0, 256, (48, 64, 3), np.uint8), (0, 0), 1.0)
     deep = bgr.astype(np.uint16) * 257
@@ -184,7 +184,7 @@ def _files() -> list[bytes]:
         np.asarray(cv2.imencode(suffix, pixels, flags)[1]).tobytes()
         for suffix, pixels, flags in made
     ]
-    # As compressedDepth: behind a quantisation, a PNG of one channel, and RVL of a 50x40 image.
+    # As compressedDepth: a quantisation header, then a PNG of one channel or RVL of 50x40.
     quantisation = np.array([0, 10100, -1009], "<f4").tobytes()
     depth_png = np.asarray(cv2.imencode(".png", deep[..., 0])[1]).tobytes()
     size = np.array([50, 40], "<u4").tobytes()
@@ -198,11 +198,11 @@ def _files() -> list[bytes]:
 
 
 def read_image(msg: Any) -> None:
-    """Read an image as colours, and as depth where it can be that.
+    """Read an image as colours, and as depth if possible.
 
     Raises:
         DepthError: it is refused.
-        UnexpectedError: it is read as something else than it says.
+        UnexpectedError: the result differs from the message.
     """
     if msg.encoding in messages.DEPTH_ENCODINGS:
         depth_m = messages.depth_from_image(msg)
@@ -244,10 +244,10 @@ def _refusal(msg: Any, rectified: bool) -> CameraError | None:
     published = [*fields.d, *fields.k, *fields.r, *fields.p]
     _expect(bool(np.isfinite(published).all()), True)
     with np.errstate(all="ignore"):
-        for seen in (camera, camera.turned(1)):
-            pixels = seen.project([[0.1, -0.1, 1.0], [0.0, 0.0, 1.0]])
-            _expect(seen.unproject(pixels).shape, (2, 2))
-            _expect(0 <= seen.share_without_ray <= 1, True)
+        for turned in (camera, camera.turned(1)):
+            pixels = turned.project([[0.1, -0.1, 1.0], [0.0, 0.0, 1.0]])
+            _expect(turned.unproject(pixels).shape, (2, 2))
+            _expect(0 <= turned.share_without_ray <= 1, True)
     return None
 
 
@@ -261,11 +261,11 @@ KINDS: dict[str, tuple[Callable[[np.random.Generator], Any], Callable[[Any], Non
     "compressed": (compressed, read_compressed),
     "camera_info": (camera_info, read_camera_info),
 }
-"""What makes a message of each kind from a generator, and what reads it."""
+"""Generator and reader of each kind of message."""
 
 
 def outcome(kind: str, number: int) -> str:
-    """Make a message from its number, read it, and say in a word or two what came of it."""
+    """Generate a message from its number, read it, and return the kind of result."""
     make, read = KINDS[kind]
     msg = make(np.random.default_rng((number, len(kind))))
     try:
@@ -281,7 +281,7 @@ def outcome(kind: str, number: int) -> str:
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Read many messages; exit code 1 where anything but answers and refusals came."""
+    """Read many messages; exit code 1 if there is a failure."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks.hostile", description=__doc__)
     parser.add_argument("--messages", type=int, default=100_000, help="of all kinds together")
     parser.add_argument("--first", type=int, default=0, metavar="N", help="number of the first")

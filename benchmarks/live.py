@@ -1,7 +1,7 @@
-"""Measure the running node over DDS: latency split by place, frames lost, CPU, memory.
+"""Measure the running node over DDS: latency by stage, lost frames, CPU, memory.
 
-Run as python -m benchmarks.live; with --cameras 3, one node of three cameras beside three nodes.
-Cameras, nodes and the consumer are processes of their own.
+Run as python -m benchmarks.live; with --cameras 3, compare one node of three cameras with three
+nodes. Cameras, nodes and the consumer are separate processes.
 """
 
 from __future__ import annotations
@@ -35,24 +35,24 @@ _NAMES = ("front", "left", "right", "rear", "up", "down")
 
 
 class Sample(NamedTuple):
-    """What the system says of processes: processor time so far, and memory that is resident."""
+    """Processor time so far and resident memory of processes."""
 
     cpu_s: float
     rss_mb: float
 
 
 class Result(NamedTuple):
-    """One run, its cameras together.
+    """One run, summed over its cameras.
 
     Attributes:
-        label: what ran.
+        label: name of the run.
         seconds: from the first image to the last.
-        sent: images.
-        received: images that nodes received.
-        replaced: of these, those that a newer one replaced while the network was busy.
-        answered: images whose answers nodes sent.
-        arrived: clouds that the consumer received.
-        split_ms: the median latency from the camera to the consumer, and what it is made of.
+        sent: number of images.
+        received: number of images that nodes received.
+        replaced: number of these that a newer one replaced while the network was busy.
+        answered: number of images whose results nodes published.
+        arrived: number of clouds that the consumer received.
+        split_ms: the median latency from the camera to the consumer, and its parts.
         latencies_ms: each camera's median.
         cpu_ms: processor time of the nodes for each answer.
         drift_mb: resident memory at the end, over that after the first third.
@@ -72,12 +72,12 @@ class Result(NamedTuple):
 
     @property
     def lost_in(self) -> int:
-        """Images that no node saw, be it that another one overwrote them in its queue of one."""
+        """Images that no node received, including those overwritten in its queue of one."""
         return self.sent - self.received
 
     @property
     def lost_out(self) -> int:
-        """Clouds that the consumer did not see."""
+        """Clouds that the consumer did not receive."""
         return self.answered - self.arrived
 
     @property
@@ -86,7 +86,7 @@ class Result(NamedTuple):
         return self.arrived / self.seconds
 
     def text(self) -> str:
-        """Return it to read."""
+        """Return the run as text."""
         split = ", ".join(f"{name} {ms:.1f}" for name, ms in self.split_ms.items())
         latencies = ", ".join(f"{ms:.0f}" for ms in self.latencies_ms)
         verdicts = {
@@ -103,13 +103,13 @@ class Result(NamedTuple):
                 f"replaced by newer ones, {self.arrived} answered ({self.per_second:.1f}/s)",
                 f"  latency by camera, median ms: {latencies}; CPU {self.cpu_ms:.1f} ms a frame",
                 f"  split, median ms: {split}",
-                *(f"  {'reached' if ok else 'MISSED'}  {said}" for said, ok in verdicts.items()),
+                *(f"  {'reached' if ok else 'MISSED'}  {text}" for text, ok in verdicts.items()),
             ]
         )
 
 
 class Setup(NamedTuple):
-    """What runs: the cameras' names, and each node's ROS arguments."""
+    """Setup of a run: the cameras' names, and each node's ROS arguments."""
 
     label: str
     names: list[str]
@@ -155,11 +155,11 @@ def run(setup: Setup, model: str, hz: float, seconds: float) -> Result:
 
 
 def summarise(label: str, count: int, noted: dict[str, Any], samples: list[Sample]) -> Result:
-    """Return what a run's notes say.
+    """Return the result of a run from its records.
 
     Args:
-        label: what ran.
-        count: images sent by each camera.
+        label: name of the run.
+        count: number of images sent by each camera.
         noted: arrivals as (stamp, time) in ns by camera and topic; the last diagnostics by status.
         samples: of the nodes, over the run.
 
@@ -192,7 +192,7 @@ def summarise(label: str, count: int, noted: dict[str, Any], samples: list[Sampl
 
 
 def _split(cameras: dict[str, Any], statuses: list[dict[str, str]]) -> dict[str, float]:
-    """Return the parts of the latency; of the wire out, what the others leave."""
+    """Return the parts of the latency; the outgoing transport is the remainder."""
     whole = _late_ms([each for arrivals in cameras.values() for each in arrivals["points"]])
     wire_in = _late_ms([each for arrivals in cameras.values() for each in arrivals["image"]])
     inside = float(np.median([float(status["latency median [ms]"]) for status in statuses]))
@@ -215,8 +215,8 @@ def _node(model: str, more: list[str]) -> list[str]:
 
 
 def environment() -> dict[str, str]:
-    """Return the environment of the processes: this machine only, a domain of their own."""
-    # Above 101 Linux gives a domain's ports to others.
+    """Return the environment of the processes: this machine only, with their own domain."""
+    # Above 101, Linux may use a domain's ports for other sockets.
     domain = os.environ.get("ROS_DOMAIN_ID", str(1 + os.getpid() % 100))
     alone = {"ROS_AUTOMATIC_DISCOVERY_RANGE": "LOCALHOST", "ROS_DOMAIN_ID": domain}
     return {**os.environ, **transport.environment(), **alone}
@@ -240,7 +240,7 @@ def _running(*commands: list[str]) -> Iterator[list[subprocess.Popen[bytes]]]:
 
 
 def _watch(sending: list[str], pids: list[int]) -> list[Sample]:
-    """Return samples of processes from the first image on until all is settled."""
+    """Return samples of processes from the first image until the end."""
     samples = []
     with subprocess.Popen(sending, env=environment(), stdout=subprocess.PIPE) as cameras:
         assert cameras.stdout is not None
@@ -249,13 +249,13 @@ def _watch(sending: list[str], pids: list[int]) -> list[Sample]:
             samples.append(_sample(pids))
             time.sleep(_SAMPLE_S)
     if cameras.returncode:
-        raise DepthError("the cameras found nobody who listens, expected the nodes")
+        raise DepthError("the cameras have no subscribers, expected the nodes")
     time.sleep(_SETTLE_S)
     return [*samples, _sample(pids)]
 
 
 def _sample(pids: list[int]) -> Sample:
-    """Return processor time and memory of processes together (Linux, proc(5))."""
+    """Return total processor time and memory of processes (Linux, proc(5))."""
     cpu_s = rss_mb = 0.0
     for pid in pids:
         # The second field, the command's name, may contain spaces: count from its closing bracket.
@@ -267,7 +267,7 @@ def _sample(pids: list[int]) -> Sample:
 
 @in_one_line
 def main(arguments: list[str] | None = None) -> int:
-    """Run what was asked for and report; the exit code is 0 whether or not the bars are reached."""
+    """Run the chosen setups and report; the exit code is 0 even if targets are missed."""
     options = _parser().parse_args(arguments)
     setups = [one_camera()]
     if options.cameras > 1:

@@ -1,4 +1,4 @@
-"""The processes on both sides of a node: cameras that send, and a consumer that notes arrivals.
+"""The processes on both sides of a node: cameras that send, and a consumer that records arrivals.
 
 Run as python -m benchmarks.live_peers cameras | consumer. Stamps are the steady clock's time of
 sending, which all processes of a machine share.
@@ -38,7 +38,7 @@ KINDS = {"image": Image, "depth/image": Image, "points": PointCloud2}
 
 
 class Cameras(Node):
-    """Sends an image of noise and its camera_info for every camera, so many times, at a rate."""
+    """Sends a given number of noise images with camera_info for every camera, at a rate."""
 
     def __init__(self, names: list[str], hz: float, count: int) -> None:
         super().__init__("cameras")
@@ -54,11 +54,11 @@ class Cameras(Node):
         self._hz = hz
 
     def start(self) -> None:
-        """Begin to send; what is left to send counts down."""
+        """Begin to send, and count down the remaining images."""
         self.create_timer(1 / self._hz, self._send)
 
     def heard(self) -> bool:
-        """Return whether all listeners of all cameras are there."""
+        """Return whether all cameras have all their subscribers."""
         images = self._images.values()
         return all(image.get_subscription_count() >= _LISTENERS for image in images)
 
@@ -79,7 +79,7 @@ class Cameras(Node):
 
 
 class Consumer(Node):
-    """Notes when messages arrive, by camera and topic, and the last word of /diagnostics."""
+    """Records arrival times of messages, by camera and topic, and the last /diagnostics."""
 
     def __init__(self, names: list[str]) -> None:
         super().__init__("consumer")
@@ -94,8 +94,8 @@ class Consumer(Node):
         self.create_subscription(DiagnosticArray, "/diagnostics", self._on_report, _QOS)
 
     def settled(self) -> bool:
-        """Return whether every node's last word was made after the last arrival."""
-        # The first report after it may have been on its way.
+        """Return whether every node's last diagnostics were made after the last arrival."""
+        # The first report after it may have been made before.
         return bool(self._reports) and min(self._reports.values()) > 1
 
     def _keep(self, kept: list[tuple[int, int]], data: bytes) -> None:
@@ -113,14 +113,14 @@ def _topic(name: str, topic: str) -> str:
 
 
 def _stamp_ns(data: bytes) -> int:
-    """Return the header stamp a serialised message starts with, after CDR's 4-byte preamble."""
+    """Return the header stamp at the start of a serialised message, after CDR's 4-byte preamble."""
     order: Literal["little", "big"] = "little" if data[1] & 1 else "big"
     seconds = int.from_bytes(data[4:8], order, signed=True)
     return seconds * 10**9 + int.from_bytes(data[8:12], order)
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Send all images, exit code 1 when nobody listens; or note arrivals until interrupted."""
+    """Send all images, exit code 1 without subscribers; or record arrivals until interrupted."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("role", choices=("cameras", "consumer"))
     parser.add_argument("--names", nargs="+", default=[""])
@@ -128,7 +128,7 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--count", type=int, default=100)
     parser.add_argument("--out", type=Path)
     options = parser.parse_args(arguments)
-    # Who consumes goes on for a little when it is interrupted.
+    # The consumer continues for a short time after an interrupt.
     rclpy.init(args=[], signal_handler_options=SignalHandlerOptions.NO)
     try:
         if options.role == "cameras":

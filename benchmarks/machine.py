@@ -1,4 +1,4 @@
-"""What the numbers were measured on."""
+"""Description of the machine."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ def describe(device: torch.device) -> Facts:
 
 
 def save(content: dict[str, Any], path: Path) -> None:
-    """Write numbers as JSON, the folder with them."""
+    """Write numbers as JSON, and create the folder."""
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text(json.dumps(content, indent=2) + "\n")
 
@@ -52,7 +52,7 @@ def _cpu() -> str:
 
 
 def _commit() -> str:
-    """Return the commit, marked when files differ from it; empty outside of a clone."""
+    """Return the commit, marked if files differ from it; empty outside a clone."""
     command = ["git", "-C", str(_ROOT), "describe", "--always", "--dirty"]
     try:
         return subprocess.run(command, capture_output=True, text=True, check=True).stdout.strip()

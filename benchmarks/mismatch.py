@@ -1,4 +1,4 @@
-"""What is raised where a check fails before anything is timed."""
+"""The error of a failed check before anything is timed."""
 
 from __future__ import annotations
 
@@ -6,4 +6,4 @@ from depth_ros.errors import DepthError
 
 
 class MismatchError(DepthError):
-    """Two ways that are to be compared do not do the same."""
+    """The results of two ways differ."""

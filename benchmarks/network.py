@@ -1,4 +1,4 @@
-"""The network that the rest is measured against: 25 million parameters, as robots run them."""
+"""The reference network of the measurements: 25 million parameters, as used on robots."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ NAME = "Depth Anything V2-S, 24.8 M, random weights"
 def build() -> nn.Module:
     """Return Depth Anything V2-S (arXiv 2406.09414) with random weights.
 
-    They take as long as trained ones: how much there is to compute does not depend on them.
+    Random weights take as long as trained ones.
     """
     return DepthOnly(DepthAnythingForDepthEstimation(config()))
 
@@ -38,7 +38,7 @@ _SIZES = {
 
 
 def config(size: str = "small") -> DepthAnythingConfig:
-    """Return the configuration of a published size, of the kind whose inverse depth has no scale.
+    """Return the configuration of a published size, with relative inverse depth.
 
     Args:
         size: small, base or large.
@@ -63,5 +63,5 @@ def config(size: str = "small") -> DepthAnythingConfig:
 
 
 def millions(network: nn.Module) -> float:
-    """Return how many million parameters a network has."""
+    """Return the number of a network's parameters in millions."""
     return sum(parameter.numel() for parameter in network.parameters()) / 1e6

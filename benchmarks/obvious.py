@@ -1,9 +1,9 @@
-# ruff: noqa: D102 - what the stages do is said in stages.Way
+# ruff: noqa: D102 - stages are documented in stages.Way
 """The obvious way: transformers' image processor, NumPy, cv_bridge and sensor_msgs_py.
 
-Written as tutorials write it, where those are not slow beyond need: no loops over points, and
-messages get their bytes as an array.array. What cv_bridge and sensor_msgs_py would do is done in
-their steps, because they are not installed with this package.
+Written as in tutorials, but without needless slowness: no loops over points, and messages get
+their bytes as an array.array. The steps of cv_bridge and sensor_msgs_py are reproduced here,
+because they are not installed with this package.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ Array = npt.NDArray[Any]
 
 
 class Obvious:
-    """The same frame, settings and messages as Ours has.
+    """The obvious way, with the same frame, settings and messages as Ours.
 
     Attributes:
         rgb: uint8 (H, W, 3).
@@ -94,7 +94,7 @@ class Obvious:
 
 
 def resize(raw: Tensor, height: int, width: int, padded: bool) -> Tensor:
-    """Do what the processor's post_process_depth_estimation does, which needs torchvision."""
+    """Reproduce the processor's post_process_depth_estimation, which needs torchvision."""
     rows = int(np.sqrt(height / 2) * 3) if padded else 0
     columns = int(np.sqrt(width / 2) * 3) if padded else 0
     size = (height + 2 * rows, width + 2 * columns)
@@ -109,7 +109,7 @@ def packed(rgb: Array) -> Array:
 
 
 def to_image(pixels: Array, encoding: str) -> Image:
-    """Do what cv_bridge's cv2_to_imgmsg does."""
+    """Reproduce cv_bridge's cv2_to_imgmsg."""
     message = Image()
     message.height, message.width = pixels.shape[:2]
     message.encoding = encoding
@@ -119,7 +119,7 @@ def to_image(pixels: Array, encoding: str) -> Image:
 
 
 def create_cloud(header: Header, fields: list[PointField], points: Array) -> PointCloud2:
-    """Do what sensor_msgs_py's create_cloud does with float32 points (N, fields)."""
+    """Reproduce sensor_msgs_py's create_cloud for float32 points (N, fields)."""
     dtype = np.dtype([(field.name, np.float32) for field in fields])
     structured: Array = unstructured_to_structured(points, dtype)
     data = array("B")

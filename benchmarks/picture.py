@@ -1,4 +1,4 @@
-"""The report as a picture: one bar per stage and way, beside the network's."""
+"""The report as a picture: one bar per stage and way, and one for the network."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ Colour = tuple[int, int, int]
 _WIDTH, _LEFT, _RIGHT, _TOP, _ROW = 1000, 190, 110, 64, 24
 _BACKGROUND, _TEXT, _GRID = (24, 24, 24), (230, 230, 230), (60, 60, 60)
 _COLOURS: dict[str, Colour] = {OURS: (80, 200, 120), OBVIOUS: (230, 150, 60), "": (110, 150, 230)}
-_DECADES = range(-2, 4)  # of milliseconds: the axis is logarithmic, or only the network were seen
+_DECADES = range(-2, 4)  # powers of ten of milliseconds
 
 
 def draw(report: Report) -> Rgb:
-    """Draw medians as bars, on a logarithmic axis, with what they are in milliseconds."""
+    """Draw medians in milliseconds as bars, on a logarithmic axis."""
     bars = _bars(report)
     picture = np.full((_TOP + _ROW * len(bars) + 12, _WIDTH, 3), _BACKGROUND, np.uint8)
     _text(picture, "640x480, everything but the network: median ms, logarithmic", 12, 22)
@@ -35,7 +35,7 @@ def draw(report: Report) -> Rgb:
 
 
 def _bars(report: Report) -> list[tuple[str, str, Series]]:
-    """Return label, way and milliseconds of every bar, from above."""
+    """Return label, way and milliseconds of every bar, from top to bottom."""
     ways = (OURS, OBVIOUS)
     bars = [(stage, way, report.series[key(way, stage)]) for stage in STAGES for way in ways]
     bars += [(f"sum, {src}", way, report.total(way, src)) for src in SOURCES for way in ways]
@@ -59,7 +59,7 @@ def _legend(picture: Rgb) -> None:
 
 
 def _x(ms: float) -> int:
-    """Return where a time lies on the axis."""
+    """Return a time's position on the axis."""
     low, high = _DECADES[0], _DECADES[-1]
     share = (np.log10(max(ms, 1e-6)) - low) / (high - low)
     return int(_LEFT + float(np.clip(share, 0, 1)) * (_WIDTH - _LEFT - _RIGHT))

@@ -6,6 +6,6 @@ from depth_ros.pipeline import NetworkPredictor, Pipeline
 
 
 def predictor_of(pipeline: Pipeline) -> NetworkPredictor:
-    """Return what runs a pipeline's network: its predictor, with model and executor."""
+    """Return a pipeline's predictor, which runs the network."""
     assert isinstance(pipeline.predictor, NetworkPredictor)
     return pipeline.predictor

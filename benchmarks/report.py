@@ -1,4 +1,4 @@
-"""The numbers, for people and for programs."""
+"""The report as text and as JSON."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ from benchmarks.stages import STAGES
 from benchmarks.timing import Series, Spread
 
 MIN_SPEED_UP = 5.0
-"""How many times as long the obvious way is to take."""
+"""Target: minimum ratio of the obvious way's time to ours."""
 MAX_SHARE = 0.05
-"""The share of the network's time that all the rest, edge filter included, is to take at most."""
+"""Target: maximum time of all the rest, including the edge filter, as a share of the network's."""
 
 OURS, OBVIOUS = "ours", "obvious"
 NETWORK, OWN_NETWORK, COPY, WHOLE = "network", "own network", "copy", "whole frame"
@@ -28,7 +28,7 @@ def key(way: str, stage: str) -> str:
 
 
 class Aim(NamedTuple):
-    """A ratio, what it is to be, and whether it is."""
+    """A ratio, its target, and whether it is reached."""
 
     name: str
     ratio: Spread
@@ -38,11 +38,12 @@ class Aim(NamedTuple):
 
 @dataclass(frozen=True)
 class Report:
-    """What one run measured.
+    """Results of one run.
 
     Attributes:
         facts: the machine, see machine.describe.
-        labels: what the series beside the stages are: NETWORK, OWN_NETWORK, COPY, WHOLE, EDGES.
+        labels: descriptions of the series other than stages: NETWORK, OWN_NETWORK, COPY, WHOLE,
+            EDGES.
         series: milliseconds per round; one per way and stage, and one per label.
     """
 
@@ -57,18 +58,18 @@ class Report:
         return total
 
     def aims(self) -> list[Aim]:
-        """Return what was aimed at."""
+        """Return the targets."""
         return [self._speed_up(source) for source in SOURCES] + [
             self._share(source) for source in SOURCES
         ]
 
     def table(self) -> str:
-        """Return all of it to read."""
+        """Return the report as text."""
         parts = (self._header(), self._stages(), self._beside(), self._judged())
         return "\n\n".join("\n".join(lines) for lines in parts)
 
     def save(self, path: Path) -> None:
-        """Write all of it as JSON."""
+        """Write the report as JSON."""
         samples = self.series | {
             key(way, f"sum_{source}"): self.total(way, source)
             for way in (OURS, OBVIOUS)
@@ -115,7 +116,7 @@ class Report:
 
     def _beside(self) -> list[str]:
         ours = self.total(OURS, "rgb8")
-        lines = [f"{'beside them':<62}{'':>24}{'our sum, rgb8 / it':>22}"]
+        lines = [f"{'other series':<62}{'':>24}{'our sum, rgb8 / it':>22}"]
         for name, label in self.labels.items():
             ratio = Spread.of(ours / self.series[name]).median
             lines.append(f"{label:<62}{_ms(self.series[name]):>24}{ratio:>22.3f}")
@@ -130,7 +131,7 @@ class Report:
 
 
 def _stages_from(source: str) -> set[str]:
-    """Return the stages of a frame that comes as `source`."""
+    """Return the stages of a frame of type `source`."""
     others = {f"decode_{other}" for other in SOURCES if other != source}
     return set(STAGES) - others
 

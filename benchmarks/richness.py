@@ -1,8 +1,8 @@
-"""What each addition to the rendered rooms is worth on real frames.
+"""Effect of each addition to the rendered rooms on real frames.
 
 Small networks are trained for a few hundred steps on rendered frames alone, from the encoder's
 ImageNet weights: on plain scenes, on furnished rooms, and on these without one of their additions,
-with two seeds each. All are scored on real frames that none has seen.
+with two seeds each. All are scored on real frames that are not used in training.
 Run as python -m benchmarks.richness --data FOLDER (of the protocol rgbd-folder).
 """
 
@@ -41,7 +41,7 @@ SEEDS = (0, 1)
 
 
 def variants() -> dict[str, Richness | None]:
-    """Return what the networks are trained on, by name; None stands for plain scenes."""
+    """Return the variants of training data, by name; None means plain scenes."""
     without = {
         f"rooms without {field.name}": replace(FULL, **{field.name: False})
         for field in fields(Richness)
@@ -51,13 +51,13 @@ def variants() -> dict[str, Richness | None]:
 
 @dataclass(frozen=True)
 class Runs:
-    """What all training runs share.
+    """Parameters shared by all training runs.
 
     Attributes:
-        init: what they start from, see lite.start.
-        frames: rendered for each.
-        config: but for the seed.
-        tests: what they are scored on.
+        init: initial weights, see lite.start.
+        frames: number of rendered frames of each run.
+        config: of the training, without the seed.
+        tests: the test frames.
     """
 
     init: str
@@ -66,7 +66,7 @@ class Runs:
     tests: Sequence[Batch]
 
     def one(self, run: tuple[Richness | None, int]) -> ValidationScores:
-        """Train one network, on a richness with a seed, and score it."""
+        """Train one network, with a richness and a seed, and score it."""
         richness, seed = run
         network = lite.start(self.init, seed, SIZE)
         sizes = network.config
@@ -82,9 +82,9 @@ class Runs:
         return validate(trained, objective, self.tests)
 
     def all(self, jobs: int) -> Iterator[tuple[str, Sequence[ValidationScores]]]:
-        """Yield every variant's name and its runs' scores, of which so many run at a time."""
+        """Yield every variant's name and its runs' scores, from parallel processes."""
         made = variants()
-        # A forked process has what is left of torch's threads.
+        # A forked process would inherit torch's threads without running them.
         context = multiprocessing.get_context("spawn")
         with ProcessPoolExecutor(jobs, context, torch.set_num_threads, (1,)) as pool:
             scores = pool.map(self.one, product(made.values(), SEEDS))
@@ -93,7 +93,7 @@ class Runs:
 
 
 def real(folder: Path, limit: int) -> list[Batch]:
-    """Return real frames, evenly picked, as networks of SIZE see them."""
+    """Return evenly selected real frames, resized for networks of SIZE."""
     protocol = PROTOCOLS["rgbd-folder"]
     samples = list(protocol.samples(folder))
     picked = samples[:: max(1, len(samples) // limit)]
@@ -106,7 +106,7 @@ def _whole(store: FrameStore) -> Batch:
 
 
 def row(name: str, scores: Sequence[ValidationScores]) -> str:
-    """Return the scores of one variant's runs, to read."""
+    """Return the scores of one variant's runs, as text."""
     own = [score.abs_rel for score in scores]
     scaled = [score.scaled_abs_rel for score in scores]
     both = "".join(f"{np.mean(each):>10.3f} {_runs(each):<16}" for each in (own, scaled))

@@ -1,4 +1,4 @@
-"""Draw furnished rooms to look at, each beside its depth, and time their rendering."""
+"""Draw furnished rooms with their depth, and time the rendering."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ _WIDTH, _HEIGHT = 256, 192
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Render, save the picture and print how fast it was."""
+    """Render, save the picture and print the speed."""
     options = _parser().parse_args(arguments)
     torch.set_num_threads(options.threads)
     rng = np.random.default_rng(options.seed)
@@ -36,7 +36,7 @@ def main(arguments: list[str] | None = None) -> int:
 
 
 def _grid(frames: Frames, width: int) -> ImageArray:
-    """Draw images and depth in rows, depth from its nearest to its farthest in each frame."""
+    """Draw images and depth in rows; depth colours span each frame's range."""
     height = width * _HEIGHT // _WIDTH
     cells = []
     for rgb, depth_m in zip(frames.rgb, frames.depth_m, strict=True):

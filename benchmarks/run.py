@@ -28,13 +28,13 @@ _CLOUD_BYTES = example.WIDTH * example.HEIGHT * 16
 
 @torch.inference_mode()
 def run(model: str, device: str, repeats: int, warm_up: int) -> Report:
-    """Check that both ways agree, then measure them and what stands beside them, in turn.
+    """Check that both ways agree, then measure them and the other series, in turn.
 
     Raises:
-        DepthError: the model or the device cannot be had.
+        DepthError: the model or the device is unavailable.
         MismatchError: the ways do not agree.
     """
-    # The obvious way has no edge filter: it is timed beside the stages.
+    # The obvious way has no edge filter, so it is timed separately.
     runtimes.prepare_process(device)
     pipeline = Pipeline.from_settings(Settings(model=model, device=device, edge_filter="off"))
     frame = example.make(pipeline)
@@ -56,7 +56,7 @@ def _stages(ours: Ours, obvious: Obvious) -> dict[str, Call]:
 
 
 def _beside(ours: Ours) -> dict[str, Call]:
-    """Return what the stages are compared with."""
+    """Return the series that stages are compared with."""
     runtime, settings = predictor_of(ours.pipeline).runtime, ours.pipeline.settings
     big = TorchRuntime(network.build(), str(runtime.device))
     pixels = torch.rand(1, 3, network.SIDE, network.SIDE, device=runtime.device)
@@ -73,7 +73,7 @@ def _beside(ours: Ours) -> dict[str, Call]:
 
 
 def _labels(ours: Ours) -> dict[str, str]:
-    """Return what the comparisons are, in words."""
+    """Return descriptions of the comparisons."""
     model, size = predictor_of(ours.pipeline).model, "x".join(map(str, ours.pixels.shape[:1:-1]))
     own = f"{Path(model.entry.name).name}, {network.millions(model.network):.1f} M"
     return {

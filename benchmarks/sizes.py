@@ -1,4 +1,4 @@
-"""The two sizes of network that whole frames are measured with: random weights, real shapes."""
+"""The two networks of the whole-frame benchmark: random weights, published sizes."""
 
 from __future__ import annotations
 
@@ -24,31 +24,31 @@ from depth_ros.models.zoedepth import ZoeDepth
 
 
 class Size(NamedTuple):
-    """A network in both ways' hands.
+    """A network for both ways.
 
     Attributes:
-        name: what it is.
+        name: its name.
         stock: transformers' own network.
-        said: its preprocessor_config.json.
+        preprocessor: its preprocessor_config.json.
         model: this package's model around the same network.
     """
 
     name: str
     stock: Any
-    said: dict[str, Any]
+    preprocessor: dict[str, Any]
     model: DepthModel
 
     @property
     def processor(self) -> Any:
-        """Return transformers' own image processor for it."""
+        """Return transformers' image processor for it."""
         with tempfile.TemporaryDirectory() as folder:
-            _say(self.said, folder)
+            _write_preprocessor(self.preprocessor, folder)
             return AutoImageProcessor.from_pretrained(folder)
 
     def exported(self, width: int, height: int, folder: Path) -> DepthModel:
-        """Export the network, for images of one size, into a folder, and load it from there."""
+        """Export the network for one image size into a folder, and load it from there."""
         self.stock.save_pretrained(folder)
-        _say(self.said, folder)
+        _write_preprocessor(self.preprocessor, folder)
         rules, path = self.model.preprocessing, folder / "exported.onnx"
         export(
             str(folder), path, ExportOptions(rules.network_size(*rules.padded_size(height, width)))
@@ -59,13 +59,13 @@ class Size(NamedTuple):
 
 
 def small() -> Size:
-    """Return Depth Anything V2-S, the metric kind, 24.8 M parameters."""
+    """Return metric Depth Anything V2-S, 24.8 M parameters."""
     config = network.config()
     config.depth_estimation_type, config.max_depth = "metric", 20
     stock = DepthAnythingForDepthEstimation(config).eval()
     entry = models.find("depth-anything-v2-metric-indoor-small")
     assert entry.preprocessing is not None
-    said = {
+    preprocessor = {
         "image_processor_type": "DPTImageProcessor",
         "size": {"height": network.SIDE, "width": network.SIDE},
         "ensure_multiple_of": 14,
@@ -75,7 +75,7 @@ def small() -> Size:
         "image_std": [0.229, 0.224, 0.225],
     }
     model = DepthAnything.of(entry, stock, entry.preprocessing)
-    return Size("Depth Anything V2-S", stock, said, model)
+    return Size("Depth Anything V2-S", stock, preprocessor, model)
 
 
 def large() -> Size:
@@ -83,17 +83,17 @@ def large() -> Size:
     config = ZoeDepthConfig(neck_hidden_sizes=[256, 512, 1024, 1024])  # as Intel/zoedepth-nyu has
     stock = ZoeDepthForDepthEstimation(config).eval()
     entry = models.find("zoedepth-nyu")
-    said = {
+    preprocessor = {
         "image_processor_type": "ZoeDepthImageProcessor",
         "size": {"height": 384, "width": 512},
         "ensure_multiple_of": 32,
     }
     model = ZoeDepth.of(entry, stock, entry.preprocessing or ZoeDepth.processor)
-    return Size("ZoeDepth", stock, said, model)
+    return Size("ZoeDepth", stock, preprocessor, model)
 
 
 SIZES: dict[str, Callable[[], Size]] = {"small": small, "large": large}
 
 
-def _say(said: dict[str, Any], folder: str | Path) -> None:
-    Path(folder, "preprocessor_config.json").write_text(json.dumps(said))
+def _write_preprocessor(preprocessor: dict[str, Any], folder: str | Path) -> None:
+    Path(folder, "preprocessor_config.json").write_text(json.dumps(preprocessor))

@@ -1,5 +1,5 @@
-# ruff: noqa: D102 - what the stages do is said in Way
-"""Everything that the node does around the network, one stage each."""
+# ruff: noqa: D102 - stages are documented in Way
+"""The node's work around the network, as separate stages."""
 
 from __future__ import annotations
 
@@ -25,11 +25,11 @@ STAGES = (
     "depth_color",
     "points",
 )
-"""In the order in which a frame passes them; a frame is decoded once, from JPEG or from rgb8."""
+"""Stages in execution order; a frame is decoded once, from JPEG or from rgb8."""
 
 
 class Way(Protocol):
-    """One way from an image message to depth messages; each stage takes what the last one left."""
+    """One way from an image message to depth messages; stages use their predecessors' results."""
 
     def decode_jpeg(self) -> None:
         """Turn the CompressedImage into an rgb array."""
@@ -44,7 +44,7 @@ class Way(Protocol):
         """Bring the network's output to the image's resolution."""
 
     def limit_range(self) -> None:
-        """Convert to this camera's metres; mark what is no estimate or beyond range."""
+        """Convert to metres of this camera; mark pixels without estimate or beyond range."""
 
     def depth_image(self) -> None:
         """Fill an Image with depth, 32FC1."""
@@ -53,17 +53,17 @@ class Way(Protocol):
         """Fill an Image with depth in colour, rgb8."""
 
     def points(self) -> None:
-        """Fill a PointCloud2 with the points that there are, x, y, z and rgb."""
+        """Fill a PointCloud2 with the valid points: x, y, z and rgb."""
 
 
 def run(way: Way) -> None:
-    """Take the frame through every stage once."""
+    """Run every stage once."""
     for stage in STAGES:
         getattr(way, stage)()
 
 
 class Ours:
-    """The package's own way: its pipeline's parts and the node's own outputs.
+    """This package's way: its pipeline's parts and the node's outputs.
 
     Attributes:
         rgb: uint8 (H, W, 3).
@@ -109,13 +109,13 @@ class Ours:
         self._publish("points")
 
     def whole_frame(self) -> None:
-        """Do all of it with the network's own output, from the Image on, as the node does."""
+        """Process an Image completely, with the network's output, as the node does."""
         frame = Frame(messages.rgb_from_image(self.example.image), self.example.camera)
         self.depth = self.pipeline(frame)
         self._publish("depth/image", "depth/color", "points")
 
     def message(self, topic: str) -> Any:
-        """Return what was last published on a topic."""
+        """Return the last message published on a topic."""
         return self._node.publishers[topic].message
 
     def _publish(self, *topics: str) -> None:
@@ -125,7 +125,7 @@ class Ours:
 
 
 class _Publisher:
-    """Stands where a publisher does, and keeps the message."""
+    """Replaces a publisher, and keeps the message."""
 
     def __init__(self) -> None:
         self.is_heard = False
@@ -139,7 +139,7 @@ class _Publisher:
 
 
 class Nowhere:
-    """Stands where the node does: what it publishes goes nowhere, which costs nothing."""
+    """Replaces the node; its messages are not sent, which takes no time."""
 
     def __init__(self) -> None:
         self.publishers: dict[str, _Publisher] = {}
@@ -149,4 +149,4 @@ class Nowhere:
         return self.publishers[topic]
 
     def destroy_lifecycle_publisher(self, publisher: object) -> None:
-        """Do nothing: nothing was announced."""
+        """Do nothing."""

@@ -1,4 +1,4 @@
-"""The obvious way, whole: transformers' pipeline("depth-estimation"), NumPy, sensor_msgs_py."""
+"""The complete obvious way: transformers' pipeline("depth-estimation"), NumPy, sensor_msgs_py."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from depth_ros.profile import Profile
 
 
 class Stock:
-    """A frame from Image to depth image and cloud; what the pipeline does is called step by step.
+    """A frame from Image to depth image and cloud; the pipeline's steps are called separately.
 
     Attributes:
         depth: (H, W) metres of the last frame.
@@ -35,7 +35,7 @@ class Stock:
         )
 
     def __call__(self, message: Image) -> None:
-        """Answer an rgb8 image."""
+        """Process an rgb8 image."""
         self._profile.begin("decode")
         rgb = np.frombuffer(message.data, np.uint8).reshape(message.height, message.width, 3)
         image = PillowImage.fromarray(rgb)
@@ -66,5 +66,5 @@ class Stock:
 
 
 def _restored(outputs: SimpleNamespace, sizes: list[tuple[int, int]]) -> list[dict[str, Any]]:
-    """Do what ZoeDepth's post_process_depth_estimation does."""
+    """Reproduce ZoeDepth's post_process_depth_estimation."""
     return [{"predicted_depth": resize(outputs.predicted_depth, *sizes[0], padded=True)}]

@@ -1,4 +1,4 @@
-"""Time calls fairly: warmed up, all of them in turn, on whatever device they run."""
+"""Time calls fairly: after a warm-up, in turn, on any device."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ import torch
 from tqdm import tqdm
 
 Series = npt.NDArray[np.float64]
-"""One number per round. Sums and ratios of series compare what was measured side by side."""
+"""One number per round. Sums and ratios of series compare equal rounds."""
 
 
 class Spread(NamedTuple):
-    """What is said of a series: its median and quartiles."""
+    """Median and quartiles of a series."""
 
     median: float
     low: float
@@ -37,8 +37,8 @@ class Spread(NamedTuple):
 class Timer:
     """Times calls in rounds: every call once per round, in the order given.
 
-    So a change of the machine's load hits all calls alike, and each call finds the caches as its
-    forerunners left them, which is how a node runs.
+    So a change of the machine's load affects all calls equally, and each call finds the caches as
+    the previous ones left them, as in a node.
     """
 
     def __init__(self, device: torch.device, repeats: int, warm_up: int) -> None:
@@ -46,7 +46,7 @@ class Timer:
 
     @torch.inference_mode()
     def measure(self, calls: Mapping[str, Callable[[], object]]) -> dict[str, Series]:
-        """Return milliseconds per call and round; the rounds of the warm-up are left out."""
+        """Return milliseconds per call and round, without the warm-up rounds."""
         total = self._warm_up + self._repeats
         with tqdm(total=total * len(calls), desc="measure", unit="call", leave=False) as bar:
             rounds = [[self._time_ms(call, bar) for call in calls.values()] for _ in range(total)]

@@ -1,7 +1,7 @@
 """Measure whole frames: the obvious way, this package, the network alone and copies, in turn.
 
-Run as python -m benchmarks.whole. Time is told apart by stages: what is not the network's is
-overhead, and of that each way has its own.
+Run as python -m benchmarks.whole. Time is split into stages; all but the network's is overhead,
+which differs between ways.
 """
 
 from __future__ import annotations
@@ -40,17 +40,17 @@ STOCK = "transformers pipeline + NumPy"
 NETWORK, COPIES = "the network alone, in torch", "memory copies"
 MAX_SHARE, MIN_SPEED_UP = 0.05, 5.0
 DEPTH_TOLERANCE = 0.02
-"""Largest median relative difference of two ways' depth: they enlarge the network's map alike."""
+"""Maximum median relative difference of two ways' depth."""
 _WARM_UP = 1
 
 
 class Case(NamedTuple):
-    """A network, the size of the images, and what was measured of them.
+    """A network, the size of the images, and their measurements.
 
     Attributes:
-        label: both in words.
+        label: description of both.
         series: milliseconds per round of every way.
-        frames: of every way that has stages, the laps of each round.
+        frames: for every way with stages, the laps of each round.
     """
 
     label: str
@@ -58,13 +58,13 @@ class Case(NamedTuple):
     frames: dict[str, list[list[Lap]]]
 
     def rest(self, way: str, *without: str) -> Series:
-        """Return milliseconds per round of a way's stages, those left out that are named."""
+        """Return milliseconds per round of a way's stages, without those given."""
         return np.array(
             [sum(_ms(lap) for lap in laps if lap.stage not in without) for laps in self.frames[way]]
         )
 
     def overhead(self, way: str) -> Series:
-        """Return milliseconds per round of all of a way's stages but the network."""
+        """Return milliseconds per round of all stages of a way except the network."""
         return self.rest(way, "network")
 
     def network(self, way: str) -> Series:
@@ -78,7 +78,7 @@ class Case(NamedTuple):
 
 
 class Ours:
-    """A frame from Image to depth image and cloud, as the node answers it.
+    """A frame from Image to depth image and cloud, as in the node.
 
     Attributes:
         depth: of the last frame.
@@ -95,7 +95,7 @@ class Ours:
             publisher.is_heard = topic in ("depth/image", "points")
 
     def __call__(self, message: Any) -> None:
-        """Answer an image, with the filters that are on by default."""
+        """Process an image, with the default filters."""
         self.pipeline.profile.begin("decode")
         self.depth: DepthFrame = self.pipeline(
             Frame(messages.rgb_from_image(message), self._camera)
@@ -147,7 +147,7 @@ def _check(ways: dict[str, Any]) -> None:
 
 
 def _copies(width: int, height: int) -> Callable[[], None]:
-    """Return what copies as many bytes as a frame has in, and out as depth and points."""
+    """Return a function that copies as many bytes as a frame's input and outputs have."""
     pixels = np.ones(width * height * (3 + 4 + 16), np.uint8)
     return partial(np.copyto, np.empty_like(pixels), pixels)
 
@@ -164,7 +164,7 @@ def _ms(lap: Lap) -> float:
 
 
 def table(case: Case) -> str:
-    """Return a case to read: every way, and below a bar that is missed the stages that say why."""
+    """Return a case as text: every way, and the stages below each missed target."""
     lines = [case.label, f"{'milliseconds: median [quartiles]':<34}{'frame':>26}{'overhead':>26}"]
     for name, series in case.series.items():
         overhead = _spread(case.overhead(name)) if name in case.frames else ""
@@ -175,7 +175,7 @@ def table(case: Case) -> str:
 
 
 def bars(case: Case, name: str) -> dict[str, tuple[float, bool]]:
-    """Return the ratios that a way of ours is judged by, and whether they are as wanted."""
+    """Return the ratios of one of our ways, with their targets."""
     share = Spread.of(case.overhead(name) / case.series[NETWORK]).median
     obvious = case.overhead(STOCK)
     speed_up = Spread.of(obvious / case.overhead(name)).median
@@ -210,7 +210,7 @@ def _spread(series: Series) -> str:
 
 
 def as_json(case: Case) -> dict[str, Any]:
-    """Return a case for programs."""
+    """Return a case for JSON."""
     return {
         "case": case.label,
         "frame_ms": {name: Spread.of(series)._asdict() for name, series in case.series.items()},
@@ -225,7 +225,7 @@ def as_json(case: Case) -> dict[str, Any]:
 
 @in_one_line
 def main(arguments: list[str] | None = None) -> int:
-    """Measure every case and report; the exit code is 0 whether or not the bars are reached."""
+    """Measure every case and report; the exit code is 0 even if targets are missed."""
     options = _parser().parse_args(arguments)
     cases = list(_cases(options))
     facts = machine.describe(torch.device("cuda" if torch.cuda.is_available() else "cpu"))

@@ -1,8 +1,8 @@
-"""Measure what a cloud costs between Python and who listens, by its size and by how it is sent.
+"""Measure the transport of a cloud from Python to its subscribers, by size and way of sending.
 
-Run as python -m benchmarks.wire. Publisher and listeners are processes of their own; a message is
-sent when all have told of the one before. What a listener does not tell of is counted as lost, and
-sent again.
+Run as python -m benchmarks.wire. Publisher and listeners are separate processes; a message is sent
+after all have acknowledged the one before. A message without acknowledgement is counted as lost,
+and sent again.
 """
 
 from __future__ import annotations
@@ -43,9 +43,9 @@ from depth_ros.runtimes import heap
 
 WIDTH, HEIGHT = 640, 480
 DENSE = 7 / 8
-"""The share of pixels with a point in the dense clouds here; edges and what is far have none."""
+"""The share of pixels with a point in dense clouds here; edges and far pixels have none."""
 KEEPING = {"MALLOC_ARENA_MAX": "1", "MALLOC_MMAP_MAX_": "0", "MALLOC_TRIM_THRESHOLD_": str(2**40)}
-"""With this in its environment a process keeps what it frees, as the node does by itself."""
+"""With this environment a process keeps freed memory, as the node does by default."""
 _QOS = QoSProfile(depth=2, reliability=ReliabilityPolicy.RELIABLE)
 _ECHO_QOS = QoSProfile(depth=100, reliability=ReliabilityPolicy.RELIABLE)
 _START_TIMEOUT_S = 180.0
@@ -54,22 +54,22 @@ _LOST_AFTER_S = 10.0
 _GREET_EVERY_S = 0.5
 _TRIES = 10
 Way = Callable[[PointCloud2], Any]
-_CHECKED = 1  # nanoseconds of a stamp: the message is compared
-_GREETING = 0  # seconds of a stamp: only who listens is asked
+_CHECKED = 1  # nanoseconds of a stamp: the message is to be compared
+_GREETING = 0  # seconds of a stamp: only to discover listeners
 
 
 SETUPS = [("SYNCHRONOUS", False), ("SYNCHRONOUS", True), ("ASYNCHRONOUS", True)]
-"""Modes of Fast DDS, and whether listeners keep their memory; the first is what one finds."""
+"""Modes of Fast DDS, and whether listeners keep freed memory; the first is the default."""
 
 
 class Setup(NamedTuple):
-    """What is the same for all clouds.
+    """The setup, shared by all clouds.
 
     Attributes:
-        mode: of Fast DDS, who writes a message into shared memory: publish(), or asynchronously a
-            thread of the library's.
-        keeping: whether those who listen keep the memory that they free.
-        listeners: how many processes listen.
+        mode: of Fast DDS: publish() writes a message into shared memory, or a thread of the
+            library does so asynchronously.
+        keeping: whether listeners keep freed memory.
+        listeners: number of listener processes.
     """
 
     mode: str
@@ -77,22 +77,22 @@ class Setup(NamedTuple):
     listeners: int
 
     def text(self) -> str:
-        """Return it to read."""
+        """Return the setup as text."""
         heap = "that keep their memory" if self.keeping else "as they come"
         return f"{self.mode.lower()}, listeners {heap}: {self.listeners}"
 
 
 class Result(NamedTuple):
-    """One way to send one cloud, the median and quartiles of its messages.
+    """Results of one way to send one cloud: median and quartiles over its messages.
 
     Attributes:
-        setup: what was the same for all.
+        setup: the setup.
         cloud: the layout.
         size: bytes of its data.
-        way: what publish() was given.
-        call_ms: publish(), and what had to be made for it.
-        last_ms: from its begin until the last listener's Python has the bytes.
-        lost: how often a listener did not tell of a message, which was sent again.
+        way: the argument of publish().
+        call_ms: time of publish(), including the creation of its argument.
+        last_ms: from the start until the last listener's Python has the bytes.
+        lost: number of messages that a listener did not acknowledge and that were sent again.
     """
 
     setup: Setup
@@ -105,28 +105,28 @@ class Result(NamedTuple):
 
 
 class Sent(NamedTuple):
-    """A message that all listeners told of.
+    """A message that all listeners acknowledged.
 
     Attributes:
-        begin_ns: when what is published was begun to be made, by the steady clock.
-        call_ms: how long that took, and publish().
-        told: of each listener when it had the bytes, or their checksum where that was asked.
-        lost: how often the message was sent before.
+        begin_ns: when the creation of the message began, by the steady clock.
+        call_ms: duration of that and of publish().
+        replies: for each listener when it had the bytes, or their checksum if requested.
+        lost: number of earlier attempts.
     """
 
     begin_ns: int
     call_ms: float
-    told: list[int]
+    replies: list[int]
     lost: int
 
     @property
     def last_ms(self) -> float:
-        """The time from its begin until the last listener had the bytes."""
-        return (max(self.told) - self.begin_ns) / 1e6
+        """The time from the start until the last listener had the bytes."""
+        return (max(self.replies) - self.begin_ns) / 1e6
 
 
 def cloud(stride: int, organised: bool) -> PointCloud2:
-    """Return a cloud of noise, as large as one of a 640x480 image."""
+    """Return a random cloud, as large as one of a 640x480 image."""
     height, width = -(-HEIGHT // stride), -(-WIDTH // stride)
     if not organised:
         height, width = 1, int(DENSE * height * width)
@@ -140,7 +140,7 @@ def cloud(stride: int, organised: bool) -> PointCloud2:
 
 
 def label(stride: int, organised: bool) -> str:
-    """Return a cloud's layout in words."""
+    """Return a description of a cloud's layout."""
     return f"{'organised' if organised else 'dense'}, stride {stride}"
 
 
@@ -148,41 +148,41 @@ def label(stride: int, organised: bool) -> str:
 
 
 def listen() -> None:
-    """Tell of every cloud when it was there, and of those that are to be compared what it was."""
+    """Acknowledge every cloud with its arrival time, or with its checksum if requested."""
     rclpy.init(args=[])
     node = rclpy.create_node(f"listener_{os.getpid()}")
     echo = node.create_publisher(Header, "arrived", _ECHO_QOS)
 
     def note(data: bytes) -> None:
-        echo.publish(tell(node.get_name(), data))
+        echo.publish(reply_to(node.get_name(), data))
 
     node.create_subscription(PointCloud2, "cloud", note, _QOS, raw=True)
     with suppress(KeyboardInterrupt, ExternalShutdownException):
         rclpy.spin(node)
 
 
-def tell(name: str, data: bytes) -> Header:
-    """Return what a listener says of a serialised cloud: its stamp, the listener and a number."""
+def reply_to(name: str, data: bytes) -> Header:
+    """Return the reply to a serialised cloud: its stamp, the listener and a number."""
     number = time.monotonic_ns()
-    told = Header()
+    reply = Header()
     # Little-endian CDR: four bytes of preamble, then the stamp.
-    told.stamp.sec, told.stamp.nanosec = (
+    reply.stamp.sec, reply.stamp.nanosec = (
         int.from_bytes(data[at : at + 4], "little") for at in (4, 8)
     )
-    if told.stamp.nanosec == _CHECKED:
+    if reply.stamp.nanosec == _CHECKED:
         number = zlib.crc32(deserialize_message(data, PointCloud2).data)
-    told.frame_id = f"{name} {number}"
-    return told
+    reply.frame_id = f"{name} {number}"
+    return reply
 
 
 # --- the publisher's process
 
 
 class Serialised:
-    """Makes CDR of a cloud in one copy of its data: what could be published at best.
+    """Serialises a cloud with a single copy of its data: the fastest possible way.
 
     Raises:
-        MismatchError: it is not what rclpy makes of the cloud.
+        MismatchError: the result differs from rclpy's.
     """
 
     def __init__(self, message: PointCloud2) -> None:
@@ -194,24 +194,24 @@ class Serialised:
             raise MismatchError("a serialised cloud does not end with its data and is_dense")
 
     def __call__(self, message: PointCloud2) -> bytes:
-        """Return a cloud with other data and another stamp, serialised."""
+        """Return a serialised cloud with new data and stamp."""
         stamp = struct.pack("<iI", message.header.stamp.sec, message.header.stamp.nanosec)
         data = memoryview(message.data)
         return b"".join((self._preamble, stamp, self._head, data, self._tail))
 
 
 class Sender:
-    """Publishes clouds, and waits until all who listen have told of each."""
+    """Publishes clouds, and waits until all listeners have acknowledged each."""
 
     def __init__(self) -> None:
         self._node = rclpy.create_node("sender")
         self.publisher = self._node.create_publisher(PointCloud2, "cloud", _QOS)
-        self._told: dict[int, dict[str, int]] = defaultdict(dict)
-        self._node.create_subscription(Header, "arrived", self._on_told, _ECHO_QOS)
+        self._replies: dict[int, dict[str, int]] = defaultdict(dict)
+        self._node.create_subscription(Header, "arrived", self._on_reply, _ECHO_QOS)
         self._number, self._listeners = _GREETING, 0
 
     def wait_for(self, count: int) -> None:
-        """Greet until so many listen, and are heard.
+        """Send greetings until the given number of listeners reply.
 
         Raises:
             DepthError: they do not.
@@ -219,12 +219,12 @@ class Sender:
         self._listeners = count
         for _ in range(round(_START_TIMEOUT_S / _GREET_EVERY_S)):
             self.publisher.publish(PointCloud2())
-            if self._all_told(_GREETING, _GREET_EVERY_S):
+            if self._all_replied(_GREETING, _GREET_EVERY_S):
                 return
-        raise DepthError(f"{len(self._told[_GREETING])} listeners are there, expected {count}")
+        raise DepthError(f"{len(self._replies[_GREETING])} listeners are there, expected {count}")
 
     def send(self, message: PointCloud2, way: Way) -> Sent:
-        """Send a message until every listener has told of it.
+        """Send a message until every listener has acknowledged it.
 
         Raises:
             DepthError: one never does.
@@ -235,20 +235,20 @@ class Sender:
             begin_ns = time.monotonic_ns()
             self.publisher.publish(way(message))
             call_ms = (time.monotonic_ns() - begin_ns) / 1e6
-            if self._all_told(self._number, _LOST_AFTER_S):
-                return Sent(begin_ns, call_ms, [*self._told.pop(self._number).values()], lost)
+            if self._all_replied(self._number, _LOST_AFTER_S):
+                return Sent(begin_ns, call_ms, [*self._replies.pop(self._number).values()], lost)
         raise DepthError(
-            f"a cloud was sent {_TRIES} times, expected {self._listeners} listeners to tell of it"
+            f"a cloud was sent {_TRIES} times, expected {self._listeners} acknowledgements"
         )
 
-    def _on_told(self, told: Header) -> None:
-        listener, number = told.frame_id.split()
-        self._told[told.stamp.sec][listener] = int(number)
+    def _on_reply(self, reply: Header) -> None:
+        listener, number = reply.frame_id.split()
+        self._replies[reply.stamp.sec][listener] = int(number)
 
-    def _all_told(self, number: int, seconds: float) -> bool:
-        """Wait so long for all to tell of a message; return whether they did."""
-        told, until_s = self._told[number], time.monotonic() + seconds
-        while len(told) < self._listeners:
+    def _all_replied(self, number: int, seconds: float) -> bool:
+        """Wait for all acknowledgements of a message, with a timeout; return whether they came."""
+        replies, until_s = self._replies[number], time.monotonic() + seconds
+        while len(replies) < self._listeners:
             if time.monotonic() > until_s:
                 return False
             rclpy.spin_once(self._node, timeout_sec=0.05)
@@ -256,16 +256,16 @@ class Sender:
 
 
 def itself(message: PointCloud2) -> PointCloud2:
-    """Return a message, which rclpy serialises."""
+    """Return a message that rclpy serialises."""
     return message
 
 
 def publish(setup: Setup, repeats: int, strides: list[int]) -> list[Result]:
-    """Send every cloud in every way, all ways in turn, to listeners that are there.
+    """Send every cloud in every way, in turn, to the listeners.
 
     Raises:
-        MismatchError: what arrived is not what was sent.
-        DepthError: a listener says nothing.
+        MismatchError: received data differ from those sent.
+        DepthError: a listener does not reply.
     """
     sender = Sender()
     sender.wait_for(setup.listeners)
@@ -294,9 +294,9 @@ def _summary(sent: Sequence[Sent]) -> tuple[Spread, Spread, int]:
 
 def _check(sender: Sender, message: PointCloud2, way: Way) -> None:
     message.header.stamp.nanosec = _CHECKED
-    told = sender.send(message, way).told
+    replies = sender.send(message, way).replies
     message.header.stamp.nanosec = 0
-    if set(told) != {zlib.crc32(message.data)}:
+    if set(replies) != {zlib.crc32(message.data)}:
         raise MismatchError("a listener received another cloud than was sent")
 
 
@@ -307,7 +307,7 @@ def run(setup: Setup, repeats: int, strides: list[int]) -> list[Result]:
     """Run a publisher and its listeners.
 
     Raises:
-        DepthError: the publisher failed, and said why.
+        DepthError: the publisher failed; the message contains its error.
     """
     environment = {**live.environment(), "RMW_FASTRTPS_PUBLICATION_MODE": setup.mode}
     keeping = {**environment, **KEEPING} if setup.keeping else environment
@@ -331,7 +331,7 @@ def run(setup: Setup, repeats: int, strides: list[int]) -> list[Result]:
 
 
 def table(results: list[Result]) -> str:
-    """Return results to read, below their setups."""
+    """Return results as text, grouped by setup."""
     lines = [
         f"{'cloud':<22}{'bytes':>9}  {'given':<9}{'publish(), ms':>20}{'until the last, ms':>22}"
         f"{'lost':>6}"
@@ -353,7 +353,7 @@ def _text(spread: Spread) -> str:
 
 @in_one_line
 def main(arguments: list[str] | None = None) -> int:
-    """Compare what arrives, measure and report."""
+    """Check received data, measure and report."""
     options = _parser().parse_args(arguments)
     if options.role == "listener":
         listen()

@@ -35,7 +35,7 @@ SIZE = (96, 64)
 
 
 @pytest.fixture(scope="module")
-def said(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
+def report(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
     """What a run of all sections but the running node says, compiled by doing nothing."""
     folder = tmp_path_factory.mktemp("gpu")
     with pytest.MonkeyPatch.context() as patch:
@@ -53,9 +53,9 @@ def said(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
     return content
 
 
-def test_every_section_of_every_network_is_measured(said: dict[str, Any]) -> None:
-    assert said["failed"] == {}
-    found = {(each["part"], each["network"], each["way"]) for each in said["times"]}
+def test_every_section_of_every_network_is_measured(report: dict[str, Any]) -> None:
+    assert report["failed"] == {}
+    found = {(each["part"], each["network"], each["way"]) for each in report["times"]}
     for way in (EAGER, CAPTURED, COMPILED):
         assert (NETWORK, "zoedepth-tiny", way) in found
     for way in (EAGER, COMPILED):
@@ -68,17 +68,17 @@ def test_every_section_of_every_network_is_measured(said: dict[str, Any]) -> Non
     }
 
 
-def test_a_network_that_denoises_is_asked_for_every_pixel_in_numbers_of_steps(
-    said: dict[str, Any],
+def test_a_network_that_denoises_is_measured_by_pixels_and_steps(
+    report: dict[str, Any],
 ) -> None:
-    asked = {each["case"] for each in said["frames"] if each["network"] == "grin-small"}
+    asked = {each["case"] for each in report["frames"] if each["network"] == "grin-small"}
     assert asked == {"96x64 default S=1", *(f"96x64 dense S={steps}" for steps in (1, 2))}
 
 
-def test_frames_have_stages_and_the_machine_is_named(said: dict[str, Any]) -> None:
-    (laps, *_) = (each["stages"] for each in said["stages"])
+def test_frames_have_stages_and_the_machine_is_named(report: dict[str, Any]) -> None:
+    (laps, *_) = (each["stages"] for each in report["stages"])
     assert {lap["stage"] for lap in laps} >= {"upload", "network", "points", "copy"}
-    assert {"cpu", "torch", "transformers", "device"} <= said["machine"].keys()
+    assert {"cpu", "torch", "transformers", "device"} <= report["machine"].keys()
 
 
 def test_networks_are_of_the_published_sizes() -> None:
@@ -147,7 +147,7 @@ def made(on: Host, edge_filter: str = "points") -> tuple[Frames, Alone]:
     return Frames(pipeline, on, frame), Alone(model, on, rgb, Request([frame.camera]))
 
 
-def test_a_row_of_frames_asks_for_the_next_one_before_it_waits() -> None:
+def test_a_row_of_frames_starts_the_next_one_before_it_waits() -> None:
     on = Recording()
     frames, _ = made(on)
     frames.row(3)
@@ -175,7 +175,7 @@ def test_a_count_on_the_device_cuts_the_cloud(monkeypatch: pytest.MonkeyPatch) -
     assert torch.equal(frames.cloud.values(), asked.payload[:7].flatten())
 
 
-def test_a_capture_that_says_something_else_is_not_timed() -> None:
+def test_a_capture_with_another_output_is_not_timed() -> None:
     frozen = Frozen(CPU)
     _, alone = made(frozen)
     with pytest.raises(MismatchError, match="captured"):
@@ -204,7 +204,7 @@ def test_wrong_depth_and_lost_points_are_found(monkeypatch: pytest.MonkeyPatch) 
         checks.check_frame(frames, alone, "float32")
 
 
-def test_values_that_are_not_finite_are_said_and_compared() -> None:
+def test_values_that_are_not_finite_are_reported_and_compared() -> None:
     odd = (torch.tensor([1.0, torch.nan, torch.inf, 2.0]),)
     assert "50.0%" in checks.check_outputs(EAGER, odd, odd, "float16")
     with pytest.raises(MismatchError):
@@ -255,7 +255,7 @@ def a_run(folder: Path, budget_s: float = 60.0) -> Bench:
     return Bench(Host(CPU), Results({"device": "cpu"}), folder / "gpu.json", 0.001, budget_s)
 
 
-def test_what_fails_is_said_with_its_cause_and_the_rest_goes_on(
+def test_a_failure_is_reported_with_its_cause_and_the_rest_continues(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     def fails() -> None:
@@ -267,9 +267,9 @@ def test_what_fails_is_said_with_its_cause_and_the_rest_goes_on(
     run = a_run(tmp_path)
     assert run.attempt("this", fails) is None
     assert run.attempt("that", lambda: 1) == 1
-    said = "the capture ended (first: the CPU's tensor)"
-    assert json.loads((tmp_path / "gpu.json").read_text())["failed"] == {"this": said}
-    assert f"failed: this: {said}" in capsys.readouterr().out
+    report = "the capture ended (first: the CPU's tensor)"
+    assert json.loads((tmp_path / "gpu.json").read_text())["failed"] == {"this": report}
+    assert f"failed: this: {report}" in capsys.readouterr().out
 
 
 def test_a_lost_gpu_ends_the_attempts(tmp_path: Path) -> None:

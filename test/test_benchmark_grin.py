@@ -52,7 +52,7 @@ def test_asking_for_fewer_pixels_asks_for_just_these(checkpoint: str) -> None:
 def test_uncertainty_is_measured_over_all_pixels(checkpoint: str) -> None:
     found = uncertainty.measure(checkpoint, list(views(1)), steps=1, samples=2)
     assert -1 <= found.spearman <= 1
-    assert found.sure_abs_rel > 0
+    assert found.confident_abs_rel > 0
     assert 0 <= found.confidence <= 1
 
 

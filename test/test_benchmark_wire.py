@@ -62,7 +62,7 @@ def test_a_cloud_that_arrives_otherwise_is_noticed() -> None:
         wire._check(sender, wire.cloud(4, True), wire.itself)
 
 
-def test_the_last_listener_counts() -> None:
+def test_the_last_listener_determines_the_latency() -> None:
     assert Sent(5_000_000, 1.0, [9_000_000, 7_000_000], 0).last_ms == 4.0
 
 
@@ -84,9 +84,9 @@ def listener(ros: None) -> Iterator[Callable[..., None]]:
         echo = node.create_publisher(Header, "arrived", 100)
 
         def note(data: bytes) -> None:
-            told = wire.tell("one", data)
-            if told.stamp.sec not in forgotten:
-                echo.publish(told)
+            output = wire.reply_to("one", data)
+            if output.stamp.sec not in forgotten:
+                echo.publish(output)
 
         node.create_subscription(PointCloud2, "cloud", note, 2, raw=True)
         executor.add_node(node)
@@ -97,7 +97,7 @@ def listener(ros: None) -> Iterator[Callable[..., None]]:
     thread.join()
 
 
-def test_a_cloud_that_a_listener_does_not_tell_of_is_counted_and_sent_again(
+def test_a_cloud_without_acknowledgement_is_counted_and_sent_again(
     listener: Callable[..., None], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     listener(2, 3)
@@ -110,7 +110,7 @@ def test_a_cloud_that_a_listener_does_not_tell_of_is_counted_and_sent_again(
     assert sent.last_ms > 0
 
 
-def test_who_never_listens_is_an_error(
+def test_a_missing_listener_is_an_error(
     listener: Callable[..., None], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     listener()
@@ -119,18 +119,18 @@ def test_who_never_listens_is_an_error(
         Sender().wait_for(2)
 
 
-def test_a_listener_that_stops_to_tell_is_an_error(
+def test_a_listener_that_stops_replying_is_an_error(
     listener: Callable[..., None], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     listener(*range(1, 20))
     sender = Sender()
     sender.wait_for(1)
     monkeypatch.setattr(wire, "_LOST_AFTER_S", 0.05)
-    with pytest.raises(DepthError, match="sent 10 times, expected 1 listeners to tell of it"):
+    with pytest.raises(DepthError, match="sent 10 times, expected 1 acknowledgements"):
         sender.send(wire.cloud(4, False), wire.itself)
 
 
-def test_a_real_run_tells_every_cloud_and_way() -> None:
+def test_a_real_run_reports_every_cloud_and_way() -> None:
     results = wire.run(Setup("SYNCHRONOUS", True, 2), 3, [4])
     assert [(each.cloud, each.way) for each in results] == [
         ("organised, stride 4", "message"),

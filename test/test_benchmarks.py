@@ -163,14 +163,14 @@ def test_a_frame_is_decoded_once() -> None:
     assert report.total(OURS, "rgb8").tolist() == [7, 7, 7, 14]
 
 
-def test_losses_are_said() -> None:
+def test_losses_are_reported() -> None:
     report = made_up_report()
     report.series[key(OURS, "upsample")][:] = 50
     (line,) = (line for line in report.table().splitlines() if line.startswith("upsample"))
     assert line.endswith("slower")
 
 
-def test_aims_are_judged() -> None:
+def test_targets_are_checked() -> None:
     aims = made_up_report().aims()
     assert [aim.ratio.median for aim in aims] == pytest.approx([4, 4, 0.045, 0.045])
     assert [aim.is_reached for aim in aims] == [False, False, True, True]
@@ -206,7 +206,7 @@ def test_a_quick_run_writes_numbers_and_picture(
     assert cv2.imread(str(out / "bench.png")) is not None
 
 
-def test_the_network_beside_has_25_million_parameters() -> None:
+def test_the_reference_network_has_25_million_parameters() -> None:
     assert network.millions(network.build()) == pytest.approx(24.8, abs=0.1)
 
 

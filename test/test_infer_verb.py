@@ -18,7 +18,7 @@ from depth_ros.cli import exit_codes
 from depth_ros.errors import FrameError, SettingError
 from depth_ros.geometry.depth import to_millimetres
 from depth_ros.infer import pictures, sources, window
-from depth_ros.infer.outputs import Outputs
+from depth_ros.infer.outputs import OutputFiles
 from depth_ros.infer.run import Run
 from depth_ros.infer.sources import Source
 from depth_ros.infer.videos import Reader
@@ -173,8 +173,8 @@ def test_the_focal_length_of_exif_data_is_used_and_said(
     assert infer("a.jpg", "--format", "npz", "--out", "out", *CPU) == exit_codes.DONE
     f_px = np.load("out/a_depth.npz")["K"][0, 0]
     assert f_px == pytest.approx(27 / np.hypot(36, 24) * np.hypot(WIDTH, HEIGHT))
-    told = "that of the EXIF data, of a.jpg 27 mm (35 mm equivalent), 67 deg across\n"
-    assert told in capsys.readouterr().err
+    message = "that of the EXIF data, of a.jpg 27 mm (35 mm equivalent), 67 deg across\n"
+    assert message in capsys.readouterr().err
 
 
 @pytest.mark.parametrize("name", ["a.jpg", "a.mp4", "camera:0"])
@@ -245,7 +245,7 @@ def test_a_video_gives_depth_per_frame_and_a_film(there: Path) -> None:
     assert film.get(cv2.CAP_PROP_FRAME_WIDTH) == WIDTH
 
 
-def test_only_so_many_frames_are_taken(there: Path) -> None:
+def test_the_number_of_frames_is_limited(there: Path) -> None:
     video(there / "a.mp4")
     assert infer("a.mp4", "--out", "out", "--frames", "2", *FOV) == exit_codes.DONE
     assert [n for n in names(there / "out") if "depth/" in n] == [
@@ -307,17 +307,15 @@ def test_a_webcam_is_read_until_it_is_unplugged(tmp_path: Path) -> None:
     webcam, estimator = Webcam(3), depth_ros.load(device="cpu", fov_deg=60.0)
     found = sources.find(["camera:0"])
     assert (found[0].kind, found[0].webcam, found[0].name) == ("webcam", 0, "camera0")
-    run = Run(estimator, Outputs(tmp_path), opener=lambda source: webcam)
+    run = Run(estimator, OutputFiles(tmp_path), opener=lambda source: webcam)
     summary = run(found)
     assert (summary.answered, summary.interrupted) == (3, False)
-    assert summary.skipped == {"camera:0": "camera:0 gives no more frames, after 3"}
+    assert summary.skipped == {"camera:0": "camera:0 stopped after 3 frames"}
     assert webcam.released
     assert (tmp_path / "camera0_colour.mp4").exists()
 
 
-def test_a_webcam_that_is_not_there_is_said_in_one_line(
-    there: Path, capfd: pytest.CaptureFixture[str]
-) -> None:
+def test_a_missing_webcam_is_one_line(there: Path, capfd: pytest.CaptureFixture[str]) -> None:
     assert infer("camera:97", "--out", "out", *FOV) == exit_codes.FAILED
     lines = [line for line in capfd.readouterr().err.splitlines() if "97" in line]
     assert lines == [
@@ -344,14 +342,14 @@ def test_ctrl_c_keeps_what_is_done(
 @pytest.mark.parametrize(
     ("text", "words"),
     [
-        ("https://example.com/a.jpg", "is a URL, and infer reads files only: download it"),
+        ("https://example.com/a.jpg", "is a URL, but infer only reads files: download it"),
         ("rtsp://camera/stream", "is a URL"),
-        ("nothing.jpg", "is not there, expected a picture"),
-        ("*.jpg", "is not there"),
-        ("", "is not there"),
+        ("nothing.jpg", "does not exist, expected a picture"),
+        ("*.jpg", "does not exist"),
+        ("", "does not exist"),
         ("notes.txt", "is of an unknown kind, expected a picture"),
-        ("empty", "holds no pictures or videos"),
-        ("camera:x", "is not there, .*camera:0"),
+        ("empty", "contains no pictures or videos"),
+        ("camera:x", "does not exist, .*camera:0"),
     ],
 )
 def test_what_is_no_source_is_refused(there: Path, text: str, words: str) -> None:
@@ -373,7 +371,7 @@ def test_nothing_is_removed_that_infer_did_not_write(
     assert infer("a.png", "--out", "mine", *FOV) == exit_codes.WRONG
     assert (there / "mine" / "a_depth.png").read_text() == "precious"
     assert infer("a.png", "--out", ".", *FOV) == exit_codes.WRONG
-    assert "a.png lies in ., where depth is to be written" in capsys.readouterr().err
+    assert "a.png is in the output folder ." in capsys.readouterr().err
     for name in ("a.png", "b.png", "b.png"):
         assert infer(name, "--out", "out", *FOV) == exit_codes.DONE
     assert {"a_depth.png", "b_depth.png"} <= set(names(there / "out"))

@@ -26,8 +26,8 @@ def skeleton(node: ast.AST) -> str | None:
     return None
 
 
-def said(node: ast.AST) -> str | None:
-    """Return what a call tells the user: an error that is raised, or a line that is logged."""
+def message_of(node: ast.AST) -> str | None:
+    """Return the message of a call that raises an error or logs a line."""
     if not isinstance(node, ast.Call) or not node.args:
         return None
     name = ast.unparse(node.func).rpartition(".")[2]
@@ -36,7 +36,7 @@ def said(node: ast.AST) -> str | None:
 
 def messages(path: Path) -> set[str]:
     """Return the messages of a module, but those that consist of values."""
-    texts = map(said, ast.walk(ast.parse(path.read_text())))
+    texts = map(message_of, ast.walk(ast.parse(path.read_text())))
     return {text for text in texts if text and len(re.findall("[a-z]", text)) > 7}
 
 

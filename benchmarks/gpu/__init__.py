@@ -1,1 +1,1 @@
-"""What a GPU spends on a frame, beside what the network alone takes."""
+"""Time of a whole frame on a GPU, compared with the network alone."""

@@ -1,7 +1,7 @@
 """Measure networks and whole frames on a GPU. Run as python -m benchmarks.gpu.
 
-Everything is checked before it is timed. What fails is said, and the rest goes on; numbers are
-written after every step. docs/gpu.md says how to read them.
+Everything is checked before it is timed. Failures are reported, and the rest continues; numbers are
+written after every step. docs/gpu.md explains them.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ _DTYPES, _GRIN_FIRST = ["float16", "bfloat16"], "bfloat16"
 
 @in_one_line
 def main(arguments: list[str] | None = None) -> int:
-    """Measure, print and draw; the exit code is 0 whether or not the bars are reached."""
+    """Measure, print and draw; the exit code is 0 even if targets are missed."""
     options = _parser().parse_args(arguments)
     device = find(options.device)
     results = Results(_facts(device))
@@ -57,7 +57,7 @@ def _measure(bench: Bench, options: argparse.Namespace) -> None:
 
 
 def _order(names: list[str], dtypes: list[str]) -> list[tuple[str, str]]:
-    """Return networks and precisions, the most important first; empty precision: the layout.
+    """Return networks and precisions, in priority order; empty precision: the layout.
 
     GRIN overflows in float16 with some weights: bfloat16 comes first.
     """
@@ -86,11 +86,11 @@ def _run_cases(bench: Bench, name: str, dtype: str, options: argparse.Namespace)
         cases.run(bench, each, model)
         bench.device.forget()
     if compiled:
-        torch.compiler.reset()  # it compiles only so many networks that are alike
+        torch.compiler.reset()  # torch limits the number of compilations of similar networks
 
 
 def _conclude(results: Results, folder: Path, path: Path) -> None:
-    """Print the tables, judge, and write numbers and picture."""
+    """Print the tables, check the targets, and write numbers and picture."""
     judged = bars.judge(results)
     results.bars = [bar._asdict() for bar in judged]
     results.save(path)
@@ -115,13 +115,13 @@ def _facts(device: Device) -> Facts:
 
 
 def _driver() -> str:
-    """Return the version of the GPU's driver; empty where nvidia-smi does not tell."""
+    """Return the version of the GPU's driver; empty if unknown."""
     command = ["nvidia-smi", "--query-gpu=driver_version", "--format=csv,noheader"]
     try:
-        said = subprocess.run(command, capture_output=True, text=True, check=True, timeout=10)
+        output = subprocess.run(command, capture_output=True, text=True, check=True, timeout=10)
     except (OSError, subprocess.SubprocessError):
         return ""
-    return said.stdout.split("\n")[0].strip()
+    return output.stdout.split("\n")[0].strip()
 
 
 def _size(text: str) -> tuple[int, int]:

@@ -1,4 +1,4 @@
-"""The pipeline's methods as the measurements use them."""
+"""The pipeline's methods, adapted for the measurements."""
 
 from __future__ import annotations
 
@@ -16,12 +16,12 @@ _REFUSED = "the network continues without a CUDA graph"
 
 
 class Answer(NamedTuple):
-    """What a frame comes to, on the device.
+    """The result of a frame, on the device.
 
     Attributes:
         depth: of measure().
-        payload: of the cloud, its last dimension the bytes of a point.
-        points: int, how many there are in it; None: all.
+        payload: of the cloud; its last dimension is the bytes of a point.
+        points: int, number of points in it; None: all.
     """
 
     depth: DepthFrame
@@ -32,9 +32,9 @@ class Answer(NamedTuple):
 def pipeline_of(
     model: DepthModel, device: str, dtype: str, compiled: bool = False, **more: int | str
 ) -> Pipeline:
-    """Return a pipeline of a model, in whatever precision: random weights need not be safe in it.
+    """Return a pipeline of a model, in any precision: random weights need not be safe in it.
 
-    The network is brought to the device, in the layout that it runs fastest in there.
+    The network is moved to the device, in its fastest layout there.
     """
     chosen = SPECS["compile"].check("true" if compiled else "false")
     settings = Settings(device=device, dtype=dtype).with_values(compile=chosen, **more)
@@ -42,7 +42,7 @@ def pipeline_of(
 
 
 def notices_of(pipeline: Pipeline) -> list[str]:
-    """Return what a pipeline says, now and later, of what is not possible with its network."""
+    """Return a list that collects a pipeline's notices about its network, now and later."""
     texts: list[str] = []
     pipeline.notices.listen(texts.append)
     return texts
@@ -52,8 +52,8 @@ def way_of(pipeline: Pipeline, notices: list[str]) -> str:
     """Return how a pipeline runs its network: the way of Alone to compare it with.
 
     Args:
-        pipeline: which has answered a frame.
-        notices: of it.
+        pipeline: after its first frame.
+        notices: of the pipeline.
     """
     if pipeline.settings.compile == SPECS["compile"].check("true"):
         return COMPILED
@@ -62,8 +62,8 @@ def way_of(pipeline: Pipeline, notices: list[str]) -> str:
 
 
 def answer(pipeline: Pipeline, frame: Frame) -> Answer:
-    """Ask for depth and cloud of a frame; the device may still be at it."""
+    """Start depth and cloud of a frame; the device may still be working."""
     depth = pipeline.measure(pipeline.predict(frame), wanted=Wanted(points=True))
     made = pipeline.cloud(depth)
-    on_cpu = made.payload.device.type == "cpu"  # where the next cloud takes its memory
+    on_cpu = made.payload.device.type == "cpu"  # source of the next cloud's memory
     return Answer(depth, made.payload.clone() if on_cpu else made.payload, made.count)

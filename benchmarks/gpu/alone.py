@@ -1,4 +1,4 @@
-"""The network alone: what a frame makes a model run, and nothing else."""
+"""The network alone, without any other work of a frame."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ EAGER, CAPTURED, COMPILED = "eager", "captured", "compiled"
 
 
 class _Noting:
-    """Executes a network plainly, and notes its parts with what they were run on, in order."""
+    """Executes a network eagerly, and records its parts with their inputs, in order."""
 
     def __init__(
         self, network: Any, device: torch.device, calls: list[tuple[nn.Module, Outputs]]
@@ -42,13 +42,13 @@ class Alone:
     """A model's network on the inputs of one frame, prepared once.
 
     Args:
-        model: its network lies on the device in its precision.
-        device: to run on.
+        model: its network is on the device, in its precision.
+        device: the device.
         rgb: uint8 (1, H, W, 3) on the device.
-        request: how the model is asked.
+        request: of the model.
 
     Attributes:
-        prediction: what the model said of the frame, the network run plainly.
+        prediction: the model's prediction for the frame, by the network run eagerly.
     """
 
     @torch.inference_mode()
@@ -59,10 +59,10 @@ class Alone:
         self.prediction: Prediction = model.infer(noting, rgb, request)
 
     def work(self, way: str) -> Work:
-        """Return what runs the network in a way: EAGER, CAPTURED or COMPILED, which is captured.
+        """Return a function that runs the network: EAGER, CAPTURED or COMPILED (also captured).
 
         Raises:
-            Exception: torch cannot do so with this network.
+            Exception: torch cannot do this with the network.
         """
         if way == EAGER:
             return self._eager
@@ -72,7 +72,7 @@ class Alone:
 
     @torch.inference_mode()
     def _captured(self, work: Work) -> Work:
-        work()  # what is made once, such as tables of a size, is not a part of the graph
+        work()  # one-time work, such as tables for a size, is not a part of the graph
         return self._device.capture(work)
 
     @torch.inference_mode()
@@ -90,7 +90,7 @@ class Alone:
 
 
 def _run(networks: list[Any], given: list[Outputs]) -> Outputs:
-    """Run networks on their inputs one after the other, and return what the last one says."""
+    """Run networks on their inputs one after the other, and return the last output."""
     raw: Raw = ()
     for network, inputs in zip(networks, given, strict=True):
         raw = network(*inputs)

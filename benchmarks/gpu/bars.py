@@ -1,4 +1,4 @@
-"""What a GPU is to reach, and whether it does."""
+"""Targets on a GPU, and whether they are reached."""
 
 from __future__ import annotations
 
@@ -9,22 +9,22 @@ from benchmarks.gpu.results import Key, Results
 
 VGA = "640x480"
 MIN_SHARE, MIN_SHARE_COMPILED = 0.95, 0.85
-"""Least share of frames in a row that is the network's: V2-B, V2-L, ZoeDepth; V2-S compiled."""
+"""Minimum share of the network in a frame, in a row: V2-B, V2-L, ZoeDepth; V2-S compiled."""
 MAX_ADDED_MS = 1.0
-"""What a frame may take beside its network, for depth and cloud up to their publication."""
+"""Maximum time of a frame in addition to its network, for depth and cloud up to publication."""
 MIN_HZ_COMPILED = 400.0
-"""Frames per second of V2-S compiled."""
+"""Minimum frames per second of V2-S compiled."""
 MAX_GRIN_MS = 80.0
-"""A dense frame of GRIN-base with one step: a tenth of the paper's 0.8 s."""
+"""Maximum time of a dense frame of GRIN-base with one step: a tenth of the paper's 0.8 s."""
 GRIN_CASE = "640x384 dense S=1"
 MIN_CAMERAS_RATIO = 2.0
-"""Answers of one node of three cameras, over those of three nodes."""
+"""Minimum ratio of the answers of one node with three cameras to those of three nodes."""
 LIVE_60 = "one camera, 60 Hz"
 ONE_NODE, THREE_NODES = "one node, 3 cameras, 60 Hz", "3 nodes, 60 Hz"
 
 
 class Bar(NamedTuple):
-    """A number, what it is to be, and whether it is; both None where it was not measured."""
+    """A number, its target, and whether it is reached; both None if not measured."""
 
     name: str
     wanted: str
@@ -39,7 +39,7 @@ class Bar(NamedTuple):
 
 
 def judge(results: Results) -> list[Bar]:
-    """Return every bar."""
+    """Return all targets."""
     return [
         *_shares(results),
         *_added(results),

@@ -1,4 +1,4 @@
-"""One run: measures, guards, prints and keeps, step by step."""
+"""One run: measure, handle errors, print and store, step by step."""
 
 from __future__ import annotations
 
@@ -20,14 +20,14 @@ _LOST = "the GPU is lost to this process since an error before"
 
 
 class Bench:
-    """A run on a device. What fails is told and kept, and the rest goes on.
+    """A run on a device. Failures are reported and stored, and the rest continues.
 
     Args:
-        device: what is measured.
-        results: takes what is found.
-        path: where they are written, after every step.
-        seconds: of each measurement, about.
-        budget_s: after this nothing more is begun.
+        device: the device to measure.
+        results: collects the results.
+        path: file for them, written after every step.
+        seconds: approximate time of each measurement.
+        budget_s: no step is started after this time.
 
     Attributes:
         seconds: see above.
@@ -42,18 +42,18 @@ class Bench:
         self._is_lost = False
 
     def attempt(self, name: str, step: Callable[[], T], needs_s: float = 0.0) -> T | None:
-        """Return what a step returns; None, and why in the results, where it fails.
+        """Return a step's result; if it fails, None, with the reason in the results.
 
         Args:
-            name: of what cannot be measured then.
+            name: name of the measurement.
             step: one part of the run.
-            needs_s: it is not begun when less time is left.
+            needs_s: the step is not started if less time is left.
         """
         try:
             reason = self._refusal(needs_s)
             if not reason:
                 return step()
-        except Exception as error:  # whatever a network, torch or the driver raises
+        except Exception as error:  # any error of a network, torch or the driver
             reason = _why(error)
             self._is_lost |= runtimes.is_lost(error)
         finally:
@@ -64,12 +64,12 @@ class Bench:
         return None
 
     def remark(self, name: str, text: str) -> None:
-        """Keep what is to be known of something that is measured all the same; empty: nothing."""
+        """Store a remark about a measurement; empty: none."""
         if text:
             self.results.remarks[name] = text
 
     def time(self, key: Key, job: Job) -> None:
-        """Time a job, print and keep it."""
+        """Time a job, print and store the result."""
         times = measure(job, self.device, self.seconds)
         self.results.times[key] = times
         print(f"{key.text()}{times.text()}", flush=True)
@@ -81,9 +81,9 @@ class Bench:
 
 
 def _why(error: BaseException) -> str:
-    """Return an error in one line, with the one that it came from: what ends a capture hides it."""
+    """Return an error in one line, with its cause, which an aborted capture hides."""
     first = error
     while first.__context__ is not None:
         first = first.__context__
-    said = one_line(error)[:300]
-    return said if first is error else f"{said} (first: {one_line(first)[:300]})"
+    text = one_line(error)[:300]
+    return text if first is error else f"{text} (first: {one_line(first)[:300]})"

@@ -1,4 +1,4 @@
-"""What is measured of a network: alone in every way, in whole frames, and their stages."""
+"""Measurements of a network: alone in every way, in whole frames, and their stages."""
 
 from __future__ import annotations
 
@@ -28,15 +28,15 @@ _COMPILE_S = 60.0
 
 @dataclass(frozen=True)
 class Case:
-    """One network in one precision, and how it is asked.
+    """One network in one precision, with its request.
 
     Attributes:
         network, dtype: by name.
         width, height: of the images.
-        asked: in words, beside the size.
-        settings: of the pipeline, beside device and dtype.
-        compiled: whether it is measured compiled, too.
-        parts: of PARTS, those that are measured.
+        asked: description of the request, in addition to the size.
+        settings: of the pipeline, in addition to device and dtype.
+        compiled: whether it is also measured compiled.
+        parts: those of PARTS to measure.
     """
 
     network: str
@@ -49,17 +49,17 @@ class Case:
     parts: tuple[str, ...] = PARTS
 
     def key(self, part: str, way: str) -> Key:
-        """Return what its times are kept by."""
+        """Return the key of its times."""
         size = f"{self.width}x{self.height}"
         return Key(part, self.network, self.dtype, way, f"{size} {self.asked}".rstrip())
 
     def name(self, part: str, way: str) -> str:
-        """Return what is said of a part that fails."""
+        """Return the name of a part in failures."""
         return " ".join(self.key(part, way).text().split())
 
 
 def variants(case: Case) -> Iterator[Case]:
-    """Yield the cases of a network that denoises: by which pixels are asked for, and steps."""
+    """Yield the cases of a network that denoises: by requested pixels and steps."""
     if case.network == "grin-base":
         case = replace(case, width=640, height=384)  # the paper's
     else:
@@ -70,7 +70,7 @@ def variants(case: Case) -> Iterator[Case]:
 
 
 def run(bench: Bench, case: Case, model: DepthModel) -> None:
-    """Measure a case of a model, whose network is brought to the device for it."""
+    """Measure a case of a model, and move its network to the device for that."""
     name = case.name("", "")
     frame = picture(case.width, case.height)
     pipeline = bench.attempt(name, lambda: _pipeline(bench, case, model, compiled=False))
@@ -122,10 +122,10 @@ def _time_network(bench: Bench, case: Case, alone: Alone, way: str) -> None:
 def _run_frames(
     bench: Bench, case: Case, pipeline: Pipeline, alone: Alone, frame: Frame, way: str
 ) -> None:
-    """Check whole frames, then time those and their stages that are wanted.
+    """Check whole frames, then time frames and stages as requested.
 
     Args:
-        way: of the pipeline, as far as it is known before its first frame.
+        way: the pipeline's way, as known before its first frame.
     """
     if not {FRAME, STAGES} & set(case.parts):
         return

@@ -1,4 +1,4 @@
-"""What must be right before anything is timed."""
+"""Correctness checks before anything is timed."""
 
 from __future__ import annotations
 
@@ -17,17 +17,17 @@ from depth_ros.models import DepthModel
 from depth_ros.pipeline import Pipeline
 
 TOLERANCE = {"float32": 0.01, "float16": 0.03, "bfloat16": 0.15}
-"""Largest relative difference, over 99 % of all values, between ways of the same network."""
+"""Maximum relative difference, over 99 % of all values, between ways of the same network."""
 _SHARE = 0.99
 _POINT_BYTES = 16
 _NEAR, _ODD, _FEW = 1e-3, 1e-3, 0.05
 
 
 def check_outputs(way: str, outputs: Outputs, eager: Outputs, dtype: str) -> str:
-    """Compare what a network says in a way with what it says run plainly.
+    """Compare a network's output in one way with its eager output.
 
     Returns:
-        A remark where values are not finite, as of random weights in half precision; else empty.
+        A remark if values are not finite, as with random weights in half precision; else empty.
 
     Raises:
         MismatchError: they differ.
@@ -40,25 +40,25 @@ def check_outputs(way: str, outputs: Outputs, eager: Outputs, dtype: str) -> str
 
 @torch.inference_mode()
 def check_frame(frames: Frames, alone: Alone, dtype: str) -> str:
-    """Compare a pipeline's depth and cloud with the network alone and the plainest arithmetic.
+    """Compare a pipeline's depth and cloud with the network alone and simple arithmetic.
 
     Returns:
-        A remark where there is hardly a point to compare; else empty.
+        A remark if there are too few points to compare; else empty.
 
     Raises:
         MismatchError: they differ.
     """
     pipeline = frames.pipeline
-    asked = answer(pipeline, frames.frame)
-    depth_m = asked.depth.depth_m.clone()
+    result = answer(pipeline, frames.frame)
+    depth_m = result.depth.depth_m.clone()
     frames.one()
-    _check_depth(depth_m, asked.depth.far_m, _expected_m(pipeline, alone, frames), dtype)
-    share = _check_cloud(depth_m, asked.depth.network_size, pipeline, frames)
+    _check_depth(depth_m, result.depth.far_m, _expected_m(pipeline, alone, frames), dtype)
+    share = _check_cloud(depth_m, result.depth.network_size, pipeline, frames)
     return f"{share:.1%} of the pixels are points" if share < _FEW else ""
 
 
 def _expected_m(pipeline: Pipeline, alone: Alone, frames: Frames) -> Tensor:
-    """Return depth (H, W) in metres by the network alone, without range."""
+    """Return depth (H, W) in metres from the network alone, without range limits."""
     camera = frames.frame.camera
     values = alone.prediction.values[0]
     if not pipeline.model.denoises:
@@ -76,20 +76,20 @@ def _enlarged(model: DepthModel, raw: Tensor, height: int, width: int) -> Tensor
 
 
 def _check_depth(depth_m: Tensor, far_m: float, expected_m: Tensor, dtype: str) -> None:
-    """Compare depth where it is finite, and what is beyond range and invalid with the rest."""
+    """Compare finite depth, and the masks of pixels beyond range and without estimate."""
     finite, tolerance = depth_m.isfinite(), TOLERANCE[dtype]
     _check_close("the pipeline's depth", depth_m[finite], expected_m[finite], dtype)
     if bool((expected_m[depth_m.isposinf()] < far_m * (1 - tolerance)).any()):
         raise MismatchError(f"depth below {far_m:g} m is beyond range")
     lost = depth_m.isnan() & (expected_m > tolerance) & (expected_m < far_m * (1 - tolerance))
     if float(lost.float().mean()) > 1 - _SHARE:
-        raise MismatchError("depth is NaN where the network alone says metres")
+        raise MismatchError("depth is NaN where the network alone has a value")
 
 
 def _check_cloud(
     depth_m: Tensor, network_size: tuple[int, int] | None, pipeline: Pipeline, frames: Frames
 ) -> float:
-    """Compare the cloud in the message with depth: as many points, of the same z in their order.
+    """Compare the cloud in the message with depth: equal count, and equal z in order.
 
     Returns the share of pixels that are points.
     """
@@ -100,7 +100,7 @@ def _check_cloud(
         there &= ~flying(depth_m, pipeline.settings.edge_step, radius_px)
     z_m = frames.cloud.values().view(torch.float32).view(-1, _POINT_BYTES // 4)[:, 2]
     expected_m = depth_m[there].cpu()
-    # Where fused kernels round otherwise, a pixel at a threshold may fall to the other side.
+    # Fused kernels round differently, so a pixel at a threshold may be on the other side.
     if abs(len(z_m) - len(expected_m)) > _ODD * len(expected_m):
         raise MismatchError(
             f"the cloud has {len(z_m)} points, depth {len(expected_m)}, expected as many"
@@ -111,7 +111,7 @@ def _check_cloud(
 
 
 def _check_close(what: str, found: Tensor, expected: Tensor, dtype: str) -> None:
-    """Compare values relatively, those far below their mean with that; NaN is like NaN."""
+    """Compare values relatively, small ones relative to the mean; NaN equals NaN."""
     if not expected.numel():
         return
     unit = expected[expected.isfinite()].abs().mean().nan_to_num()

@@ -1,4 +1,4 @@
-"""What the measurements ask of a device: to wait for it, to capture work, to mark its progress."""
+"""Device operations for the measurements: synchronise, capture work, record events."""
 
 from __future__ import annotations
 
@@ -14,48 +14,48 @@ from depth_ros.runtimes.torch_runtime import choose_device
 Outputs = tuple[Tensor, ...]
 Work = Callable[[], Outputs]
 
-# Libraries choose kernels and allocate in the first runs, which must not be captured.
+# In the first runs libraries choose kernels and allocate memory, which must not be captured.
 _WARM_UPS = 3
 
 
 class Mark(Protocol):
-    """A place behind all work that a device was asked for so far."""
+    """An event after all work submitted so far."""
 
     def wait(self) -> None:
-        """Return when the device has come to it."""
+        """Wait until the device has reached it."""
 
 
 class Device(Protocol):
     """A device to measure on.
 
     Attributes:
-        place: torch's own name of it.
+        place: its torch.device.
     """
 
     place: torch.device
 
     def synchronise(self) -> None:
-        """Return when it has done all that it was asked for."""
+        """Wait until all submitted work is done."""
 
     def capture(self, work: Work) -> Work:
-        """Return what repeats work at once, into the same outputs every time."""
+        """Return a function that repeats work as one launch, into the same outputs."""
 
     def staging(self, size_bytes: int) -> Tensor:
-        """Return memory of the host, uint8, that the device writes by itself."""
+        """Return host memory, uint8, that the device can write directly."""
 
     def fetch(self, pairs: Sequence[tuple[Tensor, Tensor]]) -> Mark:
-        """Copy from the device into the host's memory, pair by pair, beside what comes after.
+        """Copy from the device to host memory, pair by pair, concurrently with later work.
 
         Args:
-            pairs: memory of staging(), and what is to be written there; the device may use its
-                memory for something else as soon as the copy is done, and not before.
+            pairs: memory of staging(), and its source; the source's memory may be reused after the
+                copy, and not before.
 
         Returns:
-            a mark behind the copies.
+            an event after the copies.
         """
 
     def forget(self) -> None:
-        """Give back the memory that nothing holds any more."""
+        """Release unused memory."""
 
 
 class _CudaMark:
@@ -67,7 +67,7 @@ class _CudaMark:
 
 
 class Cuda:
-    """A GPU of NVIDIA."""
+    """An NVIDIA GPU."""
 
     def __init__(self, place: torch.device) -> None:
         self.place = place
@@ -80,7 +80,7 @@ class Cuda:
         torch.cuda.synchronize(self.place)
 
     def capture(self, work: Work) -> Work:
-        """Capture work as one CUDA graph, after some runs of it on a stream beside the main one."""
+        """Capture work as one CUDA graph, after some runs of it on a side stream."""
         side: Any = torch.cuda.Stream(self.place)
         side.wait_stream(torch.cuda.current_stream(self.place))
         with torch.cuda.stream(side):
@@ -88,7 +88,7 @@ class Cuda:
                 work()
         torch.cuda.current_stream(self.place).wait_stream(side)
         graph = torch.cuda.CUDAGraph()
-        # Other threads, such as those that pin memory, may use the device meanwhile.
+        # Other threads, such as those that pin memory, may use the device at the same time.
         with torch.cuda.graph(graph, capture_error_mode="thread_local"):
             outputs = work()
 
@@ -103,7 +103,7 @@ class Cuda:
         return torch.empty(size_bytes, dtype=torch.uint8, pin_memory=True)
 
     def fetch(self, pairs: Sequence[tuple[Tensor, Tensor]]) -> Mark:
-        """Copy in a stream of its own, behind what the current one was asked for."""
+        """Copy in a separate stream, after the work of the current one."""
         self._copies.wait_stream(torch.cuda.current_stream(self.place))
         with torch.cuda.stream(self._copies):
             for target, source in pairs:
@@ -125,16 +125,16 @@ class _Passed:
 
 
 class Host:
-    """The CPU, to try the measurements without a GPU: what a call asks for is done when it returns.
+    """The CPU, to test the measurements without a GPU; calls are synchronous.
 
-    What it captures it runs again, into the outputs of the first time, as a graph would.
+    Captured work is run again, into the outputs of the first time, like a graph.
     """
 
     def __init__(self, place: torch.device) -> None:
         self.place = place
 
     def synchronise(self) -> None:
-        """Return at once."""
+        """Do nothing."""
 
     def capture(self, work: Work) -> Work:
         """Keep the outputs of the first run for all later ones."""
@@ -149,17 +149,17 @@ class Host:
         return replay
 
     def staging(self, size_bytes: int) -> Tensor:
-        """Return plain memory."""
+        """Return pageable memory."""
         return torch.empty(size_bytes, dtype=torch.uint8)
 
     def fetch(self, pairs: Sequence[tuple[Tensor, Tensor]]) -> Mark:
-        """Copy, and return a mark that is passed."""
+        """Copy, and return a completed event."""
         for target, source in pairs:
             target.copy_(source)
         return _Passed()
 
     def forget(self) -> None:
-        """Let go what only cycles hold."""
+        """Collect reference cycles."""
         gc.collect()
 
 
@@ -167,7 +167,7 @@ def find(name: str) -> Device:
     """Return a device by its name: auto, cpu, cuda or cuda:N.
 
     Raises:
-        ModelError: it is unknown or not there.
+        ModelError: it is unknown or unavailable.
     """
     place = choose_device(name)
     return Cuda(place) if place.type == "cuda" else Host(place)

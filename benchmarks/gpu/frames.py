@@ -1,4 +1,4 @@
-"""Whole frames as a node answers them: an image in, depth image and cloud out, none published."""
+"""Whole frames as in the node: an image in, depth image and cloud out, without publishing."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ _FEWEST = 3
 
 
 def picture(width: int, height: int) -> Frame:
-    """Return a frame of soft blobs and noise."""
+    """Return a frame of smooth blobs and noise."""
     drawn = np.random.default_rng(0)
     coarse = drawn.uniform(20, 235, (*_COARSE, 3)).astype(np.float32)
     soft = cv2.resize(coarse, (width, height), interpolation=cv2.INTER_CUBIC)
@@ -32,14 +32,14 @@ def picture(width: int, height: int) -> Frame:
 
 
 class Frames:
-    """One frame again and again through a pipeline, into memory as messages have it.
+    """One frame repeatedly through a pipeline, into message memory.
 
-    One by one, each frame is in the messages before the next one begins. In a row, the next one is
-    asked for before the last one is fetched, so that the device does not wait for the host.
+    One by one: each frame is in the messages before the next one starts. In a row: the next one is
+    started before the last one is fetched, so that the device does not wait for the host.
 
     Attributes:
-        depth, cloud: what the last frame came to.
-        notices: what the pipeline said of what is not possible with its network.
+        depth, cloud: the result of the last frame.
+        notices: the pipeline's notices about its network.
     """
 
     def __init__(self, pipeline: Pipeline, device: Device, frame: Frame) -> None:
@@ -50,12 +50,12 @@ class Frames:
 
     @torch.inference_mode()
     def one(self) -> None:
-        """Answer it."""
+        """Process one frame."""
         self._finish(self._begun())
 
     @torch.inference_mode()
     def row(self, count: int) -> None:
-        """Answer it so many times."""
+        """Process the given number of frames in a row."""
         waiting = self._begun()
         for _ in range(count - 1):
             begun = self._begun()
@@ -64,7 +64,7 @@ class Frames:
         self._finish(waiting)
 
     def stages(self, seconds: float) -> list[Lap]:
-        """Return how long each stage of a frame takes, one by one, by so many seconds of them."""
+        """Return the time of each stage of a frame, one by one, measured for some seconds."""
         profile, end_s, count = self.pipeline.profile, time.perf_counter() + seconds, 0
         while count < _FEWEST or time.perf_counter() < end_s:
             with profile.frame():
@@ -75,15 +75,15 @@ class Frames:
 
     @property
     def way(self) -> str:
-        """How the pipeline runs its network, when it has answered a frame."""
+        """How the pipeline runs its network, known after a frame."""
         return way_of(self.pipeline, self.notices)
 
     def _begun(self) -> _Slot:
         slot = self._slots.pop(0)
         self._slots.append(slot)
-        asked = answer(self.pipeline, self.frame)
+        result = answer(self.pipeline, self.frame)
         self.pipeline.profile.begin("copy")
-        slot.fetch(asked)
+        slot.fetch(result)
         return slot
 
     def _finish(self, slot: _Slot) -> None:
@@ -94,7 +94,7 @@ class Frames:
 
 
 class Message:
-    """Memory as a message has it: plain, and as large as the largest one so far."""
+    """Message memory: pageable, as large as the largest message so far."""
 
     def __init__(self) -> None:
         self._memory = torch.empty(0, dtype=torch.uint8)
@@ -113,7 +113,7 @@ class Message:
 
 
 class _Slot:
-    """Memory of the host that the device writes a frame's answer into."""
+    """Host memory that the device writes a frame's result into."""
 
     def __init__(self, device: Device) -> None:
         self._device = device
@@ -121,18 +121,18 @@ class _Slot:
         self._mark: Mark | None = None
         self._point_bytes = 1
 
-    def fetch(self, asked: Answer) -> None:
-        """Let the device write an answer here; see arrived()."""
-        sources = {"depth": asked.depth.depth_m.contiguous(), "cloud": asked.payload.contiguous()}
-        if asked.points is not None:
-            sources["points"] = asked.points
+    def fetch(self, result: Answer) -> None:
+        """Start the copy of a result to here; see arrived()."""
+        sources = {"depth": result.depth.depth_m.contiguous(), "cloud": result.payload.contiguous()}
+        if result.points is not None:
+            sources["points"] = result.points
         self._staged = {name: self._memory(name, source) for name, source in sources.items()}
         pairs = [(self._staged[name], source) for name, source in sources.items()]
         self._mark = self._device.fetch(pairs)
-        self._point_bytes = asked.payload.shape[-1] * asked.payload.element_size()
+        self._point_bytes = result.payload.shape[-1] * result.payload.element_size()
 
     def arrived(self) -> tuple[Tensor, Tensor]:
-        """Return the bytes of depth and of the points that there are, when they are here."""
+        """Wait for the copy, and return the bytes of depth and of the valid points."""
         assert self._mark is not None
         self._mark.wait()
         depth, cloud = _bytes(self._staged["depth"]), _bytes(self._staged["cloud"])
@@ -140,7 +140,7 @@ class _Slot:
         return depth, cloud if points is None else cloud[: int(points) * self._point_bytes]
 
     def _memory(self, name: str, values: Tensor) -> Tensor:
-        """Return memory for values, the same as for the last ones where it is large enough."""
+        """Return memory for values; reuse the last one if it is large enough."""
         buffer = self._buffers.get(name)
         if buffer is None or buffer.numel() < values.nbytes:
             buffer = self._buffers[name] = self._device.staging(values.nbytes)

@@ -1,4 +1,4 @@
-"""Which memory layout, attention kernel and TF32 setting suit a network on this device."""
+"""Find the best memory layout, attention kernel and TF32 setting of a network on a device."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def run(bench: Bench, name: str, dtype: str, size: tuple[int, int]) -> None:
     Args:
         bench: the run.
         name: of the network.
-        dtype: its precision, but with TF32.
+        dtype: its precision, except with TF32.
         size: width and height of the image.
     """
     model = bench.attempt(f"{LAYOUT} {name}", lambda: networks.build(name, bench.device.place))
@@ -54,13 +54,13 @@ def run(bench: Bench, name: str, dtype: str, size: tuple[int, int]) -> None:
 
 
 class _Setup(NamedTuple):
-    """What is tried.
+    """A configuration to try.
 
     Attributes:
-        label, dtype: what it is.
-        held: makes the context that it is tried in.
+        label, dtype: its name and precision.
+        held: returns the context to run it in.
         layout: of the weights.
-        both: whether it is timed eagerly, too, where it can be captured.
+        both: whether it is also timed eagerly if it can be captured.
     """
 
     label: str
@@ -84,7 +84,7 @@ def _setups(dtype: str) -> list[_Setup]:
 
 
 def _time(bench: Bench, model: DepthModel, frame: Frame, key: Key, setup: _Setup) -> bool:
-    """Time a network in a setup, and say that it is done."""
+    """Time a network in a setup, and return True."""
     device = bench.device
     network: Any = model.network
     network.to(device.place, DTYPES[key.dtype]).to(memory_format=setup.layout)
@@ -100,7 +100,7 @@ def _time(bench: Bench, model: DepthModel, frame: Frame, key: Key, setup: _Setup
 
 @contextmanager
 def _tf32(allowed: bool) -> Iterator[None]:
-    """Let float32 matrix products and convolutions use TF32, or not."""
+    """Enable or disable TF32 for float32 matrix products and convolutions."""
     products, convolutions = torch.get_float32_matmul_precision(), torch.backends.cudnn.allow_tf32
     torch.set_float32_matmul_precision("high" if allowed else "highest")
     torch.backends.cudnn.allow_tf32 = allowed

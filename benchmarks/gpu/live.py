@@ -19,7 +19,7 @@ CAMERAS, CAMERAS_HZ = 3, 60.0
 
 
 def run(bench: Bench, name: str, dtype: str, seconds: float) -> None:
-    """Run nodes of a network in a precision, and keep what came of each."""
+    """Run nodes of a network in a precision, and store their results."""
     if find_spec("rclpy") is None:
         bench.results.failed[LIVE] = "no rclpy"
         print("live: not measured: no rclpy")
@@ -46,13 +46,13 @@ def _run(bench: Bench, model: str, dtype: str, seconds: float) -> None:
 
 
 def _model(bench: Bench, name: str, folder: Path) -> str:
-    """Return what a node is to load: a model that it knows, or a folder with random weights."""
+    """Return the node's model: a known name, or a folder with random weights."""
     if name in MODELS:
         return name
     model: Any = networks.build(name, bench.device.place)
     model.network.network.save_pretrained(folder)
     rules = model.preprocessing
-    said = {
+    preprocessor = {
         "image_processor_type": "DPTImageProcessor",
         "size": {"height": SIDE, "width": SIDE},
         "ensure_multiple_of": rules.multiple,
@@ -61,5 +61,5 @@ def _model(bench: Bench, name: str, folder: Path) -> str:
         "image_mean": list(rules.mean),
         "image_std": list(rules.std),
     }
-    (folder / "preprocessor_config.json").write_text(json.dumps(said))
+    (folder / "preprocessor_config.json").write_text(json.dumps(preprocessor))
     return str(folder)

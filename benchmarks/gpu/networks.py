@@ -1,4 +1,4 @@
-"""The networks that are measured: random weights in the published sizes, or a model's own."""
+"""The networks to measure: random weights in published sizes, or a model's own weights."""
 
 from __future__ import annotations
 
@@ -24,15 +24,15 @@ from depth_ros.models.grin.network import Grin
 from depth_ros.models.zoedepth import ZoeDepth
 
 _SEED = 0
-# What goes into the last sigmoid: depth from a twentieth to a half of the range.
+# Input of the last sigmoid: depth from a twentieth to a half of the range.
 _LOGIT_MEAN, _LOGIT_STD = -1.5, 0.5
 
 
 def build(name: str, place: torch.device) -> DepthModel:
-    """Return a model on a device, where drawing weights takes least: of NAMES, or as users name it.
+    """Return a model on a device: one of NAMES, or any that users can name.
 
     Raises:
-        ModelError: there is none of this name.
+        ModelError: there is no such model.
     """
     if name not in _BUILDERS:
         model = models.load(name)
@@ -56,9 +56,9 @@ def _depth_anything(size: str) -> DepthModel:
 
 
 def _vary(stock: Any, noise: Tensor) -> None:
-    """Scale what goes into the last activation, so that depth varies over an image and has edges.
+    """Scale the input of the last activation, so that depth varies over an image and has edges.
 
-    As they are drawn, random networks say nearly the same of every pixel.
+    Otherwise, random networks output almost the same value for every pixel.
     """
     ends = [m for m in stock.modules() if isinstance(m, nn.Conv2d) and m.out_channels == 1]
     handle = ends[-1].register_forward_hook(_scaled)
@@ -84,7 +84,7 @@ def _zoedepth() -> DepthModel:
 
 def _grin_base() -> DepthModel:
     drawn = Grin(BASE)
-    # As training starts these are zero, and the answer the same for every pixel.
+    # These are initialised to zero, which gives the same output for every pixel.
     nn.init.normal_(drawn.denoiser.before_norm.weight, std=0.5)
     nn.init.normal_(drawn.denoiser.head.weight, std=0.02)
     entry = ModelEntry("grin-base", "grin", "", Output.METRIC_DEPTH, "Apache-2.0", True)
@@ -97,4 +97,4 @@ _BUILDERS: dict[str, Callable[[], DepthModel]] = {
     "grin-base": _grin_base,
 }
 NAMES = ("small", "base", "large", "zoedepth", "grin-base", "grin-tiny")
-"""Every network that is measured unless others are asked for: Depth Anything V2 by its size."""
+"""The networks to measure by default; Depth Anything V2 by size."""

@@ -1,4 +1,4 @@
-"""Frames in a row as bars: what the network takes of them, and the rest."""
+"""Time of frames in a row as bars: the network's part and the rest."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ _REST: Colour = (230, 150, 60)
 
 
 def draw(results: Results) -> Rgb:
-    """Draw every whole frame that was timed, in milliseconds in a row, each to its own scale."""
+    """Draw every timed whole frame, in milliseconds in a row, each at its own scale."""
     keys = results.frames()
     picture = np.full((_TOP + _ROW * len(keys) + 12, _WIDTH, 3), _BACKGROUND, np.uint8)
     _text(picture, header(results.facts), 12, 20, 0.38)
@@ -34,8 +34,8 @@ def draw(results: Results) -> Rgb:
         share = min(1.0, alone.row.median / frame_ms) if alone else 0.0
         _text(picture, f"{key.network}, {key.dtype}, {key.case}, {key.way}", 12, y + 17)
         _bar(picture, y, share)
-        said = f"{frame_ms:.2f}" + (f", network {alone.row.median:.2f}" if alone else "")
-        _text(picture, said, _WIDTH - _RIGHT + 8, y + 17)
+        text = f"{frame_ms:.2f}" + (f", network {alone.row.median:.2f}" if alone else "")
+        _text(picture, text, _WIDTH - _RIGHT + 8, y + 17)
     return picture
 
 

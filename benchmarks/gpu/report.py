@@ -12,7 +12,7 @@ HEAD = f"{'':<82}{'one by one':>24}{'in a row':>24}   ms: median [quartiles]"
 
 
 def header(facts: Facts) -> str:
-    """Return what the numbers were measured on."""
+    """Return a description of the machine."""
     return (
         f"{facts.get('gpu', facts['device'])}, driver {facts.get('driver', 'none')}, torch "
         f"{facts['torch']}, transformers {facts['transformers']}; {facts['cpu']}, "
@@ -21,7 +21,7 @@ def header(facts: Facts) -> str:
 
 
 def frames(results: Results) -> str:
-    """Return the table of whole frames beside their networks, in Markdown."""
+    """Return the table of whole frames and their networks, in Markdown."""
     lines = [
         "| network | precision | images | way | network alone: one by one / in a row | whole "
         "frame: one by one / in a row | added | network's share in a row | frames/s |",
@@ -48,7 +48,7 @@ def _frame(results: Results, key: Key) -> str:
 
 
 def ways(results: Results, *parts: str) -> str:
-    """Return the table of what was timed of some parts, with spreads, in Markdown."""
+    """Return the table of times of some parts, with spreads, in Markdown."""
     lines = [
         "| network | precision | images | way | one by one | in a row |",
         "|---|---|---|---|---|---|",
@@ -73,5 +73,5 @@ def _laps(laps: list[Lap]) -> str:
 
 
 def verdicts(bars: list[Bar]) -> str:
-    """Return what was to be reached, and what was."""
+    """Return the targets and the results."""
     return "\n".join(bar.text() for bar in bars)

@@ -1,4 +1,4 @@
-"""What one run measured, as it grows: for people, for programs, and for the bars."""
+"""Results of one run, collected step by step: as text, as JSON, and for the targets."""
 
 from __future__ import annotations
 
@@ -16,14 +16,14 @@ NETWORK, FRAME, LAYOUT = "network", "frame", "layout"
 
 
 class Key(NamedTuple):
-    """What was timed.
+    """Key of a timing.
 
     Attributes:
         part: NETWORK alone, whole FRAME, or LAYOUT.
         network: its name.
         dtype: its precision.
         way: how it was run.
-        case: the size of the images, and what else was asked.
+        case: the size of the images, and other details of the request.
     """
 
     part: str
@@ -33,22 +33,22 @@ class Key(NamedTuple):
     case: str
 
     def text(self) -> str:
-        """Return it to read."""
+        """Return the key as text."""
         return f"{self.network:<12} {self.dtype:<9} {self.case:<20} {self.part:<8} {self.way:<28} "
 
 
 @dataclass
 class Results:
-    """What is known so far.
+    """The results so far.
 
     Attributes:
         facts: the machine.
-        times: what was timed.
-        failed: why something could not be measured, by what it is.
-        remarks: on what was measured all the same, by what it is.
+        times: the timings.
+        failed: reasons of failed measurements, by name.
+        remarks: remarks on measurements, by name.
         stages: of whole frames, by their key.
-        live: of the running node, by what ran.
-        bars: what was judged, once it is.
+        live: of the running node, by setup.
+        bars: the targets, once checked.
     """
 
     facts: Facts
@@ -60,12 +60,12 @@ class Results:
     bars: list[dict[str, Any]] = field(default_factory=list)
 
     def share(self, frame: Key) -> float | None:
-        """Return the network's share of frames in a row; None where one is unknown."""
+        """Return the network's share of frames in a row; None if unknown."""
         pair = self._pair(frame)
         return None if pair is None else pair[0].row.median / pair[1].row.median
 
     def added_ms(self, frame: Key) -> float | None:
-        """Return what a frame takes beside its network, one by one; None where one is unknown."""
+        """Return a frame's time in addition to its network, one by one; None if unknown."""
         pair = self._pair(frame)
         return None if pair is None else pair[1].one.median - pair[0].one.median
 
@@ -74,11 +74,11 @@ class Results:
         return None if alone is None or whole is None else (alone, whole)
 
     def frames(self) -> list[Key]:
-        """Return whole frames that were timed, in their order."""
+        """Return the timed whole frames, in order."""
         return [key for key in self.times if key.part == FRAME]
 
     def save(self, path: Path) -> None:
-        """Write all of it as JSON."""
+        """Write the results as JSON."""
         content = {
             "machine": self.facts,
             "times": [key._asdict() | times.as_json() for key, times in self.times.items()],

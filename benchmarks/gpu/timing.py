@@ -16,13 +16,13 @@ _ROWS, _FEWEST_IN_A_ROW = 5, 2
 
 
 class Job(Protocol):
-    """What is timed."""
+    """Work to time."""
 
     def one(self) -> None:
-        """Do it once; the result may still be on its way."""
+        """Run it once; the device may still be working."""
 
     def row(self, count: int) -> None:
-        """Do it so many times without waiting for a result that is not needed yet."""
+        """Run it the given number of times, without waiting for results in between."""
 
 
 class Call:
@@ -36,23 +36,23 @@ class Call:
         self._call()
 
     def row(self, count: int) -> None:
-        """Call it again and again."""
+        """Call it the given number of times."""
         for _ in range(count):
             self._call()
 
 
 class Times(NamedTuple):
-    """Milliseconds per call: with the device waited for after each, and after a row of them."""
+    """Milliseconds per call: synchronised after each one, and after a row of them."""
 
     one: Spread
     row: Spread
 
     def text(self) -> str:
-        """Return both to read."""
+        """Return both as text."""
         return f"{spread_text(self.one):>24}{spread_text(self.row):>24}"
 
     def as_json(self) -> dict[str, Any]:
-        """Return both for programs."""
+        """Return both for JSON."""
         return {"one_by_one_ms": self.one._asdict(), "in_a_row_ms": self.row._asdict()}
 
 
@@ -62,7 +62,7 @@ def spread_text(spread: Spread) -> str:
 
 
 def measure(job: Job, device: Device, seconds: float) -> Times:
-    """Time a job, for about so long each way; it is run once before."""
+    """Time a job both ways, for about the given time each, after one run of warm-up."""
     job.one()
     device.synchronise()
     singles_ms = _one_by_one(job, device, seconds)

@@ -1,1 +1,1 @@
-"""What GRIN can do, measured on rendered drives: accuracy, cameras, labels, confidence, video."""
+"""Measurements of GRIN on rendered drives: accuracy, cameras, labels, confidence, video."""

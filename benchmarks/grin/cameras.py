@@ -1,4 +1,4 @@
-"""Accuracy with cameras that training never saw, with and without knowing them."""
+"""Accuracy with cameras that are not used in training, with and without their rays."""
 
 from __future__ import annotations
 

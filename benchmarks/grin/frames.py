@@ -41,7 +41,7 @@ class Result(NamedTuple):
 
 
 def drives(count: int, steps: int) -> list[Drive]:
-    """Return drives that no network was trained on."""
+    """Return drives that are not used in training."""
     return [
         random_drive(np.random.default_rng((*_SEED, index)), Robot(), WIDTH, HEIGHT, steps)
         for index in range(count)

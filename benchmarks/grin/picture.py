@@ -18,7 +18,7 @@ def draw(model: str, seen: Sequence[View], out: Path) -> str:
     for frame, truth_m in seen:
         depth = subject(frame)
         assert depth.confidence is not None
-        sure = depth.confidence.cpu().numpy()
-        rows.append(Row(frame.rgb, depth.depth_m.cpu().numpy(), truth_m, confidence=sure))
+        confidence = depth.confidence.cpu().numpy()
+        rows.append(Row(frame.rgb, depth.depth_m.cpu().numpy(), truth_m, confidence=confidence))
     save(grid(rows), out)
     return f"picture: {out}"

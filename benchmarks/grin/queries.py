@@ -1,4 +1,4 @@
-"""Asking for fewer pixels: what it costs, and whether the answer is the same."""
+"""Requests for fewer pixels: their cost, and the difference of their results."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ STRIDES = (1, 2, 4, 8, 16)
 
 
 class Asked(NamedTuple):
-    """What asking for every n-th pixel and row of a frame took, and how far it is from asking all.
+    """Time of a request for every n-th pixel and row, and its difference from all pixels.
 
     Attributes:
-        pixels: how many were asked for.
+        pixels: number of requested pixels.
         ms: per frame.
-        median, worst: relative difference of depth to the answer for all pixels, at these.
+        median, worst: relative difference of depth from the request for all pixels.
     """
 
     pixels: int
@@ -30,7 +30,7 @@ class Asked(NamedTuple):
 
 
 def measure(model: str, seen: View, repeats: int, steps: int = 0) -> list[Asked]:
-    """Ask for every pixel of a frame, then for fewer."""
+    """Request all pixels of a frame, then fewer."""
     whole = pipeline(model, query_stride=1, steps=steps)
     dense_m = whole(seen.frame).depth_m.cpu().numpy()
     found = []

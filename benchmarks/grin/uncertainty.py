@@ -1,4 +1,4 @@
-"""Does the spread of samples know where depth is wrong?"""
+"""Correlation of the spread of samples with errors of depth."""
 
 from __future__ import annotations
 
@@ -13,30 +13,30 @@ from tqdm import tqdm
 from benchmarks.grin.frames import View, pipeline
 from depth_ros.geometry.depth import RIGHT
 
-_EVERY = 7  # pixels: neighbours say the same
+_EVERY = 7  # pixels: neighbours are correlated
 Pixels = npt.NDArray[np.float32]
 
 
 class Uncertainty(NamedTuple):
-    """How well spread and confidence know errors, over all pixels of all frames.
+    """How well spread and confidence predict errors, over all pixels of all frames.
 
     Attributes:
         spearman: rank correlation of the samples' deviation [m] and the absolute error [m].
         abs_rel: over all pixels.
-        sure_abs_rel: over the 80 % with most confidence.
+        confident_abs_rel: over the 80 % with most confidence.
         confidence, right: mean confidence, and the share within a factor of 1.25.
     """
 
     spearman: float
     abs_rel: float
-    sure_abs_rel: float
+    confident_abs_rel: float
     confidence: float
     right: float
 
     @property
     def gain(self) -> float:
-        """By what share AbsRel falls when the 20 % least certain pixels are dropped."""
-        return 1 - self.sure_abs_rel / self.abs_rel
+        """Relative decrease of AbsRel without the 20 % least confident pixels."""
+        return 1 - self.confident_abs_rel / self.abs_rel
 
 
 def measure(model: str, seen: Sequence[View], steps: int, samples: int) -> Uncertainty:
@@ -44,12 +44,12 @@ def measure(model: str, seen: Sequence[View], steps: int, samples: int) -> Uncer
     depth_m, truth_m, confidence, spread_m = _pixels(model, seen, steps, samples)
     error_m = np.abs(depth_m - truth_m)
     abs_rel = error_m / truth_m
-    sure = confidence >= np.quantile(confidence, 0.2)
+    confident = confidence >= np.quantile(confidence, 0.2)
     ratio = np.maximum(depth_m / truth_m, truth_m / depth_m)
     return Uncertainty(
         float(spearmanr(spread_m, error_m).statistic),
         float(abs_rel.mean()),
-        float(abs_rel[sure].mean()),
+        float(abs_rel[confident].mean()),
         float(confidence.mean()),
         float((ratio < RIGHT).mean()),
     )
@@ -60,7 +60,7 @@ def _pixels(
 ) -> tuple[Pixels, Pixels, Pixels, Pixels]:
     """Return depth, truth, confidence and spread of some pixels of all frames."""
     subject = pipeline(model, steps=steps, samples=samples)
-    # One sample each, of other noise: their deviation is the spread, in metres.
+    # One sample each, with different noise: their deviation is the spread, in metres.
     others = [pipeline(model, steps=steps, samples=1, seed=seed) for seed in range(samples)]
     parts: list[list[Pixels]] = [[], [], [], []]
     for frame, truth_m in tqdm(seen, desc=f"{samples} samples", unit="frame", leave=False):
@@ -77,16 +77,16 @@ def _pixels(
 
 
 def table(model: str, seen: Sequence[View], steps: Sequence[int], samples: int) -> str:
-    """Return how well spread and confidence know errors, by steps."""
+    """Return how well spread and confidence predict errors, by steps."""
     lines = [
-        f"{'steps':>6}{'samples':>9}{'Spearman':>10}{'AbsRel':>9}{'of the surest 80 %':>20}"
+        f"{'steps':>6}{'samples':>9}{'Spearman':>10}{'AbsRel':>9}{'confident 80 %':>20}"
         f"{'less':>7}{'confidence':>12}{'within 1.25':>13}"
     ]
     for count in steps:
         found = measure(model, seen, count, samples)
         lines.append(
             f"{count:>6}{samples:>9}{found.spearman:>10.2f}{found.abs_rel:>9.3f}"
-            f"{found.sure_abs_rel:>20.3f}{found.gain:>7.0%}"
+            f"{found.confident_abs_rel:>20.3f}{found.gain:>7.0%}"
             f"{found.confidence:>12.2f}{found.right:>13.2f}"
         )
     return "\n".join(lines)

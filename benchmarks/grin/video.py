@@ -1,4 +1,4 @@
-"""Carrying depth from frame to frame: accuracy, flicker and steps on drives."""
+"""Depth carried from frame to frame: accuracy, flicker and steps on drives."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ ALONE, CARRIED = (8, 4, 2, 1), (4, 2, 1)
 
 
 class Flicker(NamedTuple):
-    """What a pipeline scores on drives: AbsRel, TAE [%] and time per frame."""
+    """Scores of a pipeline on drives: AbsRel, TAE [%] and time per frame."""
 
     abs_rel: float
     tae: float

@@ -43,32 +43,32 @@ VERBS: tuple[ModuleType, ...] = (
 """Each has HELP, add_arguments(parser) and run(options), which returns the exit code."""
 
 _TRACEBACK = "DEPTH_ROS_TRACEBACK"
-"""The environment variable with which what nobody expected ends with a traceback."""
+"""The environment variable that shows a traceback of unexpected errors."""
 
 
-def main(said: list[str] | None = None) -> int:
-    """Run one verb; what it raises on purpose is one line, and exit_codes says which code."""
-    said = sys.argv[1:] if said is None else said
+def main(words: list[str] | None = None) -> int:
+    """Run one verb and return its exit code, see exit_codes; expected errors print one line."""
+    words = sys.argv[1:] if words is None else words
     try:
-        _check_verb(said)
-        options = parser().parse_args(said)
+        _check_verb(words)
+        options = parser().parse_args(words)
         code: int = options.run(options)
-        sys.stdout.flush()  # a pipe that was closed is found here
+        sys.stdout.flush()  # raises BrokenPipeError for a closed pipe
         return code
     except SettingError as error:
         return _fail(error, exit_codes.WRONG)
     except BrokenPipeError:  # of `| head`
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return exit_codes.FAILED
-    except (DepthError, OSError) as error:  # the latter of a file that cannot be read or written
+    except (DepthError, OSError) as error:  # OSError: a file cannot be read or written
         return _fail(error, exit_codes.FAILED)
     except KeyboardInterrupt:
         return exit_codes.INTERRUPTED
-    except Exception as error:  # a defect, here or in a library: one line all the same
+    except Exception as error:  # a bug, here or in a library: also one line
         if os.environ.get(_TRACEBACK):
             raise
-        told = f"{type(error).__name__}: {one_line(error)}"
-        return _fail(f"unexpected {told}; {_TRACEBACK}=1 shows where", exit_codes.FAILED)
+        message = f"{type(error).__name__}: {one_line(error)}"
+        return _fail(f"unexpected {message}; {_TRACEBACK}=1 shows where", exit_codes.FAILED)
 
 
 def _fail(error: Exception | str, code: int) -> int:
@@ -77,11 +77,11 @@ def _fail(error: Exception | str, code: int) -> int:
 
 
 def _check_verb(words: list[str]) -> None:
-    """Refuse a verb that nobody knows, and say which ones it is near to."""
+    """Raise for an unknown verb, with similar ones in the message."""
     known = [name(verb) for verb in VERBS]
-    said = next((text for text in words if not text.startswith("-")), None)
-    if said is not None and said not in known:
-        raise SettingError(unknown("command", said, known, "depth_ros --help"))
+    verb = next((text for text in words if not text.startswith("-")), None)
+    if verb is not None and verb not in known:
+        raise SettingError(unknown("command", verb, known, "depth_ros --help"))
 
 
 def parser() -> arguments.Parser:
@@ -101,5 +101,5 @@ def parser() -> arguments.Parser:
 
 
 def name(verb: ModuleType) -> str:
-    """Return what the user says for a verb's module."""
+    """Return the name of a verb's module on the command line."""
     return verb.__name__.rpartition(".")[2]

@@ -1,4 +1,4 @@
-"""Arguments of the command line: what is not of its kind is refused before any work."""
+"""Argument types of the command line, which check values before any work begins."""
 
 from __future__ import annotations
 
@@ -18,19 +18,19 @@ _DEVICE = re.compile(r"auto|cpu|cuda(:\d{1,3})?")
 
 
 class Parser(ArgumentParser):
-    """Says in one line what is wrong, as commands do.
+    """A parser that raises errors as SettingError.
 
     Raises:
         SettingError: by parse_args(), where argparse would exit.
     """
 
     def error(self, message: str) -> NoReturn:
-        """Refuse the arguments."""
+        """Raise SettingError with a message of argparse."""
         raise SettingError(f"{message} (see {self.prog} --help)")
 
 
 def number(low: float, high: float, unit: str = "") -> Callable[[str], float]:
-    """Return the kind of numbers from low to high, both included."""
+    """Return a parser of numbers from low to high, inclusive."""
     allowed = f"{low:g} to {high:g} {unit}".rstrip()
 
     def parse(text: str) -> float:
@@ -46,7 +46,7 @@ def number(low: float, high: float, unit: str = "") -> Callable[[str], float]:
 
 
 def whole(low: int, high: int, unit: str = "") -> Callable[[str], int]:
-    """Return the kind of whole numbers from low to high, both included."""
+    """Return a parser of integers from low to high, inclusive."""
     allowed = f"a whole number from {low} to {high} {unit}".rstrip()
 
     def parse(text: str) -> int:
@@ -62,7 +62,7 @@ def whole(low: int, high: int, unit: str = "") -> Callable[[str], int]:
 
 
 def sides(text: str, expected: str) -> tuple[int, int]:
-    """Return the two sides of an image in pixels, of a text such as 640x480."""
+    """Return the two sides of an image in pixels from a text such as 640x480."""
     found = re.fullmatch(r"(\d{1,5})x(\d{1,5})", text)
     one, other = (int(found[1]), int(found[2])) if found else (0, 0)
     if not (0 < one <= _LONGEST_PX and 0 < other <= _LONGEST_PX):
@@ -73,14 +73,14 @@ def sides(text: str, expected: str) -> tuple[int, int]:
 
 
 def name(text: str) -> str:
-    """Return a text that says something."""
+    """Return a text that is not empty."""
     if not text.strip():
         raise ArgumentTypeError("it is empty, expected a name")
     return text
 
 
 def topic(text: str) -> str:
-    """Return a topic's name, as ROS allows it."""
+    """Return a topic's name that is valid in ROS."""
     if not _TOPIC.fullmatch(text):
         raise ArgumentTypeError(
             f"{text!r} is not allowed, expected a topic such as /camera/image: letters, digits and "
@@ -90,44 +90,44 @@ def topic(text: str) -> str:
 
 
 def existing(text: str) -> Path:
-    """Return the path of a file or folder that is there."""
+    """Return the path of an existing file or folder."""
     path = Path(name(text))
     if not path.exists():
-        raise ArgumentTypeError(f"{text} is not there")
+        raise ArgumentTypeError(f"{text} does not exist")
     return path
 
 
 def file(text: str) -> Path:
-    """Return the path of a file that is there."""
+    """Return the path of an existing file."""
     path = existing(text)
     if path.is_dir():
         raise ArgumentTypeError(f"{text} is a folder, expected a file")
     if not path.is_file():
-        raise ArgumentTypeError(f"{text} is no regular file, expected one")
+        raise ArgumentTypeError(f"{text} is not a regular file")
     return path
 
 
 def folder(text: str) -> str:
-    """Return the path of a folder that is there, as text."""
+    """Return the path of an existing folder, as text."""
     if not existing(text).is_dir():
         raise ArgumentTypeError(f"{text} is a file, expected a folder")
     return text
 
 
 def path(text: str) -> Path:
-    """Return the path of something to write."""
+    """Return the path of an output."""
     return Path(name(text))
 
 
 def device(text: str) -> str:
-    """Return what a network runs on."""
+    """Return the device of a network."""
     if not _DEVICE.fullmatch(text):
         raise ArgumentTypeError(f"{text!r} is not allowed, expected auto, cpu, cuda or cuda:N")
     return text
 
 
 def add_device(parser: ArgumentParser) -> None:
-    """Declare what the network runs on."""
+    """Declare the device of the network."""
     parser.add_argument(
         "--device",
         type=device,
@@ -137,7 +137,7 @@ def add_device(parser: ArgumentParser) -> None:
 
 
 def add_weights(parser: ArgumentParser) -> None:
-    """Declare where the weights of a registered model are."""
+    """Declare the folder of a registered model's weights."""
     parser.add_argument(
         "--weights",
         type=folder,
@@ -147,7 +147,7 @@ def add_weights(parser: ArgumentParser) -> None:
 
 
 def add_settings(parser: Any) -> None:
-    """Declare the settings of the pipeline, for settings.given()."""
+    """Declare the settings of the pipeline, for given_settings.given()."""
     parser.add_argument(
         "--set",
         action="append",

@@ -1,4 +1,4 @@
-"""Add depth, and points, scans or colours, to recordings: every frame, whatever the machine."""
+"""Add depth, and points, scans or colours, to recordings: every frame, at any speed."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     _add_topics(parser.add_argument_group("topics"))
     _add_part(parser.add_argument_group("part of the recording"))
     _add_work(parser.add_argument_group("work"))
-    _add_camera(parser.add_argument_group("the camera, and its camera_info where that is wrong"))
+    _add_camera(parser.add_argument_group("the camera, if its camera_info is missing or wrong"))
     arguments.add_settings(parser.add_argument_group("settings"))
     fleet = parser.add_argument_group("fleets")
     fleet.add_argument(
@@ -49,15 +49,15 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="SHARE",
         help="GPUs per task; default: %(default)g",
     )
-    look = parser.add_argument_group("previews")
+    previews = parser.add_argument_group("previews")
     file: dict[str, Any] = {"type": arguments.path, "metavar": "FILE"}
-    look.add_argument(
+    previews.add_argument(
         "--preview", **file, help="write a preview: .mp4, .gif or .png; default: none"
     )
-    look.add_argument(
+    previews.add_argument(
         "--rerun", **file, help="write a recording for the Rerun viewer: .rrd; default: none"
     )
-    look.add_argument(
+    previews.add_argument(
         "--overwrite",
         action="store_true",
         help="replace the files of --preview and --rerun if they exist",
@@ -72,7 +72,7 @@ def _add_topics(group: Any) -> None:
     group.add_argument(
         "--camera-info",
         **topic,
-        help="camera_info topic for each --image; default: the one beside the image topic",
+        help="camera_info topic for each --image; default: the sibling of the image topic",
     )
     group.add_argument(
         "--with",
@@ -96,7 +96,7 @@ def _add_topics(group: Any) -> None:
         "--anchors-info",
         default="",
         metavar="TOPIC",
-        help="camera_info of anchors that are a depth image; default: the one beside it",
+        help="camera_info of anchors that are a depth image; default: its sibling",
     )
     group.add_argument(
         "--scan-rows",
@@ -180,17 +180,17 @@ def _count(most: int) -> dict[str, Any]:
 
 
 def run(options: argparse.Namespace) -> int:
-    """Convert; exit code 3 when the recording is damaged and only a part of it is converted.
+    """Convert; exit code 3 if the recording is damaged and only a part of it was converted.
 
-    Images that give no depth, because they are damaged or have no scale, are warned of only, as
-    long as there are others; exit code 1 when no image gives any.
+    Images without depth, because they are damaged or have no scale, only cause warnings; exit code
+    1 if no image has depth.
     """
     from depth_ros.bag.convert import check_out
 
     if options.ray:
         return _run_fleet(options)
     if missing := [str(source) for source in options.sources if not source.exists()]:
-        raise SettingError(f"{', '.join(missing)} is not there, expected a bag")
+        raise SettingError(f"{', '.join(missing)} does not exist, expected a bag")
     plan = _plan(options)
     check_out(options.out, plan.options)
     check_camera(plan.settings)
@@ -212,18 +212,18 @@ def _plan(options: argparse.Namespace) -> Plan:
 
 
 def _camera(options: argparse.Namespace) -> dict[str, Value]:
-    """Return the settings that have flags of their own."""
-    said = {name: getattr(options, name) for name in ("camera_calibration", "fov_deg", "rotate")}
-    return {name: value for name, value in said.items() if value is not None}
+    """Return the settings that have their own flags."""
+    flags = {name: getattr(options, name) for name in ("camera_calibration", "fov_deg", "rotate")}
+    return {name: value for name, value in flags.items() if value is not None}
 
 
 def _run_fleet(options: argparse.Namespace) -> int:
-    """Convert every IN by itself into a folder of OUT, on a cluster; exit code 1 if any failed."""
+    """Convert every IN into its own subfolder of OUT, on a cluster; exit code 1 if any failed."""
     from depth_ros.bag import fleet
     from depth_ros.cli.worker import convert_one
 
     if options.preview or options.rerun:
-        raise SettingError("--preview and --rerun show one conversion, expected none with --ray")
+        raise SettingError("--preview and --rerun cannot be used with --ray")
     patterns = [str(source) for source in options.sources]
     plan = _plan(options).as_dict()
     work = (plan, convert_one, options.ray_gpus)
@@ -250,7 +250,7 @@ def _options(options: argparse.Namespace) -> ConvertOptions:
 
 
 def _range(settings: Settings) -> Range | None:
-    """Return the depths that have colours of their own: as those of depth/color."""
+    """Return the range of depth colours: that of depth/color; None: from the first frame."""
     from depth_ros.viz.panel import Range
 
     fixed = settings.colour_range == "fixed"
@@ -258,7 +258,7 @@ def _range(settings: Settings) -> Range | None:
 
 
 def _watchers(options: argparse.Namespace, settings: Settings) -> list[Watcher]:
-    """Return what draws while the conversion runs; its libraries are extras."""
+    """Return the previews to draw during the conversion; their libraries are extras."""
     from depth_ros.output_paths import check_file
 
     for path in filter(None, (options.preview, options.rerun)):
@@ -276,8 +276,8 @@ def _watchers(options: argparse.Namespace, settings: Settings) -> list[Watcher]:
 
 
 def _written(options: argparse.Namespace) -> str:
-    """Return where the bag and previews are."""
+    """Return the paths of the bag and the previews."""
     drawn = {"preview": options.preview, "rerun": options.rerun}
-    # Without a frame that was answered there is none.
+    # Without any depth no preview is written.
     written = [f"{name}: {path}" for name, path in drawn.items() if path and path.exists()]
     return "   ".join([f"bag: {options.out}", *written])

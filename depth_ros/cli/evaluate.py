@@ -1,4 +1,4 @@
-"""Score models by a published protocol, on one's own recordings, or on rendered drives."""
+"""Score models by a published protocol, on your own recordings, or on rendered drives."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 HELP = "score models by a published protocol or on your own data"
 
-# Their modules are too slow to import for a line of help.
+# Listed here, because importing their modules is too slow for --help.
 PROTOCOLS = (
     *("rendered", "bag", "rgbd-folder", "nyu", "kitti-eigen"),
     *("diode-indoor", "ibims", "sun-rgbd", "ddad"),
@@ -41,7 +41,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--protocol",
         choices=PROTOCOLS,
-        help="format and rules of --data; default: bag or rgbd-folder, whichever --data is; "
+        help="format and rules of --data; default: bag or rgbd-folder, detected from --data; "
         "without --data: rendered",
     )
     parser.add_argument(
@@ -114,10 +114,10 @@ def frames(text: str) -> tuple[int, int | None]:
 
 
 def run(options: argparse.Namespace) -> int:
-    """Evaluate every model, print a table, and write a page and numbers.
+    """Evaluate every model, print a table, and write an HTML page and JSON.
 
-    Exit code 3 when a bag is damaged and only a part of it was scored, 1 when no image of a model
-    could be.
+    Exit code 3 if a bag is damaged and only a part of it was scored, 1 if no image of a model
+    could be scored.
     """
     from depth_ros import models, runtimes
     from depth_ros.evaluation import alignment, page, report
@@ -126,11 +126,11 @@ def run(options: argparse.Namespace) -> int:
     from depth_ros.output_paths import OutputFolder
 
     folder = OutputFolder(options.out, "depth_ros evaluate", ("index.html", "scores.json"))
-    folder.check()  # before a network works for hours
+    folder.check()  # before a network runs for hours
     settings = _settings(options)
     names = [*options.models, *filter(None, [options.model])] or [settings.model]
     protocol, align = _protocol(options, settings), Alignment(options.align)
-    for name in names:  # fails now, not after the models before it were scored
+    for name in names:  # fails now, not after other models were scored
         alignment.check(models.find(name).output.value, align)
     samples = protocol.samples(options.data)
     if options.frames:
@@ -140,7 +140,7 @@ def run(options: argparse.Namespace) -> int:
         evaluate(_pipeline(settings, name), protocol, samples, align, options.limit)
         for name in names
     ]
-    written = report.Report(protocol, align, results)
+    written = report.EvaluationReport(protocol, align, results)
     folder.begin()
     page.save(written, options.out / "index.html")
     report.save_json(written, options.out / "scores.json")
@@ -157,7 +157,7 @@ def run(options: argparse.Namespace) -> int:
 
 
 def score_rendered(model: str, device: str, drives: int, out: Path) -> None:
-    """Score one model on rendered drives in one line, and draw some of their frames."""
+    """Score one model on rendered drives, print one line, and draw some frames."""
     from depth_ros import runtimes
     from depth_ros.config import Settings
     from depth_ros.evaluation import rendered
@@ -176,7 +176,7 @@ def score_rendered(model: str, device: str, drives: int, out: Path) -> None:
 
 
 def _protocol(options: argparse.Namespace, settings: Settings) -> Protocol:
-    """Return the protocol, with what the user wants otherwise."""
+    """Return the protocol, changed by the user's options."""
     from depth_ros import calibration
     from depth_ros.cli.given_settings import check_camera
     from depth_ros.evaluation.datasets import bag
@@ -184,14 +184,14 @@ def _protocol(options: argparse.Namespace, settings: Settings) -> Protocol:
 
     protocol = PROTOCOLS[options.protocol] if options.protocol else protocol_of(options.data)
     if options.topics and protocol.name != "bag":
-        raise SettingError(f"--topics are those of a bag, protocol '{protocol.name}' has none")
+        raise SettingError(f"--topics needs protocol 'bag', the protocol is '{protocol.name}'")
     if protocol.name == "bag":
         check_camera(settings)
         topics = tuple(options.topics) if options.topics else None
         chosen = {"topics": topics, "settings": settings, "anchors": options.anchors}
         read = partial(bag.samples, **chosen)
-        told = filter(None, (calibration.guess(settings), protocol.note))
-        protocol = replace(protocol, open=read, note="; ".join(told))
+        notes = filter(None, (calibration.guess(settings), protocol.note))
+        protocol = replace(protocol, open=read, note="; ".join(notes))
     if options.crop is not None:
         protocol = replace(protocol, crop=options.crop)
     if options.far_m is not None:
@@ -200,7 +200,7 @@ def _protocol(options: argparse.Namespace, settings: Settings) -> Protocol:
 
 
 def _settings(options: argparse.Namespace) -> Settings:
-    """Return the settings of a file, --set and the flags, of which the latter decide."""
+    """Return the settings of the parameter file, --set and the flags, in rising priority."""
     from depth_ros.cli.given_settings import given
 
     settings = given(options.params, options.set)

@@ -2,10 +2,10 @@
 
 DONE = 0
 FAILED = 1
-"""It could not be done, or what was done is not good enough."""
+"""The work failed, or its result is not good enough."""
 WRONG = 2
 """An argument is wrong: nothing was done."""
 DAMAGED = 3
-"""It was done as far as the input could be read: some of it was damaged."""
+"""Done as far as possible: some of the input was damaged."""
 INTERRUPTED = 130
-"""By Ctrl-C, as shells count it: 128 and the number of the signal."""
+"""By Ctrl-C, as in shells: 128 plus the signal's number."""

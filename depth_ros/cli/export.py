@@ -62,7 +62,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(options: argparse.Namespace) -> int:
-    """Export, and say how near depth is to torch's."""
+    """Export, and print the errors against torch."""
     from depth_ros.errors import SettingError
     from depth_ros.export import ExportOptions, export
 
@@ -104,7 +104,7 @@ def _text(report: ExportReport, limit: float) -> str:
             f"{report.entry.name}: {report.precision}, {size}, {report.entry.licence}",
             f"relative error of depth against torch in float32, {report.images} images: "
             f"largest {errors.largest:.2g}, mean {errors.mean:.2g} "
-            f"({judged} may be {limit:g})",
+            f"({judged}: at most {limit:g})",
             *(f"file: {path}" for path in report.paths),
         ]
     )

@@ -1,4 +1,4 @@
-"""Settings as they are given on the command line and in files of parameters."""
+"""Settings from the command line and from parameter files."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 
 def given(params: Path | None, assignments: list[str]) -> Settings:
-    """Return the settings of a file of parameters, and of NAME=VALUE over them.
+    """Return the settings of a parameter file, overridden by NAME=VALUE assignments.
 
     Raises:
         SettingError: the file cannot be read, a name is unknown or a value not allowed.
@@ -27,7 +27,7 @@ def given(params: Path | None, assignments: list[str]) -> Settings:
 
 
 def _of_file(path: Path) -> dict[str, Value]:
-    """Return the settings in a file of parameters, of whatever node; warn of what is none."""
+    """Return the settings in a parameter file, of any node; warn of unknown names."""
     from ruamel.yaml import YAML
 
     from depth_ros.config import split
@@ -37,10 +37,10 @@ def _of_file(path: Path) -> dict[str, Value]:
     try:
         for node in YAML(typ="safe").load(regular(path)).values():
             found |= node["ros__parameters"]
-    except Exception as error:  # yaml's, and whatever a wrong type makes
-        told = f"{type(error).__name__}: {one_line(error)}"
+    except Exception as error:  # errors of YAML and of wrong types
+        reason = f"{type(error).__name__}: {one_line(error)}"
         raise SettingError(
-            f"{path} is no file of parameters: {told}; expected YAML of NODE: ros__parameters: "
+            f"{path} is not a parameter file: {reason}; expected YAML of NODE: ros__parameters: "
             "NAME: VALUE"
         ) from error
     settings, warnings = split(found)
@@ -50,7 +50,7 @@ def _of_file(path: Path) -> dict[str, Value]:
 
 
 def _assigned(text: str) -> tuple[str, Value]:
-    """Return name and value of NAME=VALUE, the value in the setting's type."""
+    """Return name and value of NAME=VALUE, with the value in the setting's type."""
     from depth_ros.config import SPECS
     from depth_ros.nearest import unknown
 
@@ -65,7 +65,7 @@ def _assigned(text: str) -> tuple[str, Value]:
             raise SettingError(f"{name} is '{value}', expected true or false")
         return name, value.lower() == "true"
     if SPECS[name].choices and value.lower() in ("true", "false"):
-        return name, value.lower() == "true"  # what YAML makes of on and off
+        return name, value.lower() == "true"  # YAML's values of on and off
     try:
         if isinstance(default, tuple):
             parts = [part.strip() for part in value.strip("[]()").split(",")]
@@ -77,7 +77,7 @@ def _assigned(text: str) -> tuple[str, Value]:
 
 
 def check_camera(settings: Settings) -> None:
-    """Read the camera that settings give, if they do, and say so where it is a guess.
+    """Check the camera in the settings, if any, and print a note if it is a guess.
 
     Raises:
         CameraError: as calibration.check().
@@ -85,5 +85,5 @@ def check_camera(settings: Settings) -> None:
     from depth_ros import calibration
 
     calibration.check(settings)
-    if told := calibration.guess(settings):
-        print(f"depth_ros: {told}", file=sys.stderr)
+    if note := calibration.guess(settings):
+        print(f"depth_ros: {note}", file=sys.stderr)

@@ -12,14 +12,14 @@ from depth_ros.errors import SettingError
 
 if TYPE_CHECKING:
     from depth_ros.config import Settings, Value
-    from depth_ros.infer.outputs import Outputs
-    from depth_ros.infer.run import Run, Summary
+    from depth_ros.infer.outputs import OutputFiles
+    from depth_ros.infer.run import InferSummary, Run
     from depth_ros.infer.sources import Source
     from depth_ros.infer.window import Window
     from depth_ros.output_paths import OutputFolder
 
 HELP = "estimate depth of pictures, videos and webcams"
-_MOST_TOLD = 10  # sources that were skipped and are named
+_MOST_LISTED = 10  # maximum number of skipped sources, and of written files, in the output
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -77,16 +77,16 @@ def _add_camera(group: argparse._ArgumentGroup) -> None:
 
 
 def run(options: argparse.Namespace) -> int:
-    """Infer; exit code 3 when some images gave no depth, 1 when none did."""
+    """Infer; exit code 3 if some images have no depth, 1 if none has."""
     from depth_ros import calibration
     from depth_ros.infer import sources
-    from depth_ros.infer.outputs import DESCRIPTIONS, Outputs
+    from depth_ros.infer.outputs import DESCRIPTIONS, OutputFiles
 
     found = sources.find(options.inputs)
     settings = _settings(options)
     calibration.check(settings)
     _check_cameras(found, settings)
-    outputs = Outputs(options.out, options.format, options.cloud)
+    outputs = OutputFiles(options.out, options.format, options.cloud)
     folder = outputs.claim(found)
     folder.check()  # before a model is loaded
     window = _window() if options.show else None
@@ -94,7 +94,7 @@ def run(options: argparse.Namespace) -> int:
         work = _load(settings, outputs, options, window)
         folder.begin()
         summary = work(found)
-        _tell(summary, folder, DESCRIPTIONS[outputs.format])
+        _print_summary(summary, folder, DESCRIPTIONS[outputs.format])
         if window and not summary.interrupted:
             window.wait()
     finally:
@@ -110,19 +110,19 @@ def run(options: argparse.Namespace) -> int:
 def _settings(options: argparse.Namespace) -> Settings:
     from depth_ros.cli.given_settings import given
 
-    said: dict[str, Value] = {"model": options.model, "device": options.device}
+    values: dict[str, Value] = {"model": options.model, "device": options.device}
     if options.camera:
-        said |= {"camera_calibration": str(options.camera), "camera_info_scale": True}
+        values |= {"camera_calibration": str(options.camera), "camera_info_scale": True}
     if options.fov_deg:
-        said["fov_deg"] = options.fov_deg
-    return given(options.params, options.set).with_values(**said)
+        values["fov_deg"] = options.fov_deg
+    return given(options.params, options.set).with_values(**values)
 
 
 def _check_cameras(found: list[Source], settings: Settings) -> None:
-    """Refuse to begin where no source's camera is known.
+    """Check that cameras are known: of every video, and of at least one picture.
 
     Raises:
-        SettingError: so it is, or a video's is not: it holds no EXIF data.
+        SettingError: they are not; videos have no EXIF data.
     """
     from depth_ros.infer import cameras, pictures
 
@@ -137,7 +137,7 @@ def _check_cameras(found: list[Source], settings: Settings) -> None:
 
 
 def _load(
-    settings: Settings, outputs: Outputs, options: argparse.Namespace, window: Window | None
+    settings: Settings, outputs: OutputFiles, options: argparse.Namespace, window: Window | None
 ) -> Run:
     from depth_ros import calibration, runtimes
     from depth_ros.estimator import Estimator
@@ -145,19 +145,19 @@ def _load(
 
     runtimes.prepare_process(settings.device)
     estimator = Estimator(settings)
-    if told := calibration.guess(settings):
-        print(f"depth_ros: {told}", file=sys.stderr)
+    if note := calibration.guess(settings):
+        print(f"depth_ros: {note}", file=sys.stderr)
     return Run(estimator, outputs, options.frames, _own_colours(options), window)
 
 
 def _own_colours(options: argparse.Namespace) -> bool:
-    """Return whether nobody said which depths have which colours."""
+    """Return whether no option sets the range of colours."""
     ranges = ("colour_range", "colour_near_m", "colour_far_m")
     return options.params is None and not any(text.startswith(ranges) for text in options.set)
 
 
 def _window() -> Window | None:
-    """Return a window, or say why there is none."""
+    """Return a window, or print why there is none."""
     from depth_ros.infer.window import Window
 
     try:
@@ -167,23 +167,23 @@ def _window() -> Window | None:
         return None
 
 
-def _tell(summary: Summary, folder: OutputFolder, description: str) -> None:
+def _print_summary(summary: InferSummary, folder: OutputFolder, description: str) -> None:
     if summary.camera:
         print(f"depth_ros: {summary.camera}", file=sys.stderr)
-    for path, why in list(summary.skipped.items())[:_MOST_TOLD]:
+    for path, why in list(summary.skipped.items())[:_MOST_LISTED]:
         count = f"{summary.counts[path]} times: " if summary.counts[path] > 1 else ""
-        told = why.removeprefix(f"{path} ")
-        print(f"depth_ros: skipped {path}: {count}{told}", file=sys.stderr)
-    if len(summary.skipped) > _MOST_TOLD:
-        more = len(summary.skipped) - _MOST_TOLD
+        reason = why.removeprefix(f"{path} ")
+        print(f"depth_ros: skipped {path}: {count}{reason}", file=sys.stderr)
+    if len(summary.skipped) > _MOST_LISTED:
+        more = len(summary.skipped) - _MOST_LISTED
         print(f"depth_ros: skipped {more} more", file=sys.stderr)
     skipped = sum(summary.counts.values())
     stopped = ", interrupted" if summary.interrupted else ""
     print(f"images: {summary.answered} with depth, {skipped} skipped{stopped}")
     written = [name for name in folder.names if (folder.path / name).exists()]
-    for name in written[:_MOST_TOLD]:
+    for name in written[:_MOST_LISTED]:
         print(f"written: {folder.path / name}")
-    if len(written) > _MOST_TOLD:
-        print(f"written: {len(written) - _MOST_TOLD} more in {folder.path}")
+    if len(written) > _MOST_LISTED:
+        print(f"written: {len(written) - _MOST_LISTED} more in {folder.path}")
     if written:
         print(f"depth: {description}")

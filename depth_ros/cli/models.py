@@ -1,4 +1,4 @@
-"""List the known models, load one and run one frame, or make safetensors of its pickles."""
+"""List the known models, load one and run one frame, or convert pickled weights to safetensors."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ if TYPE_CHECKING:
 HELP = "list the known models, or try one"
 
 _LEGEND = (
-    "relative: metres by scale_mode ground or anchors; memory: of weights in float32;\n"
-    "CPU, GPU: time of a whole frame of 640x480, where it was measured."
+    "relative: metric with scale_mode ground or anchors; memory: float32 weights;\n"
+    "CPU, GPU: time of a whole frame of 640x480, if it was measured."
 )
 _DEVICES: dict[str, Device] = {"CPU": "cpu", "GPU": "cuda"}
-_MORE = "`depth_ros models NAME` says more of one, `depth_ros models --markdown` of all."
+_MORE = "Details: `depth_ros models NAME` for one, `depth_ros models --markdown` for all."
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -54,13 +54,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--device",
         choices=("cpu", "cuda"),
         help="list models for live use on it, the fastest measured ones first, then by size; "
-        "cpu: small ones alone",
+        "cpu: small ones only; default: any",
     )
     arguments.add_weights(parser)
 
 
 def run(options: argparse.Namespace) -> int:
-    """Print the models, what is known of one, the report of a check, or where a conversion lies."""
+    """Print all models, facts about one, or the result of a check or a conversion."""
     from depth_ros import models
 
     _refuse_contradictions(options)
@@ -81,10 +81,10 @@ def run(options: argparse.Namespace) -> int:
 def _refuse_contradictions(options: argparse.Namespace) -> None:
     if options.name is None and (options.check or options.convert):
         verb = "--check" if options.check else "--convert"
-        raise SettingError(f"{verb} is given without a name, expected the model to take")
+        raise SettingError(f"{verb} needs the name of a model")
     if options.name and (options.place or options.commercial or options.device):
         raise SettingError(
-            "--for, --commercial and --device choose among all models, expected no name"
+            "--for, --commercial and --device filter the list, expected no model name"
         )
 
 
@@ -105,11 +105,11 @@ def _convert(name: str, weights: str, out: Path) -> str:
     entry = models.find(name, weights)
     models.convert(entry, out)
     use = f"model:={name} weights:={out}" if name in models.MODELS else f"model:={out}"
-    return f"{out}: safetensors of {entry.source}, licence {entry.licence}; say {use}"
+    return f"{out}: safetensors of {entry.source}, licence {entry.licence}; use it with {use}"
 
 
 def _listing(entries: Iterable[ModelEntry]) -> str:
-    """Return what to choose a model by, in lines that fit a terminal."""
+    """Return the list of models, in lines that fit a terminal."""
     from depth_ros import models
 
     rows = [("model", "for", "depth", "memory", "CPU", "GPU", "commercial")]
@@ -135,14 +135,14 @@ def _listing(entries: Iterable[ModelEntry]) -> str:
 
 
 def _depth(entry: ModelEntry) -> str:
-    """Return the range of metric depth, where it is known."""
+    """Return the range of metric depth, if known, or the kind of depth."""
     if entry.output.value != "metric_depth":
         return "relative"
     return f"{entry.max_depth_m:g} m" if entry.max_depth_m else "metric"
 
 
 def _facts(table: str) -> str:
-    """Return the row of a table of one model as lines of what and value."""
+    """Return a table of one model as lines of name and value."""
     heads, _, values = (
         [cell.strip() for cell in row.split("|")[1:-1]] for row in table.splitlines()
     )

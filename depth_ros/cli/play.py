@@ -46,7 +46,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(options: argparse.Namespace) -> int:
-    """Become the player."""
+    """Replace this process by the player."""
     become(
         "depth_ros.ros.play",
         bag=str(options.bag),

@@ -90,7 +90,7 @@ def _size(text: str) -> tuple[int, int]:
 
 
 def _measure(pipeline: Pipeline, width: int, height: int, count: int) -> list[Lap]:
-    """Return the median stages of so many frames from pixels to the bytes of depth and points."""
+    """Return the median stages of `count` frames, from pixels to bytes of depth and points."""
     import numpy as np
 
     from depth_ros.geometry.camera import Camera
@@ -107,7 +107,7 @@ def _measure(pipeline: Pipeline, width: int, height: int, count: int) -> list[La
 
 
 def _pass(pipeline: Pipeline, frame: Frame) -> None:
-    """Take a frame from pixels to bytes on the host; what is relative has no points."""
+    """Process a frame from pixels to bytes on the host; relative depth has no points."""
     if not pipeline.metric:
         values = pipeline.predict(frame).prediction.values
         pipeline.profile.begin("copy")

@@ -31,7 +31,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(options: argparse.Namespace) -> int:
-    """Become the recorder."""
+    """Replace this process by the recorder."""
     become(
         "depth_ros.ros.record",
         out=str(options.out),

@@ -1,4 +1,4 @@
-"""Becoming a process that speaks ROS: the command line itself never imports rclpy."""
+"""Replace the command by a ROS process: the command line itself never imports rclpy."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ from depth_ros.errors import DepthError
 
 
 def become(module: str, **options: Any) -> NoReturn:
-    """Replace this process by python -m module, which takes its options as JSON.
+    """Replace this process by python -m module, with its options as JSON.
 
-    Interrupts and the exit code are then the module's own.
+    The module then handles interrupts and sets the exit code.
 
     Raises:
         DepthError: there is no ROS 2.

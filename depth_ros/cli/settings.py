@@ -13,7 +13,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(options: argparse.Namespace) -> int:
-    """Print."""
+    """Print the parameters."""
     from depth_ros import config
 
     print(config.to_markdown() if options.markdown else config.to_yaml(), end="")

@@ -21,11 +21,11 @@ if TYPE_CHECKING:
 
 HELP = "train a small network on rendered rooms, on RGB-D, or on both"
 
-# Their modules are too slow to import for a line of help.
+# Listed here, because importing their modules is too slow for --help.
 MODELS = ("zoedepth-lite", "zoedepth-tiny", "grin-tiny", "grin-small", "grin-base")
 _HEADS = ("log", "bins")
 _RENDERED_FRAMES = 2000
-_LEAST_SIDE = 32  # a cell of the encoder's coarsest map
+_LEAST_SIDE = 32  # size of a cell of the encoder's coarsest map
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -237,7 +237,7 @@ def run(options: argparse.Namespace) -> int:
 
 
 def _check(options: argparse.Namespace) -> None:
-    """Refuse what the model's recipe has no use for."""
+    """Raise for options that the model's training does not use."""
     given = {
         "--data": bool(options.data),
         "--rendered": options.rendered is not None,
@@ -258,21 +258,21 @@ def _check(options: argparse.Namespace) -> None:
     }.get(options.model, shared | {"--no-rays", "--backbone-only"})
     if unused := sorted(name for name, is_given in given.items() if is_given and name not in used):
         raise ModelError(
-            f"{', '.join(unused)} has no meaning for model '{options.model}', "
-            f"which takes {', '.join(sorted(used))}"
+            f"{', '.join(unused)} cannot be used with model '{options.model}', "
+            f"which accepts {', '.join(sorted(used))}"
         )
 
 
 def _check_out(out: Path) -> None:
-    """Refuse a folder with anything in it but an earlier run, which is gone on with."""
+    """Raise for a folder that is neither new, empty, nor of an earlier run to continue."""
     from depth_ros.training.rendered import FILE
     from depth_ros.training.train import CHECKPOINT
 
     ours = any((out / name).exists() for name in (CHECKPOINT, FILE))
     if os.path.lexists(out) and not out.is_dir():
-        raise SettingError(f"{out} is no folder, expected one")
+        raise SettingError(f"{out} is not a folder")
     if out.is_dir() and any(out.iterdir()) and not ours:
-        raise ModelError(f"{out} is not empty and no run to go on with, expected a new folder")
+        raise ModelError(f"{out} is not empty and contains no run, expected a new folder")
 
 
 def _robot(options: argparse.Namespace) -> Robot:
@@ -307,10 +307,10 @@ def _lite(options: argparse.Namespace, device: str, config: TrainConfig) -> None
     network = lite.start(init, config.seed, options.size, options.head)
     network.freeze_norms = options.freeze_norms
     sizes = network.config
-    sources, held_out, said = _sources(options, (sizes.width, sizes.height), config.seed, device)
-    said = {"init": init, "config": asdict(sizes), **said}
+    sources, held_out, facts = _sources(options, (sizes.width, sizes.height), config.seed, device)
+    facts = {"init": init, "config": asdict(sizes), **facts}
     keep = options.keep
-    lite.train(options.out, device, network, config, sources, held_out, said, keep)
+    lite.train(options.out, device, network, config, sources, held_out, facts, keep)
 
 
 def _grin(options: argparse.Namespace, device: str, config: TrainConfig) -> None:
@@ -319,31 +319,31 @@ def _grin(options: argparse.Namespace, device: str, config: TrainConfig) -> None
     from depth_ros.training.denoising import Denoising
 
     sizes = replace(CONFIGS[options.model], rays=not options.no_rays)
-    said: dict[str, Any] = {"model": options.model, "labels": options.labels}
+    facts: dict[str, Any] = {"model": options.model, "labels": options.labels}
     frames: Frames
     if options.data:
         from depth_ros.training.mixture import Mixture
 
         size = (sizes.width, sizes.height)
-        sources, _, facts = _sources(options, size, config.seed, device)
+        sources, _, data = _sources(options, size, config.seed, device)
         frames = Mixture(sources, grin.shapes(sizes), config.batch, config.seed)
-        said |= facts
+        facts |= data
     else:
         robot = grin.with_many_cameras(_robot(options))
         frames = grin.rendered(sizes, config, robot, options.labels)
-        said |= {"robot": asdict(robot)}
+        facts |= {"robot": asdict(robot)}
     start = grin.Start(options.init, options.backbone_only)
-    grin.train(options.out, device, sizes, start, config, Denoising(), frames, said)
+    grin.train(options.out, device, sizes, start, config, Denoising(), frames, facts)
 
 
 def _sources(
     options: argparse.Namespace, size: tuple[int, int], seed: int, device: str
 ) -> tuple[list[Source], list[FrameStore], dict[str, Any]]:
-    """Return what is learnt from, what is kept out of it, and what there is to say of both."""
+    """Return training sources, held-out stores, and a description of both for the log."""
     from depth_ros.training.mixture import Source
     from depth_ros.training.rendered import rendered_stores
 
-    sources, held_out, said = [], [], []
+    sources, held_out, facts = [], [], []
     for (path, weight), protocol in zip(_weighted(options.data), _protocols(options), strict=True):
         kept: list[FrameStore] = []
         out: list[FrameStore] = []
@@ -354,14 +354,14 @@ def _sources(
             out.extend(parts[1:])
         sources.append(Source(kept, weight))
         held_out.extend(out)
-        said.append({"data": path.name, "protocol": protocol, "weight": weight})
+        facts.append({"data": path.name, "protocol": protocol, "weight": weight})
     weight = options.rendered if options.rendered is not None else 0.0 if sources else 1.0
     if weight:
         count = options.rendered_frames
         stores = rendered_stores(options.out, count, size, seed, device)
         sources.append(Source(stores, weight))
-        said.append({"data": "rendered", "frames": options.rendered_frames, "weight": weight})
-    return sources, held_out, {"sources": said, "validate": options.validate}
+        facts.append({"data": "rendered", "frames": options.rendered_frames, "weight": weight})
+    return sources, held_out, {"sources": facts, "validate": options.validate}
 
 
 def _weighted(data: list[str]) -> list[tuple[Path, float]]:
@@ -369,7 +369,7 @@ def _weighted(data: list[str]) -> list[tuple[Path, float]]:
 
 
 def _weighted_one(text: str) -> tuple[Path, float]:
-    """Split FOLDER=WEIGHT; a folder's own name may hold an equals sign."""
+    """Split FOLDER=WEIGHT; a folder's name may contain an equals sign."""
     if Path(text).exists() or "=" not in text:
         return Path(text), 1.0
     folder, _, weight = text.rpartition("=")

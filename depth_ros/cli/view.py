@@ -47,7 +47,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(options: argparse.Namespace) -> int:
-    """Draw, and say how many frames it were; exit code 3 when the bag is damaged."""
+    """Draw, and print the number of frames; exit code 3 if the bag is damaged."""
     from depth_ros.bag.losses import Losses
     from depth_ros.cli.given_settings import check_camera, given
     from depth_ros.output_paths import check_file
@@ -60,7 +60,7 @@ def run(options: argparse.Namespace) -> int:
     check_file(path, options.overwrite)
     near_m, far_m = options.range
     if near_m >= far_m:
-        raise SettingError(f"--range is {near_m:g} {far_m:g}, expected the nearer one first")
+        raise SettingError(f"--range is {near_m:g} {far_m:g}, expected NEAR below FAR")
     settings, losses = given(options.params, options.set), Losses()
     check_camera(settings)
     watcher = RerunLog(path) if options.rerun else Preview(path, Range(near_m, far_m))

@@ -1,4 +1,4 @@
-"""A conversion, as a worker of a fleet carries it out."""
+"""A conversion in a worker of a fleet."""
 
 from __future__ import annotations
 
@@ -10,18 +10,18 @@ from depth_ros.errors import BagError
 
 
 def convert_one(source: str, out: str, plan: dict[str, Any]) -> str:
-    """Convert a bag; a conversion that was interrupted before is resumed.
+    """Convert a bag; resume an interrupted conversion.
 
     Args:
         source: the bag.
         out: folder of the new bag.
-        plan: of Plan.as_dict().
+        plan: see Plan.as_dict().
 
     Returns:
-        Damage and warnings, or nothing.
+        Damage and warnings; empty if there are none.
 
     Raises:
-        DepthError: the bag cannot be converted, or no frame of it was answered.
+        DepthError: the bag cannot be converted, or no frame has depth.
     """
     from depth_ros.bag.plan import Plan
 

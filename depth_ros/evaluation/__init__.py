@@ -1,1 +1,1 @@
-"""Numbers for how good a depth map is."""
+"""Evaluation of depth against the truth: datasets, metrics, protocols and reports."""

@@ -1,6 +1,6 @@
-"""What a prediction is compared as: as it is, or scaled, or scaled and shifted, to the truth.
+"""Alignment of predictions with the truth before scoring: none, scale, or scale and shift.
 
-Aligned scores use the truth, which no robot has: they say how good the shape is, not the metres.
+Aligned scores use the truth, which a robot does not have: they rate shape, not metric depth.
 """
 
 from __future__ import annotations
@@ -18,14 +18,14 @@ METRIC = "metric_depth"
 """The kind of values that are metres (models.Output)."""
 
 _DEPTH = "affine_depth"
-# Video-Depth-Anything's and DepthCrafter's evaluation: nothing is farther than a kilometre.
+# As in Video-Depth-Anything's and DepthCrafter's evaluation: at most a kilometre.
 _LEAST_INVERSE = 1e-3
 _LEAST_M = 1e-3
-_MOST_SAMPLES = 1 << 22  # of a clip, evenly strided: more do not move the fit, and want gigabytes
+_MOST_SAMPLES = 1 << 22  # of a clip, evenly strided: more need gigabytes and do not improve the fit
 
 
 class Alignment(str, Enum):
-    """How predictions meet the truth."""
+    """How predictions are aligned with the truth."""
 
     NONE = "none"
     MEDIAN = "median"
@@ -36,24 +36,24 @@ class Alignment(str, Enum):
 def align(values: DepthArray, kind: str, truth_m: DepthArray, how: Alignment) -> DepthArray:
     """Return predictions as depth in metres.
 
-    - none: metric depth, as it is.
+    - none: metric depth, unchanged.
     - median: times median(truth) / median(prediction) over all pixels with both.
     - affine, clip: scale and shift by least squares over all pixels with both, in inverse depth
       (MiDaS, arXiv 1907.01341), clipped to 1/1000 per metre; in depth for networks whose depth is
-      affine-invariant. A negative scale would turn near into far: the best of the allowed ones is
-      then 0, the same depth everywhere.
+      affine-invariant. The scale is not allowed to be negative; instead it is 0, the same depth
+      everywhere.
 
     Args:
-        values: (N, H, W) that share one alignment: one image, or the frames of a clip.
-        kind: what they mean, a value of models.Output.
-        truth_m: (N, H, W), NaN where it does not count.
-        how: the alignment; affine and clip differ only in what the caller puts into N.
+        values: (N, H, W) with one alignment: one image, or the frames of a clip.
+        kind: of the values, a value of models.Output.
+        truth_m: (N, H, W), NaN for pixels that do not count.
+        how: the alignment; affine and clip differ only in N.
 
     Returns:
-        (N, H, W) metres, NaN and +inf where the prediction has none.
+        (N, H, W) metres, NaN and +inf as in the prediction.
 
     Raises:
-        ModelError: the values are no metres and the alignment needs such.
+        ModelError: the values are not metric and the alignment requires it.
     """
     if how in (Alignment.NONE, Alignment.MEDIAN):
         check(kind, how)
@@ -66,20 +66,20 @@ def align(values: DepthArray, kind: str, truth_m: DepthArray, how: Alignment) ->
 
 
 def check(kind: str, how: Alignment) -> None:
-    """Refuse to take for metres what is none.
+    """Raise if values of this kind cannot become metres by this alignment.
 
     Raises:
         ModelError: values of this kind need another alignment.
     """
     if kind != METRIC and how in (Alignment.NONE, Alignment.MEDIAN):
         raise ModelError(
-            f"the model gives {kind}, which alignment '{how.value}' cannot make metres of: "
-            "say --align affine, or clip for videos"
+            f"the model outputs {kind}, which alignment '{how.value}' cannot make metric: "
+            "use --align affine, or clip for videos"
         )
 
 
 def _inverse(depth_m: DepthArray) -> DepthArray:
-    """Return inverse depth: 0 beyond range, NaN where there is no depth."""
+    """Return inverse depth: 0 beyond range, NaN without depth."""
     return np.divide(1, depth_m, out=np.full_like(depth_m, np.nan), where=depth_m > 0)
 
 
@@ -91,7 +91,7 @@ def _median_ratio(values: DepthArray, truth_m: DepthArray) -> float:
 
 
 def _fitted(x: DepthArray, y: DepthArray, least: float) -> DepthArray:
-    """Return scale * x + shift nearest to y, at least `least`; NaN where x is."""
+    """Return the least-squares fit of scale * x + shift to y, at least `least`; NaN as in x."""
     both = np.isfinite(x) & np.isfinite(y)
     stride = max(1, int(np.count_nonzero(both)) // _MOST_SAMPLES)
     scale, shift = _line(x[both][::stride], y[both][::stride])

@@ -1,4 +1,4 @@
-"""How well a depth map's contours lie where the truth's do: Depth Pro's boundary F1."""
+"""Accuracy of a depth map's occluding contours: Depth Pro's boundary F1."""
 
 from __future__ import annotations
 
@@ -10,19 +10,19 @@ import numpy.typing as npt
 from depth_ros.evaluation.metrics import known
 
 THRESHOLDS = np.linspace(1.05, 1.25, 10)
-"""Ratios of two neighbours' depths from which on one occludes the other."""
+"""Minimum ratios of two neighbours' depths at an occluding contour."""
 
 
 def boundary_f1(depth_m: npt.ArrayLike, truth_m: npt.ArrayLike) -> float:
-    """Return the scale-invariant boundary F1, 0 to 1, of depth (H, W) whose truth is dense.
+    """Return the scale-invariant boundary F1, 0 to 1, of depth (H, W) with dense truth.
 
-    An occluding contour runs between two neighbours whose depths' ratio is above a threshold; the
-    farther one's side (left, right, above, below) belongs to it. Precision and recall are means
-    over the four sides, F1 is their harmonic mean, and thresholds weigh as much as they are large.
-    Neighbours without truth do not count.
+    An occluding contour lies between two neighbours whose depth ratio is above a threshold;
+    contours with the farther pixel left, right, above and below are counted separately. Precision
+    and recall are means over these four sides, F1 is their harmonic mean, averaged over the
+    thresholds with the thresholds as weights. Neighbours without truth do not count.
 
-    Source: Depth Pro (arXiv 2410.02073), SI_boundary_F1 of its published code. Non-maximum
-    suppression is there only in the recall for segmentation masks, not in this score.
+    Source: Depth Pro (arXiv 2410.02073), SI_boundary_F1 of its published code, which uses
+    non-maximum suppression only for its recall of segmentation masks, not here.
     """
     depth, truth = np.asarray(depth_m, np.float64), np.asarray(truth_m, np.float64)
     truth = np.where(known(truth), truth, np.nan)
@@ -32,7 +32,7 @@ def boundary_f1(depth_m: npt.ArrayLike, truth_m: npt.ArrayLike) -> float:
 
 
 def _ratios(depth: npt.NDArray[np.float64]) -> Iterator[npt.NDArray[np.float64]]:
-    """Yield the ratios of neighbours' depths, for the four sides that may be the farther one."""
+    """Yield the ratios of neighbours' depths, for each of the four sides of the farther pixel."""
     with np.errstate(divide="ignore", invalid="ignore"):
         for a, b in ((depth[:, 1:], depth[:, :-1]), (depth[1:], depth[:-1])):
             yield a / b
@@ -44,10 +44,10 @@ def _f1(
 ) -> float:
     precision = recall = 0.0
     for predicted, truth in sides:
-        # NaN compares false: what has no truth is no contour of either map.
-        said, there = (predicted > threshold) & np.isfinite(truth), truth > threshold
-        precision += _share(said & there, said) / len(sides)
-        recall += _share(said & there, there) / len(sides)
+        # NaN compares false: pixels without truth have no contour in either map.
+        positive, true = (predicted > threshold) & np.isfinite(truth), truth > threshold
+        precision += _share(positive & true, positive) / len(sides)
+        recall += _share(positive & true, true) / len(sides)
     return 2 * precision * recall / (precision + recall) if precision + recall else 0.0
 
 

@@ -1,4 +1,4 @@
-"""A prediction beside the truth, and where they differ, for people to look at."""
+"""Pictures that compare a prediction with the truth."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ from depth_ros.evaluation.picture import WIDTH
 from depth_ros.geometry.colour import colour_table, colourise, robust_range
 
 ERROR_AT_WHITE = 0.5
-"""Error relative to the truth that is drawn brightest."""
+"""Relative error that is drawn in the brightest colour."""
 
-_SPARSE = 0.3  # share of pixels with truth below which single ones would fade when shrunk
+_SPARSE = 0.3  # share of pixels with truth below which single pixels would vanish when shrunk
 _DOT_PX = 1.5  # of the picture
 _TABLE = colour_table("turbo")
 
@@ -24,8 +24,8 @@ def comparison(
 ) -> ImageArray:
     """Draw image | prediction | truth | error in one row, at the image's shape.
 
-    Both depths have the colours of the truth's own range. The error is |d - g| / g, black where
-    none is known or it is 0, brightest from ERROR_AT_WHITE on. Sparse truth is drawn as dots.
+    Both depths are coloured over the truth's range. The error is |d - g| / g, black if unknown or
+    0, brightest from ERROR_AT_WHITE on. Sparse truth is drawn as dots.
     """
     near_m, far_m = robust_range(torch.from_numpy(truth_m))
     with np.errstate(invalid="ignore", divide="ignore"):

@@ -1,4 +1,4 @@
-"""The rectangles of an image that published protocols score."""
+"""Crops: the rectangles of an image that published protocols score."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ def nyu_eigen(height: int, width: int) -> Rectangle:
     """Return rows and columns of NYU Depth V2's Eigen crop (Eigen et al. 2014).
 
     Raises:
-        CameraError: the image is not 640x480, which is what the crop is stated for.
+        CameraError: the image is not 640x480, the size for which the crop is defined.
     """
     if (width, height) != (640, 480):
         raise CameraError(f"image is {width}x{height}, expected 640x480 for NYU's Eigen crop")
@@ -34,9 +34,9 @@ def kitti_eigen(height: int, width: int) -> Rectangle:
 
 
 def kitti_benchmark(height: int, width: int) -> Rectangle:
-    """Return rows and columns of the KITTI benchmark's images: 1216x352, low and in the middle.
+    """Return rows and columns of the KITTI benchmark's crop: 1216x352, bottom centre.
 
-    It cuts images before they are predicted, as ZoeDepth's evaluation does.
+    Images are cropped before prediction, as in ZoeDepth's evaluation.
 
     Raises:
         CameraError: the image is smaller than that.
@@ -57,7 +57,7 @@ def whole(height: int, width: int) -> Rectangle:
 def _shares(
     height: int, width: int, rows: tuple[float, float], columns: tuple[float, float]
 ) -> Rectangle:
-    # Cut off, not rounded, as in all published code.
+    # Truncated, not rounded, as in all published code.
     top, bottom = (int(share * height) for share in rows)
     left, right = (int(share * width) for share in columns)
     return slice(top, bottom), slice(left, right)
@@ -69,4 +69,4 @@ CROPS: dict[str, Callable[[int, int], Rectangle]] = {
     "kitti-garg": kitti_garg,
     "kitti-eigen": kitti_eigen,
 }
-"""What a protocol may score, by name."""
+"""Crops by name."""

@@ -17,9 +17,9 @@ _NONE = float("nan")
 
 
 class Scores(NamedTuple):
-    """What one depth map, or the mean over several, scores against the truth.
+    """Scores of one depth map against the truth, or means over several.
 
-    Over the N pixels that count, with depth d, truth g and e = ln d - ln g:
+    Over N valid pixels, with depth d, truth g and e = ln d - ln g:
 
     Attributes:
         abs_rel: mean |d - g| / g.
@@ -46,7 +46,7 @@ class Scores(NamedTuple):
 def score(depth_m: npt.ArrayLike, truth_m: npt.ArrayLike) -> Scores:
     """Compare two depth maps (H, W) over the pixels where both are finite and positive.
 
-    No pixel in common gives NaN.
+    All scores are NaN without such pixels.
     """
     depth, truth = np.asarray(depth_m, np.float64), np.asarray(truth_m, np.float64)
     valid = known(depth) & known(truth)
@@ -62,7 +62,7 @@ def score(depth_m: npt.ArrayLike, truth_m: npt.ArrayLike) -> Scores:
         sq_rel_m=float(np.mean((d - g) ** 2 / g)),
         rmse_log=float(np.sqrt(np.mean(e**2))),
         log10=float(np.mean(np.abs(e)) / np.log(10)),
-        # The published mean(e^2) - mean(e)^2, without its cancellation.
+        # Equal to the published mean(e^2) - mean(e)^2, but without cancellation.
         silog=float(100 * np.std(e)),
         delta2=float(np.mean(ratio < RIGHT**2)),
         delta3=float(np.mean(ratio < RIGHT**3)),
@@ -70,18 +70,18 @@ def score(depth_m: npt.ArrayLike, truth_m: npt.ArrayLike) -> Scores:
 
 
 def known(depth_m: npt.NDArray[np.floating]) -> Mask:
-    """Return where depth (...) is a number of metres: finite and positive."""
+    """Return where depth (...) is valid: finite and positive."""
     mask: Mask = np.isfinite(depth_m) & (depth_m > 0)
     return mask
 
 
 def mean(scores: Sequence[Scores]) -> Scores:
-    """Return the mean over images, each image counting the same, as published protocols do."""
+    """Return the mean over images with equal weights, as in published protocols."""
     return Scores(*(mean_known(column) for column in zip(*scores, strict=True)))
 
 
 def mean_known(values: Sequence[float]) -> float:
-    """Return the mean of those values that are not NaN; NaN where there is none."""
+    """Return the mean of the values that are not NaN; NaN if there is none."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", RuntimeWarning)  # "mean of empty slice"
         return float(np.nanmean(values)) if len(values) else _NONE

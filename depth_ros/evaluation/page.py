@@ -1,4 +1,4 @@
-"""The report as one HTML file that needs nothing but itself."""
+"""The evaluation report as one HTML file without external files."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ import numpy as np
 from depth_ros.arrays import ImageArray
 from depth_ros.evaluation import comparison, plot
 from depth_ros.evaluation.plot import Axis
-from depth_ros.evaluation.report import Column, Report, flat, number
-from depth_ros.evaluation.run import Result, Shown
+from depth_ros.evaluation.report import Column, EvaluationReport, flat, number
+from depth_ros.evaluation.run import ModelScores, WorstFrame
 
-_LEAST = 500  # pixels that a point of a plot stands for
-_ERRORS = 40  # images with a row of their own, the worst of each model
+_LEAST = 500  # minimum number of pixels of a point in a plot
+_ERRORS = 40  # images with their own row: the worst of each model
 
 _STYLE = """
 :root{color-scheme:light dark;--ink:#1c2330;--ground:#fbfbfa;--line:#d8dce2;--soft:#68707d;
@@ -39,7 +39,7 @@ figure{margin:0 0 1.1rem}img{max-width:100%;border-radius:4px;display:block}
 .plot line{stroke:var(--line)}.plot text{fill:var(--soft);font-size:12px}
 """
 
-# Sorts a table by the column whose title is pressed; pressed again, the other way round.
+# Clicking on a column's title sorts the table; clicking again reverses the order.
 _SCRIPT = """
 document.querySelectorAll('th button').forEach(function(button){
 button.addEventListener('click',function(){
@@ -55,13 +55,13 @@ rows.forEach(function(r){body.appendChild(r)})})});
 """
 
 
-def save(report: Report, path: Path) -> None:
+def save(report: EvaluationReport, path: Path) -> None:
     """Write the page."""
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text(page(report), encoding="utf-8")
 
 
-def page(report: Report) -> str:
+def page(report: EvaluationReport) -> str:
     """Return the page's HTML."""
     protocol, title = report.protocol, escape(report.title)
     far = f", up to {protocol.far_m:g} m" if math.isfinite(protocol.far_m) else ""
@@ -80,14 +80,14 @@ def page(report: Report) -> str:
     )
 
 
-def _models(report: Report) -> str:
+def _models(report: EvaluationReport) -> str:
     columns, best = report.shown(), report.best()
     summaries = [result.summary() for result in report.results]
     texts = {name: [number(one[name], c) for one in summaries] for name, c in columns.items()}
     rows = []
     for row, result in enumerate(report.results):
         cells = [
-            # Where all look alike, none is better than the others.
+            # If all shown numbers are equal, none is marked as the best.
             (texts[name][row], len(set(texts[name])) > 1 and summaries[row][name] == best[name])
             for name in columns
         ]
@@ -95,19 +95,19 @@ def _models(report: Report) -> str:
     return _table("model", list(columns.values()), rows)
 
 
-def _model(result: Result, report: Report) -> str:
+def _model(result: ModelScores, report: EvaluationReport) -> str:
     columns = {name: c for name, c in report.shown().items() if name != "frames_per_s"}
     images = sorted(result.images, key=lambda image: -_or_least(image.scores.abs_rel))[:_ERRORS]
     rows = [
         (image.name, [(number(flat(image)[name], c), False) for name, c in columns.items()])
         for image in images
     ]
-    which = f"the {len(rows)} worst of {len(result.images)} images"
+    count = f"the {len(rows)} worst of {len(result.images)} images"
     return (
         f"<h2>{escape(result.model)}: worst frames</h2>"
-        "<p>Image, prediction, truth in the same colours, and error: black none, brightest from "
+        "<p>Image, prediction, truth in the same colours, and error: black is 0, brightest from "
         f"{comparison.ERROR_AT_WHITE:.0%} on.</p>{''.join(map(_figure, result.worst))}"
-        f"<h2>{escape(result.model)}: {which}</h2><p>A column's title sorts by it.</p>"
+        f"<h2>{escape(result.model)}: {count}</h2><p>Click on a title to sort.</p>"
         f"{_table('image', list(columns.values()), rows)}"
     )
 
@@ -136,7 +136,7 @@ def _cell(cell: tuple[str, bool]) -> str:
     return f'<td class="best">{text}</td>' if best else f"<td>{text}</td>"
 
 
-def _figure(shown: Shown) -> str:
+def _figure(shown: WorstFrame) -> str:
     drawn = comparison.comparison(shown.rgb, shown.depth_m, shown.truth_m)
     caption = f"{escape(shown.name)}: AbsRel {shown.abs_rel:.3f}"
     image = f'<img alt="{caption}" src="{_data_url(drawn)}">'
@@ -148,7 +148,7 @@ def _data_url(rgb: ImageArray) -> str:
     return f"data:image/png;base64,{base64.b64encode(encoded.tobytes()).decode()}"
 
 
-def _depth_plot(report: Report) -> str:
+def _depth_plot(report: EvaluationReport) -> str:
     series = [(r.model, *r.error_by_depth.points(_LEAST)) for r in report.results]
     series = [line for line in series if len(line[1])]
     if not series:
@@ -162,15 +162,16 @@ def _depth_plot(report: Report) -> str:
     return _plot("Error over depth", plot.lines(series, x, y))
 
 
-def _confidence_plot(report: Report) -> str:
+def _confidence_plot(report: EvaluationReport) -> str:
     series = [(r.model, *r.right_by_confidence.points(_LEAST)) for r in report.results]
     series = [line for line in series if len(line[1])]
     if not series:
         return ""
-    honest = np.array([0.0, 1.0])
+    calibrated = np.array([0.0, 1.0])
     ticks = plot.nice_ticks(1.0)
     axes = Axis("confidence of the model", ticks), Axis("share within 25 % of the truth", ticks)
-    return _plot("Reliability", plot.lines([*series, ("honest", honest, honest)], *axes))
+    series.append(("perfectly calibrated", calibrated, calibrated))
+    return _plot("Reliability", plot.lines(series, *axes))
 
 
 def _plot(title: str, svg: str) -> str:

@@ -1,4 +1,4 @@
-"""Pictures of depth for people to look at: image, depth, truth and the cloud from above."""
+"""Pictures of depth: image, depth, truth and the cloud from above."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ _TABLE = colour_table(_SETTINGS.colour_map)
 
 
 class Row(NamedTuple):
-    """What one row shows: an image, its depth, the truth, optical-frame points, and confidence."""
+    """One row of a picture: image, depth, truth, points in the optical frame, and confidence."""
 
     rgb: ImageArray
     depth_m: npt.NDArray[np.float32]
@@ -35,7 +35,7 @@ class Row(NamedTuple):
 
 
 def grid(rows: list[Row]) -> ImageArray:
-    """Draw rows of image, depth and what else there is, under one line of titles."""
+    """Draw rows of image, depth and the optional parts, under one line of titles."""
     pictures = [_cells(row) for row in rows]
     titles = list(pictures[0])
     body = np.vstack([np.hstack(list(cells.values())) for cells in pictures])
@@ -65,7 +65,7 @@ def _cells(row: Row) -> dict[str, ImageArray]:
 
 
 def fit(rgb: ImageArray, width: int = WIDTH, height: int = HEIGHT) -> ImageArray:
-    """Shrink or enlarge a picture to a size; borders are black where its shape differs."""
+    """Resize a picture to a size; black borders keep its aspect ratio."""
     scale = min(width / rgb.shape[1], height / rgb.shape[0])
     size = (round(rgb.shape[1] * scale), round(rgb.shape[0] * scale))
     cell = np.zeros((height, width, 3), np.uint8)
@@ -76,12 +76,12 @@ def fit(rgb: ImageArray, width: int = WIDTH, height: int = HEIGHT) -> ImageArray
 def coloured(
     depth_m: npt.NDArray[np.float32], near_m: float = NEAR_M, far_m: float = FAR_M
 ) -> ImageArray:
-    """Draw a depth image (H, W) in a cell, in colours from near to far."""
+    """Draw a depth image (H, W) in a cell, coloured from near to far."""
     return fit(colourise(torch.from_numpy(depth_m.copy()), near_m, far_m, _TABLE).numpy())
 
 
 def from_above(points: npt.NDArray[np.float32], view_m: float = _VIEW_M) -> ImageArray:
-    """Draw points (N, 3) of an optical frame from above, the camera at the bottom, heading up.
+    """Draw points (N, 3) of an optical frame from above; the camera is at the bottom, facing up.
 
     Brighter is higher above the camera's axis; rings are an eighth of the view apart.
     """

@@ -1,4 +1,4 @@
-"""Small line plots as SVG, for a page that loads nothing."""
+"""Small line plots as inline SVG, for a page without external files."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ Series: TypeAlias = tuple[str, npt.NDArray[np.float64], npt.NDArray[np.float64]]
 """A line's name, and its x and y (N,)."""
 
 COLOURS = ("#2a6fdb", "#d9480f", "#2b8a3e", "#9c36b5", "#b08900", "#0b7285", "#c2255c")
-"""Of the lines in turn; each is told from light and dark grounds."""
+"""Colours of the lines; all are visible on light and dark backgrounds."""
 
 _WIDTH, _HEIGHT, _LEFT, _BOTTOM, _TOP, _RIGHT = 560, 300, 56, 44, 14, 12
 _LEGEND_PX = 18
@@ -23,14 +23,14 @@ _LEGEND_PX = 18
 
 @dataclass(frozen=True)
 class Axis:
-    """One direction of a plot: what it says, and the numbers that have a mark, first to last."""
+    """An axis of a plot: its label, and its ticks in ascending order."""
 
     label: str
     ticks: Sequence[float]
     logarithmic: bool = False
 
     def share(self, value: float) -> float:
-        """Return where a value lies between the first tick (0) and the last (1), cut off there."""
+        """Return a value's position between the first tick (0) and the last (1), clipped."""
         low, high = self._on(self.ticks[0]), self._on(self.ticks[-1])
         return min(max((self._on(value) - low) / (high - low), 0.0), 1.0)
 
@@ -53,7 +53,7 @@ def lines(series: Sequence[Series], x: Axis, y: Axis) -> str:
 
 
 def nice_ticks(highest: float, count: int = 5) -> list[float]:
-    """Return round numbers from 0 to at least `highest`, some `count` of them."""
+    """Return about `count` round numbers from 0 to at least `highest`."""
     rough = max(highest, 1e-9) / count
     power = 10 ** math.floor(math.log10(rough))
     step = next(m * power for m in (1, 2, 2.5, 5, 10) if m * power >= rough * (1 - 1e-9))

@@ -1,4 +1,4 @@
-"""Published protocols as data: what is read, which pixels count, and where depth is cut off."""
+"""Evaluation protocols as data: the dataset, the valid pixels, and the range of depth."""
 
 from __future__ import annotations
 
@@ -19,18 +19,19 @@ from depth_ros.evaluation.datasets.sample import Samples
 
 @dataclass(frozen=True)
 class Protocol:
-    """How scores of a dataset are made.
+    """Rules for scoring a dataset.
 
     Attributes:
-        name: what the user says.
-        layout: files that are expected, for people; empty: it needs none.
-        open: starts to read them from a folder; checks them first.
-        near_m, far_m: truth counts strictly between them.
+        name: its name on the command line.
+        layout: description of the expected files; empty: it needs none.
+        open: checks a folder and returns its samples.
+        near_m, far_m: only truth strictly between them counts.
         crop: name in crops.CROPS of the rectangle that counts.
-        dense: whether truth has neighbours, so that contours can be compared.
-        fill: a prediction without depth is near_m, one beyond range far_m, and all are clipped to
-            the two, as published scores have it. Else they are left out, and coverage tells.
-        note: where the protocol is from.
+        dense: whether truth is dense, so that contours can be compared.
+        fill: as for published scores, predictions without depth become near_m, those beyond
+            range far_m, and all are clipped to the two. Otherwise they are left out, which
+            coverage shows.
+        note: source of the protocol.
     """
 
     name: str
@@ -44,10 +45,10 @@ class Protocol:
     note: str = ""
 
     def samples(self, data: Path | None) -> Samples:
-        """Return what there is in a folder.
+        """Return the samples of a folder.
 
         Raises:
-            DatasetError: no folder is given, one is that is not read, or files are missing in it.
+            DatasetError: a folder is required but missing, or not used but given, or lacks files.
         """
         if self.layout and data is None:
             raise DatasetError(f"protocol '{self.name}' needs --data: a folder with {self.layout}")
@@ -57,14 +58,14 @@ class Protocol:
             return self.open(data or Path())
         except DepthError:
             raise
-        except Exception as error:  # of a damaged file, each library its own
+        except Exception as error:  # errors of many libraries, from damaged files
             raise DatasetError(
                 f"{data} cannot be used: {type(error).__name__}: {one_line(error)}; "
                 f"expected {self.layout}"
             ) from error
 
     def counted(self, truth_m: DepthArray) -> DepthArray:
-        """Return truth (H, W) with NaN where it does not count."""
+        """Return truth (H, W) with NaN for pixels that do not count."""
         rectangle = CROPS[self.crop](*truth_m.shape)
         counted = np.full_like(truth_m, np.nan)
         inner = truth_m[rectangle]
@@ -73,7 +74,7 @@ class Protocol:
         return counted
 
     def filled(self, depth_m: DepthArray) -> DepthArray:
-        """Return a prediction (H, W) as it is compared."""
+        """Return a prediction (H, W) filled as the protocol requires."""
         if not self.fill:
             return depth_m
         return np.nan_to_num(depth_m, nan=self.near_m, posinf=self.far_m).clip(
@@ -81,7 +82,7 @@ class Protocol:
         )
 
 
-_NEAR_M = 1e-3  # what published code takes for "no measurement"
+_NEAR_M = 1e-3  # up to here published code means "no measurement"
 
 
 def _published(name: str, source: object, far_m: float, note: str, **facts: object) -> Protocol:
@@ -97,8 +98,8 @@ PROTOCOLS = {
     protocol.name: protocol
     for protocol in (
         _own("rendered", "", lambda _: rendered.samples(), "held-out drives"),
-        _own("bag", bag.LAYOUT, bag.samples, "a recording of one's own robot"),
-        _own("rgbd-folder", folder.LAYOUT, folder.samples, "images of one's own camera"),
+        _own("bag", bag.LAYOUT, bag.samples, "a recording of your own robot"),
+        _own("rgbd-folder", folder.LAYOUT, folder.samples, "images of your own camera"),
         _published("nyu", nyu, 10, "654 images, Eigen crop (ZoeDepth)", crop="nyu-eigen"),
         _published(
             "kitti-eigen",
@@ -123,17 +124,17 @@ _BAG_FILES = {".bag", ".db3", ".mcap"}
 
 
 def protocol_of(data: Path | None) -> Protocol:
-    """Return the protocol that reads one's own data: a bag or a folder of RGB-D.
+    """Return the protocol for the user's own data: a bag or a folder of RGB-D images.
 
-    Published datasets cannot be told from their files. Without data it is the rendered drives.
+    Published datasets are not detected. Without data, return the rendered drives.
 
     Raises:
-        DatasetError: it is neither of the two, or not there.
+        DatasetError: data is neither of the two, or does not exist.
     """
     if data is None:
         return PROTOCOLS["rendered"]
     if not data.exists():
-        raise DatasetError(f"{data} is not there, expected a bag or a folder of images")
+        raise DatasetError(f"{data} does not exist, expected a bag or a folder of images")
     files = [data] if not data.is_dir() else [path for path in data.iterdir() if path.is_file()]
     if any(_BAG_FILES.intersection(path.suffixes) for path in files):
         return PROTOCOLS["bag"]

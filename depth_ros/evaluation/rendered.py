@@ -1,4 +1,4 @@
-"""The rendered benchmark: frames of drives that no training run has seen."""
+"""The rendered benchmark: frames of drives that are not used in training."""
 
 from __future__ import annotations
 
@@ -24,12 +24,12 @@ DRIVES, FRAMES_PER_DRIVE = 20, 10
 _WIDTH, _HEIGHT = 640, 480
 _STEPS_APART = 10
 _NS_PER_S = 1_000_000_000
-# Training seeds are pairs that start with the run's seed; a triple is never one of them.
+# Training seeds are pairs that start with the run's seed; so a triple is never among them.
 _SEED = (20240, 7, 1)
 
 
-class Result(NamedTuple):
-    """Mean scores over the frames, frames per second, and some frames to look at."""
+class RenderedResult(NamedTuple):
+    """Mean scores over the frames, frames per second, and some frames as pictures."""
 
     scores: Scores
     frames_per_s: float
@@ -37,9 +37,9 @@ class Result(NamedTuple):
 
 
 def samples(drives: int = DRIVES) -> Samples:
-    """Return the held-out frames, FRAMES_PER_DRIVE of each drive and one second apart.
+    """Return the held-out frames: FRAMES_PER_DRIVE of each drive, one second apart.
 
-    A drive is rendered when its first frame is asked for.
+    A drive is rendered when its first frame is read.
     """
     return Samples(
         lambda: chain.from_iterable(map(_drive, range(drives))), drives * FRAMES_PER_DRIVE
@@ -47,7 +47,7 @@ def samples(drives: int = DRIVES) -> Samples:
 
 
 def frames(drives: int = DRIVES) -> list[tuple[Frame, npt.NDArray[np.float32]]]:
-    """Render all of the held-out frames, with their truth."""
+    """Render all held-out frames, with their truth."""
     bar = tqdm(samples(drives), desc="render", total=drives * FRAMES_PER_DRIVE, unit="frame")
     return [(sample.frame, sample.truth_m) for sample in bar]
 
@@ -71,7 +71,7 @@ def _drive(index: int) -> list[Sample]:
     ]
 
 
-def run(pipeline: Pipeline, drives: int = DRIVES) -> Result:
+def run(pipeline: Pipeline, drives: int = DRIVES) -> RenderedResult:
     """Score a pipeline on the held-out frames, and time it."""
     pipeline.warm_up(_HEIGHT, _WIDTH)
     scores, rows, seconds = [], [], 0.0
@@ -83,9 +83,9 @@ def run(pipeline: Pipeline, drives: int = DRIVES) -> Result:
         scores.append(metrics.score(depth_m, truth_m))
         if index % (len(held_out) // 4) == 0:
             rows.append(picture.Row(frame.rgb, depth_m, truth_m))
-    return Result(metrics.mean(scores), len(held_out) / seconds, rows)
+    return RenderedResult(metrics.mean(scores), len(held_out) / seconds, rows)
 
 
-def save_picture(result: Result, path: Path) -> None:
+def save_picture(result: RenderedResult, path: Path) -> None:
     """Draw image, depth and truth of some frames."""
     picture.save(picture.grid(result.rows), path)

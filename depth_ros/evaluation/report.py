@@ -1,4 +1,4 @@
-"""Scores of several models as a table for people and as JSON for programs."""
+"""Scores of several models as a text table and as JSON."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ from typing import Any, NamedTuple
 
 from depth_ros.evaluation.alignment import Alignment
 from depth_ros.evaluation.protocols import Protocol
-from depth_ros.evaluation.run import ImageScores, Result
+from depth_ros.evaluation.run import ImageScores, ModelScores
 
 
 class Column(NamedTuple):
-    """How a number of Result.summary is shown, and whether more of it is better."""
+    """How to show a number of ModelScores.summary, and whether larger is better."""
 
     title: str
     digits: int
@@ -38,26 +38,26 @@ COLUMNS = {
     "coverage": Column("covered", 3, True, "share of truth with an estimate"),
     "frames_per_s": Column("frames/s", 1, True, "of the whole pipeline"),
 }
-"""Every number a model gets, in the order in which they are shown."""
+"""All scores of a model, in display order."""
 
 
 @dataclass(frozen=True)
-class Report:
-    """What several models scored by one protocol."""
+class EvaluationReport:
+    """Scores of several models by one protocol."""
 
     protocol: Protocol
     align: Alignment
-    results: Sequence[Result]
+    results: Sequence[ModelScores]
 
     @property
     def title(self) -> str:
-        """The protocol, how many images and on what, in one line."""
+        """Protocol, number of images, alignment and devices, in one line."""
         devices = ", ".join(sorted({result.device for result in self.results}))
         images = max(len(result.images) for result in self.results)
         return f"{self.protocol.name}: {images} images, alignment {self.align.value}, on {devices}"
 
     def shown(self) -> dict[str, Column]:
-        """Return the columns that hold a number for any model."""
+        """Return the columns that have a number for at least one model."""
         summaries = [result.summary() for result in self.results]
         return {
             name: column
@@ -66,7 +66,7 @@ class Report:
         }
 
     def best(self) -> dict[str, float]:
-        """Return the best number of every column that is shown."""
+        """Return the best number of every shown column."""
         summaries = [result.summary() for result in self.results]
         return {
             name: (max if column.more_is_better else min)(
@@ -77,12 +77,12 @@ class Report:
 
 
 def number(value: float, column: Column) -> str:
-    """Return a number as a column shows it."""
+    """Return a number in a column's format."""
     return "-" if math.isnan(value) else f"{value:.{column.digits}f}"
 
 
-def table(report: Report) -> str:
-    """Return one line per model, under a line of titles."""
+def table(report: EvaluationReport) -> str:
+    """Return a text table with one line per model."""
     columns = report.shown()
     rows = [["model", *(column.title for column in columns.values())]]
     for result in report.results:
@@ -99,8 +99,8 @@ def _line(cells: list[str], widths: list[int]) -> str:
     return "  ".join([name.ljust(widths[0]), *padded])
 
 
-def save_json(report: Report, path: Path) -> None:
-    """Write every number, of models and of images; null where there is none."""
+def save_json(report: EvaluationReport, path: Path) -> None:
+    """Write all scores of models and images as JSON; null if there is none."""
     protocol = report.protocol
     content = {
         "protocol": protocol.name,
@@ -124,7 +124,7 @@ def save_json(report: Report, path: Path) -> None:
 
 
 def flat(image: ImageScores) -> dict[str, float]:
-    """Return an image's numbers by the names of COLUMNS."""
+    """Return an image's scores by the names of COLUMNS."""
     extra = {"boundary_f1": image.boundary_f1, "coverage": image.coverage, "tae": image.tae}
     return {**image.scores._asdict(), **extra}
 

@@ -32,21 +32,21 @@ from depth_ros.pipeline import Pipeline, Wanted
 from depth_ros.scale.scaler import Reference
 
 WORST = 6
-"""Frames that are kept as pictures."""
+"""Number of frames that are kept as pictures."""
 
-_DEPTH_EDGES_M = 2.0 ** np.arange(-2, 8.25, 0.25)  # 0.25 m to 256 m, four to the octave
+_DEPTH_EDGES_M = 2.0 ** np.arange(-2, 8.25, 0.25)  # 0.25 m to 256 m, four bins per octave
 _CONFIDENCE_EDGES = np.linspace(0, 1, 11)
 
 
 class ImageScores(NamedTuple):
-    """What one image scores.
+    """Scores of one image.
 
     Attributes:
-        name, clip: the sample's.
-        scores: over the pixels that count.
-        boundary_f1: 0 to 1; NaN where truth is not dense.
+        name, clip: of the sample.
+        scores: over the valid pixels.
+        boundary_f1: 0 to 1; NaN if truth is not dense.
         coverage: share of the pixels with truth that have an estimate.
-        tae: temporal alignment error [%] to the clip's image before; NaN where there is none.
+        tae: temporal alignment error [%] to the clip's previous image; NaN if there is none.
     """
 
     name: str
@@ -57,8 +57,8 @@ class ImageScores(NamedTuple):
     tae: float
 
 
-class Shown(NamedTuple):
-    """A frame to look at: uint8 (H, W, 3) image, depth and truth (H, W) in metres."""
+class WorstFrame(NamedTuple):
+    """A frame for a picture: uint8 (H, W, 3) image, depth and truth (H, W) in metres."""
 
     name: str
     abs_rel: float
@@ -68,16 +68,16 @@ class Shown(NamedTuple):
 
 
 @dataclass
-class Result:
-    """What a model scored.
+class ModelScores:
+    """Scores of a model.
 
     Attributes:
-        model, device: which, and where it ran.
-        images: one by one, in order.
+        model, device: names of the model and of the device it ran on.
+        images: scores of the images, in order.
         error_by_depth: AbsRel over true depth [m].
-        right_by_confidence: share within 25 % of the truth over the model's confidence, 0 to 1.
+        right_by_confidence: share within 25 % of the truth, over the model's confidence, 0 to 1.
         worst: the frames of largest AbsRel, the worst first.
-        frames_per_s: of the pipeline, on one frame after the other.
+        frames_per_s: speed of the pipeline without batches.
     """
 
     model: str
@@ -85,16 +85,16 @@ class Result:
     images: list[ImageScores] = field(default_factory=list)
     error_by_depth: Curve = field(default_factory=lambda: Curve(_DEPTH_EDGES_M))
     right_by_confidence: Curve = field(default_factory=lambda: Curve(_CONFIDENCE_EDGES))
-    worst: list[Shown] = field(default_factory=list)
+    worst: list[WorstFrame] = field(default_factory=list)
     frames_per_s: float = 0.0
 
     @property
     def scored(self) -> int:
-        """How many images have an estimate where their truth counts."""
+        """Number of images that have an estimate at valid pixels."""
         return sum(np.isfinite(image.scores.abs_rel) for image in self.images)
 
     def summary(self) -> dict[str, float]:
-        """Return the means over images by column name; TAE's is over clips of means over each."""
+        """Return means over images by column name; TAE is averaged per clip first."""
         columns = metrics.mean([image.scores for image in self.images])._asdict()
         columns["boundary_f1"] = mean_known([image.boundary_f1 for image in self.images])
         columns["tae"] = mean_known(self._tae_of_clips())
@@ -108,7 +108,7 @@ class Result:
 
 
 class _Prediction(NamedTuple):
-    """Depth of a sample, or what a relative network says of it, before it is aligned."""
+    """Depth of a sample, or a relative network's values, before alignment."""
 
     values: DepthArray
     kind: str
@@ -122,23 +122,23 @@ def evaluate(
     samples: Samples,
     align: Alignment = Alignment.NONE,
     limit: int | None = None,
-) -> Result:
+) -> ModelScores:
     """Score a pipeline on a protocol's samples.
 
     Args:
-        pipeline: with a model of any output.
-        protocol: which pixels count, and up to which depth.
+        pipeline: with any model, metric or relative.
+        protocol: defines valid pixels and the range of depth.
         samples: of the protocol.
-        align: how predictions are brought to the truth.
-        limit: the first so many samples only.
+        align: alignment of predictions with the truth.
+        limit: maximum number of samples, from the first; None: all.
 
     Raises:
-        ModelError: the model gives no metres, and the alignment makes none.
+        ModelError: the model is not metric, and the alignment cannot make it metric.
         DatasetError: there is no sample.
     """
     if not pipeline.metric:
         alignment.check(pipeline.model.entry.output.value, align)
-    scorer = _Scorer(protocol, Result(pipeline.model.entry.name, str(pipeline.device)))
+    scorer = _Scorer(protocol, ModelScores(pipeline.model.entry.name, str(pipeline.device)))
     total = samples.total if limit is None else min(limit, samples.total or limit)
     bar = tqdm(islice(samples, limit), desc=scorer.result.model, total=total, unit="frame")
     for index, group in enumerate(_groups(bar, align)):
@@ -154,13 +154,13 @@ def evaluate(
     if not scorer.result.images:
         why = "; ".join(samples.losses.lines())
         raise DatasetError(
-            f"protocol '{protocol.name}' met no image with truth, expected some{why and ': '}{why}"
+            f"protocol '{protocol.name}' found no image with truth{why and ': '}{why}"
         )
     return scorer.result
 
 
 def _groups(samples: Iterable[Sample], align: Alignment) -> Iterator[list[Sample]]:
-    """Yield what shares one alignment: the images of a clip, or every image for itself."""
+    """Yield groups with one alignment each: the images of a clip, or single images."""
     if align is not Alignment.CLIP:
         yield from ([sample] for sample in samples)
         return
@@ -169,7 +169,7 @@ def _groups(samples: Iterable[Sample], align: Alignment) -> Iterator[list[Sample
 
 
 def _predict(pipeline: Pipeline, sample: Sample) -> _Prediction:
-    """Return what a pipeline makes of a sample; no estimate of any pixel where it has no scale."""
+    """Return the pipeline's depth of a sample; all NaN if it has no scale."""
     wanted = Wanted(image=pipeline.metric, relative=not pipeline.metric)
     job = FrameJob(sample.frame, pipeline, wanted, partial(_reference, pipeline, sample))
     start_s = time.perf_counter()
@@ -200,9 +200,9 @@ def _arrays(answer: Answer[FrameJob]) -> tuple[DepthArray, DepthArray | None]:
 
 
 class _Scorer:
-    """Compares frame by frame, and remembers the one before."""
+    """Scores frame by frame, and keeps the previous one."""
 
-    def __init__(self, protocol: Protocol, result: Result) -> None:
+    def __init__(self, protocol: Protocol, result: ModelScores) -> None:
         self.result = result
         self._protocol = protocol
         self._before: tuple[str, View] | None = None
@@ -211,7 +211,7 @@ class _Scorer:
     def add(
         self, sample: Sample, prediction: _Prediction, depth_m: DepthArray, truth_m: DepthArray
     ) -> None:
-        """Take an aligned prediction and the truth that counts, both (H, W) in metres."""
+        """Score an aligned prediction against valid truth, both (H, W) in metres."""
         known = metrics.known(truth_m)
         estimated = metrics.known(depth_m) & known
         coverage = float(estimated.sum() / max(int(known.sum()), 1))
@@ -222,7 +222,7 @@ class _Scorer:
         result = self.result
         result.images.append(ImageScores(sample.name, sample.clip, scores, f1, coverage, tae))
         self._collect(prediction.confidence, filled_m, truth_m)
-        shown = Shown(sample.name, scores.abs_rel, sample.frame.rgb, filled_m, truth_m)
+        shown = WorstFrame(sample.name, scores.abs_rel, sample.frame.rgb, filled_m, truth_m)
         frames = [*result.worst, shown] if known.any() else result.worst
         result.worst = sorted(frames, key=lambda frame: -frame.abs_rel)[:WORST]
         self._seconds += prediction.seconds

@@ -1,4 +1,4 @@
-"""How well depth of one moment agrees with depth of the next: alignment error, and flicker."""
+"""Temporal consistency of depth: alignment error between frames, and flicker of the scale."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from depth_ros.geometry.camera import Camera
 
 
 class View(NamedTuple):
-    """Depth (H, W) in metres, the camera that saw it and its 4x4 pose, world from optical frame."""
+    """Depth (H, W) in metres, its camera, and the 4x4 pose: world from optical frame."""
 
     depth_m: npt.NDArray[np.float32]
     camera: Camera
@@ -21,21 +21,21 @@ class View(NamedTuple):
 
 
 def temporal_alignment_error(one: View, next_: View) -> float:
-    """Return TAE [%] of two neighbouring frames, the mean of both directions.
+    """Return the temporal alignment error [%] of two neighbouring frames, mean of both directions.
 
-    Every pixel's point is moved by the true motion into the other view, to the nearest pixel
-    there, and its depth is compared with that view's by AbsRel. A clip's TAE is the mean over its
-    neighbours.
+    Every point is transformed by the true motion to the other view, to the nearest pixel there, and
+    its depth is compared with that view's by AbsRel. A clip's TAE is the mean over its neighbouring
+    frames.
 
-    Source: Video-Depth-Anything (arXiv 2501.12375), eval_tae.py, including what it leaves out:
-    of several points that meet in a pixel the last one counts, not the nearest, and no point in
-    common is no error.
+    Source: Video-Depth-Anything (arXiv 2501.12375), eval_tae.py, including its simplifications: of
+    several points in a pixel the last one counts, not the nearest; without common points the error
+    is 0.
     """
     return 50 * (_error(one, next_) + _error(next_, one))
 
 
 def log_scale_error(depth_m: npt.NDArray[np.float32], truth_m: npt.NDArray[np.float32]) -> float:
-    """Return the median of log(depth / truth) of a frame, both (H, W); NaN: no pixel has both."""
+    """Return the median of log(depth / truth) of a frame, both (H, W); NaN if none is valid."""
     both = known(depth_m) & known(truth_m)
     if not both.any():
         return float("nan")
@@ -43,12 +43,12 @@ def log_scale_error(depth_m: npt.NDArray[np.float32], truth_m: npt.NDArray[np.fl
 
 
 def scale_flicker(log_errors: Sequence[float]) -> float:
-    """Return how much the scale of a clip jumps [%]: a standard deviation from frame to frame.
+    """Return the flicker of a clip's scale [%]: standard deviation of its frame-to-frame changes.
 
-    Needs no poses: what really moves is in depth and truth alike.
+    It needs no poses, because real motion changes depth and truth equally.
 
     Args:
-        log_errors: of log_scale_error(), of frames in order; what is NaN is left out.
+        log_errors: log_scale_error() of the frames in order; NaN is left out.
     """
     return 100 * float(np.nanstd(np.diff(log_errors)))
 
@@ -63,7 +63,7 @@ def _error(source: View, target: View) -> float:
 
 
 def _warp(source: View, target: View) -> npt.NDArray[np.float64]:
-    """Return the depth (H, W) that a view's points have in another; 0 where none falls."""
+    """Return the depth (H, W) of a view's points in another view; 0 without a point."""
     depth = source.depth_m[..., None].astype(np.float64)
     rays = source.camera.rays()
     points = np.concatenate([rays * depth, depth], axis=-1)[known(source.depth_m)]

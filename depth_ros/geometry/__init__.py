@@ -1,1 +1,1 @@
-"""Cameras, depth and clouds: pure functions and values, no ROS and no networks."""
+"""Cameras, depth and point clouds: pure functions and data classes, no ROS and no networks."""

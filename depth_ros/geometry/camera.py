@@ -26,9 +26,9 @@ if TYPE_CHECKING:
 
 _RAY_TABLES = 8
 _RAYS_AT_ONCE = 1 << 14  # a block of rays whose temporaries stay in the processor's cache
-_MOST_WITHOUT_RAY = 0.2  # a fisheye's black corners are less
-_ASKED = 64  # columns and rows at most whose pixels tell how many have no ray
-# Lenses that are the same all around their axis: the image of one may be turned without a trace.
+_MOST_WITHOUT_RAY = 0.2  # more than a fisheye's black corners
+_TESTED = 64  # maximum number of columns and rows that are tested for missing rays
+# Lenses that are symmetric about their axis: rotating the image by 90 degrees changes nothing else.
 _ROUND = ("none", "equidistant")
 
 
@@ -43,9 +43,9 @@ class Camera:
             rational_polynomial, equidistant (Kannala-Brandt).
         coefficients: distortion coefficients in OpenCV's order: k1 k2 p1 p2 [k3 [k4 k5 k6 [s1 s2
             s3 s4 [tau_x tau_y]]]], or k1 k2 k3 k4 for equidistant.
-        skew: by how much of y the image's x is sheared: K's second entry over fx, OpenCV's alpha.
-        turns: by how many quarters the image was turned clockwise after the lens and the shear;
-            fx, fy, cx, cy are those of the turned image.
+        skew: shear of x per y: K's second entry over fx, OpenCV's alpha.
+        turns: quarter turns (clockwise) of the image after the lens and the shear; fx, fy, cx, cy
+            are those of the rotated image.
 
     Raises:
         CameraError: the size or focal length is not positive, a value is not finite, or the lens
@@ -112,7 +112,7 @@ class Camera:
             lens, coefficients: see Camera; default: no distortion.
 
         Raises:
-            CameraError: k has another shape, or is no intrinsic matrix; see Camera for others.
+            CameraError: k has another shape or is not an intrinsic matrix; see Camera for others.
         """
         numbers = np.asarray(k, np.float64)
         if numbers.shape == (4,):
@@ -130,11 +130,11 @@ class Camera:
 
     @classmethod
     def from_info(cls, info: CameraInfo, rectified: bool = False) -> Camera:
-        """Return the camera that a sensor_msgs/CameraInfo describes.
+        """Return the camera of a sensor_msgs/CameraInfo.
 
         Args:
-            info: the message, of rclpy, rosbags or anything with the same fields.
-            rectified: whether the image is rectified: P describes it, without distortion.
+            info: the message, from rclpy, rosbags or any object with the same fields.
+            rectified: whether the image is rectified: then P is used, without distortion.
 
         Raises:
             CameraError: the camera is not calibrated, or its lens model is not supported.
@@ -151,17 +151,17 @@ class Camera:
         height: int | None = None,
         rectified: bool = False,
     ) -> Camera:
-        """Return the camera of a calibration file, as camera_calibration writes it.
+        """Return the camera of a calibration file in camera_calibration's format.
 
         Args:
             path: of the YAML file.
-            width, height: size of the images in pixels: a calibration for another size of the same
-                aspect ratio is scaled; None: the file's own.
+            width, height: size of the images in pixels; a calibration for another size of the same
+                aspect ratio is scaled; None: the file's size.
             rectified: see from_info().
 
         Raises:
-            CameraError: the file cannot be read or is no calibration, only one of width and height
-                is given, or their aspect ratio is another one.
+            CameraError: the file cannot be read or is not a calibration, only one of width and
+                height is given, or the aspect ratios differ.
         """
         from depth_ros import calibration
 
@@ -232,7 +232,7 @@ class Camera:
         )
 
     def subsample(self, step: int) -> Camera:
-        """Return the camera of every step-th pixel and row of the image, from the first on."""
+        """Return the camera of every step-th pixel and row of the image, starting at the first."""
         return replace(
             self,
             width=math.ceil(self.width / step),
@@ -258,9 +258,9 @@ class Camera:
         return replace(self, width=width, height=height, cx=self.cx - x, cy=self.cy - y)
 
     def turned(self, turns: int) -> Camera:
-        """Return the camera of the same image turned clockwise by quarters.
+        """Return the camera of the same image after clockwise quarter turns.
 
-        Its optical frame is turned alike: x to the right and y down in the turned image.
+        Its optical frame rotates with the image: x to the right and y down in the rotated image.
         """
         camera = self
         for _ in range(turns % 4):
@@ -280,8 +280,8 @@ class Camera:
     def project(self, points: npt.ArrayLike) -> FloatArray:
         """Project points (..., 3) of the optical frame to pixels (..., 2).
 
-        Points at or behind the camera's plane give NaN. So do points so far off the axis that the
-        lens polynomial has turned over: it would fold them back into the image.
+        Points at or behind the camera's plane give NaN. So do points beyond the maximum of the lens
+        polynomial, which would fold them back into the image.
         """
         xyz = np.asarray(points, np.float64)
         z = np.where(xyz[..., 2] > 0, xyz[..., 2], np.nan)
@@ -294,7 +294,7 @@ class Camera:
     def unproject(self, pixels: npt.ArrayLike) -> FloatArray:
         """Return the viewing rays (..., 2) of pixels (..., 2), as x/z and y/z.
 
-        Pixels that the lens model maps to no ray in front of the camera give NaN.
+        Pixels without a ray in front of the camera give NaN.
         """
         sheared = (np.asarray(pixels, np.float64) - (self.cx, self.cy)) / (self.fx, self.fy)
         distorted = _sheared(_turned(sheared, -self.turns), -self.skew)
@@ -310,27 +310,27 @@ class Camera:
 
     @property
     def share_without_ray(self) -> float:
-        """The share of the pixels that the lens model maps to no ray, estimated on some of them.
+        """The share of the pixels without a ray, estimated on some of them.
 
-        Such pixels have no points. Black corners of a fisheye may be among them; many more than
-        those say that the calibration does not hold for the whole image.
+        Such pixels have no points. A fisheye's black corners may be among them; a larger share
+        means that the calibration is not valid for the whole image.
         """
         return _share_without_ray(self)
 
     @property
     def ray_warning(self) -> str:
-        """What is to be said where more than a fifth of the pixels have no ray; else empty."""
+        """A warning if more than a fifth of the pixels have no ray; otherwise empty."""
         share = self.share_without_ray
         if share <= _MOST_WITHOUT_RAY:
             return ""
         return (
             f"{share:.0%} of the pixels have no ray by lens model '{self.lens}' with coefficients "
-            f"{self.coefficients}: they get no points; is the calibration of this camera?"
+            f"{self.coefficients}: they get no points; is it the calibration of this camera?"
         )
 
 
 def _turned(vectors: FloatArray, turns: int) -> FloatArray:
-    """Turn vectors (..., 2) of the image clockwise by quarters; y is down."""
+    """Rotate image vectors (..., 2) by clockwise quarter turns; y is down."""
     if turns % 4 == 0:
         return vectors
     x, y = vectors[..., 0], vectors[..., 1]
@@ -338,7 +338,7 @@ def _turned(vectors: FloatArray, turns: int) -> FloatArray:
 
 
 def _sheared(vectors: FloatArray, skew: float) -> FloatArray:
-    """Shift x of vectors (..., 2) by a share of y."""
+    """Shift x of vectors (..., 2) by skew * y."""
     if not skew:
         return vectors
     return np.stack([vectors[..., 0] + skew * vectors[..., 1], vectors[..., 1]], axis=-1)
@@ -346,7 +346,7 @@ def _sheared(vectors: FloatArray, skew: float) -> FloatArray:
 
 @lru_cache(maxsize=_RAY_TABLES)
 def _share_without_ray(camera: Camera) -> float:
-    u, v = (np.linspace(0, n - 1, min(n, _ASKED)) for n in (camera.width, camera.height))
+    u, v = (np.linspace(0, n - 1, min(n, _TESTED)) for n in (camera.width, camera.height))
     rays = camera.unproject(np.stack(np.meshgrid(u, v), axis=-1))
     return float(np.isnan(rays).any(axis=-1).mean())
 

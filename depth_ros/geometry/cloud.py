@@ -1,4 +1,4 @@
-"""Depth images to points: back-projection and packing, in torch, on whatever device depth is on."""
+"""Depth images to points: back-projection and packing, in torch, on the device of depth."""
 
 from __future__ import annotations
 
@@ -9,18 +9,18 @@ import torch
 from torch import Tensor
 
 Allocate = Callable[[int], Tensor]
-"""Gives memory for so many float32, one after the other."""
+"""Returns contiguous memory for the given number of float32 values."""
 
 
 def back_project(depth_m: Tensor, rays: Tensor) -> Tensor:
     """Return the points of a depth image in the camera's optical frame.
 
     Args:
-        depth_m: (H, W) z-depth; NaN and +inf mean that there is no point.
-        rays: (H, W, 2) viewing rays x/z and y/z, as Camera.rays() gives.
+        depth_m: (H, W) z-depth; NaN and +inf mean no point.
+        rays: (H, W, 2) viewing rays x/z and y/z, see Camera.rays().
 
     Returns:
-        (H, W, 3) float32; x, y and z are all NaN where there is no point.
+        (H, W, 3) float32; x, y and z are all NaN if there is no point.
     """
     return torch.stack(_coordinates(depth_m, *rays.unbind(-1)), -1)
 
@@ -29,7 +29,7 @@ def _coordinates(
     depth_m: Tensor, x: Tensor, y: Tensor, without: Tensor | None = None
 ) -> list[Tensor]:
     across = x * depth_m
-    # 0 times infinity or NaN is NaN: there is no point where depth is infinite or there is no ray.
+    # depth + 0 * x * depth: NaN if depth is infinite or there is no ray.
     z = torch.add(depth_m, across, alpha=0)
     if without is not None:
         z.masked_fill_(without, torch.nan)
@@ -39,11 +39,11 @@ def _coordinates(
 class CloudPacker:
     """Fills PointCloud2 payloads: x, y, z (+ rgb) float32, for images of one size.
 
-    It owns device buffers that every call reuses; a payload in them is valid until the next call.
+    All calls share its device buffers; a payload in them is valid until the next call.
     """
 
     def __init__(self, rays: Tensor, colour: bool, stride: int = 1) -> None:
-        # One plane of x/z and one of y/z, which are read one after the other.
+        # One contiguous plane of x/z and one of y/z are faster to read.
         self._x, self._y = (plane.contiguous() for plane in rays[::stride, ::stride].unbind(-1))
         self._stride, self._colour = stride, colour
         self._points = torch.empty(*self._x.shape, 4 if colour else 3, device=rays.device)
@@ -61,10 +61,10 @@ class CloudPacker:
 
         Args:
             depth_m: (H, W) z-depth at the image's resolution.
-            rgb: uint8 (H, W, 3), needed when the cloud has colour.
-            organised: keep one point per pixel, with NaN for none.
-            allocate: gives the payload's memory, on depth's device; None: it is the packer's own.
-            without: bool (H, W), pixels that are no points whatever their depth.
+            rgb: uint8 (H, W, 3), needed if the cloud has colour.
+            organised: keep one point per pixel, NaN if there is none.
+            allocate: returns the payload's memory, on depth's device; None: use the packer's own.
+            without: bool (H, W), pixels to leave out.
         """
         step, allocate = self._stride, allocate or self._own
         if without is not None:
@@ -90,13 +90,13 @@ class CloudPacker:
 def points_of(
     depth_m: Tensor, x: Tensor, y: Tensor, rgb: Tensor | None, without: Tensor | None = None
 ) -> Tensor:
-    """Return x, y, z and, with rgb, packed colour: float32 (H, W, 3 or 4), NaN where no point is.
+    """Return x, y, z and, with rgb, packed colour: float32 (H, W, 3 or 4), NaN without a point.
 
     Args:
         depth_m: (H, W) z-depth.
         x, y: (H, W) viewing rays x/z and y/z.
         rgb: uint8 (H, W, 3); None: without colour.
-        without: bool (H, W), pixels that are no points whatever their depth.
+        without: bool (H, W), pixels to leave out.
     """
     planes = _coordinates(depth_m, x, y, without)
     if rgb is not None:
@@ -105,15 +105,15 @@ def points_of(
 
 
 def compacted(points: Tensor) -> tuple[Tensor, Tensor]:
-    """Return points (H, W, C), those that are points first and in their order, as (H * W, C).
+    """Move the valid points of (H, W, C) to the front, in order: return (H * W, C) and their count.
 
-    Where each goes is a prefix sum, so that nobody waits to know how many they are: that is the
-    second result, an int64 tensor of no dimension. Rows from there on hold anything.
+    Rows are computed by a prefix sum, so that the count, a 0-dimensional int64 tensor, need not be
+    known on the host. Rows after the count are undefined.
     """
     flat = points.flatten(0, 1)
     valid = flat[:, 2] < torch.inf  # not NaN either
     ends = valid.cumsum(0)
-    # What is no point goes to one row behind all others.
+    # Invalid points go to an extra row at the end.
     rows = (ends - 1).masked_fill_(~valid, len(flat))
     packed = flat.new_empty(len(flat) + 1, flat.shape[1])
     packed.index_copy_(0, rows, flat)
@@ -122,7 +122,7 @@ def compacted(points: Tensor) -> tuple[Tensor, Tensor]:
 
 def packed_colours(rgb: Tensor) -> Tensor:
     """Return colours, uint8 (H, W, 3), as the float32 (H, W) whose bits are 0x00RRGGBB."""
-    if rgb.device.type == "cpu":  # OpenCV is several times as fast
+    if rgb.device.type == "cpu":  # OpenCV is several times faster
         # Bytes b, g, r, 255 in little-endian memory.
         bgra = torch.from_numpy(cv2.cvtColor(rgb.numpy(), cv2.COLOR_RGB2BGRA))
         bits = bgra.view(torch.int32)[..., 0].bitwise_and_(0xFFFFFF)

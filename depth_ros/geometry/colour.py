@@ -20,11 +20,11 @@ COLOUR_MAPS = {
 """OpenCV's colour maps by name."""
 
 _NONE, _BEYOND, _FAR, _NEAR = 0, 1, 2, 255
-# The maps' first entries are all but black, which is kept for "no estimate".
+# The maps' first entries are almost black, which is reserved for "no estimate".
 _DARKEST = 24
 
-_SAMPLES = 1 << 14  # many enough that percentiles of them do not flicker, and soon sorted
-_LEAST_SPREAD = 1.01  # far over near: a flat wall's noise is not worth all of the colours
+_SAMPLES = 1 << 14  # enough for stable percentiles, few enough to sort fast
+_LEAST_SPREAD = 1.01  # far over near, so that a flat wall's noise does not get all colours
 
 
 def colour_table(name: str) -> Tensor:
@@ -43,7 +43,7 @@ def colourise(
     Args:
         depth_m: (H, W); NaN is drawn black, +inf in the table's darkest colour.
         near_m, far_m: depths drawn in the last and first colour; depth outside is clipped. Numbers,
-            or float64 tensors of no dimension, which nobody waits for.
+            or 0-dimensional float64 tensors, which are not copied to the host.
         table: uint8 (256, 3) on depth_m's device, see colour_table.
 
     Returns:
@@ -56,10 +56,10 @@ def colourise(
 
 
 def robust_range(depth_m: Tensor, low: float = 0.02, high: float = 0.98) -> tuple[float, float]:
-    """Return near and far [m] of a depth image for colourise, whatever a few pixels say.
+    """Return near and far [m] of a depth image for colourise, robust to outliers.
 
-    The percentiles are those of inverse depth, of a sample of the pixels with positive and finite
-    depth. There are always two colours' worth of range: near < far, even without such pixels.
+    They are percentiles of inverse depth, over a sample of the pixels with positive and finite
+    depth. Always near < far, even without such pixels.
 
     Args:
         depth_m: any shape.
@@ -71,7 +71,7 @@ def robust_range(depth_m: Tensor, low: float = 0.02, high: float = 0.98) -> tupl
     if not 0 <= low < high <= 1:
         raise SettingError(f"low and high are {low} and {high}, expected 0 <= low < high <= 1")
     pixels = depth_m.flatten()
-    # An odd step, so that it does not meet the same columns of a common width in every row.
+    # An odd step, so that it does not hit the same columns in every row.
     known = _known_inverse(pixels[:: len(pixels) // _SAMPLES | 1])
     if not len(known):
         known = _known_inverse(pixels)[:_SAMPLES]
@@ -82,13 +82,13 @@ def robust_range(depth_m: Tensor, low: float = 0.02, high: float = 0.98) -> tupl
 
 
 def robust_limits(depth_m: Tensor, low: float = 0.02, high: float = 0.98) -> tuple[Tensor, Tensor]:
-    """Return what robust_range() does as float64 tensors of no dimension, waiting for no device.
+    """Like robust_range(), but return 0-dimensional float64 tensors, without synchronisation.
 
-    Where the sample has no depth, and the image has some, range ends at its nearest and farthest.
+    If the sample has no depth but the image has, the range is that of the whole image.
     """
     pixels = inverse_from_depth(depth_m).flatten()
     known = (pixels > 0) & (pixels < torch.inf)
-    # Not where() with a number, which is brought to the device and waits for that.
+    # Not where() with a number, whose copy to the device synchronises.
     pixels = pixels.masked_fill(~known, torch.inf)
     sample = pixels[:: len(pixels) // _SAMPLES | 1].sort().values
     count = (sample < torch.inf).sum()
@@ -109,6 +109,6 @@ def _quantile(ordered: Tensor, count: Tensor, share: float) -> Tensor:
 
 
 def _known_inverse(depth_m: Tensor) -> Tensor:
-    """Return the inverse of those depths (N,) that are positive and finite."""
+    """Return the inverse of the depths (N,) that are positive and finite."""
     inverse = inverse_from_depth(depth_m)
     return inverse[(inverse > 0) & (inverse < torch.inf)]

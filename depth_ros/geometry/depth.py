@@ -1,8 +1,8 @@
-"""Depth as numbers: which values are valid, inverse depth, disparity, and whole millimetres.
+"""Depth values: validity, inverse depth, disparity, and whole millimetres.
 
-Along the optical axis, a depth in metres is positive, or +inf: beyond range (REP 117). Everything
-else is no estimate: NaN. Inverse depth and disparity say beyond range by 0; so do negative ones,
-since noise takes what is far below zero. NaN stays NaN in every one of them.
+Z-depth in metres is positive, or +inf: beyond range (REP 117). Everything else means no estimate
+and is NaN. For inverse depth and disparity, 0 and negative values mean beyond range, since noise
+may turn far depth negative. NaN stays NaN in all of them.
 """
 
 from __future__ import annotations
@@ -23,9 +23,9 @@ _MOST_MM = 65535
 
 
 def to_millimetres(depth_m: npt.NDArray[np.float32]) -> npt.NDArray[np.uint16]:
-    """Return depth in whole millimetres, as REP 118's 16UC1 has it, in the same shape.
+    """Return depth in whole millimetres (REP 118, 16UC1), in the same shape.
 
-    0 means invalid: NaN, infinity, zero, negative depth, and what does not fit 65.535 m.
+    0 means invalid: NaN, infinity, zero, negative depth, and depth above 65.535 m.
     """
     with np.errstate(over="ignore"):
         mm: npt.NDArray[np.float32] = np.rint(depth_m * _MM_PER_M)
@@ -33,22 +33,22 @@ def to_millimetres(depth_m: npt.NDArray[np.float32]) -> npt.NDArray[np.uint16]:
 
 
 def from_millimetres(depth_mm: npt.NDArray[np.uint16]) -> npt.NDArray[np.float32]:
-    """Return REP 118's 16UC1 in metres, in the same shape: NaN where it is 0, invalid."""
+    """Return 16UC1 (REP 118) in metres, in the same shape: NaN for 0, invalid."""
     depth_m: npt.NDArray[np.float32] = np.divide(depth_mm, _MM_PER_M, dtype=np.float32)
     depth_m[depth_mm == 0] = np.nan
     return depth_m
 
 
 def limit_range(depth_m: Tensor, near_m: float | Tensor, far_m: float | Tensor) -> Tensor:
-    """Mark depth outside of a range as invalid, in place, and return it.
+    """Mark depth outside a range as invalid, in place, and return it.
 
-    NaN (no estimate, REP 117) for what is not positive, not finite or nearer than near_m; +inf
-    (beyond range, REP 117) from far_m on, so that range never ends in a wall. Both ends are
-    numbers, or tensors of no dimension on the depth's device, which nobody waits for.
+    NaN (no estimate, REP 117) for values that are not positive, NaN or below near_m; +inf (beyond
+    range, REP 117) from far_m on, so that no wall appears at the end of the range. Both ends are
+    numbers, or 0-dimensional tensors on the depth's device, which are not copied to the host.
     """
     if isinstance(near_m, Tensor) or isinstance(far_m, Tensor):
         return _limit_range(depth_m, *(_scalar(end, depth_m) for end in (near_m, far_m)))
-    # threshold replaces what is at most its threshold, in one pass each and leaving NaN alone.
+    # threshold replaces values <= its threshold in one pass, and keeps NaN.
     below_m = float(np.nextafter(np.float32(near_m), np.float32(0)))
     torch.threshold_(depth_m, below_m, torch.nan)
     return torch.threshold_(depth_m.neg_(), -far_m, -torch.inf).neg_()
@@ -73,28 +73,28 @@ def scaled_depth(
 
     Args:
         values: any shape.
-        scale, shift: in metres, or 1/metres of inverse depth; tensors have no dimension.
-        inverse: whether that is inverse depth; +inf for what is not positive.
+        scale, shift: in metres, or 1/metres of inverse depth; numbers or 0-dimensional tensors.
+        inverse: whether the sum is inverse depth; then +inf for sums that are not positive.
     """
     scaled = values * scale + shift
     return depth_from_inverse(scaled) if inverse else scaled
 
 
 def inverse_from_depth(depth_m: Tensor) -> Tensor:
-    """Return inverse depth [1/m] in the same shape: 0 for +inf, NaN for what is not positive."""
+    """Return inverse depth [1/m] in the same shape: 0 for +inf, NaN if not positive."""
     return threshold(depth_m, 0, torch.nan).reciprocal_()
 
 
 def depth_from_inverse(inverse: Tensor) -> Tensor:
-    """Return depth [m] of inverse depth [1/m] in the same shape: +inf for what is not positive."""
-    # Not clamp, which may keep -0.0, one over which is -inf.
+    """Return depth [m] of inverse depth [1/m] in the same shape: +inf if not positive."""
+    # Not clamp, which may keep -0.0, whose reciprocal is -inf.
     return inverse.masked_fill(inverse <= 0, 0).reciprocal_()
 
 
 def disparity_from_depth(depth_m: Tensor, f_px: float, baseline_m: float) -> Tensor:
     """Return the disparity [px] of a rectified stereo pair, f b / z, in the same shape.
 
-    0 for +inf, NaN for what is not positive.
+    0 for +inf, NaN for depth that is not positive.
 
     Raises:
         CameraError: f_px or baseline_m is not positive.
@@ -105,7 +105,7 @@ def disparity_from_depth(depth_m: Tensor, f_px: float, baseline_m: float) -> Ten
 def depth_from_disparity(disparity_px: Tensor, f_px: float, baseline_m: float) -> Tensor:
     """Return depth [m] of a rectified stereo pair, f b / d, in the same shape.
 
-    +inf for what is not positive.
+    +inf for disparity that is not positive.
 
     Raises:
         CameraError: f_px or baseline_m is not positive.
@@ -114,7 +114,7 @@ def depth_from_disparity(disparity_px: Tensor, f_px: float, baseline_m: float) -
 
 
 def _stereo_gain(f_px: float, baseline_m: float) -> float:
-    """Return f b [px m]: how much disparity there is per inverse depth."""
+    """Return f b [px m], the ratio of disparity to inverse depth."""
     # Negated so that NaN, which compares false, is caught too.
     if not f_px > 0:
         raise CameraError(f"f_px is {f_px}, expected positive")

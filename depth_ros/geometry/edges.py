@@ -1,4 +1,4 @@
-"""Flying pixels: depth between an object and what is behind it, where there is nothing."""
+"""Flying pixels: wrong depth between an object and its background."""
 
 from __future__ import annotations
 
@@ -10,27 +10,28 @@ from torch import Tensor
 from depth_ros.errors import SettingError
 from depth_ros.geometry.depth import inverse_from_depth
 
-# Bicubic interpolation smears and rings over three of the network's pixels: so far to either side.
+# Bicubic interpolation blurs and rings over three of the network's pixels: 1.5 to either side.
 _REACH = 1.5
 
 
 def flying(depth_m: Tensor, threshold: float | Tensor = 0.025, radius_px: int = 3) -> Tensor:
-    """Find the pixels that interpolation left hanging in the air between two surfaces.
+    """Find the pixels that interpolation placed between two surfaces, where there is nothing.
 
-    Inverse depth is linear in the pixel on every plane: it is n . ray / d on n . point = d. In its
-    row and in its column, each of a pixel's two sides therefore foretells it: by the line through
-    the pixels one and two radii away, or by the nearer of them alone, as on an object that is thin.
-    A floor does as both sides say up to its horizon, an object's rim or a corner of the room as one
-    of them. A pole may do as neither, but before one surface they agree with each other. A pixel
-    flies where, along its row or its column, it disagrees with both and they with each other.
+    On a plane, inverse depth is linear in the pixel: it is n . ray / d for n . point = d. So a
+    pixel's inverse depth can be extrapolated from either side in its row and in its column: by the
+    line through the pixels one and two radii away, or, for thin objects, by the nearer of them
+    alone. A floor agrees with both sides up to its horizon, an object's rim or a corner of the room
+    with one of them. A pole may agree with neither, but in front of one surface the two sides agree
+    with each other. A pixel is flying if, along its row or its column, it disagrees with both sides
+    and the sides disagree with each other.
 
     Args:
-        depth_m: (H, W), in any unit. A pixel is not judged along a line that leaves the image or
-            meets NaN within two radii; +inf is a surface at infinity.
-        threshold: what counts as disagreement, relative to the pixel's inverse depth; a tensor of
-            no dimension is taken at its word.
-        radius_px: where the surfaces beside a pixel are looked for, in pixels of the image; right
-            for an image of twice the network's size, see radius_for.
+        depth_m: (H, W), in any unit. A pixel is not tested along a line that leaves the image or
+            contains NaN within two radii; +inf is a surface at infinity.
+        threshold: minimum disagreement, relative to the pixel's inverse depth; the value of a
+            0-dimensional tensor is not checked.
+        radius_px: distance [px] of the neighbours that are compared; 3 suits an image of twice the
+            network's size, see radius_for.
 
     Returns:
         bool (H, W); never true for NaN and +inf.
@@ -48,7 +49,7 @@ def flying(depth_m: Tensor, threshold: float | Tensor = 0.025, radius_px: int = 
         inner = inverse.shape[dim] - 4 * radius_px
         if inner > 0:
             apart = radius_px * inverse.stride(dim)
-            # Wrong where a line goes on in the next row: outside of the inner part.
+            # Lines that continue in the next row are wrong, but outside the inner part.
             flies = torch.zeros_like(mask)
             flies.flatten()[2 * apart : -2 * apart] = _disagree(inverse.flatten(), apart, threshold)
             mask.narrow(dim, 2 * radius_px, inner).logical_or_(
@@ -58,26 +59,27 @@ def flying(depth_m: Tensor, threshold: float | Tensor = 0.025, radius_px: int = 
 
 
 def radius_for(network: tuple[int, int], image: tuple[int, int]) -> int:
-    """Return flying's radius for depth enlarged from the network's (h, w) to the image's (H, W)."""
+    """Return radius_px for depth enlarged from the network's (h, w) to the image's (H, W)."""
     enlargement = max(large / small for small, large in zip(network, image, strict=True))
     return max(1, math.ceil(_REACH * enlargement))
 
 
 def _disagree(values: Tensor, apart: int, threshold: float | Tensor) -> Tensor:
-    """Return which of values (N,) differ from all that is foretold of them by more than a share.
+    """Return which values (N,) differ from all extrapolations by more than a relative threshold.
 
-    Lines are of five values, each so far apart from the next; what is returned is of the middle
-    ones, values[2 * apart : -2 * apart]. Slices of flat memory are what any device reads fastest.
+    Lines have five values at equal distances; the result is for the middle ones,
+    values[2 * apart : -2 * apart]. Slices of flat memory are fast on every device.
     """
     slope = values[apart:] - values[:-apart]
     bend = slope[apart:] - slope[:-apart]
-    least = (bend[2 * apart :] - bend[: -2 * apart]).abs_()  # of what both sides foretell
-    # A side's nearer value is a slope away from the middle one, its line a bend.
+    # The least of: the difference of both sides' extrapolations, and the four differences below.
+    least = (bend[2 * apart :] - bend[: -2 * apart]).abs_()
+    # A slope is the difference to a side's nearer value, a bend that to its line.
     slope.abs_()
     bend.abs_()
     for differences, start in ((slope, apart), (slope, 2 * apart), (bend, 0), (bend, 2 * apart)):
-        # NaN goes through minimum, and compares false.
+        # minimum keeps NaN, which compares false.
         torch.minimum(least, differences[start : start + len(least)], out=least)
-    # New memory costs as much as the work in it: slopes are not needed any more.
+    # Reuse memory: slopes are not needed any more.
     limit = torch.mul(values[2 * apart : -2 * apart], threshold, out=slope[: len(least)])
     return least > limit

@@ -1,7 +1,7 @@
-"""Lens models: where a viewing ray lands on the image plane, and which ray landed there.
+"""Lens models: from viewing rays to distorted rays in the image plane, and back.
 
-Rays are x/z and y/z in the camera's optical frame; distorted rays are pixels less the principal
-point over the focal length. Both are float64 arrays (..., 2).
+Rays are x/z and y/z in the camera's optical frame; distorted rays are (pixel - principal point) /
+focal length. Both are float64 arrays (..., 2).
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ COEFFICIENTS: dict[str, tuple[int, ...]] = {
     "rational_polynomial": (8, 12, 14),
     "equidistant": (4,),
 }
-"""How many coefficients each lens model may have."""
+"""Allowed numbers of coefficients of each lens model."""
 
 _NEWTON_STEPS = 12
 _TOLERANCE = 1e-9
@@ -32,28 +32,27 @@ _BRANCH_SAMPLES = 2001
 _OFF_AXIS_STEPS = 2
 _BRANCHES = 8
 _COEFFICIENTS = 14  # k1 k2 p1 p2 k3 k4 k5 k6 s1 s2 s3 s4 tau_x tau_y
-_OFF_AXIS = (2, 3, 8, 9, 10, 11)  # p1 p2 and s1 to s4: what is not the same all around the axis
+_OFF_AXIS = (2, 3, 8, 9, 10, 11)  # p1 p2 and s1 to s4: not symmetric about the axis
 
 
 def distort(lens: Lens, coefficients: tuple[float, ...], rays: FloatArray) -> FloatArray:
-    """Return where rays land on the image plane.
+    """Return the distorted rays of rays.
 
-    NaN for rays so far off the axis that the polynomial has turned over: it would fold them back
-    into the image.
+    NaN for rays beyond the maximum of the polynomial, which would fold them back into the image.
     """
     if lens == "none":
         return rays
     k = _padded(lens, coefficients)
     reach = np.tan(_central_branch(lens, k)[0][-1])
-    seen = np.hypot(rays[..., 0], rays[..., 1]) <= reach
-    rays = np.where(seen[..., None], rays, np.nan)
+    inside = np.hypot(rays[..., 0], rays[..., 1]) <= reach
+    rays = np.where(inside[..., None], rays, np.nan)
     if lens == "equidistant":
         return _fisheye_distort(rays, k)
     return _homography(_tilt(*k[12:]), _brown_distort(rays, k)[0])
 
 
 def undistort(lens: Lens, coefficients: tuple[float, ...], distorted: FloatArray) -> FloatArray:
-    """Return the rays that land on points of the image plane; NaN where none does."""
+    """Return the rays of distorted rays; NaN if there is none."""
     if lens == "none":
         return distorted
     k = _padded(lens, coefficients)
@@ -65,7 +64,7 @@ def undistort(lens: Lens, coefficients: tuple[float, ...], distorted: FloatArray
 
 
 def _padded(lens: Lens, coefficients: tuple[float, ...]) -> tuple[float, ...]:
-    """Return the coefficients, with zeros for those of OpenCV's 14 that the lens lacks."""
+    """Return OpenCV's 14 coefficients, with zeros for those that the lens lacks."""
     missing = 0 if lens == "equidistant" else _COEFFICIENTS - len(coefficients)
     return coefficients + (0.0,) * missing
 
@@ -90,7 +89,7 @@ def _tilt(tau_x: float, tau_y: float) -> FloatArray:
 
 
 def _homography(matrix: FloatArray, points: FloatArray) -> FloatArray:
-    """Map points (..., 2) by a matrix (3, 3); NaN where they go behind the plane."""
+    """Map points (..., 2) by a matrix (3, 3); NaN for points behind the plane."""
     if np.array_equal(matrix, np.eye(3)):
         return points
     mapped = points @ matrix[:, :2].T + matrix[:, 2]
@@ -100,9 +99,9 @@ def _homography(matrix: FloatArray, points: FloatArray) -> FloatArray:
 
 @lru_cache(maxsize=_BRANCHES)
 def _central_branch(lens: Lens, k: tuple[float, ...]) -> tuple[FloatArray, FloatArray]:
-    """Return angles off the axis [rad] and the distorted radii they map to, while those increase.
+    """Return angles off the axis [rad] and their distorted radii, as long as these increase.
 
-    Further out a strong polynomial turns over, and a second ray lands on the same pixel.
+    Beyond the maximum of the polynomial, two rays would have the same pixel.
     """
     angles = np.linspace(0, np.pi / 2, _BRANCH_SAMPLES)
     if lens == "equidistant":
@@ -138,7 +137,7 @@ def _brown_distort(
         ],
         axis=-1,
     )
-    # Of the prism, by r^2: that of r^2 is 2 x by x and 2 y by y.
+    # Derivatives of the prism terms by r^2; those of r^2 are 2 x by x and 2 y by y.
     prism_x, prism_y = s1 + 2 * s2 * r2, s3 + 2 * s4 * r2
     shared = 2 * x * y * slope + 2 * p1 * x + 2 * p2 * y
     xx = radial + 2 * x * x * slope + 2 * p1 * y + 6 * p2 * x + 2 * x * prism_x
@@ -149,8 +148,8 @@ def _brown_distort(
 def _brown_undistort(
     distorted: FloatArray, k: tuple[float, ...], branch: tuple[FloatArray, FloatArray]
 ) -> FloatArray:
-    """Invert _brown_distort by Newton's method; NaN where no ray of its central branch fits."""
-    # Newton's method needs a start on the right branch, and near the answer where that ends.
+    """Invert _brown_distort by Newton's method; NaN if no ray of its central branch fits."""
+    # Newton's method must start on the right branch, and close to the solution near its end.
     off_axis_only = _only(k, _OFF_AXIS.__contains__)
     rays = _radial_undistort(distorted, branch)
     with np.errstate(all="ignore"):

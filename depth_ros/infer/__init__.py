@@ -1,1 +1,1 @@
-"""Depth of pictures, videos and webcams, as files."""
+"""Depth of pictures, videos and webcams, written to files."""

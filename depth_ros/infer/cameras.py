@@ -1,4 +1,4 @@
-"""The camera of a picture: from a calibration, a field of view or EXIF data, and never a guess."""
+"""The camera of a picture: from a calibration, a field of view or EXIF data, never guessed."""
 
 from __future__ import annotations
 
@@ -26,11 +26,10 @@ def knows(settings: Settings, exif: Exif) -> bool:
 def camera(settings: Settings, picture: Picture) -> Camera:
     """Return the camera of an upright picture.
 
-    A calibration is for the pixels as they are stored; a field of view is that of the upright
-    picture.
+    A calibration applies to the stored pixels, a field of view to the upright picture.
 
     Raises:
-        CameraError: it is not known, or the calibration is for another aspect ratio.
+        CameraError: it is unknown, or the calibration is for another aspect ratio.
     """
     height, width = picture.rgb.shape[:2]
     if settings.camera_calibration:
@@ -48,7 +47,7 @@ def camera(settings: Settings, picture: Picture) -> Camera:
 
 
 def described(source: Source, camera: Camera, exif: Exif) -> str:
-    """Return what is to be said of a camera that is known from the EXIF data of a picture."""
+    """Return a description of a camera that comes from EXIF data."""
     fov_deg = 2 * math.degrees(math.atan(camera.width / 2 / camera.fx))
     return (
         f"the camera is that of the EXIF data, of {source.path} {exif.focal_length_35mm} mm "

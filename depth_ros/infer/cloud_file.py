@@ -1,4 +1,4 @@
-"""Point clouds as files: PLY, which MeshLab and CloudCompare read, and PCD, which PCL reads."""
+"""Point cloud files: PLY, for MeshLab and CloudCompare, and PCD, for PCL."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ def ply(points: Points) -> bytes:
 
 
 def pcd(points: Points) -> bytes:
-    """Return points as a binary PCD file (v0.7), its field rgb packed as PCL packs it."""
+    """Return points as a binary PCD file (v0.7); rgb is packed as in PCL."""
     columns = [points.xyz.astype("<f4")]
     if points.rgb is not None:
         red, green, blue = points.rgb.astype("<u4").T

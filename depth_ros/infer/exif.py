@@ -1,7 +1,7 @@
-"""What a picture's EXIF data say of its camera: how it was held, and its focal length.
+"""Read a picture's orientation and focal length from its EXIF data.
 
-Source: Exif 2.32 (CIPA DC-008); JPEG's segment APP1, PNG's chunk eXIf and WebP's chunk EXIF hold it
-in the form of a TIFF file (TIFF 6.0, section 2).
+Source: Exif 2.32 (CIPA DC-008). JPEG's segment APP1, PNG's chunk eXIf and WebP's chunk EXIF contain
+it as a TIFF file (TIFF 6.0, section 2).
 """
 
 from __future__ import annotations
@@ -18,28 +18,27 @@ _CHUNKS = (b"eXIf", b"EXIF")
 _ORIENTATION, _EXIF_IFD, _FOCAL_LENGTH_35MM = 0x0112, 0x8769, 0xA405
 _NUMBERS = {3: "H", 4: "I"}  # types SHORT and LONG
 _DIAGONAL_35MM = math.hypot(36, 24)
-# Clockwise quarters that make a picture upright, by orientation; the others are mirrored.
+# Clockwise quarter turns that make a picture upright, by orientation; the others are mirrored.
 _TURNS = {1: 0, 6: 1, 3: 2, 8: 3}
 
 
 @dataclass(frozen=True)
 class Exif:
-    """What is used of EXIF data.
+    """The used part of EXIF data.
 
     Attributes:
-        turns: by how many quarters clockwise the stored picture is to be turned to be upright;
-            None: it is mirrored too.
-        focal_length_35mm: focal length of a 35 mm camera with the same field of view, in mm; None
-            where it is not known.
+        turns: clockwise quarter turns that make the stored picture upright; None: it is mirrored.
+        focal_length_35mm: focal length [mm] of a 35 mm camera with the same field of view; None if
+            unknown.
     """
 
     turns: int | None = 0
     focal_length_35mm: int | None = None
 
     def f_px(self, width: int, height: int) -> float | None:
-        """Return the focal length in pixels of a picture of width x height, if it is known.
+        """Return the focal length in pixels of a picture of width x height, or None if unknown.
 
-        The equivalence is that of the diagonals (CIPA DCG-001), which are 43.27 mm in 35 mm film.
+        Fields of view are equal along the diagonal (CIPA DCG-001), which is 43.27 mm in 35 mm film.
         """
         if self.focal_length_35mm is None:
             return None
@@ -47,7 +46,7 @@ class Exif:
 
 
 def read(data: bytes) -> Exif:
-    """Return what the EXIF data of a JPEG, PNG or WebP file say; what is damaged says nothing."""
+    """Return the EXIF data of a JPEG, PNG or WebP file; the defaults if missing or damaged."""
     try:
         tiff = _find(data)
         return Exif() if tiff is None else _parse(tiff)
@@ -56,7 +55,7 @@ def read(data: bytes) -> Exif:
 
 
 def _find(data: bytes) -> bytes | None:
-    """Return the TIFF file that holds the EXIF data."""
+    """Return the TIFF file with the EXIF data; None if there is none."""
     if data.startswith(_JPEG):
         return _of_jpeg(data)
     chunks = _png_chunks(data) if data.startswith(_PNG) else _webp_chunks(data)
@@ -66,8 +65,8 @@ def _find(data: bytes) -> bytes | None:
 def _of_jpeg(data: bytes) -> bytes | None:
     at = 2
     while True:
-        mark, kind, length = struct.unpack_from(">BBH", data, at)
-        if mark != 0xFF or kind == _START_OF_SCAN:
+        marker, kind, length = struct.unpack_from(">BBH", data, at)
+        if marker != 0xFF or kind == _START_OF_SCAN:
             return None
         body = data[at + 4 : at + 2 + length]
         if kind == _APP1 and body.startswith(_PREFIX):
@@ -100,7 +99,7 @@ def _parse(tiff: bytes) -> Exif:
 
 
 def _tags(tiff: bytes, order: str, at: int) -> dict[int, int]:
-    """Return the tags of a directory that are one whole number."""
+    """Return the tags of a directory whose value is a single integer."""
     (count,) = struct.unpack_from(order + "H", tiff, at)
     tags: dict[int, int] = {}
     for entry in range(at + 2, at + 2 + 12 * count, 12):

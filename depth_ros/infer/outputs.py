@@ -1,4 +1,4 @@
-"""The files that depth is written to, each there only when it is whole."""
+"""Write depth to files, atomically."""
 
 from __future__ import annotations
 
@@ -37,37 +37,37 @@ def _npy(depth: Depth) -> bytes:
 
 
 def _npz(depth: Depth) -> bytes:
-    """Return depth_m as _npy(), the camera's K (3, 3), and confidence (H, W) where there is any."""
+    """Return depth_m as in _npy(), the camera's K (3, 3), and confidence (H, W) if available."""
     file, arrays = io.BytesIO(), {"depth_m": depth.depth_m, "K": depth.camera.matrix}
     if depth.confidence is not None:
         arrays["confidence"] = depth.confidence
-    np.savez_compressed(file, **arrays)  # type: ignore[arg-type]  # its own flag is no array
+    np.savez_compressed(file, **arrays)  # type: ignore[arg-type]  # its stub confuses arrays with its flag
     return file.getvalue()
 
 
 FORMATS: dict[str, Callable[[Depth], bytes]] = {"png": _png, "npy": _npy, "npz": _npz}
-"""What makes the file of a depth image, by its suffix."""
+"""Encoders of depth images, by suffix."""
 DESCRIPTIONS = {
     "png": "16-bit PNG in mm; 0: no estimate, or 65.536 m and more",
     "npy": "float32 in m; NaN: no estimate, inf: beyond range",
     "npz": "depth_m, float32 in m; NaN: no estimate, inf: beyond range; K; confidence if any",
 }
-"""What each of FORMATS holds."""
+"""Descriptions of FORMATS."""
 CLOUDS = {"ply": cloud_file.ply, "pcd": cloud_file.pcd}
-"""What makes the file of a point cloud, by its suffix."""
+"""Encoders of point clouds, by suffix."""
 
 
 @dataclass(frozen=True)
-class Outputs:
+class OutputFiles:
     """Writes depth, its colours, and clouds into a folder.
 
-    A picture NAME gives NAME_depth.png, NAME_colour.png and NAME_cloud.ply; of a video the first
-    and the last are folders with a file per frame, and the colours are a film.
+    A picture NAME gives NAME_depth.png, NAME_colour.png and NAME_cloud.ply. For a video, depth and
+    clouds are folders with a file per frame, and the colours are a video.
 
     Attributes:
-        folder: to write into.
-        format: of depth.
-        cloud: format of clouds; None: there are none.
+        folder: the output folder.
+        format: of depth files.
+        cloud: format of clouds; None: no clouds.
     """
 
     folder: Path
@@ -75,33 +75,32 @@ class Outputs:
     cloud: str | None = None
 
     def claim(self, sources: list[Source]) -> OutputFolder:
-        """Return the folder with the names of all that will be written there for sources.
+        """Return the folder, with the names of all files that will be written for sources.
 
-        What earlier runs wrote there for other sources stays.
+        Files of earlier runs for other sources are kept.
 
         Raises:
-            SettingError: a source lies in the folder, where it could be replaced.
+            SettingError: a source is in the folder, where it could be overwritten.
         """
         folder = _real(self.folder)
         for source in sources:
             if source.kind != "webcam" and folder in _real(source.path).parents:
                 raise SettingError(
-                    f"{source.path} lies in {self.folder}, where depth is to be written, expected "
-                    "another --out"
+                    f"{source.path} is in the output folder {self.folder}, expected another --out"
                 )
         names = [name for source in sources for name in self._names(source)]
         return OutputFolder(self.folder, COMMAND, tuple(names), keep=True)
 
     def film(self, source: Source) -> Video:
-        """Return the film of a video's depth in colour.
+        """Return the writer of a video's depth in colour.
 
         Raises:
-            SettingError: nothing that is installed can write one.
+            SettingError: no installed library can write one.
         """
         return Video(self.folder / f"{source.name}_colour.mp4")
 
     def picture(self, source: Source, depth: Depth, colour: npt.NDArray[np.uint8]) -> None:
-        """Write what a picture gives.
+        """Write the files of a picture.
 
         Raises:
             OSError: it cannot be written.
@@ -113,7 +112,7 @@ class Outputs:
             self._write(path, CLOUDS[self.cloud](depth.points()))
 
     def frame(self, source: Source, index: int, depth: Depth) -> None:
-        """Write what a frame of a video gives, but for the film.
+        """Write the files of a video's frame, without the video in colour.
 
         Raises:
             OSError: it cannot be written.
@@ -152,5 +151,5 @@ def _encoded(pixels: npt.NDArray[np.uint8] | npt.NDArray[np.uint16]) -> bytes:
 
 
 def _real(path: Path) -> Path:
-    """Return a path without links; Path.resolve() raises where links are a ring."""
+    """Return a path without links; Path.resolve() raises on a loop of links."""
     return Path(os.path.realpath(path))

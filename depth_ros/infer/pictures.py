@@ -1,4 +1,4 @@
-"""Pictures as they are meant to be seen: 8 bits, red first, upright."""
+"""Read pictures as upright 8-bit RGB."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _NOTHING = exif.Exif()
 
 @dataclass
 class _File:
-    """The fields of sensor_msgs/CompressedImage that a file has."""
+    """A file with the fields of sensor_msgs/CompressedImage."""
 
     data: bytes
     format: str = ""
@@ -26,11 +26,11 @@ class _File:
 
 @dataclass(frozen=True)
 class Picture:
-    """A picture, and what its file says of its camera.
+    """A picture, and its EXIF data.
 
     Attributes:
         rgb: uint8 (H, W, 3), upright.
-        exif: how it was turned, and its focal length; of a video's frame nothing.
+        exif: its orientation and focal length; the defaults for a video's frame.
     """
 
     rgb: npt.NDArray[np.uint8]
@@ -40,8 +40,7 @@ class Picture:
 def read(path: Path, max_pixels: int) -> Picture:
     """Return the picture in a JPEG, PNG or WebP file.
 
-    16 bits become 8 over the whole range, grey becomes three equal channels, transparency is left
-    out.
+    16 bits are scaled to 8, grey becomes three equal channels, transparency is removed.
 
     Args:
         path: of the file.
@@ -56,16 +55,16 @@ def read(path: Path, max_pixels: int) -> Picture:
     except OSError as error:
         raise FrameError(f"{path} cannot be read: {one_line(error)}") from error
     rgb = rgb_from_compressed(_File(data), max_pixels)
-    said = exif.read(data)
-    if said.turns is None:
+    metadata = exif.read(data)
+    if metadata.turns is None:
         raise FrameError(f"{path} is mirrored by its EXIF orientation, expected one that is not")
-    if said.turns:
-        rgb = np.ascontiguousarray(np.rot90(rgb, -said.turns))
-    return Picture(rgb, said)
+    if metadata.turns:
+        rgb = np.ascontiguousarray(np.rot90(rgb, -metadata.turns))
+    return Picture(rgb, metadata)
 
 
 def exif_of(path: Path) -> exif.Exif:
-    """Return what the EXIF data of a file say; nothing where it cannot be read."""
+    """Return the EXIF data of a file; the defaults if it cannot be read."""
     try:
         return exif.read(regular(path).read_bytes())
     except OSError:

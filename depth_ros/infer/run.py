@@ -1,4 +1,4 @@
-"""From pictures, videos and webcams to files of depth."""
+"""Compute depth of pictures, videos and webcams, and write it to files."""
 
 from __future__ import annotations
 
@@ -15,33 +15,34 @@ from depth_ros.arrays import ImageArray
 from depth_ros.errors import CameraError, FrameError, MessageError, ScaleError, one_line
 from depth_ros.estimator import Depth, Estimator, Stream
 from depth_ros.infer import cameras, pictures
-from depth_ros.infer.outputs import Outputs
+from depth_ros.infer.outputs import OutputFiles
 from depth_ros.infer.pictures import Picture
 from depth_ros.infer.sources import Source
 from depth_ros.infer.videos import Capture, Reader, VideoFrame, open_source
 from depth_ros.viz.panel import Range, round_range
 from depth_ros.viz.video import Video
 
-# What is wrong with one image and says nothing of the next one.
+# Errors of a single image, after which the next one is processed.
 _SKIPPED = (CameraError, FrameError, MessageError, ScaleError)
 
 
 class Viewer(Protocol):
-    """Shows what is made."""
+    """Shows results."""
 
     def show(self, rgb: ImageArray, colour: ImageArray) -> None:
         """Show an image and its depth in colour."""
 
 
 @dataclass
-class Summary:
-    """What was done.
+class InferSummary:
+    """Summary of a run.
 
     Attributes:
-        answered: how many pictures and frames gave depth.
-        skipped: how many gave none, by source, and why the first of them did not.
-        interrupted: whether somebody stopped it.
-        camera: of the EXIF data, where that is what a picture's camera is from; of the first one.
+        answered: number of pictures and frames with depth.
+        skipped: the first error of each source that has images without depth.
+        counts: number of images without depth, by source.
+        interrupted: whether the user stopped it.
+        camera: describes the first camera that is known from EXIF data; empty if none is.
     """
 
     answered: int = 0
@@ -51,7 +52,7 @@ class Summary:
     camera: str = ""
 
     def skip(self, source: Source, error: Exception) -> None:
-        """Count a picture or frame that gave no depth."""
+        """Count a picture or frame without depth."""
         name = str(source.path)
         self.skipped.setdefault(name, one_line(error))
         self.counts[name] += 1
@@ -62,18 +63,18 @@ class Run:
 
     Args:
         estimator: the model.
-        outputs: where to.
-        most: frames of each video or webcam at most; None: all of them.
-        viewer: shows what is made; None: nobody looks.
-        own_colours: whether colours span round numbers around the depth of each picture, or of a
-            video's first frame; else they are as the settings say.
+        outputs: writes the files.
+        most: maximum number of frames of each video or webcam; None: all.
+        viewer: shows the results; None: they are not shown.
+        own_colours: whether colours span a round range of depth for each picture, or for a
+            video's first frame; otherwise they span the range in the settings.
         opener: opens a video or webcam.
     """
 
     def __init__(
         self,
         estimator: Estimator,
-        outputs: Outputs,
+        outputs: OutputFiles,
         most: int | None = None,
         own_colours: bool = False,
         viewer: Viewer | None = None,
@@ -83,17 +84,17 @@ class Run:
         self._most, self._viewer, self._opener = most, viewer, opener
         self._own_colours = own_colours
         self._ranges: dict[Source, Range] = {}
-        self._summary = Summary()
+        self._summary = InferSummary()
 
-    def __call__(self, sources: list[Source]) -> Summary:
-        """Work on sources in their order; Ctrl-C ends that, and keeps what is done.
+    def __call__(self, sources: list[Source]) -> InferSummary:
+        """Process sources in order; Ctrl-C stops and keeps the results so far.
 
-        What cannot be read, or has no camera or scale, is skipped and counted.
+        Images that cannot be read, or have no camera or scale, are skipped and counted.
 
         Raises:
-            ModelError: the network fails, or gives no metres.
-            SettingError: no film can be written.
-            OSError: something cannot be written.
+            ModelError: the network fails, or is not metric.
+            SettingError: no video can be written.
+            OSError: a file cannot be written.
         """
         with tqdm(desc="infer", unit="image", total=_pictures(sources)) as bar:
             try:
@@ -128,7 +129,7 @@ class Run:
         _expect(bar, reader.count, self._most)
         try:
             self._frames(source, reader, bar)
-        except FrameError as error:  # of the reader: those of a frame are dealt with
+        except FrameError as error:  # of the reader; errors of frames were handled
             self._summary.skip(source, error)
         finally:
             reader.close()
@@ -170,7 +171,7 @@ def _pictures(sources: list[Source]) -> int:
 
 
 def _expect(bar: tqdm, count: int | None, most: int | None) -> None:
-    """Let the bar expect a video's frames too; of a webcam nobody knows how many there will be."""
+    """Add a video's frames to the bar's total; with a webcam, the total is unknown."""
     limits = [limit for limit in (count, most) if limit is not None]
     bar.total = bar.total + min(limits) if limits and bar.total is not None else None
     bar.refresh()

@@ -1,4 +1,4 @@
-"""What may be given to `depth_ros infer`: pictures, videos, folders, patterns and webcams."""
+"""The inputs of `depth_ros infer`: pictures, videos, folders, patterns and webcams."""
 
 from __future__ import annotations
 
@@ -28,9 +28,9 @@ class Source:
     """One picture, video or webcam.
 
     Attributes:
-        kind: of these.
-        path: of the file; of a webcam its name, such as camera:0.
-        name: what the names of its outputs begin with; no two sources have the same.
+        kind: picture, video or webcam.
+        path: of the file; for a webcam its name, such as camera:0.
+        name: prefix of its outputs' names, unique among the sources.
     """
 
     kind: Kind
@@ -39,15 +39,15 @@ class Source:
 
     @property
     def webcam(self) -> int:
-        """The number of the webcam: of /dev/video0 it is 0."""
+        """The number of the webcam: 0 for /dev/video0."""
         return int(self.path.name.partition(":")[2])
 
 
 def find(texts: list[str]) -> list[Source]:
-    """Return the sources that the arguments name, each file once.
+    """Return the sources of the arguments, each file once.
 
     Raises:
-        SettingError: an argument is a URL, is not there, or is or holds neither pictures nor
+        SettingError: an argument is a URL, does not exist, or is or contains neither pictures nor
             videos.
     """
     found: dict[Path, Kind] = {}
@@ -63,7 +63,7 @@ def find(texts: list[str]) -> list[Source]:
 def _files(text: str) -> list[Path]:
     """Return the files of an argument: itself, or those of its folder or pattern."""
     if _URL.match(text):
-        raise SettingError(f"'{text}' is a URL, and infer reads files only: download it first")
+        raise SettingError(f"'{text}' is a URL, but infer only reads files: download it first")
     path = Path(text)
     if not text or not path.exists():
         matches = sorted(Path(match) for match in glob(text))
@@ -71,13 +71,13 @@ def _files(text: str) -> list[Path]:
     else:
         paths = _inside(path) if path.is_dir() else [path]
     if not paths:
-        told = "holds no pictures or videos" if text and path.is_dir() else "is not there"
-        raise SettingError(f"'{text}' {told}, {_EXPECTED}")
+        problem = "contains no pictures or videos" if text and path.is_dir() else "does not exist"
+        raise SettingError(f"'{text}' {problem}, {_EXPECTED}")
     return paths
 
 
 def _inside(folder: Path) -> list[Path]:
-    """Return the pictures and videos of a folder, not of those below it."""
+    """Return the pictures and videos of a folder, without subfolders."""
     if not folder.is_dir():
         return []
     known = (*PICTURES, *VIDEOS)
@@ -94,7 +94,7 @@ def _kind(path: Path) -> Kind:
 
 
 def _names(paths: list[Path]) -> dict[Path, str]:
-    """Return a name for each path, its own as far as it is the only one."""
+    """Return a unique name for each path: its own name if possible."""
     names: dict[Path, str] = {}
     taken: set[str] = set()
     for path in paths:

@@ -1,4 +1,4 @@
-"""Frames of videos and webcams, with their times."""
+"""Read frames of videos and webcams, with their times."""
 
 from __future__ import annotations
 
@@ -17,12 +17,12 @@ from depth_ros.infer.sources import Source
 from depth_ros.input_files import is_special
 
 _NS_PER_MS = 1_000_000
-_RATE_HZ = 30.0  # of a video that does not say it
+_RATE_HZ = 30.0  # of a video without a stated rate
 _MOST_MISSING = 0.02  # of the frames that a header states: some headers only estimate them
 
 
 class Capture(Protocol):
-    """What is used of cv2.VideoCapture."""
+    """The used part of cv2.VideoCapture."""
 
     def isOpened(self) -> bool:  # noqa: N802
         """Whether there is anything to read."""
@@ -45,7 +45,7 @@ class VideoFrame(NamedTuple):
 
 
 def open_source(source: Source) -> Capture:
-    """Open a video or webcam with OpenCV, which prints nothing of what fails."""
+    """Open a video or webcam with OpenCV, without OpenCV's error output."""
     os.environ.setdefault("OPENCV_FFMPEG_LOGLEVEL", "-8")  # quiet, in FFmpeg's numbers
     log = cv2.utils.logging
     level = log.setLogLevel(log.LOG_LEVEL_SILENT)
@@ -58,7 +58,7 @@ def open_source(source: Source) -> Capture:
 
 
 class Reader:
-    """Reads a video's or webcam's frames in their order.
+    """Reads the frames of a video or webcam in order.
 
     Args:
         source: a video or a webcam.
@@ -69,7 +69,7 @@ class Reader:
         FrameError: it cannot be opened, or its frames are too large.
 
     Attributes:
-        count: how many frames the header of a video states; None where it does not.
+        count: number of frames in a video's header; None if unknown.
     """
 
     def __init__(
@@ -79,7 +79,7 @@ class Reader:
         opener: Callable[[Source], Capture] = open_source,
     ) -> None:
         if source.kind == "video" and is_special(source.path):
-            raise FrameError(f"{source.path} is no regular file, {_expected(source)}")
+            raise FrameError(f"{source.path} is not a regular file, {_expected(source)}")
         self._source, self._capture = source, opener(source)
         if not self._capture.isOpened():
             raise FrameError(f"{source.path} cannot be opened, {_expected(source)}")
@@ -91,7 +91,7 @@ class Reader:
         """Yield the frames.
 
         Raises:
-            FrameError: after the last one: there are fewer than the header states, or a webcam
+            FrameError: after the last one, if there are fewer than in the header, or a webcam
                 stopped.
         """
         rate_hz = self._capture.get(cv2.CAP_PROP_FPS) or _RATE_HZ
@@ -104,7 +104,7 @@ class Reader:
                 stamp_ns = time.monotonic_ns() - begin_ns
             else:
                 stamp_ns = round(self._capture.get(cv2.CAP_PROP_POS_MSEC) * _NS_PER_MS)
-            if stamp_ns <= last_ns:  # some containers hold no times
+            if stamp_ns <= last_ns:  # some containers have no times
                 stamp_ns = last_ns + round(1e9 / rate_hz)
             rgb = cv2.cvtColor(bgr, cv2.COLOR_BGR2RGB).astype(np.uint8, copy=False)
             yield VideoFrame(rgb, stamp_ns)
@@ -127,7 +127,7 @@ class Reader:
     def _check_end(self, count: int) -> None:
         path = self._source.path
         if self._source.kind == "webcam":
-            raise FrameError(f"{path} gives no more frames, after {count}")
+            raise FrameError(f"{path} stopped after {count} frames")
         if count == 0:
             raise FrameError(f"{path} has no frame that can be decoded")
         if self.count is not None and count < (1 - _MOST_MISSING) * self.count - 1:
@@ -137,4 +137,4 @@ class Reader:
 def _expected(source: Source) -> str:
     if source.kind == "webcam":
         return f"expected a readable /dev/video{source.webcam} that no other program uses"
-    return "expected a video that is whole, in a format that OpenCV reads"
+    return "expected a complete video in a format that OpenCV reads"

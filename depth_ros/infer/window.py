@@ -1,4 +1,4 @@
-"""A window that shows pictures as they come."""
+"""A window that shows pictures while they are processed."""
 
 from __future__ import annotations
 
@@ -18,9 +18,9 @@ _TICK_MS = 100
 
 
 class Window:
-    """Shows image and depth beside each other, until somebody closes it.
+    """Shows image and depth side by side, until it is closed.
 
-    Tk, since OpenCV's headless build has no windows.
+    It uses Tk, because OpenCV's headless build has no windows.
 
     Raises:
         SettingError: there is no display, or no Tk.
@@ -44,20 +44,20 @@ class Window:
         self._image = tkinter.PhotoImage
 
     def show(self, rgb: npt.NDArray[np.uint8], colour: npt.NDArray[np.uint8]) -> None:
-        """Show an image and its depth in colour, both uint8 (H, W, 3); nothing once it is closed.
+        """Show an image and its depth in colour, both uint8 (H, W, 3); ignored once it is closed.
 
         Args:
-            rgb, colour: of one size.
+            rgb, colour: of equal size.
         """
         if self._root is None:
             return
         picture = self._image(data=portable(np.hstack([rgb, colour])), format="PPM")
         self._label.configure(image=picture)
-        self._shown = picture  # Tk keeps none
+        self._shown = picture  # Tk keeps no reference
         self._root.update()
 
     def wait(self) -> None:
-        """Wait until somebody closes it, by its button or Escape."""
+        """Wait until the user closes it, by its button or Escape."""
         if self._root is not None:
             self._tick()
             self._root.mainloop()
@@ -67,7 +67,7 @@ class Window:
         self._close()
 
     def _tick(self) -> None:
-        """Let Python run now and then: Tk waits for its own events, and Ctrl-C is none."""
+        """Run Python regularly, so that Ctrl-C works although Tk waits for its own events."""
         if self._root is not None:
             self._root.after(_TICK_MS, self._tick)
 
@@ -78,7 +78,7 @@ class Window:
 
 
 def portable(rgb: npt.NDArray[np.uint8]) -> bytes:
-    """Return a picture (H, W, 3), made to fit a screen, as a PPM file."""
+    """Return a picture (H, W, 3), shrunk to fit a screen, as a PPM file."""
     height, width = rgb.shape[:2]
     share = min(1.0, _LARGEST_PX[0] / width, _LARGEST_PX[1] / height)
     size = max(1, round(width * share)), max(1, round(height * share))

@@ -8,8 +8,8 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from depth_ros.geometry.camera import Camera
+from depth_ros.scale.flicker import FlickerFilter
 from depth_ros.scale.scaler import FixedScale, Scaler
-from depth_ros.scale.steady import Steadier
 
 _MAX_CAMERAS = 8
 
@@ -24,7 +24,7 @@ class CameraState:
     """
 
     scaler: Scaler | FixedScale = field(default_factory=Scaler)
-    steadier: Steadier = field(default_factory=Steadier)
+    steadier: FlickerFilter = field(default_factory=FlickerFilter)
 
     def as_dict(self) -> dict[str, Any]:
         """Return the state in types that JSON supports."""

@@ -1,1 +1,1 @@
-"""How relative or drifting depth becomes metres."""
+"""Metric scale of depth: from the ground or from other sensors, and filters over time."""

@@ -1,7 +1,7 @@
-"""Sparse metric depth from other sensors, as the camera sees it, and the scale that it gives.
+"""Sparse metric depth from other sensors, projected into the camera, and the scale from it.
 
-Lidars, depth cameras and points of a map all become anchors: pixels whose depth is known. Points
-are (N, 3) in metres; poses are 4x4 and turn points of a child's frame into the parent's (REP 103).
+Lidars, depth cameras and map points all become anchors: pixels with known depth. Points are
+(N, 3) in metres; poses are 4x4 and transform points of a child frame to the parent (REP 103).
 """
 
 from __future__ import annotations
@@ -24,26 +24,26 @@ from depth_ros.scale.fit import Fit, robust
 OPTICAL_FROM_BODY: FloatArray = np.array(
     [[0.0, -1, 0, 0], [0, 0, -1, 0], [1, 0, 0, 0], [0, 0, 0, 1]],
 )
-"""Turns points with x ahead, y left, z up into the optical frame: x right, y down, z ahead."""
+"""Transforms points with x ahead, y left, z up to the optical frame: x right, y down, z ahead."""
 
 MOST = 2000
-"""Of one image: more do not make a fit better, only slower."""
+"""Maximum number of anchors of an image: more make a fit slower, not better."""
 
-_LOOKED_AT = 8  # times as many are looked at to choose evenly among them
-_DEPTHS = 8  # steps of log depth that count as different
-_DEPTH_SHARES = (2, 98)  # percentiles of depth between which these steps lie
+_OVERSAMPLING = 8  # candidates per chosen point, for an even choice
+_DEPTHS = 8  # number of bins of log depth
+_DEPTH_SHARES = (2, 98)  # percentiles of depth that these bins span
 MOST_DEVIATION = 0.15
-"""Of the scale: anchors on a wall straight ahead tell a shift and no scale."""
+"""Maximum relative error of the scale: a flat wall ahead determines a shift but no scale."""
 _INVERSE = "affine_inverse_depth"
 _HAS_SHIFT = {"metric_depth": False, "affine_depth": True, _INVERSE: True}
 
 
 @dataclass(frozen=True)
 class Anchors:
-    """Pixels whose depth another sensor knows.
+    """Pixels whose depth was measured by another sensor.
 
     Attributes:
-        pixels: (N, 2) u and v, inside of the camera's image.
+        pixels: (N, 2) u and v, inside the camera's image.
         depth_m: (N,) z-depth, positive and finite.
     """
 
@@ -51,27 +51,27 @@ class Anchors:
     depth_m: FloatArray
 
     def thinned(self, most: int) -> Anchors:
-        """Return at most so many of them, evenly over the image and over depth."""
+        """Return at most the given number of them, evenly over the image and over depth."""
         chosen = evenly(self.pixels, self.depth_m, most)
         return Anchors(self.pixels[chosen], self.depth_m[chosen])
 
 
 def evenly(pixels: FloatArray, depth_m: FloatArray, most: int) -> npt.NDArray[np.int64]:
-    """Return indices of at most so many of N pixels, evenly over the image and over depth.
+    """Return indices of at most the given number of N pixels, evenly over the image and over depth.
 
-    Where there are more, parts of the image and steps of log depth take turns in giving one, so
-    that what is dense, such as a near wall, does not outvote what is sparse.
+    Pixels are drawn in turn from cells of the image and bins of log depth, so that dense surfaces,
+    such as a near wall, do not outvote sparse ones.
 
     Args:
         pixels: (N, 2) u and v.
         depth_m: (N,) positive and finite.
-        most: how many.
+        most: maximum number.
 
     Raises:
         ScaleError: most is not positive.
     """
     if most < 1:
-        raise ScaleError(f"at most {most} points are asked for, expected 1 or more")
+        raise ScaleError(f"the maximum number of points is {most}, expected 1 or more")
     if len(depth_m) <= most:
         return np.arange(len(depth_m))
     low = pixels.min(axis=0)
@@ -82,7 +82,7 @@ def evenly(pixels: FloatArray, depth_m: FloatArray, most: int) -> npt.NDArray[np
     near, far = np.percentile(depth, _DEPTH_SHARES)
     layer = ((depth - near) / max(far - near, 1e-9) * _DEPTHS).clip(0, _DEPTHS - 1)
     group = (v * (u.max() + 1) + u) * _DEPTHS + layer.astype(np.int64)
-    # Mixed, so that neither the first of a group nor the first groups are those at the top.
+    # Shuffled: otherwise pixels at the top of the image would come first.
     mixed = np.random.default_rng(0).permutation(len(group))
     by_group = mixed[np.argsort(group[mixed], kind="stable")]
     _, first, counts = np.unique(group[by_group], return_index=True, return_counts=True)
@@ -92,15 +92,15 @@ def evenly(pixels: FloatArray, depth_m: FloatArray, most: int) -> npt.NDArray[np
 
 
 def from_points(points: npt.ArrayLike, camera: Camera, most: int | None = None) -> Anchors:
-    """Return the points (N, 3) of the camera's optical frame that lie in its image.
+    """Return the points (N, 3) of the camera's optical frame that lie in its image, as anchors.
 
-    What is not finite, behind the camera or outside of the image is left out. What the camera
-    cannot see because something hides it is not: no point tells.
+    Points that are not finite, behind the camera or outside the image are left out. Occluded points
+    remain: single points do not show occlusion.
 
     Args:
         points: in metres.
-        camera: the image's.
-        most: at most so many are returned, evenly over the image and over depth; None: all.
+        camera: the image's camera.
+        most: maximum number of anchors, evenly over the image and over depth; None: all.
     """
     xyz = np.asarray(points, np.float64).reshape(-1, 3)
     xyz = xyz[_ahead(xyz, camera)]
@@ -114,18 +114,18 @@ def from_points(points: npt.ArrayLike, camera: Camera, most: int | None = None) 
 
 
 def _ahead(xyz: FloatArray, camera: Camera) -> npt.NDArray[np.bool_]:
-    """Return which points (N, 3) may lie in the image, by its outermost rays: it is cheap."""
+    """Return which points (N, 3) may lie in the image: a cheap test with its outermost rays."""
     valid: npt.NDArray[np.bool_] = np.isfinite(xyz).all(axis=1) & (xyz[:, 2] > 0)
     low, high = _outermost_rays(camera)
     z = xyz[:, 2:]
-    with np.errstate(invalid="ignore"):  # NaN, and 0 times infinity: neither is valid
+    with np.errstate(invalid="ignore"):  # NaN, and 0 times infinity: both invalid
         inside = (xyz[:, :2] >= z * low) & (xyz[:, :2] <= z * high)
     return np.asarray(valid & inside.all(axis=1))
 
 
 @lru_cache(maxsize=8)
 def _outermost_rays(camera: Camera) -> tuple[FloatArray, FloatArray]:
-    """Return the least and the most x/z and y/z (2,) of an image, a pixel beyond its last ones."""
+    """Return the minimum and maximum of x/z and y/z (2,) of an image, enlarged by one pixel."""
     rays = camera.rays().astype(np.float64)
     if not np.isfinite(rays).all():  # a fisheye's corners
         return np.full(2, -np.inf), np.full(2, np.inf)
@@ -135,9 +135,9 @@ def _outermost_rays(camera: Camera) -> tuple[FloatArray, FloatArray]:
 
 
 def _some(count: int, most: int) -> slice:
-    """Return which of so many valid points are looked at, to choose most of them evenly."""
-    # Odd: a power of two would pick the same rings of a lidar over and over.
-    return slice(None, None, count // (_LOOKED_AT * most) | 1)
+    """Return a slice of the given number of points that leaves enough candidates."""
+    # An odd step: a power of two would always pick the same rings of a lidar.
+    return slice(None, None, count // (_OVERSAMPLING * most) | 1)
 
 
 def points_from_scan(
@@ -149,7 +149,7 @@ def points_from_scan(
 ) -> FloatArray:
     """Return the points (N, 3) of a sensor_msgs/LaserScan in the scan's frame: x ahead, y left.
 
-    Angles are in radians, ranges in metres. NaN, infinities (REP 117) and what is out of range are
+    Angles are in radians, ranges in metres. NaN, infinities (REP 117) and ranges out of bounds are
     left out.
     """
     range_m = np.asarray(ranges, np.float64)
@@ -163,9 +163,9 @@ def from_depth(depth_m: npt.ArrayLike, camera: Camera, most: int = MOST) -> Floa
     """Return points (N, 3) of a depth image in its own camera's optical frame.
 
     Args:
-        depth_m: (h, w) z-depth; NaN, infinity, 0 and negative mean that there is no point.
-        camera: the depth image's own.
-        most: N is at most this: of more valid pixels, some evenly over the image and over depth.
+        depth_m: (h, w) z-depth; NaN, infinity, 0 and negative values mean no point.
+        camera: the depth image's own camera.
+        most: maximum N; pixels are then chosen evenly over the image and over depth.
 
     Raises:
         ScaleError: image and camera differ in size, or most is not positive.
@@ -187,7 +187,7 @@ def from_depth(depth_m: npt.ArrayLike, camera: Camera, most: int = MOST) -> Floa
 
 
 def transform(points: npt.ArrayLike, pose: npt.ArrayLike) -> FloatArray:
-    """Return points (N, 3) of the child's frame in the parent's, by a 4x4 pose."""
+    """Transform points (N, 3) from the child's frame to the parent's by a 4x4 pose."""
     matrix = np.asarray(pose, np.float64)
     moved: FloatArray = np.asarray(points, np.float64) @ matrix[:3, :3].T + matrix[:3, 3]
     return moved
@@ -222,33 +222,33 @@ def sample(values: Tensor, anchors: Anchors) -> FloatArray:
             f"anchors reach from pixel ({u.min()}, {v.min()}) to ({u.max()}, {v.max()}), "
             f"expected inside of {width}x{height}"
         )
-    # Gathered where the values are: the copy to the CPU is N numbers, not an image.
+    # Gathered on the device: only N numbers are copied to the CPU, not an image.
     index = torch.from_numpy(v * width + u).to(values.device)
     return values.flatten()[index].float().cpu().numpy().astype(np.float64)
 
 
 def align(values: Tensor, kind: str, anchors: Anchors) -> Fit:
-    """Fit the scale (and shift) that turn a prediction into what the anchors measured.
+    """Fit the scale (and shift) from a prediction to the anchors' depth.
 
-    Relative errors of depth count alike, near and far. Anchors that contradict the majority, such
-    as those that the camera cannot see because something hides them, have no say.
+    Relative errors of depth count the same, near and far. Anchors that contradict the majority,
+    such as occluded ones, are rejected.
 
     Args:
-        values: (H, W) for the anchors' image.
-        kind: what values and the fit's target are: "metric_depth" (target: depth; scale only),
+        values: (H, W) prediction for the anchors' image.
+        kind: of values and of the fit's target: "metric_depth" (target: depth; scale only),
             "affine_depth" (depth) or "affine_inverse_depth" (inverse depth, 1/m).
         anchors: see from_points.
 
     Raises:
-        ScaleError: the kind is unknown, the scale is too uncertain, or what robust() refuses: too
-            few anchors where values are finite, no spread, no positive scale.
+        ScaleError: the kind is unknown, the scale is too uncertain, or robust() fails: too few
+            anchors at finite values, no spread, no positive scale.
     """
     if kind not in _HAS_SHIFT:
         raise ScaleError(f"kind is '{kind}', expected one of: {', '.join(_HAS_SHIFT)}")
     predicted = sample(values, anchors)
     target = 1 / anchors.depth_m if kind == _INVERSE else anchors.depth_m
     known = np.isfinite(predicted)
-    # A relative error of depth and one of inverse depth are the same to first order.
+    # To first order, relative errors of depth and of inverse depth are equal.
     fit = robust(predicted[known], target[known], target[known] ** -2, _HAS_SHIFT[kind])
     if fit.deviation > MOST_DEVIATION:
         raise ScaleError(
@@ -259,22 +259,22 @@ def align(values: Tensor, kind: str, anchors: Anchors) -> Fit:
 
 
 def prompt(anchors: Anchors, height: int, width: int, camera: Camera) -> npt.NDArray[np.float32]:
-    """Return anchors as the dense low-resolution depth that prompted networks take.
+    """Return anchors as a dense depth prompt of low resolution, the input of prompted networks.
 
     Args:
         anchors: in the camera's image.
         height, width: of the prompt, which spans the whole image.
-        camera: the image's.
+        camera: the image's camera.
 
     Returns:
-        (height, width) depth in metres. Where several anchors share a cell the nearest to the
-        camera wins, as it hides the others; a cell without any takes the nearest cell that has one.
+        (height, width) depth in metres. Of several anchors in a cell, the nearest to the camera is
+        used, because it hides the others; a cell without anchors is filled from the nearest other.
 
     Raises:
         ScaleError: there is no anchor.
     """
     if not len(anchors.depth_m):
-        raise ScaleError("no anchor lies in the image, expected some to make a depth prompt of")
+        raise ScaleError("no anchor lies in the image, expected some for the depth prompt")
     cells = (anchors.pixels + 0.5) * (width / camera.width, height / camera.height)
     u, v = np.minimum(cells.astype(np.int64), (width - 1, height - 1)).T
     grid = np.full((height, width), np.inf, np.float32)

@@ -1,4 +1,4 @@
-"""One scale and shift for a whole recording, of a prediction that is the same line throughout."""
+"""One scale and shift for a whole recording, for models whose values are consistent over it."""
 
 from __future__ import annotations
 
@@ -18,9 +18,9 @@ from depth_ros.scale.ground import Mount, find_ground
 from depth_ros.scale.scaler import Reference
 
 ANCHORS = 200
-"""Of one frame: more do not make the fit of a clip better, only slower."""
+"""Maximum number of anchors of one frame: more make a clip's fit slower, not better."""
 
-# Where ground is seen, in camera heights of depth: a frame's line is known there, and nowhere else.
+# Depth range of the ground, in camera heights: the ground fit of a frame is valid there only.
 _HEIGHTS = np.geomspace(1, 10, 16)
 
 _Samples = tuple[FloatArray, FloatArray, FloatArray]
@@ -34,22 +34,22 @@ def align_clip(
 ) -> Fit:
     """Fit the one scale and shift that make a clip's prediction metric.
 
-    Anchors of all frames count together: a few in each frame are enough, and a wall in front of
-    the camera is no harm. A mount's frame counts by what its own ground says, as much as that is
-    certain; frames whose ground contradicts the majority have no say. Both may be mixed.
+    Anchors of all frames are used together: a few in each frame are enough, and frames of a flat
+    wall do no harm. A frame with a mount is weighted by the certainty of its own ground fit; frames
+    whose ground contradicts the majority are rejected. Both kinds may be mixed.
 
     Args:
-        values: (H, W) of each frame, read once; NaN and infinity are no evidence.
-        kind: what they are, see ground.find_ground.
-        references: what is known of each frame, for as long as both last; None: nothing.
-        rays: (H, W, 2) viewing rays as Camera.rays() gives.
+        values: (H, W) of each frame, read once; NaN and infinity are ignored.
+        kind: of the values, see ground.find_ground.
+        references: the reference of each frame, or None; the shorter of both iterables counts.
+        rays: (H, W, 2) viewing rays, see Camera.rays().
 
     Returns:
-        The fit. Its inliers are a share of the evidence, and its covariance takes all evidence for
-        independent, so that it is a lower limit.
+        The fit. Its inliers are a share of the samples. Its covariance is a lower limit, because it
+        assumes independent samples.
 
     Raises:
-        ScaleError: no frame says anything, or what they say together leaves the scale open.
+        ScaleError: no frame has a usable reference, or together they do not determine the scale.
     """
     evidence: list[_Samples] = []
     refused = "nothing is known of any frame"
@@ -61,7 +61,7 @@ def align_clip(
         except ScaleError as error:
             refused = str(error)
     if not evidence:
-        raise ScaleError(f"no frame of the clip tells its scale: {refused}")
+        raise ScaleError(f"no frame of the clip determines its scale: {refused}")
     predicted, target, weights = (np.concatenate(part) for part in zip(*evidence, strict=True))
     fit = robust(predicted, target, weights, kind != "metric_depth")
     if fit.deviation > MOST_DEVIATION:
@@ -73,7 +73,7 @@ def align_clip(
 
 
 def _evidence(values: Tensor, kind: str, reference: Reference, rays: Tensor) -> _Samples:
-    """Return what was predicted, what it should have been, and weights, (N,) each."""
+    """Return predictions, their targets and weights, (N,) each."""
     if isinstance(reference, Mount):
         return _of_ground(find_ground(values, kind, rays, reference), kind, reference)
     return _of_anchors(values, kind, reference)
@@ -84,15 +84,15 @@ def _of_anchors(values: Tensor, kind: str, anchors: Anchors) -> _Samples:
     predicted = sample(values, few)
     known = np.isfinite(predicted)
     target = _target(few.depth_m[known], kind)
-    # A relative error of depth and one of inverse depth are the same to first order.
+    # To first order, relative errors of depth and of inverse depth are equal.
     return predicted[known], target, (FLOOR * target) ** -2
 
 
 def _of_ground(fit: Fit, kind: str, mount: Mount) -> _Samples:
-    """Return some points of a frame's line, as certain as the line is there.
+    """Return samples on a frame's fitted line, weighted by its variance there.
 
-    A line's formal error is that of its pixels' noise; from frame to frame a network's opinion
-    changes by more, see filter.FLOOR.
+    The formal variance contains the pixels' noise only; from frame to frame a network's scale
+    varies more than that, see filter.FLOOR.
     """
     target = _target(mount.height_m * _HEIGHTS, kind)
     predicted = (target - fit.shift) / fit.scale

@@ -1,10 +1,10 @@
 """A correction of log depth that varies smoothly over the image and over depth.
 
-Networks are off by more than one scale: nearer to the edges of the image, on one side of a room, in
-what is far away. Where anchors lie all over the image they show it, and it is taken out:
+A network's error is not one scale factor only: it differs near the image edges, on one side of a
+room and far away. Anchors all over the image measure this error, and the field corrects it:
 log depth = log of the line (fit.Fit) + bilinear grid over the image + piecewise linear curve over
-the line's own log depth. Differences between neighbours are punished (ridge), so that without
-evidence it is one scale.
+the line's own log depth. A ridge penalises differences between neighbours, so that without
+evidence the field is one scale.
 """
 
 from __future__ import annotations
@@ -23,27 +23,27 @@ from depth_ros.errors import ScaleError
 
 _ROWS, _COLUMNS, _KNOTS = 6, 8, 4
 _LEAST_KNOTS = 2
-_RIDGES = (0.1, 1.0, 10.0)  # of samples' weight 1, for one step between neighbours
-_TOWARDS_ZERO = 0.02  # of a ridge: a field that nothing holds stays 0
-_LEAST_CELLS = 0.5  # of the grid's: anchors of one scan line say nothing of the image above them
+_RIDGES = (0.1, 1.0, 10.0)  # penalty of a step between neighbours; samples have weight 1
+_TOWARDS_ZERO = 0.02  # share of a ridge that pulls an undetermined field to 0
+_LEAST_CELLS = 0.5  # share of the grid's cells with anchors: one scan line does not suffice
 _LEAST_ANCHORS = 40
 _FOLDS = 5
-_CLEARLY = 0.95  # of one scale's error: less of a gain is chance
+_CLEARLY = 0.95  # of one scale's error: a smaller gain may be chance
 _ROUNDS = 4
 _SIGMA_PER_MAD = 1.4826
 _HUBER = 1.345  # standard deviations: 95 % efficient on Gaussian noise
 _LEAST_SIGMA = 1e-6  # of log depth: less is rounding
-_INSIDE = (2, 98)  # percentiles of anchors' depth between which the curve bends
+_INSIDE = (2, 98)  # percentiles of anchors' depth that the curve's knots span
 
 
 @dataclass(frozen=True, eq=False)
 class Field:
-    """A factor of depth for each pixel.
+    """A smooth depth factor for each pixel.
 
     Attributes:
-        grid: (rows, columns) log factors at points from one corner of the image to the other.
-        curve: (knots,) log factors at depths equally far apart in log depth.
-        near, far: log depth [log m] of the first and last knot; beyond, the curve is level.
+        grid: (rows, columns) log factors at points evenly over the image, corners included.
+        curve: (knots,) log factors at depths evenly spaced in log depth.
+        near, far: log depth [log m] of the first and last knot; the curve is constant beyond them.
     """
 
     grid: FloatArray
@@ -52,35 +52,35 @@ class Field:
     far: float
 
     def as_list(self) -> list[Any]:
-        """Return it in JSON's own types."""
+        """Return it in JSON types."""
         return [self.grid.tolist(), self.curve.tolist(), self.near, self.far]
 
     @classmethod
-    def from_list(cls, said: Any) -> Field:
-        """Return the field of an as_list().
+    def from_list(cls, values: Any) -> Field:
+        """Return the field from the result of as_list().
 
         Raises:
-            ScaleError: it is none.
+            ScaleError: values are not such a result.
         """
         try:
-            grid, curve, near, far = said
+            grid, curve, near, far = values
             field = cls(np.array(grid, float), np.array(curve, float), float(near), float(far))
             numbers = np.concatenate([field.grid.ravel(), field.curve, [near, far]])
         except (TypeError, ValueError) as error:
-            raise ScaleError(f"{str(said)[:80]} is no field of scales: {error}") from error
+            raise ScaleError(f"{str(values)[:80]} is not a scale field: {error}") from error
         flat = (field.grid.ndim, field.curve.ndim) != (2, 1) or len(field.curve) < _LEAST_KNOTS
         if flat or not field.grid.size or not np.isfinite(numbers).all() or not near < far:
-            raise ScaleError(f"{str(said)[:80]} is no field of scales")
+            raise ScaleError(f"{str(values)[:80]} is not a scale field")
         return field
 
     def corrected(self, line: Tensor, inverse: bool, send: Callable[[Tensor], Tensor]) -> Tensor:
-        """Return depth, or inverse depth, with its factors: (H, W), on its own device.
+        """Return depth, or inverse depth, multiplied by its factors: (H, W), on the same device.
 
         Args:
-            line: (H, W) metres or 1/metres; NaN, infinity and what is not positive stay what they
-                are.
+            line: (H, W) metres or 1/metres; NaN, infinity and values that are not positive stay
+                unchanged.
             inverse: whether it is inverse depth.
-            send: brings a float32 tensor of the host's to the device of line.
+            send: copies a float32 CPU tensor to the device of line.
         """
         packed = np.concatenate([self.grid.ravel(), self._slopes()])
         numbers = send(torch.from_numpy(packed.astype(np.float32)))
@@ -92,21 +92,21 @@ class Field:
         knots = len(self.curve) - 1
         step = (self.far - self.near) / knots * (-1 if inverse else 1)
         place = log_depth.sub_(-self.near if inverse else self.near).div_(step).clamp_(0, knots)
-        # Each knot bends the curve from there on: sum of slope changes times distance behind it.
+        # Piecewise linear: sum of slope changes at each knot times distance beyond the knot.
         for knot, change in enumerate(numbers[self.grid.size + 1 :].unbind()):
             log_factor = torch.addcmul(log_factor, (place - knot).clamp_min_(0), change)
         log_factor = log_factor + numbers[self.grid.size]
         return line * (-log_factor if inverse else log_factor).exp_()
 
     def _slopes(self) -> FloatArray:
-        """Return the curve's first value, and how its slope changes at each knot but the last."""
+        """Return the curve's first value, and the change of slope at each knot but the last."""
         slopes = np.diff(self.curve)
         return np.concatenate([self.curve[:1], np.diff(slopes, prepend=0.0)])
 
 
 @dataclass(frozen=True)
 class _Samples:
-    """Anchors as the field sees them: places (N, 2) u and v of 0 to 1, and (N,) logarithms."""
+    """Anchors for the fit: place (N, 2) is u and v from 0 to 1; logarithms are (N,)."""
 
     place: FloatArray
     log_line: FloatArray
@@ -119,17 +119,18 @@ class _Samples:
 def fit_field(
     pixels: FloatArray, line_m: FloatArray, depth_m: FloatArray, size: tuple[int, int]
 ) -> Field | None:
-    """Fit a field to anchors; None where cross-validation does not prefer it to one scale.
+    """Fit a field to anchors; None if cross-validation does not prefer it to one scale.
 
-    The anchors are split by parts of the image, so that a field is judged by what it says where it
-    has seen nothing. Candidates are the curve alone, which takes a wrong shift out as well as any
-    shift could, and curve and grid together, for several ridges. Errors are absolute ones of log
-    depth, which do not care about a few anchors that are wrong.
+    The anchors are split by parts of the image, so that a field is validated where it had no
+    anchors. Candidates are the curve alone, which also corrects a wrong shift, and curve and grid
+    together, each with several ridges. The error is the mean absolute error of log depth, which is
+    robust to a few wrong anchors.
 
     Args:
         pixels: (N, 2) u and v.
-        line_m: (N,) depth by the line there; not positive or not finite: the anchor is left out.
-        depth_m: (N,) depth that was measured.
+        line_m: (N,) depth of the fitted line; anchors with other than positive finite values are
+            left out.
+        depth_m: (N,) measured depth.
         size: width and height of the image.
     """
     known = np.isfinite(line_m) & (line_m > 0)
@@ -176,7 +177,7 @@ def _all_roughness() -> FloatArray:
 
 
 def _basis(samples: _Samples, near: float, far: float) -> FloatArray:
-    """Return what each node of the grid and knot of the curve counts at each sample: (N, K)."""
+    """Return the weight of each grid node and curve knot at each sample: (N, K)."""
     across, down = (_hats(samples.place[:, i], n) for i, n in enumerate((_COLUMNS, _ROWS)))
     grid = (down[:, :, None] * across[:, None, :]).reshape(len(samples), -1)
     along = np.clip((samples.log_line - near) / (far - near), 0, 1)
@@ -190,13 +191,13 @@ def _hats(place: FloatArray, count: int) -> FloatArray:
 
 
 def _cells(place: FloatArray) -> npt.NDArray[np.int64]:
-    """Return the number of the part of the image that each sample lies in."""
+    """Return the index of the grid cell that contains each sample."""
     u, v = np.minimum((place * (_COLUMNS, _ROWS)).astype(np.int64), (_COLUMNS - 1, _ROWS - 1)).T
     return np.asarray(v * _COLUMNS + u, np.int64)
 
 
 def _folds(cells: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
-    """Return which fold each sample is left out in: those of one part of the image together."""
+    """Return the cross-validation fold of each sample; a cell's samples share one fold."""
     fold_of_cell = np.random.default_rng(0).permutation(_ROWS * _COLUMNS) % _FOLDS
     return fold_of_cell[cells]
 
@@ -204,10 +205,10 @@ def _folds(cells: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
 def _validated(
     basis: FloatArray, log_ratio: FloatArray, fold: npt.NDArray[np.int64], rough: FloatArray
 ) -> tuple[float, float]:
-    """Return the least mean error of log depth at anchors left out, and the ridge it needs."""
-    _, belief = _solve(basis, log_ratio, _RIDGES[1] * rough)
+    """Return the least mean error of log depth at left-out anchors, and its ridge."""
+    _, huber = _solve(basis, log_ratio, _RIDGES[1] * rough)
     outs = [out for out in (fold == each for each in range(_FOLDS)) if out.any()]
-    parts = [_normal(basis[out], log_ratio[out], belief[out]) for out in outs]
+    parts = [_normal(basis[out], log_ratio[out], huber[out]) for out in outs]
     matrix, vector = (sum(part[i] for part in parts) for i in (0, 1))
     errors = []
     for ridge in _RIDGES:
@@ -222,22 +223,22 @@ def _validated(
 def _solve(
     basis: FloatArray, log_ratio: FloatArray, punish: FloatArray
 ) -> tuple[FloatArray, FloatArray]:
-    """Return weights (K,) and belief (N,) of iteratively reweighted ridge regression (Huber)."""
-    belief = np.ones(len(basis))
+    """Return coefficients (K,) and Huber weights (N,) of reweighted ridge regression."""
+    huber = np.ones(len(basis))
     for _ in range(_ROUNDS):
-        matrix, vector = _normal(basis, log_ratio, belief)
+        matrix, vector = _normal(basis, log_ratio, huber)
         weights = np.asarray(np.linalg.solve(matrix + punish, vector), np.float64)
         residual = np.abs(log_ratio - basis @ weights)
         sigma = max(_SIGMA_PER_MAD * float(np.median(residual)), _LEAST_SIGMA)
-        belief = 1 / np.maximum(1, residual / (_HUBER * sigma))
-    return weights, belief
+        huber = 1 / np.maximum(1, residual / (_HUBER * sigma))
+    return weights, huber
 
 
 def _normal(
-    basis: FloatArray, log_ratio: FloatArray, belief: FloatArray
+    basis: FloatArray, log_ratio: FloatArray, huber: FloatArray
 ) -> tuple[FloatArray, FloatArray]:
     """Return matrix (K, K) and vector (K,) of the normal equations."""
-    weighted = basis.T * belief
+    weighted = basis.T * huber
     return weighted @ basis, weighted @ log_ratio
 
 

@@ -1,4 +1,4 @@
-"""A scale that holds still from frame to frame, and still follows what is real."""
+"""Filter the scale over time: suppress jitter, but follow real changes."""
 
 from __future__ import annotations
 
@@ -15,33 +15,33 @@ from depth_ros.scale.fit import Fit
 _S_PER_NS = 1e-9
 
 FLOOR = 0.05
-"""Deviation of log scale that no measurement gets below.
+"""Minimum standard deviation of a measured log scale.
 
-A fit's formal deviation is that of thousands of samples' noise; what changes from frame to frame is
-the network's opinion of the whole image, by several percent, and no fit can see that.
+A fit's formal deviation contains the noise of thousands of samples only. A network's scale of the
+whole image varies by several percent from frame to frame, which a single fit cannot show.
 """
 
 WALK = 0.005
-"""How far log scale walks in one second (standard deviation).
+"""Random walk of log scale in one second (standard deviation).
 
-At 10 Hz and FLOOR the gain settles at 0.031: white jitter falls eight-fold, and a drift is followed
-with a delay of 3.1 s.
+At 10 Hz and FLOOR the gain converges to 0.031: white jitter is reduced eight-fold, and a drift is
+followed with a delay of 3.1 s.
 """
 
 GATE = 3.0
-"""Standard deviations from what is expected beyond which a measurement is not used at once.
+"""Standard deviations from the expected value beyond which a measurement is held back.
 
-At FLOOR that is 15 %: more than a network's jitter, less than a scene or mode that changed.
+At FLOOR that is 15 %: more than a network's jitter, less than a change of scene or mode.
 """
 
 AGREEING = 3
-"""So many gated measurements in a row that agree with each other are the truth."""
+"""Number of consecutive held-back measurements that, if they agree, are accepted."""
 
-_MOST_LOG_SCALE = 50.0  # beyond is no scale of anything
+_MOST_LOG_SCALE = 50.0  # more is not plausible
 
 
 class _Measurement(NamedTuple):
-    """A fit as the filter sees it: (log scale, shift) and the variances of both."""
+    """A fit as filter input: (log scale, shift) and the variances of both."""
 
     value: FloatArray
     variance: FloatArray
@@ -49,13 +49,13 @@ class _Measurement(NamedTuple):
 
 
 class ScaleFilter:
-    """Robust Kalman filter of a random walk: log scale, and shift beside it in its own units.
+    """Robust Kalman filter of a random walk of log scale, and of shift in its own units.
 
-    One gain serves both, that of the scale: what comes out is then a mean of the lines that came
-    in, and no pair of scale and shift that none of them would have given.
+    Both use the gain of the scale: so the output is a mean of the input lines, not a combination of
+    scale and shift that fits none of them.
 
-    What lies outside of the gate is held back: a lone outlier changes nothing. AGREEING of them in
-    a row that agree are a real step, and the filter starts anew from them.
+    A measurement outside the gate is held back: a single outlier changes nothing. AGREEING of them
+    in a row that agree are a real step, and the filter restarts from them.
     """
 
     def __init__(self) -> None:
@@ -63,14 +63,14 @@ class ScaleFilter:
         self.reset()
 
     def reset(self) -> None:
-        """Forget everything."""
+        """Forget all measurements."""
         self._state = np.zeros(2)
         self._variance = math.inf  # of log scale
         self._accepted_ns = self._seen_ns = 0
         self._held_back.clear()
 
     def as_dict(self) -> dict[str, Any]:
-        """Return the state in JSON's own types."""
+        """Return the state in JSON types."""
         held_back = [[*m.value.tolist(), *m.variance.tolist(), m.stamp_ns] for m in self._held_back]
         return {
             "state": self._state.tolist(),
@@ -80,10 +80,10 @@ class ScaleFilter:
         }
 
     def restore(self, state: dict[str, Any]) -> None:
-        """Take up a state of as_dict().
+        """Restore a state of as_dict().
 
         Raises:
-            ScaleError: it is none.
+            ScaleError: it is not such a state.
         """
         try:
             log_scale, shift = map(float, state["state"])
@@ -91,26 +91,28 @@ class ScaleFilter:
             variance = math.inf if state["variance"] is None else float(state["variance"])
             held_back = [_restored(*each) for each in state["held_back"]]
         except (KeyError, TypeError, ValueError, OverflowError) as error:
-            raise ScaleError(f"{str(state)[:80]} is no state of a scale: {error}") from error
+            raise ScaleError(f"{str(state)[:80]} is not the state of a scale: {error}") from error
         if not (abs(log_scale) < _MOST_LOG_SCALE and math.isfinite(shift) and variance > 0):
-            raise ScaleError(f"log scale {log_scale}, shift {shift}, variance {variance}: no scale")
+            raise ScaleError(
+                f"log scale {log_scale}, shift {shift}, variance {variance}: not a valid scale"
+            )
         self._state, self._variance = np.array([log_scale, shift]), variance
         self._accepted_ns, self._seen_ns = accepted_ns, seen_ns
         self._held_back = deque(held_back, maxlen=AGREEING)
 
     @property
     def ready(self) -> bool:
-        """Whether there is any scale yet."""
+        """Whether a scale was measured."""
         return self._variance < math.inf
 
     @property
     def scale(self) -> float:
-        """The scale; 1 as long as not ready."""
+        """The scale; 1 until ready."""
         return math.exp(self._state[0])
 
     @property
     def shift(self) -> float:
-        """The shift in the fits' units; 0 as long as not ready."""
+        """The shift in the fits' units; 0 until ready."""
         return float(self._state[1])
 
     @property
@@ -123,9 +125,9 @@ class ScaleFilter:
         return (stamp_ns - self._accepted_ns) * _S_PER_NS if self.ready else math.inf
 
     def update(self, fit: Fit, stamp_ns: int) -> bool:
-        """Take in the fit of a frame captured at stamp_ns; return whether it was believed.
+        """Process the fit of a frame captured at stamp_ns; return whether it was accepted.
 
-        Time that jumps back starts anew.
+        The filter is reset if time jumps back.
         """
         if stamp_ns < self._seen_ns:
             self.reset()
@@ -160,10 +162,10 @@ class ScaleFilter:
 
 
 def _measure(fit: Fit, stamp_ns: int) -> _Measurement:
-    """Return a fit with believable variances.
+    """Return a fit with realistic variances.
 
-    Where a formal deviation is raised to FLOOR, that of the shift is raised by as much. Neither is
-    the shift known better than a fault that scales the whole fit leaves it.
+    If the scale's formal deviation is raised to FLOOR, that of the shift is raised by the same
+    factor. An error of scale also scales the shift, which limits the shift's precision.
     """
     deviation = max(fit.deviation, FLOOR)
     optimism = deviation / max(fit.deviation, np.finfo(np.float64).eps)
@@ -178,17 +180,17 @@ def _restored(
     value = np.array([log_scale, shift], np.float64)
     variance = np.array([scale_variance, shift_variance], np.float64)
     if not (np.isfinite([*value, *variance]).all() and scale_variance > 0 <= shift_variance):
-        raise ValueError(f"{value} with variance {variance} is no measurement")
+        raise ValueError(f"{value} with variance {variance} is not a measurement")
     return _Measurement(value, variance, int(stamp_ns))
 
 
 def _within(difference: FloatArray, variance: FloatArray) -> bool:
-    # Multiplied out: a shift that was never fitted has no variance, and no difference either.
+    # No division: a shift that was never fitted has zero variance and zero difference.
     return bool((difference**2 <= GATE**2 * variance).all())
 
 
 def _agree(measurements: deque[_Measurement]) -> bool:
-    """Whether there are enough measurements, and all are near their mean."""
+    """Return whether there are enough measurements, and all are near their mean."""
     mean = np.mean([each.value for each in measurements], axis=0)
     near = (_within(each.value - mean, each.variance) for each in measurements)
     return len(measurements) == AGREEING and all(near)

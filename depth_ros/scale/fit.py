@@ -1,6 +1,6 @@
-"""The scale and shift that turn a network's numbers into measured ones: target = scale * x + shift.
+"""Fit the scale and shift from a network's values to measured ones: target = scale * x + shift.
 
-Any units, depth or inverse depth alike; the weights say how exact each sample is.
+Units are arbitrary, depth or inverse depth; weights are the samples' inverse variances.
 """
 
 from __future__ import annotations
@@ -16,17 +16,17 @@ from depth_ros.arrays import FloatArray
 from depth_ros.errors import ScaleError
 
 MIN_SAMPLES = 10
-"""Fewer samples than this say nothing: four outliers in ten are to be survived."""
+"""Minimum number of samples, so that the fit is robust to four outliers in ten."""
 
-_MIN_SPREAD = 1e-6  # of predictions, relative to their size: less is float32's rounding
-_ROUNDING = 1e-9  # of residuals, relative to the targets' size: less is float64's, and no noise
+_MIN_SPREAD = 1e-6  # of predictions, relative to their size: less is float32 rounding
+_ROUNDING = 1e-9  # of residuals, relative to the targets' size: less is float64 rounding
 _HYPOTHESES = 300  # with 40 % outliers, some 100 of as many random pairs are free of them
-_SCORED = 300  # a median of so many residuals ranks hypotheses as well as one of all
+_SCORED = 300  # residuals per hypothesis: more do not improve the ranking
 _SIGMA_PER_MAD = 1.4826  # standard deviation over median absolute deviation, if Gaussian
-_NEAR = 2.5  # standard deviations within which residuals count as noise when it is measured
+_NEAR = 2.5  # standard deviations within which residuals are used to estimate noise
 _TUKEY = 4.685  # cut-off in standard deviations: 95 % efficient on Gaussian noise
 _ROUNDS = 15
-_CLEARLY = 2.0  # standard deviations that a scale must lie above 0
+_CLEARLY = 2.0  # standard deviations by which a scale must exceed 0
 
 
 @dataclass(frozen=True)
@@ -35,9 +35,9 @@ class Fit:
 
     Attributes:
         scale: clearly positive, units of target over units of predicted.
-        shift: in units of target; 0 when only a scale was fitted.
-        covariance: (2, 2) of (scale, shift); zeros where shift was not fitted.
-        inliers: share 0 to 1 of the samples, by count, that the fit did not reject.
+        shift: in units of target; 0 if only a scale was fitted.
+        covariance: (2, 2) of (scale, shift); zeros for a shift that was not fitted.
+        inliers: share 0 to 1 of the samples that the fit did not reject.
     """
 
     scale: float
@@ -47,7 +47,7 @@ class Fit:
 
     @property
     def deviation(self) -> float:
-        """Standard deviation of the scale's logarithm: its relative error."""
+        """Standard deviation of log scale: the scale's relative error."""
         return math.sqrt(self.covariance[0, 0]) / self.scale
 
 
@@ -57,19 +57,18 @@ def least_squares(
     weights: npt.ArrayLike | None = None,
     shift: bool = True,
 ) -> Fit:
-    """Fit by weighted least squares, in closed form: every sample is believed.
+    """Fit by weighted least squares, in closed form; not robust to outliers.
 
     Args:
-        predicted: (N,) what the network said.
-        target: (N,) what was measured there.
-        weights: (N,) inverse variances up to a common factor, which the residuals tell; 0 leaves a
-            sample out. None: all alike.
-        shift: fit a shift too, instead of a scale alone.
+        predicted: (N,) the network's output.
+        target: (N,) the measured values.
+        weights: (N,) inverse variances up to a common factor, which is estimated from the
+            residuals; 0 leaves a sample out. None: equal weights.
+        shift: whether to fit a shift as well as a scale.
 
     Raises:
         ScaleError: lengths differ, fewer than MIN_SAMPLES have weight, a value is not finite, a
-            weight is negative, predicted has no spread, or the scale is not
-            clearly positive.
+            weight is negative, predicted has no spread, or the scale is not clearly positive.
     """
     return _positive(_solve(*_samples(predicted, target, weights), shift))
 
@@ -81,17 +80,17 @@ def robust(
     shift: bool = True,
     seed: int = 0,
 ) -> Fit:
-    """Fit what most samples agree on, however wrong the others are.
+    """Fit the majority of the samples, independent of the outliers' values.
 
-    Random minimal samples give hypotheses. Their least median of residuals (Rousseeuw 1984) says
-    what noise is, so that no tolerance has to be guessed; the one with most support within it
-    (MSAC, Torr and Zisserman 2000) starts iteratively reweighted least squares with Tukey's
-    biweight. Four outliers in ten are survived, even where they agree with one another.
+    Hypotheses come from random minimal samples. The least median of their residuals (Rousseeuw
+    1984) estimates the noise, so that no tolerance is needed. The hypothesis with most support at
+    that noise (MSAC, Torr and Zisserman 2000) is the start of iteratively reweighted least squares
+    with Tukey's biweight. The fit is robust to four outliers in ten, even if they agree.
 
-    A scale alone is fitted to the logarithms of target over predicted: a product of scale and
-    noise in predicted would make least squares in the values themselves too small, by a factor of
-    1 / (1 + CV^2) for a coefficient of variation CV of that noise. What is not positive is an
-    outlier there.
+    A scale alone is fitted to the logarithms of target over predicted. With multiplicative noise of
+    predicted, least squares on the values would give a scale too small by a factor of
+    1 / (1 + CV^2), where CV is the coefficient of variation of that noise. Values that are not
+    positive are outliers there.
 
     Arguments and errors are those of least_squares; the same seed gives the same fit.
     """
@@ -110,7 +109,7 @@ def _ratio(x: FloatArray, y: FloatArray, w: FloatArray, rng: np.random.Generator
             f"{np.count_nonzero(positive)} samples are positive, expected at least {MIN_SAMPLES}"
         )
     x, y, w = x[positive], y[positive], w[positive]
-    # The error of a logarithm is a relative one: a constant is fitted to them.
+    # The error of a logarithm is a relative error. A constant is fitted to the logarithms.
     weights = w * y**2
     rounding = _ROUNDING * float(np.sqrt(weights).max())
     log = _agreed(np.ones_like(x), np.log(y / x), weights, False, rng, rounding)
@@ -126,30 +125,30 @@ def _agreed(
     rng: np.random.Generator,
     rounding: float,
 ) -> Fit:
-    """Return the fit of what most samples agree on; residuals below rounding are none."""
+    """Return the fit of the majority; residuals below rounding count as zero."""
     root = np.sqrt(w)
     fit = _best_hypothesis(x, y, root, shift, rng, rounding)
     sigma = math.inf
     for _ in range(_ROUNDS):
         residual = root * np.abs(y - fit.scale * x - fit.shift)
-        # Only among what is near, so that outliers do not widen it from round to round.
+        # Only from near residuals, so that outliers do not widen it from round to round.
         near = residual[residual <= _NEAR * sigma]
         sigma = max(_SIGMA_PER_MAD * float(np.median(near)), rounding)
-        belief = np.clip(1 - (residual / (_TUKEY * sigma)) ** 2, 0, None) ** 2
-        fit = _solve(x, y, w * belief, shift)
-    return replace(fit, inliers=float(np.mean(belief > 0)))
+        tukey = np.clip(1 - (residual / (_TUKEY * sigma)) ** 2, 0, None) ** 2
+        fit = _solve(x, y, w * tukey, shift)
+    return replace(fit, inliers=float(np.mean(tukey > 0)))
 
 
 def _samples(
     predicted: npt.ArrayLike, target: npt.ArrayLike, weights: npt.ArrayLike | None
 ) -> tuple[FloatArray, FloatArray, FloatArray]:
-    """Return what has weight, as checked arrays."""
+    """Return the samples with weight, as checked arrays."""
     x, y = np.asarray(predicted, np.float64), np.asarray(target, np.float64)
     w = np.ones(x.shape) if weights is None else np.asarray(weights, np.float64)
     if x.ndim != 1 or not x.shape == y.shape == w.shape:
         raise ScaleError(
             f"predicted, target and weights are {x.shape}, {y.shape} and {w.shape}, "
-            "expected one dimension and one length"
+            "expected one dimension and equal lengths"
         )
     for name, values in (("predicted", x), ("target", y), ("weights", w)):
         if not np.isfinite(values).all():
@@ -189,7 +188,7 @@ def _best_hypothesis(
     rng: np.random.Generator,
     rounding: float,
 ) -> Fit:
-    """Return the line through two samples (the origin and one) that most samples support."""
+    """Return the line through two samples (or the origin and one) with the most support."""
     count = len(x)
     first = rng.integers(count, size=_HYPOTHESES)
     second = (first + rng.integers(1, count, size=_HYPOTHESES)) % count
@@ -203,20 +202,20 @@ def _best_hypothesis(
     scales, shifts = scales[usable, None], shifts[usable, None]
     scored = rng.permutation(count)[:_SCORED]
     residuals = root[scored] * np.abs(y[scored] - scales * x[scored] - shifts)
-    # The least median tells how large noise is, but where most samples lie in one spot, any line
-    # through it has a small one: what is right explains the most of the other samples too.
+    # The least median estimates the noise. But if most samples are at one point, any line through
+    # it has a small median; the right line also explains most of the other samples.
     cut = _NEAR * _SIGMA_PER_MAD * np.median(residuals, axis=1).min()
     best = np.argmin(np.sum(np.minimum(residuals, max(cut, rounding)) ** 2, axis=1))
     return Fit(float(scales[best, 0]), float(shifts[best, 0]), np.zeros((2, 2)), inliers=1.0)
 
 
 def _rounding(values: FloatArray) -> float:
-    """Return a residual that is nothing but rounding, and more than 0."""
+    """Return the size of residuals that are rounding only, more than 0."""
     return max(_ROUNDING * float(np.abs(values).max()), sys.float_info.min)
 
 
 def _positive(fit: Fit) -> Fit:
-    """Refuse a scale that is not told from 0: noise instead of evidence."""
+    """Return a fit, or raise ScaleError if its scale is not clearly positive."""
     sigma = math.sqrt(fit.covariance[0, 0])
     if not fit.scale > _CLEARLY * sigma:
         raise ScaleError(

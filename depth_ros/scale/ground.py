@@ -1,8 +1,8 @@
-"""The ground as a ruler: a camera's known height turns the plane it stands over into metres.
+"""Metric scale from the ground plane and the camera's known height.
 
 On the ground z-depth is h / (n . r) for a viewing ray r = (x/z, y/z, 1), the camera's height h and
-the unit vector n that points down. So each pixel below the horizon knows how deep it is if it sees
-the ground, and those that do lie on one line over what the network said there.
+the unit vector n that points down. So the depth of every pixel below the horizon is known if it
+sees the ground, and these depths are a linear function of the network's output.
 """
 
 from __future__ import annotations
@@ -21,29 +21,29 @@ from depth_ros.scale.fit import Fit, least_squares
 
 _SAMPLES = 800
 _HYPOTHESES = 250
-# Of depth: wider than the noise of good networks, narrower than a kerb or a thin rug is high.
+# Of depth: more than the noise of good networks, less than the height of a kerb or a thin rug.
 _TOLERANCE = 0.06
 _REFINEMENTS = 4
-# Rays nearer to the horizon would see ground so far away that no network knows it; this share of
-# the image must see nearer.
+# Rays closer to the horizon see ground too far away for any network; at least this share of the
+# image must see nearer ground.
 _FARTHEST_HEIGHTS = 10.0
 _LEAST_VIEW = 0.05
-# What convinces: this share of the pixels below the horizon on one plane, hardly any below it (a
-# plane with much below it is a table), and depths spread enough to tell a floor from a wall.
+# Conditions for a fit: this share of the pixels below the horizon lies on one plane, few lie below
+# it (otherwise it is a table), and depths spread enough to distinguish a floor from a wall.
 _LEAST_SHARE = 0.2
 _MOST_BELOW = 0.1
 _LEAST_SPREAD = 1.25
 _MOST_DEVIATION = 0.02
 _MOST_TILT_DEG = 15.0
-# What a mount's angles are worth against what the plane itself shows of its tilt: a network's
-# errors are smooth over the image, so that its many pixels count as a few independent ones.
+# Weight of the mount's angles against the tilt of the fitted plane: a network's errors are smooth
+# over the image, so that its many pixels count as a few independent ones.
 _MOUNT_DEG = 3.0
 _INDEPENDENT = 20
 
 
 @dataclass(frozen=True)
 class Mount:
-    """How a camera stands over the ground.
+    """A camera's pose relative to the ground.
 
     Attributes:
         height_m: the optical centre's height.
@@ -58,7 +58,7 @@ class Mount:
 
     @property
     def reach_m(self) -> float:
-        """How far ground is looked for: beyond, a relative prediction is extrapolated."""
+        """Depth up to which ground is used; beyond, a relative prediction is extrapolated."""
         return _FARTHEST_HEIGHTS * self.height_m
 
     def __post_init__(self) -> None:
@@ -77,8 +77,8 @@ class Mount:
         """Return the mount from the 4x4 transform to a frame whose z points up.
 
         Args:
-            base_from_optical: of points in the camera's optical frame.
-            offset_m: how far that frame's origin is above the ground.
+            base_from_optical: transforms points of the camera's optical frame.
+            offset_m: height of that frame's origin above the ground.
         """
         x, y, z = -base_from_optical[2, :3]
         height_m = float(base_from_optical[2, 3]) + offset_m
@@ -86,25 +86,24 @@ class Mount:
 
 
 def find_ground(values: Tensor, kind: str, rays: Tensor, mount: Mount, seed: int = 0) -> Fit:
-    """Return what makes a prediction metric: depth or inverse depth is scale * value + shift.
+    """Fit the metric scale of a prediction: depth or inverse depth is scale * value + shift.
 
-    For metric depth the plane is looked for in every direction near the mount's, and its distance
-    gives the scale: the mount's angles may be wrong by several degrees. A relative prediction bends
-    the ground into another plane, as deep as one likes to believe its horizon to be: there the
-    mount's angles are taken at their word.
+    For metric depth the plane is searched near the mount's direction, and its distance gives the
+    scale: the mount's angles may be wrong by several degrees. For relative depth the tilt of the
+    plane and the shift cannot be told apart, so the mount's angles are used as they are.
 
     Args:
-        values: (H, W) on any device; NaN and infinity are no evidence.
-        kind: metric_depth (scale only), affine_depth, or affine_inverse_depth, whose fit is one of
+        values: (H, W) on any device; NaN and infinity are ignored.
+        kind: metric_depth (scale only), affine_depth, or affine_inverse_depth, which is fitted to
             metric inverse depth.
-        rays: (H, W, 2) viewing rays as Camera.rays() gives, on any device.
+        rays: (H, W, 2) viewing rays, see Camera.rays(), on any device.
         mount: the camera's height and the direction of the ground.
 
     Returns:
         The fit; its inliers are the share of the pixels below the horizon that lie on the ground.
 
     Raises:
-        ScaleError: no plane is convincing; the message says what was found.
+        ScaleError: no plane is convincing; the message contains the best one's figures.
     """
     value, ray = _sample(values, rays, mount)
     if kind == "metric_depth":
@@ -121,18 +120,18 @@ def _sample(values: Tensor, rays: Tensor, mount: Mount) -> tuple[FloatArray, Flo
     few = torch.cat([values[::step, ::step, None], rays[::step, ::step].to(values.device)], -1)
     table = few.reshape(-1, 3).cpu().numpy().astype(np.float64)
     value, ray = table[:, 0], np.column_stack([table[:, 1:], np.ones(len(table))])
-    # NaN compares false; the last condition is that the ground, if seen, is not too far away.
-    seen = np.isfinite(value) & (ray @ np.array(mount.down) > 1 / _FARTHEST_HEIGHTS)
-    if seen.mean() < _LEAST_VIEW:
+    # NaN compares false; the last condition limits the distance of the ground.
+    visible = np.isfinite(value) & (ray @ np.array(mount.down) > 1 / _FARTHEST_HEIGHTS)
+    if visible.mean() < _LEAST_VIEW:
         raise ScaleError(
-            f"{seen.mean():.0%} of the image may see ground nearer than {_FARTHEST_HEIGHTS:g} "
+            f"{visible.mean():.0%} of the image may see ground nearer than {_FARTHEST_HEIGHTS:g} "
             f"camera heights, expected {_LEAST_VIEW:.0%}: does the camera look up?"
         )
-    return value[seen], ray[seen]
+    return value[visible], ray[visible]
 
 
 def _metric(depth_m: FloatArray, ray: FloatArray, mount: Mount, seed: int) -> Fit:
-    """Fit a plane near the mount's to predicted points: inverse depth is linear in the ray."""
+    """Fit a plane near the mount's: inverse depth is linear in the ray."""
     positive = depth_m > 0
     if not positive.any():
         raise ScaleError("nothing below the horizon has positive depth, expected the ground")
@@ -155,9 +154,9 @@ def _metric(depth_m: FloatArray, ray: FloatArray, mount: Mount, seed: int) -> Fi
 
 
 def _planes(inverse: FloatArray, ray: FloatArray, mount: Mount, seed: int) -> FloatArray:
-    """Return planes (K, 3), inverse depth over ray, through three samples each, facing the mount's.
+    """Return planes (K, 3), inverse depth over ray, through three samples each, near the mount's.
 
-    Samples far down in the image are drawn more often: that is where the ground is.
+    Samples further down in the image are drawn more often, because the ground is there.
     """
     down = np.array(mount.down)
     three = _draw(ray @ down, 3, seed)
@@ -174,7 +173,7 @@ def _planes(inverse: FloatArray, ray: FloatArray, mount: Mount, seed: int) -> Fl
 def _refine(
     inverse: FloatArray, ray: FloatArray, near: FloatArray, plane: FloatArray, mount: Mount
 ) -> FloatArray:
-    """Return the plane (3,) that fits the samples near it and, where they leave it open, down."""
+    """Return the plane (3,) that fits the samples near it and, if undetermined, the mount."""
     across = np.linalg.svd(np.array([mount.down]))[2][1:]
     straight = across / np.linalg.norm(plane) / math.radians(_MOUNT_DEG)
     weights = np.sqrt(near * _INDEPENDENT / max(near.sum(), 1e-9)) / inverse / _TOLERANCE
@@ -184,13 +183,13 @@ def _refine(
 
 
 def _affine(value: FloatArray, target: FloatArray, inverse: bool, seed: int) -> Fit:
-    """Fit the line target = scale * value + shift to those samples that are on the ground."""
+    """Fit the line target = scale * value + shift to the samples on the ground."""
     first, second = _draw(target if inverse else 1 / target, 2, seed).T
     with np.errstate(all="ignore"):
         scales = (target[second] - target[first]) / (value[second] - value[first])
     usable = np.isfinite(scales) & (scales > 0)
     if not usable.any():
-        raise ScaleError("nothing below the horizon comes nearer downwards, expected the ground")
+        raise ScaleError("depth below the horizon does not decrease downwards, expected the ground")
     scales = scales[usable]
     shifts = target[first[usable]] - scales * value[first[usable]]
 
@@ -215,7 +214,7 @@ def _draw(nearness: FloatArray, count: int, seed: int) -> npt.NDArray[np.int64]:
 
 
 def _judge(inverse: FloatArray, ground: FloatArray) -> tuple[FloatArray, FloatArray]:
-    """Return how well samples lie on the ground, 0 to 1, and whether below it, 0 or 1."""
+    """Return how well samples fit the ground, 0 to 1, and whether they are below it, 0 or 1."""
     residual = (inverse - ground) / np.abs(ground) / _TOLERANCE
     return np.clip(1 - residual**2, 0, 1), (residual < -2).astype(np.float64)
 
@@ -230,7 +229,7 @@ def _check_tilt(normal: FloatArray, mount: Mount) -> None:
 
 
 def _convincing(fit: Fit, near: FloatArray, below: FloatArray, depths: FloatArray) -> Fit:
-    """Return a fit with its share of pixels on the ground, if that is enough to believe it."""
+    """Return a fit with its share of pixels on the ground, if it is convincing."""
     on = near > 0
     share, under = float(on.mean()), float(below.mean())
     spread = float(np.divide(*np.percentile(depths[on], (95, 5)))) if on.any() else 0.0

@@ -129,7 +129,7 @@ class Scaler:
         self.refused = reason
 
     def as_dict(self) -> dict[str, Any]:
-        """Return the state in JSON's own types."""
+        """Return the state in JSON types."""
         reach_m = self._reach_m if math.isfinite(self._reach_m) else None
         return {
             "filter": self._filter.as_dict(),
@@ -139,10 +139,10 @@ class Scaler:
         }
 
     def restore(self, state: dict[str, Any]) -> None:
-        """Take up a state of as_dict().
+        """Restore a state of as_dict().
 
         Raises:
-            ScaleError: it is none.
+            ScaleError: it is not such a state.
         """
         try:
             reach_m = math.inf if state["reach_m"] is None else float(state["reach_m"])
@@ -151,7 +151,7 @@ class Scaler:
             self._field = None if field is None else Field.from_list(field)
             self._filter.restore(state["filter"])
         except (KeyError, TypeError, ValueError) as error:
-            raise ScaleError(f"{str(state)[:80]} is no state of a scale: {error}") from error
+            raise ScaleError(f"{str(state)[:80]} is not the state of a scale: {error}") from error
         if not reach_m > 0:
             raise ScaleError(f"reach_m is {reach_m}, expected above 0")
         self._reach_m = reach_m

@@ -1,1 +1,1 @@
-"""Train small metric heads on procedurally rendered scenes."""
+"""Train depth networks on rendered scenes and on recorded RGB-D."""

@@ -1,4 +1,4 @@
-"""How far the spread among a GRIN's samples is from its errors."""
+"""Calibration of a GRIN's confidence: the ratio of its errors to the spread of its samples."""
 
 from __future__ import annotations
 
@@ -23,12 +23,12 @@ _HALVINGS = 40
 
 @torch.inference_mode()
 def spread_gain(network: Grin, batches: Iterable[Batch], seed: int = 0) -> float:
-    """Return the factor on the spread that makes mean confidence the share of right pixels.
+    """Return the factor on the spread for which mean confidence is the share of right pixels.
 
-    Right is within a factor of 1.25 of the truth, see models.grin.confidence.
+    Right means within a factor of 1.25 of the truth, see models.grin.confidence.
 
     Args:
-        network: trained.
+        network: a trained network.
         batches: frames with depth, on its device.
         seed: of noise and pixels.
     """
@@ -39,16 +39,16 @@ def spread_gain(network: Grin, batches: Iterable[Batch], seed: int = 0) -> float
     low, high = 1e-3, 1e3
     for _ in range(_HALVINGS):
         middle = math.sqrt(low * high)
-        # A larger gain says less confidence.
-        too_sure = float(within(spreads * middle).mean()) > share
-        low, high = (middle, high) if too_sure else (low, middle)
+        # A larger gain means less confidence.
+        overconfident = float(within(spreads * middle).mean()) > share
+        low, high = (middle, high) if overconfident else (low, middle)
     return math.sqrt(low * high)
 
 
 def _errors_and_spreads(
     network: Grin, batch: Batch, generator: torch.Generator
 ) -> tuple[Tensor, Tensor]:
-    """Return |ln depth - ln truth| and the deviation of ln depth among samples, pixel by pixel."""
+    """Return |ln depth - ln truth| and the samples' standard deviation of ln depth, per pixel."""
     config = network.config
     ends = (config.d_min_m, config.d_max_m)
     chosen = choose(labelled(batch), _PIXELS, 1, generator)

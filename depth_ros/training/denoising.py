@@ -1,4 +1,4 @@
-"""The objective of GRIN: say v of labelled pixels, at every noise level."""
+"""The objective of GRIN: predict v of labelled pixels, at every noise level."""
 
 from __future__ import annotations
 
@@ -16,12 +16,12 @@ from depth_ros.training.frames import Batch
 
 @dataclass(frozen=True)
 class Denoising:
-    """Loss of a Grin on a batch. Pixels without a label are not among the tokens (section 4.4).
+    """Loss of a Grin on a batch. Only pixels with a label are tokens (section 4.4).
 
     Attributes:
-        pixels: labelled pixels per image and noise level. Our choice; paper: not found.
-        levels: noise levels per image, which share the encoder's work. Our choice.
-        self_conditioning: share of samples that see the latents of a first pass (RIN: 0.9).
+        pixels: labelled pixels per image and noise level. Our choice; not in the paper.
+        levels: noise levels per image, which share one run of the encoder. Our choice.
+        self_conditioning: share of samples that get the latents of a first pass (RIN: 0.9).
     """
 
     pixels: int = 256
@@ -31,7 +31,7 @@ class Denoising:
     def __call__(self, network: Grin, batch: Batch, generator: torch.Generator) -> Tensor:
         """Return the mean absolute error of v.
 
-        L1 is our choice, after MVGD; noise levels are spread evenly over time.
+        L1 is our choice, as in MVGD; noise levels are uniform over time.
         """
         config, device = network.config, batch.rgb.device
         chosen = choose(labelled(batch), self.pixels * self.levels, self.levels, generator)
@@ -57,7 +57,7 @@ class Denoising:
     def _first_pass(
         self, network: Grin, x_t: Tensor, gamma: Tensor, local: Tensor, scene: Tensor
     ) -> Tensor:
-        """Return latents (samples, L, latent_dim) of a first pass for some, zeros for the rest."""
+        """Return latents (samples, L, latent_dim): of a first pass for some, zeros for others."""
         config = network.config
         before = x_t.new_zeros(len(x_t), config.latents, config.latent_dim)
         some = round(self.self_conditioning * len(x_t))
@@ -69,13 +69,13 @@ class Denoising:
 
 
 def choose(candidates: Tensor, most: int, multiple: int, generator: torch.Generator) -> Tensor:
-    """Return indices (B, N) of N distinct labelled pixels of each image, at random.
+    """Return indices (B, N) of N distinct random labelled pixels of each image.
 
     Args:
-        candidates: bool (B, P), those that are labelled.
-        most: N is at most this, and what every image has.
+        candidates: bool (B, P), the labelled pixels.
+        most: maximum N; N is also limited by the image with the fewest labels.
         multiple: N is a multiple of it.
-        generator: of the choice.
+        generator: random generator of the choice.
     """
     count = min(most, int(candidates.sum(1).min())) // multiple * multiple
     lots = torch.rand(candidates.shape, generator=generator).to(candidates.device)
@@ -89,10 +89,10 @@ def labelled(batch: Batch) -> Tensor:
 
 
 def condition(network: Grin, batch: Batch, chosen: Tensor) -> tuple[Tensor, Tensor]:
-    """Return local conditioning of chosen pixels (B, N), and that of the whole image."""
+    """Return the conditioning of chosen pixels (B, N), and that of the whole image."""
     pixels = batch.rgb.permute(0, 3, 1, 2).float() / 127.5 - 1
     rays = batch.rays.flatten(1, 2).gather(1, chosen[..., None].expand(-1, -1, 2))
-    # The mean ray of a cell is that of its middle, but for the lens's curvature inside of it.
+    # A cell's mean ray is that of its centre, except for the lens's curvature inside the cell.
     cell_rays = functional.avg_pool2d(batch.rays.movedim(-1, 1), network.config.cell)
     cells = grid(*cell_rays.shape[2:]).to(rays.device).expand(len(rays), -1, -1)
     cell_rays = cell_rays.flatten(2).transpose(1, 2).nan_to_num(0.0)
@@ -102,6 +102,6 @@ def condition(network: Grin, batch: Batch, chosen: Tensor) -> tuple[Tensor, Tens
 
 
 def positions(batch: Batch, chosen: Tensor) -> Tensor:
-    """Return where pixels (B, N) of the frames are: (B, N, 2)."""
+    """Return normalised positions (B, N, 2) of pixels (B, N) of the frames."""
     height, width = batch.depth_m.shape[1:]
     return normalise(torch.stack([chosen % width, chosen // width], dim=-1), height, width)

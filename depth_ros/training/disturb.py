@@ -1,6 +1,6 @@
-"""What cameras do to pictures: colour, exposure, blur, noise, compression, things in the way.
+"""Image augmentation: colour, exposure, blur, noise, compression and occlusion.
 
-Images are float32 (B, 3, H, W) in 0 to 1; random numbers come from a generator on their device.
+Images are float32 (B, 3, H, W) from 0 to 1; random numbers come from a generator on their device.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ _BLOCK = 8
 
 
 def disturb(batch: Batch, generator: torch.Generator) -> Batch:
-    """Return the frames as other cameras would have taken them; what is hidden has no depth."""
+    """Return augmented frames, as taken by other cameras; occluded pixels have no depth."""
     batch = occlude(batch, generator)
     images = batch.rgb.permute(0, 3, 1, 2).float() / 255
     images = colour(images, generator)
@@ -32,7 +32,7 @@ def disturb(batch: Batch, generator: torch.Generator) -> Batch:
 
 
 def occlude(batch: Batch, generator: torch.Generator, share: float = 0.35) -> Batch:
-    """Return frames of which some have a rectangle of another frame in front, without depth."""
+    """Cover some frames with a rectangle of another frame, without depth."""
     count, height, width = batch.depth_m.shape
     lots = torch.rand(5, count, 1, 1, generator=generator, device=generator.device)
     high, wide = (0.08 + 0.3 * lots[0]) * height, (0.08 + 0.3 * lots[1]) * width
@@ -44,7 +44,7 @@ def occlude(batch: Batch, generator: torch.Generator, share: float = 0.35) -> Ba
 
 
 def colour(images: Tensor, generator: torch.Generator) -> Tensor:
-    """Return images of other exposure, contrast, white balance, saturation and tone curve."""
+    """Change exposure, contrast, white balance, saturation and tone curve of images."""
     brightness = _around_one(images, generator, 1.5)
     contrast = _around_one(images, generator, 1.4)
     gamma = _around_one(images, generator, 1.5)
@@ -59,7 +59,7 @@ def colour(images: Tensor, generator: torch.Generator) -> Tensor:
 
 
 def vignette(images: Tensor, generator: torch.Generator) -> Tensor:
-    """Return images of which some are darker towards their corners (cos^4, roughly)."""
+    """Darken the corners of some images (roughly cos^4)."""
     height, width = images.shape[-2:]
     y = torch.linspace(-1, 1, height, device=images.device)[:, None]
     x = torch.linspace(-1, 1, width, device=images.device)
@@ -68,7 +68,7 @@ def vignette(images: Tensor, generator: torch.Generator) -> Tensor:
 
 
 def blur(images: Tensor, generator: torch.Generator) -> Tensor:
-    """Return images of which some are out of focus, by up to 1.2 pixels."""
+    """Blur some images by up to 1.2 pixels."""
     sigma = 1.2 * (2 * _lots(images, generator)[:, :, :, 0] - 1).clamp(min=0.05)
     taps = torch.exp(-0.5 * (torch.arange(-2, 3, device=images.device) / sigma) ** 2)
     taps = (taps / taps.sum(-1, keepdim=True)).repeat_interleave(3, dim=0)
@@ -81,16 +81,16 @@ def blur(images: Tensor, generator: torch.Generator) -> Tensor:
 
 
 def noise(images: Tensor, generator: torch.Generator) -> Tensor:
-    """Return images with a sensor's noise, up to 4 % of full scale."""
+    """Add sensor noise to images, up to 4 % of full scale."""
     strength = 0.04 * _lots(images, generator) ** 2
     white = torch.randn(images.shape, generator=generator, device=images.device)
     return images + strength * white
 
 
 def compress(images: Tensor, generator: torch.Generator, share: float = 0.4) -> Tensor:
-    """Return images of which some have JPEG's loss: 8x8 cosine blocks rounded (ITU-T T.81).
+    """Add JPEG's loss to some images: 8x8 cosine blocks, rounded (ITU-T T.81).
 
-    One table serves brightness and colour, and colour is not subsampled.
+    Brightness and colour use the same table, and colour is not subsampled.
     """
     coarseness = 0.01 + 0.07 * _lots(images, generator) ** 2
     height, width = images.shape[-2:]
@@ -112,19 +112,19 @@ def _lots(images: Tensor, generator: torch.Generator, channels: int = 1) -> Tens
 
 
 def _around_one(images: Tensor, generator: torch.Generator, most: float) -> Tensor:
-    """Return factors from 1 / most to most, evenly in their logarithm."""
+    """Return factors from 1 / most to most, uniform in their logarithm."""
     return torch.exp(math.log(most) * (2 * _lots(images, generator) - 1))
 
 
 @lru_cache(maxsize=4)
 def _grey(device: torch.device) -> Tensor:
-    """Return what each colour counts in grey, (3, 1, 1)."""
+    """Return the weights of the colours in grey, (3, 1, 1)."""
     return torch.tensor(_GREY, device=device)[:, None, None]
 
 
 @lru_cache(maxsize=4)
 def _cosines(device: torch.device) -> Tensor:
-    """Return the orthonormal DCT-II of 8 x 8 values, row by row, (64, 64)."""
+    """Return the orthonormal DCT-II of 8 x 8 values, in row-major order, (64, 64)."""
     n = torch.arange(_BLOCK, device=device)
     waves = torch.cos(math.pi / _BLOCK * (n + 0.5) * n[:, None]) * math.sqrt(2 / _BLOCK)
     waves[0] /= math.sqrt(2)
@@ -133,6 +133,6 @@ def _cosines(device: torch.device) -> Tensor:
 
 @lru_cache(maxsize=4)
 def _steps(device: torch.device) -> Tensor:
-    """Return how much coarser waves are rounded the finer they are, (8, 8)."""
+    """Return relative quantisation steps (8, 8), coarser for higher frequencies."""
     n = torch.arange(_BLOCK, device=device)
     return 1 + 0.5 * (n + n[:, None])

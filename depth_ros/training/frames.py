@@ -1,4 +1,4 @@
-"""What training steps see: batches of images with depth, and the viewing rays of their cameras."""
+"""Training batches: images with depth and the viewing rays of their cameras."""
 
 from __future__ import annotations
 
@@ -23,8 +23,8 @@ class Batch(NamedTuple):
 
     Attributes:
         rgb: uint8 (B, H, W, 3).
-        depth_m: (B, H, W) z-depth; what is not finite and positive is no label.
-        rays: (B, H, W, 2) viewing rays x/z and y/z; NaN where there is none.
+        depth_m: (B, H, W) z-depth; values that are not finite and positive are no labels.
+        rays: (B, H, W, 2) viewing rays x/z and y/z; NaN for pixels without a ray.
         f_px: (B,) focal lengths.
     """
 
@@ -34,11 +34,11 @@ class Batch(NamedTuple):
     f_px: Tensor
 
     def to(self, device: str) -> Batch:
-        """Return the same on a device."""
+        """Return the batch on a device."""
         return Batch(*(part.to(device) for part in self))
 
     def mirrored(self, which: Tensor) -> Batch:
-        """Return the frames with those of which, bool (B,), as a mirror shows them."""
+        """Return the frames, with those selected by which, bool (B,), mirrored."""
         rgb, depth_m, rays = self.rgb.clone(), self.depth_m.clone(), self.rays.clone()
         rgb[which], depth_m[which] = rgb[which].flip(2), depth_m[which].flip(2)
         rays[which] = rays[which].flip(2) * rays.new_tensor([-1.0, 1.0])
@@ -54,24 +54,24 @@ class Rgbd(NamedTuple):
 
 
 class Frames(Protocol):
-    """Where batches come from. What a step sees depends on the step alone, not on those before."""
+    """A source of batches. The batch of a step depends on the step alone, not on those before."""
 
     def start(self, step: int) -> None:
-        """Get ready to draw the batch of a step, and then those that follow."""
+        """Prepare to draw the batches from a step on."""
 
     def draw(self, step: int) -> Batch:
         """Return a step's batch."""
 
 
 class FramePool:
-    """The newest rendered frames, of which every step draws a batch and replaces a few.
+    """A pool of rendered frames: every step replaces a few and draws a batch.
 
-    Rendering costs about as much as a training step, so a frame is used several times. What the
-    pool holds at a step depends on seed and step alone: a resumed run sees the same frames.
+    Rendering costs about as much as a training step, so a frame is used several times. The pool's
+    content depends on seed and step alone: a resumed run uses the same frames.
 
     Args:
-        seed: every frame follows from it.
-        robot: what carries the cameras.
+        seed: determines every frame.
+        robot: ranges of the cameras' poses and lenses.
         width, height: of the frames.
         fresh: newly rendered frames per step.
         batch: frames per step.
@@ -98,13 +98,13 @@ class FramePool:
         )
 
     def start(self, step: int) -> None:
-        """Render what the pool holds before a step."""
+        """Render the pool's frames before a step."""
         rounds = _POOL_FRAMES // self._fresh
         for before in tqdm(range(step - rounds, step), desc="first frames", leave=False):
             self._refresh(before)
 
     def _refresh(self, step: int) -> None:
-        # Seeds are non-negative; the pool's first rounds lie before step 0.
+        # Seeds must not be negative, and the pool's first rounds are before step 0.
         rng = np.random.default_rng((self._seed, step + _POOL_FRAMES))
         frames, cameras = random_frames(rng, self._robot, *self._size, self._fresh)
         first = step * self._fresh % _POOL_FRAMES
@@ -134,7 +134,7 @@ class FramePool:
 
 
 class Shapes:
-    """Pools of several shapes, of which every step takes the next.
+    """Pools of several shapes, used in turn.
 
     Args:
         pools: one for each shape.
@@ -144,10 +144,10 @@ class Shapes:
         self._pools = pools
 
     def start(self, step: int) -> None:
-        """Get every pool ready."""
+        """Prepare every pool."""
         count = len(self._pools)
         for index, pool in enumerate(self._pools):
-            # The first step from here on that is this pool's.
+            # The pool's own first step from here on.
             pool.start((step + (index - step) % count) // count)
 
     def draw(self, step: int) -> Batch:

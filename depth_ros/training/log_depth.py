@@ -17,7 +17,7 @@ _NEAR_M = 1e-3
 
 @dataclass(frozen=True)
 class LogDepth:
-    """Loss on the logarithm of depth, image by image: sources differ in scale and in labels.
+    """Loss on the logarithm of depth, per image, because sources differ in scale and in labels.
 
     The network learns depth as if every camera had its training focal length (the canonical
     camera of Metric3D, arXiv 2307.10984): truth is multiplied by f_training / f_camera.
@@ -25,8 +25,8 @@ class LogDepth:
     Attributes:
         preprocessing: how the network's images are normalised.
         training_f_px: the canonical focal length, in pixels of the network's input.
-        shape_weight: of the standard deviation of the log error, which forgives scale.
-        scale_weight: of the absolute mean of the log error, which is the scale.
+        shape_weight: of the standard deviation of the log error, which ignores scale.
+        scale_weight: of the absolute mean of the log error, which is the error of scale.
         error_weight: of the mean absolute log error.
         gradient_weight: of log-gradient matching at four scales (MiDaS, arXiv 1907.01341).
     """
@@ -39,7 +39,7 @@ class LogDepth:
     gradient_weight: float = 0.25
 
     def __call__(self, network: nn.Module, batch: Batch, generator: torch.Generator) -> Tensor:
-        """Return the loss; nothing in it is drawn at random."""
+        """Return the loss, which is deterministic."""
         depth_m = self.predict(network, batch)
         truth_m = self.canonical(batch)
         valid = torch.isfinite(truth_m) & (truth_m > _NEAR_M)
@@ -54,10 +54,10 @@ class LogDepth:
         )
 
     def predict(self, network: nn.Module, batch: Batch) -> Tensor:
-        """Return canonical depth (B, H, W) at the images' own size, in float32."""
+        """Return canonical depth (B, H, W) at the images' size, in float32."""
         depth_m = network(self.preprocessing.normalised(batch.rgb)).float()
         return functional.interpolate(depth_m[:, None], batch.rgb.shape[1:3], mode="bilinear")[:, 0]
 
     def canonical(self, batch: Batch) -> Tensor:
-        """Return the batch's depth as the canonical camera would see it."""
+        """Return the batch's depth for the canonical camera."""
         return batch.depth_m * (self.training_f_px / batch.f_px)[:, None, None]

@@ -11,9 +11,9 @@ _EPSILON = 1e-7
 def silog(depth_m: Tensor, truth_m: Tensor, valid: Tensor, mean_weight: float = 0.15) -> Tensor:
     """Return the scale-invariant log loss, 10 sqrt(Var(g) + mean_weight mean(g)^2).
 
-    g = ln(depth) - ln(truth) over the valid pixels of the batch. mean_weight 0 forgives scale
-    completely; 1 is the plain root mean square of g. Computed in float32: squares of small logs
-    underflow in half precision.
+    g = ln(depth) - ln(truth) over the valid pixels of the batch. mean_weight 0 ignores scale
+    completely; 1 is the root mean square of g. Computed in float32, because squares of small
+    logarithms underflow in half precision.
 
     Source: Eigen et al. 2014, as configured in ZoeDepth (arXiv 2302.12288), lambda = 0.85.
     """
@@ -25,7 +25,7 @@ def silog(depth_m: Tensor, truth_m: Tensor, valid: Tensor, mean_weight: float = 
 def per_image(residual: Tensor, valid: Tensor) -> tuple[Tensor, Tensor, Tensor]:
     """Return mean, standard deviation and mean absolute value of each image's residuals, (B,).
 
-    Images without a valid pixel count as without residuals.
+    Images without a valid pixel have zero residuals.
     """
     count = valid.sum((1, 2)).clamp(min=1)
     kept = residual.float() * valid

@@ -1,4 +1,4 @@
-"""The objective of networks that say metric depth at once."""
+"""The objective of networks that predict metric depth directly."""
 
 from __future__ import annotations
 
@@ -13,18 +13,18 @@ from depth_ros.training.frames import Batch
 
 @dataclass(frozen=True)
 class MetricDepth:
-    """Loss of a network of transformers on a batch whose size and focal length are its own.
+    """Loss of a transformers network on a batch of the network's size and focal length.
 
     The network learns depth as if every camera had its training focal length: truth is multiplied
     by f_training / f_camera, and inference multiplies by the inverse (the canonical camera of
-    Metric3D, arXiv 2307.10984). What is left to learn does not depend on the lens.
+    Metric3D, arXiv 2307.10984). So the network need not know the lens.
 
     Attributes:
         training_f_px: that focal length, at the frames' size.
-        gradient_weight: weight of the log-depth gradient term beside SILog.
-        mean_weight: how much SILog cares for scale, see losses.silog.
-        affine_weight: weight of the scale-and-shift-invariant loss on inverse depth, which teaches
-            shape where labels are right up to scale and shift.
+        gradient_weight: weight of the log-depth gradient term; SILog has weight 1.
+        mean_weight: weight of scale in SILog, see losses.silog.
+        affine_weight: weight of the scale-and-shift-invariant loss on inverse depth, for labels
+            that are correct up to scale and shift.
     """
 
     training_f_px: float
@@ -33,7 +33,7 @@ class MetricDepth:
     affine_weight: float = 0.0
 
     def __call__(self, network: nn.Module, batch: Batch, generator: torch.Generator) -> Tensor:
-        """Return the loss; nothing in it is drawn at random."""
+        """Return the loss, which is deterministic."""
         pixels = batch.rgb.permute(0, 3, 1, 2).float() / 127.5 - 1
         truth_m = batch.depth_m * (self.training_f_px / batch.f_px)[:, None, None]
         return self.loss(network(pixels).predicted_depth, truth_m)
@@ -41,7 +41,7 @@ class MetricDepth:
     def loss(self, depth_m: Tensor, truth_m: Tensor) -> Tensor:
         """Return the weighted sum of losses over the pixels with truth, both (B, H, W).
 
-        SILog, log-gradient matching and, where it has weight, the affine-invariant loss.
+        The losses are SILog, log-gradient matching and, if weighted, the affine-invariant loss.
         """
         valid = torch.isfinite(truth_m) & (truth_m > 0)
         depth_m, truth_m = depth_m.float() + 1e-6, truth_m.masked_fill(~valid, 1.0) + 1e-6

@@ -1,4 +1,4 @@
-"""Batches out of several sources at once: recordings, data sets, rendered rooms."""
+"""Batches from several sources: recordings, datasets and rendered rooms."""
 
 from __future__ import annotations
 
@@ -17,11 +17,11 @@ from depth_ros.training.views import Views, random_views
 
 @dataclass(frozen=True)
 class Source:
-    """Frames that are drawn from with a weight.
+    """Frames with a sampling weight.
 
     Attributes:
         stores: the frames, one store for each size.
-        weight: share of the draws, relative to those of the other sources.
+        weight: relative share of the drawn frames.
     """
 
     stores: Sequence[FrameStore]
@@ -31,13 +31,13 @@ class Source:
 class Mixture:
     """Random views of frames from several sources. A batch has one shape.
 
-    What a step sees depends on seed and step alone: a resumed run sees the same frames.
+    A batch depends on seed and step alone: a resumed run uses the same frames.
 
     Args:
-        sources: where frames come from.
-        shapes: heights and widths of batches; every step takes one of them.
+        sources: the frames.
+        shapes: heights and widths of batches; every step uses one of them.
         batch: frames per step.
-        seed: every batch follows from it.
+        seed: determines every batch.
         views: ranges of the random views.
     """
 
@@ -56,7 +56,7 @@ class Mixture:
         self._views = views or Views()
 
     def start(self, step: int) -> None:
-        """Everything is in memory already."""
+        """Do nothing: all frames are in memory."""
 
     def draw(self, step: int) -> Batch:
         """Return a step's batch."""
@@ -79,7 +79,7 @@ class Mixture:
 
 
 def _chances(source: Source) -> npt.NDArray[np.float64]:
-    """Return the chances of the source's stores: all of its frames are drawn equally often."""
+    """Return the probabilities of the source's stores, equal for each frame."""
     counts = np.array([len(store) for store in source.stores], np.float64)
     chances: npt.NDArray[np.float64] = source.weight * counts / counts.sum()
     return chances

@@ -1,6 +1,6 @@
-"""Cast rays into procedural scenes: images, and the exact depth of every pixel.
+"""Render procedural scenes by ray casting: images, and the exact depth of every pixel.
 
-Plain torch over whole batches, so that it runs on the CPU and on the GPU alike.
+It uses torch on whole batches, so that it runs on the CPU and on the GPU.
 """
 
 from __future__ import annotations
@@ -53,9 +53,9 @@ def render(
     seed: int = 0,
     device: torch.device | str = "cpu",
 ) -> Frames:
-    """Render one frame per (scene, pose, camera); the cameras have one size.
+    """Render one frame per (scene, pose, camera); all cameras have the same size.
 
-    The same arguments give the same frames. seed drives the sensor noise only.
+    The same arguments give the same frames. seed affects the sensor noise only.
     """
     height, width = cameras[0].height, cameras[0].width
     rays = np.stack([camera.rays().reshape(-1, 2) for camera in cameras])
@@ -95,7 +95,7 @@ def render_drive(drive: Drive, seed: int = 0, batch: int = 8) -> Frames:
 def random_frames(
     rng: np.random.Generator, robot: Robot, width: int, height: int, count: int
 ) -> tuple[Frames, list[Camera]]:
-    """Render count unrelated frames, each of its own scene, pose and camera."""
+    """Render count independent frames, each with its own scene, pose and camera."""
     scenes = [random_scene(rng) for _ in range(count)]
     poses = [random_pose(rng, scene, robot) for scene in scenes]
     cameras = [random_camera(rng, robot, width, height) for _ in scenes]
@@ -111,19 +111,19 @@ def _stack(scenes: list[Scene], name: str, device: torch.device | str) -> Tensor
 
 
 def _away_from_zero(x: Tensor) -> Tensor:
-    """Keep the sign and at least _EPSILON of magnitude, so that divisions stay finite."""
+    """Keep the sign, but limit the magnitude to at least _EPSILON, for finite divisions."""
     return torch.where(x.abs() < _EPSILON, torch.copysign(torch.full_like(x, _EPSILON), x), x)
 
 
 def _slab(origin: Tensor, direction: Tensor, low: Tensor, high: Tensor) -> tuple[Tensor, Tensor]:
-    """Return where rays enter and leave the space between two parallel planes."""
+    """Return the distances at which rays enter and leave the space between two parallel planes."""
     inverse = 1 / _away_from_zero(direction)
     a, b = (low - origin) * inverse, (high - origin) * inverse
     return torch.minimum(a, b), torch.maximum(a, b)
 
 
 def _room_hits(room_m: Tensor, origins: Tensor, directions: Tensor) -> _Hits:
-    """Hit the room from inside: floor (material 0), ceiling (1) or a wall (2)."""
+    """Intersect the room from inside: floor (material 0), ceiling (1) or a wall (2)."""
     half = room_m[:, :2, None] / 2
     low = torch.cat([-half, torch.zeros_like(half[:, :1])], dim=1)
     high = torch.cat([half, room_m[:, 2:, None]], dim=1)
@@ -139,12 +139,12 @@ def _room_hits(room_m: Tensor, origins: Tensor, directions: Tensor) -> _Hits:
 
 
 def _pick(values: Tensor, index: Tensor) -> Tensor:
-    """Take values (B, K, P) at index (B, P) along K."""
+    """Select values (B, K, P) at index (B, P) along K."""
     return values.gather(1, index[:, None])[:, 0]
 
 
 def _enter(low: Tensor, high: Tensor) -> Tensor:
-    """Return the entry distance where a ray is inside from low to high; inf where it never is."""
+    """Return the entry distance of rays that are inside from low to high; inf if never inside."""
     return torch.where((low < high) & (low > 0), low, torch.inf)
 
 
@@ -208,7 +208,7 @@ def _cylinder_hits(cylinders: Tensor, origins: Tensor, directions: Tensor) -> _H
 
 
 def _nearest(*candidates: _Hits) -> _Hits:
-    """Choose, ray by ray, the candidate that is hit first."""
+    """Choose the nearest hit of each ray."""
     best = candidates[0]
     for other in candidates[1:]:
         closer = other.t < best.t
@@ -222,7 +222,7 @@ def _nearest(*candidates: _Hits) -> _Hits:
 
 
 def _hash(x: Tensor, y: Tensor) -> Tensor:
-    """Return a repeatable pseudo-random number in [0, 1) per pair of whole numbers."""
+    """Return a deterministic pseudo-random number in [0, 1) per pair of integers."""
     value = torch.sin(x * 12.9898 + y * 78.233) * 43758.5453
     return value - value.floor()
 
@@ -265,7 +265,7 @@ def _shade(scenes: list[Scene], hits: _Hits, points: Tensor, device: torch.devic
     contact = 1 - 0.35 * torch.exp(-points[:, 2].clamp(min=0) / 0.12) * (
         hits.normal[:, 2].abs() < 0.5
     )
-    # A little light from above on everything, so that faces turned from the lamp keep their shape.
+    # A little light from above, so that faces turned away from the lamp stay distinguishable.
     sky = 0.85 + 0.15 * hits.normal[:, 2] + 0.06 * hits.normal[:, 0]
     light = (ambient * sky + lambert / (1 + (distance / falloff) ** 2)) * contact
     linear = albedo * light[:, None] * _stack(scenes, "gain", device)[:, :, None]

@@ -1,4 +1,4 @@
-"""Rendered frames to draw from: furnished rooms, and plain scenes."""
+"""Stores of rendered frames: furnished rooms and plain scenes."""
 
 from __future__ import annotations
 
@@ -25,12 +25,12 @@ from depth_ros.training.rooms.viewpoint import ANY_ROBOT
 from depth_ros.training.store import FrameStore, stores_of
 
 PLAIN = 0.25
-"""Share of plain scenes: what a network knows of them does not cost what it knows of rooms."""
+"""Share of plain scenes among the frames; they do not reduce accuracy in rooms."""
 FILE = "rendered.safetensors"
 _CHUNK = 8
 _CHUNKS_PER_PROCESS = 8
-"""Fewer are not worth the start of a process."""
-# Frames are this much larger than the network's input, so that there is something to crop.
+"""Minimum number of frames per process: fewer are not worth its start."""
+# Frames are larger than the network's input by this factor, to leave room for crops.
 _MARGIN = 1.25
 
 
@@ -43,16 +43,16 @@ def rendered_stores(
     richness: Richness | None = FULL,
     processes: int | None = None,
 ) -> list[FrameStore]:
-    """Return rendered frames, from a file in the folder where an earlier run left one.
+    """Return rendered frames, from the file of an earlier run if the folder has one.
 
     Args:
-        folder: where the file is, or will be.
-        count: of the frames.
+        folder: folder of the file.
+        count: number of frames.
         size: width and height of the network's input.
-        seed: every frame follows from it.
-        device: where frames are rendered; the stores are on the CPU.
+        seed: determines every frame.
+        device: device that renders; the stores are on the CPU.
         richness: of the furnished rooms; None: plain scenes only.
-        processes: that render on the CPU; None: one for each of its cores.
+        processes: number of processes that render on the CPU; None: one per core.
     """
     path = folder / FILE
     if not path.exists():
@@ -69,13 +69,13 @@ def _stored(path: Path) -> FrameStore:
         return FrameStore(**load_file(regular(path)))
     except Exception as error:  # safetensors raises its own
         raise ModelError(
-            f"{path} cannot be used, expected frames of an earlier run; remove it to render anew: "
+            f"{path} cannot be used, expected frames of an earlier run; remove it to render again: "
             f"{one_line(error)}"
         ) from error
 
 
 class _Recipe(NamedTuple):
-    """What a chunk of frames follows from, see rendered_stores."""
+    """The parameters of a chunk of frames, see rendered_stores."""
 
     width: int
     height: int
@@ -100,14 +100,14 @@ def _mapped(
     if processes < 2:
         yield from map(render, chunks)
         return
-    # A forked process has what is left of torch's threads, and must not touch a GPU.
+    # A forked process would inherit torch's threads without running them, and must not use a GPU.
     context = multiprocessing.get_context("spawn")
     with ProcessPoolExecutor(processes, context, torch.set_num_threads, (1,)) as pool:
         yield from pool.map(render, chunks)
 
 
 def _chunk(recipe: _Recipe, chunk: int) -> list[Rgbd]:
-    # A triple: never a seed of what training draws, a pair, or of the benchmark, a quadruple.
+    # A triple, so that it differs from training seeds (pairs) and the benchmark's (quadruples).
     rng = np.random.default_rng((recipe.seed, 2, chunk))
     size = (recipe.width, recipe.height)
     if recipe.richness is None or chunk % round(1 / PLAIN) == 0:

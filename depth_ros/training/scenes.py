@@ -1,7 +1,7 @@
-"""Procedural indoor scenes: what a ground robot's camera sees, with the exact depth of every pixel.
+"""Procedural indoor scenes for a ground robot's camera, with the exact depth of every pixel.
 
 A scene is a room or a corridor with boxes and cylinders on its floor, textured and lit by one lamp.
-The world frame is that of REP 103: x forward, y left, z up, the floor at z = 0.
+The world frame follows REP 103: x forward, y left, z up, the floor at z = 0.
 """
 
 from __future__ import annotations
@@ -22,12 +22,12 @@ _CLEARANCE_M = 0.45
 
 @dataclass(frozen=True)
 class Robot:
-    """Where scenes' cameras sit: ranges that one kind of ground robot stays in.
+    """Ranges of camera poses and lenses of one kind of ground robot.
 
-    The camera's height is what makes the floor a ruler: a network that saw one robot's range
-    knows its metres from it (and is wrong by the ratio of heights on another robot).
-    off_centre is how far the principal point may be from the image's middle, as a share of its
-    size; squeeze how much the focal length down may differ from that across, as a share of it.
+    A network trained on one range of camera heights learns its metric scale from the floor (and is
+    wrong by the ratio of heights on another robot). off_centre is the maximum distance of the
+    principal point from the image centre, relative to the image size; squeeze the maximum relative
+    difference of the vertical focal length from the horizontal.
     """
 
     camera_height_m: tuple[float, float] = (0.49, 0.51)
@@ -87,9 +87,9 @@ class Pose:
     roll: float = 0.0
 
     def body_from_optical(self) -> FloatArray:
-        """Return the 4x4 transform of points in the optical frame (REP 103) to the robot's body.
+        """Return the 4x4 transform from the optical frame (REP 103) to the robot's body frame.
 
-        The body's frame lies on the floor below the camera, x ahead.
+        The body frame is on the floor below the camera, x ahead.
         """
         cp, sp = math.cos(self.pitch_down), math.sin(self.pitch_down)
         cr, sr = math.cos(self.roll), math.sin(self.roll)
@@ -102,7 +102,7 @@ class Pose:
         return transform
 
     def world_from_optical(self) -> FloatArray:
-        """Return the 4x4 transform of points in the optical frame (REP 103) to the world."""
+        """Return the 4x4 transform from the optical frame (REP 103) to the world."""
         cy, sy = math.cos(self.yaw), math.sin(self.yaw)
         world_from_body = np.eye(4)
         world_from_body[:2, :2] = [[cy, -sy], [sy, cy]]
@@ -112,7 +112,7 @@ class Pose:
 
 @dataclass(frozen=True)
 class Drive:
-    """A robot's way through one scene: the camera's pose at every step."""
+    """A robot's path through one scene: the camera's pose at every step."""
 
     scene: Scene
     camera: Camera
@@ -187,7 +187,7 @@ def _random_material(rng: np.random.Generator, surface: int) -> FloatArray:
 
 
 def random_camera(rng: np.random.Generator, robot: Robot, width: int, height: int) -> Camera:
-    """Return an undistorted camera whose field of view is within the robot's range."""
+    """Return an undistorted camera with a field of view in the robot's range."""
     camera = Camera.from_fov(width, height, rng.uniform(*robot.fov_deg))
     if not (robot.off_centre or robot.squeeze):
         return camera
@@ -199,7 +199,7 @@ def random_camera(rng: np.random.Generator, robot: Robot, width: int, height: in
 
 
 def random_pose(rng: np.random.Generator, scene: Scene, robot: Robot) -> Pose:
-    """Return a pose with free floor around it, looking where there is most room of a few tries."""
+    """Return a pose with free floor around it, facing the most free space of a few tries."""
     half = scene.room_m[:2] / 2 - _CLEARANCE_M
     x, y = _free_point(rng, scene, half)
     yaw = max(rng.uniform(-math.pi, math.pi, 5), key=lambda yaw: _free_ahead_m(scene, x, y, yaw))
@@ -217,7 +217,7 @@ def _free_point(
 
 
 def _free_ahead_m(scene: Scene, x: float, y: float, yaw: float, reach_m: float = 2.5) -> float:
-    """Return how far the floor is free along a heading, up to reach_m."""
+    """Return the length of free floor along a heading, up to reach_m."""
     for distance in np.arange(0.25, reach_m, 0.25):
         if scene.clearance_m(x + distance * math.cos(yaw), y + distance * math.sin(yaw)) < 0.25:
             return float(distance)
@@ -244,7 +244,7 @@ def random_drive(
     step_s: float = 0.1,
     speed_m_s: float = 0.5,
 ) -> Drive:
-    """Return a drive of some steps through a new scene, steering to where there is room."""
+    """Return a drive through a new random scene, which steers towards free space."""
     scene = random_scene(rng)
     camera = random_camera(rng, robot, width, height)
     pose = random_pose(rng, scene, robot)
@@ -262,7 +262,7 @@ def random_drive(
 
 
 def _steer(scene: Scene, pose: Pose, turn: float) -> float:
-    """Return the turn rate [rad/s] that leads to most free floor, favouring the last one."""
+    """Return the turn rate [rad/s] towards the most free floor, preferring the last one."""
     rates = np.linspace(-1.5, 1.5, 13)
 
     def room(rate: float) -> float:

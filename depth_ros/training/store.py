@@ -1,4 +1,4 @@
-"""Frames that training draws from: in memory, on the training's device."""
+"""Training frames in memory, on the training device."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from depth_ros.geometry.camera import Camera
 from depth_ros.training.frames import Rgbd
 
 _MARGIN = 1.75
-"""Frames are kept this much larger than the network's input, so that there is something to crop."""
+"""Frames are larger than the network's input by this factor, to leave room for crops."""
 
 
 @dataclass(frozen=True)
@@ -25,10 +25,10 @@ class FrameStore:
 
     Attributes:
         rgb: uint8 (N, 3, H, W).
-        depth_m: float16 (N, H, W) z-depth; what is not finite and positive is no label.
-        cameras: (N,) whose table of rays belongs to a frame.
-        rays: float16 (C, 2, H, W) viewing rays x/z and y/z of the cameras, exact to about a tenth
-            of a pixel; NaN where there is none.
+        depth_m: float16 (N, H, W) z-depth; values that are not finite and positive are no labels.
+        cameras: (N,) index of each frame's camera in rays.
+        rays: float16 (C, 2, H, W) viewing rays x/z and y/z of the cameras, accurate to about a
+            tenth of a pixel; NaN for pixels without a ray.
         f_px: (N,) focal lengths.
     """
 
@@ -42,11 +42,11 @@ class FrameStore:
         return len(self.f_px)
 
     def to(self, device: torch.device | str) -> FrameStore:
-        """Return the same on a device."""
+        """Return the store on a device."""
         return FrameStore(**{name: part.to(device) for name, part in vars(self).items()})
 
     def take(self, chosen: Tensor) -> FrameStore:
-        """Return some of the frames."""
+        """Return the chosen frames."""
         return FrameStore(
             self.rgb[chosen],
             self.depth_m[chosen],
@@ -56,19 +56,19 @@ class FrameStore:
         )
 
     def split(self, kept_out: int) -> tuple[FrameStore, FrameStore]:
-        """Return all but the last kept_out frames, and these: neighbours in time stay together."""
+        """Split off the last kept_out frames, so that neighbours in time stay together."""
         everything = torch.arange(len(self), device=self.f_px.device)
         return self.take(everything[: len(self) - kept_out]), self.take(everything[-kept_out:])
 
 
 def stores_of(recorded: Iterable[Rgbd], width: int, labels: float = 1.0) -> list[FrameStore]:
-    """Return frames at about the network's size, one store for each size of image.
+    """Return stores of frames at about the network's size, one for each image size.
 
     Frames without any depth are left out. Depth is never interpolated.
 
     Args:
         recorded: read once.
-        width: of the network's input; frames are shrunk to not much more than that.
+        width: of the network's input; larger frames are shrunk to slightly more than that.
         labels: share of the pixels whose depth is kept, chosen once for each frame.
 
     Raises:
@@ -81,7 +81,7 @@ def stores_of(recorded: Iterable[Rgbd], width: int, labels: float = 1.0) -> list
             size = _kept_size(each.camera, width)
             groups.setdefault(size, []).append(_prepare(each, size, labels, rng))
     if not groups:
-        raise DepthError("there is no frame with depth to train on, expected some")
+        raise DepthError("there is no frame with depth to train on")
     return [_stack(frames) for frames in groups.values()]
 
 

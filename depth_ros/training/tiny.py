@@ -1,4 +1,4 @@
-"""The recipe of zoedepth-tiny, the weights that live in this package."""
+"""Training of zoedepth-tiny, whose weights are part of this package."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from depth_ros.training.train import TrainConfig, Trainer
 
 WIDTH, HEIGHT = 128, 96
 TRAINING_F_PX = 105.0
-"""That of a common RGB-D camera (525 px at 640 px of width), at the network's width."""
+"""Focal length of a common RGB-D camera (525 px at 640 px width), at the network's width."""
 MAX_DEPTH_M = 20.0
 
 
@@ -30,14 +30,14 @@ def train(
     config: TrainConfig,
     affine_weight: float = 0.0,
 ) -> None:
-    """Train zoedepth-tiny and save it in out, or go on where an interrupted run stopped.
+    """Train zoedepth-tiny and save it in out, or continue an interrupted run.
 
     Args:
         out: folder of the weights, the training's configuration and its checkpoints.
         device: where to train.
-        init: a zoedepth-tiny, by name or folder, to start from; None starts from nothing.
-        robot: what carries the cameras.
-        backbone_only: of init, take the backbone and train neck and head from nothing.
+        init: initial weights: a zoedepth-tiny by name or folder; None: random.
+        robot: ranges of the cameras' poses and lenses.
+        backbone_only: use only the backbone of init; neck and head start random.
         config: of the run.
         affine_weight: of the affine-invariant loss.
 
@@ -53,8 +53,8 @@ def train(
         network.load_state_dict(weights, strict=not backbone_only)
     objective = MetricDepth(TRAINING_F_PX, affine_weight=affine_weight)
     pool = FramePool(config.seed, robot, WIDTH, HEIGHT, config.fresh, config.batch)
-    said = {"robot": asdict(robot), "objective": asdict(objective)}
-    trainer = Trainer(network, objective, pool, config, out, device, said)
+    facts = {"robot": asdict(robot), "objective": asdict(objective)}
+    trainer = Trainer(network, objective, pool, config, out, device, facts)
     save(trainer.run(), out, Preprocessing(height=HEIGHT, width=WIDTH, pad=False))
 
 

@@ -1,4 +1,4 @@
-"""Train a small network, repeatably and resumably."""
+"""Train a network; runs are reproducible and can be resumed."""
 
 from __future__ import annotations
 
@@ -26,20 +26,21 @@ Network = TypeVar("Network", bound=nn.Module)
 
 @dataclass(frozen=True)
 class TrainConfig:
-    """What every training run depends on; it is saved beside the weights.
+    """Parameters of a training run, saved with the weights.
 
     Attributes:
         steps: optimiser steps.
         batch: frames per step.
         fresh: newly rendered frames per step; the rest of a batch was rendered earlier.
-        learning_rate: the peak, after a warm-up over warmup of the steps, before a cosine decay.
+        learning_rate: the peak, after a linear warm-up over the share `warmup` of the steps and
+            before a cosine decay.
         ema: decay of the averaged weights, which are the result.
-        clip: largest norm of the gradients.
-        bf16: run what autocast thinks fit in bfloat16.
-        seed: start weights and every rendered frame follow from it.
+        clip: maximum norm of the gradients.
+        bf16: use autocast to bfloat16.
+        seed: determines initial weights and every rendered frame.
         checkpoint_every: steps between checkpoints.
         validate_every: steps between validations; the best averaged weights are kept.
-        rates: factors on the learning rate, by how parameters' names begin.
+        rates: factors on the learning rate, by prefix of parameters' names.
     """
 
     steps: int = 6500
@@ -70,14 +71,14 @@ class Trainer(Generic[Network]):
     """One training run.
 
     Args:
-        network: what is trained.
-        objective: the loss of a network on a batch; draws from the generator only.
-        frames: where batches come from.
+        network: the network to train.
+        objective: returns the loss of a network on a batch; uses only the generator given.
+        frames: the source of batches.
         config: of the run.
-        out: folder of checkpoints and of what the run depended on.
+        out: folder of checkpoints and training.json.
         device: where to train.
-        said: what the run depends on besides config, for training.json.
-        validate: returns the error of a network; the averaged weights of the least are kept.
+        facts: parameters of the run in addition to config, for training.json.
+        validate: returns the error of a network; the best averaged weights are kept.
     """
 
     def __init__(
@@ -88,7 +89,7 @@ class Trainer(Generic[Network]):
         config: TrainConfig,
         out: Path,
         device: str = "cpu",
-        said: dict[str, Any] | None = None,
+        facts: dict[str, Any] | None = None,
         validate: Callable[[Network], float] | None = None,
     ) -> None:
         self.network = network.to(device).train()
@@ -98,11 +99,11 @@ class Trainer(Generic[Network]):
             name: value.detach().clone() for name, value in network.state_dict().items()
         }
         self.config, self.out, self.device = config, out, device
-        self._objective, self._frames, self._said = objective, frames, said or {}
+        self._objective, self._frames, self._facts = objective, frames, facts or {}
         self._validate = validate
         self.optimizer = torch.optim.AdamW(_groups(network, config), fused=True)
-        # Its scale is of no consequence: it leaves out steps whose gradients are not finite, and
-        # the host does not wait for the device to know.
+        # Used only because it skips steps with gradients that are not finite without
+        # synchronisation; its scale does not matter.
         self._finite = torch.amp.GradScaler(torch.device(device).type, 1.0, growth_interval=2**30)
         self.step = 0
         self.best: dict[str, Any] = {}
@@ -112,8 +113,8 @@ class Trainer(Generic[Network]):
         """Train to the last step, from the checkpoint if there is one; return averaged weights."""
         self.out.mkdir(parents=True, exist_ok=True)
         self._resume()
-        said = {**asdict(self.config), **self._said}
-        (self.out / TRAINING).write_text(json.dumps(said, indent=2) + "\n")
+        facts = {**asdict(self.config), **self._facts}
+        (self.out / TRAINING).write_text(json.dumps(facts, indent=2) + "\n")
         self._frames.start(self.step)
         bar = tqdm(total=self.config.steps, initial=self.step, desc="train", unit="step")
         smooth = None
@@ -135,7 +136,7 @@ class Trainer(Generic[Network]):
         return self.network
 
     def _judge(self, bar: Any) -> None:
-        """Validate the averaged weights, and keep them when they are the best so far."""
+        """Validate the averaged weights, and keep them if they are the best so far."""
         if self._validate is None or (self.history and self.history[-1][0] == self.step):
             return
         trained = {name: value.clone() for name, value in self.network.state_dict().items()}
@@ -149,10 +150,10 @@ class Trainer(Generic[Network]):
             self.best = {"error": error, "step": self.step, "weights": weights}
 
     def _advance(self, batch: Batch) -> Tensor:
-        """Take a step; return its loss, for which the device is not waited."""
+        """Take a step and return its loss, without synchronisation."""
         batch = batch.to(self.device)
         seed = self.config.seed * 1_000_003 + self.step
-        # On the CPU: random numbers are the same whatever the device.
+        # On the CPU, so that random numbers do not depend on the device.
         generator = torch.Generator().manual_seed(seed)
         torch.manual_seed(seed)  # of layers that drop at random
         kind = torch.device(self.device).type
@@ -205,13 +206,13 @@ class Trainer(Generic[Network]):
             self.optimizer.load_state_dict(state["optimizer"])
         except Exception as error:  # pickle, zipfile and torch raise what they like
             raise ModelError(
-                f"{path} cannot be gone on with, expected the checkpoint of a run of the same "
+                f"{path} cannot be continued, expected the checkpoint of a run of the same "
                 f"network: {type(error).__name__}: {one_line(error)}"
             ) from error
 
 
 def _groups(network: nn.Module, config: TrainConfig) -> list[dict[str, Any]]:
-    """Return the optimiser's groups: matrices decay, vectors do not; each has its rate."""
+    """Return the optimiser's parameter groups: weight decay for matrices only, and rates."""
     groups: dict[tuple[float, float], list[nn.Parameter]] = {}
     for name, parameter in network.named_parameters():
         rate = next((rate for start, rate in config.rates.items() if name.startswith(start)), 1.0)

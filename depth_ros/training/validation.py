@@ -1,4 +1,4 @@
-"""Scores of a network in training, on frames that are kept out of it."""
+"""Scores of a network on held-out frames, during training."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def validate(network: nn.Module, objective: LogDepth, batches: Sequence[Batch]) 
 
 
 def _score(network: nn.Module, objective: LogDepth, batch: Batch) -> Tensor:
-    """Return the scores of each image, (B, 3); NaN where it has no truth."""
+    """Return the scores of each image, (B, 3); NaN without truth."""
     depth_m, truth_m = objective.predict(network, batch), objective.canonical(batch)
     hidden = ~(torch.isfinite(truth_m) & (truth_m > 0))
     ratio = (depth_m / truth_m).masked_fill(hidden, torch.nan).flatten(1)

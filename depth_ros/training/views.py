@@ -1,7 +1,7 @@
-"""Random views of a frame: what other cameras at its place would have seen.
+"""Random views of a frame, as seen by other cameras at the same place.
 
-Zoom, roll, squeeze and mirror change the image and its rays and leave z-depth as it is: a crop
-enlarged is a camera of longer focal length.
+Zoom, roll, squeeze and mirror change the image and its rays but not z-depth: an enlarged crop is
+the image of a camera with a longer focal length.
 """
 
 from __future__ import annotations
@@ -18,13 +18,13 @@ from depth_ros.training.store import FrameStore
 
 @dataclass(frozen=True)
 class Views:
-    """Ranges that random views are drawn from.
+    """Ranges of random views.
 
     Attributes:
-        zoom: largest ratio of focal lengths between a view and the whole frame.
+        zoom: maximum ratio of focal lengths of a view and the whole frame.
         whole: share of the views that are (nearly) whole frames.
-        roll_deg: largest roll.
-        squeeze: largest difference of the focal lengths across and down, as a share.
+        roll_deg: maximum roll.
+        squeeze: maximum relative difference of the focal lengths across and down.
     """
 
     zoom: float = 1.8
@@ -46,12 +46,12 @@ class _Draw:
 def random_views(
     frames: FrameStore, height: int, width: int, views: Views, generator: torch.Generator
 ) -> Batch:
-    """Return one random view of each frame, height x width. generator is the CPU's."""
+    """Return one random view of each frame, height x width; generator is on the CPU."""
     return _view(frames, height, width, _draw(frames, height, width, views, generator))
 
 
 def whole_views(frames: FrameStore, height: int, width: int) -> Batch:
-    """Return the frames as they are, warped to height x width."""
+    """Return the whole frames, resized to height x width."""
     rows, columns = frames.rgb.shape[-2:]
     count, device = len(frames), frames.rgb.device
     scale = torch.tensor([width / columns, height / rows], device=device).expand(count, 2)
@@ -78,12 +78,12 @@ def _draw(
     draw = _Draw(scale, roll, centre, lots[6] < 0.5)
     device = frames.rgb.device
     names = _Draw.__dataclass_fields__
-    # Nothing here waits for the device: the host draws the next batch while it trains on this one.
+    # No synchronisation: the host draws the next batch while the device trains on this one.
     return _Draw(*(getattr(draw, name).to(device, non_blocking=True) for name in names))
 
 
 def _view(frames: FrameStore, height: int, width: int, draw: _Draw) -> Batch:
-    # Twice as fine, then averaged: shrinking leaves no aliases.
+    # Rendered at twice the resolution, then averaged, to avoid aliasing.
     fine = functional.grid_sample(
         frames.rgb.float(),
         _places(frames, (height, width), draw, finer=2),
@@ -92,7 +92,7 @@ def _view(frames: FrameStore, height: int, width: int, draw: _Draw) -> Batch:
     )
     rgb = functional.avg_pool2d(fine, 2).round_().clamp_(0, 255).to(torch.uint8)
     places = _places(frames, (height, width), draw)
-    # Outside of the frame there is no label: zero.
+    # Pixels outside the frame have no label: zero.
     depth_m = functional.grid_sample(
         frames.depth_m[:, None].float().nan_to_num(0.0, 0.0, 0.0),
         places,
@@ -107,9 +107,9 @@ def _view(frames: FrameStore, height: int, width: int, draw: _Draw) -> Batch:
 
 
 def _places(frames: FrameStore, view: tuple[int, int], draw: _Draw, finer: int = 1) -> Tensor:
-    """Return where the pixels of views lie in frames, as grid_sample counts: (B, h, w, 2).
+    """Return the positions of views' pixels in frames, for grid_sample: (B, h, w, 2).
 
-    finer: so many pixels of the result stand for one of the view, down and across.
+    finer: number of result pixels per pixel of the view, down and across.
     """
     (height, width), device = view, frames.rgb.device
     v = (torch.arange(height * finer, device=device) + 0.5) / finer - height / 2
@@ -125,7 +125,7 @@ def _places(frames: FrameStore, view: tuple[int, int], draw: _Draw, finer: int =
 
 
 def _turned(rays: Tensor, draw: _Draw) -> Tensor:
-    """Return rays in the axes of the views."""
+    """Return rays in the views' axes."""
     cos, sin = draw.roll.cos()[:, None, None], draw.roll.sin()[:, None, None]
     x, y = rays.unbind(-1)
     across = cos * x + sin * y

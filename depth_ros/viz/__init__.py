@@ -1,1 +1,1 @@
-"""Depth for people to look at: previews, logs for Rerun, and both from an existing bag."""
+"""Visualisation of depth: previews and Rerun logs, also from an existing bag."""

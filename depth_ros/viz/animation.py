@@ -16,7 +16,7 @@ from depth_ros.geometry.colour import colour_table
 from depth_ros.viz import atomic
 from depth_ros.viz.thinned import Thinned
 
-_MOST = 120  # all are in memory until the end
+_MOST = 120  # maximum number of pictures, all in memory until the end
 _COLOURS, _OF_DEPTH = 256, 96
 _TYPICAL = 8  # pictures that are looked at for colours
 _SHORTEST_MS, _LONGEST_MS = 20, 500  # browsers show what is shorter slower
@@ -28,7 +28,7 @@ _WEBP = {
 
 
 class Animation:
-    """Keeps an even choice of the pictures, each shown as long as its stamp says.
+    """Keeps an even selection of the pictures; stamps define how long each is shown.
 
     Args:
         path: a .webp has all colours, any other name is a gif of 256.
@@ -54,7 +54,7 @@ class Animation:
         self._chosen.add((stamp_ns, picture))
 
     def close(self) -> None:
-        """Write the file; without a picture there is none."""
+        """Write the file; without pictures no file is written."""
         if not self._chosen.items:
             return
         stamps_ns, pictures = zip(*self._chosen.items, strict=True)
@@ -70,9 +70,9 @@ class Animation:
         atomic.finish(self._path)
 
     def _palette(self, pictures: list[ImageArray]) -> Any:
-        """Return 256 colours for all of the pictures: those of depth, and the images' own.
+        """Return a palette of 256 colours for all pictures: those of depth, and the images' own.
 
-        Chosen by area alone, colours that few pixels have would be lost: those of near depth.
+        The colours of depth are fixed: chosen by area, those of near depth would be lost.
         """
         few = pictures[:: max(1, len(pictures) // _TYPICAL)]
         typical = self._image.fromarray(np.vstack([picture[::2, ::2] for picture in few]))
@@ -86,7 +86,7 @@ class Animation:
 
 
 def _durations_ms(stamps_ns: tuple[int, ...]) -> list[int]:
-    """Return how long each picture is shown; the last as long as the one before."""
+    """Return the duration of each picture; the last has that of the one before."""
     steps_ms = [(after - before) / 1e6 for before, after in pairwise(stamps_ns)] or [_LONGEST_MS]
     return [int(np.clip(step, _SHORTEST_MS, _LONGEST_MS)) for step in [*steps_ms, steps_ms[-1]]][
         : len(stamps_ns)

@@ -1,4 +1,4 @@
-"""Files that are there only when they are whole."""
+"""Atomic files: they appear under their name only when they are complete."""
 
 from __future__ import annotations
 
@@ -6,11 +6,11 @@ from pathlib import Path
 
 
 def unfinished(path: Path) -> Path:
-    """Return where to write a file until finish(); its folder is made, its suffix is the same."""
+    """Return a file's temporary path until finish(), with the same suffix; create its folder."""
     path.parent.mkdir(parents=True, exist_ok=True)
     return path.with_name(f".{path.stem}.part{path.suffix}")
 
 
 def finish(path: Path) -> None:
-    """Give what was written to unfinished(path) its name, in place of what had it."""
+    """Move the file at unfinished(path) to path, and replace an older one."""
     unfinished(path).replace(path)

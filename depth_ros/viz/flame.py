@@ -1,4 +1,4 @@
-"""The stages of a frame as a picture: as wide as they are long, in their order."""
+"""Draw the durations of a frame's stages on a time axis."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ WIDTH = 1000
 _LEFT, _TOP, _BAR, _GAP, _LINE = 70, 34, 36, 8, 20
 _BACKGROUND, _TEXT, _INK = (24, 24, 24), (230, 230, 230), (20, 20, 20)
 _FONT, _SIZE = cv2.FONT_HERSHEY_SIMPLEX, 0.45
-# One for each stage that there is: light enough for dark letters, and unlike its neighbours.
+# One for each stage: light enough for dark text, and different from its neighbours.
 _COLOURS = (
     *((250, 220, 110), (120, 180, 240), (240, 140, 60), (130, 210, 140), (225, 110, 110)),
     *((180, 160, 235), (200, 200, 200), (90, 200, 200), (235, 160, 205), (185, 200, 90)),
@@ -26,7 +26,7 @@ _COLOURS = (
 def draw(laps: Sequence[Lap], title: str) -> ImageArray:
     """Draw stages on a time axis: a row for the host, and one for the device if there is one.
 
-    Below them are their names and milliseconds, for those that are too narrow to hold them.
+    A legend with their names and milliseconds is below.
     """
     rows = {"host": [lap.host_ms for lap in laps]}
     if any(lap.device_ms is not None for lap in laps):

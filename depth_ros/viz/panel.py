@@ -16,21 +16,21 @@ from depth_ros.geometry.colour import robust_range
 from depth_ros.viz.points import points
 
 _FARS_M = (2.0, 4.0, 8.0, 16.0, 40.0, 80.0, 200.0)
-_SHARES = (2.0, 4.0, 8.0, 16.0, 32.0)  # of far, that near is
-_TICKS = (1.0, 2.0, 4.0)  # of near
+_SHARES = (2.0, 4.0, 8.0, 16.0, 32.0)  # candidates of far / near
+_TICKS = (1.0, 2.0, 4.0)  # times near
 _BAR_PX = 8
 _MARGIN_PX = 4
 
 
 class Range(NamedTuple):
-    """The depths that have colours of their own; the view from above ends at the farther one."""
+    """The range of depth colours; far is also the limit of the view from above."""
 
     near_m: float = NEAR_M
     far_m: float = FAR_M
 
 
 class Panel:
-    """Draws a camera's frames, all in one range; None: that of the first one that has depth."""
+    """Draws a camera's frames in a fixed range; None: that of the first frame with depth."""
 
     def __init__(self, name: str, shown: Range | None = None) -> None:
         self._name = name
@@ -60,13 +60,13 @@ class Panel:
 
 
 def grey(share: npt.NDArray[np.float32]) -> ImageArray:
-    """Return numbers (H, W) of 0 to 1 as grey (H, W, 3); NaN is black."""
+    """Return values (H, W) from 0 to 1 as grey (H, W, 3); NaN is black."""
     levels = np.nan_to_num(share * 255, nan=0.0).clip(0, 255).round().astype(np.uint8)
     return np.repeat(levels[..., None], 3, axis=2)
 
 
 def round_range(depth_m: npt.NDArray[np.float32]) -> Range:
-    """Return round numbers of metres around all but a few pixels of a depth image."""
+    """Return a range of round numbers that contains almost all pixels of a depth image."""
     least_m, most_m = robust_range(torch.from_numpy(depth_m.copy()))
     far_m = next((far_m for far_m in _FARS_M if far_m >= most_m), _FARS_M[-1])
     nears_m = [far_m / share for share in _SHARES]
@@ -74,7 +74,7 @@ def round_range(depth_m: npt.NDArray[np.float32]) -> Range:
 
 
 def label(picture: ImageArray, text: str, place: tuple[int, int]) -> None:
-    """Write a line of text that is readable on any ground; place is its left end's foot."""
+    """Write text that is readable on any background; place is its lower left corner."""
     x, y = place
     for right, down in ((-1, 0), (1, 0), (0, -1), (0, 1)):
         _write(picture, text, (x + right, y + down), (0, 0, 0))
@@ -89,7 +89,7 @@ def _write(
 
 
 def _draw_scale(cell: ImageArray, shown: Range) -> None:
-    """Draw the colours along the foot of a cell, and the metres that some of them mean."""
+    """Draw a colour bar with ticks in metres at the bottom of a cell."""
     near_m, far_m = shown
     # Colours are even in inverse depth.
     ramp_m = 1 / np.linspace(1 / near_m, 1 / far_m, WIDTH, dtype=np.float32)

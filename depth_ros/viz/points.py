@@ -1,4 +1,4 @@
-"""Points of a depth image, with their colours."""
+"""Coloured points of a depth image."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from depth_ros.geometry.camera import Camera
 from depth_ros.geometry.cloud import back_project
 
 
-class Points(NamedTuple):
+class ColouredPoints(NamedTuple):
     """Points in a camera's optical frame: float32 (N, 3) in metres, and uint8 (N, 3) rgb."""
 
     xyz: npt.NDArray[np.float32]
@@ -21,17 +21,17 @@ class Points(NamedTuple):
 
 def points(
     rgb: npt.NDArray[np.uint8], depth_m: npt.NDArray[np.float32], camera: Camera, across: int
-) -> Points:
-    """Return the points of every n-th pixel and row, about so many across the image.
+) -> ColouredPoints:
+    """Return the points of every n-th pixel and row, with about the given number of columns.
 
     Args:
         rgb: uint8 (H, W, 3).
-        depth_m: (H, W) z-depth; where it is not finite there is no point.
+        depth_m: (H, W) z-depth; values that are not finite give no point.
         camera: for images of H x W.
-        across: wanted columns; every pixel is taken where the image has fewer.
+        across: approximate number of columns; smaller images are used completely.
     """
     step = max(1, camera.width // across)
     rays = torch.from_numpy(camera.rays()[::step, ::step].copy())
     xyz = back_project(torch.from_numpy(depth_m[::step, ::step].copy()), rays).numpy()
     known = np.isfinite(xyz[..., 2])
-    return Points(xyz[known], rgb[::step, ::step][known])
+    return ColouredPoints(xyz[known], rgb[::step, ::step][known])

@@ -1,4 +1,4 @@
-"""A preview of depth that is being made: film, animation or contact sheet."""
+"""Preview of depth during a conversion: video, animation or contact sheet."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from depth_ros.viz.video import Video
 
 
 class Pictures(Protocol):
-    """Takes pictures in the order of their stamps, and makes a file of them."""
+    """Writes pictures, in the order of their stamps, to a file."""
 
     def add(self, stamp_ns: int, picture: ImageArray) -> None:
         """Add the next picture (H, W, 3)."""
@@ -35,16 +35,16 @@ _KINDS: dict[str, Callable[[Path], Pictures]] = {".mp4": Video, ".gif": Animatio
 class Preview:
     """Draws frames of one or several cameras: image | depth in colour | cloud from above.
 
-    Where there is confidence, it stands last: black is 0, white is 1.
+    Confidence, if available, is the last column: black is 0, white is 1.
 
-    Cameras stand below each other. A picture is made whenever one of them comes again; the others
-    keep their last frame meanwhile. Memory is bounded, however many frames come. The file is there
-    once it is closed, and whole; one of that name that was there before stays until then.
+    Cameras are drawn below each other. A picture is finished when one of them has a new frame; the
+    others keep their last frame. Memory is bounded for any number of frames. The file appears,
+    complete, when the preview is closed; an older file of that name is kept until then.
 
     Args:
-        path: .mp4 is a film, .gif an animation and .png a sheet of frames evenly chosen.
-        shown: depths that have colours of their own, the same for all frames: of two previews in
-            one range a colour means the same. None: round numbers around each camera's first one.
+        path: .mp4 is a video, .gif an animation and .png a sheet with an even selection of frames.
+        shown: the range of colours for all frames, so that colours of several previews can be
+            compared. None: a round range for each camera's first frame.
 
     Raises:
         SettingError: another suffix, or a .gif without Pillow.
@@ -57,7 +57,7 @@ class Preview:
         self._shown = shown
         self._panels: dict[str, Panel] = {}
         self._drawn: dict[str, ImageArray] = {}
-        self._round: dict[str, int] = {}  # stamps of those that came since the last picture
+        self._round: dict[str, int] = {}  # stamps of cameras drawn since the last picture
         self._start_ns: int | None = None
 
     def add(
@@ -86,7 +86,7 @@ class Preview:
         self._drawn[name] = panel.draw(rgb, depth_m, camera, confidence)
 
     def close(self) -> None:
-        """Finish the file; without a frame there is none."""
+        """Finish the file; without frames no file is written."""
         if self._round:
             self._finish_round()
         self._pictures.close()

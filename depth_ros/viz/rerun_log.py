@@ -1,4 +1,4 @@
-"""A recording for the Rerun viewer (rrd)."""
+"""A recording for the Rerun viewer (.rrd)."""
 
 from __future__ import annotations
 
@@ -23,9 +23,9 @@ _JPEG_QUALITY = 90
 class RerunLog:
     """Writes frames of one or several cameras: image, depth, camera and points, by stamp.
 
-    Each camera is an entity of its name, with `image`, `depth` and `points` below it, in its
-    optical frame. The viewer's own cloud of `depth` takes the camera for a pinhole; `points` are
-    right for every lens. The file is there once it is closed, and whole.
+    Each camera is an entity with its name, with `image`, `depth` and `points` below it, in its
+    optical frame. The viewer's own cloud of `depth` assumes a pinhole camera; `points` are correct
+    for every lens. The file appears, complete, when the log is closed.
 
     Args:
         path: the file, in .rrd.
@@ -45,10 +45,10 @@ class RerunLog:
             ) from error
         self._rerun, self._path = rerun, path
         self._stream = rerun.RecordingStream("depth_ros")
-        self._stream.set_log_time_enabled(False)  # the time of the drawing says nothing
+        self._stream.set_log_time_enabled(False)  # the time of logging is irrelevant
         try:
             self._stream.save(atomic.unfinished(path))
-        except RuntimeError as error:  # as rerun calls what the system refuses
+        except RuntimeError as error:  # rerun's type for errors of the system
             raise BagError(f"{path} cannot be written: {one_line(error)}") from error
         self._cameras: dict[str, Camera] = {}
 
@@ -77,7 +77,7 @@ class RerunLog:
         self._stream.log(f"{entity}/points", rr.Points3D(cloud.xyz, colors=cloud.rgb))
 
     def close(self) -> None:
-        """Finish the file; without a frame there is none, and an older one stays."""
+        """Finish the file; without frames no file is written, and an older one is kept."""
         self._stream.flush()
         self._stream.disconnect()
         if self._cameras:
@@ -89,7 +89,7 @@ class RerunLog:
         rr = self._rerun
         return rr.Pinhole(
             focal_length=(camera.fx, camera.fy),
-            # Rerun's pixels have their centres at halves.
+            # In Rerun, pixel centres are at half-integers.
             principal_point=(camera.cx + 0.5, camera.cy + 0.5),
             resolution=(camera.width, camera.height),
             camera_xyz=rr.ViewCoordinates.RDF,

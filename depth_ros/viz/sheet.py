@@ -1,4 +1,4 @@
-"""Pictures to a contact sheet (png)."""
+"""Write pictures as a contact sheet (PNG)."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ _ROWS = 8
 
 
 class Sheet:
-    """Keeps an even choice of the pictures, and draws eight of them below each other."""
+    """Keeps an even selection of the pictures, and draws eight of them below each other."""
 
     def __init__(self, path: Path) -> None:
         self._path = path
@@ -26,7 +26,7 @@ class Sheet:
         self._chosen.add(picture)
 
     def close(self) -> None:
-        """Write the file; without a picture there is none."""
+        """Write the file; without pictures no file is written."""
         pictures = self._chosen.items
         if not pictures:
             return

@@ -1,4 +1,4 @@
-"""An even choice of a sequence whose length nobody knows yet."""
+"""An even selection from a sequence of unknown length."""
 
 from __future__ import annotations
 
@@ -8,10 +8,10 @@ Item = TypeVar("Item")
 
 
 class Thinned(Generic[Item]):
-    """Keeps every n-th item, the first among them; n doubles whenever there are too many.
+    """Keeps every n-th item, starting with the first; n doubles when there are too many.
 
     Args:
-        most: as many are kept at most; half of them at least, once so many have come.
+        most: maximum number of items; at least half of it is kept once that many were added.
     """
 
     def __init__(self, most: int) -> None:
@@ -19,7 +19,7 @@ class Thinned(Generic[Item]):
         self._most, self._every, self._seen = most, 1, 0
 
     def add(self, item: Item) -> None:
-        """Take the next item of the sequence, or leave it."""
+        """Add the next item of the sequence; it is kept or dropped."""
         if self._seen % self._every == 0:
             self.items.append(item)
         self._seen += 1

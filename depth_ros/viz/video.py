@@ -1,4 +1,4 @@
-"""Pictures to a film (mp4), at the pace of their stamps."""
+"""Write pictures as a video (MP4), timed by their stamps."""
 
 from __future__ import annotations
 
@@ -17,17 +17,17 @@ from depth_ros.errors import SettingError
 from depth_ros.evaluation.picture import fit
 from depth_ros.viz import atomic
 
-# H.264 and VP9 in mp4: browsers show both, but not the MPEG-4 part 2 that every OpenCV writes.
+# Browsers play H.264 and VP9 in mp4, but not MPEG-4 part 2, which every OpenCV can write.
 _OPENCV_CODECS = ("avc1", "vp09")
 _H264_ENCODERS = ("libx264", "libopenh264", "h264_videotoolbox")
-_HELD = 30  # pictures before the film begins: they tell its size and its rate
-_RATE_HZ = 10.0  # of a single picture
+_HELD = 30  # first pictures, which define the video's size and rate
+_RATE_HZ = 10.0  # of a video with a single picture
 _SLOWEST_HZ, _FASTEST_HZ = 1.0, 60.0
 _LONGEST_GAP_S = 2.0
 
 
 class Writer(Protocol):
-    """Writes pictures of one size to a film."""
+    """Writes pictures of one size to a video."""
 
     def write(self, bgr: ImageArray) -> object:
         """Add the next picture (H, W, 3)."""
@@ -37,10 +37,10 @@ class Writer(Protocol):
 
 
 class Video:
-    """Writes pictures as they come; a gap in the stamps is a still, of two seconds at most.
+    """Writes pictures to a video; a gap in the stamps becomes a still of at most two seconds.
 
     Raises:
-        SettingError: nothing that is installed can write a film that browsers show.
+        SettingError: no installed library can write a video that browsers play.
     """
 
     def __init__(self, path: Path) -> None:
@@ -54,7 +54,7 @@ class Video:
         self._last: tuple[int, ImageArray] | None = None
 
     def add(self, stamp_ns: int, picture: ImageArray) -> None:
-        """Add the next picture (H, W, 3); what differs in size is fitted into the film's."""
+        """Add the next picture (H, W, 3); other sizes are fitted to the video's."""
         if self._writer:
             self._write(self._writer, stamp_ns, picture)
             return
@@ -63,7 +63,7 @@ class Video:
             self._begin()
 
     def close(self) -> None:
-        """Finish the file; without a picture there is none."""
+        """Finish the file; without pictures no file is written."""
         if self._held:
             self._begin()
         if self._writer:
@@ -76,7 +76,7 @@ class Video:
         step_s = np.median([b - a for a, b in pairwise(stamps_s)] or [1 / _RATE_HZ])
         self._rate_hz = float(np.clip(1 / max(step_s, 1e-3), _SLOWEST_HZ, _FASTEST_HZ))
         height, width = np.max([picture.shape[:2] for _, picture in self._held], axis=0)
-        # H.264 halves colours in both directions.
+        # H.264 needs even sizes, because it subsamples colour by two.
         self._size = (int(width) // 2 * 2, int(height) // 2 * 2)
         self._writer = _open(atomic.unfinished(self._path), self._rate_hz, self._size)
         for held in self._held:
@@ -84,7 +84,7 @@ class Video:
         self._held = []
 
     def _write(self, writer: Writer, stamp_ns: int, picture: ImageArray) -> None:
-        """Show the last picture until this one's time, then this one."""
+        """Repeat the last picture until this one's time, then write this one."""
         bgr = fit(picture, *self._size)[..., ::-1]
         last_ns, last = self._last or (stamp_ns, bgr)
         self._time_s += min((stamp_ns - last_ns) / 1e9, _LONGEST_GAP_S)
@@ -99,13 +99,13 @@ class Video:
 
 
 class _PyAv:
-    """A film in H.264, which every player and browser shows, written by PyAV (extra `video`)."""
+    """A video in H.264, which every player and browser supports, by PyAV (extra `video`)."""
 
     def __init__(self, path: Path, encoder: str, rate_hz: float, size: tuple[int, int]) -> None:
         import av
 
         self._frame = av.VideoFrame
-        # A browser begins to play before it has all of it.
+        # So that a browser can start before the download is complete.
         self._file = av.open(str(path), "w", options={"movflags": "faststart"})
         rate = Fraction(rate_hz).limit_denominator(1000)
         self._stream = cast(Any, self._file.add_stream(encoder, rate=rate))
@@ -122,7 +122,7 @@ class _PyAv:
 
 
 def _h264_encoder() -> str | None:
-    """Return the first encoder of H.264 that PyAV has; None without PyAV."""
+    """Return PyAV's first available H.264 encoder; None without PyAV."""
     if find_spec("av") is None:
         return None
     import av
@@ -131,7 +131,7 @@ def _h264_encoder() -> str | None:
 
 
 def _check(path: Path) -> None:
-    """Try to write a film, now and not after an hour's work."""
+    """Try to write a video, so that an error comes now and not after an hour's work."""
     trial = atomic.unfinished(path)
     try:
         _open(trial, _RATE_HZ, (64, 64)).release()
@@ -140,7 +140,7 @@ def _check(path: Path) -> None:
 
 
 def _open(path: Path, rate_hz: float, size: tuple[int, int]) -> Writer:
-    """Open a film with the best codec that is there."""
+    """Open a video with the best available codec."""
     encoder = _h264_encoder()
     if encoder is not None:
         return _PyAv(path, encoder, rate_hz, size)

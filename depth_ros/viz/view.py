@@ -1,4 +1,4 @@
-"""Show an existing bag with images and depth to those who draw it."""
+"""Draw an existing bag with images and depth."""
 
 from __future__ import annotations
 
@@ -24,11 +24,11 @@ from depth_ros.topic_names import base
 if TYPE_CHECKING:
     from depth_ros.bag.convert import Watcher
 
-_MOST_APART_NS = 50_000_000  # image and depth of one moment, where their stamps differ
+_MOST_APART_NS = 50_000_000  # maximum difference of the stamps of image and depth
 
 
 class Topics(NamedTuple):
-    """What is shown of a bag."""
+    """The topics of a bag to draw."""
 
     image: str
     depth: str
@@ -43,17 +43,17 @@ def view(
     settings: Settings | None = None,
     losses: Losses | None = None,
 ) -> int:
-    """Show every depth image of a bag, with the image of its moment, and return how many it were.
+    """Pass every depth image of a bag, with its image, to watchers; return the number of frames.
 
     Args:
         bag: a bag, of ROS 2 or 1.
-        watchers: are shown the frames, and closed in any case.
-        image, depth: topics; None where the bag has one of the kind.
-        settings: how images are decoded, and what their camera is; None: the defaults.
-        losses: takes what cannot be used, which is left out.
+        watchers: receive the frames; always closed at the end.
+        image, depth: topics; None: the bag's only one.
+        settings: how images are decoded, and their camera; None: the defaults.
+        losses: collects the messages that cannot be used.
 
     Raises:
-        BagError: the topics cannot be found or told apart, or no image fits any depth image.
+            BagError: the topics are missing or ambiguous, or no image matches any depth image.
     """
     settings, losses = settings or Settings(), losses or Losses()
     shown = 0
@@ -80,10 +80,10 @@ def view(
 
 
 def find_topics(bag: Path, image: str | None = None, depth: str | None = None) -> Topics:
-    """Return the topics to show; those that are not given are found by type, encoding and name.
+    """Return the topics to draw; those not given are found by type, encoding and name.
 
     Raises:
-        BagError: a topic is not there, or there are several: they are listed.
+        BagError: a topic is missing, or there are several candidates, which it lists.
     """
     with Recording(bag) as recording:
         return _find_topics(bag, recording, image, depth, Settings())
@@ -103,15 +103,15 @@ def _find_topics(
     for topic in (depth, image):
         if (info := camera_info_of(recording, topic)) in infos:
             return Topics(image, depth, info)
-    raise BagError(f"{bag} has no camera_info beside {depth} or {image}, it has {_listed(infos)}")
+    raise BagError(f"{bag} has no camera_info for {depth} or {image}, it has {_listed(infos)}")
 
 
 def _candidates(recording: Recording) -> tuple[list[str], list[str]]:
-    """Return the topics of images to look at and of depth, sorted."""
+    """Return the topics of colour images and of depth images, one for each camera."""
     found = [name for name, topic in recording.topics.items() if topic.kind in IMAGES]
     found = [name for name in found if recording.counts.get(name)]
     depths = {name for name in found if holds_depth(recording, name)}
-    # The node's own pictures of depth are no images, and what is relative is no depth.
+    # Not the node's own depth/color pictures, and not relative depth.
     colours = {name for name in found if not name.endswith("depth/color")} - depths
     depths = {name for name in depths if not name.endswith("depth/relative")}
     return one_of_each_camera(colours), one_of_each_camera(depths)
@@ -141,8 +141,8 @@ Frame = tuple[str, int, npt.NDArray[np.uint8], npt.NDArray[np.float32], Camera]
 def _frames(
     recording: Recording, topics: Topics, settings: Settings, losses: Losses
 ) -> Iterator[Frame]:
-    """Yield what watchers are shown, in the size of the depth images."""
-    # Of the image or of its depth, which may be smaller.
+    """Yield the arguments of Watcher.add, in the size of the depth images."""
+    # camera_info may be that of the image or of its depth, which may be smaller.
     scaled = settings.with_values(camera_info_scale=True)
     calibrations = Calibrations(recording, topics.info, scaled)
     name = base(topics.image).rpartition("/")[0].strip("/") or "camera"

@@ -82,7 +82,7 @@ def test_a_field_of_view_is_called_a_guess_wherever_it_shows(
     assert "guess: the camera is a guess, fov_deg 70" in printed.out
     assert "fov_deg 70" in SplitBag(out).note["guess"]
     assert cameras(out) == [Camera.from_fov(CAMERA.width, CAMERA.height, 70.0)] * COUNT
-    # Whoever reads the new bag is told, too.
+    # Readers of the new bag get the note as well.
     assert cli.main(["view", str(out), "--preview", str(tmp_path / "picture.png")]) == 0
     assert "out: the camera is a guess, fov_deg 70" in capsys.readouterr().err
 

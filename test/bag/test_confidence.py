@@ -85,7 +85,7 @@ def test_it_is_written_only_when_it_is_asked_for(source: Path, grin: Path, tmp_p
     assert TOPIC not in by_topic(tmp_path / "out")
 
 
-def test_a_model_that_says_none_is_refused_before_anything_is_written(
+def test_a_model_without_confidence_is_refused_before_anything_is_written(
     source: Path, grin: Path, tmp_path: Path
 ) -> None:
     options = ConvertOptions(extras=("confidence",))

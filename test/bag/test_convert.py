@@ -379,7 +379,7 @@ def test_a_prefix_makes_room_for_a_second_conversion(source: Path, out: Path) ->
 
 
 @pytest.mark.parametrize(
-    ("values", "told"),
+    ("values", "text"),
     [
         ({"every": 0}, "every is 0"),
         ({"batch": 0}, "batch is 0"),
@@ -389,8 +389,8 @@ def test_a_prefix_makes_room_for_a_second_conversion(source: Path, out: Path) ->
         ({"extras": ("smell",)}, "smell.*points"),
     ],
 )
-def test_an_impossible_option_is_refused(values: dict[str, Any], told: str) -> None:
-    with pytest.raises(BagError, match=told):
+def test_an_impossible_option_is_refused(values: dict[str, Any], text: str) -> None:
+    with pytest.raises(BagError, match=text):
         ConvertOptions(**values)
 
 
@@ -460,7 +460,7 @@ def test_whatever_a_decoder_raises_costs_one_frame(
 
 
 @pytest.mark.parametrize(
-    ("part", "told"),
+    ("part", "text"),
     [
         ({"start_s": 100.0}, "start is 100 s"),
         ({"start_s": 0.4, "end_s": 0.2}, "start is 0.4 s and end 0.2 s"),
@@ -469,9 +469,9 @@ def test_whatever_a_decoder_raises_costs_one_frame(
     ],
 )
 def test_a_part_that_holds_nothing_is_refused_with_the_recordings_length(
-    part: dict[str, Any], told: str, source: Path, out: Path
+    part: dict[str, Any], text: str, source: Path, out: Path
 ) -> None:
-    with pytest.raises(BagError, match=rf"(?=.*{told}).*within the recording's 0.505 s"):
+    with pytest.raises(BagError, match=rf"(?=.*{text}).*within the recording's 0.505 s"):
         convert([source], out, pipeline(), ConvertOptions(**part))
     assert not out.exists()
 
@@ -566,7 +566,7 @@ def test_a_compressed_image_is_found_by_its_name(tmp_path: Path, out: Path) -> N
 # --- cameras that say little, or nothing good
 
 
-def said_by_the_camera(change: Callable[[Any], None]) -> Iterator[Message]:
+def changed_camera_info(change: Callable[[Any], None]) -> Iterator[Message]:
     for topic, message, time_ns in drive(2):
         if topic.endswith("camera_info"):
             change(message)
@@ -577,7 +577,7 @@ def test_a_camera_info_without_a_size_is_of_its_images(tmp_path: Path, out: Path
     def forget(info: Any) -> None:
         info.width = info.height = 0
 
-    summary = convert([write(tmp_path / "in", said_by_the_camera(forget))], out, pipeline())
+    summary = convert([write(tmp_path / "in", changed_camera_info(forget))], out, pipeline())
     assert summary.answered == {"camera": 2}
     assert summary.warnings == []
     assert messages.camera_from_info(read(out, INFO)[0]) == CAMERA
@@ -589,7 +589,7 @@ def test_a_calibration_that_most_pixels_have_no_ray_by_is_warned_of(
     def spoil(info: Any) -> None:
         info.d = np.array([-3.0, 0.0, 0.0, 0.0])
 
-    summary = convert([write(tmp_path / "in", said_by_the_camera(spoil))], out, pipeline())
+    summary = convert([write(tmp_path / "in", changed_camera_info(spoil))], out, pipeline())
     (warning,) = summary.warnings
     assert warning.startswith("/camera/camera_info: ")
     assert "% of the pixels have no ray" in warning

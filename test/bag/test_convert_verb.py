@@ -1,4 +1,4 @@
-"""depth_ros convert, as it is said on the command line."""
+"""depth_ros convert, as it is words on the command line."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def source(tmp_path: Path) -> Path:
     return write(tmp_path / "in", drive(4))
 
 
-def said(source: Path, out: Path, checkpoint: Path, *more: str) -> list[str]:
+def words(source: Path, out: Path, checkpoint: Path, *more: str) -> list[str]:
     model = ["--set", f"model={checkpoint}", "--set", "device=cpu"]
     return ["convert", str(source), str(out), *model, *more]
 
@@ -36,7 +36,7 @@ def test_a_bag_is_converted(
     out = tmp_path / "out"
     more = ["--with", "points", "scan", "--storage", "sqlite3", "--batch", "2", "--prefix", "/net"]
     more += ["--set", "depth_encoding=16UC1", "--scan-rows", "5", "--scan-frame", "laser"]
-    assert cli.main(said(source, out, checkpoint, *more)) == 0
+    assert cli.main(words(source, out, checkpoint, *more)) == 0
     assert "camera: 4 of 4 frames answered" in capsys.readouterr().out
     assert len(list(out.glob("*.db3"))) == 1
     assert {m.encoding for m in read(out, "/net/depth/image")} == {"16UC1"}
@@ -50,7 +50,7 @@ def test_a_damaged_bag_is_converted_in_part_and_says_so(
     (tmp_path / "in" / "metadata.yaml").unlink()
     whole = (tmp_path / "in" / "in.mcap").read_bytes()
     (tmp_path / "in" / "more.mcap").write_bytes(whole[: len(whole) // 2])
-    assert cli.main(said(source, tmp_path / "out", checkpoint, "--every", "4")) == 3
+    assert cli.main(words(source, tmp_path / "out", checkpoint, "--every", "4")) == 3
     errors = capsys.readouterr().err
     assert "depth_ros: damaged: more.mcap: from byte" in errors
 
@@ -58,7 +58,7 @@ def test_a_damaged_bag_is_converted_in_part_and_says_so(
 def test_an_error_is_one_line(
     source: Path, tmp_path: Path, checkpoint: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    arguments = said(source, tmp_path / "out", checkpoint, "--image", "/nothing")
+    arguments = words(source, tmp_path / "out", checkpoint, "--image", "/nothing")
     assert cli.main(arguments) == 1
     assert "depth_ros: /nothing is not in the bag" in capsys.readouterr().err
     assert not (tmp_path / "out").exists()
@@ -74,7 +74,7 @@ def test_no_frame_that_is_answered_is_a_failure(
             yield topic, message, time_ns
 
     source = write(tmp_path / "in", without_k())
-    assert cli.main(said(source, tmp_path / "out", checkpoint)) == 1
+    assert cli.main(words(source, tmp_path / "out", checkpoint)) == 1
     printed = capsys.readouterr()
     assert "camera: 0 of 2 frames answered" in printed.out
     assert "2 frames skipped, CameraError: camera_info has an all-zero k" in printed.err
@@ -85,7 +85,7 @@ def test_a_part_without_images_is_a_failure_that_says_so(
     source: Path, tmp_path: Path, checkpoint: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     part = ["--start", "0.11", "--end", "0.15"]
-    assert cli.main(said(source, tmp_path / "out", checkpoint, *part)) == 1
+    assert cli.main(words(source, tmp_path / "out", checkpoint, *part)) == 1
     assert "depth_ros: there is no image in that part of the bag" in capsys.readouterr().err
 
 
@@ -104,12 +104,12 @@ def test_a_camera_that_hangs_upside_down_is_answered_as_one_that_does_not(
             yield topic, message, time_ns
 
     more = ["--with", "points", "--only-depth"]
-    more += [f"--set={said}" for said in ("points_organised=true", "edge_filter=off")]
+    more += [f"--set={words}" for words in ("points_organised=true", "edge_filter=off")]
     upright, turned, wrong = (tmp_path / name for name in ("upright", "turned", "wrong"))
-    assert cli.main(said(write(tmp_path / "a", drive(2)), upright, checkpoint, *more)) == 0
+    assert cli.main(words(write(tmp_path / "a", drive(2)), upright, checkpoint, *more)) == 0
     source = write(tmp_path / "b", hung())
-    assert cli.main(said(source, wrong, checkpoint, *more)) == 0
-    assert cli.main(said(source, turned, checkpoint, *more, "--rotate", "180")) == 0
+    assert cli.main(words(source, wrong, checkpoint, *more)) == 0
+    assert cli.main(words(source, turned, checkpoint, *more, "--rotate", "180")) == 0
 
     def depths(out: Path) -> Any:
         return np.stack([depth_from_image(message) for message in read(out, "/depth/image")])
@@ -132,9 +132,9 @@ def test_what_a_flag_says_of_the_camera_beats_the_settings(tmp_path: Path) -> No
     assert (settings.rotate, settings.fov_deg) == (0, 60.0)
 
 
-def test_interrupted_and_gone_on_with(source: Path, tmp_path: Path, checkpoint: Path) -> None:
+def test_interrupted_and_resumed(source: Path, tmp_path: Path, checkpoint: Path) -> None:
     for _ in range(2):
-        arguments = said(source, tmp_path / "out", checkpoint, "--resume", "--only-depth")
+        arguments = words(source, tmp_path / "out", checkpoint, "--resume", "--only-depth")
         assert cli.main(arguments) == 0
     assert len(list(reader.records(tmp_path / "out"))) == 9
 
@@ -157,7 +157,7 @@ def test_settings_come_from_a_file_and_from_words_over_it(tmp_path: Path) -> Non
 
 
 @pytest.mark.parametrize(
-    ("word", "told"),
+    ("word", "output"),
     [
         ("stride", "expected NAME=VALUE"),
         ("strid=2", "did you mean stride"),
@@ -168,8 +168,8 @@ def test_settings_come_from_a_file_and_from_words_over_it(tmp_path: Path) -> Non
         ("beyond_range=true", "beyond_range is True, expected one of drop, max"),
     ],
 )
-def test_a_wrong_setting_is_refused(word: str, told: str) -> None:
-    with pytest.raises(SettingError, match=told):
+def test_a_wrong_setting_is_refused(word: str, output: str) -> None:
+    with pytest.raises(SettingError, match=output):
         given(None, [word])
 
 
@@ -182,14 +182,14 @@ def test_off_may_be_said_as_yaml_reads_it() -> None:
 def test_a_file_that_has_no_parameters_is_refused(tmp_path: Path, text: str) -> None:
     (tmp_path / "params.yaml").write_text(text)
     for path in (tmp_path / "params.yaml", tmp_path / "missing.yaml"):
-        with pytest.raises(SettingError, match="no file of parameters"):
+        with pytest.raises(SettingError, match="not a parameter file"):
             given(path, [])
 
 
 def test_a_preview_is_drawn_on_the_way(source: Path, tmp_path: Path, checkpoint: Path) -> None:
     pytest.importorskip("depth_ros.viz.preview")
     picture = tmp_path / "preview.png"
-    assert cli.main(said(source, tmp_path / "out", checkpoint, "--preview", str(picture))) == 0
+    assert cli.main(words(source, tmp_path / "out", checkpoint, "--preview", str(picture))) == 0
     assert picture.stat().st_size > 1000
 
 

@@ -102,7 +102,7 @@ def test_a_killed_worker_costs_an_attempt_and_a_second_run_costs_nothing(
     assert attempts(bags) == {"a": 1, "b": 2, "c": 1, "d": 2}
 
 
-def test_what_may_pass_is_tried_again_and_what_will_not_is_not(run: Run, bags: Path) -> None:
+def test_temporary_errors_are_retried_and_permanent_ones_are_not(run: Run, bags: Path) -> None:
     summary = run("stumble", "refuse")
     assert states(summary) == {"a": "converted", "b": "converted", "c": "failed", "d": "converted"}
     assert attempts(bags) == {"a": 1, "b": 2, "c": 1, "d": 1}
@@ -193,9 +193,9 @@ def test_a_worker_reports_skipped_frames_and_fails_without_any_depth(
 ) -> None:
     drive = recordings.drive(count=2, packed=True)
     bag = recordings.write(tmp_path / "drive", damaged(drive, spoilt))
-    told = f"warning: {spoilt} frames skipped, MessageError"
+    text = f"warning: {spoilt} frames skipped, MessageError"
     if not fails:
-        assert told in convert_one(str(bag), str(tmp_path / "out"), plan(only_depth=True))
+        assert text in convert_one(str(bag), str(tmp_path / "out"), plan(only_depth=True))
         return
-    with pytest.raises(BagError, match=f"no frame was answered; {told}"):
+    with pytest.raises(BagError, match=f"no frame was answered; {text}"):
         convert_one(str(bag), str(tmp_path / "out"), plan(only_depth=True))

@@ -88,9 +88,9 @@ def test_a_chunk_whose_index_says_other_times_is_read(tmp_path: Path) -> None:
     (file,) = write(tmp_path / "in", drive(COUNT)).glob("*.mcap")
     data = bytearray(file.read_bytes())
     with file.open("rb") as stream:
-        told = SeekingReader(stream).get_summary()
-    assert told
-    (index,) = told.chunk_indexes
+        message = SeekingReader(stream).get_summary()
+    assert message
+    (index,) = message.chunk_indexes
     times = struct.pack("<QQ", index.message_start_time, index.message_end_time)
     at = data.rindex(times + struct.pack("<Q", index.chunk_start_offset))
     data[at : at + 16] = bytes(16)
@@ -382,8 +382,8 @@ def test_a_truncated_file_of_one_chunk_says_that_it_is_damaged(
 ) -> None:
     (file,) = write(tmp_path / "in", drive(20)).glob("*.mcap")
     os.truncate(file, int(file.stat().st_size * share))
-    told = r"nothing can be read; in.mcap: from byte \d+: the file ends"
-    with pytest.raises(BagError, match=told):
+    message = r"nothing can be read; in.mcap: from byte \d+: the file ends"
+    with pytest.raises(BagError, match=message):
         convert([file], tmp_path / "out", pipeline())
 
 
@@ -405,7 +405,7 @@ def test_what_a_database_had_not_merged_yet_is_read(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("storage", ["mcap", "sqlite3"])
-def test_no_damaged_byte_is_more_than_damage(tmp_path: Path, storage: str) -> None:
+def test_damaged_bytes_never_raise(tmp_path: Path, storage: str) -> None:
     """Wherever a byte is damaged: at most an error of one line, and mostly not even that."""
     source = write(tmp_path / "in", drive(2), storage)
     (file,) = (path for path in source.iterdir() if path.suffix != ".yaml")
@@ -417,7 +417,7 @@ def test_no_damaged_byte_is_more_than_damage(tmp_path: Path, storage: str) -> No
         try:
             with Recording(file) as recording:
                 list(recording.records())
-                assert all("\n" not in told for told in recording.damage)
+                assert all("\n" not in message for message in recording.damage)
         except BagError as error:
             assert "\n" not in str(error)
 

@@ -1,4 +1,4 @@
-"""Recordings that are damaged: what can be read is, and what cannot is told with its place."""
+"""Damaged recordings are read as far as possible, and damage is reported with its place."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def copied(source: Path, tmp_path: Path) -> Path:
 
 
 def images(path: Path) -> tuple[int, list[str]]:
-    """How many images can be read, and what is told of the others."""
+    """The number of readable images, and the damage."""
     with Recording(path) as recording:
         found = list(recording.records(["/camera/image"]))
         times = [record.time_ns for record in found]
@@ -55,9 +55,9 @@ def test_a_file_that_was_cut_off_is_read_up_to_there(
         stream.truncate(size)
     count, damage = images(file.parent if folder else file)
     assert (share - 0.3) * COUNT < count <= share * COUNT
-    (told,) = damage
-    assert told.startswith(f"{file.name}: from byte ")
-    assert size - 2_000_000 < int(told.split()[3].rstrip(":")) <= size
+    (message,) = damage
+    assert message.startswith(f"{file.name}: from byte ")
+    assert size - 2_000_000 < int(message.split()[3].rstrip(":")) <= size
 
 
 def test_a_chunk_that_is_damaged_costs_that_chunk_only(tmp_path: Path) -> None:

@@ -134,7 +134,7 @@ def test_frames_without_a_scale_are_skipped_and_counted(tmp_path: Path) -> None:
     assert summary.answered == {}
 
 
-def test_tf_that_is_not_there_is_said_before_the_work(tmp_path: Path) -> None:
+def test_missing_tf_is_an_error_before_the_work(tmp_path: Path) -> None:
     with pytest.raises(BagError, match=r"no /tf.*extrinsics=parameters"):
         converted(tmp_path, above_ground(), ConvertOptions(), scale_mode="ground")
     assert not (tmp_path / "out").exists()
@@ -173,7 +173,7 @@ def test_anchors_in_the_images_own_frame_need_no_tf(tmp_path: Path) -> None:
     assert_true(tmp_path)
 
 
-def test_anchors_in_another_frame_say_that_tf_is_missing(tmp_path: Path) -> None:
+def test_anchors_in_another_frame_need_tf(tmp_path: Path) -> None:
     def elsewhere(stamp_ns: int) -> Iterator[Message]:
         for topic, message, time_ns in lidar(stamp_ns):
             message.header.frame_id = "lidar"

@@ -171,7 +171,7 @@ class Wobbling(Failing):
 
 
 @pytest.mark.parametrize("at", [1, 2, 7, 19])
-def test_a_steadied_scale_goes_on_as_if_nothing_had_been(
+def test_a_flicker_filter_continues_identically_after_resume(
     source: Path, out: Path, tmp_path: Path, at: int
 ) -> None:
     for name, seconds in (("plain", 0.0), ("whole", 0.5)):
@@ -185,7 +185,7 @@ def test_a_steadied_scale_goes_on_as_if_nothing_had_been(
     assert list(reader.records(out)) == expected
 
 
-def test_the_count_of_every_nth_goes_on(source: Path, out: Path, tmp_path: Path) -> None:
+def test_the_count_of_every_nth_continues(source: Path, out: Path, tmp_path: Path) -> None:
     options = ConvertOptions(every=3, batch=2, split=2)
     straight = tmp_path / "straight"
     convert([source], straight, pipeline(), options)
@@ -196,7 +196,7 @@ def test_the_count_of_every_nth_goes_on(source: Path, out: Path, tmp_path: Path)
     assert summary.frames == {"camera": 7}
 
 
-def test_the_state_of_the_scale_goes_on(source: Path, out: Path, tmp_path: Path) -> None:
+def test_the_state_of_the_scale_continues(source: Path, out: Path, tmp_path: Path) -> None:
     """The network's share of the truth changes at each frame: a filter forgets slowly."""
 
     class Wavering(Failing):
@@ -227,7 +227,7 @@ def test_a_finished_conversion_is_not_done_again(source: Path, out: Path) -> Non
     assert (out / "metadata.yaml").stat().st_mtime_ns == before
 
 
-def test_there_may_be_nothing_to_go_on_with(source: Path, out: Path) -> None:
+def test_resume_without_an_earlier_conversion_starts_one(source: Path, out: Path) -> None:
     summary = convert([source], out, pipeline(), ConvertOptions(resume=True))
     assert summary.answered == {"camera": COUNT}
 
@@ -245,14 +245,14 @@ def test_a_conversion_that_was_killed_before_it_began_begins(
     assert not (out / ".unfinished").exists()
 
 
-def test_only_the_same_command_goes_on(source: Path, out: Path) -> None:
+def test_only_the_same_command_can_continue(source: Path, out: Path) -> None:
     with pytest.raises(ModelError):
         convert([source], out, pipeline(Failing(7)))
-    for changed, told in [
+    for changed, output in [
         ((pipeline(), ConvertOptions(every=2, resume=True)), "options"),
         ((pipeline(min_depth_m=1.0), ConvertOptions(resume=True)), "min_depth_m"),
     ]:
-        with pytest.raises(BagError, match=f"same command.*{told}"):
+        with pytest.raises(BagError, match=f"same command.*{output}"):
             convert([source], out, *changed)
     convert([source], out, pipeline(), ConvertOptions(jobs=1, resume=True))
 

@@ -65,7 +65,7 @@ def test_colour_is_taken_before_grey_and_grey_before_nothing(tmp_path: Path) -> 
     assert grey[0].image == "/infra/image"
 
 
-def test_a_choice_is_told_with_all_candidates(tmp_path: Path) -> None:
+def test_an_ambiguous_choice_lists_all_candidates(tmp_path: Path) -> None:
     parts = (camera("/left/image"), camera("/right/image"), camera("/tof/image", "16UC1"))
     with pytest.raises(BagError, match=r"--image.*are: /left/image, /right/image;.*/tof/image"):
         found(tmp_path, *parts)
@@ -84,7 +84,7 @@ def camera_pair() -> tuple[Iterator[Message], Iterator[Message]]:
 
 
 @pytest.mark.parametrize(
-    ("named", "told"),
+    ("named", "text"),
     [
         ({"images": ["/none"]}, "/none is not in the bag.*: /left/image, /right/image"),
         ({"images": ["/left/camera_info"]}, "is sensor_msgs/msg/CameraInfo, expected"),
@@ -92,15 +92,15 @@ def camera_pair() -> tuple[Iterator[Message], Iterator[Message]]:
         ({"images": ["/left/image"], "infos": ["/a", "/b"]}, "2 camera_info.*expected 1"),
     ],
 )
-def test_a_wrong_name_is_refused(tmp_path: Path, named: dict[str, list[str]], told: str) -> None:
-    with pytest.raises(BagError, match=told):
+def test_a_wrong_name_is_refused(tmp_path: Path, named: dict[str, list[str]], text: str) -> None:
+    with pytest.raises(BagError, match=text):
         found(tmp_path, *camera_pair(), **named)
 
 
 def test_images_without_camera_info_are_no_camera(tmp_path: Path) -> None:
     lone = [(f"/rgb{name}", message, at) for name, message, at in camera("/image")][:1]
-    told = r"no camera to convert: /rgb/image: there is no camera_info on /rgb/camera_info$"
-    with pytest.raises(BagError, match=told):
+    text = r"no camera to convert: /rgb/image: there is no camera_info on /rgb/camera_info$"
+    with pytest.raises(BagError, match=text):
         found(tmp_path, iter(lone))
 
 
@@ -149,8 +149,8 @@ def test_topics_that_are_not_ros_are_named_where_there_is_no_camera(tmp_path: Pa
         channel = writer.register_channel("/rgb/camera_info", "protobuf", schema)
         writer.add_message(channel, START_NS, b"", START_NS)
         writer.finish()
-    told = r"/rgb/image: there is no camera_info on .*; /rgb/camera_info: its messages are 'proto"
-    with Recording(source, tmp_path / "other.mcap") as both, pytest.raises(BagError, match=told):
+    text = r"/rgb/image: there is no camera_info on .*; /rgb/camera_info: its messages are 'proto"
+    with Recording(source, tmp_path / "other.mcap") as both, pytest.raises(BagError, match=text):
         topics.find(both)
 
 

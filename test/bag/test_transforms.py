@@ -27,14 +27,18 @@ def pose(seed: int) -> FloatArray:
     return matrix
 
 
-def said(parent: str, child: str, matrix: Any, at_ns: int = 0) -> Record:
+def tf(parent: str, child: str, matrix: Any, at_ns: int = 0) -> Record:
     message = bag.static_transform(parent, child, matrix, at_ns)
     return Record("/tf", TF, at_ns, bytes(TYPESTORE.serialize_cdr(message, TF)))
 
 
 def test_a_chain_is_multiplied_up_and_down() -> None:
     a, b, c = pose(1), pose(2), pose(3)
-    static = [said("base", "arm", a), said("arm", "hand", b), said("/base", "/camera", c)]
+    static = [
+        tf("base", "arm", a),
+        tf("arm", "hand", b),
+        tf("/base", "/camera", c),
+    ]
     tree = Transforms(static, iter(()))
     assert np.allclose(tree.look_up("base", "hand", 0, 0), a @ b)
     assert np.allclose(tree.look_up("hand", "base", 0, 0), np.linalg.inv(a @ b))
@@ -47,9 +51,9 @@ def test_a_moving_frame_is_taken_nearest_in_time() -> None:
         for index in range(100):
             there = np.eye(4)
             there[0, 3] = index
-            yield said("map", "base", there, index * SECOND // 10)
+            yield tf("map", "base", there, index * SECOND // 10)
 
-    tree = Transforms([said("base", "camera", pose(1))], moving())
+    tree = Transforms([tf("base", "camera", pose(1))], moving())
     for at_ns, index in [(0, 0), (SECOND, 10), (SECOND + 60_000_000, 11), (9 * SECOND, 90)]:
         assert tree.look_up("map", "base", at_ns, at_ns + 5)[0, 3] == index
     with pytest.raises(ScaleError, match="connect base with map"):
@@ -57,12 +61,12 @@ def test_a_moving_frame_is_taken_nearest_in_time() -> None:
 
 
 def test_unconnected_frames_are_an_error() -> None:
-    tree = Transforms([said("base", "camera", pose(1))], iter(()))
+    tree = Transforms([tf("base", "camera", pose(1))], iter(()))
     with pytest.raises(ScaleError, match="connect camera with map"):
         tree.look_up("map", "camera", 0, 0)
 
 
 def test_a_loop_is_an_error() -> None:
-    tree = Transforms([said("a", "b", pose(1)), said("b", "a", pose(2))], iter(()))
+    tree = Transforms([tf("a", "b", pose(1)), tf("b", "a", pose(2))], iter(()))
     with pytest.raises(ScaleError, match="loop"):
         tree.look_up("a", "b", 0, 0)

@@ -64,9 +64,9 @@ def test_images_without_truth_are_a_failure_of_one_line(
     write_bag(tmp_path / "bag", late_ns=40_000_000)
     said = ["evaluate", "--data", str(tmp_path / "bag"), "--out", str(tmp_path / "out")]
     assert cli.main(said) == 1
-    *_, told = capsys.readouterr().err.splitlines()
-    assert told.startswith("depth_ros: ")
-    assert "no image on /cam/image_raw within 20 ms of depth on /cam/depth/image" in told
+    *_, message = capsys.readouterr().err.splitlines()
+    assert message.startswith("depth_ros: ")
+    assert "no image on /cam/image_raw within 20 ms of depth on /cam/depth/image" in message
     assert not (tmp_path / "out").exists()
 
 
@@ -76,8 +76,8 @@ def test_truth_that_never_counts_is_a_failure(
     write_bag(tmp_path / "bag")
     said = ["evaluate", "--data", str(tmp_path / "bag"), "--out", str(tmp_path / "out")]
     assert cli.main([*said, "--far-m", "0.5"]) == 1
-    told = "depth_ros: zoedepth-lite: no image has an estimate where truth counts"
-    assert told in capsys.readouterr().err.splitlines()
+    message = "depth_ros: zoedepth-lite: no image has an estimate where truth counts"
+    assert message in capsys.readouterr().err.splitlines()
 
 
 def test_a_camera_that_is_guessed_is_called_so_wherever_its_scores_are(
@@ -86,10 +86,10 @@ def test_a_camera_that_is_guessed_is_called_so_wherever_its_scores_are(
     write_bag(tmp_path / "bag")
     said = ["evaluate", "--data", str(tmp_path / "bag"), "--out", str(tmp_path / "out")]
     assert cli.main([*said, "--limit", "1", "--set", "fov_deg=67"]) == 0
-    told = "the camera is a guess, fov_deg 67"
-    assert f"depth_ros: {told}" in capsys.readouterr().err
-    assert told in (tmp_path / "out" / "index.html").read_text()
-    assert json.loads((tmp_path / "out" / "scores.json").read_text())["note"].startswith(told)
+    message = "the camera is a guess, fov_deg 67"
+    assert f"depth_ros: {message}" in capsys.readouterr().err
+    assert message in (tmp_path / "out" / "index.html").read_text()
+    assert json.loads((tmp_path / "out" / "scores.json").read_text())["note"].startswith(message)
 
 
 def test_a_bag_without_metadata_is_scored_and_a_damaged_one_as_far_as_it_goes(
@@ -140,10 +140,10 @@ def test_the_command_without_arguments_scores_the_embedded_model_on_rendered_dri
         (2, ["nonsense"], "model 'nonsense' is unknown"),
         (1, ["--protocol", "nyu"], "protocol 'nyu' needs --data: a folder with nyu_depth_v2"),
         (1, ["--protocol", "ibims", "--data", "."], "lacks imagelist.txt; expected imagelist.txt"),
-        (2, ["--protocol", "bag", "--data", "nowhere"], "argument --data: nowhere is not there"),
+        (2, ["--protocol", "bag", "--data", "nowhere"], "argument --data: nowhere does not exist"),
         (1, ["--data", "depth_ros"], "depth_ros is neither a bag nor a folder with rgb/ and"),
         (1, ["--protocol", "rendered", "--data", "."], "reads no data, expected no --data"),
-        (2, ["--topics", "/a", "/b"], "--topics are those of a bag, protocol 'rendered' has none"),
+        (2, ["--topics", "/a", "/b"], "--topics needs protocol 'bag', the protocol is 'rendered'"),
     ],
 )
 def test_what_cannot_be_evaluated_is_one_line_and_writes_nothing(

@@ -35,7 +35,7 @@ def test_published_scores_complete_and_clip_the_prediction() -> None:
     assert filled == pytest.approx(np.array([[1e-3, 80, 1e-3, 1e-3, 5, 80]], np.float32))
 
 
-def test_ones_own_robot_is_scored_where_it_has_an_estimate() -> None:
+def test_own_data_are_scored_at_pixels_with_an_estimate() -> None:
     depth_m = np.array([[np.nan, np.inf, 5]], np.float32)
     assert PROTOCOLS["bag"].filled(depth_m) is depth_m
     assert (

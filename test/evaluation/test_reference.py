@@ -8,7 +8,7 @@ import pytest
 from depth_ros.evaluation import rendered
 from depth_ros.evaluation.datasets.sample import Sample, Samples
 from depth_ros.evaluation.protocols import PROTOCOLS
-from depth_ros.evaluation.run import Result, evaluate
+from depth_ros.evaluation.run import ModelScores, evaluate
 from depth_ros.models.base import Output
 from depth_ros.pipeline import Frame
 from depth_ros.scale.anchors import Anchors
@@ -22,7 +22,7 @@ def ramp(index: int) -> Metres:
     return np.linspace(1, 5, 40, dtype=np.float32) + np.zeros((30, 1), np.float32)
 
 
-def scored(reference: Reference | None, frames: int = 3, scale_mode: str = "model") -> Result:
+def scored(reference: Reference | None, frames: int = 3, scale_mode: str = "model") -> ModelScores:
     """Score a network whose depth is half of the truth."""
     rgb = np.zeros((30, 40, 3), np.uint8)
     samples = [

@@ -15,7 +15,7 @@ import pytest
 from depth_ros.evaluation import comparison, page, report
 from depth_ros.evaluation.alignment import Alignment
 from depth_ros.evaluation.protocols import PROTOCOLS
-from depth_ros.evaluation.report import Report
+from depth_ros.evaluation.report import EvaluationReport
 from depth_ros.evaluation.run import WORST, evaluate
 from test.evaluation.fakes import clip, fake_pipeline, truth
 
@@ -23,7 +23,7 @@ VOID = {"meta", "img"}
 
 
 @pytest.fixture(scope="module")
-def two() -> Report:
+def two() -> EvaluationReport:
     sure = np.linspace(0, 1, 1200, dtype=np.float32).reshape(30, 40)
     models = [
         fake_pipeline(lambda i: 1.1 * truth(i), name="good <one>", confidence=sure),
@@ -31,7 +31,7 @@ def two() -> Report:
     ]
     protocol, samples = PROTOCOLS["bag"], clip(frames=8, pose=False)
     results = [evaluate(model, protocol, samples) for model in models]
-    return Report(protocol, Alignment.NONE, results)
+    return EvaluationReport(protocol, Alignment.NONE, results)
 
 
 class Balanced(HTMLParser):
@@ -51,7 +51,7 @@ class Balanced(HTMLParser):
         assert self.open.pop() == tag
 
 
-def test_the_table_has_a_line_per_model_and_aligned_columns(two: Report) -> None:
+def test_the_table_has_a_line_per_model_and_aligned_columns(two: EvaluationReport) -> None:
     titles, good, bad = report.table(two).splitlines()
     assert titles.split()[:3] == ["model", "AbsRel", "delta1"]
     assert "0.100" in good
@@ -59,13 +59,13 @@ def test_the_table_has_a_line_per_model_and_aligned_columns(two: Report) -> None
     assert "TAE" not in titles, "what no model has a number for is not shown"
 
 
-def test_the_best_is_the_least_error_and_the_most_right(two: Report) -> None:
+def test_the_best_is_the_least_error_and_the_most_right(two: EvaluationReport) -> None:
     best = two.best()
     assert best["abs_rel"] == pytest.approx(0.1)
     assert best["delta1"] == 1
 
 
-def test_numbers_are_json_that_any_parser_reads(two: Report, tmp_path: Path) -> None:
+def test_numbers_are_json_that_any_parser_reads(two: EvaluationReport, tmp_path: Path) -> None:
     report.save_json(two, tmp_path / "new" / "scores.json")
     text = (tmp_path / "new" / "scores.json").read_text()
     assert "NaN" not in text
@@ -78,7 +78,7 @@ def test_numbers_are_json_that_any_parser_reads(two: Report, tmp_path: Path) -> 
     assert len(read["models"][1]["images"]) == 8
 
 
-def test_the_page_is_whole_and_loads_nothing(two: Report, tmp_path: Path) -> None:
+def test_the_page_is_whole_and_loads_nothing(two: EvaluationReport, tmp_path: Path) -> None:
     page.save(two, tmp_path / "index.html")
     html = (tmp_path / "index.html").read_text()
     parser = Balanced()
@@ -91,7 +91,7 @@ def test_the_page_is_whole_and_loads_nothing(two: Report, tmp_path: Path) -> Non
     assert "<one>" not in html
 
 
-def test_the_pages_pictures_are_the_worst_frames(two: Report) -> None:
+def test_the_pages_pictures_are_the_worst_frames(two: EvaluationReport) -> None:
     urls = re.findall(r'src="data:image/png;base64,([^"]+)"', page.page(two))
     assert len(urls) == 2 * WORST
     encoded = np.frombuffer(base64.b64decode(urls[0]), np.uint8)
@@ -100,8 +100,8 @@ def test_the_pages_pictures_are_the_worst_frames(two: Report) -> None:
     assert picture.shape == (240, 4 * 320, 3)
 
 
-def test_a_model_alone_is_not_marked_as_the_best(two: Report) -> None:
-    alone = Report(two.protocol, two.align, two.results[1:])
+def test_a_model_alone_is_not_marked_as_the_best(two: EvaluationReport) -> None:
+    alone = EvaluationReport(two.protocol, two.align, two.results[1:])
     assert 'class="best"' in page.page(two)
     assert 'class="best"' not in page.page(alone)
     assert page.page(alone).count("<svg") == 1, "no confidence, no reliability"
@@ -130,10 +130,10 @@ def test_sparse_truth_is_still_seen_when_it_is_shrunk() -> None:
     assert 31 <= (shown.max(axis=2) > 60).sum() < 400, "as dots, not as surfaces"
 
 
-def test_what_is_the_same_for_all_models_is_not_the_best(two: Report) -> None:
-    def cells(report: Report) -> int:
+def test_what_is_the_same_for_all_models_is_not_the_best(two: EvaluationReport) -> None:
+    def cells(report: EvaluationReport) -> int:
         return page.page(report).split("worst frames")[0].count('class="best"')
 
-    twins = Report(two.protocol, Alignment.NONE, [two.results[0], two.results[0]])
+    twins = EvaluationReport(two.protocol, Alignment.NONE, [two.results[0], two.results[0]])
     assert cells(two) > 0
     assert cells(twins) == 0

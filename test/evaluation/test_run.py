@@ -13,7 +13,7 @@ from depth_ros.evaluation.alignment import Alignment
 from depth_ros.evaluation.datasets.files import DatasetError
 from depth_ros.evaluation.metrics import score
 from depth_ros.evaluation.protocols import PROTOCOLS
-from depth_ros.evaluation.run import WORST, Result, evaluate
+from depth_ros.evaluation.run import WORST, ModelScores, evaluate
 from depth_ros.models.base import Output
 from depth_ros.pipeline import Pipeline
 from test.evaluation.fakes import FakePredictor, Metres, clip, fake_pipeline, truth
@@ -21,7 +21,9 @@ from test.evaluation.fakes import FakePredictor, Metres, clip, fake_pipeline, tr
 BAG = PROTOCOLS["bag"]
 
 
-def run(pipeline: Pipeline, align: Alignment = Alignment.NONE, limit: int | None = None) -> Result:
+def run(
+    pipeline: Pipeline, align: Alignment = Alignment.NONE, limit: int | None = None
+) -> ModelScores:
     return evaluate(pipeline, BAG, clip(), align, limit)
 
 
@@ -39,7 +41,7 @@ def test_every_image_is_scored_and_counts_the_same() -> None:
 
 
 def test_no_image_at_all_is_an_error_and_no_score() -> None:
-    with pytest.raises(DatasetError, match="'bag' met no image"):
+    with pytest.raises(DatasetError, match="'bag' found no image"):
         evaluate(fake_pipeline(truth), BAG, clip(frames=0))
 
 

@@ -79,7 +79,7 @@ def test_a_few_wild_pixels_do_not_move_the_range() -> None:
     assert robust_range(depth_m) == pytest.approx(quiet, rel=0.03)
 
 
-def test_pixels_without_a_finite_depth_have_no_say_in_the_range() -> None:
+def test_pixels_without_a_finite_depth_do_not_affect_the_range() -> None:
     depth_m = room()
     holes = torch.tensor([torch.nan, torch.inf, 0.0, -2.0, -torch.inf])
     mixed = torch.stack([depth_m, *(hole.expand_as(depth_m) for hole in holes)], dim=-1)
@@ -136,7 +136,7 @@ def test_a_range_in_tensors_gives_the_colours_of_the_range_in_numbers(
 
 @pytest.mark.parametrize("size", [(120, 200), (480, 640), (7, 9)])
 @pytest.mark.parametrize("shares", [(0.02, 0.98), (0.2, 0.7), (0.0, 1.0)])
-def test_limits_that_nobody_waits_for_are_those_of_the_range(
+def test_limits_without_synchronisation_are_those_of_the_range(
     size: tuple[int, int], shares: tuple[float, float]
 ) -> None:
     depth_m = room(*size)

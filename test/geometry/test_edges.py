@@ -112,7 +112,7 @@ def test_infinity_is_a_surface_but_never_flies() -> None:
     assert not (flying(ceiling.repeat(20, 1)) & torch.isinf(ceiling)).any()
 
 
-def test_pixels_without_estimate_never_fly_and_say_nothing_of_their_neighbours() -> None:
+def test_pixels_without_estimate_never_fly_and_do_not_affect_neighbours() -> None:
     assert not flying(torch.full((30, 40), torch.nan)).any()
     depth_m = step([1.75, 3.25]).clone()
     whole = flying(depth_m, 0.025, 2)

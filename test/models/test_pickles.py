@@ -54,7 +54,7 @@ def test_a_converted_checkpoint_is_the_same_network(
         split(pickled)
     out = tmp_path / "out"
     assert cli.main(["models", NAME, "--weights", str(pickled), "--convert", str(out)]) == 0
-    assert f"licence Apache-2.0; say model:={NAME} weights:={out}" in capsys.readouterr().out
+    assert f"Apache-2.0; use it with model:={NAME} weights:={out}" in capsys.readouterr().out
     assert sorted(path.name for path in out.iterdir()) == [
         *("README.md", "config.json", "model.safetensors", "preprocessor_config.json")
     ]
@@ -117,4 +117,4 @@ def test_safetensors_are_not_converted_and_nothing_is_overwritten(tmp_path: Path
 
 def test_converting_needs_a_name(capsys: pytest.CaptureFixture[str]) -> None:
     assert cli.main(["models", "--convert", "out"]) != 0
-    assert "without a name" in capsys.readouterr().err
+    assert "needs the name" in capsys.readouterr().err

@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 import torch
 
-from benchmarks.alignment import floor_mount, said
+from benchmarks.alignment import floor_mount, relative_output
 from depth_ros import messages, models
 from depth_ros.bag import reader
 from depth_ros.evaluation import metrics
@@ -122,7 +122,9 @@ def test_every_family_runs_with_every_scale_mode(
 
 def relative(truth_m: Metres, seed: int) -> torch.Tensor:
     """What a network may say of true depth: inverse, scaled, shifted, noisy."""
-    values = said(truth_m.astype(float), "affine_inverse_depth", np.random.default_rng(seed))
+    values = relative_output(
+        truth_m.astype(float), "affine_inverse_depth", np.random.default_rng(seed)
+    )
     return torch.from_numpy(np.nan_to_num(values)).float()[None]
 
 

@@ -161,7 +161,7 @@ def test_who_comes_late_still_gets_what_is_latched(
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
-        (["nothing"], "depth_ros: argument bag: nothing is not there"),
+        (["nothing"], "depth_ros: argument bag: nothing does not exist"),
         (["BAG", "--topics", "/none"], "has no topic /none, it has /camera/camera_info, "),
         (["BAG", "--rate", "0"], "--rate: '0' is not allowed, expected 0.001 to 1000"),
     ],

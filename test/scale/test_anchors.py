@@ -98,7 +98,7 @@ def test_what_a_scan_did_not_measure_is_no_point() -> None:
 
 
 @pytest.mark.parametrize("most", [1, 7, 100, 1199, 1200, 5000])
-def test_at_most_so_many_points_of_a_depth_image_are_taken(most: int) -> None:
+def test_the_number_of_points_of_a_depth_image_is_limited(most: int) -> None:
     points = from_depth(np.ones((30, 40)), CAMERA, most)
     assert min(most, 1200) / 4 < len(points) <= most
 
@@ -171,7 +171,7 @@ def test_a_poor_networks_scale_is_not_biased() -> None:
 def test_a_depth_image_that_is_not_its_cameras_is_refused() -> None:
     with pytest.raises(ScaleError, match=r"\(40, 30\), expected \(30, 40\)"):
         from_depth(np.ones((40, 30)), CAMERA)
-    with pytest.raises(ScaleError, match="at most 0 points"):
+    with pytest.raises(ScaleError, match="maximum number of points is 0"):
         from_depth(np.ones((30, 40)), CAMERA, 0)
 
 

@@ -68,9 +68,8 @@ def true_line(kind: str) -> tuple[float, float]:
     return SCALE, 0.0 if kind == "metric_depth" else SHIFT
 
 
-def said(clip: Clip, kind: str, noise: float = 0.0, seed: int = 3) -> Values:
-    """What a network says that is right up to the true line, and to noise of smooth and of white
-    kind, other in each frame."""
+def network_output(clip: Clip, kind: str, noise: float = 0.0, seed: int = 3) -> Values:
+    """The output of a network: the true line, with smooth and white noise in each frame."""
     rng = np.random.default_rng(seed)
     truth = 1 / clip.depth_m if kind == INVERSE else clip.depth_m
     scale, shift = true_line(kind)
@@ -91,7 +90,7 @@ def abs_rel(fit: Fit, values: Values, kind: str, truth_m: FloatArray) -> float:
 @pytest.mark.parametrize("kind", KINDS)
 def test_without_noise_ground_and_anchors_give_the_true_line(clips: list[Clip], kind: str) -> None:
     for clip in clips:
-        values = said(clip, kind)
+        values = network_output(clip, kind)
         by_ground = align_clip(values, kind, clip.mounts, clip.rays)
         by_anchors = align_clip(values, kind, clip.anchors(5), clip.rays)
         assert (by_anchors.scale, by_anchors.shift) == pytest.approx(true_line(kind), rel=1e-4)
@@ -101,7 +100,7 @@ def test_without_noise_ground_and_anchors_give_the_true_line(clips: list[Clip], 
 @pytest.mark.parametrize("kind", KINDS)
 def test_a_noisy_clip_becomes_metric(clips: list[Clip], kind: str) -> None:
     for clip in clips:
-        values = said(clip, kind, noise=0.03)
+        values = network_output(clip, kind, noise=0.03)
         by_ground = align_clip(values, kind, clip.mounts, clip.rays)
         by_anchors = align_clip(values, kind, clip.anchors(20), clip.rays)
         assert abs_rel(by_ground, values, kind, clip.depth_m) < 0.06
@@ -110,7 +109,7 @@ def test_a_noisy_clip_becomes_metric(clips: list[Clip], kind: str) -> None:
 
 def test_a_clip_knows_its_scale_better_than_its_frames_do(clips: list[Clip]) -> None:
     for clip in clips:
-        values = said(clip, INVERSE, noise=0.05)
+        values = network_output(clip, INVERSE, noise=0.05)
         alone = []
         for frame, mount in zip(values, clip.mounts, strict=True):
             try:
@@ -124,17 +123,17 @@ def test_a_clip_knows_its_scale_better_than_its_frames_do(clips: list[Clip]) -> 
 
 def test_a_few_anchors_in_each_frame_are_enough(clips: list[Clip]) -> None:
     clip = clips[0]
-    values, anchors = said(clip, INVERSE), clip.anchors(2)
+    values, anchors = network_output(clip, INVERSE), clip.anchors(2)
     with pytest.raises(ScaleError, match="2 samples"):
         align(torch.from_numpy(values[0]), INVERSE, anchors[0])
     fit = align_clip(values, INVERSE, anchors, clip.rays)
     assert (fit.scale, fit.shift) == pytest.approx((SCALE, SHIFT), rel=1e-4)
 
 
-def test_walls_at_many_distances_tell_a_scale_that_none_of_them_tells(clips: list[Clip]) -> None:
+def test_walls_at_many_distances_together_determine_the_scale(clips: list[Clip]) -> None:
     distances_m = np.linspace(1, 4, FRAMES)[:, None, None]
     clip = clips[0]._replace(depth_m=np.tile(distances_m, (1, HEIGHT, WIDTH)))
-    values, anchors = said(clip, INVERSE), clip.anchors(30)
+    values, anchors = network_output(clip, INVERSE), clip.anchors(30)
     with pytest.raises(ScaleError, match="values that differ"):
         align(torch.from_numpy(values[0]), INVERSE, anchors[0])
     fit = align_clip(values, INVERSE, anchors, clip.rays)
@@ -144,9 +143,9 @@ def test_walls_at_many_distances_tell_a_scale_that_none_of_them_tells(clips: lis
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_frames_that_contradict_the_others_have_no_say(clips: list[Clip], kind: str) -> None:
+def test_frames_that_contradict_the_others_are_rejected(clips: list[Clip], kind: str) -> None:
     for clip in clips:
-        values = said(clip, kind)
+        values = network_output(clip, kind)
         mounts = [
             replace(mount, height_m=mount.height_m * (1.5 if index % 3 == 0 else 1))
             for index, mount in enumerate(clip.mounts)
@@ -169,11 +168,11 @@ def test_a_frame_counts_as_much_as_its_ground_is_certain(
     vague = Fit(1.1 * SCALE, SHIFT, np.diag([0.3 * SCALE, 0]) ** 2, 1.0)
     fits = iter([certain, vague] * (FRAMES // 2))
     monkeypatch.setattr("depth_ros.scale.clip.find_ground", lambda *_: next(fits))
-    fit = align_clip(said(clips[0], INVERSE), INVERSE, clips[0].mounts, clips[0].rays)
+    fit = align_clip(network_output(clips[0], INVERSE), INVERSE, clips[0].mounts, clips[0].rays)
     assert SCALE < fit.scale < 1.01 * SCALE
 
 
-def test_a_scale_that_is_left_open_is_refused(clips: list[Clip]) -> None:
+def test_an_undetermined_scale_is_refused(clips: list[Clip]) -> None:
     rng = np.random.default_rng(2)
     values = rng.random((2, HEIGHT, WIDTH)).astype(np.float32)
     inverse = 1 + 0.1 * values + rng.normal(0, 0.05, values.shape)
@@ -184,26 +183,26 @@ def test_a_scale_that_is_left_open_is_refused(clips: list[Clip]) -> None:
     assert align_clip(values, INVERSE, many, clip.rays).deviation < 0.15
 
 
-def test_frames_of_which_nothing_is_known_are_left_out(clips: list[Clip]) -> None:
+def test_frames_without_a_reference_are_left_out(clips: list[Clip]) -> None:
     clip = clips[0]
-    values, anchors = said(clip, INVERSE), clip.anchors(20)
+    values, anchors = network_output(clip, INVERSE), clip.anchors(20)
     values[::2] = np.nan
     some = [None if index % 4 == 1 else each for index, each in enumerate(anchors)]
     fit = align_clip(values, INVERSE, some, clip.rays)
     assert (fit.scale, fit.shift) == pytest.approx((SCALE, SHIFT), rel=1e-4)
 
 
-def test_mounts_and_anchors_may_take_turns(clips: list[Clip]) -> None:
+def test_mounts_and_anchors_may_be_mixed(clips: list[Clip]) -> None:
     clip = clips[0]
-    values, anchors = said(clip, INVERSE), clip.anchors(20)
+    values, anchors = network_output(clip, INVERSE), clip.anchors(20)
     mixed: list[Mount | Anchors] = [*clip.mounts[:6], *anchors[6:]]
     fit = align_clip(values, INVERSE, mixed, clip.rays)
     assert (fit.scale, fit.shift) == pytest.approx((SCALE, SHIFT), rel=0.02)
 
 
-def test_values_may_come_one_by_one_and_one_mount_may_do_for_all(clips: list[Clip]) -> None:
+def test_values_may_be_an_iterator_and_share_one_mount(clips: list[Clip]) -> None:
     clip = clips[0]
-    values = said(clip, INVERSE)
+    values = network_output(clip, INVERSE)
     mount = clip.mounts[0]
     fit = align_clip(iter(values), INVERSE, repeat(mount), clip.rays)
     listed = align_clip(values, INVERSE, [mount] * FRAMES, clip.rays)
@@ -212,7 +211,7 @@ def test_values_may_come_one_by_one_and_one_mount_may_do_for_all(clips: list[Cli
 
 def test_a_dense_sensor_is_thinned_out_evenly(clips: list[Clip]) -> None:
     clip = clips[0]
-    values = said(clip, INVERSE, noise=0.02)
+    values = network_output(clip, INVERSE, noise=0.02)
     dense = align_clip(values, INVERSE, clip.anchors(5000), clip.rays)
     sparse = align_clip(values, INVERSE, clip.anchors(200), clip.rays)
     assert dense.scale == pytest.approx(sparse.scale, rel=0.05)
@@ -221,7 +220,7 @@ def test_a_dense_sensor_is_thinned_out_evenly(clips: list[Clip]) -> None:
 
 def test_a_clip_without_evidence_is_refused_with_the_last_reason(clips: list[Clip]) -> None:
     clip = clips[0]
-    values = said(clip, INVERSE)
+    values = network_output(clip, INVERSE)
     with pytest.raises(ScaleError, match="nothing is known of any frame"):
         align_clip(values, INVERSE, [None] * FRAMES, clip.rays)
     with pytest.raises(ScaleError, match="nothing is known of any frame"):

@@ -106,7 +106,7 @@ def test_a_wrong_contrast_of_depth_is_taken_out() -> None:
     assert error(scaled(values, kind, anchors, True), values, kind, depth_m) < 0.06
 
 
-def test_wrong_anchors_have_little_say() -> None:
+def test_wrong_anchors_have_little_weight() -> None:
     rng = np.random.default_rng(1)
     depth_m = room(rng)
     values = torch.from_numpy(depth_m * tilt()).float()
@@ -143,7 +143,7 @@ def test_noise_of_anchors_is_no_field(count: int, seed: int) -> None:
     assert scaler.at(1, 1.0).field is None
 
 
-def test_one_scan_line_says_nothing_of_the_image_above_it() -> None:
+def test_one_scan_line_gives_no_field() -> None:
     rng = np.random.default_rng(1)
     depth_m = room(rng)
     u = np.arange(WIDTH)
@@ -204,5 +204,5 @@ def test_a_field_is_frozen_and_thawed() -> None:
     ],
 )
 def test_nothing_but_a_field_is_thawed(said: Any) -> None:
-    with pytest.raises(ScaleError, match="is no field"):
+    with pytest.raises(ScaleError, match="is not a scale field"):
         Field.from_list(said)

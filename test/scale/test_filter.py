@@ -109,7 +109,7 @@ def test_measurements_of_a_constant_scale_are_averaged_at_first() -> None:
     )
 
 
-def test_the_exacter_measurement_weighs_more() -> None:
+def test_the_more_precise_measurement_has_more_weight() -> None:
     def after(deviation: float) -> float:
         scale_filter = ScaleFilter()
         scale_filter.update(fit(1.0, FLOOR), stamp_ns(0))
@@ -176,7 +176,7 @@ def test_units_of_the_target_do_not_matter(unit: float) -> None:
         assert other.deviation == pytest.approx(one.deviation)
 
 
-def test_time_that_jumps_back_starts_anew() -> None:
+def test_time_that_jumps_back_resets_the_filter() -> None:
     scale_filter = ScaleFilter()
     for frame in range(50):
         scale_filter.update(fit(1.0), stamp_ns(frame))

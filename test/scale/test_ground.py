@@ -74,8 +74,8 @@ def hidden() -> list[View]:
     return views
 
 
-def said(truth: FloatArray, kind: str, seed: int, noise: float = NOISE) -> FloatArray:
-    """What a network says of the truth: off by a scale and a shift of its own, and noisy."""
+def network_output(truth: FloatArray, kind: str, seed: int, noise: float = NOISE) -> FloatArray:
+    """The output of a network: the truth with a random scale and shift, and noise."""
     rng = np.random.default_rng(seed)
     blobs = cv2.resize(rng.normal(size=(5, 6)), (WIDTH, HEIGHT), interpolation=cv2.INTER_CUBIC)
     values = 1 / truth if kind == "affine_inverse_depth" else truth
@@ -101,7 +101,7 @@ def errors(views: list[View], kind: str, noise: float, tilt_deg: float = 0.0) ->
     for seed, view in enumerate(views):
         pitch_deg = math.degrees(view.pose.pitch_down) + tilt_deg * (-1) ** seed
         mount = Mount.from_angles(view.pose.z, pitch_deg, math.degrees(view.pose.roll))
-        values = said(view.depth_m, kind, seed, noise)
+        values = network_output(view.depth_m, kind, seed, noise)
         try:
             fit = found(view, values, kind, mount)
         except ScaleError:
@@ -136,7 +136,7 @@ def test_the_angles_of_the_mount_need_only_be_rough_for_a_network_that_knows_sha
 def test_where_the_ground_is_hidden_it_says_so(hidden: list[View], kind: str, noise: float) -> None:
     for seed, view in enumerate(hidden):
         with pytest.raises(ScaleError, match=r"ground|scale|face"):
-            found(view, said(view.depth_m, kind, seed, noise), kind)
+            found(view, network_output(view.depth_m, kind, seed, noise), kind)
 
 
 @pytest.mark.parametrize("kind", KINDS)
@@ -144,7 +144,7 @@ def test_a_camera_that_stands_twice_as_high_sees_everything_twice_as_far(
     views: list[View], kind: str
 ) -> None:
     view = views[0]
-    values = said(view.depth_m, kind, 0)
+    values = network_output(view.depth_m, kind, 0)
     low, high = (
         found(view, values, kind),
         found(view, values, kind, replace(view.mount, height_m=2 * view.mount.height_m)),
@@ -169,7 +169,7 @@ def test_a_table_is_not_taken_for_the_floor_below_it() -> None:
 
 def test_pixels_without_an_estimate_are_no_evidence(views: list[View]) -> None:
     view = views[0]
-    values = said(view.depth_m, "metric_depth", 0)
+    values = network_output(view.depth_m, "metric_depth", 0)
     whole = found(view, values, "metric_depth")
     holes = np.random.default_rng(0).random(values.shape)
     values[holes < 0.3], values[holes > 0.8] = np.nan, np.inf
@@ -188,7 +188,7 @@ def test_depth_that_is_nowhere_positive_is_refused(views: list[View], value: flo
 
 
 def test_the_same_frame_gives_the_same_scale(views: list[View]) -> None:
-    values = said(views[1].depth_m, "affine_inverse_depth", 1)
+    values = network_output(views[1].depth_m, "affine_inverse_depth", 1)
     first, second = (found(views[1], values, "affine_inverse_depth") for _ in range(2))
     assert (first.scale, first.shift) == (second.scale, second.shift)
 

@@ -130,11 +130,11 @@ def test_the_loss_is_the_mean_absolute_error_of_v(levels: int) -> None:
 
 
 def test_every_sample_knows_its_own_image_and_pixels() -> None:
-    trained, told, given = network(), [], []
-    trained.encoder.register_forward_hook(lambda _, i, o: told.append(o))
+    trained, message, given = network(), [], []
+    trained.encoder.register_forward_hook(lambda _, i, o: message.append(o))
     trained.denoiser.register_forward_pre_hook(lambda _, inputs: given.append(inputs))
     loss(Denoising(10, levels=3, self_conditioning=0.0), batch(), trained)
-    ((local, scene),), ((_, _, locals_given, scenes_given, _),) = told, given
+    ((local, scene),), ((_, _, locals_given, scenes_given, _),) = message, given
     assert not torch.equal(scene[0], scene[1])
     for sample in range(6):
         image, level = divmod(sample, 3)
@@ -198,7 +198,7 @@ class Fixed:
 
 
 @pytest.mark.slow
-def test_a_few_frames_can_be_learnt_by_heart(tmp_path: Path) -> None:
+def test_a_network_can_overfit_a_few_frames(tmp_path: Path) -> None:
     fixed, config = Fixed(), TrainConfig(steps=400, learning_rate=5e-3, ema=0.99)
     torch.manual_seed(0)
     wide = replace(small.CONFIG, blocks=1, token_dim=48, latent_dim=64)

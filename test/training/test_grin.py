@@ -283,11 +283,11 @@ def test_data_that_is_not_there_is_one_line(
         ("grin-tiny", "--affine-weight=0.1"),
     ],
 )
-def test_what_a_models_recipe_has_no_use_for_is_refused(
+def test_options_that_the_model_does_not_use_are_refused(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], model: str, argument: str
 ) -> None:
     arguments = ["train", "--model", model, "--out", str(tmp_path / "out"), "--device", "cpu"]
     assert cli.main([*arguments, argument]) == 1
-    refused = f"{argument.partition('=')[0]} has no meaning for model '{model}'"
+    refused = f"{argument.partition('=')[0]} cannot be used with model '{model}'"
     assert refused in capsys.readouterr().err
     assert not (tmp_path / "out").exists()

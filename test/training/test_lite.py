@@ -141,7 +141,7 @@ def test_another_size_scales_the_focal_length_with_the_width(tmp_path: Path) -> 
 
 
 def test_it_does_not_start_from_another_network() -> None:
-    with pytest.raises(ModelError, match="is no zoedepth-lite"):
+    with pytest.raises(ModelError, match="is not a zoedepth-lite"):
         lite.start("zoedepth-tiny", seed=0)
 
 
@@ -166,15 +166,15 @@ def test_the_verb_mixes_data_and_says_what_it_did(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (["--model", "zoedepth-tiny", "--data", "x"], "--data has no meaning for model"),
-        (["--affine-weight", "1"], "--affine-weight has no meaning for model 'zoedepth-lite'"),
-        (["--model", "grin-tiny", "--head", "log"], "--head has no meaning for model 'grin-tiny'"),
+        (["--model", "zoedepth-tiny", "--data", "x"], "--data cannot be used with model"),
+        (["--affine-weight", "1"], "--affine-weight cannot be used with model 'zoedepth-lite'"),
+        (["--model", "grin-tiny", "--head", "log"], "--head cannot be used with model 'grin-tiny'"),
         (["--data", "x", "--data", "y", "--protocol", "bag", "--protocol", "nyu",
           "--protocol", "bag", "--init", "zoedepth-lite"], "3 times --protocol for 2 times --data"),
         (["--data", "x=much", "--init", "zoedepth-lite"], "expected FOLDER or FOLDER=WEIGHT"),
     ],
 )  # fmt: skip
-def test_what_has_no_meaning_is_refused(
+def test_options_that_the_model_does_not_use_are_refused(
     arguments: list[str], message: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert cli.main(["train", "--out", str(tmp_path / "out"), *arguments]) != 0

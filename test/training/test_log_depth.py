@@ -57,7 +57,7 @@ def test_images_are_scaled_one_by_one() -> None:
     assert loss(depth_m, truth_m) == pytest.approx(expected, abs=2e-3)
 
 
-def test_pixels_without_truth_have_no_say() -> None:
+def test_pixels_without_truth_do_not_affect_the_loss() -> None:
     truth_m = 1 + torch.rand(1, 8, 12)
     holes = truth_m.clone()
     holes[:, :3], holes[:, 3, :4] = torch.nan, 0.0

@@ -23,14 +23,14 @@ def test_silog_is_its_formula() -> None:
     assert float(silog(depth, truth, valid)) == pytest.approx(expected, rel=1e-4)
 
 
-def test_silog_forgives_scale_only_when_told_to() -> None:
+def test_silog_ignores_scale_only_with_mean_weight_0() -> None:
     depth, truth, valid = maps()
     scaled = silog(3 * depth, truth, valid, mean_weight=0.0)
     assert float(scaled) == pytest.approx(float(silog(depth, truth, valid, 0.0)), rel=1e-4)
     assert silog(3 * truth, truth, valid, 0.5) > 5
 
 
-def test_pixels_without_truth_have_no_say() -> None:
+def test_pixels_without_truth_do_not_affect_the_loss() -> None:
     depth, truth, valid = maps()
     hidden = truth.masked_fill(~valid, 1e6)
     assert torch.equal(silog(depth, truth, valid), silog(depth, hidden, valid))

@@ -38,7 +38,7 @@ def trainer(out: Path, steps: int, **changes: float) -> Trainer[nn.Module]:
     torch.manual_seed(config.seed)
     network = tiny_network(WIDTH, HEIGHT, TRAINING_F_PX, 20.0)
     objective = MetricDepth(TRAINING_F_PX)
-    return Trainer(network, objective, pool(config.seed), config, out, said={"robot": "this one"})
+    return Trainer(network, objective, pool(config.seed), config, out, facts={"robot": "this one"})
 
 
 def same(a: nn.Module, b: nn.Module) -> bool:

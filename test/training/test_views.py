@@ -51,7 +51,7 @@ def test_the_focal_length_is_that_of_the_rays() -> None:
     assert (batch.f_px * (across * down).sqrt() - 1).abs().max() < 0.01
 
 
-def test_focal_lengths_spread_as_far_as_told() -> None:
+def test_focal_lengths_spread_over_the_given_range() -> None:
     smallest = 150.0 * WIDTH / 200
     f_px = some(Views(zoom=1.8, whole=0.0, squeeze=0.0)).f_px
     assert smallest * 0.99 <= float(f_px.min()) < float(f_px.max()) <= smallest * 1.8 * 1.01

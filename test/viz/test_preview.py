@@ -41,7 +41,7 @@ def pictures(path: Path) -> list[Picture]:
 
 
 def number_of(picture: Picture, top: int = 0, left: int = 100) -> int:
-    """Return the number of the frame in a panel, told by its grey, as far as a film keeps it."""
+    """Return the number of the frame in a panel, from its grey level in a video."""
     return round((float(picture[top + 80 : top + 160, left : left + 60].mean()) - 8.5) / 6)
 
 

@@ -210,7 +210,7 @@ def test_what_is_missing_is_named(bag: Bag) -> None:
     bag.image(0)
     bag.depth(0)
     path = bag.close()
-    with pytest.raises(BagError, match=r"no camera_info beside /depth/image or /front/color"):
+    with pytest.raises(BagError, match=r"no camera_info for /depth/image or /front/color"):
         view(path, [])
     with pytest.raises(BagError, match=r"no topic .*/nothing.*it has .*/depth/image"):
         view(path, [], image="/nothing")
@@ -243,4 +243,4 @@ def test_the_command_line_draws_and_says_what(
     assert capsys.readouterr().out == f"{out}: 4 frames\n"
     assert out.is_file()
     assert cli.main(["view", str(tmp_path / "nothing")]) == 2
-    assert "nothing is not there" in capsys.readouterr().err
+    assert "nothing does not exist" in capsys.readouterr().err

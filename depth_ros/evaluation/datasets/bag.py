@@ -1,7 +1,7 @@
-"""A bag with images, camera_info and depth registered to the images: one's own robot.
+"""A bag of your own robot, with images, camera_info and depth registered to the images.
 
-Depth that is published on the colour camera's pixels (aligned_depth_to_color and the like) is the
-truth of the image whose stamp is nearest.
+Depth on the colour camera's pixels (aligned_depth_to_color and the like) is the truth of the image
+with the nearest stamp.
 """
 
 from __future__ import annotations
@@ -30,10 +30,10 @@ from depth_ros.scale.scaler import Reference
 
 LAYOUT = (
     "a bag with one colour image topic (raw, compressed or a video), its camera_info, and one "
-    "depth image topic (16UC1, 32FC1 or compressedDepth) of the same size; name the topics where "
-    "there are more"
+    "depth image topic (16UC1, 32FC1 or compressedDepth) of the same size; name the topics if "
+    "there are several"
 )
-_NEAR_NS = 20_000_000  # well under the time between two frames
+_NEAR_NS = 20_000_000  # clearly less than the time between two frames
 
 
 class _Topics(NamedTuple):
@@ -49,18 +49,18 @@ def samples(
     settings: Settings | None = None,
     anchors: str = "",
 ) -> Samples:
-    """Return the pairs of image and depth; what cannot be used is left out, and noted in losses.
+    """Return the pairs of image and depth; unusable messages are recorded in losses.
 
     Args:
         root: the bag's file or folder.
-        topics: of image and depth; None: the only ones there are.
-        settings: how images are decoded, what their camera is, and what their depth is compared
-            with; None: the defaults.
+        topics: of image and depth; None: the bag's only ones.
+        settings: how images are decoded, their camera and their scale references; None: the
+            defaults.
         anchors: topic of another sensor's points, for scale_mode anchors; empty: the only one.
 
     Raises:
         BagError: there is no such bag or topic.
-        DatasetError: the topics cannot be told; when it is read: no image meets any depth.
+        DatasetError: the topics are ambiguous; while reading: no image and depth match in time.
     """
     settings = settings or Settings()
     with Recording(root) as recording:
@@ -82,7 +82,7 @@ def _find(root: Path, recording: Recording) -> tuple[str, str]:
     if len(depths) != 1 or len(images) != 1:
         raise DatasetError(
             f"{root} has colour images {_listed(images)} and depth images {_listed(depths)}, "
-            "expected one topic each; say --topics IMAGE DEPTH"
+            "expected one topic each; use --topics IMAGE DEPTH"
         )
     return images[0], depths.pop()
 
@@ -93,18 +93,18 @@ def _listed(topics: Any) -> str:
 
 
 def _info(root: Path, recording: Recording, image: str) -> str:
-    """Return the camera_info topic of an image topic: beside it, as ROS drivers have it."""
+    """Return the camera_info topic of an image topic: its sibling, or the bag's only one."""
     infos = {name for name, topic in recording.topics.items() if topic.kind == INFO}
-    beside = camera_info_of(recording, image)
-    if beside in infos:
-        return beside
+    sibling = camera_info_of(recording, image)
+    if sibling in infos:
+        return sibling
     if len(infos) == 1:
         return infos.pop()
-    raise DatasetError(f"{root} has no {beside}, it has {_listed(infos)}")
+    raise DatasetError(f"{root} has no {sibling}, it has {_listed(infos)}")
 
 
 def _pairs(root: Path, topics: _Topics, settings: Settings, losses: Losses) -> Iterator[Sample]:
-    """Yield a sample as soon as both of its messages were met, whichever came first."""
+    """Yield samples in the order of the depth images."""
     start_ns: int | None = None
     with Recording(root) as recording:
         calibrations = Calibrations(recording, topics.info, settings)
@@ -121,14 +121,14 @@ def _pairs(root: Path, topics: _Topics, settings: Settings, losses: Losses) -> I
     if start_ns is None:
         raise DatasetError(
             f"{root} has no image on {topics.image} within {_NEAR_NS / 1e6:g} ms of depth on "
-            f"{topics.depth}: {'; '.join(losses.lines()) or 'their stamps are of other times'}"
+            f"{topics.depth}: {'; '.join(losses.lines()) or 'their stamps differ'}"
         )
 
 
 def _reference(references: BagReferences, sample: Sample, record: Record) -> Reference | None:
     try:
         return references.of(sample.frame, record.time_ns)
-    except ScaleError:  # as for a robot, the last scale may still hold
+    except ScaleError:  # the last scale may still be valid, as on a robot
         return None
 
 

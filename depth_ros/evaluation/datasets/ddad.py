@@ -1,8 +1,8 @@
 """DDAD (Guizilini et al. 2020), its validation scenes' front camera, as published.
 
-The layout is that of TRI's own archive (DGP scenes), of which nothing has to be exported: the
-lidar's points of the same sample are moved by both sensors' poses and projected; of several points
-in a pixel the nearest counts. The front camera does not see the car, so that no mask is needed.
+The layout is that of TRI's original archive (DGP scenes), without any export: the lidar points of
+the same sample are transformed by both sensors' poses and projected; of several points in a pixel
+the nearest counts. No mask is needed, because the front camera does not see the car.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ from depth_ros.input_files import regular
 from depth_ros.pipeline import Frame
 
 LAYOUT = (
-    "ddad.json whose scene_splits['1'] (validation) names <scene>/scene_<hash>.json; beside those "
+    "ddad.json whose scene_splits['1'] (validation) names <scene>/scene_<hash>.json; with each "
     "calibration/<hash>.json, rgb/CAMERA_01/<stamp>.png and point_cloud/LIDAR/<stamp>.npz"
 )
 _CAMERA, _LIDAR, _VALIDATION = "camera_01", "lidar", "1"
@@ -36,7 +36,7 @@ def samples(root: Path) -> Samples:
     """Return every sample of the validation scenes.
 
     Raises:
-        DatasetError: files are missing or not DGP's.
+        DatasetError: files are missing or not in DGP's format.
     """
     require(root, LAYOUT, "ddad.json")
     try:

@@ -14,10 +14,10 @@ from depth_ros.pipeline import Frame
 
 LAYOUT = (
     "val/indoors/scene_<n>/scan_<n>/<name>.png with <name>_depth.npy (H, W, 1) in metres and "
-    "<name>_depth_mask.npy (H, W) beside it"
+    "<name>_depth_mask.npy (H, W) next to it"
 )
 CAMERA = Camera(1024, 768, 886.81, 927.06, 512.0, 384.0)
-"""The camera of every image, as the dataset's authors state it."""
+"""The camera of every image, from the dataset's authors."""
 
 _IMAGES = "val/indoors/scene_*/scan_*/*.png"
 

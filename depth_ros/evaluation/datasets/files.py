@@ -1,4 +1,4 @@
-"""Files of datasets: what must be there, images, depth in whole numbers, optional libraries."""
+"""Files of datasets: required files, images, integer depth, and optional libraries."""
 
 from __future__ import annotations
 
@@ -24,10 +24,10 @@ class DatasetError(DepthError):
 
 
 def require(root: Path, layout: str, *patterns: str) -> None:
-    """Check that every pattern, relative to a folder, matches something.
+    """Check that every pattern, relative to a folder, matches at least one file.
 
     Raises:
-        DatasetError: some do not; it names them and the layout.
+        DatasetError: some do not; the message contains them and the layout.
     """
     missing = [pattern for pattern in patterns if next(root.glob(pattern), None) is None]
     _refuse(root, layout, missing)
@@ -37,7 +37,7 @@ def require_files(root: Path, layout: str, paths: Iterable[Path]) -> None:
     """Check that every path exists.
 
     Raises:
-        DatasetError: some do not; it names the first of them and the layout.
+        DatasetError: some do not; the message contains the first of them and the layout.
     """
     missing = [str(path.relative_to(root)) for path in paths if not path.exists()]
     _refuse(root, layout, missing)
@@ -62,7 +62,7 @@ def read_uint16(path: Path) -> npt.NDArray[np.uint16]:
     """Return a PNG of one channel of 16 bits as uint16 (H, W).
 
     Raises:
-        DatasetError: it is something else.
+        DatasetError: it has another format.
     """
     image = _read(path, cv2.IMREAD_UNCHANGED)
     if image.ndim != 2 or image.dtype != np.uint16:
@@ -73,7 +73,7 @@ def read_uint16(path: Path) -> npt.NDArray[np.uint16]:
 
 
 def read_json(path: Path) -> Any:
-    """Return what a file of JSON holds.
+    """Return the content of a JSON file.
 
     Raises:
         DatasetError: it cannot be read.
@@ -88,7 +88,7 @@ def read_numbers(path: Path) -> npt.NDArray[np.float64]:
     """Return the numbers of a text file, a row per line.
 
     Raises:
-        DatasetError: it cannot be read, is empty, or holds something else.
+        DatasetError: it cannot be read, is empty, or contains something else.
     """
     try:
         lines = regular(path).read_text(encoding="utf-8").splitlines()
@@ -101,14 +101,14 @@ def read_numbers(path: Path) -> npt.NDArray[np.float64]:
 
 
 def metres(stored: npt.NDArray[np.uint16], per_metre: float) -> npt.NDArray[np.float32]:
-    """Return depth in metres of whole numbers, in the same shape: NaN where they are 0."""
+    """Return integer depth in metres, in the same shape: NaN for 0."""
     depth_m = np.divide(stored, per_metre, dtype=np.float32)
     depth_m[stored == 0] = np.nan
     return depth_m
 
 
 def where(depth_m: npt.NDArray[np.floating], valid: npt.ArrayLike) -> npt.NDArray[np.float32]:
-    """Return depth as float32 with NaN where it is not valid, or not positive."""
+    """Return depth as float32, with NaN for pixels that are not valid or not positive."""
     keep = np.asarray(valid, bool) & (depth_m > 0)
     return np.where(keep, depth_m, np.nan).astype(np.float32)
 

@@ -1,4 +1,4 @@
-"""A folder of one's own camera: colour and depth images of one name, one camera, one clip."""
+"""A folder of your own images: colour and depth with equal names, one camera, one clip."""
 
 from __future__ import annotations
 
@@ -35,10 +35,10 @@ _POSE_ROWS, _PINHOLE = 12, 4
 
 
 def samples(root: Path) -> Samples:
-    """Return the images in the order of their names.
+    """Return the images, sorted by name.
 
     Raises:
-        DatasetError: files are missing or not of the layout.
+        DatasetError: files are missing or not in this layout.
     """
     require(root, LAYOUT, "rgb/*", "depth/*")
     intrinsics = _intrinsics(root)
@@ -79,7 +79,7 @@ def _read(
 
 
 def _intrinsics(root: Path) -> dict[str, object]:
-    """Return what Camera is made of, beside the image's size."""
+    """Return Camera's arguments without the image's size."""
     if (root / "camera.json").exists():
         known = read_json(root / "camera.json")
         names = {"fx", "fy", "cx", "cy"}

@@ -31,7 +31,7 @@ def samples(root: Path) -> Samples:
 
 
 def _read(root: Path, name: str) -> Sample:
-    """Read one MATLAB struct; pixels without measurement, and of glass, do not count."""
+    """Read one MATLAB struct; pixels without measurement and of glass are invalid."""
     data = optional("scipy.io").loadmat(regular(root / _FOLDER / f"{name}.mat"))["data"][0, 0]
     rgb = np.ascontiguousarray(data["rgb"], np.uint8)
     valid = (data["mask_invalid"] > 0) & (data["mask_transp"] > 0)

@@ -1,7 +1,7 @@
 """KITTI (Geiger et al. 2013), the Eigen test split with its improved truth (Uhrig et al. 2017).
 
-652 of the 697 listed images have that truth. Images and truth are cut to the KITTI benchmark's
-1216x352 first, as in ZoeDepth's evaluation.
+652 of the 697 listed images have that truth. Images and truth are first cropped to the KITTI
+benchmark's 1216x352, as in ZoeDepth's evaluation.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """NYU Depth V2 (Silberman et al. 2012): 654 test images of 640x480 indoors, Kinect depth.
 
-Either the published nyu_depth_v2_labeled.mat (HDF5) with the split's splits.mat, or the PNGs and
-JPEGs that BTS and its successors extract from it. Both hold the raw depth, as published scores do.
+Either the published nyu_depth_v2_labeled.mat (HDF5) with splits.mat, or the PNGs and JPEGs that BTS
+and its successors extract from it. Both contain raw depth, on which published scores are based.
 """
 
 from __future__ import annotations
@@ -27,13 +27,13 @@ from depth_ros.pipeline import Frame
 
 LAYOUT = (
     "nyu_depth_v2_labeled.mat and splits.mat, or "
-    "test/<scene>/rgb_<number>.jpg with sync_depth_<number>.png beside it"
+    "test/<scene>/rgb_<number>.jpg with sync_depth_<number>.png next to it"
 )
 CAMERA = Camera(640, 480, 518.8579, 519.4696, 325.5824, 253.7362)
-"""The Kinect's colour camera, calibrated in the dataset's toolbox."""
+"""The Kinect's colour camera, from the dataset's toolbox."""
 
 _LABELED = "nyu_depth_v2_labeled.mat"
-# The labelled images have a white frame, which the extracted ones show in black.
+# The labelled images have a white border, which is black in the extracted ones.
 _INNER = (slice(7, 474), slice(7, 632))
 
 
@@ -68,7 +68,7 @@ def _labelled(root: Path) -> Samples:
 
 
 def _read_labelled(path: Path, number: int) -> Sample:
-    """Read image `number`, counted from 1; MATLAB's arrays (H, W, 3, N) come transposed."""
+    """Read image `number`, counted from 1; MATLAB's arrays (H, W, 3, N) are transposed."""
     with optional("h5py").File(regular(path), "r") as file:
         image = file["images"][number - 1].transpose(2, 1, 0)
         depth_m = file["rawDepths"][number - 1].T

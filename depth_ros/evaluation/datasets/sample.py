@@ -1,4 +1,4 @@
-"""One image with its true depth, and many of them."""
+"""One image with its true depth, and sequences of them."""
 
 from __future__ import annotations
 
@@ -24,12 +24,12 @@ class Sample(NamedTuple):
 
     Attributes:
         frame: image and camera.
-        truth_m: float32 (H, W) of the image, z-depth in metres; NaN where it is unknown.
-        name: which one it is, for people.
-        clip: of which video it is, neighbours in time being neighbours here; None: an image alone.
-        pose: 4x4, world from optical frame; None where it is unknown.
-        reference: what a robot would know beside the image: its camera's mount, or anchors; None:
-            nothing.
+        truth_m: float32 (H, W) z-depth in metres, on the image's pixels; NaN if unknown.
+        name: a readable name.
+        clip: name of its video, whose samples follow in order; None: a single image.
+        pose: 4x4, world from optical frame; None if unknown.
+        reference: the scale reference that a robot would have: its camera's mount, or anchors;
+            None if there is none.
     """
 
     frame: Frame
@@ -42,12 +42,12 @@ class Sample(NamedTuple):
 
 @dataclass(frozen=True)
 class Samples:
-    """Samples that are read when they are asked for, as often as that is.
+    """Samples that are read lazily, again in each iteration.
 
     Attributes:
-        read: starts an iterator over them.
-        total: how many there are; None where only reading them tells.
-        losses: what of a bag was left out, as far as it was read.
+        read: returns a new iterator over them.
+        total: number of samples; None if unknown before reading.
+        losses: the messages of a bag that were left out so far.
     """
 
     read: Callable[[], Iterator[Sample]]
@@ -58,7 +58,7 @@ class Samples:
         return self.read()
 
     def part(self, first: int, last: int | None) -> Samples:
-        """Return those from first up to, and without, last; None: to the end."""
+        """Return the samples from first (included) to last (excluded); None: to the end."""
         total = self.total
         if total is not None:
             total = len(range(total)[first:last])
@@ -66,9 +66,9 @@ class Samples:
 
 
 def each(read: Callable[[Item], Sample], items: Sequence[Item]) -> Samples:
-    """Return the samples that a function reads of items, in their order.
+    """Return the samples that a function reads from items, in their order.
 
-    Whatever it raises of a damaged file becomes a DatasetError that names the item.
+    Any error of a damaged file becomes a DatasetError that names the item.
     """
     return Samples(lambda: (_one(read, item) for item in items), len(items))
 
@@ -78,7 +78,7 @@ def _one(read: Callable[[Item], Sample], item: Item) -> Sample:
         return read(item)
     except DepthError:
         raise
-    except Exception as error:  # NumPy, OpenCV, SciPy and h5py raise what they like
+    except Exception as error:  # errors of NumPy, OpenCV, SciPy and h5py
         named = item[0] if isinstance(item, tuple) else item
         raise DatasetError(
             f"{named} cannot be used: {type(error).__name__}: {one_line(error)}"

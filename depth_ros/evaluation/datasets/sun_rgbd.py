@@ -1,6 +1,6 @@
 """SUN RGB-D (Song et al. 2015): 5050 test images of four depth cameras indoors.
 
-The truth is depth_bfx, the refined depth that the dataset's own toolbox reads.
+The truth is depth_bfx, the refined depth that the dataset's own toolbox uses.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ def samples(root: Path) -> Samples:
     """
     require(root, LAYOUT, _SPLIT)
     cells = optional("scipy.io").loadmat(regular(root / _SPLIT))["alltest"].ravel()
-    # The split names folders of its authors' disk.
+    # The split contains paths of its authors' disk.
     folders = [
         root / "SUNRGBD" / str(cell[0]).rstrip("/").partition("SUNRGBD/")[2] for cell in cells
     ]
@@ -59,7 +59,7 @@ def _read(folder: Path) -> Sample:
 
 
 def _rotated(stored: npt.NDArray[np.uint16]) -> npt.NDArray[np.uint16]:
-    """Return millimetres: they are stored with their 16 bits rotated by 3 to the left."""
+    """Return millimetres, which are stored with their 16 bits rotated left by 3."""
     return ((stored >> 3) | (stored << 13)).astype(np.uint16)
 
 

@@ -1,1 +1,1 @@
-"""Furnished rooms to train on: many kinds of furniture, surfaces, lights and cameras."""
+"""Furnished rooms for training: many kinds of furniture, surfaces, lights and cameras."""

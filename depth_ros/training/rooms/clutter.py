@@ -1,4 +1,4 @@
-"""What lies and hangs about in a room: small things, rugs, cables, pictures, skirting, beams."""
+"""Clutter of a room: small objects, rugs, cables, pictures, skirting boards and beams."""
 
 from __future__ import annotations
 
@@ -16,10 +16,10 @@ class Clutter:
     """Adds clutter to a plan.
 
     Args:
-        rng: where it comes from.
-        palette: what it is made of.
-        plan: where it goes.
-        height_m: of the room.
+        rng: random generator.
+        palette: its materials.
+        plan: the floor plan that it is added to.
+        height_m: the room's height.
     """
 
     def __init__(
@@ -28,7 +28,7 @@ class Clutter:
         self.rng, self.palette, self.plan, self.height_m = rng, palette, plan, height_m
 
     def everywhere(self) -> None:
-        """Hang pictures, lay rugs and cables, and leave things on the floor."""
+        """Add pictures, rugs, cables, and objects on the floor."""
         rng = self.rng
         for space in self.plan.spaces:
             if rng.random() < 0.7:
@@ -87,7 +87,7 @@ class Clutter:
         self.plan.put(parts, wall, along)
 
     def _drop(self, space: Space) -> None:
-        """Leave something small on free floor."""
+        """Put a small object on free floor."""
         rng = self.rng
         part = thing(rng, self.palette, 0.15)
         reach = (
@@ -112,7 +112,7 @@ class Clutter:
             x, y = x + 2 * dx, y + 2 * dy
 
     def on_top(self, piece: Piece, first: int) -> None:
-        """Put small things on a piece whose parts are those from the first on."""
+        """Put small objects on a piece of furniture whose parts begin at index first."""
         rng = self.rng
         origin, reference = self.plan.parts[first], piece.parts[0]
         yaw = origin.yaw if isinstance(origin, Box) else 0.0  # a piece's first part lies straight

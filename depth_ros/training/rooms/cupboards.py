@@ -1,6 +1,6 @@
-"""What things are kept in: shelves, cabinets, racks and crates.
+"""Storage furniture: shelves, cabinets, racks and crates.
 
-A piece stands at the origin of a frame of its own, its length along x, its front towards +y.
+A piece is at the origin of its own frame, its length along x, its front towards +y.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from depth_ros.training.rooms.seats import _four_legs
 
 
 def shelf(rng: np.random.Generator, palette: Palette) -> Piece:
-    """Return open shelves with books and things in them."""
+    """Return open shelves with books and objects."""
     half, depth = rng.uniform(0.3, 0.9), rng.uniform(0.12, 0.22)
     height, thick = rng.uniform(0.7, 2.1), rng.uniform(0.01, 0.02)
     wood = palette.furniture()
@@ -42,7 +42,7 @@ def _row_of_things(
     depth: float,
     z: tuple[float, float],
 ) -> list[Part]:
-    """Return what stands on one board: books, some cartons, or nothing."""
+    """Return the objects on one board: books, some cartons, or nothing."""
     room_m = z[1] - z[0] - 0.03
     kind = rng.choice(3, p=(0.5, 0.3, 0.2))
     if kind == 2 or room_m < 0.08:
@@ -112,7 +112,7 @@ def rack(rng: np.random.Generator, palette: Palette) -> Piece:
 
 
 def crate(rng: np.random.Generator, palette: Palette) -> Piece:
-    """Return one or two cartons on the floor, one on the other."""
+    """Return a carton on the floor, or two on top of each other."""
     half = rng.uniform(0.1, 0.35), rng.uniform(0.1, 0.3)
     height = rng.uniform(0.1, 0.5)
     parts: list[Part] = [block((0, 0), half, (0, height), palette.carton())]

@@ -1,6 +1,6 @@
-"""What rooms have beside tables, seats and cupboards.
+"""Furniture other than tables, seats and cupboards.
 
-A piece stands at the origin of a frame of its own, its length along x, its front towards +y.
+A piece is at the origin of its own frame, its length along x, its front towards +y.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ def bed(rng: np.random.Generator, palette: Palette) -> Piece:
 
 
 def kitchen(rng: np.random.Generator, palette: Palette) -> Piece:
-    """Return kitchen units with cupboards hanging over them."""
+    """Return kitchen units with wall cupboards."""
     units = int(rng.integers(2, 5))
     half, depth = units * 0.3, 0.3
     front, top, metal = palette.lacquer(), palette.furniture(), palette.metal()
@@ -167,7 +167,7 @@ def pillar(rng: np.random.Generator, palette: Palette, height_m: float) -> Piece
 
 
 def plain(rng: np.random.Generator, palette: Palette) -> Piece:
-    """Return a box or a cylinder, as the plain scenes have."""
+    """Return a box or a cylinder, as in the plain scenes."""
     height = float(rng.choice((rng.uniform(0.25, 0.8), rng.uniform(0.8, 2.0))))
     if rng.random() < 0.3:
         radius = rng.uniform(0.1, 0.3)

@@ -1,4 +1,4 @@
-"""Rendered frames of furnished rooms, each of its own room, pose and camera."""
+"""Rendered frames of furnished rooms, each with its own room, pose and camera."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ def random_rooms(
     richness: Richness = FULL,
     device: torch.device | str = "cpu",
 ) -> tuple[Frames, list[Camera]]:
-    """Render count unrelated frames of furnished rooms on a device; the frames stay there."""
+    """Render count independent frames of furnished rooms on a device, and leave them there."""
     robot = ANY_ROBOT if richness.cameras else Robot()
     rooms = [random_room(rng, richness) for _ in range(count)]
     cameras = [random_camera(rng, robot, width, height) for _ in rooms]

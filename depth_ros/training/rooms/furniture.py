@@ -1,4 +1,4 @@
-"""Which furniture stands in which kind of room."""
+"""The furniture of each kind of room."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ AT_WALLS: dict[str, tuple[Maker, ...]] = {
     "corridor": (cabinet, plant, chair, crate, radiator, shelf, pole, bin_),
     "hall": (cabinet, rack, sofa, plant, pole, bin_, shelf, crate),
 }
-"""What stands at the walls of each kind of room; what is named twice is twice as likely."""
+"""Furniture at the walls of each kind of room; listed twice means twice as likely."""
 
 IN_THE_MIDDLE: dict[str, tuple[Maker, ...]] = {
     "living": (low_table, low_table, dining, chair, sofa, stool),
@@ -56,4 +56,4 @@ IN_THE_MIDDLE: dict[str, tuple[Maker, ...]] = {
     "corridor": (crate, pole),
     "hall": (dining, table, sofa, rack, pole, crate, chair),
 }
-"""What stands free in each kind of room."""
+"""Free-standing furniture of each kind of room."""

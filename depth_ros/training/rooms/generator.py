@@ -1,4 +1,4 @@
-"""Random furnished rooms, from a bathroom to a hall, and where cameras stand in them."""
+"""Random furnished rooms, from a bathroom to a hall, and their cameras."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ _WALL_M = 0.12
 
 
 class _Kind(NamedTuple):
-    """A kind of room: ranges of length, width and height [m], and how often it comes."""
+    """A kind of room: ranges of length, width and height [m], and its relative frequency."""
 
     length_m: tuple[float, float]
     width_m: tuple[float, float]
@@ -166,7 +166,7 @@ class _Maker:
         )
 
     def make(self) -> Room:
-        """Return the room, with all that its richness wants in it."""
+        """Return the room, with everything that its richness includes."""
         if self.richness.openings:
             self.open_()
         self.plan.parts += self.lights.lamps(self.plan.spaces, self.height_m)
@@ -180,5 +180,5 @@ class _Maker:
 
 
 def random_room(rng: np.random.Generator, richness: Richness = FULL) -> Room:
-    """Return a furnished room; everything follows from the generator."""
+    """Return a furnished room, which the random generator determines."""
     return _Maker(rng, richness).make()

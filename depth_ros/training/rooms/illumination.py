@@ -21,9 +21,9 @@ class Illumination:
     """Collects the lights of a room.
 
     Args:
-        rng: where they come from.
-        palette: what lamps are made of.
-        rich: several soft and coloured lights; else one lamp.
+        rng: random generator.
+        palette: materials of the lamps.
+        rich: several soft and coloured lights; otherwise one lamp.
     """
 
     def __init__(self, rng: np.random.Generator, palette: Palette, rich: bool) -> None:
@@ -39,11 +39,11 @@ class Illumination:
             self._level += share * float(np.mean(light.colour))
 
     def brightness(self) -> float:
-        """Return how bright the view through a window is."""
+        """Return the brightness of the view through a window."""
         return 0.03 if self.night else float(self.rng.uniform(1.2, 4.0))
 
     def window(self, wall: Wall, along: float, half: float, z: tuple[float, float]) -> None:
-        """Let daylight in through a window, and the sun at times; at night, nothing."""
+        """Add a window's daylight, and sometimes the sun; nothing at night."""
         rng = self.rng
         if self.night or not self._rich:
             return
@@ -71,7 +71,7 @@ class Illumination:
         self._add(Light(_vector(there), *size, _vector(colour), math.inf, gate=gate))
 
     def lamps(self, spaces: Sequence[Space], height_m: float) -> list[Part]:
-        """Return lamps under the ceiling; unless there is daylight, most of them are on."""
+        """Return lamps under the ceiling; without daylight, most of them are on."""
         if not self._rich:
             self._add(self._plain(spaces[0], height_m))
             return []
@@ -135,7 +135,7 @@ class Illumination:
         self._add(Light(at, *size, _vector(colour), float(rng.uniform(1.8, 4))))
 
     def ambient(self, walls: Material) -> Vector:
-        """Return the light from everywhere: what the walls and the rest send back."""
+        """Return the ambient light: light reflected by the walls and everything else."""
         if not self._rich:
             return (0.4, 0.4, 0.4)
         mean = np.mean([light.colour for light in self.lights], axis=0)

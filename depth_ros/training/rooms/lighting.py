@@ -18,7 +18,7 @@ _TINY = 1e-12
 
 
 class Lights(NamedTuple):
-    """Rooms' lights, padded to one number with dark ones: (B, L, LIGHT_FIELDS), (B, 3)."""
+    """Rooms' lights, padded with dark ones to equal counts: (B, L, LIGHT_FIELDS), (B, 3)."""
 
     table: Tensor
     ambient: Tensor
@@ -29,12 +29,12 @@ class Lights(NamedTuple):
         return self.table[..., 9:12]
 
     def targets(self, jitter: Tensor) -> Tensor:
-        """Return places on the lights (B, L, 3, P), by jitter (2, P) in [-1, 1]."""
+        """Return points on the lights (B, L, 3, P), at jitter (2, P) in [-1, 1]."""
         centre, a, b = (self.table[..., i : i + 3, None] for i in (0, 3, 6))
         return centre + a * jitter[0] + b * jitter[1]
 
     def bounds(self) -> tuple[Tensor, Tensor]:
-        """Return the lowest and highest corners (B, L, 3) of what light comes through."""
+        """Return the lowest and highest corners (B, L, 3) of the lights' gates."""
         centre, a, b = (self.table[..., i : i + 3] for i in (0, 3, 6))
         reach = a.abs() + b.abs()
         axis, place, low, high, bottom, top = self.table[..., 14:20].unbind(-1)
@@ -51,7 +51,7 @@ class Lights(NamedTuple):
         )
 
     def enters(self, points: Tensor, ahead: Tensor) -> Tensor:
-        """Return whether light can come in along rays (B, L, 3, P), bool (B, L, P)."""
+        """Return whether rays (B, L, 3, P) pass the lights' gates, bool (B, L, P)."""
         axis, place, low, high, bottom, top = self.table[..., 14:20, None].unbind(2)
         across_x = axis == 0
         step = torch.where(across_x, ahead[:, :, 0], ahead[:, :, 1])
@@ -68,11 +68,11 @@ class Lights(NamedTuple):
 
 
 class Lit(NamedTuple):
-    """Light that would arrive if nothing cast shadows.
+    """Light on surfaces without shadows.
 
     Attributes:
         direct: (B, L, P) share of each light's strength.
-        highlight: (B, L, P) share of it that a glossy surface sends on to the viewer.
+        highlight: (B, L, P) share of it that a glossy surface reflects to the viewer.
     """
 
     direct: Tensor
@@ -80,10 +80,10 @@ class Lit(NamedTuple):
 
 
 def unshadowed(surface: Surface, rays: Tensor, lights: Lights) -> Lit:
-    """Return the light on surfaces in P places, as from the middles of the lights.
+    """Return the light on surfaces at P points, from the centres of the lights.
 
     Args:
-        surface: what is lit.
+        surface: the lit surfaces.
         rays: (B, 3, P) from the viewer.
         lights: of the rooms.
     """
@@ -102,15 +102,15 @@ def unshadowed(surface: Surface, rays: Tensor, lights: Lights) -> Lit:
 def visible(
     shapes: Shapes, opaque: Tensor, surface: Surface, tiles: int, lights: Lights, jitter: Tensor
 ) -> Tensor:
-    """Return which lights can be seen from places on surfaces, bool (B, L, P).
+    """Return which lights are visible from points on surfaces, bool (B, L, P).
 
     Args:
         shapes: of B rooms.
         opaque: bool (B, N + M), the shapes that cast shadows.
-        surface: of P places in tiles.
-        tiles: how many.
+        surface: P points, in tiles.
+        tiles: number of tiles.
         lights: of the rooms.
-        jitter: (2, P) where on the lights, from -1 to 1 each way.
+        jitter: (2, P) positions on the lights, from -1 to 1 in each direction.
     """
     points = (surface.points + _LIFT_M * surface.normal)[:, None]
     ahead = lights.targets(jitter) - points
@@ -119,9 +119,9 @@ def visible(
 
 
 def ambient(shapes: Shapes, surface: Surface, tiles: int) -> Tensor:
-    """Return the share (B, P) of light from everywhere: less near contacts and in corners.
+    """Return the share (B, P) of ambient light: less near contacts and in corners.
 
-    What stands in the way is judged from the free distance a little off the surface (Evans, "Fast
+    Occlusion is estimated from the free distance a little off the surface (Evans, "Fast
     approximations for global illumination on dynamic scenes", 2006).
     """
     points, normal = _split(surface.points[:, None], tiles), _split(surface.normal[:, None], tiles)
@@ -132,13 +132,13 @@ def ambient(shapes: Shapes, surface: Surface, tiles: int) -> Tensor:
         mask = tracing.near((raised.amin(-1), raised.amax(-1)), bounds, reach_m) & real[:, None]
         free_m = tracing.distance_m(shapes, mask, raised, reach_m)
         open_ = open_ * (1 - _CONTACT * (1 - free_m / reach_m))
-    # A little more light from above, so that faces turned from the lamps keep their shape.
+    # A little more light from above, so that faces turned away from lamps stay distinguishable.
     sky = 0.85 + 0.15 * surface.normal[:, 2] + 0.06 * surface.normal[:, 0]
     return open_.flatten(1) * sky
 
 
 def _lobe(lights: Lights, ahead: Tensor, distance: Tensor) -> Tensor:
-    """Return how much of its light a light sends along rays."""
+    """Return the share of its light that a light emits along rays."""
     forward = torch.linalg.cross(lights.table[..., 3:6], lights.table[..., 6:9])
     forward = (forward / _length(forward, -1)[..., None])[..., None]
     cosine = (-_dot(ahead, forward) / distance).clamp(min=0)
@@ -146,7 +146,7 @@ def _lobe(lights: Lights, ahead: Tensor, distance: Tensor) -> Tensor:
 
 
 def _dot(one: Tensor, other: Tensor, dim: int = 2) -> Tensor:
-    """Return products of vectors; written out, which is several times as fast as a reduction."""
+    """Return dot products of vectors; written out, which is faster than a reduction."""
     x, y, z = (a * b for a, b in zip(one.unbind(dim), other.unbind(dim), strict=True))
     return x + y + z
 

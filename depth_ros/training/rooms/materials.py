@@ -1,4 +1,4 @@
-"""What surfaces of a room are made of: colours and a pattern with its size in metres."""
+"""Materials of a room's surfaces: colours and a pattern with its size in metres."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ Rgb = tuple[float, float, float]
 
 
 class Pattern(IntEnum):
-    """How a surface's two colours are spread over it."""
+    """How a surface's two colours are distributed."""
 
     PLAIN = 0
     CHECKERS = 1
@@ -35,13 +35,13 @@ class Material(NamedTuple):
     Attributes:
         colour: linear reflectances, red, green and blue.
         other: of joints, stripes and the like.
-        pattern: how the two are spread.
+        pattern: distribution of the two colours.
         u_m, v_m: size of the pattern's unit along a face and up it (on the floor: x and y).
         grain: strength of the noise; 0.1 changes the reflectance by up to 10 %.
         grain_m: size of the noise's largest details.
-        phase: where in the noise the surface lies.
+        phase: position of the surface in the noise.
         gloss: strength of highlights.
-        glow: light of its own; such a surface takes no light from others and casts no shadow.
+        glow: emitted light; such a surface receives no light and casts no shadow.
         dirt: strength of stains.
     """
 
@@ -58,7 +58,7 @@ class Material(NamedTuple):
     dirt: float = 0.0
 
     def row(self) -> FloatArray:
-        """Return the numbers one after another, (FIELDS,)."""
+        """Return all numbers in one array, (FIELDS,)."""
         return np.array([*self.colour, *self.other, *self[2:]], np.float64)
 
 
@@ -69,15 +69,15 @@ class Palette:
     """Draws the materials of one room.
 
     Args:
-        rng: where they come from.
-        rich: all patterns and noises; else those of the plain scenes.
+        rng: random generator.
+        rich: all patterns and noises; otherwise those of the plain scenes.
     """
 
     def __init__(self, rng: np.random.Generator, rich: bool) -> None:
         self._rng, self._rich = rng, rich
 
     def _finish(self, material: Material) -> Material:
-        """Give a material a place in the noise; of a palette that is not rich, a plain pattern."""
+        """Give a material a phase in the noise and, if the palette is not rich, a plain pattern."""
         material = material._replace(phase=float(self._rng.uniform(0, 100)))
         special = material.glow or material.pattern in (Pattern.PICTURE, Pattern.BOOKS)
         if self._rich or special:
@@ -99,7 +99,7 @@ class Palette:
         value: tuple[float, float] = (0.1, 0.8),
         hue: tuple[float, float] = (0.0, 1.0),
     ) -> Rgb:
-        """Return a linear colour; saturations are low more often than high."""
+        """Return a linear colour; low saturations are more frequent than high ones."""
         low, high = saturation
         share = low + (high - low) * float(self._rng.random()) ** 1.6
         rgb = colorsys.hsv_to_rgb(
@@ -181,7 +181,7 @@ class Palette:
         return self._finish(self._cloth((0.05, 0.85)))
 
     def carton(self) -> Material:
-        """Return what small things are made of: carton, plastic, a printed pattern."""
+        """Return a material for small objects: carton, plastic, or a printed pattern."""
         kind = self._rng.choice(4, p=(0.3, 0.4, 0.15, 0.15))
         if kind == 0:
             brown = self._colour((0.4, 0.6), (0.3, 0.55), (0.06, 0.1))
@@ -232,7 +232,7 @@ class Palette:
         return self._finish(Material(white, white, grain=0.0, glow=brightness))
 
     def outside(self, brightness: float) -> Material:
-        """Return what a window shows: ground below, sky above."""
+        """Return the view through a window: ground below, sky above."""
         sky = self._colour((0.0, 0.5), (0.7, 1.0), (0.52, 0.64))
         ground = self._colour((0.1, 0.6), (0.1, 0.5), (0.05, 0.4))
         return self._finish(Material(sky, ground, Pattern.OUTSIDE, grain=0.3, glow=brightness))

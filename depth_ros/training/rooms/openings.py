@@ -1,4 +1,4 @@
-"""Doors and windows on walls, and walls with a doorway in them."""
+"""Doors and windows on walls, and walls with a doorway."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ _DEEP_M = 0.012
 
 
 def door(rng: np.random.Generator, palette: Palette) -> list[Part]:
-    """Return a closed door on a wall at y = 0 whose room is at +y."""
+    """Return a closed door on a wall at y = 0; the room is at +y."""
     width, height = DOOR_M
     half, frame = width / 2, palette.white() if rng.random() < 0.5 else palette.furniture()
     leaf, metal = palette.furniture() if rng.random() < 0.6 else palette.white(), palette.metal()
@@ -40,7 +40,7 @@ def window(
     z: tuple[float, float],
     brightness: float,
 ) -> list[Part]:
-    """Return a window on a wall at y = 0 whose room is at +y: the view, a frame, a sill."""
+    """Return a window on a wall at y = 0: the view, a frame, a sill; the room is at +y."""
     frame = palette.white() if rng.random() < 0.75 else palette.furniture()
     parts: list[Part] = [block((0, 0.005), (half, 0.005), z, palette.outside(brightness))]
     bars = np.linspace(-half, half, 2 + max(0, round(2 * half / 0.9) - int(rng.integers(2))))
@@ -68,7 +68,7 @@ def window(
 def doorway(
     half_width: float, height_m: float, at: float, thick: float, of: Material, frame: Material
 ) -> list[Part]:
-    """Return a wall along y, across x = 0, with a way through it around y = at."""
+    """Return a wall along y at x = 0, with a doorway around y = at."""
     low, high = at - DOOR_M[0] / 2 - 0.05, at + DOOR_M[0] / 2 + 0.05
     parts: list[Part] = []
     for start, end in ((-half_width, low), (high, half_width)):

@@ -1,4 +1,4 @@
-"""From light to an image: exposure, white balance, lens and noise, as of a camera."""
+"""A camera's image from light: exposure, white balance, lens and noise."""
 
 from __future__ import annotations
 
@@ -15,8 +15,8 @@ def develop(linear: Tensor, photo: Tensor, generator: torch.Generator) -> Tensor
 
     Args:
         linear: (B, 3, H, W) light.
-        photo: (B, 8), as Photo.row() has them.
-        generator: of the noise.
+        photo: (B, 8), see Photo.row().
+        generator: random generator of the noise.
     """
     brightness, vignetting, blur_px, noise, gamma = (
         photo[:, i, None, None, None] for i in (0, 4, 5, 6, 7)
@@ -53,7 +53,7 @@ def _blurred(image: Tensor, sigma_px: Tensor) -> Tensor:
 
 
 def _shoulder(light: Tensor) -> Tensor:
-    """Compress what is brighter than _SHOULDER, so that highlights end softly."""
+    """Compress values above _SHOULDER, so that highlights saturate smoothly."""
     span = 1 - _SHOULDER
     over = (light - _SHOULDER).clamp(min=0)
     return torch.where(light > _SHOULDER, _SHOULDER + span * (1 - torch.exp(-over / span)), light)

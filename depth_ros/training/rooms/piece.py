@@ -1,6 +1,6 @@
-"""A piece of furniture, and the small parts that pieces are made of.
+"""A piece of furniture, and its parts.
 
-A piece stands at the origin of a frame of its own, its length along x, its front towards +y.
+A piece is at the origin of its own frame, its length along x, its front towards +y.
 """
 
 from __future__ import annotations
@@ -19,8 +19,8 @@ class Piece(NamedTuple):
 
     Attributes:
         parts: in the piece's own frame.
-        half_length, half_width: of the floor it takes [m].
-        top_m: height of a surface that things can stand on; 0 for none.
+        half_length, half_width: of its footprint on the floor [m].
+        top_m: height of a surface for objects; 0 for none.
         top: half length and half width of that surface.
     """
 
@@ -34,12 +34,12 @@ class Piece(NamedTuple):
 def block(
     center: tuple[float, float], half: tuple[float, float], z: tuple[float, float], of: Material
 ) -> Box:
-    """Return a box by its middle, half sizes, and bottom and top."""
+    """Return a box from its centre, half sizes, bottom and top."""
     return Box(*center, z[0], 0.0, *half, z[1] - z[0], of)
 
 
 def thing(rng: np.random.Generator, palette: Palette, largest_m: float = 0.16) -> Part:
-    """Return something small: a box, book, cup or bottle."""
+    """Return a small object: a box, book, cup or bottle."""
     kind = rng.choice(4, p=(0.35, 0.2, 0.25, 0.2))
     yaw = rng.uniform(0, math.pi)
     if kind == 0:

@@ -1,4 +1,4 @@
-"""A room's floor plan: its spaces, their walls, and what is taken of floor and walls already."""
+"""A room's floor plan: its spaces and walls, and their occupied parts."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ class Space(NamedTuple):
 
 
 class Wall(NamedTuple):
-    """A wall: the middle of its foot, the yaw that turns +y into the room, half its length."""
+    """A wall: the centre of its base, the yaw that turns +y into the room, half its length."""
 
     x: float
     y: float
@@ -50,13 +50,13 @@ class Wall(NamedTuple):
     half: float
 
     def at(self, along: float, out: float = 0.0) -> tuple[float, float]:
-        """Return the place on the floor at some metres along the wall and out of it."""
+        """Return the point on the floor at distances along the wall and from it."""
         cos, sin = math.cos(self.yaw), math.sin(self.yaw)
         return self.x + cos * along - sin * out, self.y + sin * along + cos * out
 
 
 class Rectangle(NamedTuple):
-    """A part of the floor, upright in x and y [m]."""
+    """An axis-aligned part of the floor [m]."""
 
     left: float
     right: float
@@ -67,7 +67,7 @@ class Rectangle(NamedTuple):
     def around(
         cls, x: float, y: float, yaw: float, half_length: float, half_width: float
     ) -> Rectangle:
-        """Return what surrounds a turned rectangle."""
+        """Return the bounding rectangle of a rotated rectangle."""
         cos, sin = abs(math.cos(yaw)), abs(math.sin(yaw))
         dx, dy = cos * half_length + sin * half_width, sin * half_length + cos * half_width
         return cls(x - dx, x + dx, y - dy, y + dy)
@@ -80,13 +80,13 @@ class Rectangle(NamedTuple):
 
 @dataclass
 class Plan:
-    """What stands where.
+    """The layout of a room.
 
     Attributes:
         spaces: the rooms within the outer walls.
         parts: all shapes so far.
-        taken: floor that is taken.
-        hung: for each wall, from where to where something hangs on it.
+        taken: occupied parts of the floor.
+        hung: for each wall, its occupied intervals.
     """
 
     spaces: Sequence[Space]
@@ -95,7 +95,7 @@ class Plan:
     hung: dict[Wall, list[tuple[float, float]]] = field(default_factory=dict)
 
     def stand_at_wall(self, rng: np.random.Generator, wall: Wall, piece: Piece) -> bool:
-        """Put a piece at a wall where there is room; return whether there is."""
+        """Put a piece at a wall if there is space; return whether there was."""
         free = wall.half - piece.half_length - _GAP_M
         if free < 0:
             return False
@@ -107,7 +107,7 @@ class Plan:
         return False
 
     def stand_free(self, rng: np.random.Generator, space: Space, piece: Piece) -> bool:
-        """Put a piece somewhere in a space, turned or straight; return whether there is room."""
+        """Put a piece somewhere in a space, rotated or not; return whether there was space."""
         for _ in range(_TRIES):
             straight = rng.integers(4) * math.pi / 2
             yaw = straight if rng.random() < 0.6 else rng.uniform(0, 2 * math.pi)
@@ -132,13 +132,13 @@ class Plan:
         return True
 
     def put(self, parts: Sequence[Part], wall: Wall, along: float) -> None:
-        """Add what hangs on a wall, at some metres along it."""
+        """Add parts to a wall, at a distance along it."""
         self.parts += placed(parts, *wall.at(along), wall.yaw)
 
     def hang(
         self, rng: np.random.Generator, wall: Wall, half: float, keep_m: float = 0.0
     ) -> float | None:
-        """Return a free place along a wall and take it, with the floor before it up to keep_m."""
+        """Occupy a free interval of a wall, and the floor up to keep_m in front of it."""
         free = wall.half - half - 0.05
         for _ in range(_TRIES if free > 0 else 0):
             along = float(rng.uniform(-free, free))

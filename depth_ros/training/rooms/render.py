@@ -1,6 +1,6 @@
 """Render furnished rooms: images, and the exact depth of every pixel.
 
-Plain torch over whole batches, so that it runs on the CPU and on the GPU alike.
+It uses torch on whole batches, so that it runs on the CPU and on the GPU.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ _GLOSS, _GLOW = 12, 13
 
 
 class _Tiles(NamedTuple):
-    """How an image is cut into square tiles; it is continued beyond its edges to fill them."""
+    """Division of an image into square tiles; the image is extended to fill them."""
 
     height: int
     width: int
@@ -70,9 +70,9 @@ def render_rooms(
     seed: int = 0,
     device: torch.device | str = "cpu",
 ) -> Frames:
-    """Render one frame per (room, pose, camera); the cameras have one size and no distortion.
+    """Render one frame per (room, pose, camera); cameras have one size and no distortion.
 
-    The same arguments give the same frames. seed drives the sensor noise only.
+    The same arguments give the same frames. seed affects the sensor noise only.
     """
     generator = torch.Generator(device).manual_seed(seed)
     step = _AT_ONCE.get(torch.device(device).type, _AT_ONCE_ELSEWHERE)
@@ -146,35 +146,35 @@ def _shade(
 
 
 def _footprint_m(cameras: Sequence[Camera], surface: Surface, ray: Tensor) -> Tensor:
-    """Return what a pixel covers on a surface: more far away, and where the view is grazing."""
+    """Return a pixel's size on a surface: larger far away and at grazing angles."""
     f_px = surface.t.new_tensor([camera.f_px for camera in cameras])[:, None]
     slant = (ray * surface.normal).sum(dim=1).abs() / ray.square().sum(dim=1).sqrt()
     return (surface.t / f_px / slant.clamp(min=0.1).sqrt()).clamp(min=1e-4)
 
 
 def _jitter(tiles: _Tiles, device: torch.device) -> Tensor:
-    """Return places on a light (2, T * Q), in another sixteenth of it for each of 4 x 4 pixels."""
+    """Return points on a light (2, T * Q), each of 4 x 4 pixels in another sixteenth of it."""
     order = torch.tensor([0, 8, 2, 10, 12, 4, 14, 6, 3, 11, 1, 9, 15, 7, 13, 5], device=device)
     v, u = torch.meshgrid(
         torch.arange(_TILE, device=device), torch.arange(_TILE, device=device), indexing="ij"
     )
     rank = order[(v % 4) * 4 + u % 4].flatten()
     places = (torch.stack([rank % 4, rank // 4]) / 2 - 0.75).repeat(1, tiles.number)
-    # Somewhere around its middle: regular places would show as steps in penumbrae.
+    # Random within the sixteenth: regular points would show as steps in penumbrae.
     within = np.random.default_rng(0).uniform(-0.15, 0.15, places.shape)
     return places + _tensor(within, device)
 
 
 def _face(surface: Surface) -> Tensor:
-    """Return a number per pixel that differs between faces: of shapes, and of directions."""
+    """Return a number per pixel that differs between faces of shapes."""
     side = (3 * surface.normal).round()
     return surface.shape * 64 + (side[:, 0] + 5 * side[:, 1] + 25 * side[:, 2]).long() % 61
 
 
 def _smooth(share: Tensor, face: Tensor) -> Tensor:
-    """Average shares (B, L, H, W) over the 4 x 4 pixels around each that show the same face.
+    """Average shares (B, L, H, W) over those of 4 x 4 neighbouring pixels that show the same face.
 
-    So each pixel has the mean of all the places on a light that _jitter chooses.
+    So each pixel has the mean over all points on a light that _jitter chooses.
     """
     for axis in (-1, -2):
         total, count = share.clone(), torch.ones_like(share[:, 0])
@@ -188,7 +188,7 @@ def _smooth(share: Tensor, face: Tensor) -> Tensor:
 
 
 def _cut_edge(same: Tensor, step: int, axis: int) -> None:
-    """Say that what was rolled over the image's edge is not the same."""
+    """Mark pixels that were rolled over the image's edge as different."""
     size = min(abs(step), same.shape[axis])
     same.narrow(axis, 0 if step > 0 else same.shape[axis] - size, size).zero_()
 
@@ -202,7 +202,7 @@ def _materials(rooms: Sequence[Room], shapes: Shapes) -> Tensor:
 
 
 def _padded(tables: Sequence[FloatArray], device: torch.device) -> Tensor:
-    """Stack tables (N, F) of various lengths, filled with rows of zeros to the longest and one."""
+    """Stack tables (N, F), padded with rows of zeros to the longest length plus one."""
     longest = max(1, *(len(table) for table in tables))
     whole = np.zeros((len(tables), longest, tables[0].shape[1]))
     for row, table in zip(whole, tables, strict=True):

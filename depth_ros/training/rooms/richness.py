@@ -1,4 +1,4 @@
-"""What rooms have beyond the plain scenes; each can be left out, to see what it is good for."""
+"""Additions of the rooms to the plain scenes; each can be left out, to measure its effect."""
 
 from __future__ import annotations
 
@@ -7,16 +7,16 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class Richness:
-    """What is rich about rooms.
+    """Which additions are included.
 
     Attributes:
-        cameras: heights, pitches and fields of view of any robot; else those of Robot().
-        furniture: pieces with legs, gaps and boards; else boxes and cylinders.
-        textures: patterns of physical size with noise; else the plain scenes' patterns.
-        lights: several soft and coloured lights, windows and the sun; else one lamp.
+        cameras: heights, pitches and fields of view of any robot; otherwise those of Robot().
+        furniture: pieces with legs, gaps and boards; otherwise boxes and cylinders.
+        textures: patterns of physical size with noise; otherwise the plain scenes' patterns.
+        lights: several soft and coloured lights, windows and the sun; otherwise one lamp.
         openings: doors, windows and spaces behind doorways.
-        clutter: small things, cables, rugs, pictures, skirting boards and beams.
-        photo: exposure, white balance, vignetting, blur and noise that vary.
+        clutter: small objects, cables, rugs, pictures, skirting boards and beams.
+        photo: varying exposure, white balance, vignetting, blur and noise.
     """
 
     cameras: bool = True

@@ -1,6 +1,6 @@
-"""A furnished room: its shapes, what they are made of, its lights, and the camera's settings.
+"""A furnished room: its shapes, materials and lights, and the camera's settings.
 
-The world frame is that of REP 103: x forward, y left, z up, the floor at z = 0. The room's outer
+The world frame follows REP 103: x forward, y left, z up, the floor at z = 0. The room's outer
 walls are centred on the origin.
 """
 
@@ -50,13 +50,13 @@ Part: TypeAlias = Box | Cylinder
 
 
 class Gate(NamedTuple):
-    """A rectangle in an outer wall through which alone a light shines in.
+    """A rectangle in an outer wall, the only part through which a light shines.
 
     Attributes:
         axis: 0 where the wall stands across x, 1 where it stands across y; -1 for no gate.
         place_m: the wall's x or y.
         low_m, high_m: the rectangle along the wall.
-        bottom_m, top_m: and up it.
+        bottom_m, top_m: the rectangle's height range.
     """
 
     axis: int = -1
@@ -68,15 +68,15 @@ class Gate(NamedTuple):
 
 
 class Light(NamedTuple):
-    """A light of the shape of a parallelogram.
+    """A light in the shape of a parallelogram.
 
     Attributes:
-        centre: its middle [m].
-        a, b: from there to the middles of two neighbouring sides [m].
+        centre: its centre [m].
+        a, b: vectors from there to the centres of two neighbouring sides [m].
         colour: red, green and blue.
-        falloff_m: where the light has half of its strength; inf for the sun.
-        directed: whether it shines ahead (a x b) only, as a window does, or to all sides.
-        gate: where it shines in from outside.
+        falloff_m: distance at which the light has half of its strength; inf for the sun.
+        directed: whether it shines only forward (a x b), like a window, or to all sides.
+        gate: opening through which it shines in from outside.
     """
 
     centre: Vector
@@ -88,7 +88,7 @@ class Light(NamedTuple):
     gate: Gate = Gate()
 
     def row(self) -> FloatArray:
-        """Return the numbers one after another, (LIGHT_FIELDS,)."""
+        """Return all numbers in one array, (LIGHT_FIELDS,)."""
         shape = [*self.centre, *self.a, *self.b, *self.colour]
         return np.array([*shape, 1 / self.falloff_m**2, self.directed, *self.gate], np.float64)
 
@@ -97,12 +97,12 @@ LIGHT_FIELDS = 20
 
 
 class Photo(NamedTuple):
-    """How a camera makes an image of light.
+    """Parameters of a camera's image.
 
     Attributes:
-        brightness: mean of the linear image that the exposure aims at.
+        brightness: target mean of the linear image after exposure.
         balance: gains of red, green and blue.
-        vignetting: share of the light that is missing in the corners.
+        vignetting: share of the light that is lost in the corners.
         blur_px: standard deviation of the lens' blur.
         noise: standard deviation of the noise of a white pixel.
         gamma: of the encoding.
@@ -116,13 +116,13 @@ class Photo(NamedTuple):
     gamma: float = 2.2
 
     def row(self) -> FloatArray:
-        """Return the numbers one after another, (8,)."""
+        """Return all numbers in one array, (8,)."""
         return np.array([self.brightness, *self.balance, *self[2:]], np.float64)
 
 
 @dataclass(frozen=True)
 class Room:
-    """One world, and how its images are taken.
+    """A room and the parameters of its images.
 
     Attributes:
         size_m: (3,) length, width and height.
@@ -130,7 +130,7 @@ class Room:
         cylinders: (M, 5) centre x, y, bottom z, radius, height.
         materials: (SHELL + N + M, FIELDS) of floor, ceiling, walls, boxes and cylinders.
         lights: (L, LIGHT_FIELDS).
-        ambient: (3,) light from everywhere.
+        ambient: (3,) ambient light.
         photo: (8,).
     """
 
@@ -143,7 +143,7 @@ class Room:
     photo: FloatArray
 
     def clearance_m(self, points: FloatArray) -> FloatArray:
-        """Return the distance of world points (..., 3) to what is nearest; below 0 inside."""
+        """Return the distance of world points (..., 3) to the nearest surface; below 0 inside."""
         walls = np.minimum(
             self.size_m[:2] / 2 - np.abs(points[..., :2]),
             np.minimum(points[..., 2], self.size_m[2] - points[..., 2])[..., None],
@@ -166,10 +166,10 @@ class Room:
     def first(
         self, origins: FloatArray, directions: FloatArray
     ) -> tuple[FloatArray, npt.NDArray[np.intp]]:
-        """Return how far rays (..., 3) go, in units of their length, and the shape that they hit.
+        """Return the distances of rays (..., 3) in units of their length, and the shapes they hit.
 
         Shapes are numbered from 0, boxes first; -1 stands for floor, ceiling and outer walls.
-        Cylinders count as the boxes around them.
+        Cylinders are treated as their bounding boxes.
         """
         half = np.array([*self.size_m[:2] / 2, self.size_m[2]])
         low = -half * (1, 1, 0)
@@ -188,7 +188,7 @@ class Room:
 
 
 def box_frame(boxes: FloatArray, points: FloatArray) -> FloatArray:
-    """Return points (..., 1 or N, 3) as seen from the middles of N boxes, (..., N, 3)."""
+    """Return points (..., 1 or N, 3) in the frames of N boxes, (..., N, 3)."""
     x, y, z, yaw, _, _, height = boxes.T
     dx, dy = points[..., 0] - x, points[..., 1] - y
     cos, sin = np.cos(yaw), np.sin(yaw)
@@ -197,7 +197,7 @@ def box_frame(boxes: FloatArray, points: FloatArray) -> FloatArray:
 
 
 def _enter(boxes: FloatArray, origins: FloatArray, directions: FloatArray) -> FloatArray:
-    """Return where rays enter boxes, (..., N); inf where they do not."""
+    """Return the distances at which rays enter boxes, (..., N); inf if they do not."""
     local = box_frame(boxes, origins[..., None, :])
     middle = np.array([[0, 0, -height / 2] for height in boxes[:, 6]])
     turned = boxes.copy()
@@ -211,7 +211,7 @@ def _enter(boxes: FloatArray, origins: FloatArray, directions: FloatArray) -> Fl
 
 
 def _outside_m(excess: FloatArray) -> FloatArray:
-    """Return the signed distance to a shape from how far a point exceeds it along each axis."""
+    """Return the signed distance to a shape from a point's excess along each axis."""
     outside = np.linalg.norm(np.maximum(excess, 0), axis=-1)
     return np.asarray(outside + np.minimum(excess.max(axis=-1), 0))
 
@@ -224,7 +224,7 @@ def assemble(
     ambient: Vector,
     photo: Photo,
 ) -> Room:
-    """Return a room of its floor, ceiling and wall materials, shapes, lights and camera."""
+    """Return a room from its floor, ceiling and wall materials, shapes, lights and camera."""
     boxes = [part for part in parts if isinstance(part, Box)]
     cylinders = [part for part in parts if isinstance(part, Cylinder)]
     materials = [*shell, *(box.material for box in boxes), *(c.material for c in cylinders)]
@@ -240,7 +240,7 @@ def assemble(
 
 
 def placed(parts: Sequence[Part], x: float, y: float, yaw: float, z: float = 0.0) -> list[Part]:
-    """Return parts of a frame of their own, put into another one."""
+    """Transform parts from their own frame to another."""
     cos, sin = math.cos(yaw), math.sin(yaw)
     moved: list[Part] = []
     for part in parts:

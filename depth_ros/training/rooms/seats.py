@@ -1,6 +1,6 @@
-"""Tables and seats, with the legs and gaps that real ones have.
+"""Tables and seats, with realistic legs and gaps.
 
-A piece stands at the origin of a frame of its own, its length along x, its front towards +y.
+A piece is at the origin of its own frame, its length along x, its front towards +y.
 """
 
 from __future__ import annotations
@@ -57,7 +57,7 @@ def low_table(rng: np.random.Generator, palette: Palette) -> Piece:
 
 
 def chair(rng: np.random.Generator, palette: Palette) -> Piece:
-    """Return a chair; who sits on it looks along +y."""
+    """Return a chair that faces +y."""
     half, seat_m = rng.uniform(0.19, 0.25), rng.uniform(0.42, 0.48)
     wood = palette.furniture()
     seat = palette.cloth() if rng.random() < 0.4 else wood
@@ -86,7 +86,7 @@ def stool(rng: np.random.Generator, palette: Palette) -> Piece:
 
 
 def office_chair(rng: np.random.Generator, palette: Palette) -> Piece:
-    """Return a chair on a star of feet."""
+    """Return an office chair with a star base."""
     metal, cloth = palette.metal(), palette.cloth()
     seat_m = rng.uniform(0.42, 0.52)
     feet = [
@@ -127,7 +127,7 @@ def _spread(half: float, apart: float) -> list[float]:
 
 
 def desk(rng: np.random.Generator, palette: Palette) -> Piece:
-    """Return a desk with a screen on it and a chair before it."""
+    """Return a desk with a screen and a chair in front."""
     plate = table(rng, palette, (1.1, 1.7))
     parts, metal, top_m = list(plate.parts), palette.metal(), plate.top_m
     back = -plate.half_width
@@ -150,7 +150,7 @@ def desk(rng: np.random.Generator, palette: Palette) -> Piece:
         y = plate.half_width + rng.uniform(0.05, 0.4)
         parts += placed(sitting.parts, rng.uniform(-0.2, 0.2), y, math.pi + rng.normal(0, 0.5))
         reach = y + 0.3
-    # The floor taken lies around the origin: what is before the desk moves it back.
+    # The footprint is centred on the origin, so the chair in front moves the desk back.
     shift = (reach - plate.half_width) / 2
     return Piece(placed(parts, 0, -shift, 0), plate.half_length, (reach + plate.half_width) / 2)
 

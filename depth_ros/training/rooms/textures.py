@@ -1,6 +1,6 @@
 """Colours of surfaces: patterns of physical size and noise of several octaves.
 
-Details smaller than a pixel fade, as they do in a camera.
+Details smaller than a pixel fade, as in a camera.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ _TINT = {Pattern.TILES: 0.06, Pattern.PLANKS: 0.25, Pattern.BRICKS: 0.3}
 
 
 class _Cells(NamedTuple):
-    """Which unit of a pattern a place lies in: whole numbers, and from 0 to 1 inside of it."""
+    """The unit of a pattern that contains a point: its integer index, and 0 to 1 inside it."""
 
     column: Tensor
     row: Tensor
@@ -38,10 +38,10 @@ def albedo(material: Tensor, uv: Tensor, unit: Tensor, footprint_m: Tensor) -> T
     """Return reflectances (B, 3, P).
 
     Args:
-        material: (B, FIELDS, P), as Material.row() has them.
+        material: (B, FIELDS, P), see Material.row().
         uv: (B, 2, P) metres along and up the face.
         unit: (B, 2, P) the same as shares of the face.
-        footprint_m: (B, P) what a pixel covers.
+        footprint_m: (B, P) a pixel's size on the surface.
     """
     kind = material[:, _PATTERN]
     cells = _cells(kind, uv, material)
@@ -81,10 +81,10 @@ def _cells(kind: Tensor, uv: Tensor, material: Tensor) -> _Cells:
 
 
 def _share(kind: Tensor, cells: _Cells, material: Tensor, footprint_m: Tensor) -> Tensor:
-    """Return how much of the second colour there is, from 0 to 1."""
+    """Return the share of the second colour, from 0 to 1."""
     u_m, v_m = material[:, _U], material[:, _V]
     size_m = torch.minimum(u_m, v_m)
-    # Checkers and stripes that a pixel cannot resolve become their mean.
+    # Checkers and stripes smaller than a pixel become their mean.
     sharp = (2 - 2 * footprint_m / size_m).clamp(0, 1)
     checkers = 0.5 + ((cells.column + cells.row) % 2 - 0.5) * sharp
     stripes = 0.5 + (cells.column % 2 - 0.5) * sharp
@@ -105,7 +105,7 @@ def _share(kind: Tensor, cells: _Cells, material: Tensor, footprint_m: Tensor) -
 
 
 def _tint(kind: Tensor, cells: _Cells, phase: Tensor) -> Tensor:
-    """Return how bright each tile, plank or brick is beside the others."""
+    """Return the relative brightness of each tile, plank or brick."""
     strength = torch.zeros_like(phase)
     for pattern, value in _TINT.items():
         strength = strength.masked_fill(kind == pattern, value)
@@ -119,7 +119,7 @@ def _grain(
     wooden = _is(kind, Pattern.WOOD, Pattern.PLANKS)
     size_m = material[:, _GRAIN_M]
     long_m = torch.where(wooden, size_m * _STRETCH, size_m)
-    # Every plank, brick and tile is cut from another place.
+    # Every plank, brick and tile has a different part of the noise.
     apart = torch.where(
         _is(kind, Pattern.PLANKS, Pattern.BRICKS, Pattern.TILES),
         37 * _hash(cells.row, cells.column, material[:, _PHASE]),
@@ -135,7 +135,7 @@ def _grain(
 
 
 def _picture(material: Tensor, unit: Tensor, cells: _Cells) -> Tensor:
-    """Return smooth forms of some colours, inside of a white border."""
+    """Return smooth coloured shapes inside a white border."""
     phase = material[:, _PHASE]
     forms = torch.stack(
         [_noise(2.5 * unit, phase + step) + 0.5 * _noise(7 * unit, phase + step) for step in (1, 2)]
@@ -151,7 +151,7 @@ def _picture(material: Tensor, unit: Tensor, cells: _Cells) -> Tensor:
 
 
 def _books(material: Tensor, unit: Tensor, cells: _Cells) -> Tensor:
-    """Return spines of many colours, dark where two meet."""
+    """Return spines of many colours, with dark gaps."""
     phase = material[:, _PHASE]
     one, two, three = (_hash(cells.column, cells.column + step, phase) for step in (1, 5, 9))
     colour = torch.lerp(material[:, 0:3], material[:, 3:6], one[:, None])
@@ -177,7 +177,7 @@ def _outside(material: Tensor, unit: Tensor, cells: _Cells) -> Tensor:
 
 @lru_cache(maxsize=4)
 def _tables(device: torch.device) -> tuple[Tensor, Tensor]:
-    """Return a sheet of random numbers in [-1, 1] that repeats, and numbers in [0, 1)."""
+    """Return a periodic map of random numbers in [-1, 1], and numbers in [0, 1)."""
     rng = np.random.default_rng(0)
     sheet = np.pad(rng.uniform(-1, 1, (_SIDE, _SIDE)), (0, 1), mode="wrap").astype(np.float32)
     hashes = rng.random(_HASHES).astype(np.float32)
@@ -185,7 +185,7 @@ def _tables(device: torch.device) -> tuple[Tensor, Tensor]:
 
 
 def _noise(place: Tensor, phase: Tensor) -> Tensor:
-    """Return value noise in [-1, 1] with a random number at each whole place (B, 2, P)."""
+    """Return value noise in [-1, 1] at points (B, 2, P), with a random value per integer point."""
     sheet, _ = _tables(place.device)
     shifted = torch.stack([place[:, 0] + 17.3 * phase, place[:, 1] + 5.7 * phase], dim=-1)
     turns = shifted / _SIDE
@@ -195,7 +195,7 @@ def _noise(place: Tensor, phase: Tensor) -> Tensor:
 
 
 def _hash(x: Tensor, y: Tensor, phase: Tensor) -> Tensor:
-    """Return a repeatable random number in [0, 1) per pair of whole numbers."""
+    """Return a deterministic random number in [0, 1) per pair of integers."""
     _, hashes = _tables(x.device)
     index = (x * 97 + y * 389 + (phase * 53).floor()).long() % _HASHES
     return hashes[index]

@@ -1,7 +1,7 @@
-"""Cast rays into rooms, tile by tile: each tile of an image meets only the shapes it can see.
+"""Cast rays into rooms, tile by tile: each tile of an image is tested with visible shapes only.
 
-A tile's rays are tested against its first shape, then all tiles that have a second one against
-that, and so on: few large operations, on the CPU and on the GPU alike.
+All tiles are tested against their first shape, then those with a second shape against that, and
+so on: few large operations, on the CPU and on the GPU.
 """
 
 from __future__ import annotations
@@ -20,11 +20,11 @@ _PARTS_OF_SHAFT = 4
 
 
 class Shapes(NamedTuple):
-    """Rooms' shapes, padded to one number with shapes of no height.
+    """Rooms' shapes, padded to equal counts with shapes of zero height.
 
     Attributes:
         size_m: (B, 3).
-        boxes: (B, N, 7), as Room has them.
+        boxes: (B, N, 7), see Room.
         cylinders: (B, M, 5).
     """
 
@@ -43,7 +43,7 @@ class Shapes(NamedTuple):
         return torch.cat(low, dim=1), torch.cat(top, dim=1)
 
     def corners(self) -> Tensor:
-        """Return the corners (B, N + M, 8, 3) of boxes, then of the boxes around cylinders."""
+        """Return the corners (B, N + M, 8, 3) of boxes, then of cylinders' bounding boxes."""
         x, y, z, radius, height = self.cylinders.unbind(-1)
         around = torch.stack([x, y, z, torch.zeros_like(x), radius, radius, height], dim=-1)
         boxes = torch.cat([self.boxes, around], dim=1)[:, :, None]
@@ -61,14 +61,14 @@ class Shapes(NamedTuple):
 
 
 class Surface(NamedTuple):
-    """What rays hit, in P places of each of B images.
+    """Surfaces hit by rays, at P points of each of B images.
 
     Attributes:
         t: (B, P) distances in units of the rays' length.
         points: (B, 3, P) in the world.
         normal: (B, 3, P) unit vectors towards the viewer's side.
-        uv: (B, 2, P) metres along the face.
-        unit: (B, 2, P) the same from 0 to 1, across the face.
+        uv: (B, 2, P) position on the face in metres.
+        unit: (B, 2, P) position on the face from 0 to 1.
         shape: (B, P) index of the material: floor, ceiling, walls, boxes, cylinders.
     """
 
@@ -135,7 +135,7 @@ def seen(corners: Tensor, rays: Tensor) -> Tensor:
 def between(
     tiles: tuple[Tensor, Tensor], targets: tuple[Tensor, Tensor], bounds: tuple[Tensor, Tensor]
 ) -> Tensor:
-    """Return which shapes may stand between tiles and targets, bool (B, T, N).
+    """Return which shapes may be between tiles and targets, bool (B, T, N).
 
     Each argument is the lowest and the highest corners: (B, T, 3), (B, T, 3) and (B, N, 3).
     """
@@ -153,12 +153,12 @@ def between(
 
 
 def near(tiles: tuple[Tensor, Tensor], bounds: tuple[Tensor, Tensor], reach_m: float) -> Tensor:
-    """Return which shapes (B, N) are less than a reach from tiles (B, T), bool (B, T, N)."""
+    """Return which shapes (B, N) are within reach of tiles (B, T), bool (B, T, N)."""
     return _overlap((tiles[0] - reach_m, tiles[1] + reach_m), bounds)
 
 
 def blocked(shapes: Shapes, mask: Tensor, origins: Tensor, directions: Tensor) -> Tensor:
-    """Return whether something stands between origins and origins + directions, bool (B, T, Q).
+    """Return whether something is between origins and origins + directions, bool (B, T, Q).
 
     Args:
         shapes: of B rooms.
@@ -184,7 +184,7 @@ def blocked(shapes: Shapes, mask: Tensor, origins: Tensor, directions: Tensor) -
 def distance_m(shapes: Shapes, mask: Tensor, points: Tensor, reach_m: float) -> Tensor:
     """Return the distance (B, T, Q) of points (B, T, 3, Q) to the nearest shape, up to reach_m.
 
-    It is 0 inside of shapes. The room's own floor, ceiling and walls count too.
+    It is 0 inside shapes. The room's floor, ceiling and walls are included.
     """
     batch, tiles = points.shape[:2]
     half = shapes.size_m[:, None, :2, None] / 2
@@ -205,9 +205,9 @@ def distance_m(shapes: Shapes, mask: Tensor, points: Tensor, reach_m: float) -> 
 
 
 def box_span(boxes: Tensor, origin: Tensor, direction: Tensor) -> tuple[Tensor, Tensor]:
-    """Return where rays (K, 3, Q) enter and leave boxes (K, 7), (K, Q) each.
+    """Return the distances (K, Q) at which rays (K, 3, Q) enter and leave boxes (K, 7).
 
-    A ray that misses leaves before it enters.
+    For a ray that misses, the second is smaller than the first.
     """
     x, y, z, yaw, half_length, half_width, height = boxes[..., None].unbind(1)
     cos, sin = yaw.cos(), yaw.sin()
@@ -221,7 +221,7 @@ def box_span(boxes: Tensor, origin: Tensor, direction: Tensor) -> tuple[Tensor, 
 
 
 def cylinder_span(cylinders: Tensor, origin: Tensor, direction: Tensor) -> tuple[Tensor, Tensor]:
-    """Return where rays (K, 3, Q) enter and leave cylinders (K, 5), (K, Q) each."""
+    """Return the distances (K, Q) at which rays (K, 3, Q) enter and leave cylinders (K, 5)."""
     x, y, z, radius, height = cylinders[..., None].unbind(1)
     ox, oy = origin[:, 0] - x, origin[:, 1] - y
     dx, dy, dz = direction.unbind(1)
@@ -246,7 +246,7 @@ def _away_from_zero(x: Tensor) -> Tensor:
 
 
 def _rounds(mask: Tensor) -> Iterator[tuple[Tensor, Tensor]]:
-    """Yield rows and columns of what is true in a mask, each row once a round at most."""
+    """Yield rows and columns of true elements of a mask, each row at most once per round."""
     row, column = mask.nonzero().unbind(1)
     rank = (mask.cumsum(dim=1) - 1)[row, column]
     order = rank.argsort(stable=True)
@@ -269,7 +269,7 @@ def _points(x: Tensor, y: Tensor, z: Tensor) -> Tensor:
 
 
 def _shell_distance(size_m: Tensor, origin: Tensor, ray: Tensor) -> tuple[Tensor, Tensor]:
-    """Return where rays (K, 3, Q) leave rooms (K, 3), and through floor, ceiling or walls."""
+    """Return distances at which rays (K, 3, Q) leave rooms (K, 3), and floor, ceiling or wall."""
     half = size_m[..., None] / 2
     place = torch.cat([origin[:, :2], origin[:, 2:] - half[:, 2:]], dim=1)
     leave = _slab(place, ray, half)[1]
@@ -296,7 +296,7 @@ def _cylinder_distance(cylinders: Tensor, points: Tensor) -> Tensor:
 
 
 def _surface(shapes: Shapes, origins: Tensor, ray: Tensor, t: Tensor, shape: Tensor) -> Surface:
-    """Describe what was hit: every place is looked at as part of a box, a cylinder or the shell."""
+    """Describe the hit surfaces: each point is part of a box, a cylinder or the room's shell."""
     points = origins[:, :, None] + t[:, None] * ray
     boxes = shapes.boxes.shape[1]
     shell = shapes.boxes.new_zeros(len(points), 1, 7)
@@ -316,7 +316,7 @@ def _surface(shapes: Shapes, origins: Tensor, ray: Tensor, t: Tensor, shape: Ten
 
 
 def _take(table: Tensor, index: Tensor) -> Tensor:
-    """Return rows (B, F, P) of tables (B, N, F) by index (B, P)."""
+    """Return rows (B, F, P) of tables (B, N, F) at index (B, P)."""
     return table.movedim(-1, 1).gather(2, index[:, None].expand(-1, table.shape[-1], -1))
 
 

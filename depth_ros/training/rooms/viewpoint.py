@@ -1,4 +1,4 @@
-"""Where cameras stand in rooms: with free space around them and something to see."""
+"""Camera poses in rooms: with free space around them and something in view."""
 
 from __future__ import annotations
 
@@ -30,11 +30,11 @@ _MOST_OBJECTS, _FARTHEST_M = 12, 3.5
 
 
 class _View(NamedTuple):
-    """What cameras would see, (N,) each.
+    """Properties of the views of cameras, (N,) each.
 
     Attributes:
         near_m, middle_m, far_m: quantiles of the distance along the optical axis.
-        objects: how many shapes are in the image.
+        objects: number of shapes in the image.
     """
 
     near_m: FloatArray
@@ -44,22 +44,22 @@ class _View(NamedTuple):
 
     @property
     def good(self) -> npt.NDArray[np.bool_]:
-        """Whether there is something to see at several distances, and nothing too close."""
+        """Whether there are objects at several distances, and nothing too close."""
         deep = (self.middle_m > _MIDDLE_M) & (self.far_m > _SPREAD * self.near_m)
         return np.asarray(deep & (self.near_m > _NEAR_M))
 
     def scores(self, objects: float, middle_m: float) -> FloatArray:
-        """Return up to 1 each for as many objects and as much distance as are wanted."""
+        """Return a score: up to 1 each for reaching the wanted object count and distance."""
         seen = np.minimum(self.objects / objects, 1) + np.minimum(self.middle_m / middle_m, 1)
         return np.asarray(seen - 10 * ~self.good)
 
 
 def random_viewpoint(rng: np.random.Generator, room: Room, robot: Robot, camera: Camera) -> Pose:
-    """Return a pose with free space around it that sees near and far things.
+    """Return a pose with free space around it that sees near and far objects.
 
-    Of some tries the first that shows enough objects and is far enough from them (how many and how
-    far are random too), or else the best one. All tries have one height, so that heights are spread
-    evenly over the robot's range, however much each shows.
+    It is the first of several tries with enough objects at enough distance (both limits are
+    random), or the best one. All tries have the same height, so that heights are uniform over the
+    robot's range.
     """
     height_m = float(rng.uniform(*robot.camera_height_m))
     wanted = rng.uniform(1, _MOST_OBJECTS), rng.uniform(_MIDDLE_M, _FARTHEST_M)
@@ -98,7 +98,7 @@ def _candidates(rng: np.random.Generator, room: Room, robot: Robot, height_m: fl
 
 
 def _spare_m(room: Room, pose: Pose) -> float:
-    """Return how much more space than is needed there is around a camera; a low one needs less."""
+    """Return the free space around a camera minus the needed space; low cameras need less."""
     free_m = float(room.clearance_m(np.array([pose.x, pose.y, pose.z])))
     return free_m - min(CLEARANCE_M, _LOW * pose.z)
 

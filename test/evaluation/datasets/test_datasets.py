@@ -434,7 +434,7 @@ def with_messages(path: Path, change: Callable[[str, Any, int], Any]) -> Path:
     return other
 
 
-def test_a_damaged_message_costs_its_pair_only_and_is_told(tmp_path: Path) -> None:
+def test_a_damaged_message_costs_only_its_pair_and_is_reported(tmp_path: Path) -> None:
     def cut(topic: str, message: Any, number: int) -> Any:
         if topic.endswith("image_raw") and number < 2:
             message.data = message.data[:-5]
@@ -442,8 +442,8 @@ def test_a_damaged_message_costs_its_pair_only_and_is_told(tmp_path: Path) -> No
 
     samples = bag.samples(with_messages(tmp_path / "bag", cut))
     assert [float(sample.truth_m[3, 4]) for sample in samples] == [2, 3]
-    (told,) = samples.losses.lines()
-    assert told.startswith("warning: 1 messages of /cam/image_raw left out: 20x12 rgb8 image: data")
+    (text,) = samples.losses.lines()
+    assert text.startswith("warning: 1 messages of /cam/image_raw left out: 20x12 rgb8 image: data")
     assert not samples.losses.damaged
 
 
@@ -488,7 +488,7 @@ def test_compressed_depth_is_the_truth_too(tmp_path: Path, how: str) -> None:
 
 def test_a_bag_with_several_cameras_wants_its_topics_named(tmp_path: Path) -> None:
     write_bag(tmp_path / "bag", second=True)
-    with pytest.raises(DatasetError, match=r"/cam/image_raw, /rear/image_raw.*say --topics"):
+    with pytest.raises(DatasetError, match=r"/cam/image_raw, /rear/image_raw.*use --topics"):
         bag.samples(tmp_path / "bag")
     topics = ("/rear/image_raw", "/cam/depth/image")
     assert len(list(bag.samples(tmp_path / "bag", topics))) == 3

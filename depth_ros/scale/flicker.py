@@ -1,8 +1,8 @@
-"""What wobbles in a network's own scale from frame to frame, found and taken out again.
+"""Reduce flicker: estimate the jitter of a network's scale from frame to frame, and remove it.
 
-Depth of neighbouring frames differs by what really moved, and by a scale that a network chooses
-anew for every image. The median over the image of the log ratio of the two holds both. What is
-real is smooth: a robot comes nearer to a wall at a rate that hardly changes. Wobble is white.
+Depth of neighbouring frames differs by real motion, and by the network's scale, which varies from
+image to image. The median over the image of the log ratio of the two contains both. Real motion is
+smooth: a robot approaches a wall at a rate that hardly changes. Jitter of the scale is white.
 """
 
 from __future__ import annotations
@@ -21,50 +21,50 @@ from depth_ros.scale.filter import FLOOR
 _S_PER_NS = 1e-9
 
 _GAP_S = 1.0
-"""After so long without a frame, nothing is known of how the scene moved."""
+"""After a gap of this length the motion of the scene is unknown."""
 
 _SAMPLES_ACROSS = 40
-"""Samples of depth in a row and in a column are fewer than this: medians need no more."""
+"""Maximum number of samples per row and column: medians need no more."""
 
 _LEAST_SHARE = 0.1
-"""Share of the samples that both frames must have depth for."""
+"""Minimum share of the samples that have depth in both frames."""
 
 _OTHER_SCENE = 6 * FLOOR
-"""Change of log depth from frame to frame, or its spread over the image, that no wobble explains.
+"""Change of log depth between frames, or its spread over the image, that jitter cannot explain.
 
-Wobble moves the whole image alike, at most from one end of +-10 % to the other, a robot's motion by
-a few percent more. Between unrelated images the spread is larger. Half of it, a fast turn, says
-nothing of wobble yet.
+Jitter changes the whole image equally, at most from one end of +-10 % to the other; a robot's
+motion adds a few percent. Between unrelated images the spread is larger. From half of this spread
+on, as in a fast turn, a frame is not used to measure jitter.
 """
 
 _MOST = 3 * FLOOR
-"""Most that a log factor is: whatever goes wrong, depth is not off by more for it."""
+"""Maximum of a log factor: limits the damage if the estimate is wrong."""
 
 _INDEPENDENT = 16
-"""How many independent opinions an image holds: the errors of neighbouring pixels are alike."""
+"""Number of independent samples in an image: errors of neighbouring pixels are correlated."""
 
 _FIRST_NOISE = (FLOOR / 2) ** 2
-"""Variance of log scale that is taken for a network's before it has shown its own."""
+"""Assumed variance of a network's log scale before it is measured."""
 
 _WINDOW = 6.0
-"""Time constants over which that variance is measured."""
+"""Number of time constants over which that variance is measured."""
 
 _RATE = 0.2
-"""Rate of a scene's log depth [1/s] before any is known (standard deviation)."""
+"""Initial rate of a scene's log depth [1/s] (standard deviation)."""
 
 _DEVIATIONS_PER_RANGE = 1 / 1.349  # standard deviation over interquartile range, if Gaussian
 
 
 class _State(NamedTuple):
-    """What is known after a frame, as tensors of no dimension.
+    """State of the filter after a frame, as 0-dimensional tensors.
 
     Attributes:
         log_factor: of this frame.
         rate: of the scene's log depth [1/s].
         of_level, of_both, of_rate: covariance of log_factor and rate, [1], [1/s] and [1/s^2].
-        noise: variance of the network's log scale; what is measured of it may be below 0.
-        ratio: median log ratio of this frame's depth to the last one's; NaN: there was none.
-        change: of the ratio, since the last one; NaN: there was none.
+        noise: variance of the network's log scale; its estimate may be below 0.
+        ratio: median log ratio of this frame's depth to the last one's; NaN if there is none.
+        change: of the ratio, since the last one; NaN if there is none.
     """
 
     log_factor: Tensor
@@ -77,20 +77,20 @@ class _State(NamedTuple):
     change: Tensor
 
 
-class Steadier:
-    """Finds the factors that steady one camera's depth, one for each frame.
+class FlickerFilter:
+    """Computes a factor for each frame that reduces the flicker of one camera's depth.
 
-    Summed up, the log ratios are the scene's motion and one frame's wobble beside it. A Kalman
-    filter of level and rate, whose rate walks, follows the motion; the factor is what lies between
-    level and sum. The sum itself is never kept, only this difference: what is wrong with the ratios
-    fades with the time constant, and does not add up.
+    The sum of the log ratios is the scene's motion plus one frame's jitter. A Kalman filter of
+    level and rate, with a random walk of the rate, follows the motion; the factor is the difference
+    of level and sum. Only this difference is stored, not the sum: so errors of the ratios decay
+    with the time constant and do not accumulate.
 
-    How much the network wobbles is measured. A motion of constant rate has no second difference of
-    ratios; those of white noise of variance s have the variance 6 s, and the autocovariance -4 s at
-    a lag of one frame, which a motion that changes has not. Where s is 0 the factor is 1: a network
-    that does not wobble is left as it is.
+    The amount of jitter is measured. A motion of constant rate has no second difference of ratios;
+    those of white noise of variance s have the variance 6 s, and the autocovariance -4 s at a lag
+    of one frame, which a changing motion does not have. If s is 0 the factor is 1: a network
+    without jitter is left unchanged.
 
-    Nothing here waits for the device.
+    It never synchronises with the device.
     """
 
     def __init__(self) -> None:
@@ -99,15 +99,14 @@ class Steadier:
         self._stamp_ns = self._frames = 0
 
     def update(self, depth_m: Tensor, stamp_ns: int, time_constant_s: float) -> Tensor:
-        """Return the factor for a frame, a tensor of no dimension on the device of its depth.
+        """Return the factor for a frame, a 0-dimensional tensor on the device of its depth.
 
-        It is 1 for a first frame, after a time that jumps, and where the scene is another one.
+        It is 1 for the first frame, after a jump of time, and after a change of scene.
 
         Args:
-            depth_m: (H, W) z-depth; what is not finite and positive does not count.
+            depth_m: (H, W) z-depth; values that are not finite and positive are ignored.
             stamp_ns: the frame's time.
-            time_constant_s: of the filter, where scale wobbles by FLOOR; less than that is
-                steadied over less time.
+            time_constant_s: of the filter at a jitter of FLOOR; it is shorter at less jitter.
         """
         logs = _sample(depth_m).log()
         elapsed_s = (stamp_ns - self._stamp_ns) * _S_PER_NS
@@ -117,17 +116,18 @@ class Steadier:
             return self._state.log_factor.exp()
         self._frames += 1
         state = _State(*(part.to(logs.device) for part in self._state))
-        # The first product of second differences comes with frame 4: the guess counts like three.
+        # The first product of second differences exists at frame 4: the initial value has the
+        # weight of three frames.
         weight = max(1 / self._frames, elapsed_s / (_WINDOW * time_constant_s))
-        # A rate that walks so far lets the filter forget within the time constant: its gain is
-        # sqrt(2 walk elapsed_s / deviation of noise) where that is small.
+        # This walk of the rate gives the filter its time constant: for small values its gain is
+        # sqrt(2 walk elapsed_s / deviation of noise).
         walk = FLOOR * elapsed_s / (2 * time_constant_s**2)
         median, spread = _compare(before.to(logs.device), logs)
         self._state = _step(state, median, spread, elapsed_s, walk, min(weight, 1.0))
         return self._state.log_factor.exp()
 
     def as_dict(self) -> dict[str, Any]:
-        """Return the state in JSON's own types."""
+        """Return the state in JSON types."""
         logs = torch.empty(0, 0) if self._logs is None else self._logs.cpu()
         state = torch.stack(self._state).tolist()
         return {
@@ -139,10 +139,10 @@ class Steadier:
         }
 
     def restore(self, state: dict[str, Any]) -> None:
-        """Take up a state of as_dict().
+        """Restore a state of as_dict().
 
         Raises:
-            ScaleError: it is none.
+            ScaleError: it is not such a state.
         """
         try:
             height, width = map(int, state["shape"])
@@ -152,9 +152,9 @@ class Steadier:
             parts = _State(*torch.tensor(numbers, dtype=torch.float32).unbind())
             stamp_ns, frames = int(state["stamp_ns"]), int(state["frames"])
         except (KeyError, TypeError, ValueError, OverflowError) as error:
-            raise ScaleError(f"{str(state)[:80]} is no state of a scale: {error}") from error
+            raise ScaleError(f"{str(state)[:80]} is not the state of a scale: {error}") from error
         if not (np.isfinite(numbers[:6]).all() and parts.of_level >= 0 and frames >= 0):
-            raise ScaleError(f"{numbers} after {frames} frames is no state of a scale")
+            raise ScaleError(f"{numbers} after {frames} frames is not the state of a scale")
         self._logs = logs if logs.numel() else None
         self._state, self._stamp_ns, self._frames = parts, stamp_ns, frames
 
@@ -165,38 +165,38 @@ def _begin(device: torch.device) -> _State:
 
 
 def _sample(depth_m: Tensor) -> Tensor:
-    """Return some pixels and rows, the same ones of every frame of a size."""
+    """Return a subset of the pixels, the same for all frames of one size."""
     step = -(-max(depth_m.shape) // _SAMPLES_ACROSS)
     return depth_m[step // 2 :: step, step // 2 :: step].float()
 
 
 def _compare(before: Tensor, now: Tensor) -> tuple[Tensor, Tensor]:
-    """Return median and deviation of the log ratio over the image; NaN where too little is known.
+    """Return median and deviation of the log ratio over the image; NaN with too few samples.
 
-    The deviation is that of the middle half.
+    The deviation is computed from the interquartile range.
     """
     ratios = (now - before).flatten()
     known = ratios.isfinite()
     count = known.sum()
-    # Not torch.nanmedian, which waits for the device.
+    # Not torch.nanmedian, which synchronises with the device.
     ordered = ratios.masked_fill(~known, math.inf).sort().values
     quarters = torch.arange(1, 4, device=ratios.device) * count // 4
     low, median, high = ordered[quarters.clamp(max=len(ratios) - 1)].unbind()
     enough = count >= _LEAST_SHARE * len(ratios)
-    # Not where() with a number, which is brought to the device and waits for that.
+    # Not where() with a number, whose copy to the device synchronises.
     return median.masked_fill(~enough, math.nan), _DEVIATIONS_PER_RANGE * (high - low)
 
 
 def _step(
     state: _State, ratio: Tensor, spread: Tensor, elapsed_s: float, walk: float, weight: float
 ) -> _State:
-    """Return the state a frame later.
+    """Return the state one frame later.
 
     Args:
         state: of the frame before.
         ratio, spread: of _compare().
         elapsed_s: between the two.
-        walk: how far the scene's rate walks in this time [1/s] (standard deviation).
+        walk: random walk of the scene's rate in this time [1/s] (standard deviation).
         weight: of this frame in the measurement of noise.
     """
     clear = ratio.masked_fill(~(spread < _OTHER_SCENE / 2), math.nan)
@@ -220,5 +220,5 @@ def _step(
         ratio=clear,
         change=change,
     )
-    anew = _begin(ratio.device)._replace(of_level=white, noise=noise)
-    return _State(*(torch.where(same, *pair) for pair in zip(found, anew, strict=True)))
+    restarted = _begin(ratio.device)._replace(of_level=white, noise=noise)
+    return _State(*(torch.where(same, *pair) for pair in zip(found, restarted, strict=True)))

@@ -1,4 +1,4 @@
-"""A steadied scale: wobble goes, motion and a changed scene stay, and nothing is smeared."""
+"""The flicker filter: jitter is reduced, motion and scene changes are kept."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ import torch
 from depth_ros.arrays import FloatArray
 from depth_ros.errors import ScaleError
 from depth_ros.evaluation.datasets import bag
-from depth_ros.scale.steady import Steadier
+from depth_ros.scale.flicker import FlickerFilter
 from depth_ros.training.render import render_drive
 from depth_ros.training.scenes import Drive, Pose, Robot, random_drive
 
@@ -57,10 +57,10 @@ def wobble(count: int, seed: int = 0) -> FloatArray:
 
 def steadied(depth_m: Iterable[npt.NDArray[np.floating]], seconds: float = 0.5) -> FloatArray:
     """The factors of frames at 10 Hz."""
-    steadier = Steadier()
+    flicker = FlickerFilter()
     return np.array(
         [
-            float(steadier.update(torch.from_numpy(frame), START_NS + step * STEP_NS, seconds))
+            float(flicker.update(torch.from_numpy(frame), START_NS + step * STEP_NS, seconds))
             for step, frame in enumerate(depth_m)
         ]
     )
@@ -148,7 +148,7 @@ def test_a_cut_to_another_room_is_followed_at_once(drives: list[Metres], seed: i
         assert factors[40:] == pytest.approx(1, abs=0.03)
 
 
-def test_after_a_cut_wobble_is_forgotten_and_steadied_anew(drives: list[Metres]) -> None:
+def test_after_a_cut_the_filter_restarts(drives: list[Metres]) -> None:
     planted = wobble(80)
     both = np.concatenate([drives[0][:40], drives[2][:40]]) * planted[:, None, None]
     factors = steadied(both)
@@ -182,7 +182,7 @@ def test_a_change_of_scale_that_stays_is_followed_within_a_second() -> None:
     assert np.mean(left[50:]) == pytest.approx(1.1, abs=0.03)
 
 
-def test_a_longer_time_constant_calms_more_where_nothing_moves() -> None:
+def test_a_longer_time_constant_reduces_more_flicker_of_a_static_scene() -> None:
     planted = wobble(100)
     still = 2.0 * np.ones((100, 12, 16)) * planted[:, None, None]
     left = [jumps(planted * steadied(still, seconds)) for seconds in (0.2, 0.5, 1.0)]
@@ -190,13 +190,13 @@ def test_a_longer_time_constant_calms_more_where_nothing_moves() -> None:
     assert left[-1] < left[0] / 3
 
 
-def test_more_frames_a_second_calm_more() -> None:
+def test_more_frames_a_second_reduce_more_flicker() -> None:
     """The same still camera at 10 and at 30 Hz: three times as many frames calm more, no less."""
     left = []
     for step_ns in (STEP_NS, STEP_NS // 3):
-        planted, steadier = wobble(150), Steadier()
+        planted, flicker = wobble(150), FlickerFilter()
         factors = [
-            float(steadier.update(torch.full((12, 16), scale), START_NS + i * step_ns, 0.5))
+            float(flicker.update(torch.full((12, 16), scale), START_NS + i * step_ns, 0.5))
             for i, scale in enumerate(planted.tolist())
         ]
         left.append(np.log(planted * factors)[60:].std())
@@ -204,24 +204,24 @@ def test_more_frames_a_second_calm_more() -> None:
 
 
 @pytest.mark.parametrize("gap_ns", [0, -5 * 10**9, 2 * 10**9])
-def test_time_that_stands_still_or_jumps_begins_anew(drives: list[Metres], gap_ns: int) -> None:
-    planted, steadier = wobble(60), Steadier()
+def test_time_that_stands_still_or_jumps_restarts(drives: list[Metres], gap_ns: int) -> None:
+    planted, flicker = wobble(60), FlickerFilter()
     for step, frame in enumerate(torch.from_numpy(drives[0][:30])):
         stamp_ns = START_NS + step * STEP_NS
-        steadier.update(frame * planted[step], stamp_ns, TIME_CONSTANT_S)
-    fresh = Steadier()
+        flicker.update(frame * planted[step], stamp_ns, TIME_CONSTANT_S)
+    fresh = FlickerFilter()
     for step, frame in enumerate(torch.from_numpy(drives[0][:30])):
         later_ns = stamp_ns + gap_ns + step * STEP_NS
-        factor = steadier.update(frame * planted[step], later_ns, TIME_CONSTANT_S)
+        factor = flicker.update(frame * planted[step], later_ns, TIME_CONSTANT_S)
         assert factor == fresh.update(frame * planted[step], later_ns, TIME_CONSTANT_S)
         assert step or factor == 1
 
 
-def test_frames_of_another_size_begin_anew() -> None:
-    steadier = Steadier()
+def test_frames_of_another_size_restart_the_filter() -> None:
+    flicker = FlickerFilter()
     for step, scale in enumerate(wobble(30).tolist()):
-        steadier.update(torch.full((12, 16), scale), START_NS + step * STEP_NS, 0.5)
-    assert steadier.update(torch.ones(24, 32), START_NS + 30 * STEP_NS, 0.5) == 1
+        flicker.update(torch.full((12, 16), scale), START_NS + step * STEP_NS, 0.5)
+    assert flicker.update(torch.ones(24, 32), START_NS + 30 * STEP_NS, 0.5) == 1
 
 
 @pytest.mark.parametrize("nothing", [np.nan, np.inf, 0.0, -1.0])
@@ -249,34 +249,32 @@ def test_frames_without_depth_have_the_factor_1(drives: list[Metres], nothing: f
 def test_the_factor_is_a_tensor_of_the_depths_device_and_precision_does_not_matter() -> None:
     planted = wobble(40)
     for dtype in (torch.float16, torch.float64):
-        steadier, plain = Steadier(), Steadier()
+        flicker, plain = FlickerFilter(), FlickerFilter()
         for step, scale in enumerate(planted.tolist()):
             depth_m = torch.full((12, 16), 2 * scale)
             stamp_ns = START_NS + step * STEP_NS
-            factor = steadier.update(depth_m.to(dtype), stamp_ns, 0.5)
+            factor = flicker.update(depth_m.to(dtype), stamp_ns, 0.5)
             assert factor.shape == ()
             assert factor == pytest.approx(float(plain.update(depth_m, stamp_ns, 0.5)), rel=5e-3)
 
 
 @pytest.mark.parametrize("at", [0, 1, 2, 3, 25])
-def test_it_goes_on_from_what_was_saved_as_if_nothing_had_been(
-    drives: list[Metres], at: int
-) -> None:
+def test_a_restored_filter_continues_identically(drives: list[Metres], at: int) -> None:
     seen = torch.from_numpy(drives[1] * wobble(60).astype(np.float32)[:, None, None])
-    steadier, resumed = Steadier(), Steadier()
+    flicker, resumed = FlickerFilter(), FlickerFilter()
     for step in range(at):
-        steadier.update(seen[step], START_NS + step * STEP_NS, TIME_CONSTANT_S)
-    resumed.restore(json.loads(json.dumps(steadier.as_dict(), allow_nan=False)))
+        flicker.update(seen[step], START_NS + step * STEP_NS, TIME_CONSTANT_S)
+    resumed.restore(json.loads(json.dumps(flicker.as_dict(), allow_nan=False)))
     for step in range(at, 40):
         stamp_ns = START_NS + step * STEP_NS
-        expected = steadier.update(seen[step], stamp_ns, TIME_CONSTANT_S)
+        expected = flicker.update(seen[step], stamp_ns, TIME_CONSTANT_S)
         assert resumed.update(seen[step], stamp_ns, TIME_CONSTANT_S) == expected
 
 
-def test_what_is_saved_is_small(drives: list[Metres]) -> None:
-    steadier = Steadier()
-    steadier.update(torch.ones(1080, 1920), START_NS, TIME_CONSTANT_S)
-    assert len(json.dumps(steadier.as_dict())) < 8000
+def test_the_saved_state_is_small(drives: list[Metres]) -> None:
+    flicker = FlickerFilter()
+    flicker.update(torch.ones(1080, 1920), START_NS, TIME_CONSTANT_S)
+    assert len(json.dumps(flicker.as_dict())) < 8000
 
 
 @pytest.mark.parametrize(
@@ -292,8 +290,8 @@ def test_what_is_saved_is_small(drives: list[Metres]) -> None:
         {"frames": -1},
     ],
 )
-def test_what_was_not_saved_is_refused(damage: dict[str, object]) -> None:
-    steadier = Steadier()
-    steadier.update(torch.ones(12, 16), START_NS, TIME_CONSTANT_S)
-    with pytest.raises(ScaleError, match="is no state of a scale"):
-        Steadier().restore({**steadier.as_dict(), **damage})
+def test_a_damaged_state_is_refused(damage: dict[str, object]) -> None:
+    flicker = FlickerFilter()
+    flicker.update(torch.ones(12, 16), START_NS, TIME_CONSTANT_S)
+    with pytest.raises(ScaleError, match="is not the state of a scale"):
+        FlickerFilter().restore({**flicker.as_dict(), **damage})
