@@ -15,7 +15,8 @@ from depth_ros.config import Settings
 from depth_ros.errors import FrameError, SettingError
 from depth_ros.geometry.camera import Camera
 from depth_ros.pipeline import DepthFrame, Place
-from depth_ros.pipeline.navigator import Navigator, scan_frame
+from depth_ros.pipeline.laser_scan import scan_frame
+from depth_ros.pipeline.navigator import Navigator
 from depth_ros.profile import Profile
 from depth_ros.scale.ground import Mount
 

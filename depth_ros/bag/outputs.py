@@ -22,7 +22,7 @@ from depth_ros.errors import BagError
 from depth_ros.geometry.scan import Beams
 from depth_ros.messages import CameraInfoFields
 from depth_ros.pipeline import DepthFrame, Pipeline, Scan, Wanted
-from depth_ros.pipeline.navigator import SCAN_FAR_M, in_band, scan_far_m, scan_frame
+from depth_ros.pipeline.laser_scan import SCAN_FAR_M, in_band, scan_far_m, scan_frame
 
 EXTRAS = ("points", "nav", "color", "scan", "confidence", "uncertainty")
 """What is written beside depth/image and depth/camera_info when it is asked for."""

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections import OrderedDict, deque
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import lru_cache, partial
 from typing import NamedTuple
 
@@ -14,93 +13,25 @@ from torch import Tensor
 
 from depth_ros.config import Settings
 from depth_ros.geometry import navigation
-from depth_ros.geometry.camera import Camera
 from depth_ros.geometry.cloud import back_project, compacted
 from depth_ros.geometry.contact import find_contact
 from depth_ros.geometry.edges import flying
-from depth_ros.geometry.navigation import Ground, Pinhole, View
-from depth_ros.geometry.scan import Beams, beams_of, body_frame, nearest_ranges
+from depth_ros.geometry.navigation import Ground
+from depth_ros.geometry.scan import nearest_ranges
 from depth_ros.geometry.uncertainty import deviation, deviation_from_confidence
 from depth_ros.models.base import ModelFacts
 from depth_ros.models.error_models import error_model
+from depth_ros.pipeline.agreement import FrameAgreement
 from depth_ros.pipeline.depth_frame import DepthFrame
-from depth_ros.pipeline.place import Floats, Place
+from depth_ros.pipeline.frame_points import FramePoints, range_end_m
+from depth_ros.pipeline.laser_scan import Scan, beams_in, in_band, rows_around_axis
+from depth_ros.pipeline.place import Place
 from depth_ros.pipeline.renderer import Cloud, edge_radius_px, point_stride
 from depth_ros.profile import Profile
 from depth_ros.runtimes.upload import to_device
 from depth_ros.scale.ground import Mount
 
-SCAN_FAR_M = 100.0
-"""Where a scan's range ends when neither the user nor the model knows an end."""
-_CAMERAS = 8
-_GAP_NS = 2_000_000_000
-"""Frames further apart than this, or in another order, are of another drive."""
 _LEAST_FALL = 0.1  # by metre of depth: ground farther than ten camera heights is seen too flatly
-_WIDEST = 2.0  # tangent of half a virtual pinhole's field of view: a fisheye's rim is not looked up
-
-
-class Scan(NamedTuple):
-    """A laser scan: its beams, and float32 (beams.size,) ranges in metres on the device."""
-
-    beams: Beams
-    ranges_m: Tensor
-
-
-@dataclass(frozen=True)
-class _Remembered:
-    """A frame that later ones are compared with."""
-
-    stamp_ns: int
-    view: View
-    odom_from_optical: Floats
-
-
-@dataclass(frozen=True)
-class _Lookup:
-    """How points are found in the images of a camera.
-
-    Attributes:
-        pinhole: the virtual camera that they are looked up in.
-        pixels: int64 (h, w), the pixel of the camera that each of the virtual one's is; -1: none.
-            None: they are the same.
-    """
-
-    pinhole: Pinhole
-    pixels: Tensor | None
-
-    def view(self, depth_m: Tensor, sigma: Tensor) -> View:
-        """Return depth and sigma (h, w) as the virtual camera sees them."""
-        if self.pixels is None:
-            return View(depth_m, sigma)
-        seen = self.pixels >= 0
-        index = self.pixels.clamp_min(0)
-        planes = (each.flatten()[index] for each in (depth_m, sigma))
-        return View(*(torch.where(seen, plane, torch.nan) for plane in planes))
-
-
-@dataclass(frozen=True)
-class _Look:
-    """What is known of the points of a frame, (h, w) each.
-
-    Attributes:
-        points_m: (h, w, 3) in the optical frame, those beyond range at its end; NaN: no point.
-        distance_m: of the points from the camera.
-        sigma: one standard deviation of ln depth.
-        shape: the same without the scale of the image, which frames in a row have in common.
-        solid: whether a surface is seen within range.
-        beyond: whether nothing is seen within range.
-        heights_m: over the ground; None: unknown.
-        margin_m: what a height is uncertain by.
-    """
-
-    points_m: Tensor
-    distance_m: Tensor
-    sigma: Tensor
-    shape: Tensor
-    solid: Tensor
-    beyond: Tensor
-    heights_m: Tensor | None = None
-    margin_m: Tensor | None = None
 
 
 class _Raw(NamedTuple):
@@ -127,15 +58,14 @@ class Navigator:
         self._profile = profile
         self._errors = error_model(model.entry.name)
         self._send = partial(to_device, device=device)
-        self._memories: OrderedDict[Camera, deque[_Remembered]] = OrderedDict()
+        self._agreement = FrameAgreement(self._send)
         # No caches of bound methods, because the cycle would keep the device's memory.
         send = self._send
         self._rays = lru_cache(maxsize=8)(
             lambda camera, step: send(torch.from_numpy(camera.rays()[::step, ::step].copy()))
         )
-        self._lookup = lru_cache(maxsize=8)(lambda camera: _lookup(camera, send))
-        self._beams = lru_cache(maxsize=8)(_beams)
-        self._last: tuple[DepthFrame, Settings, Place, _Look] | None = None
+        self._beams = lru_cache(maxsize=8)(beams_in)
+        self._last: tuple[DepthFrame, Settings, Place, FramePoints] | None = None
 
     def uncertainty_m(self, depth: DepthFrame, settings: Settings) -> Tensor:
         """Return one standard deviation of depth (H, W) in metres; NaN where there is no depth."""
@@ -159,7 +89,7 @@ class Navigator:
             beyond = beyond & (look.heights_m < settings.nav_max_height_m)
             points, clears = navigation.above_floor(points, ground), beyond
             if settings.nav_floor == "keep":
-                floor = look.solid & _low(look, settings)
+                floor = look.solid & look.is_low(settings)
                 points = torch.where(floor[..., None], navigation.settled(points, ground), points)
                 clears = beyond | floor
         kept = (marks | clears)[..., None]
@@ -191,14 +121,16 @@ class Navigator:
             free = free | hits
             hits = hits & (look.heights_m <= high_m) & (look.heights_m >= low_m + look.margin_m)
         else:
-            band = _rows(depth.camera, rows, step, look.solid)
+            band = rows_around_axis(depth.camera, rows, step, look.solid)
             hits, free = hits & band, free & band
-        beams = self._beams(depth.camera, step, pose.tobytes(), _far_m(depth, settings), banded)
+        beams = self._beams(
+            depth.camera, step, pose.tobytes(), range_end_m(depth, settings), banded
+        )
         turned = self._send(torch.from_numpy(pose[:3].astype(np.float32)))
         points = look.points_m @ turned[:, :3].T + turned[:, 3]
         return Scan(beams, nearest_ranges(points, hits, free, beams))
 
-    def _look(self, depth: DepthFrame, settings: Settings, place: Place) -> _Look:
+    def _look(self, depth: DepthFrame, settings: Settings, place: Place) -> FramePoints:
         """Return what is known of a frame's points; of the last frame again what was made then."""
         if self._last is not None:
             *facts, look = self._last
@@ -209,7 +141,7 @@ class Navigator:
         self._last = (depth, settings, place, look)
         return look
 
-    def _looked(self, depth: DepthFrame, settings: Settings, mount: Mount | None) -> _Look:
+    def _looked(self, depth: DepthFrame, settings: Settings, mount: Mount | None) -> FramePoints:
         step = point_stride(depth, settings)
         depth_m = depth.depth_m[::step, ::step]
         radius = math.ceil(edge_radius_px(depth, settings) / step)
@@ -218,7 +150,7 @@ class Navigator:
         floor = None
         if mount is not None and settings.nav_contact:
             raw, floor = self._by_contact(depth, raw, mount, settings)
-        far_m = _far_m(depth, settings)
+        far_m = range_end_m(depth, settings)
         length = raw.rays.square().sum(-1).add_(1).sqrt_()  # of a ray to a depth of 1 m
         distance_m = raw.depth_m * length
         beyond = distance_m >= far_m
@@ -230,12 +162,12 @@ class Navigator:
         # What stands on the floor has the floor's scale.
         scale = self._scale(depth) if floor is None else 0.0
         sigma = raw.sigma.square().add_(scale**2).sqrt_()
-        look = _Look(points_m, distance_m, sigma, raw.sigma, solid, beyond)
+        look = FramePoints(points_m, distance_m, sigma, raw.sigma, solid, beyond)
         return look if mount is None else self._with_heights(look, floor, mount, settings)
 
     def _with_heights(
-        self, look: _Look, floor: Tensor | None, mount: Mount, settings: Settings
-    ) -> _Look:
+        self, look: FramePoints, floor: Tensor | None, mount: Mount, settings: Settings
+    ) -> FramePoints:
         ground = self._ground(mount, settings)
         heights_m = navigation.heights_m(look.points_m, ground)
         if floor is not None:
@@ -278,85 +210,20 @@ class Navigator:
             return sigma.masked_fill_(~(depth_m < torch.inf), torch.nan)
         return deviation(depth_m, self._errors, radius, scale)
 
-    def _marks(self, look: _Look, depth: DepthFrame, settings: Settings, place: Place) -> Tensor:
+    def _marks(
+        self, look: FramePoints, depth: DepthFrame, settings: Settings, place: Place
+    ) -> Tensor:
         """Return the pixels (h, w) that are obstacles."""
         marks = look.solid
         if look.heights_m is not None:
-            marks = marks & ~_low(look, settings) & (look.heights_m <= settings.nav_max_height_m)
+            marks = marks & ~look.is_low(settings) & (look.heights_m <= settings.nav_max_height_m)
         if settings.nav_max_uncertainty_m:
             marks = marks & (look.sigma * look.distance_m <= settings.nav_max_uncertainty_m)
         if settings.nav_neighbours:
             depth_m = torch.where(marks, look.points_m[..., 2], torch.nan)
             near = navigation.neighbours(depth_m, settings.nav_neighbour_radius_m)
             marks = marks & (near >= settings.nav_neighbours)
-        return self._agreed(marks, look, depth, settings, place)
-
-    def _agreed(
-        self,
-        marks: Tensor,
-        look: _Look,
-        depth: DepthFrame,
-        settings: Settings,
-        place: Place,
-    ) -> Tensor:
-        """Return those marks that enough of the last frames agree on; remember this frame."""
-        pose, memory = place.odom_from_optical, self._memory(depth, settings)
-        if settings.nav_frames < 2 or pose is None:
-            memory.clear()
-            return marks
-        step = point_stride(depth, settings)
-        lookup = self._lookup(depth.camera.subsample(step))
-        if settings.nav_frames_agree > 1:
-            marks = self._agreeing(marks, memory, look, lookup, settings, pose)
-        now = look.distance_m.masked_fill(look.beyond, torch.inf)
-        depth_m = torch.where(now < torch.inf, look.points_m[..., 2], now)
-        memory.append(_Remembered(depth.stamp_ns, lookup.view(depth_m, look.shape), pose))
-        return marks
-
-    def _agreeing(
-        self,
-        marks: Tensor,
-        memory: deque[_Remembered],
-        look: _Look,
-        lookup: _Lookup,
-        settings: Settings,
-        pose: Floats,
-    ) -> Tensor:
-        """Return those marks (h, w) that enough frames agree on."""
-        on_host = marks.device.type == "cpu"  # where nobody waits to know which they are
-        points_m = look.points_m[marks] if on_host else look.points_m.flatten(0, 1)
-        sigma = look.shape[marks] if on_host else look.shape.flatten()
-        count = torch.ones_like(sigma, dtype=torch.int32)
-        through = torch.zeros_like(count)
-        for before in memory:
-            then_from_now = np.linalg.inv(before.odom_from_optical) @ pose
-            moved = self._send(torch.from_numpy(then_from_now[:3].astype(np.float32)))
-            points = points_m @ moved[:, :3].T + moved[:, 3]
-            vote = navigation.votes(points, sigma, before.view, lookup.pinhole, settings.nav_sigmas)
-            count += vote.agrees
-            through += vote.through
-        agreed = (count >= settings.nav_frames_agree) & (count > through)
-        if not on_host:
-            return marks & agreed.view(marks.shape)
-        kept = torch.zeros_like(marks)
-        kept[marks] = agreed
-        return kept
-
-    def _memory(self, depth: DepthFrame, settings: Settings) -> deque[_Remembered]:
-        """Return the last frames of a camera, of this drive, so many as are compared."""
-        most = max(0, settings.nav_frames - 1)
-        memory = self._memories.pop(depth.camera, None)
-        if memory is None or memory.maxlen != most:
-            memory = deque(memory or (), maxlen=most)
-        if memory and not 0 < depth.stamp_ns - memory[-1].stamp_ns <= _GAP_NS:
-            memory.clear()
-        step = depth.depth_m[:: point_stride(depth, settings), :: point_stride(depth, settings)]
-        if memory and memory[-1].view.depth_m.shape != step.shape:
-            memory.clear()
-        self._memories[depth.camera] = memory
-        while len(self._memories) > _CAMERAS:
-            self._memories.popitem(last=False)
-        return memory
+        return self._agreement.of(marks, look, depth, settings, place)
 
     def _ground(self, mount: Mount, settings: Settings) -> Ground:
         down = self._send(torch.tensor(mount.down, dtype=torch.float32))
@@ -377,35 +244,6 @@ def _of_rows(settings: Settings) -> Settings:
     return settings.with_values(nav_range_m=0.0, nav_contact=False)
 
 
-def scan_frame(settings: Settings, place: Place, optical_frame: str) -> str:
-    """Return the frame that a scan is in, see Navigator.scan.
-
-    Raises:
-        FrameError: it follows from nothing.
-    """
-    if in_band(settings, place) and place.ground_frame:
-        return place.ground_frame
-    return settings.scan_frame or body_frame(optical_frame)
-
-
-def scan_far_m(settings: Settings, place: Place, depth: DepthFrame, beams: Beams) -> float:
-    """Return the longest range that a scan can have."""
-    if not in_band(settings, place):
-        far_m = depth.far_m if math.isfinite(depth.far_m) else SCAN_FAR_M
-        # The end is one of z-depth: at the sides ranges are longer.
-        return far_m / min(math.cos(beams.angle_min), math.cos(beams.angle_max))
-    assert place.ground_from_optical is not None
-    far_m = _far_m(depth, settings)
-    offset_m = float(np.hypot(*place.ground_from_optical[:2, 3]))
-    return (far_m if math.isfinite(far_m) else SCAN_FAR_M) + offset_m
-
-
-def in_band(settings: Settings, place: Place) -> bool:
-    """Return whether a scan looks at heights over the ground."""
-    known = place.mount is not None and place.ground_from_optical is not None
-    return known and settings.scan_height_band_m[1] > settings.scan_height_band_m[0]
-
-
 def _turns_to(mount: Mount) -> int:
     """Return by how many quarters torch.rot90 turns an image so that the ground is at its bottom.
 
@@ -417,17 +255,6 @@ def _turns_to(mount: Mount) -> int:
     return 0 if down >= 0 else 2
 
 
-def _low(look: _Look, settings: Settings) -> Tensor:
-    """Return the pixels (h, w) that cannot be told from the floor."""
-    assert look.heights_m is not None and look.margin_m is not None
-    return look.heights_m < settings.nav_min_height_m + look.margin_m
-
-
-def _far_m(depth: DepthFrame, settings: Settings) -> float:
-    """Return the distance at which range ends."""
-    return min(settings.nav_range_m or math.inf, depth.far_m)
-
-
 def _thinned(points_m: Tensor, kinds: Tensor, voxel_m: float) -> Cloud:
     if points_m.device.type == "cpu":  # less to sort; nobody waits for the host's memory
         valid = points_m[:, 2] < torch.inf
@@ -437,37 +264,3 @@ def _thinned(points_m: Tensor, kinds: Tensor, voxel_m: float) -> Cloud:
     else:
         points, count = compacted(points_m[None])
     return Cloud(points.contiguous().view(torch.uint8), count)
-
-
-def _lookup(camera: Camera, send: partial[Tensor]) -> _Lookup:
-    """Return how points are looked up in a camera's images."""
-    if camera.lens == "none" and not camera.skew:
-        return _Lookup(Pinhole(camera.fx, camera.fy, camera.cx, camera.cy), None)
-    rays = np.clip(camera.rays().reshape(-1, 2), -_WIDEST, _WIDEST)
-    (left, top), (right, bottom) = np.nanmin(rays, 0).tolist(), np.nanmax(rays, 0).tolist()
-    fx = (camera.width - 1) / (right - left)
-    fy = (camera.height - 1) / (bottom - top)
-    pinhole = Pinhole(fx, fy, -left * fx, -top * fy)
-    virtual = Camera(camera.width, camera.height, *pinhole)
-    ahead = np.concatenate([virtual.rays(), np.ones((camera.height, camera.width, 1))], -1)
-    pixels = camera.project(ahead).round()
-    size = (camera.width, camera.height)
-    inside = ((pixels >= 0) & (pixels < size)).all(-1)
-    flat = np.where(inside, pixels[..., 1] * camera.width + pixels[..., 0], -1)
-    return _Lookup(pinhole, send(torch.from_numpy(flat.astype(np.int64))))
-
-
-def _beams(camera: Camera, step: int, pose: bytes, far_m: float, banded: bool) -> Beams:
-    rays, matrix = camera.rays()[::step, ::step], np.frombuffer(pose).reshape(4, 4)
-    # From another place than the camera's, pixels do not lie in even directions.
-    count = -(-rays.shape[1] // 2) if banded else rays.shape[1]
-    return beams_of(rays, matrix, far_m if math.isfinite(far_m) else SCAN_FAR_M, count)
-
-
-def _rows(camera: Camera, rows: int, step: int, like: Tensor) -> Tensor:
-    """Return the pixels (h, w) of a band of rows around the optical axis, at least one row."""
-    top = min(max(0, round(camera.cy - (rows - 1) / 2)), camera.height - 1)
-    first = min(top // step, like.shape[0] - 1)
-    band = torch.zeros_like(like)
-    band[first : max(first + 1, -(-(top + rows) // step))] = True
-    return band

@@ -20,8 +20,9 @@ from depth_ros.pipeline.depth_frame import DepthFrame
 from depth_ros.pipeline.estimate import Estimate
 from depth_ros.pipeline.frame import Frame
 from depth_ros.pipeline.host_renderer import HostRenderer
+from depth_ros.pipeline.laser_scan import Scan
 from depth_ros.pipeline.metric_scaler import MetricScaler
-from depth_ros.pipeline.navigator import Navigator, Scan
+from depth_ros.pipeline.navigator import Navigator
 from depth_ros.pipeline.place import Place
 from depth_ros.pipeline.predictor import Predictor, batches, runs_in_threads
 from depth_ros.pipeline.renderer import Cloud, Renderer

@@ -5,11 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-import numpy.typing as npt
 
+from depth_ros.arrays import FloatArray
 from depth_ros.scale.ground import Mount
 
-Floats = npt.NDArray[np.float64]
 _STRAIGHT = 1e-3
 
 
@@ -26,9 +25,9 @@ class Place:
     """
 
     mount: Mount | None = None
-    ground_from_optical: Floats | None = None
+    ground_from_optical: FloatArray | None = None
     ground_frame: str = ""
-    odom_from_optical: Floats | None = None
+    odom_from_optical: FloatArray | None = None
 
     @classmethod
     def of_mount(cls, mount: Mount) -> Place:

@@ -17,7 +17,7 @@ from torch import Tensor
 
 from depth_ros import messages
 from depth_ros.pipeline import DepthFrame, Pipeline, Place, Wanted
-from depth_ros.pipeline.navigator import scan_far_m, scan_frame
+from depth_ros.pipeline.laser_scan import scan_far_m, scan_frame
 from depth_ros.profile import Profile
 from depth_ros.ros.qos import overridable
 from depth_ros.runtimes.download import Download, PendingDownload

@@ -1,0 +1,158 @@
+"""Whether the last frames of a camera agree with what this one shows."""
+
+from __future__ import annotations
+
+from collections import OrderedDict, deque
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import lru_cache
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from depth_ros.arrays import FloatArray
+from depth_ros.config import Settings
+from depth_ros.geometry import navigation
+from depth_ros.geometry.camera import Camera
+from depth_ros.geometry.navigation import Pinhole, View
+from depth_ros.pipeline.depth_frame import DepthFrame
+from depth_ros.pipeline.frame_points import FramePoints
+from depth_ros.pipeline.place import Place
+from depth_ros.pipeline.renderer import point_stride
+
+_CAMERAS = 8
+_GAP_NS = 2_000_000_000
+"""Frames further apart than this, or in another order, are of another drive."""
+_WIDEST = 2.0  # tangent of half a virtual pinhole's field of view: a fisheye's rim is not looked up
+
+
+@dataclass(frozen=True)
+class _Remembered:
+    """A frame that later ones are compared with."""
+
+    stamp_ns: int
+    view: View
+    odom_from_optical: FloatArray
+
+
+@dataclass(frozen=True)
+class _Lookup:
+    """How points are found in the images of a camera.
+
+    Attributes:
+        pinhole: the virtual camera that they are looked up in.
+        pixels: int64 (h, w), the pixel of the camera that each of the virtual one's is; -1: none.
+            None: they are the same.
+    """
+
+    pinhole: Pinhole
+    pixels: Tensor | None
+
+    def view(self, depth_m: Tensor, sigma: Tensor) -> View:
+        """Return depth and sigma (h, w) as the virtual camera sees them."""
+        if self.pixels is None:
+            return View(depth_m, sigma)
+        seen = self.pixels >= 0
+        index = self.pixels.clamp_min(0)
+        planes = (each.flatten()[index] for each in (depth_m, sigma))
+        return View(*(torch.where(seen, plane, torch.nan) for plane in planes))
+
+
+class FrameAgreement:
+    """Remembers the last frames of each camera, and lets them vote on the points of the next one.
+
+    Args:
+        send: brings a tensor of the host to the device of the frames.
+    """
+
+    def __init__(self, send: Callable[[Tensor], Tensor]) -> None:
+        self._send = send
+        self._memories: OrderedDict[Camera, deque[_Remembered]] = OrderedDict()
+        # No cache of a bound method, because the cycle would keep the device's memory.
+        self._lookup = lru_cache(maxsize=8)(lambda camera: _lookup(camera, send))
+
+    def of(
+        self,
+        marks: Tensor,
+        points: FramePoints,
+        depth: DepthFrame,
+        settings: Settings,
+        place: Place,
+    ) -> Tensor:
+        """Return those marks that enough of the last frames agree on; remember this frame."""
+        pose, memory = place.odom_from_optical, self._memory(depth, settings)
+        if settings.nav_frames < 2 or pose is None:
+            memory.clear()
+            return marks
+        step = point_stride(depth, settings)
+        lookup = self._lookup(depth.camera.subsample(step))
+        if settings.nav_frames_agree > 1:
+            marks = self._agreeing(marks, memory, points, lookup, settings, pose)
+        now = points.distance_m.masked_fill(points.beyond, torch.inf)
+        depth_m = torch.where(now < torch.inf, points.points_m[..., 2], now)
+        memory.append(_Remembered(depth.stamp_ns, lookup.view(depth_m, points.shape), pose))
+        return marks
+
+    def _agreeing(
+        self,
+        marks: Tensor,
+        memory: deque[_Remembered],
+        frame: FramePoints,
+        lookup: _Lookup,
+        settings: Settings,
+        pose: FloatArray,
+    ) -> Tensor:
+        """Return those marks (h, w) that enough frames agree on."""
+        on_host = marks.device.type == "cpu"  # where nobody waits to know which they are
+        points_m = frame.points_m[marks] if on_host else frame.points_m.flatten(0, 1)
+        sigma = frame.shape[marks] if on_host else frame.shape.flatten()
+        count = torch.ones_like(sigma, dtype=torch.int32)
+        through = torch.zeros_like(count)
+        for before in memory:
+            then_from_now = np.linalg.inv(before.odom_from_optical) @ pose
+            moved = self._send(torch.from_numpy(then_from_now[:3].astype(np.float32)))
+            points = points_m @ moved[:, :3].T + moved[:, 3]
+            vote = navigation.votes(points, sigma, before.view, lookup.pinhole, settings.nav_sigmas)
+            count += vote.agrees
+            through += vote.through
+        agreed = (count >= settings.nav_frames_agree) & (count > through)
+        if not on_host:
+            return marks & agreed.view(marks.shape)
+        kept = torch.zeros_like(marks)
+        kept[marks] = agreed
+        return kept
+
+    def _memory(self, depth: DepthFrame, settings: Settings) -> deque[_Remembered]:
+        """Return the last frames of a camera, of this drive, so many as are compared."""
+        most = max(0, settings.nav_frames - 1)
+        memory = self._memories.pop(depth.camera, None)
+        if memory is None or memory.maxlen != most:
+            memory = deque(memory or (), maxlen=most)
+        if memory and not 0 < depth.stamp_ns - memory[-1].stamp_ns <= _GAP_NS:
+            memory.clear()
+        step = depth.depth_m[:: point_stride(depth, settings), :: point_stride(depth, settings)]
+        if memory and memory[-1].view.depth_m.shape != step.shape:
+            memory.clear()
+        self._memories[depth.camera] = memory
+        while len(self._memories) > _CAMERAS:
+            self._memories.popitem(last=False)
+        return memory
+
+
+def _lookup(camera: Camera, send: Callable[[Tensor], Tensor]) -> _Lookup:
+    """Return how points are looked up in a camera's images."""
+    if camera.lens == "none" and not camera.skew:
+        return _Lookup(Pinhole(camera.fx, camera.fy, camera.cx, camera.cy), None)
+    rays = np.clip(camera.rays().reshape(-1, 2), -_WIDEST, _WIDEST)
+    (left, top), (right, bottom) = np.nanmin(rays, 0).tolist(), np.nanmax(rays, 0).tolist()
+    fx = (camera.width - 1) / (right - left)
+    fy = (camera.height - 1) / (bottom - top)
+    pinhole = Pinhole(fx, fy, -left * fx, -top * fy)
+    virtual = Camera(camera.width, camera.height, *pinhole)
+    ahead = np.concatenate([virtual.rays(), np.ones((camera.height, camera.width, 1))], -1)
+    pixels = camera.project(ahead).round()
+    size = (camera.width, camera.height)
+    inside = ((pixels >= 0) & (pixels < size)).all(-1)
+    flat = np.where(inside, pixels[..., 1] * camera.width + pixels[..., 0], -1)
+    return _Lookup(pinhole, send(torch.from_numpy(flat.astype(np.int64))))

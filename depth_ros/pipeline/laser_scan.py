@@ -1,0 +1,73 @@
+"""A laser scan of depth: its beams, its frame, and where its range ends."""
+
+from __future__ import annotations
+
+import math
+from typing import NamedTuple
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from depth_ros.config import Settings
+from depth_ros.geometry.camera import Camera
+from depth_ros.geometry.scan import Beams, beams_of, body_frame
+from depth_ros.pipeline.depth_frame import DepthFrame
+from depth_ros.pipeline.frame_points import range_end_m
+from depth_ros.pipeline.place import Place
+
+SCAN_FAR_M = 100.0
+"""Where a scan's range ends when neither the user nor the model knows an end."""
+
+
+class Scan(NamedTuple):
+    """A laser scan: its beams, and float32 (beams.size,) ranges in metres on the device."""
+
+    beams: Beams
+    ranges_m: Tensor
+
+
+def scan_frame(settings: Settings, place: Place, optical_frame: str) -> str:
+    """Return the frame that a scan is in, see Navigator.scan.
+
+    Raises:
+        FrameError: it follows from nothing.
+    """
+    if in_band(settings, place) and place.ground_frame:
+        return place.ground_frame
+    return settings.scan_frame or body_frame(optical_frame)
+
+
+def scan_far_m(settings: Settings, place: Place, depth: DepthFrame, beams: Beams) -> float:
+    """Return the longest range that a scan can have."""
+    if not in_band(settings, place):
+        far_m = depth.far_m if math.isfinite(depth.far_m) else SCAN_FAR_M
+        # The end is one of z-depth: at the sides ranges are longer.
+        return far_m / min(math.cos(beams.angle_min), math.cos(beams.angle_max))
+    assert place.ground_from_optical is not None
+    far_m = range_end_m(depth, settings)
+    offset_m = float(np.hypot(*place.ground_from_optical[:2, 3]))
+    return (far_m if math.isfinite(far_m) else SCAN_FAR_M) + offset_m
+
+
+def in_band(settings: Settings, place: Place) -> bool:
+    """Return whether a scan looks at heights over the ground."""
+    known = place.mount is not None and place.ground_from_optical is not None
+    return known and settings.scan_height_band_m[1] > settings.scan_height_band_m[0]
+
+
+def beams_in(camera: Camera, step: int, pose: bytes, far_m: float, banded: bool) -> Beams:
+    """Return the beams of a camera whose pose in the scan's frame is 16 float64 as bytes."""
+    rays, matrix = camera.rays()[::step, ::step], np.frombuffer(pose).reshape(4, 4)
+    # From another place than the camera's, pixels do not lie in even directions.
+    count = -(-rays.shape[1] // 2) if banded else rays.shape[1]
+    return beams_of(rays, matrix, far_m if math.isfinite(far_m) else SCAN_FAR_M, count)
+
+
+def rows_around_axis(camera: Camera, rows: int, step: int, like: Tensor) -> Tensor:
+    """Return the pixels (h, w) of a band of rows around the optical axis, at least one row."""
+    top = min(max(0, round(camera.cy - (rows - 1) / 2)), camera.height - 1)
+    first = min(top // step, like.shape[0] - 1)
+    band = torch.zeros_like(like)
+    band[first : max(first + 1, -(-(top + rows) // step))] = True
+    return band
