@@ -40,7 +40,7 @@ setup(
     entry_points={
         "console_scripts": [
             "depth_ros = depth_ros.cli:main",
-            "depth_node = depth_ros.ros.node:main",
+            "depth_node = depth_ros.ros.main:main",
         ],
     },
     install_requires=[

@@ -211,7 +211,7 @@ def _late_ms(arrivals: list[tuple[int, int]]) -> float:
 
 def _node(model: str, more: list[str]) -> list[str]:
     arguments = ["-p", f"model:={model}", "-p", "stale_after_s:=3600.0", *more]
-    return [sys.executable, "-m", "depth_ros.ros.node", "--ros-args", *arguments]
+    return [sys.executable, "-m", "depth_ros.ros.main", "--ros-args", *arguments]
 
 
 def environment() -> dict[str, str]:

@@ -28,7 +28,7 @@ def environment() -> dict[str, str]:
 @contextmanager
 def running(log: Path, arguments: Sequence[str]) -> Iterator[subprocess.Popen[bytes]]:
     """Run the node with ROS arguments (after --ros-args), its output in a file; then stop it."""
-    command = [sys.executable, "-m", "depth_ros.ros.node", "--ros-args", *arguments]
+    command = [sys.executable, "-m", "depth_ros.ros.main", "--ros-args", *arguments]
     with log.open("wb") as file:
         process = subprocess.Popen(command, stdout=file, stderr=file, env=environment())
         try:

@@ -198,7 +198,7 @@ def test_every_import_follows_an_allowed_arrow(path: Path) -> None:
         ("training", "from depth_ros.evaluation import run"),
         ("evaluation", "from depth_ros.training.train import train"),
         ("bag", "import depth_ros.ros.node"),
-        ("cli", "from depth_ros.ros.node import main"),
+        ("cli", "from depth_ros.ros.main import main"),
         ("cli", "import rclpy"),
         ("messages", "from sensor_msgs.msg import Image"),
         ("pipeline", "import launch_ros.actions"),

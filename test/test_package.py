@@ -88,7 +88,7 @@ def test_every_dependency_comes_from_rosdep_or_is_named_as_pips(
 def test_the_wheel_has_both_executables(wheel: ZipFile) -> None:
     lines = read(wheel, "entry_points.txt").splitlines()
     assert lines[0] == "[console_scripts]"
-    assert {"depth_ros = depth_ros.cli:main", "depth_node = depth_ros.ros.node:main"} <= {*lines}
+    assert {"depth_ros = depth_ros.cli:main", "depth_node = depth_ros.ros.main:main"} <= {*lines}
 
 
 def test_the_wheel_has_every_module_and_the_weights(wheel: ZipFile) -> None:

@@ -6,17 +6,9 @@ from depth_ros.models.base import ClipModel, DepthModel, ModelEntry, Output, Pre
 from depth_ros.models.check import CheckReport, check
 from depth_ros.models.depthcrafter.options import ClipOptions
 from depth_ros.models.loading import convert, find, load, load_clip
-from depth_ros.models.registry import (
-    CLIP_FAMILIES,
-    FAMILIES,
-    MODELS,
-    WEIGHTS,
-    frame_ms,
-    memory,
-    select,
-    table,
-)
+from depth_ros.models.registry import CLIP_FAMILIES, FAMILIES, MODELS, WEIGHTS, select
 from depth_ros.models.speed import HARDWARE, Device
+from depth_ros.models.table import frame_ms, memory, table
 
 __all__ = [
     "CLIP_FAMILIES",

@@ -7,7 +7,6 @@ read, what transformers' conversion scripts write into it.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable
 from dataclasses import replace
 from pathlib import Path
 
@@ -34,7 +33,7 @@ from depth_ros.models.moge.model import MogeModel
 from depth_ros.models.moge.published import PublishedMoge
 from depth_ros.models.preprocessing import Preprocessing, Resize
 from depth_ros.models.prompt_depth_anything import PromptDepthAnything
-from depth_ros.models.speed import CPU_MOST_M, FRAME_MS, Device, order
+from depth_ros.models.speed import CPU_MOST_M, Device, order
 from depth_ros.models.tipsv2 import Tipsv2
 from depth_ros.models.training_cameras import (
     HYPERSIM,
@@ -394,32 +393,6 @@ _ENTRIES = (
 MODELS: dict[str, ModelEntry] = {entry.name: entry for entry in _ENTRIES}
 """Every known checkpoint by name."""
 
-_COLUMNS = (
-    "model",
-    "for",
-    "output",
-    "range",
-    "focal length of training",
-    "input",
-    "parameters",
-    "memory",
-    "CPU",
-    "GPU",
-    "fp16",
-    "licence",
-    "commercial use",
-    "note",
-)
-
-
-_NEAR = {
-    "minimal": "about",
-    "lower_bound": "at least",
-    "upper_bound": "at most",
-    "area": "as many pixels as",
-}
-_BYTES = 4  # of a weight in float32
-
 
 def select(
     place: Place = "any", commercial: bool = False, device: Device | None = None
@@ -443,55 +416,3 @@ def select(
     most_m = CPU_MOST_M if device == "cpu" else math.inf
     live = [each for each in chosen if each.family in FAMILIES and each.parameters_m <= most_m]
     return sorted(live, key=lambda each: order(each.name, each.parameters_m, device))
-
-
-def table(entries: Iterable[ModelEntry] | None = None) -> str:
-    """Return a Markdown table of the given models; None: of all known models."""
-    entries = MODELS.values() if entries is None else entries
-    rows = [_COLUMNS, ("---",) * len(_COLUMNS), *map(_row, entries)]
-    head, rule, *body = ("| " + " | ".join(row) + " |" for row in rows)
-    return "\n".join([head, rule.replace(" ", ""), *body])
-
-
-def _row(entry: ModelEntry) -> tuple[str, ...]:
-    camera = entry.training_camera
-    return (
-        entry.name,
-        entry.place,
-        entry.output.value,
-        f"{entry.max_depth_m:g} m" if entry.max_depth_m else "-",
-        f"{camera.f_px:.0f} px at {camera.width}" if camera else "-",
-        _input(entry.preprocessing),
-        f"{entry.parameters_m:g} M" if entry.parameters_m else "-",
-        memory(entry),
-        frame_ms(entry, "cpu"),
-        frame_ms(entry, "cuda"),
-        "yes" if entry.half_safe else "no",
-        entry.licence,
-        "yes" if entry.commercial else "no",
-        entry.note,
-    )
-
-
-def memory(entry: ModelEntry) -> str:
-    """Return the memory of a model's weights in float32; -: unknown."""
-    return f"{entry.parameters_m * _BYTES / 1e3:.2g} GB" if entry.parameters_m else "-"
-
-
-def frame_ms(entry: ModelEntry, device: Device) -> str:
-    """Return the time of a whole frame on a device; -: not measured."""
-    measured = FRAME_MS[device].get(entry.name)
-    return "-" if measured is None else f"{measured:g} ms"
-
-
-def _input(preprocessing: Preprocessing | None) -> str:
-    """Return the input size, width x height, and the multiple of its sides."""
-    if preprocessing is None:
-        return "-"
-    if preprocessing.resize == "none" or preprocessing.fit == "floor":
-        return f"the image's, x{preprocessing.multiple}"
-    size = f"{preprocessing.width}x{preprocessing.height}"
-    if preprocessing.fit == "warp":
-        return size
-    near = _NEAR[preprocessing.fit]
-    return f"{near} {size}, x{preprocessing.multiple}"

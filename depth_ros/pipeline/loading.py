@@ -9,7 +9,8 @@ from depth_ros import models, runtimes
 from depth_ros.config import Settings
 from depth_ros.errors import ModelError
 from depth_ros.models import DepthModel
-from depth_ros.models.base import Executor, Mirrored, ModelFacts
+from depth_ros.models.base import Executor, ModelFacts
+from depth_ros.models.mirrored import Mirrored
 from depth_ros.models.preprocessing import Fit
 from depth_ros.pipeline.predictor import NetworkPredictor
 from depth_ros.pipeline.renderer import no_confidence

@@ -2,30 +2,24 @@
 
 from __future__ import annotations
 
-import gc
-import os
-import signal
-import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, nullcontext, suppress
 from typing import Any
 
-import rclpy
 import torch
 from diagnostic_msgs.msg import DiagnosticArray, DiagnosticStatus, KeyValue
 from rcl_interfaces.msg import SetParametersResult
 from rclpy.callback_groups import ReentrantCallbackGroup
 from rclpy.clock import Clock, ClockType
-from rclpy.executors import ExternalShutdownException
 from rclpy.lifecycle import LifecycleNodeMixin, LifecycleState, TransitionCallbackReturn
 from rclpy.node import Node
 from rclpy.parameter import Parameter
 from rclpy.qos import QoSProfile
 from rclpy.task import Future
 
-from depth_ros import calibration, runtimes, transport
+from depth_ros import calibration
 from depth_ros.config import SPECS
 from depth_ros.errors import DepthError, ModelError, SettingError
 from depth_ros.models.base import ModelFacts
@@ -40,7 +34,7 @@ from depth_ros.ros.mailbox import Mailbox
 from depth_ros.ros.qos import overridable
 from depth_ros.ros.supervisor import Supervisor, Worker
 from depth_ros.ros.watch import BEAT_S, Watch
-from depth_ros.runtimes import heap, threads
+from depth_ros.runtimes import threads
 
 _DIAGNOSTICS_PERIOD_S = 1.0
 # How long a frame at hand may take until a stop is over without it; and what is left of it to
@@ -407,63 +401,3 @@ class DepthNode(LifecycleNodeMixin, Node):
         profile = pipeline.profile
         me.stage = lambda: profile.stage_of(me.ident)
         return pipeline, lambda: bool(self.context.ok()) and not me.abandoned
-
-
-def main(args: list[str] | None = None) -> int:
-    """Run the node until it is interrupted; exit code 1 when its arguments cannot be used."""
-    heap.use_one_arena()  # before ROS begins its threads
-    heap.keep_freed_memory()  # what messages take and give back, on a GPU's host too
-    os.environ.update(transport.environment())
-    if torch.cuda.is_available():  # else another thread would have the network's processor
-        os.environ.update(transport.asynchronous())
-    try:
-        rclpy.init(args=args)
-        node = DepthNode()
-        runtimes.prepare_process(node.settings.device)
-    except (DepthError, RuntimeError) as error:  # RuntimeError: what rclpy makes of bad arguments
-        print(f"depth_node: {error}", file=sys.stderr)
-        rclpy.try_shutdown()
-        return 1
-    except KeyboardInterrupt:
-        rclpy.try_shutdown()
-        return 0
-    # Beside the executor: parameters and diagnostics answer while the model is loaded.
-    starter = threading.Thread(target=node.autostart, name="depth transition", daemon=True)
-    starter.start()
-    code = 0
-    try:
-        rclpy.spin_until_future_complete(node, node.ended)
-        if node.ended.done():
-            print(f"depth_node: {node.ended.result()}", file=sys.stderr)
-            code = 1
-    except (KeyboardInterrupt, ExternalShutdownException):
-        pass
-    except RuntimeError:
-        if rclpy.ok():  # else a callback was interrupted by the end of its context
-            raise
-    finally:
-        _stop(node)
-    _leave_what_hangs(code)
-    return code
-
-
-def _stop(node: DepthNode) -> None:
-    # A second Ctrl-C, as launch sends it, must not cut the teardown short.
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
-    node.on_cleanup(LifecycleState("finalized", 0))
-    node.destroy_node()
-    rclpy.try_shutdown()
-    # Nor must launch lose its patience while Python looks for garbage in torch.
-    gc.freeze()
-
-
-def _leave_what_hangs(code: int) -> None:
-    """End the process here, where a thread of the node does not: Python would wait, or crash."""
-    if any(thread.name.startswith("depth") for thread in threading.enumerate()):
-        sys.stdout.flush()
-        sys.stderr.flush()
-        os._exit(code)
-
-
-if __name__ == "__main__":
-    sys.exit(main())

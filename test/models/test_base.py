@@ -3,7 +3,7 @@
 import torch
 from torch import Tensor, nn
 
-from depth_ros.models.base import Mirrored
+from depth_ros.models.mirrored import Mirrored
 from depth_ros.runtimes.torch_runtime import TorchRuntime
 
 

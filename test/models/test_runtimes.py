@@ -16,7 +16,8 @@ from depth_ros.config import Settings
 from depth_ros.errors import ModelError
 from depth_ros.geometry.camera import Camera
 from depth_ros.models import DepthModel, Prediction
-from depth_ros.models.base import Executor, Mirrored, Request
+from depth_ros.models.base import Executor, Request
+from depth_ros.models.mirrored import Mirrored
 from depth_ros.pipeline import Frame, Pipeline
 from depth_ros.runtimes import RUNTIMES
 from test.bag.recordings import drive, write

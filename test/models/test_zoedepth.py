@@ -13,7 +13,7 @@ from transformers.models.zoedepth import image_processing_pil_zoedepth as refere
 from depth_ros import models
 from depth_ros.errors import ModelError
 from depth_ros.geometry.camera import Camera
-from depth_ros.models.base import Mirrored
+from depth_ros.models.mirrored import Mirrored
 from depth_ros.models.zoedepth import Preprocessing, ZoeDepth
 from depth_ros.runtimes.torch_runtime import TorchRuntime
 from test.models.checkpoints import zoedepth

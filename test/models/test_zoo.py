@@ -14,8 +14,8 @@ from depth_ros import models
 from depth_ros.errors import ModelError
 from depth_ros.geometry.camera import Camera
 from depth_ros.models import DepthModel, Output, Raw
-from depth_ros.models.base import Mirrored
 from depth_ros.models.dpt import Dpt
+from depth_ros.models.mirrored import Mirrored
 from depth_ros.models.transformers_model import TransformersModel
 from depth_ros.runtimes.torch_runtime import TorchRuntime
 from test.models.checkpoints import FAMILIES, build, dinov2

@@ -408,11 +408,11 @@ def main(
     context: rclpy.Context, monkeypatch: pytest.MonkeyPatch
 ) -> Iterator[Callable[[list[str]], int]]:
     """The node's main(), as if this process were the node's; what it changes is changed back."""
-    from depth_ros.ros import node
+    from depth_ros.ros import main as process
 
     monkeypatch.setenv("FASTRTPS_DEFAULT_PROFILES_FILE", "")
     handler = signal.getsignal(signal.SIGINT)
-    yield node.main
+    yield process.main
     signal.signal(signal.SIGINT, handler)
     gc.unfreeze()
 

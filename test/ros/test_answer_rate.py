@@ -84,7 +84,7 @@ def test_after_a_reset(bench: Bench) -> None:
 
 
 def test_of_two_nodes_of_one_name_by_each(peer: Peer, checkpoint: Path, tmp_path: Path) -> None:
-    command = [sys.executable, "-m", "depth_ros.ros.node", "--ros-args"]
+    command = [sys.executable, "-m", "depth_ros.ros.main", "--ros-args"]
     command += ["-p", f"model:={checkpoint}", "-p", "fov_deg:=60.0"]
     peer.listen("depth/image")
 

@@ -45,7 +45,7 @@ def prefix(tmp_path: Path) -> Path:
         (share / name).symlink_to(REPO / name)
     node = tmp_path / "lib/depth_ros/depth_node"
     node.write_text(
-        f"#!{sys.executable}\nimport sys\nfrom depth_ros.ros.node import main\nsys.exit(main())\n"
+        f"#!{sys.executable}\nimport sys\nfrom depth_ros.ros.main import main\nsys.exit(main())\n"
     )
     node.chmod(node.stat().st_mode | stat.S_IXUSR)
     return tmp_path

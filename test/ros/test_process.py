@@ -26,7 +26,7 @@ from rclpy.clock import Clock, ClockType
 from depth_ros.ros.node import DepthNode
 
 Main = Callable[[list[str]], int]
-NODE = [sys.executable, "-m", "depth_ros.ros.node", "--ros-args"]
+NODE = [sys.executable, "-m", "depth_ros.ros.main", "--ros-args"]
 DEPTH = "/robot/depth/image"
 
 

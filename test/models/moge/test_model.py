@@ -15,8 +15,9 @@ from torch.nn import functional
 from depth_ros import cli, models
 from depth_ros.errors import ModelError
 from depth_ros.geometry.camera import Camera
-from depth_ros.models.base import Mirrored, Request
+from depth_ros.models.base import Request
 from depth_ros.models.dinov2 import Size
+from depth_ros.models.mirrored import Mirrored
 from depth_ros.models.moge.model import MogeModel, metric
 from depth_ros.models.moge.network import Moge, MogeConfig
 from depth_ros.runtimes.torch_runtime import TorchRuntime

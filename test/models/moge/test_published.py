@@ -15,7 +15,8 @@ from depth_ros import models, runtimes
 from depth_ros.config import Settings
 from depth_ros.errors import ModelError
 from depth_ros.geometry.camera import Camera
-from depth_ros.models.base import Mirrored, Request
+from depth_ros.models.base import Request
+from depth_ros.models.mirrored import Mirrored
 from depth_ros.models.moge.model import focal_of, metric
 from depth_ros.pipeline import Frame, Pipeline
 from test.models.references import image
