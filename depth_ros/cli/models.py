@@ -16,8 +16,8 @@ if TYPE_CHECKING:
 HELP = "list the known models, or try one"
 
 _LEGEND = (
-    "relative: metric with scale_mode ground or anchors; memory: float32 weights;\n"
-    "CPU, GPU: time of a whole frame of 640x480, if it was measured."
+    "range: of metric depth; relative: metric with scale_mode ground or anchors;\n"
+    "sale: commercial use is allowed; CPU, GPU: time of a frame of 640x480, measured."
 )
 _DEVICES: dict[str, Device] = {"CPU": "cpu", "GPU": "cuda"}
 _MORE = "Details: `depth_ros models NAME` for one, `depth_ros models --markdown` for all."
@@ -112,22 +112,22 @@ def _listing(entries: Iterable[ModelEntry]) -> str:
     """Return the list of models, in lines that fit a terminal."""
     from depth_ros import models
 
-    rows = [("model", "for", "depth", "memory", "CPU", "GPU", "commercial")]
+    rows = [("model", "for", "range", "memory", "CPU", "GPU", "sale")]
     for entry in entries:
         rows.append(
             (
                 entry.name,
                 entry.place,
                 _depth(entry),
-                models.memory(entry),
-                models.frame_ms(entry, "cpu"),
-                models.frame_ms(entry, "cuda"),
+                models.memory(entry).replace(" ", ""),
+                models.frame_ms(entry, "cpu").replace(" ", ""),
+                models.frame_ms(entry, "cuda").replace(" ", ""),
                 "yes" if entry.commercial else "no",
             )
         )
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
     lines = [
-        "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip()
+        " ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip()
         for row in rows
     ]
     took = [f"{head}: {models.HARDWARE[device]}." for head, device in _DEVICES.items()]

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from depth_ros.models.base import ClipModel, DepthModel, ModelEntry, Output, Prediction, Raw
+from depth_ros.models.base import DepthModel, ModelEntry, Output, Prediction, Raw
 from depth_ros.models.check import CheckReport, check
+from depth_ros.models.clip_model import ClipModel
 from depth_ros.models.depthcrafter.options import ClipOptions
 from depth_ros.models.loading import convert, find, load, load_clip
 from depth_ros.models.registry import CLIP_FAMILIES, FAMILIES, MODELS, WEIGHTS, select

@@ -4,15 +4,13 @@ from __future__ import annotations
 
 import math
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from enum import Enum
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any, ClassVar, Literal, NamedTuple, Protocol
 
-import numpy as np
-import numpy.typing as npt
 import torch
 from torch import Tensor, nn
 
@@ -383,33 +381,3 @@ class Family(DepthModel):
     def max_depth_m_of(config: Any) -> float:
         """Return the maximum depth in a checkpoint's training; 0: not in the configuration."""
         return 0.0
-
-
-class ClipModel(ABC):
-    """A loaded network that processes many frames of a recording together, also future ones.
-
-    Its values are correct up to one scale and one shift, which are the same for all frames.
-    """
-
-    entry: ModelEntry
-
-    @abstractmethod
-    def predict_clip(
-        self,
-        frames: Callable[[int], npt.NDArray[np.uint8]],
-        count: int,
-        seed: int = 42,
-        progress: Callable[[float], None] | None = None,
-    ) -> Iterator[npt.NDArray[np.float32]]:
-        """Yield values (H, W), of the kind entry.output, for every frame in order.
-
-        Args:
-            frames: returns rgb (H, W, 3) by index, all of one size; called once for each frame, in
-                order.
-            count: number of frames.
-            seed: noise seed.
-            progress: called with the fraction of the work that is done, 0 to 1.
-
-        Raises:
-            ModelError: there are no frames, or one is not an image or of another size.
-        """

@@ -12,7 +12,8 @@ import torch
 
 from depth_ros.errors import ModelError, UnknownModelError, one_line
 from depth_ros.models import hub, json_file, pickles
-from depth_ros.models.base import ClipModel, DepthModel, Family, ModelEntry
+from depth_ros.models.base import DepthModel, Family, ModelEntry
+from depth_ros.models.clip_model import ClipModel
 from depth_ros.models.depthcrafter import parts
 from depth_ros.models.depthcrafter.options import ClipOptions
 from depth_ros.models.exported import entry_of, graphs_of, is_exported, main_card

@@ -307,7 +307,7 @@ def test_one_model_is_not_chosen_among_all(
     flag: list[str], capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert cli.main(["models", "zoedepth-nyu", *flag]) != 0
-    assert "expected no name" in capsys.readouterr().err
+    assert "expected no model name" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize("device", ["cpu", "cuda"])

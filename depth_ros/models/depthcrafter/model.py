@@ -13,7 +13,8 @@ import torch
 from torch import Tensor
 
 from depth_ros.errors import ModelError
-from depth_ros.models.base import ClipModel, ModelEntry
+from depth_ros.models.base import ModelEntry
+from depth_ros.models.clip_model import ClipModel
 from depth_ros.models.depthcrafter import images, parts
 from depth_ros.models.depthcrafter.options import ClipOptions
 from depth_ros.models.depthcrafter.windows import euler, rechunked, stitched, windows
