@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 HELP = "list the known models, or try one"
 
 _LEGEND = (
-    "range: of metric depth; relative: metric with scale_mode ground or anchors;\n"
+    "range: of metric depth; -: relative, metric by scale_mode ground or anchors;\n"
     "sale: commercial use is allowed; CPU, GPU: time of a frame of 640x480, measured."
 )
 _DEVICES: dict[str, Device] = {"CPU": "cpu", "GPU": "cuda"}
@@ -135,9 +135,9 @@ def _listing(entries: Iterable[ModelEntry]) -> str:
 
 
 def _depth(entry: ModelEntry) -> str:
-    """Return the range of metric depth, if known, or the kind of depth."""
+    """Return the range of metric depth, metric if it is unknown; -: depth is relative."""
     if entry.output.value != "metric_depth":
-        return "relative"
+        return "-"
     return f"{entry.max_depth_m:g} m" if entry.max_depth_m else "metric"
 
 

@@ -342,12 +342,12 @@ def test_a_listing_has_selection_criteria_and_the_hardware_of_times(
 ) -> None:
     assert cli.main(["models", "--device", "cpu"]) == 0
     head, first, *rest = capsys.readouterr().out.splitlines()
-    assert head.split() == ["model", "for", "depth", "memory", "CPU", "GPU", "commercial"]
+    assert head.split() == ["model", "for", "range", "memory", "CPU", "GPU", "sale"]
     assert first.split() == [
         "zoedepth-lite",
-        *["indoor", "20", "m", "0.014", "GB", "36", "ms", "-", "yes"],
+        *["indoor", "20", "m", "0.014GB", "36ms", "-", "yes"],
     ]
-    assert all(len(line) <= 100 for line in rest)
+    assert all(len(line) <= 80 for line in rest)
     assert any(models.HARDWARE["cpu"] in line for line in rest)
 
 
