@@ -25,6 +25,7 @@ PARAMETER_GROUPS = {
     "min_depth_m": "Depth range and edges",
     "publish_points": "Points",
     "colour_map": "Depth in colour",
+    "nav_range_m": "Navigation cloud and scan",
 }
 """The title of each group by the name of its first parameter, in the order of config.Settings."""
 
