@@ -18,7 +18,7 @@ from mcap.reader import SeekingReader
 from mcap.stream_reader import breakup_chunk
 from mcap.summary import Summary
 
-from depth_ros.bag.file import Channel, SpannedFile, qos_from
+from depth_ros.bag.file_reader import Channel, SpannedFile, qos_from
 from depth_ros.bag.span import Message, Span
 from depth_ros.bag.types import Definition
 

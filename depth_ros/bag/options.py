@@ -7,7 +7,7 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from depth_ros.bag.outputs import EXTRAS
-from depth_ros.bag.storage import STORAGES
+from depth_ros.bag.storage_writers import STORAGES
 from depth_ros.errors import BagError
 
 _NAMESPACE = re.compile(r"/?([A-Za-z_][A-Za-z0-9_]*(/[A-Za-z_][A-Za-z0-9_]*)*/?)?")

@@ -15,7 +15,7 @@ from typing import Any, NamedTuple
 import zstandard
 from ruamel.yaml import YAML
 
-from depth_ros.bag.file import FOREVER_NS, BagFile, Channel
+from depth_ros.bag.file_reader import FOREVER_NS, BagFile, Channel
 from depth_ros.bag.mcap import MAGIC as MCAP
 from depth_ros.bag.mcap import McapFile
 from depth_ros.bag.ros1 import MAGIC as ROS1
@@ -170,7 +170,7 @@ class Recording:
         return sources
 
     def _files_and_hashes(self, folder: Path, found: list[str]) -> tuple[list[str], dict[str, str]]:
-        """Return a folder's file names and type hashes by topic, from metadata.yaml or found.
+        """Return a folder's file names and type hashes by topic, from metadata.yaml if there is one.
 
         Raises:
             BagError: there are no files, or metadata.yaml cannot be read.

@@ -15,7 +15,7 @@ from typing import BinaryIO, NamedTuple
 
 import lz4.frame
 
-from depth_ros.bag.file import Channel, SpannedFile
+from depth_ros.bag.file_reader import Channel, SpannedFile
 from depth_ros.bag.span import Message, Span
 from depth_ros.bag.types import LATCHED, Definition
 

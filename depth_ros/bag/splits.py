@@ -14,7 +14,7 @@ from typing import Any
 
 from ruamel.yaml import YAML
 
-from depth_ros.bag.storage import STORAGES, Storage, qos_text
+from depth_ros.bag.storage_writers import STORAGES, Storage, qos_text
 from depth_ros.bag.types import Topic
 from depth_ros.errors import BagError
 

@@ -7,7 +7,7 @@ from collections.abc import Collection, Iterator
 from pathlib import Path
 from typing import Any
 
-from depth_ros.bag.file import BagFile, Channel, qos_from
+from depth_ros.bag.file_reader import BagFile, Channel, qos_from
 from depth_ros.bag.span import Message
 from depth_ros.bag.types import Definition
 from depth_ros.errors import BagError

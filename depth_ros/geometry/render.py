@@ -1,7 +1,7 @@
 """From values to depth in metres, points and colours: one function of tensors that waits for none.
 
-What changes while a program runs and is a number comes as a tensor (Numbers), what changes shapes
-or what is done as a Plan: a function captured as a CUDA graph holds for one plan and all numbers.
+Settings that are numbers are a tensor (Numbers). Settings that change shapes or operations are a
+Plan: a function captured as a CUDA graph is valid for one plan and all numbers.
 """
 
 from __future__ import annotations
@@ -28,13 +28,13 @@ class Plan:
     Attributes:
         values: what they are: depth in metres up to a factor; depth, or inverse depth, up to scale
             and shift; or done: depth whose range is limited and whose edges are filtered already.
-        edges: where what flies between two surfaces is taken out: nowhere, of points, or of depth.
+        edges: where flying pixels between two surfaces are removed: nowhere, from points, or from depth.
         radius_px: see edges.flying.
         points: whether points are made.
         organised: one point per pixel with NaN for none, instead of the finite ones only.
         stride: every n-th pixel and row becomes a point.
         coloured: whether points have the image's colour.
-        beyond: whether what is beyond range becomes points at its end.
+        beyond: whether pixels beyond range become points at the end of the range.
         confident: whether points need confidence.
         colours: whether depth is made a coloured image.
         percentiles: whether its range is that of the image, instead of a fixed one.
@@ -109,7 +109,7 @@ class Rendered:
 
 
 def render(plan: Plan, values: Tensor, scene: Scene, numbers: Tensor) -> Rendered:
-    """Return what a plan says of values (H, W).
+    """Return the outputs of a plan for values (H, W).
 
     Args:
         plan: see there.

@@ -24,7 +24,7 @@ Raw = Tensor | tuple[Tensor, ...]
 across the image, and numbers (B,) for whole images."""
 
 
-Place = Literal["indoor", "outdoor", "any"]
+Environment = Literal["indoor", "outdoor", "any"]
 
 
 class Output(str, Enum):
@@ -74,7 +74,7 @@ class ModelEntry:
     trained_with: Preprocessing | None = None
     revision: str = "main"
     half_safe: bool = True
-    place: Place = "any"
+    place: Environment = "any"
     note: str = ""
 
 

@@ -12,7 +12,7 @@ from pathlib import Path
 
 from depth_ros.geometry.camera import Camera
 from depth_ros.models import preprocessing
-from depth_ros.models.base import Family, ModelEntry, Output, Place
+from depth_ros.models.base import Environment, Family, ModelEntry, Output
 from depth_ros.models.depth_anything import DepthAnything
 from depth_ros.models.depth_anything_3 import entries as da3
 from depth_ros.models.depth_anything_3.model import DepthAnything3
@@ -84,13 +84,13 @@ _DEPTH_ANYTHING = replace(
 _ZOEDEPTH_NYU = Preprocessing(pad=False)
 _ZOEDEPTH_KITTI = Preprocessing(width=768, fit="warp", pad=False)
 _MIDAS_3 = "everywhere; MiDaS 3.0"
-_DINOV2: dict[str, tuple[float, Camera, Place, str]] = {
+_DINOV2: dict[str, tuple[float, Camera, Environment, str]] = {
     "nyu": (10, NYU, "indoor", "indoors"),
     "kitti": (80, KITTI, "outdoor", "roads"),
 }
 
 
-_ZOEDEPTH_PLACES: dict[str, Place] = {"kitti": "outdoor", "nyu-kitti": "any"}
+_ZOEDEPTH_PLACES: dict[str, Environment] = {"kitti": "outdoor", "nyu-kitti": "any"}
 
 
 def _zoedepth(
@@ -242,7 +242,7 @@ def _depth_anything_v2(size: str, parameters_m: float, licence: str) -> ModelEnt
 
 
 def _depth_anything_v2_metric(
-    place: Place, size: str, parameters_m: float, licence: str
+    place: Environment, size: str, parameters_m: float, licence: str
 ) -> ModelEntry:
     max_depth_m, camera, note = {
         "indoor": (20, HYPERSIM, "indoors; trained on synthetic rooms"),
@@ -395,7 +395,7 @@ MODELS: dict[str, ModelEntry] = {entry.name: entry for entry in _ENTRIES}
 
 
 def select(
-    place: Place = "any", commercial: bool = False, device: Device | None = None
+    place: Environment = "any", commercial: bool = False, device: Device | None = None
 ) -> list[ModelEntry]:
     """Return the known models for a place and, optionally, for commercial use and a device.
 

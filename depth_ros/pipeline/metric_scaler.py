@@ -54,7 +54,7 @@ class MetricScaler:
     def __init__(self, model: ModelFacts, device: torch.device, profile: Profile) -> None:
         self._model, self._profile = model, profile
         self._send = partial(to_device, device=device)
-        # On the CPU, because the scale is with_fit there.
+        # On the CPU, where the scale is fitted.
         self._rays = lru_cache(maxsize=4)(lambda camera: torch.from_numpy(camera.rays().copy()))
 
     def measure(

@@ -33,7 +33,7 @@ _LOOK_S = 0.5
 
 
 class References:
-    """Finds what an image's depth is to be compared with.
+    """Finds the reference that makes an image's depth metric: the camera's mount, or anchors.
 
     The executor's thread keeps the newest messages; the worker's decodes the one it needs.
 
@@ -113,7 +113,7 @@ class References:
         self._subscriptions[topic] = self._node.create_subscription(kind, topic, callback, **qos)
 
     def of(self, header: Any, camera: Camera, settings: Settings) -> Reference:
-        """Return what there is for the image of a header, and of some settings.
+        """Return the reference for an image.
 
         Raises:
             ScaleError: no anchors came near its time, or TF does not know where they are.

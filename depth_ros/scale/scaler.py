@@ -33,9 +33,10 @@ class Scale:
         scale, shift: of metres, or of 1/metres for inverse depth.
         deviation: standard deviation of the scale, as a share of it.
         age_s: time since it was last measured.
-        reach_m: depth that was measured at most. A relative prediction's shift is that of the
-            camera's pitch and of ground within reach: twice as far, depth is off by factors.
-        field: what scale and shift leave, as anchors show it; None: nothing that is sure.
+        reach_m: the largest depth that the scale holds for. The shift of a relative prediction
+            follows from the camera's pitch and the ground within this reach; twice as far away,
+            depth can be wrong by factors.
+        field: the error that scale and shift leave, as measured at anchors; None: none is certain.
     """
 
     scale: float
@@ -115,7 +116,7 @@ class Scaler:
             self._field = self._find_field(values, kind, reference) if anchored else None
 
     def _find_field(self, values: Tensor, kind: str, reference: Reference) -> Field | None:
-        """Return what the line that holds now leaves at anchors."""
+        """Return the error that the current scale and shift leave at anchors."""
         assert isinstance(reference, Anchors)
         few = reference.thinned(_FIELD_ANCHORS)
         line = sample(values, few) * self._filter.scale + self._filter.shift

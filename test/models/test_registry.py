@@ -14,7 +14,7 @@ from depth_ros import cli, models
 from depth_ros.errors import ModelError
 from depth_ros.geometry.camera import Camera
 from depth_ros.models import Device, ModelEntry, Output
-from depth_ros.models.base import Place
+from depth_ros.models.base import Environment
 from depth_ros.models.speed import FRAME_MS
 from depth_ros.models.transformers_model import TransformersModel
 from test.models import published
@@ -278,7 +278,7 @@ def test_the_table_has_one_full_row_for_every_checkpoint() -> None:
 @pytest.mark.parametrize("place", ["indoor", "outdoor", "any"])
 @pytest.mark.parametrize("commercial", [True, False])
 def test_models_are_chosen_by_place_and_licence(
-    place: Place, commercial: bool, capsys: pytest.CaptureFixture[str]
+    place: Environment, commercial: bool, capsys: pytest.CaptureFixture[str]
 ) -> None:
     flag = ["--commercial"] if commercial else []
     assert cli.main(["models", "--markdown", "--for", place, *flag]) == 0

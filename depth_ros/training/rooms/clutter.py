@@ -28,7 +28,7 @@ class Clutter:
         self.rng, self.palette, self.plan, self.height_m = rng, palette, plan, height_m
 
     def everywhere(self) -> None:
-        """Add pictures, rugs, cables, and objects on the floor."""
+        """Add pictures, rugs, skirting boards, beams, cables, and objects on the floor."""
         rng = self.rng
         for space in self.plan.spaces:
             if rng.random() < 0.7:
