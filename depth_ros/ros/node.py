@@ -294,11 +294,11 @@ class DepthNode(LifecycleNodeMixin, Node):
 
     def _find_extrinsics(self) -> None:
         """Listen to TF where somebody's topics need it, and nothing before did."""
-        lacking = [stream for stream in self.streams if stream.needs_extrinsics]
+        lacking = [camera for camera in self.cameras if camera.needs_extrinsics]
         if lacking and self._extrinsics is None:
             self._extrinsics = extrinsics.create(self, self.settings)
-        for stream in lacking:
-            stream.extrinsics = self._extrinsics
+        for camera in lacking:
+            camera.extrinsics = self._extrinsics
 
     # --- the watch's thread
 
