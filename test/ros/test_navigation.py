@@ -58,7 +58,7 @@ def test_the_cloud_has_the_images_stamp_and_frame_and_heights_over_the_ground(
 ) -> None:
     bench.gate.instead = TRUE
     bench.start("points/nav", model=metric, **PLACED, **NAV)
-    bench.peer.wait(lambda: bench.node.streams[0].extrinsics is not None)
+    bench.peer.wait(lambda: bench.node.cameras[0].extrinsics is not None)
     cloud = bench.ask(take())["points/nav"]
     assert cloud.header.frame_id == FRAME_ID
     assert stamp_of(cloud) == take().stamp_ns
@@ -78,9 +78,9 @@ def test_without_a_mount_it_goes_out_without_heights_and_says_so_once(
     bench.peer.listen(LOG)
     bench.gate.instead = TRUE
     bench.start("points/nav", model=metric, nav_odom_frame="odom", **NAV)
-    bench.peer.wait(lambda: bench.node.streams[0].extrinsics is not None)
+    bench.peer.wait(lambda: bench.node.cameras[0].extrinsics is not None)
     assert heights(bench.ask(take(0))["points/nav"]).min() < 0.02
-    text = bench.warning("/points/nav: goes out without heights", "base_footprint")
+    text = bench.warning("/points/nav: published without heights", "base_footprint")
     bench.ask(take(1))
     assert [log.msg for log in bench.peer.received[LOG]].count(text) == 1
     transforms.poses["base_footprint", "camera_optical_frame"] = camera_over_ground()
@@ -97,7 +97,7 @@ def test_frames_are_compared_in_the_odometrys_frame(
     bench.gate.instead = TRUE
     agree: dict[str, Any] = {"nav_frames": 2, "nav_frames_agree": 2}
     bench.start("points/nav", model=metric, **agree, **NAV)
-    bench.peer.wait(lambda: bench.node.streams[0].extrinsics is not None)
+    bench.peer.wait(lambda: bench.node.cameras[0].extrinsics is not None)
     first, second = (heights(bench.ask(take(number))["points/nav"]) for number in range(2))
     assert not (first > 0.3).any()
     assert (second > 0.3).any()
@@ -109,7 +109,7 @@ def test_a_scan_by_heights_is_in_the_grounds_frame(
     transforms.poses["base_footprint", "camera_optical_frame"] = camera_over_ground()
     bench.gate.instead = TRUE
     bench.start("scan", model=metric, scale_mode="model", scan_height_band_m=[0.2, 0.7], **NAV)
-    bench.peer.wait(lambda: bench.node.streams[0].extrinsics is not None)
+    bench.peer.wait(lambda: bench.node.cameras[0].extrinsics is not None)
     scan = bench.ask(take())["scan"]
     assert scan.header.frame_id == "base_footprint"
     assert stamp_of(scan) == take().stamp_ns
@@ -151,7 +151,7 @@ def test_nobody_listens_to_tf_for_topics_that_nobody_hears(
 ) -> None:
     bench.start("depth/image", model=metric)
     bench.ask(take())
-    assert bench.node.streams[0].extrinsics is None
+    assert bench.node.cameras[0].extrinsics is None
 
 
 LIVE_FOR_NAVIGATION: dict[str, dict[str, Any]] = {
@@ -182,7 +182,7 @@ def test_a_live_setting_counts_from_the_next_frame(
     bench.gate.instead = TRUE
     alone: dict[str, Any] = {"nav_frames": 1, "nav_frames_agree": 1}
     bench.start("points/nav", "scan", model=metric, **alone, **NAV)
-    bench.peer.wait(lambda: bench.node.streams[0].extrinsics is not None)
+    bench.peer.wait(lambda: bench.node.cameras[0].extrinsics is not None)
     before = bench.ask(take(0))
     assert set_parameters(bench, **LIVE_FOR_NAVIGATION[name]) == ""
     after = bench.ask(take(1))
