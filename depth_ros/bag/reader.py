@@ -170,7 +170,7 @@ class Recording:
         return sources
 
     def _files_and_hashes(self, folder: Path, found: list[str]) -> tuple[list[str], dict[str, str]]:
-        """Return a folder's file names and type hashes by topic, from metadata.yaml if there is one.
+        """Return a folder's file names and type hashes by topic, as metadata.yaml has them.
 
         Raises:
             BagError: there are no files, or metadata.yaml cannot be read.

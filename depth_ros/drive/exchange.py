@@ -1,4 +1,4 @@
-"""Ask a running depth node over DDS: image in, depth and points out."""
+"""Ask a running depth node over DDS: image in, depth and a cloud out."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ class Answer(NamedTuple):
 
     Attributes:
         depth_m: (H, W) float32.
-        points_m: (N, 3) float32 in the optical frame.
+        points_m: (N, 3) float32 in the optical frame, of the topic that was asked for.
     """
 
     depth_m: npt.NDArray[np.float32]
@@ -72,10 +72,15 @@ class Exchange:
 
 
 @contextmanager
-def exchanging(log: Path) -> Iterator[Exchange]:
-    """Start the process that asks the node, whose log is named in errors; end it afterwards."""
+def exchanging(log: Path, cloud_topic: str) -> Iterator[Exchange]:
+    """Start the process that asks the node; end it afterwards.
+
+    Args:
+        log: the node's, to be named in errors.
+        cloud_topic: the node's clouds that are asked for.
+    """
     ours, theirs = Pipe()
-    command = [sys.executable, "-m", "depth_ros.ros.exchange", str(theirs.fileno())]
+    command = [sys.executable, "-m", "depth_ros.ros.exchange", str(theirs.fileno()), cloud_topic]
     process = subprocess.Popen(command, env=node_process.environment(), pass_fds=[theirs.fileno()])
     theirs.close()
     try:
@@ -92,7 +97,7 @@ def _record(topic: str, message: Any, stamp_ns: int) -> Record:
 
 def _answer(records: list[Record]) -> Answer:
     decoded: dict[str, Any] = {
-        record.topic: TYPESTORE.deserialize_cdr(record.data, record.kind) for record in records
+        record.kind: TYPESTORE.deserialize_cdr(record.data, record.kind) for record in records
     }
-    depth_m = messages.depth_from_image(decoded["depth/image"])
-    return Answer(depth_m, messages.points_from_cloud(decoded["points"])[0])
+    depth_m = messages.depth_from_image(decoded["sensor_msgs/msg/Image"])
+    return Answer(depth_m, messages.points_from_cloud(decoded["sensor_msgs/msg/PointCloud2"])[0])

@@ -48,10 +48,11 @@ def run(out: Path, model: str, rooms: int, seed: int) -> Report:
     models.find(model)  # fails now
     film, log = _Film(out / "drive.webp"), out / "node.log"
     OutputFolder(out, "depth_ros demo --drive", _WRITTEN).begin()
-    radius_m = Costmap.read().parameters.robot_radius
+    costmap = Costmap.read().parameters
+    radius_m, cloud_topic = costmap.robot_radius, costmap.cloud_topic()
     scenarios, rejected = choose(rooms, seed, radius_m)
     results = []
-    with node_process.running(log, _node_arguments(model)), exchanging(log) as ask:
+    with node_process.running(log, _node_arguments(model)), exchanging(log, cloud_topic) as ask:
         bar = tqdm(scenarios, desc="drive", unit="room")
         for number, each in enumerate(bar):
             film.begin(Scene(each, number + 1, rooms, radius_m))
@@ -144,7 +145,8 @@ class _Film:
 def _node_arguments(model: str) -> list[str]:
     """Return the node's arguments: the preset for Nav2, the camera's mount by parameters.
 
-    Real robots take the mount out of TF; here is no need for tf2_ros.
+    Real robots take the mount out of TF; here is no need for tf2_ros. Parameters say nothing of
+    odometry: the frames of points/nav are not compared with each other (nav_frames).
     """
     parameters = {
         "model": model,

@@ -19,7 +19,7 @@ from depth_ros.training.rooms.room import Room
 
 OVERHEAD_M = 1.8
 """What begins below this counts as standing on the floor: the costmap's max_obstacle_height."""
-# No small things on the floor: config/nav2/costmap.yaml marks nothing below 0.2 m.
+# No small things on the floor: config/nav2/costmap.yaml marks nothing below 0.1 m.
 TIDY = Richness(clutter=False)
 _CELL_M = 0.05
 _WIDTH_M = 0.75  # of all passages on the way, that of a narrow door

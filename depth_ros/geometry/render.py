@@ -28,7 +28,8 @@ class Plan:
     Attributes:
         values: what they are: depth in metres up to a factor; depth, or inverse depth, up to scale
             and shift; or done: depth whose range is limited and whose edges are filtered already.
-        edges: where flying pixels between two surfaces are removed: nowhere, from points, or from depth.
+        edges: where flying pixels between two surfaces are removed: off, from points, or from
+            depth.
         radius_px: see edges.flying.
         points: whether points are made.
         organised: one point per pixel with NaN for none, instead of the finite ones only.

@@ -32,6 +32,7 @@ class SourceParameters:
     obstacle_min_range: float = 0.0
     raytrace_max_range: float = 3.0
     raytrace_min_range: float = 0.0
+    topic: str = ""
 
 
 @dataclass(frozen=True)
@@ -96,11 +97,24 @@ class CostmapParameters:
         """Return the corners [m] that `footprint` gives; empty where robot_radius counts."""
         return [(float(x), float(y)) for x, y in json.loads(self.footprint)]
 
+    def cloud_topic(self) -> str:
+        """Return the topic of the clouds that all observation sources of all layers take.
+
+        Raises:
+            SettingError: there is no source, or they take different topics.
+        """
+        layers = (each for each in self.layers if isinstance(each, ObstacleParameters))
+        topics = {source.topic for layer in layers for source in layer.sources}
+        if len(topics) != 1:
+            found = ", ".join(sorted(topics)) or "none"
+            raise SettingError(f"the costmap's sources have topics {found}, expected one topic")
+        return topics.pop()
+
     @classmethod
     def read(cls, path: Path | None = None) -> CostmapParameters:
         """Read a Nav2 parameter file; without a path the one that the package ships.
 
-        Parameters that change no cost, such as frequencies and topics, are passed over.
+        Parameters that change no cost, such as frequencies, are passed over.
 
         Raises:
             SettingError: the file is none, or has a layer or a value that is not known.
@@ -151,7 +165,7 @@ def _layer(name: str, said: Mapping[str, Any]) -> LayerParameters:
 def _source(name: str, said: Mapping[str, Any]) -> SourceParameters:
     if (kind := said.get("data_type", "LaserScan")) != "PointCloud2":
         raise SettingError(f"source {name} has data_type {kind}, expected PointCloud2")
-    return _known(SourceParameters, said)
+    return _known(SourceParameters, {"topic": name, **said})
 
 
 def _known(kind: Callable[..., _T], said: Mapping[str, Any], **others: Any) -> _T:

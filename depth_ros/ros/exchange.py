@@ -1,9 +1,10 @@
 """Give a running node one image after another over DDS, and take its answers to each.
 
 Run as a process of its own, which depth_ros.drive.exchange starts: python -m depth_ros.ros.exchange
-FD, an inherited connection, with --ros-args for remaps. What comes in there is the stamp of an
-image and all Records to publish, the image last; what goes back are the node's answers as Records,
-None where it dropped the image, or a text that says why there are none. None ends it.
+FD CLOUD, an inherited connection and the topic of the clouds to take, with --ros-args for remaps.
+What comes in there is the stamp of an image and all Records to publish, the image last; what goes
+back are the node's answers as Records, a depth image and a cloud, None where it dropped the image,
+or a text that says why there are none. None ends it.
 """
 
 from __future__ import annotations
@@ -24,7 +25,7 @@ from depth_ros.bag.reader import Record
 from depth_ros.ros.message_class import message_class
 from depth_ros.ros.replay import stamp_ns
 
-ANSWERS = {"depth/image": "sensor_msgs/msg/Image", "points": "sensor_msgs/msg/PointCloud2"}
+DEPTH, IMAGE, CLOUD = "depth/image", "sensor_msgs/msg/Image", "sensor_msgs/msg/PointCloud2"
 _START_TIMEOUT_S = 180.0
 _ANSWER_TIMEOUT_S, _TRIES = 20.0, 3
 _QOS = QoSProfile(depth=10, reliability=ReliabilityPolicy.RELIABLE)
@@ -32,15 +33,20 @@ _DROPPED = "dropped"
 
 
 class Exchange(Node):
-    """Publishes what it is given, and keeps the node's answers until they are complete."""
+    """Publishes what it is given, and keeps the node's answers until they are complete.
 
-    def __init__(self) -> None:
+    Args:
+        cloud_topic: where the node publishes the clouds to take.
+    """
+
+    def __init__(self, cloud_topic: str) -> None:
         super().__init__("exchange")
+        self._topics = {DEPTH: IMAGE, cloud_topic: CLOUD}
         self._outputs: dict[str, Publisher[Any]] = {}
         self._answers: dict[str, Record] = {}
         self._stamp_ns = 0
         self._dropped = 0
-        for topic, kind in ANSWERS.items():
+        for topic, kind in self._topics.items():
             self._listen(topic, kind)
         self.create_subscription(DiagnosticArray, "/diagnostics", self._on_diagnostics, _QOS)
 
@@ -71,7 +77,7 @@ class Exchange(Node):
         heard = [output for topic, output in self._outputs.items() if topic != "/tf"]
 
         def ready() -> bool:
-            offers = all(self.count_publishers(topic) for topic in ANSWERS)
+            offers = all(self.count_publishers(topic) for topic in self._topics)
             return offers and all(output.get_subscription_count() for output in heard)
 
         return self._wait(ready, _START_TIMEOUT_S)
@@ -99,7 +105,7 @@ class Exchange(Node):
         raise TimeoutError(f"the node did not answer within {_TRIES * _ANSWER_TIMEOUT_S:g} s")
 
     def _complete(self) -> bool:
-        return len(self._answers) == len(ANSWERS)
+        return len(self._answers) == len(self._topics)
 
 
 def _serve(exchange: Exchange, connection: Connection) -> None:
@@ -125,9 +131,10 @@ def _serve(exchange: Exchange, connection: Connection) -> None:
 def main(arguments: list[str] | None = None) -> int:
     """Serve one connection."""
     rclpy.init(args=arguments)
-    exchange = Exchange()
+    descriptor, cloud_topic = (arguments or sys.argv)[1:3]
+    exchange = Exchange(cloud_topic)
     try:
-        with Connection(int((arguments or sys.argv)[1])) as connection:
+        with Connection(int(descriptor)) as connection:
             _serve(exchange, connection)
     except (EOFError, KeyboardInterrupt):
         pass  # who asks is gone

@@ -8,8 +8,8 @@ import numpy as np
 import numpy.typing as npt
 import pytest
 
-import depth_ros
-from depth_ros import cli, node_process
+from depth_ros import cli, node_process, share
+from depth_ros.cli.given_settings import given
 from depth_ros.drive import run
 from depth_ros.drive.exchange import Answer, exchanging
 from depth_ros.drive.film import SIDE, Film, Scene
@@ -22,10 +22,13 @@ from depth_ros.drive.rendered_camera import (
 )
 from depth_ros.drive.report import Report, Result
 from depth_ros.drive.scenario import Scenario
-from depth_ros.errors import DepthError, ScaleError
+from depth_ros.errors import DepthError
 from depth_ros.geometry.camera import Camera
+from depth_ros.navigation.costmap_parameters import CostmapParameters
 from depth_ros.navigation.navigator import Navigator
 from depth_ros.navigation.simulation import Outcome, Simulation, Step
+from depth_ros.pipeline import Frame, Pipeline, Place
+from depth_ros.scale.ground import Mount
 from depth_ros.training.rooms.materials import Palette
 from depth_ros.training.rooms.room import Light, Photo, Room, assemble
 
@@ -37,30 +40,22 @@ def empty_room() -> Room:
     return assemble((4.0, 3.0, 2.5), shell, [], [lamp], (0.4, 0.4, 0.4), Photo())
 
 
+MOUNT = Mount.from_angles(HEIGHT_M, PITCH_DOWN_DEG, 0.0)
 EMPTY = Scenario(0, empty_room(), (-0.8, 0.0, 0.0), (0.0, 0.0), 0.8)
 
 
 def in_process() -> Ask:
-    estimator = depth_ros.load(
-        "zoedepth-tiny",
-        device="cpu",
-        stride=4,
-        scale_mode="ground",
-        extrinsics="parameters",
-        camera_height_m=HEIGHT_M,
-        camera_pitch_deg=PITCH_DOWN_DEG,
-        points_colour=False,
-    )
-    stream = estimator.stream()
+    preset = given(share.find(run.PRESET), ["model=zoedepth-tiny", "device=cpu"])
+    pipeline, place = Pipeline.from_settings(preset), Place.of_mount(MOUNT)
 
     def ask(
         rgb: npt.NDArray[np.uint8], camera: Camera, pose: npt.NDArray[np.float64], stamp_ns: int
-    ) -> Answer | None:
-        try:
-            depth = stream(rgb, camera, stamp_ns)
-        except ScaleError:
-            return None
-        return Answer(depth.depth_m, depth.points(colour=False).xyz)
+    ) -> Answer:
+        depth = pipeline(Frame(rgb, camera, stamp_ns))
+        cloud = pipeline.nav_cloud(depth, place)
+        count = len(cloud.payload) if cloud.count is None else int(cloud.count)
+        points_m = cloud.payload[:count].numpy().view(np.float32)
+        return Answer(depth.depth_m.numpy(), points_m)
 
     return ask
 
@@ -117,12 +112,17 @@ def test_a_node_answers_over_dds_and_says_what_it_dropped(tmp_path: Path) -> Non
     camera.see(EMPTY.start, 0.0)
     assert camera.view is not None
     black = np.zeros_like(camera.view.rgb)
-    arguments = run._node_arguments("zoedepth-tiny")
-    with node_process.running(log, arguments), exchanging(log) as ask:
+    arguments = [*run._node_arguments("zoedepth-tiny"), "-p", "scale_mode:=ground"]
+    topic = CostmapParameters.read().cloud_topic()
+    with node_process.running(log, arguments), exchanging(log, topic) as ask:
         answer = ask(camera.view.rgb, CAMERA, np.eye(4), 1_000_000_000)
         assert answer is not None
         assert answer.depth_m.shape == (240, 320)
-        assert len(answer.points_m) > 1000
+        heights_m = HEIGHT_M - answer.points_m @ np.array(MOUNT.down)
+        assert np.abs(heights_m).min() < 1e-4  # the floor is where the mount has it
+        assert heights_m.min() > -1e-4
+        assert len(answer.points_m) > 300
+        assert np.linalg.norm(answer.points_m, axis=1).max() < 3.1  # nav_range_m, and voxels
         assert 0.3 < np.nanmedian(answer.depth_m[120:]) < 3
         # So long after the last scale there is none, and of a black image none can be measured.
         assert ask(black, CAMERA, np.eye(4), 100_000_000_000) is None
@@ -134,5 +134,6 @@ def test_without_a_node_the_exchange_says_where_to_look(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(node_process, "environment", lambda: {"PATH": ""})  # no rclpy there
-    with exchanging(tmp_path / "node.log") as ask, pytest.raises(DepthError, match=r"node\.log"):
+    log = tmp_path / "node.log"
+    with exchanging(log, "points") as ask, pytest.raises(DepthError, match=r"node\.log"):
         ask(np.zeros((240, 320, 3), np.uint8), CAMERA, np.eye(4), 0)

@@ -262,9 +262,27 @@ def test_the_shipped_parameters_are_read() -> None:
     mark, clear = voxels.sources
     assert (parameters.width, parameters.resolution, parameters.robot_radius) == (8, 0.05, 0.22)
     assert (voxels.z_voxels, voxels.mark_threshold) == (16, 2)
-    assert (mark.marking, mark.clearing, mark.min_obstacle_height) == (True, False, 0.2)
+    assert (mark.marking, mark.clearing, mark.min_obstacle_height) == (True, False, 0.1)
     assert (clear.marking, clear.clearing, clear.raytrace_max_range) == (False, True, 3.0)
     assert inflation.cost_scaling_factor == 3.0
+    assert parameters.cloud_topic() == "/points/nav"
+
+
+@pytest.mark.parametrize(("topics", "said"), [((), "none"), (("/left", "/right"), "/left, /right")])
+def test_without_one_topic_there_is_no_cloud_to_take(topics: tuple[str, ...], said: str) -> None:
+    sources = tuple(SourceParameters(topic=each) for each in topics)
+    parameters = CostmapParameters(layers=(VoxelParameters(sources=sources),))
+    with pytest.raises(SettingError, match=said):
+        parameters.cloud_topic()
+
+
+def test_a_source_without_a_topic_has_its_name(tmp_path: Path) -> None:
+    path = tmp_path / "costmap.yaml"
+    path.write_text(
+        "local_costmap: {local_costmap: {ros__parameters: {plugins: [a], a: {plugin: "
+        "'nav2_costmap_2d::ObstacleLayer', observation_sources: s, s: {data_type: PointCloud2}}}}}"
+    )
+    assert CostmapParameters.read(path).cloud_topic() == "s"
 
 
 @pytest.mark.parametrize(
