@@ -96,7 +96,7 @@ class NodeCamera:
         kinds = (pipeline.metric, relative, model.denoises)
         self._outputs = Outputs(self._node, *kinds, pipeline.profile, self._prefix, overlapped)
         self.extrinsics = extrinsics
-        if extrinsics is not None:
+        if extrinsics is not None and pipeline.settings.scale_mode != "model":
             about = (self._settings, self.health.count, self._prefix)
             self.references = References(self._node, extrinsics, *about)
         self.pipeline, self.health.model_failed = pipeline, False

@@ -139,7 +139,8 @@ class DepthNode(LifecycleNodeMixin, Node):
         self._model = pipeline.model
         try:
             check(pipeline.model, self.settings)  # they may have changed meanwhile
-            if self.settings.scale_mode != "model":
+            # Parameters cost nothing; TF is listened to only where it is needed.
+            if self.settings.scale_mode != "model" or self.settings.extrinsics == "parameters":
                 self._extrinsics = extrinsics.create(self, self.settings)
         except DepthError:
             self._model = None
