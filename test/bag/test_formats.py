@@ -431,3 +431,24 @@ def test_a_pipe_is_no_bag(tmp_path: Path) -> None:
         Recording(tmp_path / "in.mcap")
     with pytest.raises(BagError, match="folder cannot be read"):
         Recording(tmp_path / "folder")
+
+
+def test_a_compressed_file_that_becomes_huge_is_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(reader, "_MIN_LIMIT_BYTES", 1 << 20)
+    bomb = tmp_path / "bomb.mcap.zstd"
+    bomb.write_bytes(zstandard.ZstdCompressor().compress(bytes(20 << 20)))
+    assert bomb.stat().st_size < 20_000
+    with pytest.raises(BagError, match="decompresses to more than 1048576 bytes"):
+        reader.Recording(bomb)
+
+
+def test_a_compressed_message_that_becomes_huge_is_damage(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(reader, "_MIN_LIMIT_BYTES", 1 << 20)
+    bomb = zstandard.ZstdCompressor().compress(bytes(20 << 20))
+    with pytest.raises(ValueError, match="decompresses to more than"):
+        reader._unpack(bomb)
+    assert reader._unpack(zstandard.ZstdCompressor().compress(b"word" * 1000)) == b"word" * 1000
