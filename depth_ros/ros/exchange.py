@@ -72,7 +72,7 @@ class Exchange(Node):
     def connect(self, records: list[Record]) -> bool:
         """Advertise the records' topics, and wait for a node that subscribes to the camera."""
         for record in records:
-            if cls := message_class(record.kind):  # without tf2_msgs nobody reads TF
+            if cls := message_class(record.kind):  # without tf2_msgs no node reads TF
                 self._outputs[record.topic] = self.create_publisher(cls, record.topic, _QOS)
         heard = [output for topic, output in self._outputs.items() if topic != "/tf"]
 

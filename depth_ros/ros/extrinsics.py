@@ -155,8 +155,8 @@ class Tf:
     def place(self, header: Any, settings: Settings, refused: Callable[[str], None]) -> Place:
         """Return the camera's pose over the ground and in nav_odom_frame.
 
-        It waits a little only for transforms that were available before: a transform that nobody
-        publishes must not delay a frame.
+        It waits a little only for transforms that were available before: a transform without a
+        publisher must not delay a frame.
         """
         camera, known = header.frame_id, self._known
 

@@ -37,8 +37,10 @@ TOPICS = {
     "points/nav": PointCloud2,
     "scan": LaserScan,
 }
-"""Topics that the node may publish: metres only if available, relative values and confidence only
-if the model outputs them."""
+"""Topics that the node may publish.
+
+Metres only if available; relative values and confidence only if the model outputs them.
+"""
 # Topics with a value for every pixel, and topics that depend on the camera's pose.
 _OF_PIXELS = ("depth/image", "depth/confidence", "depth/uncertainty")
 _OF_PLACES = ("points/nav", "scan")

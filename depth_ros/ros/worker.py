@@ -20,8 +20,10 @@ from depth_ros.ros.job import NodeJob, QueuedImage
 from depth_ros.ros.publishers import PendingOutput
 
 IN_FLIGHT = 2
-"""Maximum frames of a node between launch and publication: the device processes one while another
-one is published. More frames would only be older."""
+"""Maximum frames of a node between launch and publication.
+
+The device processes one while another one is published. More frames would only be older.
+"""
 
 
 def count_for(pipeline: Pipeline, cameras: int, threads: int) -> int:
