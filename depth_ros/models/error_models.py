@@ -1,7 +1,7 @@
-"""How wrong each network is, measured on true depth by python -m benchmarks.uncertainty.
+"""Errors of each network, measured on true depth by python -m benchmarks.uncertainty.
 
-On images of NYU Depth V2's test split, a 7-Scenes kitchen and a Replica office, every second one of
-which was left out of the fit. grin-tiny with --samples 3 --most 16.
+Images: NYU Depth V2's test split, a 7-Scenes kitchen and a Replica office. Every second image was
+left out of the fit. grin-tiny with --samples 3 --most 16.
 """
 
 from __future__ import annotations
@@ -13,9 +13,9 @@ MEASURED: dict[str, ErrorModel] = {
     "zoedepth-tiny": ErrorModel(base=0.327, per_m=0.078, edge=0.211, scale=0.406),
     "grin-tiny": ErrorModel(base=0.407, per_m=0.06, edge=0.001, scale=0.365, spread=3.698),
 }
-"""By the names of models."""
+"""Error models by model name."""
 
 
 def error_model(name: str) -> ErrorModel:
-    """Return a model's errors; of one that was not measured those of zoedepth-lite."""
+    """Return a model's errors; if it was not measured, those of zoedepth-lite."""
     return MEASURED.get(name, MEASURED["zoedepth-lite"])

@@ -17,10 +17,10 @@ class Glpn(TransformersModel):
 
     @staticmethod
     def max_depth_m_of(config: Any) -> float:
-        """Return what the head's sigmoid is multiplied by."""
+        """Return the factor of the head's sigmoid."""
         return float(config.max_depth)
 
     @staticmethod
     def bounded(config: Any) -> bool:
-        """Return whether the head is a sigmoid."""
+        """Return True: the head ends in a sigmoid."""
         return True

@@ -1,4 +1,4 @@
-"""Networks whose authors publish them as files of ONNX: found, and executed as they are."""
+"""Networks published by their authors as ONNX files, and executed unchanged."""
 
 from __future__ import annotations
 
@@ -20,19 +20,19 @@ Model = TypeVar("Model", bound="PublishedGraph")
 
 
 class PublishedGraph(Family):
-    """A family of networks that are files of ONNX, which say nothing of themselves.
+    """A family of networks in ONNX files without metadata.
 
     Args:
-        entry: of the checkpoint: it says how images are brought to it.
+        entry: of the checkpoint, with the preprocessing of images.
         graph: its file.
     """
 
     inputs: ClassVar[tuple[tuple[str, tuple[int | None, ...]], ...]]
-    """What the graph takes."""
+    """Input names and shapes of the graph."""
     numbers: ClassVar[Mapping[str, int]] = MappingProxyType({})
-    """What it takes beside that, the same in every run."""
+    """Additional inputs, the same in every run."""
     files: ClassVar[tuple[str, ...]] = ("model.onnx", "onnx/model.onnx")
-    """Where it lies in a checkpoint; the first that is there is taken."""
+    """Paths of the file in a checkpoint; the first that exists is used."""
 
     def __init__(self, entry: ModelEntry, graph: Graph) -> None:
         assert entry.preprocessing is not None
@@ -47,7 +47,7 @@ class PublishedGraph(Family):
         """Load a checkpoint from a folder, the hub's cache or the hub.
 
         Raises:
-            ModelError: the file is not there, or none of ONNX.
+            ModelError: the file does not exist, or is not an ONNX file.
         """
         found = (hub.file(entry.source, name, entry.revision) for name in cls.files)
         path = next((each for each in found if each is not None), None)
@@ -60,7 +60,7 @@ class PublishedGraph(Family):
     def of_graphs(
         cls: type[Model], entry: ModelEntry, facts: NetworkFacts, config: Mapping[str, Any]
     ) -> Model:
-        """Refuse: it is a graph already.
+        """Raise an error: it is a graph already.
 
         Raises:
             ModelError: always.
@@ -69,7 +69,7 @@ class PublishedGraph(Family):
 
     @staticmethod
     def config_of(source: str, revision: str = "main") -> Any:
-        """Refuse: nothing in such a checkpoint says what its file takes.
+        """Raise an error: such a checkpoint does not describe the inputs of its file.
 
         Raises:
             ModelError: always.
@@ -77,7 +77,7 @@ class PublishedGraph(Family):
         raise ModelError(f"{source} is known by its name in `depth_ros models` alone")
 
     def preprocess(self, rgb: Tensor) -> Tensor:
-        """Bring uint8 images (B, H, W, 3) to the network: (B, 3, h, w)."""
+        """Convert uint8 images (B, H, W, 3) to the network's input (B, 3, h, w)."""
         return self.preprocessing(rgb)
 
 
@@ -85,7 +85,7 @@ def outputs(raw: Raw, least: int, names: str) -> tuple[Tensor, ...]:
     """Return a graph's outputs.
 
     Raises:
-        ModelError: they are fewer.
+        ModelError: there are fewer than least.
     """
     found = raw if isinstance(raw, tuple) else (raw,)
     if len(found) < least:

@@ -1,4 +1,4 @@
-"""Measured times of a frame, which help to choose a model."""
+"""Measured times per frame, which help to choose a model."""
 
 from __future__ import annotations
 
@@ -10,21 +10,21 @@ HARDWARE: dict[Device, str] = {
     "cpu": "two cores of an AMD EPYC, float32, torch",
     "cuda": "one NVIDIA H200, float16",
 }
-"""The hardware of the times in FRAME_MS."""
+"""The hardware on which FRAME_MS was measured."""
 
 FRAME_MS: dict[Device, dict[str, float]] = {
     "cpu": {
         # benchmarks.live at 10 Hz, and for grin-tiny `depth_ros demo`: through the node.
         "zoedepth-lite": 36,
         "grin-tiny": 73,
-        # benchmarks.whole: from the Image to depth image and cloud.
+        # benchmarks.whole: from Image to depth image and cloud.
         "depth-anything-v2-small": 793,
         "depth-anything-v2-metric-indoor-small": 793,
         "depth-anything-v2-metric-outdoor-small": 793,
         "zoedepth-nyu": 3497,
     },
     "cuda": {
-        # benchmarks.gpu, whole frames one by one, see docs/gpu.md.
+        # benchmarks.gpu: whole frames one by one, see docs/gpu.md.
         "depth-anything-v2-small": 5.8,
         "depth-anything-v2-metric-indoor-small": 5.8,
         "depth-anything-v2-metric-outdoor-small": 5.8,
@@ -36,8 +36,8 @@ FRAME_MS: dict[Device, dict[str, float]] = {
 }
 """Milliseconds of a whole frame of 640x480 by model, including its depth image and cloud.
 
-Networks of equal size share their time: those of Depth Anything V2 differ in the last activation
-only. A model that is missing here was not measured.
+Networks of equal size share their time: those of Depth Anything V2 differ only in the last
+activation. A model that is missing here was not measured.
 """
 
 CPU_MOST_M = 50.0
@@ -45,6 +45,6 @@ CPU_MOST_M = 50.0
 
 
 def order(name: str, parameters_m: float, device: Device) -> tuple[bool, float]:
-    """Return a key that sorts models: measured ones first, the fastest of them; then by size."""
+    """Return a sort key for models: measured ones first, fastest first; then others by size."""
     measured = FRAME_MS[device].get(name)
     return (measured is None, parameters_m if measured is None else measured)

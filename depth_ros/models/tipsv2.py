@@ -1,4 +1,4 @@
-"""TIPSv2's head for depth (google-deepmind/tips): metric bins on a frozen vision transformer."""
+"""TIPSv2's depth head (google-deepmind/tips): metric bins on a frozen vision transformer."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from depth_ros.models.transformers_model import TransformersModel
 
 
 class Tipsv2(TransformersModel):
-    """Any checkpoint of transformers' Tipsv2DptForDepthEstimation; its other heads are left out."""
+    """Any checkpoint of transformers' Tipsv2DptForDepthEstimation, without its other heads."""
 
     network_class = "Tipsv2DptForDepthEstimation"
     processor = preprocessing.TIPSV2
@@ -25,11 +25,11 @@ class Tipsv2(TransformersModel):
 
     @staticmethod
     def bounded(config: Any) -> bool:
-        """Return whether bins lie between two depths."""
+        """Return True: the bins lie between two depths."""
         return True
 
     def postprocess(self, raw: Raw, height: int, width: int) -> Prediction:
-        """Resize to the image, bilinear as transformers."""
+        """Resize depth to the image, bilinear as transformers does."""
         assert isinstance(raw, Tensor)
         values = self.preprocessing.restore(raw, height, width, mode="bilinear")
         return Prediction(values, self.entry.output)

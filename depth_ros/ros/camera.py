@@ -30,22 +30,22 @@ from depth_ros.ros.references import References
 from depth_ros.scale.scaler import FixedScale, Reference, Scale, Scaler
 
 _WARN_PERIOD_S = 5.0
-# Silence after which the graph is asked what is published by now.
+# After this silence the ROS graph is queried for what is published now.
 _TEND_AFTER_S = 0.5
 
 
 class NodeCamera:
-    """One camera of the node, with topics, scale and counters of its own.
+    """One camera of the node, with its own topics, scale and counters.
 
-    The executor's thread receives messages and reports health. A worker's thread makes jobs of
-    images; the same thread, or on a GPU another one, publishes the answers. While a worker works
-    for a camera, the mailbox gives none of its images to another worker.
+    The executor's thread receives messages and reports health. A worker's thread turns images into
+    jobs; the same thread, or on a GPU another one, publishes the outputs. While a worker processes
+    an image of a camera, the mailbox gives no other worker an image of this camera.
 
     Args:
-        node: the node that has the topics.
-        name: first part of the topics' names; empty: they have none.
-        settings: at the start; the fixed ones stay.
-        deliver: queues an image for the workers; returns the image that is lost by that.
+        node: the node that owns the topics.
+        name: prefix of the topic names; empty: no prefix.
+        settings: the initial ones; fixed settings do not change.
+        deliver: queues an image for the workers; returns the image that is discarded for it.
     """
 
     def __init__(
@@ -84,12 +84,12 @@ class NodeCamera:
     def configure(
         self, pipeline: Pipeline, extrinsics: Extrinsics | None, overlapped: bool = False
     ) -> None:
-        """Announce the outputs of a pipeline that is this camera's own.
+        """Announce the outputs of a pipeline.
 
         Args:
-            pipeline: shares no scale with another camera.
-            extrinsics: poses, where the scale is measured by something beside the image.
-            overlapped: whether another thread publishes what a worker's launches.
+            pipeline: this camera's own; it shares no scale with another camera.
+            extrinsics: poses, if the scale is measured with something other than the image.
+            overlapped: whether another thread publishes what a worker launches.
         """
         model = pipeline.model
         relative = model.entry.output is not Output.METRIC_DEPTH
@@ -118,7 +118,7 @@ class NodeCamera:
             self.references.stop()
 
     def tend(self) -> None:
-        """Look after what does not come; to be called again and again by the executor."""
+        """Handle inputs that stay silent; the executor calls this periodically."""
         silent = {event for event in self._awaited() if self.health.silent_s(event) > _TEND_AFTER_S}
         if silent:
             self._inputs.tend()
@@ -128,11 +128,11 @@ class NodeCamera:
         self._silent = stale
 
     def _awaited(self) -> list[str]:
-        """Return what is to come again and again."""
+        """Return the events that are expected periodically."""
         return ["image"] if self._inputs.latched else ["image", "camera_info"]
 
     def clean_up(self) -> None:
-        """Take the outputs back and forget the pipeline; stop() comes first."""
+        """Destroy the outputs and release the pipeline; call stop() before."""
         if self._outputs is not None:
             self._outputs.destroy()
         self._outputs, self.pipeline, self.references = None, None, None
@@ -142,17 +142,17 @@ class NodeCamera:
         self._camera = None
 
     def fail(self, error: BaseException) -> None:
-        """Note that there is no model to answer with."""
+        """Record that no model is available."""
         self.health.model_failed = True
         self.health.last_error = str(error) or type(error).__name__
 
     def status(self, state: str, fault: Level | None, restarts: int) -> DiagnosticStatus:
-        """Return how the camera fares.
+        """Return the camera's health.
 
         Args:
-            state: the node's, where it is not active; else empty.
-            fault: of the node, that comes before all else.
-            restarts: how many workers ended, and were started anew.
+            state: the node's state if it is not active; else empty.
+            fault: a fault of the node; it takes precedence.
+            restarts: how many workers ended and were restarted.
         """
         settings, pipeline = self._settings, self.pipeline
         level, text = fault or self._level(state)
@@ -187,7 +187,7 @@ class NodeCamera:
         return level, text
 
     def _scale_values(self) -> list[tuple[str, str]]:
-        """Return what diagnostics tell of the scale."""
+        """Return the diagnostic values of the scale."""
         mode, scale, scaler = self._settings.scale_mode, self._scale, self._scaler
         values = [("scale mode", mode)]
         if mode == "model":
@@ -206,10 +206,10 @@ class NodeCamera:
     def _on_image(self, message: Image | CompressedImage) -> None:
         self.health.count("image")
         if self._settings.gives_camera:
-            self.health.count("camera_info")  # nobody waits for one
+            self.health.count("camera_info")  # none is needed
         image = QueuedImage(self, message, time.monotonic())
         try:
-            self._check(message)  # here, so that it does not replace one that can be answered
+            self._check(message)  # before it can replace a valid image
         except (MessageError, CameraError) as error:
             self.drop(image, error)
             return
@@ -218,14 +218,14 @@ class NodeCamera:
             lost.count("dropped" if lost is image else "replaced")
 
     def _check(self, message: Image | CompressedImage) -> None:
-        """Refuse what cannot be answered, as far as that shows without decoding it."""
+        """Raise an error for an invalid image, as far as this is known without decoding it."""
         messages.check_stamp(message.header)
         if isinstance(message, CompressedImage):
             width, height = messages.check_compressed(message, self._settings.max_image_pixels)
         else:
             messages.check_image(message, self._settings.untyped_order)
             width, height = message.width, message.height
-        # Whose image nobody knows is not worth the memory that it says it needs, either.
+        # An image of an unknown camera must not allocate memory of the size that it claims.
         self._infos.of(message.header.frame_id, width, height)
 
     def _on_info(self, message: CameraInfo) -> None:
@@ -238,11 +238,11 @@ class NodeCamera:
     # --- a worker's thread
 
     def job(self, image: QueuedImage, settings: Settings) -> NodeJob | None:
-        """Decode an image, and find out what is wanted of it; None where nobody subscribes.
+        """Decode an image and find out which outputs are needed; None without subscribers.
 
         Args:
             image: the message.
-            settings: of this image.
+            settings: for this image.
 
         Raises:
             MessageError: the image cannot be decoded.
@@ -265,14 +265,14 @@ class NodeCamera:
         return NodeJob(frame, pipeline, wanted, find, image, known.depth_info)
 
     def outputs(self, answer: Answer[NodeJob]) -> Iterator[PendingOutput]:
-        """Give the outputs of an answer, in the order in which they are published.
+        """Yield the outputs of an answer in publishing order.
 
-        Nothing is computed before it is asked for, and nothing waits for the device.
+        Each output is computed only when it is requested. Nothing here waits for the device.
         """
         outputs, job = self._outputs, answer.job
         assert outputs is not None
         relative = job.wanted.relative and answer.estimate is not None
-        if answer.error is None or relative:  # an image without depth has no camera_info either
+        if answer.error is None or relative:  # without depth there is no camera_info
             yield from outputs.info(job.header, job.info)
         if relative and answer.estimate is not None:
             yield from outputs.relative(answer.estimate.prediction.values[0], job.header)
@@ -282,27 +282,27 @@ class NodeCamera:
             yield from outputs.pending(job.pipeline, answer.depth, job.header, place)
 
     def finish(self, image: QueuedImage) -> None:
-        """Count an image whose outputs are all published."""
+        """Count an image after all of its outputs are published."""
         self.health.model_failed = False
         image.count("answered")
         self.health.add_latency(time.monotonic() - image.time_s)
 
     def drop(self, image: QueuedImage, error: BaseException) -> None:
-        """Count an image that cannot be answered, and warn of it."""
+        """Count an image that cannot be processed, and log a warning."""
         if not isinstance(error, (MessageError, CameraError, FrameError, ScaleError)):
             self.health.model_failed = True
         self._warn("image", error)
         image.count("dropped")
 
     def _check_rays(self, camera: Camera) -> None:
-        """Warn of a new camera whose calibration leaves many pixels without a viewing ray."""
+        """Warn if the calibration of a new camera leaves many pixels without a viewing ray."""
         if camera != self._camera:
             self._camera = camera
             if camera.ray_warning:
                 self._warn("camera_info", CameraError(camera.ray_warning), "used, but")
 
     def _reference(self, header: Header, camera: Camera, settings: Settings) -> Reference | None:
-        """Return what the frame's depth is to be compared with; None where that is not known."""
+        """Return the scale reference for the frame; None if it is not known."""
         if self.references is None:
             return None
         try:
@@ -316,9 +316,9 @@ class NodeCamera:
             return None
 
     def _place(self, header: Header, settings: Settings) -> Place:
-        """Return where the camera is, as far as it is known; warn once of what is unknown."""
+        """Return the camera's pose, as far as it is known; warn once about what is unknown."""
         extrinsics = self.extrinsics
-        if extrinsics is None:  # until the executor's thread has seen the subscribers
+        if extrinsics is None:  # until the executor's thread finds subscribers
             return Place()
         place = extrinsics.place(header, settings, self._warn_of_ground)
         self._groundless = self._groundless and place.mount is None
@@ -333,12 +333,12 @@ class NodeCamera:
 
     @property
     def needs_extrinsics(self) -> bool:
-        """Whether topics with subscribers need extrinsics that it does not have."""
+        """Whether topics with subscribers need extrinsics that are missing."""
         outputs = self._outputs
         return self.extrinsics is None and outputs is not None and outputs.need_place()
 
     def _warn(self, topic: str, error: BaseException, fate: str = "dropped") -> None:
-        """Warn of what became of a message, and why; of one kind of error now and then only."""
+        """Warn what happened to a message and why; rate-limited for each kind of error."""
         self.health.last_error = f"{type(error).__name__}: {error}"
         kind, now_s = (topic, type(error)), time.monotonic()
         if now_s - self._warned_s.get(kind, -math.inf) < _WARN_PERIOD_S:

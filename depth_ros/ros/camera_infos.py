@@ -1,4 +1,4 @@
-"""The camera of an image: by the camera_info messages that came, or by the settings."""
+"""The camera of an image, from the camera_info messages received or from the settings."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _MAX_CAMERAS = 8
 
 
 class KnownCamera(NamedTuple):
-    """A camera, and the camera_info of the depth of its images."""
+    """A camera, and the camera_info of its depth images."""
 
     camera: Camera
     depth_info: CameraInfo
@@ -26,11 +26,11 @@ class KnownCamera(NamedTuple):
 class CameraInfos:
     """Keeps the newest camera_info of each frame_id and image size.
 
-    The executor's thread adds messages; workers look cameras up.
+    The executor's thread adds messages; workers look up cameras.
 
     Args:
-        settings: say how camera_info is read, or what stands in for it.
-        topic: of the messages, for errors.
+        settings: how camera_info is read, or what replaces it.
+        topic: of the messages, for error messages.
     """
 
     def __init__(self, settings: Settings, topic: str) -> None:
@@ -42,24 +42,24 @@ class CameraInfos:
         """Keep a message.
 
         Raises:
-            CameraError, MessageError: it describes no camera.
+            CameraError, MessageError: it does not describe a valid camera.
         """
         if not (message.width or message.height):
-            self._sizeless = message  # until an image gives its size
+            self._sizeless = message  # until an image provides the size
             return
         known = self._read(message)
         key = (message.header.frame_id, known.camera.width, known.camera.height)
-        # The newest last, in a new dictionary: a worker may be reading the old one.
+        # Newest last. The dictionary is replaced because a worker may be reading the old one.
         others = [item for item in self._cameras.items() if item[0] != key]
         self._cameras = dict([*others, (key, known)][-_MAX_CAMERAS:])
 
     def clear(self) -> None:
-        """Forget all messages."""
+        """Delete all messages."""
         self._cameras = {}
         self._sizeless = None
 
     def of(self, frame_id: str, width: int, height: int) -> KnownCamera:
-        """Return the camera of an image; its frame_id decides where several have its size.
+        """Return the camera of an image; frame_id decides if several cameras have its size.
 
         Raises:
             CameraError: no message describes images of this size.

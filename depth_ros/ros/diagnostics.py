@@ -1,4 +1,4 @@
-"""What the node tells of its health: counts, rates, latency, and what went wrong last."""
+"""Health of the node: counts, rates, latency, and the last error."""
 
 from __future__ import annotations
 
@@ -18,24 +18,24 @@ Level = tuple[bytes, str]
 
 
 class Notice:
-    """A fault that is over at once: it is told for some seconds all the same."""
+    """A momentary fault that is still reported for some seconds."""
 
     def __init__(self) -> None:
         self._text, self._until_s = "", 0.0
 
     def set(self, text: str) -> None:
-        """Note what happened."""
+        """Record an event."""
         self._text, self._until_s = text, time.monotonic() + _NOTICE_S
 
     def text(self) -> str:
-        """Return what happened lately, or nothing."""
+        """Return the recent event; empty if there is none."""
         return self._text if time.monotonic() < self._until_s else ""
 
 
 class Health:
     """Counters and windows that the node's threads write and its diagnostics read.
 
-    Times are those of the steady clock: they go on when simulated time stands still.
+    Times are those of the steady clock: they continue when simulated time stops.
     """
 
     def __init__(self) -> None:
@@ -50,8 +50,8 @@ class Health:
     def count(self, event: str, times_over: int = 1) -> None:
         """Count an event.
 
-        image, camera_info, anchors or anchors/camera_info came; an image was answered, replaced,
-        unheard, dropped or lost.
+        Messages received: image, camera_info, anchors or anchors/camera_info. Results of an image:
+        answered, replaced, unheard (no subscribers), dropped or lost.
         """
         now_s = time.monotonic()
         with self._lock:
@@ -66,12 +66,12 @@ class Health:
         return self._counts[event]
 
     def add_latency(self, latency_s: float) -> None:
-        """Note the time from an image's arrival to its last output's publication."""
+        """Record the time from the arrival of an image to the publication of its last output."""
         with self._lock:
             self._latencies_s.append(latency_s)
 
     def rate_hz(self, event: str) -> float:
-        """Return an event's mean rate over the last seconds."""
+        """Return the mean rate of an event over the last seconds."""
         with self._lock:
             times = [t for t in self._times.get(event, ()) if time.monotonic() - t <= _WINDOW_S]
         if len(times) < 2 or times[-1] == times[0]:
@@ -79,7 +79,7 @@ class Health:
         return (len(times) - 1) / (times[-1] - times[0])
 
     def silent_s(self, event: str) -> float:
-        """Return the time since an event was last counted, or since the start if that is less."""
+        """Return the time since an event was last counted, or since the start if shorter."""
         return time.monotonic() - max(self._last_s(event), self.started_s)
 
     def _last_s(self, event: str) -> float:
@@ -88,7 +88,7 @@ class Health:
             return times[-1] if times else 0.0
 
     def latency_ms(self) -> tuple[float, float]:
-        """Return the median and the 95th percentile of recent latencies; zeros without any."""
+        """Return the median and the 95th percentile of recent latencies; zeros if none."""
         with self._lock:
             latencies = sorted(self._latencies_s)
         if not latencies:
@@ -100,9 +100,9 @@ class Health:
         """Return the diagnostic level and its one-line message.
 
         Args:
-            state: the node's, where it is not active; else empty.
-            stale_after_s: how long an event may be away.
-            awaited: events that are to come again and again.
+            state: the node's state if it is not active; else empty.
+            stale_after_s: longest allowed time without an event.
+            awaited: events that are expected periodically.
         """
         if self.model_failed:
             return DiagnosticStatus.ERROR, f"failed: {self.last_error}"

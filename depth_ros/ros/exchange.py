@@ -1,10 +1,10 @@
-"""Give a running node one image after another over DDS, and take its answers to each.
+"""Send images to a running node over DDS one by one, and receive its outputs for each.
 
-Run as a process of its own, which depth_ros.drive.exchange starts: python -m depth_ros.ros.exchange
-FD CLOUD, an inherited connection and the topic of the clouds to take, with --ros-args for remaps.
-What comes in there is the stamp of an image and all Records to publish, the image last; what goes
-back are the node's answers as Records, a depth image and a cloud, None where it dropped the image,
-or a text that says why there are none. None ends it.
+depth_ros.drive.exchange starts it as a separate process: python -m depth_ros.ros.exchange FD CLOUD,
+an inherited connection and the topic of the clouds to receive, with --ros-args for remaps.
+A request on the connection is the stamp of an image and all Records to publish, the image last. The
+reply is a depth image and a cloud of the node as Records, None if the node dropped the image, or
+an error text. The request None ends the process.
 """
 
 from __future__ import annotations
@@ -33,10 +33,10 @@ _DROPPED = "dropped"
 
 
 class Exchange(Node):
-    """Publishes what it is given, and keeps the node's answers until they are complete.
+    """Publishes the given records, and collects the node's outputs until they are complete.
 
     Args:
-        cloud_topic: where the node publishes the clouds to take.
+        cloud_topic: topic of the node's clouds to receive.
     """
 
     def __init__(self, cloud_topic: str) -> None:
@@ -70,9 +70,9 @@ class Exchange(Node):
         return condition()
 
     def connect(self, records: list[Record]) -> bool:
-        """Offer the topics of records, and wait for a node that hears those of the camera."""
+        """Advertise the records' topics, and wait for a node that subscribes to the camera."""
         for record in records:
-            if cls := message_class(record.kind):  # where tf2_msgs is missing nobody reads TF
+            if cls := message_class(record.kind):  # without tf2_msgs no node reads TF
                 self._outputs[record.topic] = self.create_publisher(cls, record.topic, _QOS)
         heard = [output for topic, output in self._outputs.items() if topic != "/tf"]
 
@@ -83,10 +83,10 @@ class Exchange(Node):
         return self._wait(ready, _START_TIMEOUT_S)
 
     def ask(self, stamp_ns: int, records: list[Record]) -> list[Record] | None:
-        """Publish, and return the answers to the image of this stamp; None where it was dropped.
+        """Publish, and return the outputs for the image of this stamp; None if it was dropped.
 
         Raises:
-            TimeoutError: the node neither answers nor says that it dropped the image.
+            TimeoutError: the node neither publishes outputs nor reports a dropped image.
         """
         self._stamp_ns = stamp_ns
         self._answers.clear()
@@ -95,7 +95,7 @@ class Exchange(Node):
         def over() -> bool:
             return self._complete() or self._dropped > known
 
-        # A node that subscribes anew, as it does after silence, may miss a message.
+        # A node subscribes again after silence, and may miss a message then.
         for _ in range(_TRIES):
             for record in records:
                 if record.topic in self._outputs:
@@ -109,7 +109,7 @@ class Exchange(Node):
 
 
 def _serve(exchange: Exchange, connection: Connection) -> None:
-    """Answer questions until there are no more, or the node fails."""
+    """Serve requests until there are no more, or the node fails."""
     connected = False
     while (question := connection.recv()) is not None:
         stamp, records = question
@@ -119,7 +119,7 @@ def _serve(exchange: Exchange, connection: Connection) -> None:
         try:
             answers = exchange.ask(stamp, records)
             if answers is None and not connected:
-                # The camera_info may have come after the very first image.
+                # The camera_info may have arrived after the very first image.
                 answers = exchange.ask(stamp, records)
             connection.send(answers)
         except TimeoutError as error:
@@ -137,7 +137,7 @@ def main(arguments: list[str] | None = None) -> int:
         with Connection(int(descriptor)) as connection:
             _serve(exchange, connection)
     except (EOFError, KeyboardInterrupt):
-        pass  # who asks is gone
+        pass  # the other end is closed
     finally:
         exchange.destroy_node()
         rclpy.try_shutdown()

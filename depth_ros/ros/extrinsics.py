@@ -1,4 +1,4 @@
-"""Where the camera and other sensors sit: by TF, where tf2_ros is installed, or by parameters."""
+"""Poses of the camera and other sensors: from TF if tf2_ros is installed, or from parameters."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from depth_ros.ground_frame import find_ground_pose, find_mount, mount_of, mount
 from depth_ros.pipeline import Place
 from depth_ros.scale.ground import Mount
 
-# Transforms come after images now and then; a scale that is a frame old is better than to wait.
+# Transforms sometimes arrive after images. A scale that is one frame old is better than waiting.
 _PATIENCE = Duration(seconds=0.05)
 _NO_PATIENCE = Duration()
 _MISSING = "extrinsics is 'tf', expected 'parameters' where tf2_ros is missing"
@@ -31,7 +31,7 @@ _JUMP_NS = 1_000_000_000
 
 
 class Extrinsics(Protocol):
-    """Poses at the time of an image, whose header names the camera's optical frame."""
+    """Poses at the time of an image; its header contains the camera's optical frame."""
 
     def mount(self, header: Any, settings: Settings) -> Mount:
         """Return the camera's height and direction over the ground."""
@@ -44,32 +44,32 @@ class Extrinsics(Protocol):
         Args:
             frame_id: the sensor's frame.
             header: the image's.
-            settings: those of the image.
+            settings: for the image.
             optical: whether the sensor's frame is an optical one (REP 103).
         """
 
     def place(self, header: Any, settings: Settings, refused: Callable[[str], None]) -> Place:
-        """Return where the camera is, as far as that is known now; tell why what is not is not."""
+        """Return the camera's pose as far as it is known now; report why a part is unknown."""
 
     def destroy(self) -> None:
-        """Take subscriptions back."""
+        """Destroy the subscriptions."""
 
 
 class Parameters:
-    """Poses as the settings give them, the same for every image."""
+    """Poses from the settings, the same for every image."""
 
     def mount(self, header: Any, settings: Settings) -> Mount:
-        """Return the mount of camera_height_m, camera_pitch_deg and camera_roll_deg."""
+        """Return the mount from camera_height_m, camera_pitch_deg and camera_roll_deg."""
         return mount_of_parameters(settings)
 
     def optical_from(
         self, frame_id: str, header: Any, settings: Settings, optical: bool
     ) -> FloatArray:
-        """Return the transform of anchors_pose."""
+        """Return the transform from anchors_pose."""
         return optical_from_sensor(settings.anchors_pose, optical)
 
     def place(self, header: Any, settings: Settings, refused: Callable[[str], None]) -> Place:
-        """Return the mount's place; nothing tells how the robot moves."""
+        """Return the pose of the mount; the robot's motion is unknown."""
         return Place.of_mount(self.mount(header, settings))
 
     def destroy(self) -> None:
@@ -77,10 +77,10 @@ class Parameters:
 
 
 class SameFrame:
-    """Poses without TF: of sensors whose frame is the image's own."""
+    """Poses without TF, for sensors in the same frame as the image."""
 
     def mount(self, header: Any, settings: Settings) -> Mount:
-        """Refuse: there is no mount without TF.
+        """Raise an error: there is no mount without TF.
 
         Raises:
             ScaleError: always.
@@ -100,7 +100,7 @@ class SameFrame:
         raise ScaleError(f"nothing tells where {frame_id} is in {header.frame_id}: {_MISSING}")
 
     def place(self, header: Any, settings: Settings, refused: Callable[[str], None]) -> Place:
-        """Return that nothing is known."""
+        """Return an empty place: nothing is known."""
         refused(f"nothing tells where {header.frame_id} is: {_MISSING}")
         return Place()
 
@@ -109,7 +109,7 @@ class SameFrame:
 
 
 class Tf:
-    """Poses out of TF."""
+    """Poses from TF."""
 
     def __init__(self, node: Node) -> None:
         try:
@@ -120,17 +120,17 @@ class Tf:
         self._listener = tf2_ros.TransformListener(self._buffer, node)
         self._node = node
         self._grounds: dict[str, str] = {}
-        """The frame on the ground that was taken last, by the frames of cameras."""
+        """The ground frame used last, by camera frame."""
         self._newest_ns: dict[str, int] = {}
-        """By the frames of cameras: each has stamps of its own, some seconds from the others'."""
+        """Newest stamp by camera frame: the stamps of two cameras may differ by seconds."""
         self._known: set[tuple[str, str]] = set()
-        """Pairs of frames between which there were transforms the last time."""
+        """Pairs of frames for which the last lookup found a transform."""
         self._lock = threading.Lock()
 
     def mount(self, header: Any, settings: Settings) -> Mount:
-        """Return the mount of the camera over the ground; say which frame tells it, if it is new.
+        """Return the mount of the camera over the ground; log the ground frame if it is new.
 
-        A frame that was not there is looked for again: TF may come late. It is not waited for.
+        A missing frame is looked up again each time, because TF may come late, but without waiting.
         """
         camera = header.frame_id
         taken = self._grounds.get(camera)
@@ -149,14 +149,14 @@ class Tf:
     def optical_from(
         self, frame_id: str, header: Any, settings: Settings, optical: bool
     ) -> FloatArray:
-        """Return the transform between the two frames, which TF knows as they are."""
+        """Return the transform between the two frames as TF has it."""
         return self._look_up(header.frame_id, frame_id, header, _PATIENCE)
 
     def place(self, header: Any, settings: Settings, refused: Callable[[str], None]) -> Place:
-        """Return the camera's place over the ground and in nav_odom_frame.
+        """Return the camera's pose over the ground and in nav_odom_frame.
 
-        Transforms that were there before are waited for a little, others not: no frame is to be
-        late because of one that nobody publishes.
+        It waits a little only for transforms that were available before: a transform without a
+        publisher must not delay a frame.
         """
         camera, known = header.frame_id, self._known
 
@@ -182,7 +182,7 @@ class Tf:
         return place
 
     def destroy(self) -> None:
-        """Unsubscribe from TF: the node would keep the listener alive."""
+        """Unsubscribe from TF; else the node would keep the listener alive."""
         self._listener.unregister()
 
     def _look_up(self, target: str, source: str, header: Any, patience: Duration) -> FloatArray:
@@ -192,24 +192,24 @@ class Tf:
         self._note_time(header.frame_id, stamp.nanoseconds)
         try:
             found = self._buffer.lookup_transform(target, source, stamp, patience)
-        except Exception as error:  # tf2 raises half a dozen unrelated types
+        except Exception as error:  # tf2 raises many unrelated types
             raise ScaleError(f"TF has no {source} in {target}: {error}") from error
         return messages.matrix_from_transform(found.transform)
 
     def _note_time(self, camera: str, stamp_ns: int) -> None:
-        """Begin anew where a camera's time jumps back, as that of a bag which is played again."""
+        """Reset if a camera's time jumps back, as when a bag is played again."""
         with self._lock:
             if stamp_ns < self._newest_ns.get(camera, 0) - _JUMP_NS:
-                self._buffer.clear()  # tf2 would refuse what is older than it has
-                self._newest_ns.clear()  # the others' time will jump too, and once is enough
+                self._buffer.clear()  # tf2 would reject transforms older than its own
+                self._newest_ns.clear()  # the other cameras jump too: reset once
             self._newest_ns[camera] = stamp_ns
 
 
 def create(node: Node, settings: Settings) -> Extrinsics:
-    """Return what the settings say poses come from.
+    """Return the source of poses that the settings select.
 
     Raises:
-        SettingError: TF is needed, and tf2_ros is not installed.
+        SettingError: TF is needed, but tf2_ros is not installed.
     """
     if settings.extrinsics == "parameters":
         return Parameters()
@@ -222,5 +222,5 @@ def create(node: Node, settings: Settings) -> Extrinsics:
 
 
 def _same(one: str, other: str) -> bool:
-    # ROS 1 began names with a slash now and then.
+    # ROS 1 frame names sometimes begin with a slash.
     return one.lstrip("/") == other.lstrip("/")

@@ -1,4 +1,4 @@
-"""The frames between the thread that launches them and the one that publishes them."""
+"""Queue of frames between the thread that launches them and the one that publishes them."""
 
 from __future__ import annotations
 
@@ -12,13 +12,13 @@ Item = TypeVar("Item")
 
 
 class Flights(Generic[Item]):
-    """Hands items over in order, so many at most between the begin of one's launch and its end.
+    """Passes items on in order; the number from launch to publication is limited.
 
-    A place is there before the image is taken that will need it: the newest one, and not one that
-    would grow old here.
+    A worker reserves a place before it takes an image. So it takes the newest image, and none
+    becomes old while it waits for a place.
 
     Args:
-        most: how many there may be at once: those that are launched, that wait, that are taken.
+        most: maximum number of items at once: being launched, waiting and taken.
     """
 
     def __init__(self, most: int) -> None:
@@ -30,7 +30,7 @@ class Flights(Generic[Item]):
 
     @contextmanager
     def place(self) -> Iterator[None]:
-        """Wait for a place, and hold it inside, where put() fills it; once closed, do not wait."""
+        """Wait for a place and reserve it for put() in the block; do not wait once closed."""
         with self._changed:
             self._changed.wait_for(lambda: self._closed or self._count() < self._most)
             self._launching += 1
@@ -42,7 +42,7 @@ class Flights(Generic[Item]):
                 self._changed.notify_all()
 
     def put(self, item: Item) -> bool:
-        """Hand over what was launched; return whether anybody will take it."""
+        """Add a launched item; return False if nobody will take it."""
         with self._changed:
             if not self._ended:
                 self._items.append(item)
@@ -51,7 +51,7 @@ class Flights(Generic[Item]):
 
     @contextmanager
     def take(self) -> Iterator[Item | None]:
-        """Wait for the next item, and work on it inside; None: none will come any more."""
+        """Wait for the next item, to be processed in the block; None: no more items."""
         with self._changed:
             self._changed.wait_for(lambda: self._items or self._ended)
             item = self._items.popleft() if self._items else None
@@ -64,19 +64,19 @@ class Flights(Generic[Item]):
                 self._changed.notify_all()
 
     def close(self) -> None:
-        """Let nobody wait for a place: nothing is to be launched any more."""
+        """Stop waiting for places: nothing more will be launched."""
         with self._changed:
             self._closed = True
             self._changed.notify_all()
 
     def end(self) -> None:
-        """Let take() give None when it has given what was put: nothing more is."""
+        """Let take() return None after the remaining items: no more will follow."""
         with self._changed:
             self._ended = True
             self._changed.notify_all()
 
     def left(self) -> list[Item]:
-        """Return what nobody took, and let nobody take it."""
+        """Remove and return the items that nobody took."""
         with self._changed:
             items = list(self._items)
             self._items.clear()

@@ -1,4 +1,4 @@
-"""What a camera sends: on which topics, of which type, and how it is received."""
+"""Inputs of a camera: topics, message types, and how they are received."""
 
 from __future__ import annotations
 
@@ -23,13 +23,13 @@ from depth_ros.ros.qos import overridable, override
 from depth_ros.topic_names import base, sibling
 from depth_ros.transport import VARIABLE
 
-# Only the newest image matters, but what is damaged must not push it out of the queue: so many fit
-# into it, and they are taken all at once. It needs memory for what waits, and nothing else.
+# Only the newest image matters, but damaged ones must not push it out of the queue. So the queue is
+# long, and is emptied at once. It needs memory only for the messages that wait.
 _DEPTH = 100
 # Best effort matches every publisher.
 _QOS = QoSProfile(depth=_DEPTH, reliability=ReliabilityPolicy.BEST_EFFORT)
-# What is lost on its way is sent again: best effort loses most images that are larger than DDS's
-# shared memory, and so go over UDP in hundreds of pieces.
+# Lost messages are sent again. Best effort loses most images that are larger than the shared memory
+# of DDS, because they go over UDP in hundreds of fragments.
 _RELIABLE_QOS = QoSProfile(depth=_DEPTH, reliability=ReliabilityPolicy.RELIABLE)
 _LATCHED_QOS = QoSProfile(
     depth=1,
@@ -42,18 +42,18 @@ class Inputs:
     """Subscriptions to a camera's images and camera_info.
 
     Args:
-        node: the node whose topics these are.
-        prefix: what their names begin with.
-        transport: raw, compressed, or auto: what the publishers of the topic say that it is.
-        on_image, on_info: take what comes; of a video the images in it.
-        on_lost: told how many images DDS has lost on their way.
-        max_pixels: a video whose images are larger is not decoded.
+        node: the node that owns the topics.
+        prefix: of the topic names.
+        transport: raw, compressed, or auto: as the publishers of the topic announce it.
+        on_image, on_info: called with each message; of a video with each decoded image.
+        on_lost: called with the number of images that DDS lost.
+        max_pixels: a video with larger images is not decoded.
 
     Attributes:
-        image, info: full names of the topics. Where image alone is remapped, camera_info is its
-            sibling, as image_transport has it.
-        latched: whether camera_info came from a publisher that keeps it for who comes late, and
-            need not send it again.
+        image, info: full topic names. If only image is remapped, camera_info is its sibling, as in
+            image_transport.
+        latched: whether camera_info came from a transient-local publisher, which keeps it for late
+            subscribers and need not send it again.
     """
 
     def __init__(
@@ -77,7 +77,7 @@ class Inputs:
         self.latched = False
         self._kind: Any = None
         self._image_qos, self._settled = _QOS, False
-        # Then it is the user's, and is not changed when images are lost.
+        # A reliability that the user chose is not changed when images are lost.
         self._is_chosen = override(node, self.image, QoSPolicyKind.RELIABILITY) is not None
         self._durability = override(node, self.info, QoSPolicyKind.DURABILITY)
         self._timer: Any = None
@@ -101,10 +101,10 @@ class Inputs:
         self._cancel()
 
     def tend(self) -> None:
-        """Subscribe to what is published by now; to be called by the executor while nothing comes.
+        """Subscribe to what is published now; the executor calls this while nothing comes.
 
-        DDS knows a topic by one type: as another one it can be subscribed to only when the last
-        subscription is gone for good. Until then it is tried again.
+        In DDS a topic has one type: a subscription with another type fails until the last one is
+        fully destroyed. Until then it is tried again.
         """
         with suppress(RuntimeError):  # rclpy's RCLError
             self._subscribe_to_what_is_published()
@@ -123,7 +123,7 @@ class Inputs:
             self._subscribe("latched info", CameraInfo, self.info, self._on_latched, **qos)
 
     def why_silent(self, event: str) -> str:
-        """Return why no image, or no camera_info, may come, as far as the graph tells."""
+        """Return a likely reason why no image or camera_info comes, from the ROS graph."""
         topic, expected = self.info, INFO
         if event == "image":
             topic = self.image
@@ -141,7 +141,7 @@ class Inputs:
     def _subscribe(self, key: str, kind: Any, topic: str, callback: Any, **qos: Any) -> None:
         if key in self._subscriptions:
             self._node.destroy_subscription(self._subscriptions.pop(key))
-        # Publishers of another type or QoS are reported by why_silent(), with the cure.
+        # why_silent() reports publishers of another type or QoS, and how to fix it.
         events = SubscriptionEventCallbacks(use_default_callbacks=False)
         if key == "image":
             events.message_lost, events.incompatible_qos = self._on_lost, self._on_incompatible
@@ -150,7 +150,7 @@ class Inputs:
         )
 
     def _on_lost(self, event: Any) -> None:
-        """Ask for what is lost again, where all who publish images would send it again."""
+        """Subscribe reliably after a loss, if all publishers of images are reliable."""
         self._count_lost(event.total_count_change)
         if self._settled or self._is_chosen:
             return
@@ -166,10 +166,10 @@ class Inputs:
 
     def _on_incompatible(self, event: Any) -> None:
         if self._image_qos is _RELIABLE_QOS:
-            self._resubscribe(_QOS)  # there is a new publisher, at best effort
+            self._resubscribe(_QOS)  # a new publisher has best effort
 
     def _resubscribe(self, qos: QoSProfile) -> None:
-        """Subscribe to images anew; soon, because this subscription's event is at hand."""
+        """Subscribe to images again, by a timer: this subscription's event is being handled."""
 
         def resubscribe() -> None:
             self._cancel()
@@ -191,9 +191,9 @@ class Inputs:
         self._on_info(message)
 
     def _on_first(self, message: Any) -> None:
-        """Take an image and all that wait behind it: the executor takes one a round.
+        """Process an image and all that wait after it: the executor takes one in each cycle.
 
-        In a round it waits for Python's lock several times, which a worker may hold.
+        In a cycle it waits several times for Python's GIL, which a worker may hold.
         """
         self._on_any(message)
         if subscription := self._subscriptions.get("image"):
@@ -207,14 +207,14 @@ class Inputs:
         said = messages.header_of(message)
         header = Header(stamp=said.stamp, frame_id=said.frame_id)
         try:
-            # Here, and not by a worker: every packet is needed, in its order.
+            # Here and not in a worker: every packet is needed, in order.
             image: Any = messages.RgbImage(header, self._video.decode(message))
         except MessageError as error:
             image = messages.NoImage(header, error)
         self._on_image(image)
 
     def _wanted(self) -> Any:
-        """Return the class of the images: that of the transport, or of what is published."""
+        """Return the message class of the images: of the transport, or of what is published."""
         if self._transport != "auto":
             return CompressedImage if self._transport == "compressed" else Image
         published = self._kinds(self.image)
@@ -224,9 +224,9 @@ class Inputs:
         return CompressedImage if base(self.image) != self.image else Image
 
     def _is_latched(self) -> bool:
-        """Whether a publisher keeps its camera_info, and the user did not say how to ask for it.
+        """Whether a publisher of camera_info is transient local, and the user set no durability.
 
-        A driver warns of whoever asks in vain.
+        Where no publisher is, such a subscription would cause a warning of the driver.
         """
         return self._durability is None and any(
             publisher.qos_profile.durability is DurabilityPolicy.TRANSIENT_LOCAL
@@ -234,13 +234,13 @@ class Inputs:
         )
 
     def _kinds(self, topic: str) -> set[str]:
-        """Return the types that a topic is published as."""
+        """Return the types with which a topic is published."""
         return {each.topic_type for each in self._node.get_publishers_info_by_topic(topic)}
 
 
 def _waiting(subscription: Subscription) -> Iterator[Any]:
-    """Yield the messages that wait for a subscription, no more than fit into its queue."""
-    with suppress(InvalidHandle):  # it was destroyed meanwhile
+    """Yield the waiting messages of a subscription, at most the size of its queue."""
+    with suppress(InvalidHandle):  # it was destroyed in the meantime
         for _ in range(_DEPTH):
             with subscription.handle:
                 taken = subscription.handle.take_message(subscription.msg_type, subscription.raw)

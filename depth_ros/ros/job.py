@@ -1,4 +1,4 @@
-"""An image of one of the node's cameras, as it waits, and as it is answered."""
+"""An image of one of the node's cameras, while it waits and while it is processed."""
 
 from __future__ import annotations
 
@@ -19,10 +19,10 @@ class QueuedImage:
     """An image message that waits for a worker.
 
     Attributes:
-        camera: whose image it is.
+        camera: the source of the image.
         message: the image.
-        time_s: when it came, by the steady clock.
-        counted: whether it was counted what became of it.
+        time_s: arrival time, by the steady clock.
+        counted: whether its result was counted.
     """
 
     camera: NodeCamera
@@ -31,7 +31,7 @@ class QueuedImage:
     counted: bool = False
 
     def count(self, event: str) -> None:
-        """Count what became of it, once."""
+        """Count its result, once."""
         if not self.counted:
             self.counted = True
             self.camera.health.count(event)
@@ -39,7 +39,7 @@ class QueuedImage:
 
 @dataclass(frozen=True, eq=False)
 class NodeJob(FrameJob):
-    """A frame that is to be answered, and what its messages need.
+    """A frame to process, and what its output messages need.
 
     Attributes:
         image: the message it was decoded from.
@@ -51,10 +51,10 @@ class NodeJob(FrameJob):
 
     @property
     def camera(self) -> NodeCamera:
-        """The camera whose frame it is."""
+        """The source of the frame."""
         return self.image.camera
 
     @property
     def header(self) -> Header:
-        """The image's header, which all of its outputs have."""
+        """The image's header, which all of its outputs share."""
         return self.image.message.header

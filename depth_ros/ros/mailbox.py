@@ -1,4 +1,4 @@
-"""A place for the newest item of each of several senders, between threads."""
+"""Passes the newest item of each of several senders between threads."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ Item = TypeVar("Item")
 
 
 class Mailbox(Generic[Item]):
-    """Holds the newest item of each sender that nobody took yet.
+    """Holds the newest item of each sender until it is taken.
 
-    They are taken in the order in which their senders began to wait: so no sender waits for another
-    one twice. While somebody works for a sender, nobody else is given what comes from it.
+    Items are taken in the order in which their senders began to wait, so no sender is served twice
+    while another one waits. While an item of a sender is processed, its next one is not given out.
     """
 
     def __init__(self) -> None:
@@ -24,24 +24,24 @@ class Mailbox(Generic[Item]):
         self._changed = threading.Condition()
 
     def put(self, item: Item, sender: str = "") -> Item | None:
-        """Leave an item; return the one that nobody will take because of that.
+        """Add an item; return the one that is discarded for it, if any.
 
-        This is the one of its sender that waited, or, where the mailbox is closed, the item itself.
+        This is the sender's previous item, or, if the mailbox is closed, the item itself.
         """
         with self._changed:
             if not self._open:
                 return item
             replaced = self._items.get(sender)
-            self._items[sender] = item  # one that replaces another one has its place
+            self._items[sender] = item  # a replacement keeps the position
             self._changed.notify_all()
             return replaced
 
     @contextmanager
     def take(self, most: int | None = None) -> Iterator[list[Item] | None]:
-        """Wait for items, and work on them inside; None once the mailbox is closed.
+        """Wait for items, to be processed in the block; None once the mailbox is closed.
 
         Args:
-            most: of how many senders; None: of all.
+            most: maximum number of senders; None: all.
         """
         with self._changed:
             self._changed.wait_for(lambda: self._ready() or not self._open)
@@ -58,7 +58,7 @@ class Mailbox(Generic[Item]):
                 self._changed.notify_all()
 
     def close(self) -> list[Item]:
-        """Let take() give None, now and from now on; return what nobody took."""
+        """Let take() return None from now on; return the items that nobody took."""
         with self._changed:
             self._open = False
             left = list(self._items.values())
@@ -67,6 +67,6 @@ class Mailbox(Generic[Item]):
             return left
 
     def _ready(self) -> list[str]:
-        """Return the senders that wait and that nobody works for."""
+        """Return the senders with a waiting item and none in process."""
         busy = frozenset().union(*self._busy)
         return [sender for sender in self._items if sender not in busy]

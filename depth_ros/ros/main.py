@@ -1,4 +1,4 @@
-"""The node's process: prepared, run until it is interrupted, and ended whatever hangs."""
+"""The node's process: runs until it is interrupted, and ends even if a thread hangs."""
 
 from __future__ import annotations
 
@@ -20,24 +20,24 @@ from depth_ros.runtimes import heap
 
 
 def main(args: list[str] | None = None) -> int:
-    """Run the node until it is interrupted; exit code 1 when its arguments cannot be used."""
-    heap.use_one_arena()  # before ROS begins its threads
-    heap.keep_freed_memory()  # what messages take and give back, on a GPU's host too
+    """Run the node until it is interrupted; exit code 1 if its arguments are invalid."""
+    heap.use_one_arena()  # before ROS starts its threads
+    heap.keep_freed_memory()  # messages reuse it, on the host of a GPU too
     os.environ.update(transport.environment())
-    if torch.cuda.is_available():  # else another thread would have the network's processor
+    if torch.cuda.is_available():  # else its thread takes CPU from the network
         os.environ.update(transport.asynchronous())
     try:
         rclpy.init(args=args)
         node = DepthNode()
         runtimes.prepare_process(node.settings.device)
-    except (DepthError, RuntimeError) as error:  # RuntimeError: what rclpy makes of bad arguments
+    except (DepthError, RuntimeError) as error:  # RuntimeError: rclpy, on bad arguments
         print(f"depth_node: {error}", file=sys.stderr)
         rclpy.try_shutdown()
         return 1
     except KeyboardInterrupt:
         rclpy.try_shutdown()
         return 0
-    # Beside the executor: parameters and diagnostics answer while the model is loaded.
+    # Next to the executor: parameters and diagnostics respond while the model is loaded.
     starter = threading.Thread(target=node.autostart, name="depth transition", daemon=True)
     starter.start()
     code = 0
@@ -49,7 +49,7 @@ def main(args: list[str] | None = None) -> int:
     except (KeyboardInterrupt, ExternalShutdownException):
         pass
     except RuntimeError:
-        if rclpy.ok():  # else a callback was interrupted by the end of its context
+        if rclpy.ok():  # else the context ended during a callback
             raise
     finally:
         _stop(node)
@@ -58,17 +58,17 @@ def main(args: list[str] | None = None) -> int:
 
 
 def _stop(node: DepthNode) -> None:
-    # A second Ctrl-C, as launch sends it, must not cut the teardown short.
+    # A second Ctrl-C, as launch sends it, must not interrupt the teardown.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     node.on_cleanup(LifecycleState("finalized", 0))
     node.destroy_node()
     rclpy.try_shutdown()
-    # Nor must launch lose its patience while Python looks for garbage in torch.
+    # Without a garbage collection of torch's objects, which may exceed the timeout of launch.
     gc.freeze()
 
 
 def _leave_what_hangs(code: int) -> None:
-    """End the process here, where a thread of the node does not: Python would wait, or crash."""
+    """End the process if a thread of the node still runs: Python would wait for it or crash."""
     if any(thread.name.startswith("depth") for thread in threading.enumerate()):
         sys.stdout.flush()
         sys.stderr.flush()

@@ -1,4 +1,4 @@
-"""The node: subscribe, call the pipeline, publish, and say what goes wrong."""
+"""The node: subscribes, runs the pipeline, publishes, and reports errors."""
 
 from __future__ import annotations
 
@@ -37,27 +37,27 @@ from depth_ros.ros.watch import BEAT_S, Watch
 from depth_ros.runtimes import threads
 
 _DIAGNOSTICS_PERIOD_S = 1.0
-# How long a frame at hand may take until a stop is over without it; and what is left of it to
-# publish, at least.
+# How long a stop waits for the current frame, and the minimum of that time that is left for
+# publishing.
 _STOP_S = 3.0
 _LAND_S = 1.0
-# A model that is given up twice within that time is not loaded again.
+# A model that fails twice within this time is not loaded again.
 _RECOVERY_S = 60.0
-# So many times as long as usual is too long for a frame.
+# A frame that takes this many times the usual latency is reported as slow.
 _SLOW = 5.0
 
 
 class DepthNode(LifecycleNodeMixin, Node):
-    """Turns the images and camera_info of one or several cameras into metric depth and points.
+    """Converts the images and camera_info of one or several cameras to metric depth and points.
 
-    The executor's thread only receives; workers, each a thread, decode, infer and publish; on a GPU
-    a thread of its own publishes, while a worker launches the next frame. A frame that cannot be
-    answered is dropped, counted and warned of; nothing that arrives stops the node. Lifecycle
-    transitions, and the watch that supervises the workers and publishes diagnostics, have
-    threads of their own too: any executor will do, and none is blocked.
+    The executor's thread only receives. Worker threads decode, infer and publish; on a GPU a
+    separate thread publishes while a worker launches the next frame. A frame that cannot be
+    processed is dropped, counted and logged; no input stops the node. Lifecycle transitions have
+    their own threads, and so has the watchdog, which supervises the workers and publishes
+    diagnostics. So any executor works, and none is blocked.
 
     Attributes:
-        ended: done, with the cause, when a node that starts on its own cannot go on.
+        ended: a future; its result is the cause if a node with autostart cannot continue.
     """
 
     def __init__(self, **kwargs: Any) -> None:
@@ -89,18 +89,18 @@ class DepthNode(LifecycleNodeMixin, Node):
         self._supervisor = Supervisor(self._work, *tell)
         self._publishing = Supervisor(self._publish, *tell, role="publisher")
         self._watch = Watch(self._look, self.get_logger().error)
-        # Simulated time may stand still; the report of that must not.
+        # Simulated time may stop; the diagnostics that report it must not.
         steady = Clock(clock_type=ClockType.STEADY_TIME)
         self.create_timer(BEAT_S, self._beat, clock=steady)
         self._watch.start()
 
     @property
     def health(self) -> Health:
-        """How the first camera fares."""
+        """Health of the first camera."""
         return self.cameras[0].health
 
     def destroy_node(self) -> None:
-        """Take all of it back; workers are to be stopped before."""
+        """Destroy the node; the workers must be stopped before."""
         self._watch.close()
         super().destroy_node()
 
@@ -112,7 +112,7 @@ class DepthNode(LifecycleNodeMixin, Node):
         self._loading_since_s = time.monotonic()
         try:
             pipeline = self._loaded()
-        # Whatever a model raises, or what ends its thread: the node stays and says so.
+        # On any error of a model, even SystemExit, the node stays alive and reports it.
         except (Exception, SystemExit) as error:
             self.tell("configure", error)
             return TransitionCallbackReturn.FAILURE
@@ -126,20 +126,20 @@ class DepthNode(LifecycleNodeMixin, Node):
         return TransitionCallbackReturn.SUCCESS
 
     def tell(self, what: str, error: BaseException) -> None:
-        """Say what the node cannot do, and why."""
+        """Report what failed, and why."""
         self._fail(error)
         self.get_logger().error(f"cannot {what}: {self.health.last_error}")
 
     def _loaded(self) -> Pipeline:
         self._lost = None
-        calibration.check(self.settings)  # now, not when the first image comes
+        calibration.check(self.settings)  # now, not at the first image
         self._threads = threads.use(self.settings.threads)
         pipeline = Pipeline.from_settings(self.settings)
         pipeline.warm_up()
         self._model = pipeline.model
         try:
-            check(pipeline.model, self.settings)  # they may have changed meanwhile
-            # Parameters cost nothing; TF is listened to only where it is needed.
+            check(pipeline.model, self.settings)  # settings may have changed meanwhile
+            # Parameters cost nothing; TF is subscribed to only if it is needed.
             if self.settings.scale_mode != "model" or self.settings.extrinsics == "parameters":
                 self._extrinsics = extrinsics.create(self, self.settings)
         except DepthError:
@@ -149,8 +149,8 @@ class DepthNode(LifecycleNodeMixin, Node):
 
     @transitions.guarded("activate")
     def on_activate(self, state: LifecycleState) -> TransitionCallbackReturn:
-        """Subscribe, and start to answer."""
-        super().on_activate(state)  # publishers let messages pass
+        """Subscribe, and start to process images."""
+        super().on_activate(state)  # enables the publishers
         self._mailbox, self._flights = Mailbox(), Flights(worker.IN_FLIGHT)
         pipeline = self.cameras[0].pipeline
         assert pipeline is not None
@@ -162,11 +162,11 @@ class DepthNode(LifecycleNodeMixin, Node):
 
     @transitions.guarded("deactivate")
     def on_deactivate(self, state: LifecycleState) -> TransitionCallbackReturn:
-        """Unsubscribe, and stop after the frame at hand.
+        """Unsubscribe, and stop after the current frame.
 
-        A frame that takes longer than some seconds is not waited for: the transition fails, and the
-        node is unconfigured, because the model cannot be used any longer. So it is where workers
-        end again and again, which is this transition's other cause.
+        If the frame takes longer than some seconds, the transition fails and the node becomes
+        unconfigured, because the model cannot be used any longer. The same happens if workers end
+        repeatedly, which also triggers this transition.
         """
         if not self._stop() or self._lost is not None:
             return TransitionCallbackReturn.ERROR
@@ -174,7 +174,7 @@ class DepthNode(LifecycleNodeMixin, Node):
 
     @transitions.guarded("clean up")
     def on_cleanup(self, state: LifecycleState) -> TransitionCallbackReturn:
-        """Take the outputs back and forget the model."""
+        """Destroy the outputs and release the model."""
         stopped = self._stop()
         for camera in self.cameras:
             camera.clean_up()
@@ -182,26 +182,26 @@ class DepthNode(LifecycleNodeMixin, Node):
             self._extrinsics.destroy()
         self._extrinsics, self._model = None, None
         if stopped and not self._workers:
-            with suppress(RuntimeError):  # of a device that is lost
-                # Else the process keeps the model's memory; nothing without CUDA.
+            with suppress(RuntimeError):  # from a lost device
+                # Else the process keeps the model's memory. No effect without CUDA.
                 torch.cuda.empty_cache()
         return TransitionCallbackReturn.SUCCESS
 
     def on_error(self, state: LifecycleState) -> TransitionCallbackReturn:
-        """Start afresh after a transition that failed half-way."""
+        """Clean up after a failed transition."""
         self.on_cleanup(state)
         if self._lost is not None:
             self._fail(self._lost)
         return TransitionCallbackReturn.SUCCESS
 
     def on_shutdown(self, state: LifecycleState) -> TransitionCallbackReturn:
-        """Stop, from whatever state."""
+        """Stop, from any state."""
         return self.on_cleanup(state)
 
     def autostart(self) -> None:
-        """Configure and activate, unless the settings leave that to a lifecycle manager.
+        """Configure and activate, unless the settings leave this to a lifecycle manager.
 
-        Where that fails nobody else will try: the node has ended.
+        If it fails, the node ends, because nobody else would start it.
         """
         if not self.settings.autostart:
             return
@@ -212,11 +212,11 @@ class DepthNode(LifecycleNodeMixin, Node):
 
     @contextmanager
     def _told(self, what: str) -> Iterator[None]:
-        """Say what ends a thread of transitions, and end a node that nobody else would start."""
+        """Report an error of a transition thread; with autostart, end the node."""
         try:
             yield
         except (Exception, SystemExit) as error:
-            if not self.context.ok():  # of the end of ROS
+            if not self.context.ok():  # ROS is shutting down
                 return
             self.tell(what, error)
             if self.settings.autostart:
@@ -227,7 +227,7 @@ class DepthNode(LifecycleNodeMixin, Node):
             camera.fail(error)
 
     def _introduce(self, pipeline: Pipeline) -> None:
-        """Say once what runs, under which licence, and what its numbers are."""
+        """Log once the model, its licence and the kind of its output."""
         entry = pipeline.model.entry
         allowed = "commercial use allowed" if entry.commercial else "NO commercial use"
         text = f"model {entry.name} ({entry.licence}, {allowed}) runs on {pipeline.device}"
@@ -241,7 +241,7 @@ class DepthNode(LifecycleNodeMixin, Node):
             )
 
     def _stop(self) -> bool:
-        """Stop the workers; return whether all have, and say what the others do."""
+        """Stop the workers; return whether all ended, and log what the others do."""
         for camera in self.cameras:
             camera.stop()
         for image in self._mailbox.close():
@@ -249,7 +249,7 @@ class DepthNode(LifecycleNodeMixin, Node):
         until_s = time.monotonic() + _STOP_S
         self._flights.close()
         hung = self._supervisor.stop(_STOP_S)
-        self._flights.end()  # what is launched is published
+        self._flights.end()  # launched frames are published
         hung += self._publishing.stop(max(_LAND_S, until_s - time.monotonic()))
         for flight in self._flights.left():
             flight.drop()
@@ -259,7 +259,7 @@ class DepthNode(LifecycleNodeMixin, Node):
 
     @property
     def _workers(self) -> list[Worker]:
-        """All threads that work, or hang, for frames."""
+        """All threads that process frames, including those that hang."""
         return self._supervisor.workers + self._publishing.workers
 
     # --- the executor's thread
@@ -277,7 +277,7 @@ class DepthNode(LifecycleNodeMixin, Node):
         return SetParametersResult(successful=True)
 
     def _take_parameters(self, changes: list[Parameter[Any]]) -> None:
-        if any(each.name in SPECS for each in changes):  # rclpy declares some of its own
+        if any(each.name in SPECS for each in changes):  # rclpy declares others
             self.settings = parameters.changed(self.settings, changes)
 
     def _beat(self) -> None:
@@ -288,14 +288,14 @@ class DepthNode(LifecycleNodeMixin, Node):
                 camera.tend()
 
     def _find_extrinsics(self) -> None:
-        """Listen to TF if topics with subscribers need it."""
+        """Subscribe to TF if topics with subscribers need it."""
         lacking = [camera for camera in self.cameras if camera.needs_extrinsics]
         if lacking and self._extrinsics is None:
             self._extrinsics = extrinsics.create(self, self.settings)
         for camera in lacking:
             camera.extrinsics = self._extrinsics
 
-    # --- the watch's thread
+    # --- the watchdog's thread
 
     def _look(self) -> None:
         if not self.context.ok():
@@ -328,7 +328,7 @@ class DepthNode(LifecycleNodeMixin, Node):
         return f"loading model {self.settings.model} for {time.monotonic() - since_s:.0f} s"
 
     def _fault(self) -> Level | None:
-        """Return what is wrong with the node's own threads."""
+        """Return the fault of the node's own threads, if any."""
         text = self._watch.fault() or self._supervisor.fault() or self._publishing.fault()
         if text:
             return DiagnosticStatus.ERROR, text
@@ -342,8 +342,8 @@ class DepthNode(LifecycleNodeMixin, Node):
         return None
 
     def _give_up(self, error: BaseException) -> None:
-        """Leave the active state, and load the model anew, once, where nobody else would."""
-        if self._lost is not None:  # workers and publishers end of one cause
+        """Deactivate, and with autostart load the model again, once."""
+        if self._lost is not None:  # workers and publishers share one cause
             return
         self._lost = error
         self._fail(error)
@@ -351,7 +351,7 @@ class DepthNode(LifecycleNodeMixin, Node):
 
     def _recover(self, error: BaseException) -> None:
         with self._told("recover"):
-            with suppress(RuntimeError):  # rclpy's RCLError: somebody else deactivates it
+            with suppress(RuntimeError):  # rclpy's RCLError: already being deactivated
                 self.trigger_deactivate()
             now_s, before_s = time.monotonic(), self._gave_up_s
             self._gave_up_s = now_s
@@ -368,7 +368,7 @@ class DepthNode(LifecycleNodeMixin, Node):
         self._watch.wake()
 
     def _work(self, me: Worker) -> None:
-        """Answer what waits: all of it at once, or, beside other workers, image by image."""
+        """Process waiting images: all at once, or one by one if there are other workers."""
         mailbox, flights, count = self._mailbox, self._flights, self._supervisor.count
         pipeline, wanted = self._serve(me)
         threads.use_share(self._threads, count)
@@ -385,7 +385,7 @@ class DepthNode(LifecycleNodeMixin, Node):
                         flight.drop()
 
     def _publish(self, me: Worker) -> None:
-        """Publish what workers launch, in that order, each as soon as it has landed."""
+        """Publish launched frames in order, each as soon as its download ends."""
         flights = self._flights
         pipeline, wanted = self._serve(me)
         while True:
@@ -396,7 +396,7 @@ class DepthNode(LifecycleNodeMixin, Node):
                     worker.publish(flight, pipeline.profile, wanted)
 
     def _serve(self, me: Worker) -> tuple[Pipeline, Callable[[], bool]]:
-        """Return the pipeline that a thread works for, and whether that is still wanted."""
+        """Return a thread's pipeline, and a function: whether its results are still needed."""
         pipeline = self.cameras[0].pipeline
         assert pipeline is not None
         profile = pipeline.profile

@@ -16,13 +16,13 @@ from depth_ros.config import SPECS, Settings, Spec, split
 def declare(node: Node) -> Settings:
     """Declare every setting as a parameter and return their values.
 
-    A parameter that is none of them is warned of: it may be misspelt.
+    An override of an unknown parameter causes a warning: it may be misspelt.
 
     Args:
-        node: made with automatically_declare_parameters_from_overrides.
+        node: created with automatically_declare_parameters_from_overrides.
 
     Raises:
-        SettingError: a launch file or command line gave a value that is not allowed.
+        SettingError: a value in a launch file or command line is not allowed.
     """
     given = {name: each.value for name, each in node.get_parameters_by_prefix("").items()}
     ours, warnings = split(given)
@@ -31,7 +31,7 @@ def declare(node: Node) -> Settings:
         node.get_logger().warning(warning)
     for name, value in settings.as_dict().items():
         if name in ours:
-            node.undeclare_parameter(name)  # it has the type that was given, which may be another
+            node.undeclare_parameter(name)  # it has the given type, which may differ
         node.declare_parameter(name, value, descriptor(SPECS[name]), ignore_override=True)
     return settings
 
@@ -58,7 +58,7 @@ def descriptor(spec: Spec) -> ParameterDescriptor:
 
 
 def cast(parameters: list[Parameter]) -> list[Parameter]:
-    """Return parameters in the types of the settings, where they say the same in another one."""
+    """Convert parameters to the types of the settings, if their value stays the same."""
     return [_cast(each) if each.name in SPECS else each for each in parameters]
 
 
@@ -72,6 +72,6 @@ def changed(settings: Settings, parameters: list[Parameter]) -> Settings:
     """Return the settings after a change.
 
     Raises:
-        SettingError: it is not allowed.
+        SettingError: the change is not allowed.
     """
     return settings.with_values(**{p.name: p.value for p in parameters if p.name in SPECS})

@@ -1,7 +1,7 @@
-"""Play a bag over DDS: its messages as bytes, at their own pace.
+"""Play a bag over DDS: serialised messages, at the recorded rate.
 
-Run as a process of its own, which `depth_ros play` starts: python -m depth_ros.ros.play JSON, the
-fields of Play; with --ros-args for remaps.
+`depth_ros play` starts it as a separate process: python -m depth_ros.ros.play JSON, the fields of
+Play; with --ros-args for remaps.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ from depth_ros.ros.message_class import message_class
 from depth_ros.ros.pace import Pace
 
 CLOCK = "/clock"
-# Always latched; recordings that say nothing of QoS have it, too.
+# Always latched, also in recordings without QoS.
 _LATCHED = {"/tf_static"}
 _DEPTH = 10
 _DISCOVERY_S = 1.0
@@ -42,12 +42,12 @@ class Play:
 
     Attributes:
         bag: a bag, of ROS 2 or 1.
-        rate: 2 is twice as fast as it was.
+        rate: 2 is twice the recorded speed.
         loop: start again at the end, until interrupted.
-        clock_hz: publish the bag's time on /clock so often, for use_sim_time; 0: not at all.
-        topics: those to play; none: all.
-        start_s: leave out so much of the beginning, except for latched topics such as /tf_static.
-        wait: begin when every topic has a subscriber; else after a second at the latest.
+        clock_hz: rate of the bag's time on /clock, for use_sim_time; 0: no /clock.
+        topics: those to play; empty: all.
+        start_s: seconds to skip at the beginning, except on latched topics such as /tf_static.
+        wait: begin when every topic has a subscriber; else after one second at the latest.
     """
 
     bag: str
@@ -60,9 +60,9 @@ class Play:
 
 
 def qos_profile(topic: str, offered: Iterable[Qos]) -> QoSProfile:
-    """Return the QoS to offer for a topic: that of the recorded publishers, where it is known.
+    """Return the QoS to offer for a topic: that of the recorded publishers, if known.
 
-    It is reliable or latched (transient local) if one of them was. Where nothing was recorded it is
+    It is reliable or latched (transient local) if one of them was. If no QoS was recorded, it is
     reliable, and latched for /tf_static.
     """
     offered = list(offered)
@@ -77,11 +77,11 @@ def qos_profile(topic: str, offered: Iterable[Qos]) -> QoSProfile:
 
 
 class Player(Node):
-    """Publishes a bag's messages, without decoding them, and the bag's time if asked to.
+    """Publishes a bag's messages without decoding them, and optionally the bag's time.
 
     Raises:
         BagError: the bag lacks a topic, or has nothing to play.
-        SettingError: the time is asked for, and rosgraph_msgs is not installed.
+        SettingError: the time is to be published, but rosgraph_msgs is not installed.
     """
 
     def __init__(self, play: Play, bag: Recording) -> None:
@@ -125,7 +125,7 @@ class Player(Node):
         while self._play.loop:
             self._run_once()
         for output in self._outputs.values():
-            output.wait_for_all_acked(Duration(seconds=_DISCOVERY_S))  # one may be hung
+            output.wait_for_all_acked(Duration(seconds=_DISCOVERY_S))  # a subscriber may hang
         for topic, reason in self._bag.unknown.items():
             self.get_logger().warning(f"{topic} is not played: {reason}")
         for told in (*self._bag.notes, *self._bag.damage):
@@ -146,7 +146,7 @@ class Player(Node):
             self._outputs[record.topic].publish(record.data)
 
     def _wait(self, pace: Pace, record: Record) -> None:
-        """Wait until a record is due, and tell the time meanwhile."""
+        """Wait until a record is due, and publish the time meanwhile."""
         self._tick(pace)
         while (left_s := pace.left_s(record.time_ns)) > 0:
             if self._clock:
@@ -168,10 +168,10 @@ def _is_latched(output: Publisher[Any]) -> bool:
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Play one bag, until its end or an interrupt; exit code 1 when it cannot be played."""
+    """Play one bag until its end or an interrupt; exit code 1 if it cannot be played."""
     options, *ros_arguments = sys.argv[1:] if arguments is None else arguments
-    # Python's own handlers: an interrupt ends the playing, not ROS in the middle of a message. Set
-    # here, because a shell lets what it starts in the background ignore Ctrl-C.
+    # With Python's own handlers an interrupt ends the playback, not ROS in the middle of a message.
+    # They are set here because a process that a shell starts in the background ignores Ctrl-C.
     rclpy.init(args=ros_arguments, signal_handler_options=SignalHandlerOptions.NO)
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, signal.default_int_handler)

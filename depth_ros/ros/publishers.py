@@ -1,4 +1,4 @@
-"""The node's outputs: messages that are allocated once and filled in place."""
+"""The node's outputs: messages are allocated once and filled in place."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from depth_ros.profile import Profile
 from depth_ros.ros.qos import overridable
 from depth_ros.runtimes.download import Download, PendingDownload
 
-# Reliable satisfies every subscriber; two messages let a slow one finish the last while one waits.
+# Reliable matches every subscriber. Depth 2: one message waits while a slow one reads the last.
 _QOS = QoSProfile(depth=2, reliability=ReliabilityPolicy.RELIABLE)
 
 
@@ -37,19 +37,21 @@ TOPICS = {
     "points/nav": PointCloud2,
     "scan": LaserScan,
 }
-"""What the node may publish; metres only where there are any, relative values and confidence only
-of models that give them."""
-# What has a value for every pixel, and what depends on where the camera is.
+"""Topics that the node may publish.
+
+Metres only if available; relative values and confidence only if the model outputs them.
+"""
+# Topics with a value for every pixel, and topics that depend on the camera's pose.
 _OF_PIXELS = ("depth/image", "depth/confidence", "depth/uncertainty")
 _OF_PLACES = ("points/nav", "scan")
 
 
 class PendingOutput:
-    """An output that is to be published: started before, in another thread, or when it is due.
+    """An output to be published: started earlier in another thread, or when it is due.
 
     Args:
-        begin: asks its device for it, and waits for nothing.
-        send: fills its message, and publishes it.
+        begin: launches it on its device without waiting.
+        send: fills its message and publishes it.
     """
 
     def __init__(
@@ -59,7 +61,7 @@ class PendingOutput:
         self._pending: PendingDownload | None = None
 
     def start(self) -> None:
-        """Ask its device for it."""
+        """Launch it on its device."""
         self._pending = self._begin()
 
     def land(self) -> None:
@@ -78,38 +80,38 @@ class PendingOutput:
             self.release()
 
     def release(self) -> None:
-        """Let go what was started, published or not."""
+        """Release what was started, published or not."""
         if self._pending is not None:
             self._pending.release()
 
 
 def _nothing() -> PendingDownload:
-    """Return what there is to wait for where the host has it all."""
+    """Return a finished download, for data that is already on the host."""
     return PendingDownload(torch.empty(0))
 
 
 class Node(Protocol):
-    """What has the topics, and lets their messages pass while it is active."""
+    """Owner of the topics; it publishes only while it is active."""
 
     def create_lifecycle_publisher(self, kind: Any, topic: str, **qos: Any) -> Any:
-        """Announce a topic."""
+        """Create a publisher of a topic."""
 
     def destroy_lifecycle_publisher(self, publisher: Any) -> Any:
-        """Take a topic back."""
+        """Destroy a publisher."""
 
 
 class Outputs:
-    """Publishes what a DepthFrame gives to those who listen, and computes nothing else.
+    """Publishes the outputs of a DepthFrame that have subscribers, and computes only those.
 
     Args:
-        node: the node whose topics these are.
-        metric: whether there will be metres.
+        node: the node that owns the topics.
+        metric: whether depth in metres is available.
         relative: whether the network's own values are relative.
-        confidence: whether the network may say how sure it is.
-        profile: told when bytes are copied and messages sent.
-        prefix: what the topics' names begin with.
+        confidence: whether the network may output confidence.
+        profile: records the times of copying and publishing.
+        prefix: of the topic names.
         overlapped: whether a frame's outputs are started while another thread publishes those of
-            the frame before.
+            the previous frame.
     """
 
     def __init__(
@@ -140,15 +142,15 @@ class Outputs:
         self._uncertainty_message, self._nav_message = Image(), PointCloud2()
 
     def have_subscribers(self, points: bool) -> bool:
-        """Return whether any topic has subscribers; points only count when they are on."""
+        """Return whether any topic has subscribers; points count only if enabled."""
         return self._has_subscribers("depth/camera_info") or self.wanted(points).anything
 
     def need_place(self) -> bool:
-        """Return whether a topic that depends on the camera's place has subscribers."""
+        """Return whether a topic that depends on the camera's pose has subscribers."""
         return any(map(self._has_subscribers, _OF_PLACES))
 
     def wanted(self, points: bool) -> Wanted:
-        """Return what the topics with subscribers need; points only when they are on."""
+        """Return what the topics with subscribers need; points only if enabled."""
         return Wanted(
             image=any(map(self._has_subscribers, _OF_PIXELS)),
             navigation=self.need_place(),
@@ -158,12 +160,12 @@ class Outputs:
         )
 
     def info(self, header: Header, info: CameraInfo) -> Iterator[PendingOutput]:
-        """Give the camera that took an image, if somebody listens; its images come after it."""
+        """Yield the camera_info of an image if it has subscribers; it precedes the images."""
         if self._has_subscribers("depth/camera_info"):
             yield PendingOutput(_nothing, lambda _: self._send_info(info, header))
 
     def relative(self, values: Tensor, header: Header) -> Iterator[PendingOutput]:
-        """Give relative values (H, W), as 32FC1 without a unit."""
+        """Yield relative values (H, W), as 32FC1 without a unit."""
         yield self._of_values("depth/relative", self._relative_message, values, header)
 
     def pending(
@@ -173,18 +175,18 @@ class Outputs:
         header: Header,
         place: Callable[[], Place] = Place,
     ) -> Iterator[PendingOutput]:
-        """Give every output of depth that somebody listens to, with the image's own header.
+        """Yield every output of depth that has subscribers, with the image's own header.
 
-        Who publishes each before asking for the next one has them in the order of the topics, each
-        as early as can be. Who starts them all has the device work on all of them meanwhile.
+        A caller that publishes each output before taking the next one publishes each as early as
+        possible. A caller that starts them all first lets the device compute all of them meanwhile.
 
         Args:
-            pipeline: with the settings that the depth was estimated under.
-            depth: of it.
+            pipeline: with the settings used to estimate the depth.
+            depth: from this pipeline.
             header: of the image.
-            place: tells where the camera is; asked where somebody listens to what depends on it.
+            place: returns the camera's pose; called only if outputs that need it have subscribers.
         """
-        if depth.stride == 1:  # else its listeners came after the question
+        if depth.stride == 1:  # else subscribers came after wanted()
             yield from self._images(pipeline, depth, header)
         if pipeline.settings.publish_points and self._has_subscribers("points"):
             yield self._points(pipeline, depth, header)
@@ -192,12 +194,12 @@ class Outputs:
             yield from self._navigation(pipeline, depth, header, place())
 
     def publish(self, pipeline: Pipeline, depth: DepthFrame, header: Header) -> None:
-        """Publish all that pending() gives, one after the other."""
+        """Publish all outputs of pending(), one after the other."""
         for each in self.pending(pipeline, depth, header):
             each.publish()
 
     def destroy(self) -> None:
-        """Take the topics back."""
+        """Destroy the publishers."""
         for publisher in self._publishers.values():
             self._node.destroy_lifecycle_publisher(publisher)
 
@@ -277,7 +279,7 @@ class Outputs:
         return PendingOutput(partial(self._start, topic, values), send)
 
     def _points(self, pipeline: Pipeline, depth: DepthFrame, header: Header) -> PendingOutput:
-        # While another thread may be publishing the message, nothing is packed into it.
+        # Nothing is written into a message that another thread may be publishing.
         if depth.depth_m.device.type == "cpu" and not self._overlapped:
             return PendingOutput(
                 lambda: PendingDownload(pipeline.points(depth, self._cloud_memory)),
@@ -290,7 +292,7 @@ class Outputs:
 
     def _start_points(self, pipeline: Pipeline, depth: DepthFrame) -> PendingDownload:
         cloud = pipeline.cloud(depth)
-        on_cpu = cloud.payload.device.type == "cpu"  # where the next cloud takes its memory
+        on_cpu = cloud.payload.device.type == "cpu"  # the next cloud reuses its memory
         return self._start(
             "points", cloud.payload.clone() if on_cpu else cloud.payload, cloud.count
         )
@@ -332,7 +334,7 @@ class Outputs:
     def _send_points(
         self, topic: str, message: PointCloud2, header: Header, payload: Tensor
     ) -> None:
-        """Publish the cloud whose payload is in the message."""
+        """Publish the cloud; its payload is already in the message."""
         organised = payload.ndim == 3
         colour = payload.shape[-1] == messages.point_step(colour=True)
         message.header = header
@@ -346,7 +348,7 @@ class Outputs:
         self._send(topic, message)
 
     def _cloud_memory(self, count: int) -> Tensor:
-        """Return the cloud message's own memory, for so many float32."""
+        """Return the cloud message's own memory, for count float32."""
         resize(self._cloud.data, 4 * count)
         if not count:  # torch cannot view an empty array
             return torch.empty(0)
@@ -359,7 +361,7 @@ def _fields(colour: bool) -> list[PointField]:
 
 
 def resize(buffer: array[int], size: int) -> None:
-    """Set a buffer's length in place, keeping its memory where it can."""
+    """Set a buffer's length in place, and keep its memory if possible."""
     if len(buffer) > size:
         del buffer[size:]
     else:

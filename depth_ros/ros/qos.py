@@ -1,7 +1,7 @@
-"""Qualities of service of the node's topics, and how a user overrides them.
+"""Quality of service (QoS) of the node's topics, and how a user overrides it.
 
-As of other ROS nodes, by parameters such as qos_overrides./depth/image.publisher.reliability, with
-the topic's full name, after remapping. They count from the topic's creation on.
+As in other ROS nodes, by parameters such as qos_overrides./depth/image.publisher.reliability, with
+the topic's full name after remapping. They are read when the topic is created.
 """
 
 from __future__ import annotations
@@ -24,16 +24,16 @@ _POLICIES = (
 def overridable(
     profile: QoSProfile, *fixed: QoSPolicyKind, entity_id: str | None = None
 ) -> dict[str, Any]:
-    """Return what lets a user override a profile, as create_publisher and _subscription take it.
+    """Return arguments of create_publisher and create_subscription with QoS overrides.
 
     Args:
-        profile: of the topic, if nobody overrides it.
-        fixed: policies that nobody may override.
-        entity_id: tells a second subscription to the topic from the first, as in
+        profile: of the topic, if it is not overridden.
+        fixed: policies that cannot be overridden.
+        entity_id: distinguishes a second subscription to the topic from the first, as in
             qos_overrides./camera_info.subscription_latched.depth.
     """
     policies = [policy for policy in _POLICIES if policy not in fixed]
-    # rclpy writes what is overridden into the profile.
+    # rclpy writes the overrides into the profile.
     return {
         "qos_profile": copy(profile),
         "qos_overriding_options": QoSOverridingOptions(policies, entity_id=entity_id),
@@ -41,12 +41,12 @@ def overridable(
 
 
 def override(node: Node, topic: str, policy: QoSPolicyKind) -> Any:
-    """Return how the user overrides a policy of a subscription; None: not at all.
+    """Return the user's override of a policy of a subscription; None: not overridden.
 
-    To be asked before the node subscribes: from then on every policy has a parameter.
+    Call it before the node subscribes: from then on every policy has a parameter.
 
     Args:
-        topic: its full name.
+        topic: full name.
     """
     name = f"qos_overrides.{topic}.subscription.{policy.name.lower()}"
     return node.get_parameter(name).value if node.has_parameter(name) else None

@@ -1,7 +1,7 @@
-"""Record topics over DDS into a bag: messages as bytes, as they come.
+"""Record topics over DDS into a bag: serialised messages, as they arrive.
 
-Run as a process of its own, which `depth_ros record` starts: python -m depth_ros.ros.record JSON,
-the fields of Recording; with --ros-args for remaps.
+`depth_ros record` starts it as a separate process: python -m depth_ros.ros.record JSON, the fields
+of Recording; with --ros-args for remaps.
 """
 
 from __future__ import annotations
@@ -29,10 +29,10 @@ from depth_ros.bag.types import LATCHED, RELIABLE, TYPESTORE, Topic, standard
 from depth_ros.errors import BagError, DepthError
 from depth_ros.ros.message_class import message_class
 
-_LOOK_S = 0.2  # from one search for new topics to the next
+_LOOK_S = 0.2  # period of the search for new topics
 _DEPTH = 100
-_FILE_S = 60.0  # length of a file: what a power cut costs at most
-_DRAIN_S = 2.0  # at most, where messages come faster than they are written
+_FILE_S = 60.0  # length of a file: the most that a power cut loses
+_DRAIN_S = 2.0  # maximum, if messages arrive faster than they are written
 
 
 @dataclass(frozen=True)
@@ -41,7 +41,7 @@ class Recording:
 
     Attributes:
         out: folder of the bag, which must not exist.
-        topics: those to record, whenever they appear; none: all but hidden ones.
+        topics: those to record, whenever they appear; empty: all but hidden ones.
         seconds: length; 0: until interrupted.
     """
 
@@ -51,14 +51,14 @@ class Recording:
 
 
 class Recorder(Node):
-    """Writes every message of the topics into a bag, stamped with the time it came at.
+    """Writes every message of the topics into a bag, stamped with its arrival time.
 
-    The bag keeps what QoS was offered, so that playing it offers the same.
+    The bag keeps the offered QoS, so that playback offers the same.
 
     Attributes:
-        wanted: full names of the topics to record; none: all.
-        seen: of the topics to record, those that had a publisher.
-        counts: messages that were recorded, by topic.
+        wanted: full names of the topics to record; empty: all.
+        seen: those of the topics to record that had a publisher.
+        counts: recorded messages, by topic.
     """
 
     def __init__(self, recording: Recording, bag: SplitBag) -> None:
@@ -70,10 +70,10 @@ class Recorder(Node):
         self._stopped = False
 
     def run(self) -> None:
-        """Record until the time is over or stop() is called, then what has come until then.
+        """Record until the time is over or stop() is called, then write the waiting messages.
 
         Raises:
-            OSError: the bag cannot be written, its last file is lost.
+            OSError: the bag cannot be written; its last file is lost.
         """
         look_s, file_s = time.monotonic(), time.monotonic() + _FILE_S
         until_s = time.monotonic() + (self._seconds or math.inf)
@@ -89,7 +89,7 @@ class Recorder(Node):
         self._bag.finish({})
 
     def stop(self) -> None:
-        """End run(), between two messages; may be called by a signal's handler."""
+        """End run() between two messages; a signal handler may call it."""
         self._stopped = True
 
     def _drain(self) -> None:
@@ -99,7 +99,7 @@ class Recorder(Node):
             rclpy.spin_once(self, timeout_sec=0.01)
 
     def _look(self) -> None:
-        """Listen to topics that are new; hidden ones have a name that starts with _ somewhere."""
+        """Subscribe to new topics; a name with a part that starts with _ is hidden."""
         for topic, kinds in self.get_topic_names_and_types():
             wanted = topic in self.wanted if self.wanted else "/_" not in topic
             offers = self.get_publishers_info_by_topic(topic) if wanted else []
@@ -122,7 +122,7 @@ class Recorder(Node):
 
 
 def _matching(offers: Iterable[TopicEndpointInfo]) -> QoSProfile:
-    """Return the QoS that hears every publisher, and the most of it: what all of them offer."""
+    """Return the strictest QoS that matches every publisher: what all of them offer."""
     profiles = [offer.qos_profile for offer in offers]
     reliable = all(p.reliability is ReliabilityPolicy.RELIABLE for p in profiles)
     latched = all(p.durability is DurabilityPolicy.TRANSIENT_LOCAL for p in profiles)
@@ -134,7 +134,7 @@ def _matching(offers: Iterable[TopicEndpointInfo]) -> QoSProfile:
 
 
 def _recorded(profile: QoSProfile) -> Qos:
-    """Return a publisher's QoS as bags keep it."""
+    """Return a publisher's QoS as stored in bags."""
     latched = profile.durability is DurabilityPolicy.TRANSIENT_LOCAL
     reliable = profile.reliability is ReliabilityPolicy.RELIABLE
     qos = (LATCHED if latched else RELIABLE)._replace(depth=max(1, profile.depth))
@@ -145,7 +145,7 @@ def main(arguments: list[str] | None = None) -> int:
     """Record until the time is over or an interrupt.
 
     Returns:
-        The exit code: 1 when the bag cannot be written, or nothing came to be written into it.
+        The exit code: 1 if the bag cannot be written, or no message arrived.
     """
     options, *ros_arguments = sys.argv[1:] if arguments is None else arguments
     recording = Recording(**json.loads(options))
@@ -160,7 +160,7 @@ def main(arguments: list[str] | None = None) -> int:
 
 
 def _record(recording: Recording) -> bool:
-    """Record, say what, and return whether anything was."""
+    """Record, print what was recorded, and return whether anything was."""
     path = Path(recording.out)
     if path.exists():
         raise BagError(f"{path} already exists, expected a new folder")
@@ -178,7 +178,7 @@ def _record(recording: Recording) -> bool:
 
 
 def _missed(recorder: Recorder) -> Iterator[str]:
-    """Yield a line for each kind of topic that was to be recorded, and was not."""
+    """Yield a line for each kind of topic that should have been recorded but was not."""
     if unseen := sorted(recorder.wanted - recorder.seen):
         yield f"warning: no publisher was seen on {', '.join(unseen)}"
     if silent := sorted((recorder.wanted & recorder.seen) - recorder.counts.keys()):

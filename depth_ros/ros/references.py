@@ -1,4 +1,4 @@
-"""What is known of the world beside the image: the camera's mount, or another sensor's points."""
+"""References for metric scale: the camera's mount, or the points of another sensor."""
 
 from __future__ import annotations
 
@@ -26,23 +26,23 @@ from depth_ros.topic_names import base
 TOPIC, _INFO_TOPIC = "anchors", "anchors/camera_info"
 _CLASSES = {"points": PointCloud2, "scan": LaserScan, "depth": Image}
 _QOS = QoSProfile(depth=5, reliability=ReliabilityPolicy.BEST_EFFORT)
-# Sensors are faster or slower than cameras, and earlier or later.
+# Sensors may be faster or slower than the camera, and their messages earlier or later.
 _KEPT = 30
-# How often it is looked whether depth is published as it is expected, until it comes.
+# Period of the check for the published type of depth, until a message arrives.
 _LOOK_S = 0.5
 
 
 class References:
     """Finds the reference that makes an image's depth metric: the camera's mount, or anchors.
 
-    The executor's thread keeps the newest messages; the worker's decodes the one it needs.
+    The executor's thread keeps the newest messages; a worker's thread decodes what it needs.
 
     Args:
-        node: the node whose topics these are.
-        extrinsics: where the camera and the sensor sit.
-        settings: say what comes, for as long as the node runs.
-        count: told of each message by its topic: anchors, anchors/camera_info.
-        prefix: what the topics' names begin with.
+        node: the node that owns the topics.
+        extrinsics: poses of the camera and the sensor.
+        settings: type of the reference; fixed while the node runs.
+        count: called with the topic of each message: anchors, anchors/camera_info.
+        prefix: of the topic names.
     """
 
     def __init__(
@@ -64,7 +64,7 @@ class References:
         self._timer: Any = None
 
     def start(self) -> None:
-        """Subscribe to anchors, where they are wanted."""
+        """Subscribe to anchors, if they are needed."""
         if self._mode != "anchors":
             return
         if self._type == "depth":
@@ -82,7 +82,7 @@ class References:
         self._messages.clear()
 
     def _look(self) -> None:
-        """Subscribe to the anchors as what they are published as; see Inputs.tend()."""
+        """Subscribe to the anchors with the published type; see Inputs.tend()."""
         if self._messages:
             self._stop_looking()
             return
@@ -116,7 +116,7 @@ class References:
         """Return the reference for an image.
 
         Raises:
-            ScaleError: no anchors came near its time, or TF does not know where they are.
+            ScaleError: no anchors are close enough in time, or TF has no pose of them.
             MessageError, CameraError: the image has no stamp; the anchors' message or its
                 camera_info is damaged.
         """
@@ -139,7 +139,7 @@ class References:
         self._count(_INFO_TOPIC)
 
     def _nearest(self, stamp_ns: int, most_s: float) -> Any:
-        """Return the anchors' message that is nearest in time, if it is near enough."""
+        """Return the anchors' message closest in time, if it is close enough."""
         kept = list(self._messages)
         if not kept:
             raise ScaleError(
@@ -158,7 +158,7 @@ class References:
         return nearest
 
     def _sensor(self) -> Camera:
-        """Return the camera of anchors that are depth images."""
+        """Return the camera of anchors given as depth images."""
         if self._info is None:
             topic = self._node.resolve_topic_name(self._info_topic)
             raise ScaleError(f"no camera_info of the anchors has come on {topic} yet")

@@ -1,6 +1,6 @@
-"""Play a bag to a running depth node over DDS, and record what the node says of it.
+"""Play a bag to a running depth node over DDS, and record the node's outputs.
 
-Run as a process of its own: python -m depth_ros.ros.replay IN OUT, with --ros-args for remaps.
+Run it as a separate process: python -m depth_ros.ros.replay IN OUT, with --ros-args for remaps.
 """
 
 from __future__ import annotations
@@ -40,9 +40,9 @@ _QOS = QoSProfile(depth=100, reliability=ReliabilityPolicy.RELIABLE)
 
 
 class Replay(Node):
-    """Publishes a bag's messages at their own pace and keeps every message of the outputs.
+    """Publishes a bag's messages at the recorded rate and keeps all output messages.
 
-    Messages pass as bytes: nothing is decoded between the bag and the wire.
+    Messages stay serialised: nothing is decoded between the bag and DDS.
     """
 
     def __init__(self, bag: Path, image: str) -> None:
@@ -79,20 +79,20 @@ class Replay(Node):
         self.create_subscription(cls, topic, keep, _QOS, raw=True)
 
     def connected(self) -> bool:
-        """Return whether a node listens to the images and offers depth."""
+        """Return whether a node subscribes to the images and advertises depth."""
         listeners: int = self._topics_out[self._image].get_subscription_count()
         offers: int = self.count_publishers(_ANSWER)
         return listeners > 0 and offers > 0
 
     def wait(self, condition: Callable[[], bool], timeout_s: float) -> bool:
-        """Spin until a condition holds; return whether it came to hold in time."""
+        """Spin until a condition holds or time is over; return whether it holds."""
         until_s = time.monotonic() + timeout_s
         while not condition() and time.monotonic() < until_s:
             rclpy.spin_once(self, timeout_sec=0.05)
         return condition()
 
     def play(self) -> None:
-        """Publish everything at its own pace, then wait for the last image's answer."""
+        """Publish everything at the recorded rate, then wait for the last image's output."""
         pace = Pace(self.played[0].time_ns)
         for record in tqdm(self.played, desc="replay", unit="msg"):
             while (left_s := pace.left_s(record.time_ns)) > 0:
@@ -109,7 +109,7 @@ class Replay(Node):
             self._topics_out[record.topic].publish(record.data)
 
     def save(self, out: Path) -> None:
-        """Write the recording and, beside it, a summary: images sent, latencies of answers."""
+        """Write the recording and, next to it, a summary: images sent and output latencies."""
         with BagWriter(out) as bag:
             for record in tqdm(self.recorded, desc="record", unit="msg"):
                 bag.write_raw(record.topic, record.kind, record.data, record.time_ns)
@@ -119,14 +119,14 @@ class Replay(Node):
 
 
 def stamp_ns(data: bytes) -> int:
-    """Return the header stamp a serialised message starts with, after CDR's 4-byte preamble."""
+    """Return the stamp at the start of a serialised message, after the 4-byte CDR header."""
     order: Literal["little", "big"] = "little" if data[1] & 1 else "big"
     sec = int.from_bytes(data[4:8], order, signed=True)
     return sec * 1_000_000_000 + int.from_bytes(data[8:12], order)
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Replay one bag; exit code 1 when no node answers."""
+    """Replay one bag; exit code 1 if no node responds."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("bag", type=Path)
     parser.add_argument("out", type=Path)
@@ -146,7 +146,7 @@ def main(arguments: list[str] | None = None) -> int:
         return 1
     finally:
         if replay is not None:
-            replay.destroy_node()  # else it listens on until Python looks for garbage
+            replay.destroy_node()  # else it listens until garbage collection
         rclpy.try_shutdown()
     return 0
 

@@ -1,4 +1,4 @@
-"""Threads that must not end: what ends one is told, and another one takes its place."""
+"""Threads that must not end: an error that ends one is reported, and it is restarted."""
 
 from __future__ import annotations
 
@@ -11,19 +11,19 @@ from contextlib import contextmanager
 from depth_ros.ros.diagnostics import Notice
 
 RESTARTS = 5
-"""How often a minute workers are started anew; what ends more than that, a new one cannot cure."""
+"""Maximum restarts of workers in a minute; after more failures a restart does not help."""
 
 _MINUTE_S = 60.0
 
 
 class Worker:
-    """A thread at work, and since when it has been at what it is doing.
+    """A worker thread, with the start time of its current piece of work.
 
     Args:
-        work: what it does.
+        work: the function that it runs.
         ended: called by the thread at its end.
-        role: what it is called.
-        heritage: what ended the one in whose place it is.
+        role: its name in messages.
+        heritage: the error that ended the worker it replaces.
     """
 
     def __init__(
@@ -37,20 +37,20 @@ class Worker:
         self.role, self.heritage = role, heritage
         self.error: BaseException | None = None
         self.returned = False
-        """Whether its work is over, as it is once it was told to stop."""
+        """Whether work() returned, as it does after a stop request."""
         self.stage: Callable[[], str] = str
-        """Returns what it is at."""
+        """Returns its current stage."""
         self.pieces = 0
-        """How many pieces of work it has done."""
+        """Number of finished pieces of work."""
         self.abandoned = False
-        """Whether nobody waits for it any longer: what it still finds out is not wanted."""
+        """Whether nobody waits for it any longer: its results are ignored."""
         self._since_s: float | None = None
         self._thread = threading.Thread(target=self._run, name=f"depth {role}", daemon=True)
         self._thread.start()
 
     @contextmanager
     def busy(self) -> Iterator[None]:
-        """Say that what is done inside is one piece of work."""
+        """Measure one piece of work, done in the block."""
         self._since_s = time.monotonic()
         try:
             yield
@@ -60,7 +60,7 @@ class Worker:
 
     @property
     def busy_s(self) -> float:
-        """How long it has been at one piece of work; 0 where it waits for some."""
+        """Duration of the current piece of work so far; 0 while it waits."""
         since_s = self._since_s
         return 0.0 if since_s is None else time.monotonic() - since_s
 
@@ -71,41 +71,41 @@ class Worker:
 
     @property
     def ident(self) -> int | None:
-        """The thread's, see threading.get_ident()."""
+        """Identifier of the thread, see threading.get_ident()."""
         return self._thread.ident
 
     def text(self) -> str:
-        """Return what it is at, and for how long."""
+        """Return its current stage and duration as text."""
         at = f"for {self.busy_s:.1f} s, in stage '{self.stage()}'"
         return f"a {self.role} is at one image {at}"
 
     def join(self, timeout_s: float) -> None:
-        """Wait for its end, so long at most."""
+        """Wait for its end, at most timeout_s."""
         self._thread.join(timeout_s)
 
     def _run(self) -> None:
         try:
             self._work(self)
             self.returned = True
-        except BaseException as error:  # whatever it is, SystemExit too: nobody else would say so
+        except BaseException as error:  # any error, SystemExit too: else it is lost
             self.error = error
         finally:
             self._ended()
 
 
 class Supervisor:
-    """Keeps several workers at work until they are stopped.
+    """Keeps several workers running until they are stopped.
 
-    A worker whose work ends is started anew, RESTARTS times a minute at most. Where that does not
-    help, because the next one ends in the same way before it did any work or because there were too
-    many, give_up() is told the error, once.
+    A worker that ends is restarted, at most RESTARTS times a minute. give_up() is called once with
+    the error if there are more failures, or if the new worker ends with the same error before it
+    finished any work.
 
     Args:
-        work: what each worker does until it is told to stop; it is given the worker.
-        give_up: told what workers end of; it may stop this supervisor, but not at once.
-        warn: told in words what happens.
-        wake: called when a worker has ended; check() is what is to follow.
-        role: what each worker is called.
+        work: run by each worker until it is requested to stop; its argument is the worker.
+        give_up: called with the last error; it may stop this supervisor, but not in this call.
+        warn: called with a text for each event.
+        wake: called when a worker has ended; check() must follow.
+        role: name of each worker in messages.
     """
 
     def __init__(
@@ -125,21 +125,21 @@ class Supervisor:
         self._restarts_s: deque[float] = deque()
         self._notice = Notice()
         self.count = 0
-        """How many workers there are to be."""
+        """Number of workers to keep running."""
         self.restarts = 0
-        """How many workers were started anew."""
+        """Number of restarted workers."""
 
     def start(self, count: int) -> None:
-        """Let so many workers begin."""
+        """Start the given number of workers."""
         with self._lock:
             self._stopping, self.count = False, count
             self._restarts_s.clear()
             self._workers = [self._new() for _ in range(count)]
 
     def stop(self, within_s: float) -> list[Worker]:
-        """Wait until the workers, who were told to end, have ended; return those that have not.
+        """Wait until the workers have ended, after a stop request; return those that hang.
 
-        They are abandoned, and fault() speaks of them for as long as they hang.
+        Those are abandoned, and stay in workers for as long as they hang.
         """
         with self._lock:
             self._stopping = True
@@ -155,20 +155,20 @@ class Supervisor:
 
     @property
     def working(self) -> bool:
-        """Whether workers are meant to be at work."""
+        """Whether workers should be running."""
         return not self._stopping
 
     @property
     def workers(self) -> list[Worker]:
-        """Those that are meant to be at work, and those that hang although they were stopped."""
+        """Workers that should be running, and stopped ones that hang."""
         return [*self._workers, *(worker for worker in self._hung if worker.alive)]
 
     def fault(self) -> str:
-        """Return what has ended a worker lately; nothing where all is well."""
+        """Return the error that ended a worker recently; empty if there is none."""
         return self._notice.text()
 
     def check(self) -> None:
-        """Start anew what has ended; to be called again and again."""
+        """Restart workers that ended; to be called periodically."""
         with self._lock:
             lost = None if self._stopping else self._replace_ended()
             self._stopping = self._stopping or lost is not None
@@ -177,7 +177,7 @@ class Supervisor:
             self._give_up(lost)
 
     def _replace_ended(self) -> BaseException | None:
-        """Start anew what has ended; return what no new worker can cure."""
+        """Restart workers that ended; return an error that a restart cannot fix."""
         for place, worker in enumerate(self._workers):
             if worker.alive or worker.returned:
                 continue
@@ -192,7 +192,7 @@ class Supervisor:
         return Worker(self._work, self._on_end, self._role, heritage)
 
     def _may_restart(self, worker: Worker, error: BaseException) -> bool:
-        """Return whether there is sense in a restart, and count it."""
+        """Return whether a restart makes sense, and count it."""
         now_s = time.monotonic()
         while self._restarts_s and now_s - self._restarts_s[0] > _MINUTE_S:
             self._restarts_s.popleft()

@@ -1,4 +1,4 @@
-"""Lifecycle transitions: beside the executor, which goes on meanwhile, and told when they fail."""
+"""Lifecycle transitions in their own threads, while the executor continues; errors are logged."""
 
 from __future__ import annotations
 
@@ -16,17 +16,16 @@ _Callback = Callable[[Any, LifecycleState], TransitionCallbackReturn]
 
 
 class Talker(Protocol):
-    """A node that can say what it cannot do."""
+    """A node that can report failures."""
 
     def tell(self, what: str, error: BaseException) -> None:
-        """Say what the node cannot do, and why."""
+        """Report what failed, and why."""
 
 
 def guarded(what: str) -> Callable[[_Callback], _Callback]:
-    """Let a node's callback of a transition tell what it fails of: rclpy would not.
+    """Let a node's transition callback report its error, which rclpy does not.
 
-    SystemExit, which ends a thread in silence, would leave the node in the midst of the transition
-    for ever.
+    SystemExit ends a thread silently, and would leave the node in the transition for ever.
     """
 
     def decorate(callback: _Callback) -> _Callback:
@@ -44,12 +43,12 @@ def guarded(what: str) -> Callable[[_Callback], _Callback]:
 
 
 def run_beside_the_executor(node: Node) -> None:
-    """Let a node's ChangeState service run each transition in a thread of its own.
+    """Let a node's ChangeState service run each transition in its own thread.
 
-    rclpy's lifecycle callbacks are synchronous: on a model that takes minutes to load, all else of
-    the node would stand still. The service's callback group must be a reentrant one, so that the
-    state can be asked for meanwhile. A transition that the state does not have, one beside another
-    that is under way among them, is refused: rclpy would let it end the node.
+    rclpy's lifecycle callbacks are synchronous: while a model loads for minutes, the rest of the
+    node would be blocked. The service's callback group must be reentrant, so that the state can be
+    queried meanwhile. A transition that is invalid in the current state, for example during another
+    transition, is refused; in rclpy it would end the node.
     """
     for service in node.services:
         if service.srv_type is ChangeState:
@@ -72,7 +71,7 @@ def _in_a_thread(node: Node, change_state: Callable[[Any, Any], Any]) -> Callabl
 
         threading.Thread(target=change, name="depth transition", daemon=True).start()
         while not done.is_set():
-            await asyncio.sleep(0)  # rclpy resumes it when it is woken, or has other work
+            await asyncio.sleep(0)  # rclpy resumes it when it wakes up or has other work
         return response
 
     return answer

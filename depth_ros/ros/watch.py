@@ -1,4 +1,4 @@
-"""Looks after a node from beside its executor: each notices when the other one stops."""
+"""Watchdog thread next to a node's executor: each notices if the other one stops."""
 
 from __future__ import annotations
 
@@ -9,18 +9,18 @@ from collections.abc import Callable
 from depth_ros.ros.diagnostics import Notice
 
 BEAT_S = 0.25
-"""How often the executor is to call beat()."""
+"""Period at which the executor must call beat()."""
 
 SILENT_S = 1.25
-"""Without a beat for so long, the executor counts as stopped."""
+"""After this time without a beat, the executor is reported as stopped."""
 
 
 class Watch:
-    """Calls a function again and again in a thread of its own, which beat() keeps alive.
+    """Calls a function periodically in its own thread, which beat() restarts if it ends.
 
     Args:
         look: called every BEAT_S, and at once after wake().
-        warn: told in words when this thread has ended and was started anew.
+        warn: called with a text when this thread ended and was restarted.
     """
 
     def __init__(self, look: Callable[[], None], warn: Callable[[str], None]) -> None:
@@ -32,11 +32,11 @@ class Watch:
         self._thread: threading.Thread | None = None
 
     def start(self) -> None:
-        """Begin."""
+        """Start the thread."""
         self._thread = self._started()
 
     def beat(self) -> None:
-        """Say that the executor comes round."""
+        """Report that the executor is running."""
         self._beat_s = time.monotonic()
         if self._closed or self._thread is None or self._thread.is_alive():
             return
@@ -46,11 +46,11 @@ class Watch:
         self._thread = self._started()
 
     def wake(self) -> None:
-        """Let it look at once."""
+        """Call the function at once."""
         self._awake.set()
 
     def fault(self) -> str:
-        """Return what is wrong with the executor or with this watch; nothing where all is well."""
+        """Return the fault of the executor or of this thread; empty if there is none."""
         if self._beat_s is not None and (silent_s := time.monotonic() - self._beat_s) > SILENT_S:
             return (
                 f"the executor has not come round for {silent_s:.1f} s: it, or its timer, stopped"
@@ -58,7 +58,7 @@ class Watch:
         return self._notice.text()
 
     def close(self) -> None:
-        """End; the last look may still be under way."""
+        """Stop the thread; its last call may still be running."""
         self._closed = True
         self._awake.set()
         if self._thread is not None:
@@ -75,5 +75,5 @@ class Watch:
                 self._look()
                 self._awake.wait(BEAT_S)
                 self._awake.clear()
-        except BaseException as error:  # beat() says so
+        except BaseException as error:  # beat() reports it
             self._error = error

@@ -1,7 +1,7 @@
 """What a worker thread does with the queued images.
 
-On the CPU it answers them and publishes. On a GPU it launches their outputs and continues with the
-next images, while another thread publishes the outputs as their downloads end.
+On the CPU it processes them and publishes. On a GPU it launches their outputs and continues with
+the next images, while another thread publishes the outputs as their downloads end.
 """
 
 from __future__ import annotations
@@ -20,15 +20,17 @@ from depth_ros.ros.job import NodeJob, QueuedImage
 from depth_ros.ros.publishers import PendingOutput
 
 IN_FLIGHT = 2
-"""How many frames of a node may be between launch and publication: the device is at one while
-another one is published. More would only be older."""
+"""Maximum frames of a node between launch and publication.
+
+The device processes one while another one is published. More frames would only be older.
+"""
 
 
 def count_for(pipeline: Pipeline, cameras: int, threads: int) -> int:
-    """Return how many workers serve the cameras of a node that has so many threads of the CPU.
+    """Return the number of workers for the cameras of a node with the given CPU threads.
 
-    A GPU is fastest with all images in one batch. On the CPU a batch saves little, and what comes
-    before and after the network runs on one core meanwhile.
+    A GPU is fastest with all images in one batch. On the CPU a batch saves little, and the stages
+    before and after the network would run on one core.
     """
     if pipeline.device.type != "cpu" or not pipeline.runs_in_threads:
         return 1
@@ -36,9 +38,9 @@ def count_for(pipeline: Pipeline, cameras: int, threads: int) -> int:
 
 
 def overlaps(pipeline: Pipeline) -> bool:
-    """Return whether a frame's answers are published while the next frame is launched.
+    """Return whether a frame's outputs are published while the next frame is launched.
 
-    On the CPU the network would have less of it for that, and the answers another copy.
+    On the CPU this would take CPU time from the network, and the outputs would need another copy.
     """
     return pipeline.device.type != "cpu"
 
@@ -49,7 +51,7 @@ class Launched(NamedTuple):
     Attributes:
         image: the message.
         outputs: those that were started.
-        error: why the others were not; None: all were.
+        error: why the others were not started; None: all were.
     """
 
     image: QueuedImage
@@ -68,13 +70,13 @@ class Launched(NamedTuple):
 
 
 class Flight(NamedTuple):
-    """Images that were taken together, at most one of each camera, and their profile."""
+    """Images that were taken together, at most one per camera, and their profile."""
 
     launched: list[Launched]
     begun: FrameProfile
 
     def drop(self) -> None:
-        """Count its images: nobody will publish their answers."""
+        """Count its images as dropped: nobody will publish their outputs."""
         for each in self.launched:
             each.drop()
 
@@ -85,21 +87,20 @@ def answer(
     settings: Settings,
     wanted: Callable[[], bool],
 ) -> None:
-    """Answer the images that wait, at most one of each camera.
+    """Process the waiting images, at most one per camera, and publish their outputs.
 
-    Those of one size share a run of the network where the model allows it. A camera whose image
-    cannot be answered loses that image, and the others lose nothing. Whatever happens, each is
-    counted, once.
+    Images of one size share a run of the network if the model allows it. An image that fails does
+    not affect the other cameras. In every case each image is counted once.
 
     Args:
         images: the one that waits longest first.
-        pipeline: its network and its profile are those of all cameras.
-        settings: of these images, from here to their last message.
-        wanted: whether answers and errors still matter: none does while ROS shuts down.
+        pipeline: its network and its profile are shared by all cameras.
+        settings: used for these images up to their last message.
+        wanted: whether outputs and errors are still needed: not while ROS shuts down.
 
     Raises:
-        Exception: the device is lost, see runtimes.is_lost(), or what only a fault of this package
-            or of its libraries can raise.
+        Exception: the device is lost, see runtimes.is_lost(), or there is a bug in this package
+            or its libraries.
     """
     with _each_counted(images, wanted), pipeline.profile.frame(_waited_s(images)):
         for each in _answers(images, settings, wanted):
@@ -112,10 +113,10 @@ def launch(
     settings: Settings,
     wanted: Callable[[], bool],
 ) -> Flight | None:
-    """Ask the device for the answers to images, as answer() does, and do not wait for them.
+    """Launch the outputs of images on the device, as answer() does, without waiting for them.
 
     Returns:
-        what publish() publishes; None: nothing is wanted of these images, or possible.
+        what publish() publishes; None: no output is needed or possible.
     """
     with _each_counted(images, wanted), pipeline.profile.frame(_waited_s(images)):
         launched = [_launched(each) for each in _answers(images, settings, wanted)]
@@ -123,10 +124,10 @@ def launch(
 
 
 def publish(flight: Flight, profile: Profile, wanted: Callable[[], bool]) -> None:
-    """Wait for the answers that were launched, and publish them.
+    """Wait for the launched outputs, and publish them.
 
     Raises:
-        Exception: as of answer().
+        Exception: as answer().
     """
     images = [each.image for each in flight.launched]
     with _each_counted(images, wanted), profile.resumed(flight.begun):
@@ -136,7 +137,7 @@ def publish(flight: Flight, profile: Profile, wanted: Callable[[], bool]) -> Non
 
 @contextmanager
 def _each_counted(images: Sequence[QueuedImage], wanted: Callable[[], bool]) -> Iterator[None]:
-    """Count as dropped what an error, whatever it is, leaves uncounted."""
+    """Count the uncounted images as dropped after any error."""
     try:
         yield
     except BaseException as error:
@@ -151,14 +152,14 @@ def _waited_s(images: Sequence[QueuedImage]) -> float:
 def _answers(
     images: Sequence[QueuedImage], settings: Settings, wanted: Callable[[], bool]
 ) -> Iterator[Answer[NodeJob]]:
-    """Yield the answers to the images that somebody subscribes to, run by run of the network."""
+    """Yield the answers to images with subscribers, after each run of the network."""
     jobs = []
     for image in images:
         try:
             job = image.camera.job(image, settings)
             if job is not None:
                 jobs.append(job)
-        except Exception as error:  # its kind decides what the camera reports
+        except Exception as error:  # the camera's report depends on its type
             _drop(image, error, wanted)
     yield from engine.run(jobs)
 
@@ -185,7 +186,7 @@ def _launched(answer: Answer[NodeJob]) -> Launched:
         for output in image.camera.outputs(answer):
             output.start()
             started.append(output)
-    except Exception as error:  # what was started before is right, and is published
+    except Exception as error:  # outputs started before are valid and published
         failure = error
     if failure is not None and runtimes.is_lost(failure):
         raise failure
@@ -212,7 +213,7 @@ def _publish(launched: Launched, wanted: Callable[[], bool]) -> None:
 
 
 def _drop(image: QueuedImage, error: Exception, wanted: Callable[[], bool]) -> None:
-    """Count an image that cannot be answered; raise what the next ones cannot be answered for."""
+    """Count an image that failed; raise the error if the device is lost."""
     _count([image], error, wanted)
     if runtimes.is_lost(error):
         raise error

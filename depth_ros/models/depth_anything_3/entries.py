@@ -1,4 +1,4 @@
-"""Depth Anything 3's published checkpoints that see one image."""
+"""Depth Anything 3's published checkpoints for single images."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ PREPROCESSING = Preprocessing(
     mean=(0.485, 0.456, 0.406),
     std=(0.229, 0.224, 0.225),
 )
-"""As upstream's InputProcessor at its defaults."""
+"""As upstream's InputProcessor with its defaults."""
 
 
 def _entry(name: str, source: str, output: Output, note: str) -> ModelEntry:
@@ -30,7 +30,7 @@ def _entry(name: str, source: str, output: Output, note: str) -> ModelEntry:
         commercial=True,
         parameters_m=334.4,
         preprocessing=PREPROCESSING,
-        # Upstream runs the head in float32, whatever the encoder is run in.
+        # Upstream always runs the head in float32, for any precision of the encoder.
         half_safe=False,
         note=note,
     )

@@ -23,14 +23,14 @@ _OUTPUTS = {"da3metric-large": Output.METRIC_DEPTH, "da3mono-large": Output.AFFI
 _LAYERS = (4, 11, 17, 23)
 _CANONICAL_F_PX = 300.0
 _SKY = 0.3
-"""Upstream's compute_sky_mask(): from here on it is sky."""
+"""Values from this threshold on are sky, as in upstream's compute_sky_mask()."""
 
 
 class DepthAnything3(TransformersModel):
-    """A checkpoint of DA3METRIC or DA3MONO, read by this package and treated like the others.
+    """A checkpoint of DA3METRIC or DA3MONO, read by this package and used like other models.
 
-    Metres are f out / 300, with the focal length in pixels of the network's input, of whatever size
-    that is. Sky is beyond range: +inf; upstream gives it the depth of what is farthest else.
+    Metres are f out / 300, with the focal length f in pixels of the network's input of any size.
+    Sky is beyond range: +inf; upstream gives it the depth of the farthest other pixels.
     """
 
     cell = 14
@@ -41,7 +41,7 @@ class DepthAnything3(TransformersModel):
         """Load a checkpoint from a folder, the hub's cache or the hub.
 
         Raises:
-            ModelError: its files do not fit each other, or it gives something else than its entry.
+            ModelError: its files do not match, or its output differs from its entry.
         """
         said = cls.config_of(entry.source, entry.revision)
         output = cls.output_of(said)
@@ -62,10 +62,10 @@ class DepthAnything3(TransformersModel):
 
     @staticmethod
     def config_of(source: str, revision: str = "main") -> dict[str, Any]:
-        """Return what a checkpoint's config.json holds.
+        """Return the contents of a checkpoint's config.json.
 
         Raises:
-            ModelError: there is none, or it is of another model.
+            ModelError: it is missing, or belongs to another model.
         """
         path: Path | None = hub.file(source, CONFIG, revision)
         if path is None:
@@ -79,17 +79,17 @@ class DepthAnything3(TransformersModel):
 
     @staticmethod
     def output_of(config: Any) -> Output:
-        """Return what a checkpoint of this model_name gives."""
+        """Return the kind of output of a checkpoint of this model_name."""
         return _OUTPUTS[config["model_name"]]
 
     def at_size(self, height: int, width: int) -> DepthAnything3:
-        """Return the same model, sharing the network; its canonical focal length stays."""
+        """Return the same model, sharing the network; its canonical focal length is unchanged."""
         other = copy.copy(self)
         other.preprocessing = replace(self.preprocessing, height=height, width=width)
         return other
 
     def postprocess(self, raw: Raw, height: int, width: int) -> Prediction:
-        """Enlarge depth to the image, and take the sky out of it."""
+        """Upsample depth to the image, and set the sky to +inf."""
         assert isinstance(raw, tuple)
         log_depth, sky = raw
         depth = self.preprocessing.restore(log_depth.exp(), height, width, mode="bilinear")
@@ -98,7 +98,7 @@ class DepthAnything3(TransformersModel):
 
 
 def _layers(said: Mapping[str, Any]) -> tuple[int, ...]:
-    """Return the layers that the head sees: upstream's, unless config.json says others."""
+    """Return the layers used by the head: upstream's, unless config.json has others."""
     try:
         layers = said["config"]["net"]["out_layers"]
     except (KeyError, TypeError):

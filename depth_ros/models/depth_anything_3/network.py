@@ -1,4 +1,4 @@
-"""The network: DINOv2 with a DPT head for depth and one for the sky, with upstream's names."""
+"""The network: DINOv2 with DPT outputs for depth and sky, with upstream's names."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from depth_ros.models.own_checkpoint import fill
 
 _ROOT = "model."
 _BACKBONE = f"{_ROOT}backbone.pretrained."
-_NORM_EPS = 1e-5  # of the last normalisation, torch's default
+_NORM_EPS = 1e-5  # epsilon of the last normalisation, torch's default
 _HEAD_CHANNELS = 32
 
 
@@ -23,8 +23,8 @@ class DepthAnything3Net(nn.Module):
 
     Args:
         size: of its encoder.
-        layers: whose features the head sees, four of them.
-        channels: of the maps that they become.
+        layers: four layers with the features for the head.
+        channels: of the maps made from these features.
         features: channels of the pyramid.
     """
 
@@ -41,7 +41,7 @@ class DepthAnything3Net(nn.Module):
         """Return the network of a checkpoint, in float32.
 
         Raises:
-            ModelError: the weights are those of another network.
+            ModelError: the weights belong to another network.
         """
         try:
             size = Size.of(weights, _BACKBONE)
@@ -56,7 +56,7 @@ class DepthAnything3Net(nn.Module):
         return network.eval()
 
     def forward(self, pixels: Tensor) -> tuple[Tensor, Tensor]:
-        """Return the logarithm of depth, and how much of it is sky, both (B, h, w).
+        """Return the logarithm of depth, and the sky values, both (B, h, w).
 
         Args:
             pixels: normalised (B, 3, h, w), sides multiples of 14.
@@ -69,7 +69,7 @@ class DepthAnything3Net(nn.Module):
 
 
 class _Head(nn.Module):
-    """DPT (arXiv 2103.13413) with two ends."""
+    """DPT (arXiv 2103.13413) with two outputs."""
 
     def __init__(self, width: int, channels: Sequence[int], features: int) -> None:
         super().__init__()
@@ -86,7 +86,7 @@ class _Head(nn.Module):
         self.scratch = _Scratch(channels, features)
 
     def forward(self, maps: Sequence[Tensor], size: tuple[int, int]) -> tuple[Tensor, Tensor]:
-        """Return both ends' maps (B, 1, *size)."""
+        """Return the maps of both outputs (B, 1, *size)."""
         stages = zip(maps, self.projects, self.resize_layers, strict=True)
         levels = [resize(project(each)) for each, project, resize in stages]
         seen: tuple[Tensor, Tensor] = self.scratch(levels, size)
@@ -129,7 +129,7 @@ def _grown(maps: Tensor, size: Sequence[int]) -> Tensor:
 
 
 class _Fusion(nn.Module):
-    """Adds a finer map to what comes from above, and enlarges the sum."""
+    """Adds a finer map to the coarser one, and upsamples the sum."""
 
     def __init__(self, features: int, beside: bool) -> None:
         super().__init__()
@@ -147,7 +147,7 @@ class _Fusion(nn.Module):
 
 
 class _Residual(nn.Module):
-    """Two convolutions beside which the map is passed on."""
+    """Two convolutions with a skip connection."""
 
     def __init__(self, features: int) -> None:
         super().__init__()

@@ -1,1 +1,1 @@
-"""Metric3D v2 (arXiv 2404.15506), in its published files of ONNX."""
+"""Metric3D v2 (arXiv 2404.15506), from its published ONNX files."""

@@ -1,4 +1,4 @@
-"""Metric3D v2's published files of ONNX."""
+"""Metric3D v2's published ONNX files."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _INPUT = Preprocessing(
     mean=(0.0,) * 3,
     std=(1 / 255,) * 3,
 )
-"""The size that images are fitted into, see letterbox; colours are normalised in the graph."""
+"""The size of the canvas for images, see letterbox; the graph normalises colours."""
 
 
 def _metric3d(size: str, parameters_m: float) -> ModelEntry:

@@ -1,4 +1,4 @@
-"""An image in the middle of a canvas of Metric3D's one size."""
+"""Places an image in the middle of a canvas of Metric3D's fixed size."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ from torch.nn import functional
 
 CANVAS = (616, 1064)
 _MARGIN = (124, 116, 104)
-"""ImageNet's mean colour, in the whole levels that OpenCV's copyMakeBorder makes of it."""
+"""ImageNet's mean colour, rounded to integers as by OpenCV's copyMakeBorder."""
 
 _HOST = "cpu"
-"""Where OpenCV itself works."""
+"""The device on which OpenCV itself is used."""
 
 
 class Box(NamedTuple):
-    """Where an image lies on the canvas, and how many of its pixels one of the image is."""
+    """Position of an image on the canvas; scale is canvas pixels per image pixel."""
 
     top: int
     left: int
@@ -35,13 +35,13 @@ class Box(NamedTuple):
         return cls((CANVAS[0] - rows) // 2, (CANVAS[1] - columns) // 2, rows, columns, scale)
 
     def cut(self, maps: Tensor) -> Tensor:
-        """Return what maps (B, *CANVAS) hold of the image."""
+        """Return the part of maps (B, *CANVAS) that shows the image."""
         rows, columns = slice(self.top, self.top + self.height), slice(self.left, None)
         return maps[:, rows, columns][..., : self.width]
 
 
 def placed(rgb: Tensor) -> Tensor:
-    """Return uint8 images (B, H, W, 3) on the canvas, float32 levels (B, 3, *CANVAS)."""
+    """Return uint8 images (B, H, W, 3) on the canvas: float32 from 0 to 255 (B, 3, *CANVAS)."""
     box = Box.of(*rgb.shape[1:3])
     planes = _resized(rgb, (box.height, box.width))
     below = CANVAS[0] - box.top - box.height
@@ -57,7 +57,7 @@ def placed(rgb: Tensor) -> Tensor:
 
 
 def _resized(rgb: Tensor, size: tuple[int, int]) -> Tensor:
-    """Return images (B, 3, *size) as OpenCV's bilinear resize makes them: whole levels."""
+    """Return images (B, 3, *size), bilinear as OpenCV's resize, rounded to integers."""
     if rgb.device.type == _HOST:
         images = [cv2.resize(each, size[::-1]) for each in rgb.numpy()]
         return torch.from_numpy(np.stack(images)).permute(0, 3, 1, 2).float()

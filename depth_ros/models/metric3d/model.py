@@ -17,10 +17,10 @@ _CANONICAL_F_PX = 1000.0
 
 
 class Metric3d(PublishedGraph):
-    """Such a file: depth of a camera with a focal length of 1000 px, at the canvas's size.
+    """An ONNX file: depth for a camera with a focal length of 1000 px, at the canvas's size.
 
-    Its normals, and its confidence, which is no probability of anything, are left aside. Depth that
-    is not positive is none: NaN.
+    Its normals are not used, nor its confidence, which is not a probability. Depth that is not
+    positive becomes NaN.
     """
 
     inputs = (("pixel_values", (None, 3, *CANVAS)),)
@@ -32,15 +32,15 @@ class Metric3d(PublishedGraph):
 
     @property
     def fixed_size(self) -> tuple[int, int] | None:
-        """Return None: images of any size are brought to the one of the graph."""
+        """Return None: images of any size are resized to fit the graph."""
         return None
 
     def preprocess(self, rgb: Tensor) -> Tensor:
-        """Place uint8 images (B, H, W, 3) on the canvas: levels (B, 3, *CANVAS)."""
+        """Place uint8 images (B, H, W, 3) on the canvas: float32 (B, 3, *CANVAS)."""
         return placed(rgb)
 
     def postprocess(self, raw: Raw, height: int, width: int) -> Prediction:
-        """Cut the image out of maps of canonical depth, and enlarge it."""
+        """Crop the image from maps of canonical depth, and resize it."""
         depth = outputs(raw, 1, "canonical depth")[0]
         cut = Box.of(height, width).cut(depth.reshape(-1, *depth.shape[-2:]))
         values = functional.interpolate(cut[:, None], (height, width), mode="bilinear")[:, 0]

@@ -1,4 +1,4 @@
-"""MoGe's checkpoints: upstream's one file, or config.json and safetensors made of it."""
+"""MoGe's checkpoints: upstream's single file, or config.json and safetensors made from it."""
 
 from __future__ import annotations
 
@@ -20,8 +20,8 @@ def read(source: str, revision: str) -> tuple[dict[str, Any], dict[str, Tensor]]
     """Return the configuration and the weights of a checkpoint: safetensors, or upstream's file.
 
     Raises:
-        ModelError: it is damaged, or holds something else.
-        OSError: it is not there.
+        ModelError: it is damaged, or not a checkpoint of MoGe-2.
+        OSError: it does not exist.
     """
     weights = hub.file(source, WEIGHTS, revision)
     if weights is not None:
@@ -33,10 +33,10 @@ def read(source: str, revision: str) -> tuple[dict[str, Any], dict[str, Tensor]]
 
 
 def config(source: str, revision: str) -> dict[str, Any]:
-    """Return what config.json holds.
+    """Return the contents of config.json.
 
     Raises:
-        ModelError: there is none, or it is of another model.
+        ModelError: it is missing, or belongs to another model.
     """
     path = hub.file(source, CONFIG, revision)
     if path is None:
@@ -52,7 +52,7 @@ def unpickled(path: Path) -> tuple[dict[str, Any], dict[str, Tensor]]:
     """Return the configuration and the weights in upstream's file, without running any code.
 
     Raises:
-        ModelError: it is damaged, or holds something else.
+        ModelError: it is damaged, or not a checkpoint of MoGe-2.
     """
     held = pickles.opened(path)
     if not isinstance(held, dict) or not isinstance(held.get("model_config"), dict):

@@ -1,4 +1,4 @@
-"""The pyramid of convolutions that MoGe's neck and heads are, with the names of its weights."""
+"""The convolution pyramid of MoGe's neck and heads, with upstream's weight names."""
 
 from __future__ import annotations
 
@@ -33,17 +33,17 @@ _FIELDS: dict[str, Any] = {
     "res_block_hidden_norm": "group_norm",
     "activation": "relu",
 }
-"""What a stack is configured by, with upstream's defaults."""
+"""Configuration of a stack, with upstream's defaults."""
 
 
 class ConvStack(nn.Module):
-    """Levels of maps, each twice as large as the one before, with an input and an output at each.
+    """Levels of maps, each twice as large as the previous one, each with an input and an output.
 
     Args:
         config: of one stack in upstream's model_config.
 
     Raises:
-        ModelError: the configuration has a field or a word that upstream's code does not know.
+        ModelError: the configuration has a field or a value unknown to upstream's code.
     """
 
     def __init__(self, config: Mapping[str, Any]) -> None:
@@ -69,7 +69,7 @@ class ConvStack(nn.Module):
         self.output_blocks = _projections(dims, _each(said["dim_out"], levels))
 
     def forward(self, maps: Sequence[Tensor]) -> list[Tensor]:
-        """Return maps (B, dim_out, h, w) of every level, for those that come in."""
+        """Return maps (B, dim_out, h, w) of every level, for the given input maps."""
         said, level = [], self.input_blocks[0](maps[0])
         for index, block in enumerate(self.res_blocks):
             if index:
@@ -80,12 +80,12 @@ class ConvStack(nn.Module):
 
 
 def _each(value: Any, count: int) -> list[Any]:
-    """Return a value for each level: a list is one already."""
+    """Return a list with one value per level; a list is returned unchanged."""
     return value if isinstance(value, list) else [value] * count
 
 
 def _projections(before: Sequence[int | None], after: Sequence[int | None]) -> nn.ModuleList:
-    """Return what changes the number of channels, or nothing where one end is not given."""
+    """Return 1x1 convolutions that change the channels; identity if one end is not given."""
     return nn.ModuleList(
         nn.Identity() if one is None or other is None else nn.Conv2d(one, other, 1)
         for one, other in zip(before, after, strict=True)
@@ -97,7 +97,7 @@ def _convolution(before: int, after: int) -> nn.Conv2d:
 
 
 def _resampler(before: int, after: int, kind: str) -> nn.Sequential:
-    """Return what makes maps twice as large."""
+    """Return a layer that upsamples maps by 2."""
     if kind == "conv_transpose":
         return nn.Sequential(nn.ConvTranspose2d(before, after, 2, 2), _convolution(after, after))
     if kind in ("nearest", "bilinear"):
@@ -111,7 +111,7 @@ def _resampler(before: int, after: int, kind: str) -> nn.Sequential:
 
 
 class _ResBlock(nn.Module):
-    """Two convolutions beside which the map is passed on."""
+    """Two convolutions with a skip connection."""
 
     def __init__(self, channels: int, said: Mapping[str, Any]) -> None:
         super().__init__()

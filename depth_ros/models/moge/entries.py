@@ -9,7 +9,7 @@ from depth_ros.models.moge.checkpoint import MODEL_TYPE
 from depth_ros.models.preprocessing import Preprocessing
 
 PUBLISHED = "moge_onnx"
-"""The family of the authors' files of ONNX."""
+"""The family of the authors' ONNX files."""
 
 PREPROCESSING = Preprocessing(
     height=840,
@@ -21,7 +21,7 @@ PREPROCESSING = Preprocessing(
     mean=(0.485, 0.456, 0.406),
     std=(0.229, 0.224, 0.225),
 )
-"""As upstream's infer() at its default, 3600 cells of 14 px."""
+"""As upstream's infer() by default: 3600 cells of 14 px."""
 
 _LICENCE = "MIT (the repository's; its card was not seen)"
 _NOTE = "everywhere; with the camera's focal length, sky apart"
@@ -42,7 +42,7 @@ def _moge(name: str, source: str, parameters_m: float) -> ModelEntry:
 
 
 def _onnx(name: str, source: str, parameters_m: float) -> ModelEntry:
-    """Return the entry of a file of ONNX: it takes images as they are, and resizes them itself."""
+    """Return the entry of an ONNX file; it takes images of any size and resizes them itself."""
     return replace(
         _moge(f"{name}-onnx", f"{source}-onnx", parameters_m),
         family=PUBLISHED,

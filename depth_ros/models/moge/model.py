@@ -1,4 +1,4 @@
-"""MoGe-2 as a depth model: with the focal length that the camera has."""
+"""MoGe-2 as a depth model, with the camera's known focal length."""
 
 from __future__ import annotations
 
@@ -34,9 +34,9 @@ from depth_ros.models.moge.network import REMAPS, Moge, MogeConfig
 class MogeModel(Family):
     """A checkpoint of MoGe-2.
 
-    Its points are right up to a scale, which it says too, and a shift of their depth, which follows
-    from the camera's focal length: it need not be estimated. What its mask leaves out was at
-    infinity in its training: +inf. Depth that is not positive is none: NaN.
+    Its points need a scale, which the network also outputs, and a shift of their depth, which is
+    computed with the camera's focal length: this length need not be estimated. Pixels outside its
+    mask were at infinity in training: +inf. Depth that is not positive becomes NaN.
     """
 
     files = (own_checkpoint.CONFIG, checkpoint.PICKLE)
@@ -51,7 +51,7 @@ class MogeModel(Family):
 
     def __init__(self, entry: ModelEntry, network: Moge | Exported, config: MogeConfig) -> None:
         self.entry, self.network, self.config = entry, network, config
-        # As upstream's infer() by default: the most cells that are recommended.
+        # As upstream's infer() by default: the recommended maximum of cells.
         side = round(math.sqrt(config.num_tokens_range[1])) * PREPROCESSING.multiple
         self.preprocessing = replace(PREPROCESSING, height=side, width=side)
 
@@ -77,32 +77,32 @@ class MogeModel(Family):
         return MogeConfig.from_dict(checkpoint.config(source, revision))
 
     def exported_config(self) -> dict[str, Any]:
-        """Return the network's configuration, of which its numbers' meaning is a part."""
+        """Return the network's configuration, which also defines the meaning of its outputs."""
         return asdict(self.config)
 
     def beside(self, count: int, height: int, width: int, device: torch.device) -> list[Tensor]:
-        """Return the images' width over their height, (B,)."""
+        """Return the aspect ratio of the images, width / height, (B,)."""
         return [_numbers((width / height,) * count, device)]
 
     def at_size(self, height: int, width: int) -> MogeModel:
-        """Return the same model, sharing the network, for as many cells as a size has."""
+        """Return the same model, sharing the network, for the number of cells of a size."""
         other = copy.copy(self)
         other.preprocessing = replace(self.preprocessing, height=height, width=width)
         return other
 
     def infer(self, execute: Executor, rgb: Tensor, request: Request) -> Prediction:
-        """Return what the network says of images, with the focal lengths of their cameras."""
+        """Return the prediction for images, with the focal lengths of their cameras."""
         count, height, width = rgb.shape[:3]
         beside = self.beside(count, height, width, execute.device)
         raw = execute(self.preprocess(rgb), *beside)
         return self._prediction(raw, height, width, focal_of(request.cameras, execute.device))
 
     def preprocess(self, rgb: Tensor) -> Tensor:
-        """Bring uint8 images (B, H, W, 3) to the network: (B, 3, h, w)."""
+        """Convert uint8 images (B, H, W, 3) to the network's input (B, 3, h, w)."""
         return self.preprocessing(rgb)
 
     def postprocess(self, raw: Raw, height: int, width: int) -> Prediction:
-        """Return depth of unknown cameras, and the focal lengths that the points tell."""
+        """Return depth for unknown cameras, and the focal lengths estimated from the points."""
         return self._prediction(raw, height, width, None)
 
     def _prediction(self, raw: Raw, height: int, width: int, focal: Tensor | None) -> Prediction:
@@ -117,14 +117,14 @@ class MogeModel(Family):
 def metric(
     points: Tensor, seen: Tensor, scale: Tensor, entry: ModelEntry, focal: Tensor | None
 ) -> Prediction:
-    """Return depth of points at the images' size.
+    """Return depth from points at the size of the images.
 
     Args:
         points: (B, H, W, 3) up to scale and shift.
-        seen: bool (B, H, W), what the mask keeps.
-        scale: (B,) metres of the points' unit.
+        seen: bool (B, H, W), pixels inside the mask.
+        scale: (B,) metres per unit of the points.
         entry: of the model.
-        focal: (B,) of the cameras in half diagonals; None: unknown, and estimated.
+        focal: (B,) of the cameras in half diagonals; None: unknown, to be estimated.
     """
     pose = shift.solve(points, seen, focal)
     z = points[..., 2] + pose.shift[:, None, None]
@@ -144,7 +144,7 @@ def _half_diagonals(camera: Camera) -> float:
 
 
 def _enlarged(maps: Tensor, height: int, width: int) -> Tensor:
-    """Return maps (B, h, w, C) at another size, bilinear between pixel areas."""
+    """Return maps (B, h, w, C) at another size, bilinear with pixels as areas."""
     planes = maps.permute(0, 3, 1, 2).float()
     return functional.interpolate(planes, (height, width), mode="bilinear").permute(0, 2, 3, 1)
 
@@ -152,5 +152,5 @@ def _enlarged(maps: Tensor, height: int, width: int) -> Tensor:
 @lru_cache(maxsize=16)
 @torch.inference_mode(False)
 def _numbers(values: tuple[float, ...], device: torch.device) -> Tensor:
-    """Return numbers on a device; kept, for a copy to a GPU waits for it."""
+    """Return numbers on a device; cached, because a copy to a GPU waits for it."""
     return torch.tensor(values, dtype=torch.float32, device=device)

@@ -1,4 +1,4 @@
-"""MoGe-2's network: points without their scale and their distance, a mask, and the scale."""
+"""MoGe-2's network: points up to scale and depth shift, a mask, and the metric scale."""
 
 from __future__ import annotations
 
@@ -21,14 +21,14 @@ _IGNORED = ("normal_head", "model_type")
 
 @dataclass(frozen=True)
 class MogeConfig:
-    """What a checkpoint's model_config says.
+    """A checkpoint's model_config.
 
     Attributes:
-        encoder: intermediate_layers, whose features are summed up, and dim_out, their channels.
+        encoder: intermediate_layers, the layers whose features are added, and dim_out channels.
         neck, points_head, mask_head: see ConvStack.
         scale_head: dims of its layers.
-        remap_output: how numbers become points: linear, sinh, exp or sinh_exp.
-        num_tokens_range: fewest and most cells of 14 px that upstream recommends for an image.
+        remap_output: conversion of outputs to points: linear, sinh, exp or sinh_exp.
+        num_tokens_range: minimum and maximum cells of 14 px that upstream recommends per image.
 
     Raises:
         ModelError: a field is unknown or missing.
@@ -44,7 +44,7 @@ class MogeConfig:
 
     @classmethod
     def from_dict(cls, said: Mapping[str, Any]) -> MogeConfig:
-        """Return the configuration that a config.json, or a checkpoint's model_config, holds."""
+        """Return the configuration in a config.json or a checkpoint's model_config."""
         values = {name: value for name, value in said.items() if name not in _IGNORED}
         try:
             config = cls(**values)
@@ -62,7 +62,7 @@ class MogeConfig:
 
 
 class Moge(nn.Module):
-    """The network without its head for normals.
+    """The network without its normal head.
 
     Args:
         config: of the checkpoint.
@@ -81,7 +81,7 @@ class Moge(nn.Module):
 
     @classmethod
     def of_weights(cls, config: MogeConfig, weights: Mapping[str, Tensor]) -> Moge:
-        """Return the network of a checkpoint, in float32; its head for normals is left out.
+        """Return the network of a checkpoint, in float32, without its normal head.
 
         Raises:
             ModelError: the weights do not fit the configuration.
@@ -95,11 +95,11 @@ class Moge(nn.Module):
         return network.eval()
 
     def forward(self, pixels: Tensor, aspect: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-        """Return what is said of images, before it is enlarged and remapped.
+        """Return the outputs for images, before they are upsampled and remapped.
 
         Args:
             pixels: normalised (B, 3, h, w), sides multiples of 14.
-            aspect: (B,) width over height of the images that they were resized from.
+            aspect: (B,) width / height of the images before resizing.
 
         Returns:
             points (B, H, W, 3) and the mask as logits (B, H, W), both at 16/14 of the input's size;
@@ -115,7 +115,7 @@ class Moge(nn.Module):
 
 
 class _Encoder(nn.Module):
-    """DINOv2 with the sum of some layers' features."""
+    """DINOv2 with the sum of the features of some layers."""
 
     def __init__(self, size: Size, layers: list[int], width: int) -> None:
         super().__init__()
@@ -124,7 +124,7 @@ class _Encoder(nn.Module):
         self.output_projections = nn.ModuleList(nn.Conv2d(size.width, width, 1) for _ in layers)
 
     def forward(self, pixels: Tensor) -> tuple[Tensor, Tensor]:
-        """Return features (B, width, rows, columns), and those of the whole image (B, C)."""
+        """Return features (B, width, rows, columns), and the class token (B, C)."""
         said = self.backbone(pixels, self.layers)
         grid = [side // PATCH_PX for side in pixels.shape[-2:]]
         maps = [
@@ -143,9 +143,9 @@ def _mlp(dims: list[int]) -> nn.Sequential:
 
 
 def _view_plane(rows: int, columns: int, aspect: Tensor) -> Tensor:
-    """Return where the cells of a grid lie in the image, (B, 2, rows, columns): across, down.
+    """Return the positions of grid cells in the image, (B, 2, rows, columns): right, down.
 
-    In half diagonals of the image, from its centre.
+    Unit: half diagonals of the image, from its centre.
     """
     diagonal = (1 + aspect**2).sqrt()
     across, down = aspect / diagonal, 1 / diagonal
@@ -155,7 +155,7 @@ def _view_plane(rows: int, columns: int, aspect: Tensor) -> Tensor:
 
 
 def _centres(count: int, device: torch.device) -> Tensor:
-    """Return the centres of cells that share the range of -1 to 1."""
+    """Return the centres of cells that divide the range from -1 to 1."""
     return (2 * torch.arange(count, device=device, dtype=torch.float32) + 1 - count) / count
 
 
@@ -174,11 +174,11 @@ REMAPS: dict[str, Callable[[Tensor], Tensor]] = {
     "exp": _exp,
     "sinh_exp": _sinh_exp,
 }
-"""From the network's numbers (..., 3) to points, at the image's size."""
+"""Conversions of the network's outputs (..., 3) to points, at the image's size."""
 
 
 def view_plane(height: int, width: int, device: torch.device) -> Tensor:
-    """Return where the pixels of an image lie in it, (height, width, 2), see _view_plane."""
+    """Return the positions of pixels in the image, (height, width, 2), see _view_plane."""
     diagonal = (height**2 + width**2) ** 0.5
     u = _centres(width, device) * (width / diagonal)
     v = _centres(height, device) * (height / diagonal)

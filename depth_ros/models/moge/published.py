@@ -1,4 +1,4 @@
-"""MoGe-2 in the files of ONNX that its authors publish."""
+"""MoGe-2 in the ONNX files that its authors publish."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ from depth_ros.models.moge.entries import PREPROCESSING
 from depth_ros.models.moge.model import focal_of, metric
 from depth_ros.models.published_graph import PublishedGraph, outputs
 
-_CELL_PX = 16  # of the map that the network makes, for each cell of its input
+_CELL_PX = 16  # of the network's map, for each cell of its input
 _TOKENS = PREPROCESSING.height * PREPROCESSING.width // PREPROCESSING.multiple**2
 
 
 class PublishedMoge(PublishedGraph):
-    """Such a file: it takes images of any size, resizes them itself, and remaps its points."""
+    """An ONNX file that takes images of any size, resizes them and remaps its points."""
 
     inputs = (("image", (None, 3, None, None)),)
     numbers = MappingProxyType({"num_tokens": _TOKENS})
@@ -25,12 +25,12 @@ class PublishedMoge(PublishedGraph):
     asks_cameras = True
 
     def infer(self, execute: Executor, rgb: Tensor, request: Request) -> Prediction:
-        """Return what the network says of images, with the focal lengths of their cameras."""
+        """Return the prediction for images, with the focal lengths of their cameras."""
         raw = execute(self.preprocess(rgb))
         return self._prediction(raw, focal_of(request.cameras, execute.device))
 
     def postprocess(self, raw: Raw, height: int, width: int) -> Prediction:
-        """Return depth of unknown cameras, and the focal lengths that the points tell."""
+        """Return depth for unknown cameras, and the focal lengths estimated from the points."""
         return self._prediction(raw, None)
 
     def _prediction(self, raw: Raw, focal: Tensor | None) -> Prediction:

@@ -1,4 +1,4 @@
-"""How far away a map of points is, whose depth is known up to one addend."""
+"""Solves for the depth shift of a point map: its depth is known up to an added constant."""
 
 from __future__ import annotations
 
@@ -12,16 +12,16 @@ from depth_ros.models.moge.network import view_plane
 _SIDE = 64
 _STEPS, _ENOUGH = 20, 1e-4
 _FARTHEST = 10.0
-"""Times the mean depth: points of no camera at all would else be shifted to infinity."""
+"""Limit of the shift in mean depths: points that fit no camera would go to infinity."""
 _DAMPING, _LESS, _MORE = 1e-3, 0.2, 8.0
 _TINY = 1e-12
 
 
 class Pose(NamedTuple):
-    """What brings points into the camera's frame.
+    """Transforms points into the camera's frame.
 
     Attributes:
-        shift: (B,) is added to their depth.
+        shift: (B,) added to their depth.
         focal: (B,) focal length in half diagonals of the image.
     """
 
@@ -30,7 +30,7 @@ class Pose(NamedTuple):
 
 
 class _Fit(NamedTuple):
-    """How well a shift does: its cost (B,), and slope and curvature of half of that."""
+    """Quality of a shift: its cost (B,), and slope and curvature of half the cost."""
 
     cost: Tensor
     slope: Tensor
@@ -42,13 +42,13 @@ def solve(points: Tensor, mask: Tensor, focal: Tensor | None = None) -> Pose:
     """Return the shift with which points project onto their own pixels, by least squares.
 
     min sum |f xy / (z + shift) - uv|^2 over 64x64 pixels of the mask, from shift 0, as upstream's
-    recover_focal_shift(); there scipy's Levenberg-Marquardt, here the same method on the points'
-    own device, with a fixed number of steps. Like that it stops where a step gains next to nothing.
+    recover_focal_shift(). Upstream uses scipy's Levenberg-Marquardt; this is the same method on the
+    points' own device, with a fixed number of steps. Both stop when a step gains almost nothing.
 
     Args:
         points: (B, H, W, 3).
-        mask: bool (B, H, W) of pixels that count; with less than two of them the shift is 0.
-        focal: (B,) in half diagonals of the image; None: it is solved for too.
+        mask: bool (B, H, W) of valid pixels; with fewer than two the shift is 0.
+        focal: (B,) in half diagonals of the image; None: it is estimated too.
     """
     xyz, uv, ignored = _sample(points, mask)
     shift = torch.zeros_like(xyz[:, 0, 0])
@@ -60,7 +60,7 @@ def solve(points: Tensor, mask: Tensor, focal: Tensor | None = None) -> Pose:
         step = now.slope / (now.curvature * (1 + damping)).clamp_min(_TINY)
         moved = (shift - step).maximum(-limit).minimum(limit)
         tried = _fit(xyz, uv, ignored, focal, moved)
-        better = going & (tried.cost < now.cost)  # not a number is not
+        better = going & (tried.cost < now.cost)  # False for NaN
         going = going & ~(better & (now.cost - tried.cost <= _ENOUGH * now.cost))
         shift = torch.where(better, moved, shift)
         now = _Fit(*(torch.where(better, new, old) for new, old in zip(tried, now, strict=True)))
@@ -70,7 +70,7 @@ def solve(points: Tensor, mask: Tensor, focal: Tensor | None = None) -> Pose:
 
 
 def _sample(points: Tensor, mask: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-    """Return points (B, N, 3), where they are in the image (N, 2), and which do not count."""
+    """Return points (B, N, 3), their image positions (N, 2), and which are ignored."""
     height, width = points.shape[1:3]
     down, across = (
         torch.arange(_SIDE, device=points.device) * side // _SIDE for side in (height, width)
@@ -86,7 +86,7 @@ def _sample(points: Tensor, mask: Tensor) -> tuple[Tensor, Tensor, Tensor]:
 def _fit(xyz: Tensor, uv: Tensor, ignored: Tensor, focal: Tensor | None, shift: Tensor) -> _Fit:
     z = xyz[..., 2] + shift[:, None]
     ray = xyz[..., :2] / z[..., None]
-    turned = -ray / z[..., None]  # its derivative by the shift
+    turned = -ray / z[..., None]  # its derivative with respect to the shift
     along, onto = (ray * uv).sum(-1), ray.square().sum(-1)
     if focal is None:
         # The best focal length for this shift, and how it changes with the shift.
@@ -109,5 +109,5 @@ def _fit(xyz: Tensor, uv: Tensor, ignored: Tensor, focal: Tensor | None, shift: 
 
 
 def _total(values: Tensor, ignored: Tensor) -> Tensor:
-    """Return the sum (B,) of values (B, N) that count; others may be anything."""
+    """Return the sum (B,) of the valid values (B, N); ignored ones may be anything."""
     return values.masked_fill(ignored, 0.0).sum(1)
