@@ -11,7 +11,7 @@ import cv2
 import numpy as np
 import pytest
 
-from depth_ros import cli, demo, messages
+from depth_ros import cli, demo, messages, node_process
 from depth_ros.bag import reader
 from depth_ros.bag.reader import Recording
 from depth_ros.bag.references import BagReferences
@@ -94,7 +94,7 @@ def test_a_node_that_answers_no_image_is_a_failure_of_one_line(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     silent = SimpleNamespace(pid=os.getpid())
-    monkeypatch.setattr(demo, "_node", lambda log, model: nullcontext(silent))
+    monkeypatch.setattr(node_process, "running", lambda log, arguments: nullcontext(silent))
     write_drive = demo.write_drive
     monkeypatch.setattr(demo, "write_drive", lambda path, steps, seed: write_drive(path, 1, seed))
     # What is recorded is what was played, and nothing else.

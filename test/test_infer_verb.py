@@ -86,7 +86,7 @@ def test_a_picture_gives_depth_in_mm_colours_and_a_cloud(
     captured = capsys.readouterr()
     assert "images: 1 with depth, 0 skipped\n" in captured.out
     assert all(f"written: out/{name}\n" in captured.out for name in written[1:])
-    assert "the camera is a guess, fov_deg 60" in captured.err
+    assert "the camera is a guess from fov_deg 60" in captured.err
 
 
 @pytest.mark.parametrize("form", ["npy", "npz"])

@@ -78,13 +78,13 @@ def test_a_field_of_view_is_called_a_guess_wherever_it_shows(
     model = ["--set", f"model={checkpoint}", "--set", "device=cpu"]
     assert cli.main(["convert", str(source), str(out), "--fov-deg", "70", *model]) == 0
     printed = capsys.readouterr()
-    assert "the camera is a guess, fov_deg 70" in printed.err
-    assert "guess: the camera is a guess, fov_deg 70" in printed.out
+    assert "the camera is a guess from fov_deg 70" in printed.err
+    assert "guess: the camera is a guess from fov_deg 70" in printed.out
     assert "fov_deg 70" in SplitBag(out).note["guess"]
     assert cameras(out) == [Camera.from_fov(CAMERA.width, CAMERA.height, 70.0)] * COUNT
     # Readers of the new bag get the note as well.
     assert cli.main(["view", str(out), "--preview", str(tmp_path / "picture.png")]) == 0
-    assert "out: the camera is a guess, fov_deg 70" in capsys.readouterr().err
+    assert "out: the camera is a guess from fov_deg 70" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize("by_file", [False, True])

@@ -86,7 +86,7 @@ def test_a_camera_that_is_guessed_is_called_so_wherever_its_scores_are(
     write_bag(tmp_path / "bag")
     said = ["evaluate", "--data", str(tmp_path / "bag"), "--out", str(tmp_path / "out")]
     assert cli.main([*said, "--limit", "1", "--set", "fov_deg=67"]) == 0
-    message = "the camera is a guess, fov_deg 67"
+    message = "the camera is a guess from fov_deg 67"
     assert f"depth_ros: {message}" in capsys.readouterr().err
     assert message in (tmp_path / "out" / "index.html").read_text()
     assert json.loads((tmp_path / "out" / "scores.json").read_text())["note"].startswith(message)

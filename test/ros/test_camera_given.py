@@ -65,10 +65,10 @@ def test_a_field_of_view_is_a_guess_and_called_one(bench: Bench) -> None:
     bench.peer.listen(LOG)
     camera, _ = answered(bench, fov_deg=70.0)
     assert camera == Camera.from_fov(CAMERA.width, CAMERA.height, 70.0)
-    bench.warning("the camera is a guess, fov_deg 70")
+    bench.warning("the camera is a guess from fov_deg 70")
     bench.peer.listen("/diagnostics")
     values = {value.key: value.value for value in bench.report().values}
-    assert values["camera"].startswith("the camera is a guess, fov_deg 70")
+    assert values["camera"].startswith("the camera is a guess from fov_deg 70")
 
 
 @pytest.mark.parametrize(

@@ -129,7 +129,7 @@ def test_a_node_on_its_own_that_cannot_be_configured_ends_with_the_cause(
 
 HANGING = """\
 import sys, threading
-from depth_ros.ros import node
+from depth_ros.ros import main as node
 from depth_ros.runtimes.torch_runtime import TorchRuntime
 run = TorchRuntime.__call__
 def run_or_hang(*arguments):

@@ -152,7 +152,10 @@ def test_outputs_are_silent_until_the_node_is_active(bench: Bench) -> None:
         "/depth/image",
         "/depth/camera_info",
         "/depth/color",
+        "/depth/uncertainty",
         "/points",
+        "/points/nav",
+        "/scan",
     }
     for transition, active in (
         (Transition.TRANSITION_ACTIVATE, True),

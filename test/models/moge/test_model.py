@@ -214,7 +214,7 @@ def test_a_converted_checkpoint_says_the_same(
     out = tmp_path / "out"
     said_so = ["models", "moge-2-small", "--weights", str(folder), "--convert", str(out)]
     assert cli.main(said_so) == 0
-    assert "say model:=moge-2-small weights:=" in capsys.readouterr().out
+    assert "use it with model:=moge-2-small weights:=" in capsys.readouterr().out
     assert sorted(path.name for path in out.iterdir()) == ["config.json", "model.safetensors"]
     for name, weights in (("moge-2-small", str(out)), (str(out), "")):
         other = models.load(name, weights)
