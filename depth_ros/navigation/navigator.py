@@ -33,7 +33,7 @@ class Navigator:
     Attributes:
         costmap: see above.
         path_m: (N, 2) the current path; None: no path.
-        recoveries: number of turns because there was no path.
+        recoveries: number of turns because there was no free path, or no depth.
     """
 
     def __init__(
