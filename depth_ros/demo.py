@@ -154,7 +154,7 @@ def _cpu_s(pid: int) -> float:
 
 
 def _judge(recording: Path) -> tuple[list[picture.Row], metrics.Scores]:
-    """Compare every recorded depth image with the true depth of its stamp; keep some for a preview."""
+    """Compare every recorded depth image with the true depth; keep some for the preview."""
     images, truths, depths, clouds = ({}, {}, {}, {})  # type: ignore[var-annotated]
     shelves = {IMAGE: images, TRUTH: truths, "/depth/image": depths, "/points": clouds}
     with reader.Recording(recording) as made:

@@ -44,7 +44,7 @@ def run(out: Path, model: str, rooms: int, seed: int) -> Report:
         SettingError: Pillow is missing, or the folder contains other files.
         DepthError: the model is unknown, or the node did not answer; node.log contains the reason.
     """
-    models.find(model)  # raises early if Pillow is missing
+    models.find(model)  # raises early if the model is unknown
     film, log = _Film(out / "drive.webp"), out / "node.log"
     OutputFolder(out, "depth_ros demo --drive", _WRITTEN).begin()
     costmap = Costmap.read().parameters
@@ -144,7 +144,7 @@ class _Film:
 def _node_arguments(model: str) -> list[str]:
     """Return the node's arguments: the preset for Nav2 and the camera's mount.
 
-    Real robots take the mount from TF; parameters avoid the dependency on tf2_ros here. They contain
+    Real robots take the mount from TF; parameters avoid a dependency on tf2_ros here. They contain
     no odometry: the frames of points/nav are not compared with each other (nav_frames).
     """
     parameters = {
