@@ -32,7 +32,8 @@ def from_depth(depth_m: Floats, camera: Camera, rows: int) -> Scan:
     """Return the nearest distance in each direction over a band of rows around the optical axis.
 
     The scan is in the plane of the camera's x and z axes, so it is level if the camera is. Each
-    beam contains the nearest pixel in its direction. The band's field of view has one beam per column.
+    beam contains the nearest pixel in its direction. The beams span the band's field of view; their
+    number is that of the columns.
 
     Args:
         depth_m: (H, W) z-depth; NaN: no estimate, +inf: beyond range.

@@ -45,8 +45,8 @@ class NavigationSettings:
     )
     nav_tilt_deg: float = setting(
         1.0,
-        "Standard deviation of the camera's mounting angles: the floor's margin in points/nav grows "
-        "with it and with distance.",
+        "Standard deviation of the camera's mounting angles: the floor's margin in points/nav "
+        "grows with it and with distance.",
         unit="deg",
         low=0.0,
         high=45.0,
@@ -68,8 +68,8 @@ class NavigationSettings:
     )
     nav_floor: str = setting(
         "keep",
-        "Floor in points/nav: keep: moved to height 0, so that it clears, but marks nothing above "
-        "min_obstacle_height; drop: no floor.",
+        "Floor in points/nav: keep: moved to height 0, so that it clears, and does not mark if "
+        "min_obstacle_height is above 0; drop: no floor.",
         choices=("keep", "drop"),
         live=True,
     )
