@@ -70,7 +70,7 @@ def find_contact(depth_m: Tensor, ground_m: Tensor, reach_px: int) -> Contact:
 
 
 def _smooth(values: Tensor) -> Tensor:
-    """Return the running median of values (W,); NaN is ignored and stays."""
+    """Return the running median of values (W,); NaN is ignored, and stays NaN."""
     padded = functional.pad(values, (_SMOOTHED, _SMOOTHED), value=torch.nan)
     medians = padded.unfold(0, 2 * _SMOOTHED + 1, 1).nanmedian(-1).values
     return medians.where(~values.isnan(), values)

@@ -28,7 +28,7 @@ class Plan:
     Attributes:
         values: kind of the values: depth in metres up to a factor; depth, or inverse depth, up to
             scale and shift; or done: depth with its range limited and its edges filtered already.
-        edges: from what flying pixels between two surfaces are removed: off, points, or
+        edges: output from which flying pixels between two surfaces are removed: off, points, or
             depth.
         radius_px: see edges.flying.
         points: whether points are made.

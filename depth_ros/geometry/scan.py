@@ -59,7 +59,7 @@ def beams_of(
 def nearest_ranges(points_m: Tensor, hits: Tensor, free: Tensor, beams: Beams) -> Tensor:
     """Return the distance to the nearest hit in each beam, float32 (count,), as in REP 117.
 
-    +inf: no hit within range, NaN: unknown. As in pointcloud_to_laserscan, the z of points is
+    +inf: free points but no hit, NaN: unknown. As in pointcloud_to_laserscan, the z of points is
     ignored.
 
     Args:

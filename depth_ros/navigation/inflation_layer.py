@@ -21,7 +21,7 @@ from depth_ros.navigation.window import Window
 
 
 class InflationLayer:
-    """Raises the costs around every lethal cell."""
+    """Raises the costs around every lethal cell of the costmap."""
 
     def __init__(
         self, parameters: InflationParameters, window: Window, inscribed_radius_m: float
