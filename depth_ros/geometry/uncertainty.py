@@ -70,7 +70,7 @@ def _largest(values: Tensor, radius: int, dim: int) -> Tensor:
 
 
 def _steps(depth_m: Tensor, radius_px: int) -> Tensor:
-    """Return log_range() of the pixels within the radius of blur in depth."""
+    """Return log_range() (H, W), computed on a coarser grid if the radius is large."""
     every = max(1, radius_px // 2)
     if every == 1:
         return log_range(depth_m, radius_px)
