@@ -1,4 +1,4 @@
-"""The demonstration: render a drive, replay it to a real node over DDS, judge what comes out."""
+"""The demonstration: render a drive, replay it to a real node over DDS, evaluate its depth."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ from depth_ros.training.scenes import Drive, Robot, random_drive
 
 IMAGE, INFO, TRUTH = "/camera/color/image_raw", "/camera/color/camera_info", "/camera/truth/image"
 _ODOM, _GROUND, _BASE = "odom", "base_footprint", "base_link"
-_AXLE_M = 0.1  # height of base_link over the ground
+_AXLE_M = 0.1  # height of base_link above the ground
 FRAME = "camera_color_optical_frame"
 MIN_ANSWERED = 0.9
 MAX_ABS_REL = 0.15
@@ -36,7 +36,7 @@ _WRITTEN = ("drive", "recording", "preview.png", "node.log", "replay.json")
 
 
 class Report(NamedTuple):
-    """What the demonstration measured."""
+    """The results of the demonstration."""
 
     images: int
     answered: int
@@ -48,7 +48,7 @@ class Report(NamedTuple):
 
     @property
     def passed(self) -> bool:
-        """Whether a healthy node with a good model would have done no better by much."""
+        """Whether the number of answers and the depth errors are within their limits."""
         enough = self.answered >= MIN_ANSWERED * self.expected
         good = self.scores.abs_rel <= MAX_ABS_REL and self.scores.delta1 >= MIN_DELTA1
         return enough and good
@@ -74,16 +74,16 @@ class Report(NamedTuple):
 
 
 def run(out: Path, model: str, seconds: float, seed: int) -> Report:
-    """Run the whole demonstration in a new or empty folder, or again in one that it made.
+    """Run the demonstration; write to a new or empty folder, or overwrite an earlier result.
 
-    Leaves drive/ (what was played), recording/ (all that was played and answered, as mcap),
-    preview.png, node.log and replay.json.
+    Writes drive/ (the input), recording/ (input and the node's output, as mcap), preview.png,
+    node.log and replay.json.
 
     Raises:
-        SettingError: there is something in the folder that the demonstration did not write.
-        DepthError: the model is unknown, or the node did not answer; node.log says why.
+        SettingError: the folder contains files that the demonstration did not write.
+        DepthError: the model is unknown, or the node did not answer; node.log contains the reason.
     """
-    models.find(model)  # fails now, not after the drive is rendered
+    models.find(model)  # raises early, not after the drive is rendered
     OutputFolder(out, "depth_ros demo", _WRITTEN).begin()
     write_drive(out / "drive", round(seconds * 1e9 / _STEP_NS), seed)
     with node_process.running(out / "node.log", _node_arguments(model)) as node:
@@ -108,7 +108,7 @@ def _report(images: int, latencies_s: list[float], load: float, scores: metrics.
 def write_drive(path: Path, steps: int, seed: int) -> None:
     """Render a drive at 10 Hz, 640x480, into a bag with camera_info, TF and true depth.
 
-    TF is a robot's (REP 105, REP 120): odom, base_footprint, base_link, camera, with true poses.
+    TF follows REP 105 and REP 120: odom, base_footprint, base_link, camera, with true poses.
     """
     drive = random_drive(np.random.default_rng(seed), Robot(), 640, 480, steps)
     with bag.BagWriter(path) as out:
@@ -139,7 +139,7 @@ def _node_arguments(model: str) -> list[str]:
 
 
 def _replay(out: Path) -> None:
-    """Play the drive to the node and record its answers, in a process of its own."""
+    """Play the drive to the node and record its answers, in a separate process."""
     command = [sys.executable, "-m", "depth_ros.ros.replay"]
     command += [str(out / "drive"), str(out / "recording"), "--image", IMAGE]
     if subprocess.run(command, env=node_process.environment(), check=False).returncode != 0:
@@ -147,14 +147,14 @@ def _replay(out: Path) -> None:
 
 
 def _cpu_s(pid: int) -> float:
-    """Return the processor time a process has used so far (Linux, proc(5))."""
-    # The second field, the command's name, may contain spaces: count from its closing bracket.
+    """Return the CPU time that a process has used so far (Linux, proc(5))."""
+    # The second field, the command's name, may contain spaces: count from its closing parenthesis.
     fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
     return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
 
 def _judge(recording: Path) -> tuple[list[picture.Row], metrics.Scores]:
-    """Compare every recorded depth image with the truth of its stamp; keep a few to look at."""
+    """Compare every recorded depth image with the true depth; keep some for the preview."""
     images, truths, depths, clouds = ({}, {}, {}, {})  # type: ignore[var-annotated]
     shelves = {IMAGE: images, TRUTH: truths, "/depth/image": depths, "/points": clouds}
     with reader.Recording(recording) as made:

@@ -1,4 +1,4 @@
-"""The depth node as a process of its own, on this machine's own ROS domain."""
+"""The depth node as a separate process, with ROS limited to this machine."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ _STOP_S = 20.0
 
 
 def environment() -> dict[str, str]:
-    """Return the environment of the node and of who talks to it: this machine only."""
+    """Return the environment of the node and its peers: discovery on this machine only."""
     return {
         **os.environ,
         **transport.environment(),
@@ -27,7 +27,7 @@ def environment() -> dict[str, str]:
 
 @contextmanager
 def running(log: Path, arguments: Sequence[str]) -> Iterator[subprocess.Popen[bytes]]:
-    """Run the node with ROS arguments (after --ros-args), its output in a file; then stop it."""
+    """Run the node with ROS arguments (after --ros-args) and a log file; stop it afterwards."""
     command = [sys.executable, "-m", "depth_ros.ros.main", "--ros-args", *arguments]
     with log.open("wb") as file:
         process = subprocess.Popen(command, stdout=file, stderr=file, env=environment())

@@ -1,4 +1,4 @@
-"""What a conversion writes for a frame: the topics, and the messages as bytes."""
+"""The outputs of a conversion for a frame: topics, and messages as bytes."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ from depth_ros.pipeline import DepthFrame, Pipeline, Scan, Wanted
 from depth_ros.pipeline.laser_scan import SCAN_FAR_M, in_band, scan_far_m, scan_frame
 
 EXTRAS = ("points", "nav", "color", "scan", "confidence", "uncertainty")
-"""What is written beside depth/image and depth/camera_info when it is asked for."""
+"""Optional outputs in addition to depth/image and depth/camera_info."""
 
 _NAMES = {
     "depth": ("depth/image", "sensor_msgs/msg/Image"),
@@ -41,14 +41,14 @@ _NAMES = {
 
 
 class Answered(NamedTuple):
-    """An answer whose cloud is computed, so that another thread may encode it.
+    """An answer with computed outputs, so that another thread may encode them.
 
     Attributes:
-        answer: the network's output, and depth where that is metric.
-        points: the payload of a cloud, if one is wanted.
-        nav: the payload of a navigation cloud, if one is wanted.
-        scan: by heights, if one is wanted and the ground is known.
-        uncertainty_m: (H, W), if it is wanted.
+        answer: the network's output, and depth if metric.
+        points: payload of a cloud, if requested.
+        nav: payload of a navigation cloud, if requested.
+        scan: from a band of heights, if requested and the ground is known.
+        uncertainty_m: (H, W), if requested.
     """
 
     answer: Answer[Any]
@@ -59,10 +59,10 @@ class Answered(NamedTuple):
 
 
 class Encoded(NamedTuple):
-    """A frame's messages, serialised, and its depth as an array, where it is metric.
+    """A frame's serialised messages, and its depth as an array, if metric.
 
     Attributes:
-        confidence: (H, W), 0 to 1, where it is among the outputs.
+        confidence: (H, W), 0 to 1, if it is an output.
     """
 
     messages: list[tuple[Topic, memoryview]]
@@ -71,14 +71,14 @@ class Encoded(NamedTuple):
 
 
 class Outputs:
-    """The topics of a camera, and the messages on them.
+    """The topics of a camera and their messages.
 
     Args:
-        namespace: before the topics' names, such as /front; empty: none.
-        pipeline: whose settings say what the messages are like.
+        namespace: prefix of the topics' names, such as /front; empty: no prefix.
+        pipeline: its settings determine the messages.
         extras: names of EXTRAS.
-        scan_rows: height of the band that a scan looks at, in pixels.
-        scan_frame: frame of the scans; empty: that of the images without its _optical.
+        scan_rows: height of the band of a scan, in pixels.
+        scan_frame: frame of the scans; empty: the frame of the images without _optical.
     """
 
     def __init__(
@@ -96,7 +96,7 @@ class Outputs:
                 f"model '{pipeline.model.entry.name}' gives no confidence as it is asked, expected "
                 "one that denoises (grin-tiny), and samples of 2 or more"
             )
-        # camera_info first: who waits for it takes the image of the same stamp.
+        # camera_info first: a subscriber that waits for it can use the image of the same stamp.
         names = ("info", "depth", *extras) if pipeline.metric else ("info", "relative")
         self.topics = {
             name: standard(f"{namespace}/{_NAMES[name][0]}", _NAMES[name][1], RELIABLE)
@@ -105,13 +105,13 @@ class Outputs:
 
     @property
     def needs_place(self) -> bool:
-        """Whether an output depends on where the camera is."""
+        """Whether an output depends on the pose of the camera."""
         low_m, high_m = self._pipeline.settings.scan_height_band_m
         return "nav" in self.topics or ("scan" in self.topics and high_m > low_m)
 
     @property
     def wanted(self) -> Wanted:
-        """What the topics need of a frame."""
+        """The outputs of the pipeline that the topics need."""
         return Wanted(
             image="depth" in self.topics,
             points="points" in self.topics,
@@ -121,7 +121,7 @@ class Outputs:
         )
 
     def render(self, answer: Answer[Any]) -> Answered:
-        """Return an answer with its outputs, in memory of their own, in the order of the frames."""
+        """Return an answer with outputs in their own memory; call it in the order of the frames."""
         pipeline, wanted, depth = self._pipeline, self.topics, answer.depth
         answered, place = Answered(answer), answer.job.place
         if depth is None:
@@ -139,7 +139,7 @@ class Outputs:
         return answered
 
     def encode(self, answered: Answered) -> Encoded:
-        """Return a frame's messages; several threads may do so at once."""
+        """Return a frame's messages; thread-safe."""
         answer, job = answered.answer, answered.answer.job
         frame = job.frame
         at = header(frame.stamp_ns, frame.frame_id)
@@ -199,12 +199,12 @@ class Outputs:
             )
             frame_id = self._scan_frame or settings.scan_frame or scan.frame_of(depth.frame_id)
             end_m = settings.max_depth_m or self._pipeline.model.max_depth_m or SCAN_FAR_M
-            # The limit is one of z-depth: at the sides ranges are longer.
+            # The limit is a z-depth: ranges are longer at the sides.
             far_m = end_m / min(math.cos(found.angle_min), math.cos(found.angle_max))
         return TYPESTORE.types["sensor_msgs/msg/LaserScan"](
             header(depth.stamp_ns, frame_id),
             *(beams.angle_min, beams.angle_max, beams.angle_increment),
-            time_increment=0.0,  # all beams are of one moment
+            time_increment=0.0,  # all beams have the same time
             scan_time=0.0,
             range_min=settings.min_depth_m,
             range_max=far_m,
@@ -214,7 +214,7 @@ class Outputs:
 
 
 def cloud(payload: npt.NDArray[np.uint8], at: Any) -> Any:
-    """Return a sensor_msgs/PointCloud2 of a payload (N, bytes) or organised (H, W, bytes)."""
+    """Return a sensor_msgs/PointCloud2 from a payload (N, bytes) or organised (H, W, bytes)."""
     types = TYPESTORE.types
     *size, step = payload.shape
     organised = len(size) == 2

@@ -1,4 +1,4 @@
-"""A conversion as data: settings and options that any process can execute."""
+"""A conversion as data: settings and options that any process can run."""
 
 from __future__ import annotations
 
@@ -19,12 +19,12 @@ from depth_ros.runtimes.torch_runtime import choose_device
 
 @dataclass(frozen=True)
 class Plan:
-    """What to do with recordings.
+    """A conversion of recordings.
 
     Attributes:
         settings: the pipeline's settings.
-        options: what to convert, and how.
-        offload: for models of whole recordings: keep parts on the CPU to save GPU memory.
+        options: of the conversion.
+        offload: keep parts of a model for whole recordings on the CPU to save GPU memory.
     """
 
     settings: Settings = field(default_factory=Settings)
@@ -41,7 +41,7 @@ class Plan:
 
     @classmethod
     def from_dict(cls, plan: dict[str, Any]) -> Plan:
-        """Return the plan of as_dict().
+        """Return the plan from the output of as_dict().
 
         Raises:
             SettingError, BagError: a value is not allowed.
@@ -56,7 +56,7 @@ class Plan:
     ) -> ConvertSummary:
         """Load the model and convert recordings; see convert() for arguments and errors."""
         try:
-            check_out(out, self.options)  # before a network runs for hours
+            check_out(out, self.options)  # raises an error before a network runs for hours
             pipeline = self._pipeline(sources, out)
         except BaseException:
             for watcher in watchers:

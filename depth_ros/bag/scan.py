@@ -1,4 +1,4 @@
-"""A laser scan out of a depth image, as depthimage_to_laserscan makes it."""
+"""A laser scan from a depth image, as in depthimage_to_laserscan."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ Floats = npt.NDArray[np.float32]
 
 
 class Scan(NamedTuple):
-    """The ranges of a sensor_msgs/LaserScan: x ahead, y left, angles growing to the left.
+    """The ranges of a sensor_msgs/LaserScan: x forward, y left, angles increase to the left.
 
     Attributes:
         angle_min, angle_max, angle_increment: radians.
-        ranges: float32 (width,) metres in the plane; NaN no estimate, +inf nothing in range.
+        ranges: float32 (width,) metres in the plane; NaN: no estimate, +inf: nothing in range.
     """
 
     angle_min: float
@@ -31,13 +31,13 @@ class Scan(NamedTuple):
 def from_depth(depth_m: Floats, camera: Camera, rows: int) -> Scan:
     """Return the nearest distance in each direction over a band of rows around the optical axis.
 
-    The scan lies in the plane of the camera's x and z axes: it is level where the camera is. Every
-    beam holds the nearest of the pixels that look into its direction; as many beams as there are
-    columns span the band's field of view.
+    The scan is in the plane of the camera's x and z axes, so it is level if the camera is. Each
+    beam contains the nearest pixel in its direction. The beams span the band's field of view; their
+    number is that of the columns.
 
     Args:
-        depth_m: (H, W) z-depth; NaN no estimate, +inf beyond range.
-        camera: the image's, with its lens.
+        depth_m: (H, W) z-depth; NaN: no estimate, +inf: beyond range.
+        camera: of the image, with its lens.
         rows: height of the band in pixels.
     """
     band = _band(camera, rows)
@@ -48,7 +48,7 @@ def from_depth(depth_m: Floats, camera: Camera, rows: int) -> Scan:
     range_m = np.where(np.isinf(depth), np.inf, depth * np.hypot(1, rays[..., 0]))
     seen = np.isfinite(angle) & ~np.isnan(range_m)
     beam = np.rint((angle[seen] - low) / (step or 1)).astype(np.int64)
-    # Nothing in a direction is no estimate; whatever is there is nearer than that mark.
+    # The initial value means no estimate; every measured range is smaller.
     nearest = np.full(camera.width, np.finfo(np.float32).max, np.float32)
     beyond = np.zeros(camera.width, bool)
     found = range_m[seen].astype(np.float32)
@@ -60,13 +60,13 @@ def from_depth(depth_m: Floats, camera: Camera, rows: int) -> Scan:
 
 
 def _band(camera: Camera, rows: int) -> slice:
-    """Return the rows of the band, inside of the image and at least one."""
+    """Return the rows of the band: inside the image, at least one."""
     top = min(max(0, round(camera.cy - (rows - 1) / 2)), camera.height - 1)
     return slice(top, min(top + rows, camera.height))
 
 
 def frame_of(optical_frame: str) -> str:
-    """Return the frame with x ahead of a camera whose optical frame is known (REP 103).
+    """Return the name of a camera's frame with x forward from its optical frame (REP 103).
 
     camera_color_optical_frame becomes camera_color_frame, camera_optical becomes camera.
 

@@ -1,4 +1,4 @@
-"""A piece of a bag's file that is read as a whole, and the messages in it."""
+"""A span of a bag file that is read as a whole, and the messages in it."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 
 class Message(NamedTuple):
-    """A message as it is stored."""
+    """A message as stored in the file."""
 
     channel: int
     time_ns: int
@@ -14,12 +14,12 @@ class Message(NamedTuple):
 
 
 class Span(NamedTuple):
-    """A piece of a file, with messages that are read together.
+    """A span of a file with messages that are read together.
 
     Attributes:
-        first_ns, last_ns: between them are the times of its messages.
-        begin, end: bytes of the file.
-        channels: of its messages; empty where they are not known.
+        first_ns, last_ns: limits of the times of its messages.
+        begin, end: byte offsets in the file.
+        channels: of its messages; empty if unknown.
     """
 
     first_ns: int

@@ -1,4 +1,4 @@
-"""The messages of the spans that were read last, so that no chunk is decompressed twice."""
+"""A cache of the spans that were read last, so that no chunk is decompressed twice."""
 
 from __future__ import annotations
 
@@ -8,17 +8,17 @@ from collections.abc import Callable, Iterable
 from depth_ros.bag.span import Message, Span
 
 MAX_BYTES = 64 << 20
-"""Of messages that are kept: several chunks of any recorder's default size."""
+"""Maximum size of the cached messages: several chunks of any recorder's default size."""
 
 
 class SpanCache:
-    """Keeps the messages of spans, the most recently used ones, up to MAX_BYTES.
+    """Keeps the messages of the most recently used spans, up to MAX_BYTES.
 
-    Readers of different topics are rarely more than a second apart: the images of a recording, its
-    camera_info and its anchors.
+    The readers of different topics (images, camera_info, anchors) are rarely more than a second
+    apart.
 
     Args:
-        read: returns all messages of a span, in the file's order.
+        read: returns all messages of a span in file order.
     """
 
     def __init__(self, read: Callable[[Span], Iterable[Message]]) -> None:
@@ -27,7 +27,7 @@ class SpanCache:
         self._bytes = 0
 
     def messages(self, span: Span) -> list[Message]:
-        """Return all messages of a span; whatever read() raises is raised."""
+        """Return all messages of a span; raises the errors of read()."""
         messages = self._kept.get(span)
         if messages is not None:
             self._kept.move_to_end(span)
@@ -41,7 +41,7 @@ class SpanCache:
         return messages
 
     def clear(self) -> None:
-        """Forget all of them."""
+        """Remove all messages from the cache."""
         self._kept.clear()
         self._bytes = 0
 

@@ -7,16 +7,16 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class ConvertSummary:
-    """Summary of a conversion; one that was resumed counts as a whole.
+    """Summary of a conversion, including the part before it was resumed.
 
     Attributes:
         frames: number of images to convert, by camera.
-        answered: number of images that depth was written for, by camera.
+        answered: number of images with depth written, by camera.
         skipped: number of images without depth, by kind of error.
         examples: the first error of each kind.
         damage: parts of the recording that could not be read.
         not_copied: topics that were not copied, with the reason.
-        warnings: about the bags and the cameras' calibrations.
+        warnings: about the bags and the calibrations of cameras.
         guess: describes a guessed camera; empty if no camera was guessed.
     """
 
@@ -31,7 +31,7 @@ class ConvertSummary:
 
     @property
     def failure(self) -> str:
-        """Why there is no depth at all; empty if there is any."""
+        """Reason if there is no depth at all; empty otherwise."""
         if any(self.answered.values()):
             return ""
         frames = any(self.frames.values())

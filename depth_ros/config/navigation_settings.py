@@ -11,8 +11,8 @@ class NavigationSettings:
 
     nav_range_m: float = setting(
         3.0,
-        "Of points/nav and a scan by heights: what is farther from the camera is beyond range; 0: "
-        "where depth's own range ends.",
+        "Maximum range of points/nav and of a scan with a height band, from the camera; 0: the "
+        "range of depth.",
         unit="m",
         low=0.0,
         high=1000.0,
@@ -20,7 +20,7 @@ class NavigationSettings:
     )
     nav_voxel_m: float = setting(
         0.05,
-        "Of points/nav: side of the voxels that give one point each, their mean; 0: every point.",
+        "Voxel size of points/nav: one mean point for each voxel; 0: all points.",
         unit="m",
         low=0.0,
         high=10.0,
@@ -28,7 +28,7 @@ class NavigationSettings:
     )
     nav_min_height_m: float = setting(
         0.05,
-        "Of points/nav: what is lower over the ground, plus the margin for what is uncertain, is "
+        "Points of points/nav lower than this above the ground, plus a margin for uncertainty, are "
         "floor.",
         unit="m",
         low=-10.0,
@@ -37,8 +37,7 @@ class NavigationSettings:
     )
     nav_max_height_m: float = setting(
         1.8,
-        "Of points/nav: what is higher over the ground is left out, because the robot passes below "
-        "it.",
+        "Maximum height of points/nav above the ground: the robot passes below higher objects.",
         unit="m",
         low=0.0,
         high=100.0,
@@ -46,8 +45,8 @@ class NavigationSettings:
     )
     nav_tilt_deg: float = setting(
         1.0,
-        "Of points/nav: how far the mount's angles may be wrong, as one standard deviation: the "
-        "floor's margin grows by it with distance.",
+        "Standard deviation of the camera's mounting angles: the floor's margin in points/nav "
+        "grows with it and with distance.",
         unit="deg",
         low=0.0,
         high=45.0,
@@ -55,29 +54,28 @@ class NavigationSettings:
     )
     nav_contact: bool = setting(
         True,
-        "Of points/nav and a scan by heights: correct the distance of what stands on the floor by "
-        "where in the image it does, where the ground is known.",
+        "In points/nav and a scan with a height band, correct the distance of objects by the image "
+        "row where they touch the floor, if the ground is known.",
         live=True,
     )
     nav_sigmas: float = setting(
         2.0,
-        "How many standard deviations of depth the floor's margin is wide, and depths of several "
-        "frames may differ by and still agree.",
+        "Width of the floor's margin, and maximum difference between agreeing depths of several "
+        "frames, in standard deviations of depth.",
         low=0.0,
         high=10.0,
         live=True,
     )
     nav_floor: str = setting(
         "keep",
-        "Of points/nav: the floor, which is put to the height of 0 that it has, so that it clears "
-        "and marks nothing above min_obstacle_height; or none.",
+        "Floor in points/nav: keep: moved to height 0, so that it clears, and does not mark if "
+        "min_obstacle_height is above 0; drop: no floor.",
         choices=("keep", "drop"),
         live=True,
     )
     nav_max_uncertainty_m: float = setting(
         0.0,
-        "Of points/nav: obstacles whose distance is less certain than this, as one standard "
-        "deviation, are left out; 0: none is.",
+        "Maximum standard deviation of an obstacle's distance in points/nav; 0: no limit.",
         unit="m",
         low=0.0,
         high=1000.0,
@@ -85,8 +83,8 @@ class NavigationSettings:
     )
     nav_neighbours: int = setting(
         3,
-        "Of points/nav: obstacles with fewer points within nav_neighbour_radius_m, of the 24 "
-        "pixels around, are left out; 0: none is.",
+        "Minimum number of neighbours of an obstacle in points/nav: of the 24 pixels around it, "
+        "those within nav_neighbour_radius_m; 0: no minimum.",
         low=0,
         high=24,
         live=True,
@@ -96,29 +94,28 @@ class NavigationSettings:
     )
     nav_frames: int = setting(
         4,
-        "Of points/nav: how many frames in a row, this one among them, are compared in "
-        "nav_odom_frame; 1: none is.",
+        "Number of consecutive frames, with the current one, that are compared in nav_odom_frame "
+        "for points/nav; 1: no comparison.",
         low=1,
         high=32,
         live=True,
     )
     nav_frames_agree: int = setting(
         2,
-        "Of points/nav: in so many of nav_frames an obstacle is to be seen where it is, and in "
-        "more than see through it; 1: in this one.",
+        "Minimum number of nav_frames that see an obstacle of points/nav; more frames must see it "
+        "than see through it. 1: the current frame is enough.",
         low=1,
         high=32,
         live=True,
     )
     nav_odom_frame: str = setting(
         "odom",
-        "Frame of TF that stays where it is while the robot moves, for nav_frames; empty, or where "
-        "TF does not have it: frames are not compared.",
+        "World-fixed TF frame for nav_frames; if empty or missing in TF, frames are not compared.",
     )
     scan_height_band_m: tuple[float, ...] = setting(
         (0.0, 0.0),
-        "Of scan: lowest and highest height over the ground that it looks at; two equal heights: "
-        "the image's row at the optical axis.",
+        "Minimum and maximum height above the ground for scan; if equal: the image row at the "
+        "optical axis.",
         unit="m",
         low=-100.0,
         high=100.0,
@@ -126,6 +123,6 @@ class NavigationSettings:
     )
     scan_frame: str = setting(
         "",
-        "Of scan without a height band, or without TF: its frame, at the camera with x ahead; "
-        "empty: the image's without _optical.",
+        "Frame of scan without a height band or without TF: at the camera with x forward; empty: "
+        "the image's frame without _optical.",
     )

@@ -1,1 +1,1 @@
-"""The demonstration of a closed loop: drive through rendered rooms by a camera alone."""
+"""The closed-loop demonstration: drive through rendered rooms with a camera only."""

@@ -1,4 +1,4 @@
-"""Ask a running depth node over DDS: image in, depth and a cloud out."""
+"""Exchange with a running depth node over DDS: image in, depth and a cloud out."""
 
 from __future__ import annotations
 
@@ -27,11 +27,11 @@ ODOM = "odom"
 
 
 class Answer(NamedTuple):
-    """What the node made of an image.
+    """The node's outputs for an image.
 
     Attributes:
         depth_m: (H, W) float32.
-        points_m: (N, 3) float32 in the optical frame, of the topic that was asked for.
+        points_m: (N, 3) float32 in the optical frame, from the requested cloud topic.
     """
 
     depth_m: npt.NDArray[np.float32]
@@ -39,7 +39,7 @@ class Answer(NamedTuple):
 
 
 class Exchange:
-    """Asks through a process that speaks ROS; see exchanging()."""
+    """Talks to the node through a process that uses ROS; see exchanging()."""
 
     def __init__(self, connection: Connection, log: Path) -> None:
         self._connection, self._log = connection, log
@@ -51,10 +51,10 @@ class Exchange:
         world_from_optical: npt.NDArray[np.float64],
         stamp_ns: int,
     ) -> Answer | None:
-        """Return the node's answer to an image (H, W, 3); None where it dropped it.
+        """Return the node's answer to an image (H, W, 3); None if the node dropped the image.
 
         Raises:
-            DepthError: there is no node, or it does not answer.
+            DepthError: no node is running, or it does not answer.
         """
         asked = (
             (TF, writer.static_transform(ODOM, FRAME, world_from_optical, stamp_ns)),
@@ -73,11 +73,11 @@ class Exchange:
 
 @contextmanager
 def exchanging(log: Path, cloud_topic: str) -> Iterator[Exchange]:
-    """Start the process that asks the node; end it afterwards.
+    """Run the process that talks to the node; stop it afterwards.
 
     Args:
-        log: the node's, to be named in errors.
-        cloud_topic: the node's clouds that are asked for.
+        log: the node's log file, for error messages.
+        cloud_topic: topic of the requested clouds.
     """
     ours, theirs = Pipe()
     command = [sys.executable, "-m", "depth_ros.ros.exchange", str(theirs.fileno()), cloud_topic]

@@ -1,4 +1,4 @@
-"""A film of a drive: what the robot sees, what it knows, and where it truly is."""
+"""A film of a drive: camera image and depth, costmap, and the true position of the robot."""
 
 from __future__ import annotations
 
@@ -25,19 +25,19 @@ SIDE = 372
 """Height of the pictures, and width of the two maps, in pixels."""
 _EYE = (SIDE * 2 // 3, SIDE // 2)  # width and height of camera image and depth
 _BAND = 26
-_FINE = 2  # maps are drawn so many times larger
+_FINE = 2  # factor by which maps are drawn larger
 _BACKGROUND, _TEXT = (16, 18, 22), (225, 228, 232)
 _FREE, _LETHAL, _INSCRIBED = (34, 39, 48), (255, 214, 92), (172, 62, 84)
 _FAR_COST, _NEAR_COST = (40, 52, 84), (120, 58, 128)
 _ROBOT, _PATH, _TRACE, _GOAL = (255, 122, 40), (92, 240, 200), (255, 170, 110), (255, 60, 150)
-_AROUND_M, _WALL_M = 1.8, 0.15  # that the maps show beyond start and goal, and beyond walls
+_AROUND_M, _WALL_M = 1.8, 0.15  # margins of the maps around start and goal, and outside walls
 _VIEW_M, _HALF_FOV = 1.1, math.radians(35)
 _EDGE = (30, 32, 36)
 _GAMMA = 2.2
 
 
 class Scene(NamedTuple):
-    """What does not change in a drive: the room, its number, how many there are, the robot."""
+    """What is constant in a drive: the room, its number, the room count and the robot's radius."""
 
     scenario: Scenario
     number: int
@@ -46,30 +46,30 @@ class Scene(NamedTuple):
 
 
 class _Map:
-    """A square map, north up, of what is around start and goal."""
+    """A square map, north up, of the area around start and goal."""
 
     def __init__(self, scenario: Scenario) -> None:
         ends = np.array([scenario.start[:2], scenario.goal])
         half = np.ptp(ends, axis=0).max() / 2 + _AROUND_M
-        # Where it can, it shows the room, and not what is outside of it.
+        # Shift the map into the room where possible.
         spare = np.maximum(scenario.room.size_m[:2] / 2 + _WALL_M - half, 0)
         self._low, self.size = ends.mean(axis=0).clip(-spare, spare) - half, SIDE * _FINE
         self.px_per_m = self.size / (2 * half)
 
     def px(self, places_m: FloatArray | tuple[float, float]) -> npt.NDArray[np.int32]:
-        """Return pixels (..., 2) of places (..., 2) in metres."""
+        """Return the pixels (..., 2) of positions (..., 2) in metres."""
         u, v = np.moveaxis((np.asarray(places_m) - self._low) * self.px_per_m, -1, 0)
         return np.asarray(np.stack([u, self.size - v], axis=-1).round(), np.int32)
 
     def middles_m(self) -> FloatArray:
-        """Return the places (H, W, 2) of its pixels."""
+        """Return the positions (H, W, 2) of the map's pixels in metres."""
         steps = (np.arange(self.size) + 0.5) / self.px_per_m
         x, y = np.meshgrid(steps + self._low[0], steps[::-1] + self._low[1])
         return np.stack([x, y], axis=-1)
 
 
 class Film:
-    """Draws the pictures of one drive, a step at a time."""
+    """Draws the pictures of one drive, one per step."""
 
     def __init__(self, scene: Scene) -> None:
         self._scene, self._map = scene, _Map(scene.scenario)
@@ -82,10 +82,10 @@ class Film:
         """Return the next picture (H, W, 3).
 
         Args:
-            step: where the robot is.
-            view: what it saw last.
-            costmap: what it knows.
-            path_m: (N, 2) where it wants to go.
+            step: state of the robot.
+            view: the last image and depth.
+            costmap: the robot's costmap.
+            path_m: (N, 2) the planned path.
         """
         self._trace.append(step.pose[:2])
         known = self._draw_costmap(costmap)
@@ -137,7 +137,7 @@ def _eyes(view: View) -> ImageArray:
 
 
 def _cost_colours() -> ImageArray:
-    """Return the colour of every cost (256, 3)."""
+    """Return the colours (256, 3) of all costs."""
     share = np.linspace(0, 1, 256)[:, None]
     table = (1 - share) * np.array(_FAR_COST) + share * np.array(_NEAR_COST)
     table[0] = _FREE
@@ -166,13 +166,13 @@ def _draw_room(room: Room, map_: _Map) -> ImageArray:
 
 
 def _shown(material: FloatArray) -> Colour:
-    """Return a material's colour as a screen shows it."""
+    """Return a material's colour, gamma-encoded for a screen."""
     red, green, blue = (255 * material[:3].clip(0, 1) ** (1 / _GAMMA)).round().astype(int).tolist()
     return red, green, blue
 
 
 def _wedge(panel: ImageArray, map_: _Map, pose: RobotPose) -> None:
-    """Lighten what is in the camera's field of view."""
+    """Lighten the area in the camera's field of view."""
     angles = pose[2] + np.linspace(-_HALF_FOV, _HALF_FOV, 24)
     arc = np.array(pose[:2]) + _VIEW_M * np.stack([np.cos(angles), np.sin(angles)], axis=1)
     shape = map_.px(np.vstack([pose[:2], arc]))

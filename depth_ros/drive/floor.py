@@ -1,4 +1,4 @@
-"""The true floor of a room: how far its walls and furniture are, seen from above."""
+"""The true floor plan of a room: distances to walls and furniture."""
 
 from __future__ import annotations
 
@@ -9,16 +9,16 @@ from depth_ros.arrays import FloatArray
 from depth_ros.training.rooms.room import Room
 
 Outline = npt.NDArray[np.float64]
-_ROUND = 24  # corners that a cylinder is drawn with
+_ROUND = 24  # corners of the polygon for a cylinder
 
 
 def clearance_m(room: Room, places_m: FloatArray, top_m: float) -> FloatArray:
-    """Return the distance of places (..., 2) to what is nearest; below 0 inside of it.
+    """Return the distance of positions (..., 2) to the nearest object; below 0 inside it.
 
     Args:
-        room: what stands there.
+        room: walls and furniture.
         places_m: x and y in the world.
-        top_m: what begins higher than this is passed under.
+        top_m: the robot passes below objects that begin higher than this.
     """
     nearest = (room.size_m[:2] / 2 - np.abs(places_m)).min(axis=-1)
     x, y = places_m[..., 0], places_m[..., 1]
@@ -34,7 +34,7 @@ def clearance_m(room: Room, places_m: FloatArray, top_m: float) -> FloatArray:
 
 
 def outlines(room: Room, top_m: float) -> list[Outline]:
-    """Return the corners (N, 2) in metres of everything that begins below top_m, from above."""
+    """Return the corners (N, 2) [m], seen from above, of every object that begins below top_m."""
     shapes = []
     for x, y, _, yaw, half_length, half_width, _ in room.boxes[room.boxes[:, 2] < top_m]:
         corners = np.array([[-1, -1], [1, -1], [1, 1], [-1, 1]]) * (half_length, half_width)

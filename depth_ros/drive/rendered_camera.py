@@ -1,4 +1,4 @@
-"""A robot's camera in a rendered room: images from where the robot is, and their clouds."""
+"""A robot's camera in a rendered room: images from the robot's pose, and their clouds."""
 
 from __future__ import annotations
 
@@ -19,29 +19,29 @@ from depth_ros.training.rooms.room import Room
 from depth_ros.training.scenes import Pose
 
 Ask = Callable[[ImageArray, Camera, npt.NDArray[np.float64], int], Answer | None]
-"""Returns depth and points of an image (H, W, 3) by its camera, its 4x4 pose and its stamp [ns]."""
+"""Returns depth and points for an image (H, W, 3), its camera, its 4x4 pose and its stamp [ns]."""
 
 CAMERA = Camera.from_fov(320, 240, 70.0)
 HEIGHT_M, PITCH_DOWN_DEG = 0.5, 10.0
 
 
 class View(NamedTuple):
-    """An image, and its depth (H, W) where there was an answer."""
+    """An image and its depth (H, W); None: the node did not answer."""
 
     rgb: ImageArray
     depth_m: npt.NDArray[np.float32] | None
 
 
 class RenderedCamera:
-    """Sees from the middle of the robot, 0.5 m above the floor, 10 degrees down.
+    """A camera in the middle of the robot, 0.5 m above the floor, pitched 10 degrees down.
 
     Args:
         room: the world.
-        ask: makes depth of images.
-        start_ns: stamp of the first image; later than all of the rooms before.
+        ask: estimates depth from images.
+        start_ns: stamp of the first image; later than all stamps in previous rooms.
 
     Attributes:
-        view: the last one; None before the first.
+        view: the last view; None before the first.
     """
 
     def __init__(self, room: Room, ask: Ask, start_ns: int) -> None:
@@ -51,11 +51,11 @@ class RenderedCamera:
 
     @property
     def answered(self) -> bool:
-        """Whether there is depth of the last view."""
+        """Whether the last view has depth."""
         return self.view is not None and self.view.depth_m is not None
 
     def see(self, pose: RobotPose, seconds: float) -> Cloud | None:
-        """Return the cloud seen from x, y [m] and yaw [rad], in the world; None without depth."""
+        """Return the cloud seen from x, y [m] and yaw [rad], in the world frame; None: no depth."""
         at = Pose(pose[0], pose[1], HEIGHT_M, pose[2], math.radians(PITCH_DOWN_DEG))
         rgb = render_rooms([self._room], [at], [CAMERA], seed=self._count).rgb[0].numpy()
         self._count += 1

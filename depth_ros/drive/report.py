@@ -1,4 +1,4 @@
-"""What became of the drives, as a table."""
+"""The results of the drives as a table."""
 
 from __future__ import annotations
 
@@ -11,20 +11,20 @@ from depth_ros.drive.scenario import Scenario
 from depth_ros.navigation.simulation import Outcome, Step
 
 MIN_REACHED = 0.9
-"""Share of the rooms whose goal a healthy system reaches without touching anything."""
+"""Minimum share of rooms in which the robot reaches the goal without collision."""
 
 
 class Result(NamedTuple):
-    """One drive.
+    """The result of one drive.
 
     Attributes:
-        scenario: where.
-        outcome: how it ended.
-        seconds: simulated.
-        driven_m: length of the way.
-        clearance_m: the smallest between the robot's side and anything.
-        recoveries: how often it turned for want of a way, or of depth.
-        images, dropped: how many it took, and how many of them had no depth.
+        scenario: room, start and goal.
+        outcome: goal, collision or timeout.
+        seconds: simulated time.
+        driven_m: driven distance.
+        clearance_m: minimum distance of the robot's side to obstacles.
+        recoveries: number of turns because there was no free path, or no depth.
+        images, dropped: number of images, and number of those without depth.
     """
 
     scenario: Scenario
@@ -38,7 +38,7 @@ class Result(NamedTuple):
 
     @classmethod
     def of(cls, scenario: Scenario, steps: list[Step], recoveries: int, dropped: int) -> Result:
-        """Return what all steps of a drive come to."""
+        """Return the result of a drive from all its steps."""
         last = steps[-1]
         assert last.outcome is not None
         driven_m = sum(
@@ -50,19 +50,19 @@ class Result(NamedTuple):
 
 
 class Report(NamedTuple):
-    """All drives, and the seeds of rooms that were left out: no way there suits."""
+    """Results of all drives, and the seeds of rooms that were rejected: no suitable path."""
 
     results: list[Result]
     rejected: list[int]
 
     @property
     def reached(self) -> int:
-        """How many goals were reached."""
+        """Number of goals reached."""
         return sum(result.outcome is Outcome.GOAL for result in self.results)
 
     @property
     def passed(self) -> bool:
-        """Whether enough of them were."""
+        """Whether enough goals were reached."""
         return self.reached >= MIN_REACHED * len(self.results)
 
     def table(self) -> str:

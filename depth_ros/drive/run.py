@@ -1,4 +1,4 @@
-"""Drive through rendered rooms to a goal in each, by the depth of a running node."""
+"""Drive to a goal in each of several rendered rooms, with the depth of a running node."""
 
 from __future__ import annotations
 
@@ -24,28 +24,27 @@ from depth_ros.viz.animation import Animation
 
 PRESET = "config/presets/nav2.yaml"
 ROBOT_TOP_M = 0.6
-"""Height of the robot: what begins higher is not touched."""
+"""Height of the robot: objects that begin higher are no obstacles."""
 _WRITTEN = ("drive.webp", "drive.txt", "node.log")
 _START_NS = 1_700_000_000_000_000_000
-_BETWEEN_ROOMS_NS = 100_000_000_000  # the scale of one room is none of the next
+_BETWEEN_ROOMS_NS = 100_000_000_000  # so that the scale of one room is too old for the next
 _PICTURES = 240
-_FASTER = 6  # the film than the robot
-_SHOWN_S = 3.0  # the last picture of a room, simulated
+_FASTER = 6  # speed of the film relative to the drive
+_SHOWN_S = 3.0  # simulated time that the last picture of a room is shown
 Watch = Callable[[Step, RenderedCamera, Navigator], None]
-"""Called with every step of a drive, after the robot has seen and decided."""
+"""Called for every step of a drive, after the navigator's step."""
 
 
 def run(out: Path, model: str, rooms: int, seed: int) -> Report:
-    """Drive through rooms in a new or empty folder, or again in one that it made.
+    """Drive through rooms; write to a new or empty folder, or overwrite an earlier result.
 
-    Leaves drive.webp (the film), drive.txt (the table) and node.log.
+    Writes drive.webp (the film), drive.txt (the table) and node.log.
 
     Raises:
-        SettingError: Pillow is missing, or there is something in the folder that was not written
-            here.
-        DepthError: the model is unknown, or the node did not answer; node.log says why.
+        SettingError: Pillow is missing, or the folder contains other files.
+        DepthError: the model is unknown, or the node did not answer; node.log contains the reason.
     """
-    models.find(model)  # fails now
+    models.find(model)  # raises early if the model is unknown
     film, log = _Film(out / "drive.webp"), out / "node.log"
     OutputFolder(out, "depth_ros demo --drive", _WRITTEN).begin()
     costmap = Costmap.read().parameters
@@ -69,7 +68,7 @@ def run(out: Path, model: str, rooms: int, seed: int) -> Report:
 
 
 def choose(rooms: int, seed: int, radius_m: float) -> tuple[list[Scenario], list[int]]:
-    """Return the first rooms from a seed on that suit a robot's radius, and the seeds between."""
+    """Return the first suitable rooms from a seed on for a robot's radius, and rejected seeds."""
     scenarios: list[Scenario] = []
     rejected = []
     for each in count(seed):
@@ -90,14 +89,14 @@ def drive(
     watch: Watch,
     simulation: Simulation | None = None,
 ) -> Result:
-    """Drive through one room with the shipped costmap.
+    """Drive through one room with the shipped costmap parameters.
 
     Args:
         where: room, start and goal.
-        ask: makes depth of images.
+        ask: estimates depth from images.
         start_ns: stamp of the first image.
-        watch: sees every step.
-        simulation: time and tolerances; None: the usual ones.
+        watch: called for every step.
+        simulation: time and tolerances; None: the defaults.
     """
     camera = RenderedCamera(where.room, ask, start_ns)
     costmap = Costmap.read()
@@ -125,7 +124,7 @@ class _Film:
         self._room_s = self._now_s = 0.0
 
     def begin(self, scene: Scene) -> None:
-        """Begin with another room."""
+        """Start the next room."""
         self._room, self._room_s = Film(scene), self._now_s
 
     def add(self, step: Step, camera: RenderedCamera, navigator: Navigator) -> None:
@@ -143,10 +142,10 @@ class _Film:
 
 
 def _node_arguments(model: str) -> list[str]:
-    """Return the node's arguments: the preset for Nav2, the camera's mount by parameters.
+    """Return the node's arguments: the preset for Nav2 and the camera's mount.
 
-    Real robots take the mount out of TF; here is no need for tf2_ros. Parameters say nothing of
-    odometry: the frames of points/nav are not compared with each other (nav_frames).
+    Real robots take the mount from TF; parameters avoid a dependency on tf2_ros here. They contain
+    no odometry: the frames of points/nav are not compared with each other (nav_frames).
     """
     parameters = {
         "model": model,

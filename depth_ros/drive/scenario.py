@@ -1,4 +1,4 @@
-"""Rooms to drive through: each with a start, a goal, and furniture between them."""
+"""Rooms to drive through, each with a start, a goal, and furniture between them."""
 
 from __future__ import annotations
 
@@ -18,26 +18,26 @@ from depth_ros.training.rooms.richness import Richness
 from depth_ros.training.rooms.room import Room
 
 OVERHEAD_M = 1.8
-"""What begins below this counts as standing on the floor: the costmap's max_obstacle_height."""
-# No small things on the floor: config/nav2/costmap.yaml marks nothing below 0.1 m.
+"""Objects that begin below this are obstacles: the costmap's max_obstacle_height."""
+# No small objects on the floor: config/nav2/costmap.yaml marks nothing below 0.1 m.
 TIDY = Richness(clutter=False)
 _CELL_M = 0.05
-_WIDTH_M = 0.75  # of all passages on the way, that of a narrow door
-_START_M = 0.3  # around the robot where it starts
-_DISTANCE_M = (3.0, 6.0)  # from start to goal as the crow flies
-_DETOUR = 1.5  # at most, times that
+_WIDTH_M = 0.75  # minimum of all passages on the path: a narrow door
+_START_M = 0.3  # free space around the robot at the start
+_DISTANCE_M = (3.0, 6.0)  # straight-line distance from start to goal
+_DETOUR = 1.5  # maximum path length, relative to the straight line
 _TRIES = 300
 
 
 class Scenario(NamedTuple):
-    """Where to drive.
+    """A room with start and goal.
 
     Attributes:
         seed: of the room.
         room: the world; z is up from the floor.
         start: x, y [m] and yaw [rad], towards the goal.
         goal: x, y [m].
-        shortest_m: length of the shortest way.
+        shortest_m: length of the shortest path.
     """
 
     seed: int
@@ -48,7 +48,7 @@ class Scenario(NamedTuple):
 
 
 class _Floor(NamedTuple):
-    """Cells (y, x) of the floor: their middles (y, x, 2), the clearance, and what is connected."""
+    """Cells (y, x) of the floor: centres (y, x, 2), clearance, and the connected free area."""
 
     middles_m: FloatArray
     clearance_m: FloatArray
@@ -56,11 +56,11 @@ class _Floor(NamedTuple):
 
 
 def scenario(seed: int, radius_m: float) -> Scenario | None:
-    """Return the room of a seed for a robot of some radius; None where there is nothing to drive.
+    """Return the scenario of a seed for a robot's radius; None: no suitable start and goal.
 
-    The goal can be reached through passages of at least 0.75 m, furniture stands in the straight
-    way to it, but no wall, and the shortest way around is at most half as long again. Start and
-    goal are the first of some random pairs that are so.
+    The goal can be reached through passages of at least 0.75 m. Furniture, but no wall, blocks the
+    straight line to it, and the shortest path is at most 1.5 times as long as that line. Start and
+    goal are the first random pair that meets these conditions.
     """
     room = random_room(np.random.default_rng(seed), TIDY)
     floor = _floor(room, max(radius_m, _WIDTH_M / 2))
@@ -82,7 +82,7 @@ def scenario(seed: int, radius_m: float) -> Scenario | None:
 
 
 def _floor(room: Room, wanted_m: float) -> _Floor:
-    """Return the room's floor; free is its largest part where a robot has the wanted clearance."""
+    """Return the room's floor; free is the largest connected area with the wanted clearance."""
     across, along = (
         np.arange(0, size, _CELL_M) + _CELL_M / 2 - size / 2 for size in room.size_m[:2]
     )
@@ -96,14 +96,14 @@ def _floor(room: Room, wanted_m: float) -> _Floor:
 
 
 def _is_walled(room: Room, start_m: FloatArray, goal_m: FloatArray) -> bool:
-    """Whether a wall stands between two places: something that reaches up to the ceiling."""
+    """Whether a wall, which reaches up to the ceiling, stands between two positions."""
     below_ceiling = np.array([*start_m, room.size_m[2] - _CELL_M])
     reach, _ = room.first(below_ceiling, np.array([*(goal_m - start_m), 0.0]))
     return bool(reach < 1)
 
 
 def _way_m(room: Room, floor: _Floor, ends: tuple[Cell, Cell], radius_m: float) -> float | None:
-    """Return the length of the shortest way between two cells; None where they do not suit."""
+    """Return the length of the shortest path between two cells; None if they are not suitable."""
     start, goal = (floor.middles_m[cell[::-1]] for cell in ends)
     distance_m = math.dist(start, goal)
     if not _DISTANCE_M[0] <= distance_m <= _DISTANCE_M[1]:

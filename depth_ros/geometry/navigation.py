@@ -1,7 +1,7 @@
-"""Depth to what a robot must not drive into: heights over the ground, floor, voxels, agreement.
+"""Depth to obstacles: heights above the ground, floor, voxels, agreement of frames.
 
-Pure functions of tensors on any device. None waits for a device, and none has a shape that depends
-on values: what is left out is NaN, or comes behind a count, as in cloud.compacted.
+Pure functions of tensors on any device. None of them synchronises with the device, and no shape
+depends on values: excluded points are NaN, or come after a count, as in cloud.compacted.
 """
 
 from __future__ import annotations
@@ -11,19 +11,19 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-_NEIGHBOURHOOD = 2  # pixels to each side where a point's neighbours are looked for
+_NEIGHBOURHOOD = 2  # pixels to each side that are searched for neighbours
 _PARALLEL = 1e-6
 _CELLS, _HALF = 1 << 20, 1 << 19  # voxels along an axis: 52 km of 5 cm
 _NO_KEY = torch.iinfo(torch.int64).max
 
 
 class Ground(NamedTuple):
-    """The plane of the ground, seen from a camera; numbers or tensors of no dimension.
+    """The ground plane in a camera's frame; floats or 0-dimensional tensors.
 
     Attributes:
-        down: (3,) unit vector to the ground in the camera's optical frame.
-        height_m: the optical centre's height.
-        tilt_rad: one standard deviation of the angle between down and the truth.
+        down: (3,) unit vector towards the ground in the camera's optical frame.
+        height_m: height of the optical centre.
+        tilt_rad: one standard deviation of the angular error of down.
     """
 
     down: Tensor
@@ -32,10 +32,10 @@ class Ground(NamedTuple):
 
 
 class View(NamedTuple):
-    """Depth as a virtual pinhole saw it from one place, for points to be looked up in it.
+    """Depth of a virtual pinhole camera from one pose, in which points are looked up.
 
     Attributes:
-        depth_m: (h, w) z-depth; NaN no estimate, +inf beyond range.
+        depth_m: (h, w) z-depth; NaN: no estimate, +inf: beyond range.
         sigma: (h, w) one standard deviation of ln depth.
     """
 
@@ -44,7 +44,7 @@ class View(NamedTuple):
 
 
 class Pinhole(NamedTuple):
-    """The intrinsics of a virtual pinhole, in its own pixels."""
+    """The intrinsics of a virtual pinhole camera, in pixels."""
 
     fx: float
     fy: float
@@ -53,7 +53,7 @@ class Pinhole(NamedTuple):
 
 
 def heights_m(points_m: Tensor, ground: Ground) -> Tensor:
-    """Return the heights (...) of points (..., 3) over the ground."""
+    """Return the heights (...) of points (..., 3) above the ground."""
     heights: Tensor = ground.height_m - points_m @ ground.down
     return heights
 
@@ -61,49 +61,49 @@ def heights_m(points_m: Tensor, ground: Ground) -> Tensor:
 def height_deviation_m(
     heights: Tensor, distance_m: Tensor, sigma: Tensor, ground: Ground
 ) -> Tensor:
-    """Return one standard deviation of heights (...) over the ground, in metres.
+    """Return one standard deviation of heights (...) above the ground, in metres.
 
-    A factor of exp(d) on a point's depth moves it along its ray, by d times its height below the
-    camera in height. A ground that is tilted by t is t times the distance lower or higher.
+    A depth error of factor exp(d) moves a point along its ray. Its height changes by d times its
+    height below the camera. A ground tilted by t changes the height by t times the distance.
 
     Args:
-        heights: of the points over the ground.
+        heights: of the points above the ground.
         distance_m: of the points from the camera.
         sigma: one standard deviation of ln depth.
-        ground: height_m and tilt_rad count.
+        ground: height_m and tilt_rad are used.
     """
     return torch.hypot(sigma * (ground.height_m - heights), ground.tilt_rad * distance_m)
 
 
 def settled(points_m: Tensor, ground: Ground) -> Tensor:
-    """Return points (..., 3) of what is known to be floor, on the floor.
+    """Return points (..., 3) that are known to be floor, moved onto the floor.
 
-    What is below the ground comes back along its ray, because the ray did not go on from there;
-    what is above it is moved straight down, so that its ray ends no farther away.
+    Points below the ground move back along their rays, because no ray passes through the ground.
+    Points above it move straight down, so that the rays do not clear farther than before.
     """
     points_m = above_floor(points_m, ground)
     return points_m + heights_m(points_m, ground).clamp_min(0.0)[..., None] * ground.down
 
 
 def above_floor(points_m: Tensor, ground: Ground) -> Tensor:
-    """Return points (..., 3), those below the ground moved back to it along their rays."""
+    """Return points (..., 3) after those below the ground moved back to it along their rays."""
     falls = points_m @ ground.down
     share = torch.where(falls > _PARALLEL, ground.height_m / falls, torch.inf).clamp_max(1.0)
     return points_m * share[..., None]
 
 
 def neighbours(depth_m: Tensor, radius_m: float) -> Tensor:
-    """Return how many of the 24 pixels around each are within a distance of it along the axis.
+    """Count the pixels, of the 24 around each pixel, whose z-depth differs by at most radius_m.
 
     The radius outlier filter of point clouds (Rusu and Cousins, "3D is here: Point Cloud Library",
-    ICRA 2011) as it is on an image, whose neighbouring pixels are apart in depth or not at all.
+    ICRA 2011), applied to an image, where neighbouring pixels differ mainly in depth.
 
     Args:
-        depth_m: (H, W) z-depth; NaN is no point, and nobody's neighbour.
-        radius_m: the distance.
+        depth_m: (H, W) z-depth; NaN: no point, not counted.
+        radius_m: maximum difference of z-depth.
 
     Returns:
-        uint8 (H, W); 0 for what is no point.
+        uint8 (H, W); 0 where there is no point.
     """
     height, width = depth_m.shape
     found = torch.zeros(height, width, dtype=torch.uint8, device=depth_m.device)
@@ -117,24 +117,24 @@ def neighbours(depth_m: Tensor, radius_m: float) -> Tensor:
                 slice(max(0, dx), width + min(0, dx)),
             )
             near = (depth_m[top, left] - depth_m[bottom, right]).abs_() <= radius_m
-            found[top, left] += near  # NaN compares false
+            found[top, left] += near  # false for NaN
             found[bottom, right] += near
     return found
 
 
 def voxel_means(points_m: Tensor, kinds: Tensor, voxel_m: float) -> tuple[Tensor, Tensor]:
-    """Return the mean point of each voxel and kind that has any.
+    """Return the mean of the points of each kind in each voxel.
 
-    As PCL's VoxelGrid, with the voxels' corners at whole multiples of their size.
+    As in PCL's VoxelGrid; the corners of voxels are at integer multiples of their size.
 
     Args:
-        points_m: float32 (N, 3); NaN is no point.
-        kinds: int64 (N,) 0 or 1: points of different kinds are not mixed.
+        points_m: float32 (N, 3); NaN: no point.
+        kinds: int64 (N,) 0 or 1; points of different kinds are not averaged together.
         voxel_m: side of a voxel.
 
     Returns:
-        float32 (N, 3), the means first, in the order of the voxels, and their count, an int64
-        tensor of no dimension. Rows from there on hold anything.
+        float32 (N, 3), the means first, in the order of the voxels, and their count, a
+        0-dimensional int64 tensor. Rows after the count are undefined.
     """
     count = len(points_m)
     valid = points_m[:, 2] < torch.inf
@@ -145,7 +145,7 @@ def voxel_means(points_m: Tensor, kinds: Tensor, voxel_m: float) -> tuple[Tensor
     first[1:] = keys[1:] != keys[:-1]
     known = keys < _NO_KEY
     first &= known
-    # What is no point goes to one row behind all others.
+    # NaN goes to one row after all others.
     rows = (first.cumsum(0) - 1).masked_fill_(~known, count)
     ordered = torch.cat([points_m, torch.ones_like(points_m[:, :1])], 1)[order]
     sums = ordered.new_zeros(count + 1, 4).index_add_(0, rows, ordered)[:-1]
@@ -153,11 +153,11 @@ def voxel_means(points_m: Tensor, kinds: Tensor, voxel_m: float) -> tuple[Tensor
 
 
 class Votes(NamedTuple):
-    """What another view says of points, bool (...): both false where it says nothing.
+    """Votes of another view on points, bool (...); both are false where it has no depth.
 
     Attributes:
-        agrees: it saw a surface there.
-        through: it saw farther than there, so that nothing was there.
+        agrees: the view has a surface at the point.
+        through: the view's depth is farther, so that the point was free.
     """
 
     agrees: Tensor
@@ -165,14 +165,14 @@ class Votes(NamedTuple):
 
 
 def votes(points_m: Tensor, sigma: Tensor, view: View, pinhole: Pinhole, sigmas: float) -> Votes:
-    """Return what another view says of points.
+    """Return the votes of another view on points.
 
     Args:
-        points_m: (..., 3) in the optical frame of the view; NaN is no point.
+        points_m: (..., 3) in the optical frame of the view; NaN: no point.
         sigma: (...) one standard deviation of ln depth of the points.
-        view: the other depth.
+        view: the other view.
         pinhole: of the view.
-        sigmas: two depths agree when ln of one over the other is within so many deviations.
+        sigmas: two depths agree if the log of their ratio is within this many deviations.
     """
     x, y, z = points_m.unbind(-1)
     ahead = z > _PARALLEL
@@ -183,7 +183,7 @@ def votes(points_m: Tensor, sigma: Tensor, view: View, pinhole: Pinhole, sigmas:
     inside = ahead & (column >= 0) & (column < width) & (row >= 0) & (row < height)
     index = torch.where(inside, row * width + column, 0).long()
     seen_m = view.depth_m.flatten()[index]
-    apart = (seen_m / z).sub_(1)  # ln of it, to first order
+    apart = (seen_m / z).sub_(1)  # log of the ratio, to first order
     squares = view.sigma.flatten()[index].nan_to_num_(0.0).square_().add_(sigma.square())
     limit = squares.sqrt_().mul_(sigmas)
     return Votes(inside & (apart.abs() <= limit), inside & (apart > limit))

@@ -1,7 +1,7 @@
-"""From values to depth in metres, points and colours: one function of tensors that waits for none.
+"""From values to metric depth, points and colours: one function of tensors, no synchronisation.
 
-Settings that are numbers are a tensor (Numbers). Settings that change shapes or operations are a
-Plan: a function captured as a CUDA graph is valid for one plan and all numbers.
+Numeric settings are a tensor (Numbers). Settings that change shapes or operations are a Plan. A
+captured CUDA graph is valid for one plan and all numbers.
 """
 
 from __future__ import annotations
@@ -23,22 +23,22 @@ Edges = Literal["off", "points", "image"]
 
 @dataclass(frozen=True)
 class Plan:
-    """What is made of values, and how.
+    """The outputs to make from values, and how.
 
     Attributes:
-        values: what they are: depth in metres up to a factor; depth, or inverse depth, up to scale
-            and shift; or done: depth whose range is limited and whose edges are filtered already.
-        edges: where flying pixels between two surfaces are removed: off, from points, or from
+        values: kind of the values: depth in metres up to a factor; depth, or inverse depth, up to
+            scale and shift; or done: depth with its range limited and its edges filtered already.
+        edges: output from which flying pixels between two surfaces are removed: off, points, or
             depth.
         radius_px: see edges.flying.
         points: whether points are made.
-        organised: one point per pixel with NaN for none, instead of the finite ones only.
-        stride: every n-th pixel and row becomes a point.
-        coloured: whether points have the image's colour.
+        organised: one point per pixel, with NaN for no point, instead of finite points only.
+        stride: every n-th column and row gives points.
+        coloured: whether points have the colour of the image.
         beyond: whether pixels beyond range become points at the end of the range.
-        confident: whether points need confidence.
-        colours: whether depth is made a coloured image.
-        percentiles: whether its range is that of the image, instead of a fixed one.
+        confident: whether points need a minimum confidence.
+        colours: whether a colour image of depth is made.
+        percentiles: whether the colour range follows each image, instead of being fixed.
     """
 
     values: Values = "metres"
@@ -55,13 +55,13 @@ class Plan:
 
 
 class Numbers(NamedTuple):
-    """Numbers that what is made depends on: floats, or as many tensors of no dimension.
+    """Numeric settings of the outputs: floats, or 0-dimensional tensors.
 
     Attributes:
-        scale, shift: of the values, see depth.scaled_depth; metres have no shift.
-        near_m, far_m: the range of depth, see depth.limit_range.
+        scale, shift: of the values, see depth.scaled_depth; depth in metres has no shift.
+        near_m, far_m: range of depth, see depth.limit_range.
         edge_step: see edges.flying.
-        min_confidence: of a point.
+        min_confidence: minimum confidence of a point.
         colour_near_m, colour_far_m: see colour.colourise.
     """
 
@@ -76,11 +76,11 @@ class Numbers(NamedTuple):
 
 
 class Scene(NamedTuple):
-    """What belongs to an image beside its values; None where a plan does not need it.
+    """Further inputs of an image; None if the plan does not need them.
 
     Attributes:
         rgb: uint8 (H, W, 3).
-        x, y: (h, w) viewing rays x/z and y/z of the pixels that become points.
+        x, y: (h, w) viewing rays x/z and y/z of the pixels that give points.
         confidence: (H, W).
         table: uint8 (256, 3), see colour.colour_table.
     """
@@ -94,12 +94,12 @@ class Scene(NamedTuple):
 
 @dataclass(frozen=True)
 class Rendered:
-    """What was made, and None for what was not.
+    """The outputs; None if not requested.
 
     Attributes:
         depth_m: (H, W), see limit_range.
         payload: uint8 (h, w, bytes) if organised, else (h * w, bytes), see cloud.compacted.
-        count: of the points at the front of a payload that is not organised.
+        count: number of points at the front of a payload that is not organised.
         colours: uint8 (H, W, 3) rgb.
     """
 
@@ -113,9 +113,9 @@ def render(plan: Plan, values: Tensor, scene: Scene, numbers: Tensor) -> Rendere
     """Return the outputs of a plan for values (H, W).
 
     Args:
-        plan: see there.
-        values: stay as they are.
-        scene: see there.
+        plan: the outputs to make.
+        values: are not changed.
+        scene: further inputs of the image.
         numbers: float64 (8,) on the device of values, see Numbers.
     """
     given = Numbers(*numbers.unbind())
@@ -148,11 +148,11 @@ def _cloud(
 ) -> tuple[Tensor, Tensor | None]:
     if plan.confident:
         assert scene.confidence is not None
-        # Negated so that NaN, which compares false, is left out too.
+        # Negated, so that NaN is excluded too.
         unsure = ~(scene.confidence >= given.min_confidence)
         without = unsure if without is None else without | unsure
     if plan.beyond:
-        # Not masked_fill, which waits for the value of a tensor.
+        # Not masked_fill, which synchronises to read the value of a tensor.
         depth_m = torch.where(torch.isposinf(depth_m), given.far_m, depth_m)
     step = plan.stride
     assert scene.x is not None and scene.y is not None

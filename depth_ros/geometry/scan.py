@@ -1,4 +1,4 @@
-"""Points to the ranges of a laser scan."""
+"""Ranges of a laser scan from points."""
 
 from __future__ import annotations
 
@@ -12,15 +12,15 @@ from torch import Tensor
 
 from depth_ros.errors import FrameError
 
-_NEAREST_M = 0.2  # nearer things may be anywhere about a frame that is not the camera's
+_NEAREST_M = 0.2  # nearer points can be in any direction if the scan's frame is not the camera's
 
 
 class Beams(NamedTuple):
-    """The directions of a scan: x ahead, y left, angles growing to the left.
+    """The directions of a scan: x forward, y left, angles increase to the left.
 
     Attributes:
         angle_min, angle_increment: radians.
-        size: how many beams.
+        size: number of beams.
     """
 
     angle_min: float
@@ -29,7 +29,7 @@ class Beams(NamedTuple):
 
     @property
     def angle_max(self) -> float:
-        """The last beam's."""
+        """Angle of the last beam in radians."""
         return self.angle_min + (self.size - 1) * self.angle_increment
 
 
@@ -39,13 +39,13 @@ def beams_of(
     far_m: float,
     count: int,
 ) -> Beams:
-    """Return beams over all that an image's rays may meet.
+    """Return beams that cover the field of view of an image.
 
     Args:
-        rays: (H, W, 2) viewing rays x/z and y/z; NaN for none.
-        scan_from_optical: 4x4, of points in the optical frame to the scan's.
-        far_m: end of the range.
-        count: of the beams.
+        rays: (H, W, 2) viewing rays x/z and y/z; NaN: no ray.
+        scan_from_optical: 4x4 transform of points from the optical frame to the scan's frame.
+        far_m: maximum range.
+        count: number of beams.
     """
     border = np.concatenate([rays[0], rays[-1], rays[:, 0], rays[:, -1]]).astype(np.float64)
     border = np.column_stack([border, np.ones(len(border))])[np.isfinite(border).all(1)]
@@ -57,22 +57,22 @@ def beams_of(
 
 
 def nearest_ranges(points_m: Tensor, hits: Tensor, free: Tensor, beams: Beams) -> Tensor:
-    """Return the distance to the nearest hit in each beam, float32 (count,), by REP 117.
+    """Return the distance to the nearest hit in each beam, float32 (count,), as in REP 117.
 
-    +inf where nothing is hit and something is seen, NaN where nothing is known. As
-    pointcloud_to_laserscan: points count wherever they are along z.
+    +inf: free points but no hit, NaN: unknown. As in pointcloud_to_laserscan, the z of points is
+    ignored.
 
     Args:
         points_m: (..., 3) in the scan's frame.
-        hits: bool (...), those that a beam ends at.
-        free: bool (...), those that a beam goes on behind.
+        hits: bool (...), the points at which a beam ends.
+        free: bool (...), the points that a beam passes.
         beams: the directions.
     """
     x, y, _ = points_m.reshape(-1, 3).unbind(-1)
     angle = torch.atan2(y, x)
     beam = ((angle - beams.angle_min) / (beams.angle_increment or 1.0)).round()
-    inside = (beam >= 0) & (beam < beams.size)  # NaN compares false
-    # What is in no beam goes to one behind all others.
+    inside = (beam >= 0) & (beam < beams.size)  # false for NaN
+    # Points outside all beams go to an extra beam at the end.
     beam = torch.where(inside, beam, beams.size).long()
     none = torch.full((beams.size + 1,), math.inf, dtype=points_m.dtype, device=points_m.device)
     range_m = torch.hypot(x, y).masked_fill(~hits.flatten(), math.inf)
@@ -83,7 +83,7 @@ def nearest_ranges(points_m: Tensor, hits: Tensor, free: Tensor, beams: Beams) -
 
 
 def body_frame(optical_frame: str) -> str:
-    """Return the frame with x ahead of a camera whose optical frame is known (REP 103).
+    """Return the name of a camera's frame with x forward from its optical frame (REP 103).
 
     camera_color_optical_frame becomes camera_color_frame, camera_optical becomes camera.
 

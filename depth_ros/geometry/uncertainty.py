@@ -1,4 +1,4 @@
-"""How far depth is from the truth, pixel by pixel."""
+"""The uncertainty of depth for each pixel."""
 
 from __future__ import annotations
 
@@ -10,23 +10,23 @@ from torch import Tensor
 
 from depth_ros.geometry.depth import RIGHT
 
-_LEAST = 1e-3  # of a relative deviation: nothing is surer
+_LEAST = 1e-3  # minimum relative deviation
 
 
 @dataclass(frozen=True)
 class ErrorModel:
-    """One standard deviation of the natural log of a network's depth, as measured on true depth.
+    """Standard deviation of the natural log of a network's depth, measured against true depth.
 
-    Its parts are independent, so that their squares add up: sigma^2 = base^2 + (per_m z)^2 +
+    The parts are independent, so their squares add up: sigma^2 = base^2 + (per_m z)^2 +
     (edge s)^2 + scale^2, where s is the log range of depth around the pixel, see log_range().
 
     Attributes:
-        base: everywhere.
-        per_m: that grows with depth z, by metre.
-        edge: share of the step that depth takes next to the pixel.
-        scale: of the whole image, where the metres are the network's own.
-        spread: factor on the log spread of a network that says one itself; it stands instead of
-            base, per_m and edge.
+        base: constant part.
+        per_m: part per metre of depth z.
+        edge: share of the depth step next to the pixel.
+        scale: scale error of the whole image, if the network predicts metres.
+        spread: factor on the log spread that a network predicts itself; replaces base, per_m and
+            edge.
     """
 
     base: float
@@ -39,20 +39,20 @@ class ErrorModel:
 def log_range(depth_m: Tensor, radius_px: int) -> Tensor:
     """Return ln(farthest / nearest) of depth (H, W) in windows of 2 radius_px + 1 pixels.
 
-    It is 0 on a surface that faces the camera, and the log of a step next to one. NaN and +inf are
-    left out: where nothing is known, nothing is added.
+    It is 0 on a surface that faces the camera, and the log of the step at a depth edge. NaN and
+    +inf are ignored; without any depth the result is 0.
     """
     unknown = ~(depth_m < torch.inf)
     far, near = (depth_m.masked_fill(unknown, value) for value in (0.0, torch.inf))
     near.neg_()
     for dim in range(2):
         far, near = _largest(far, radius_px, dim), _largest(near, radius_px, dim)
-    # Where all is unknown that is 0 / inf.
+    # Without any depth this is 0 / inf.
     return far.div_(near.neg_()).clamp_min_(1.0).log_()
 
 
 def _largest(values: Tensor, radius: int, dim: int) -> Tensor:
-    """Return the largest of values (H, W) within a radius along a dimension, by doubling."""
+    """Return the running maximum of values (H, W) within a radius along dim, by doubling."""
     length, done = values.shape[dim], 0
     radius = min(radius, length - 1)
     while done < radius:
@@ -70,7 +70,7 @@ def _largest(values: Tensor, radius: int, dim: int) -> Tensor:
 
 
 def _steps(depth_m: Tensor, radius_px: int) -> Tensor:
-    """Return log_range(), of as many pixels as depth that is smeared over a radius needs."""
+    """Return log_range() (H, W), computed on a coarser grid if the radius is large."""
     every = max(1, radius_px // 2)
     if every == 1:
         return log_range(depth_m, radius_px)
@@ -80,15 +80,15 @@ def _steps(depth_m: Tensor, radius_px: int) -> Tensor:
 
 
 def deviation(depth_m: Tensor, errors: ErrorModel, radius_px: int, scale: float | Tensor) -> Tensor:
-    """Return one standard deviation of ln depth (H, W), NaN where there is no depth.
+    """Return one standard deviation of ln depth (H, W); NaN: no depth.
 
-    To first order that is the relative error: sigma z is the deviation in metres.
+    To first order this is the relative error: sigma * z is the deviation in metres.
 
     Args:
         depth_m: (H, W) z-depth.
         errors: of the network.
-        radius_px: how far a step of depth is smeared, see edges.radius_for.
-        scale: deviation of the log of the scale of the whole image.
+        radius_px: radius of blur at depth edges, see edges.radius_for.
+        scale: standard deviation of the log scale of the whole image.
     """
     steps = _steps(depth_m, radius_px)
     squares = (depth_m * errors.per_m).square_().add_((steps * errors.edge).square_())
@@ -103,9 +103,9 @@ def deviation(depth_m: Tensor, errors: ErrorModel, radius_px: int, scale: float 
 def deviation_from_confidence(
     confidence: Tensor, errors: ErrorModel, scale: float | Tensor
 ) -> Tensor:
-    """Return one standard deviation of ln depth of the probability of being within a factor RIGHT.
+    """Convert the probability of depth within a factor RIGHT to one standard deviation of ln depth.
 
-    The inverse of models.grin.confidence.within: ln depth is normal about its estimate.
+    The inverse of models.grin.confidence.within; ln depth is normally distributed.
 
     Args:
         confidence: any shape, 0 to 1.

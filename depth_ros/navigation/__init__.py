@@ -1,1 +1,1 @@
-"""Navigation by depth: Nav2's local costmap in NumPy, a planner, a controller, a robot."""
+"""Navigation on depth: Nav2's local costmap in NumPy, a planner, a controller and a robot."""

@@ -1,4 +1,4 @@
-"""What a costmap is given."""
+"""The input of a costmap."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from depth_ros.arrays import FloatArray
 
 
 class Cloud(NamedTuple):
-    """Points of one sensor in the global frame: (N, 3) and where they were seen from, (3,) [m]."""
+    """Points (N, 3) of one sensor and the sensor's position (3,), in the global frame [m]."""
 
     points_m: FloatArray
     origin_m: FloatArray

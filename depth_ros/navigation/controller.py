@@ -1,4 +1,4 @@
-"""Follow a path: regulated pure pursuit, with the parameters of Nav2's controller of that name.
+"""Path following by regulated pure pursuit, with the parameters of Nav2's controller.
 
 Source: Macenski et al., "Regulated Pure Pursuit for Robot Path Tracking" (2023).
 """
@@ -22,7 +22,7 @@ _STEP_S = 0.1
 
 @dataclass(frozen=True)
 class Controller:
-    """Regulated pure pursuit. Names as Nav2's, in metres, radians and seconds."""
+    """Regulated pure pursuit. Parameter names are Nav2's; units are metres, radians, seconds."""
 
     desired_linear_vel: float = 0.5
     min_linear_vel: float = 0.1
@@ -34,11 +34,11 @@ class Controller:
     approach_velocity_scaling_dist: float = 0.6
 
     def follow(self, path_m: FloatArray, pose: RobotPose, cost_at: CostAt) -> Twist | None:
-        """Return what to do for now; None where that would run into something.
+        """Return the next velocity command; None if it would lead to a collision.
 
         Args:
             path_m: (N, 2) in the global frame.
-            pose: x, y [m] and yaw [rad] there.
+            pose: x, y [m] and yaw [rad] in the global frame.
             cost_at: the costmap's cost at x and y.
         """
         x, y = self._carrot(path_m, pose)
@@ -51,12 +51,12 @@ class Controller:
         return None if self._collides(twist, pose, distance, cost_at) else twist
 
     def _turn(self, bearing: float) -> Twist:
-        """Turn on the spot, more slowly where little is left to turn."""
+        """Turn on the spot, more slowly near the target heading."""
         rate = min(self.rotate_to_heading_angular_vel, 2 * abs(bearing))
         return Twist(0.0, math.copysign(rate, bearing))
 
     def _carrot(self, path_m: FloatArray, pose: RobotPose) -> tuple[float, float]:
-        """Return the place of the path that is a lookahead away, as seen from the robot."""
+        """Return the point of the path at the lookahead distance, in the robot's frame."""
         away = np.hypot(*(path_m - pose[:2]).T)
         ahead = np.arange(len(path_m)) >= away.argmin()
         far = np.flatnonzero(ahead & (away >= self.lookahead_dist))
@@ -65,14 +65,14 @@ class Controller:
         return float(cos * dx + sin * dy), float(cos * dy - sin * dx)
 
     def _speed(self, curvature: float, left_m: float) -> float:
-        """Return the speed: less in curves, and near the goal."""
+        """Return the speed, which is lower in curves and near the goal."""
         linear = self.desired_linear_vel
         linear *= min(1.0, 1 / max(abs(curvature) * self.regulated_linear_scaling_min_radius, 1e-6))
         linear *= min(1.0, left_m / self.approach_velocity_scaling_dist)
         return max(linear, self.min_linear_vel)
 
     def _collides(self, twist: Twist, pose: RobotPose, distance_m: float, cost_at: CostAt) -> bool:
-        """Whether the arc meets a cost that the robot's centre must not have, before its end."""
+        """Whether the robot's centre reaches a cell of inscribed or lethal cost on the arc."""
         seconds = min(self.max_allowed_time_to_collision, distance_m / twist.linear)
         for step in range(1, math.ceil(seconds / _STEP_S) + 1):
             x, y, _ = moved(pose, twist, min(step * _STEP_S, seconds))

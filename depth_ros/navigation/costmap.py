@@ -1,4 +1,4 @@
-"""A local costmap in NumPy with the rules of Nav2's: what a robot would make of a cloud."""
+"""A local costmap in NumPy that follows the rules of Nav2's local costmap."""
 
 from __future__ import annotations
 
@@ -26,13 +26,13 @@ from depth_ros.navigation.window import Window
 class Costmap:
     """Nav2's local costmap (nav2_costmap_2d 1.3): a window of cells, and layers that fill it.
 
-    Every observation source of its layers is given the same cloud. A source keeps only the last one
-    (observation_persistence 0); every update computes all cells, where Nav2 limits itself to those
-    that may have changed.
+    All observation sources of its layers receive the same cloud. A source keeps only the last cloud
+    (observation_persistence 0). Every update computes all cells; Nav2 computes only the cells that
+    may have changed.
 
     Attributes:
-        parameters: what it was made with.
-        window: where its cells are; x is the second axis of costs.
+        parameters: the parameters of the costmap.
+        window: the position of the cells; x is the second axis of costs.
         costs: (y, x) uint8, 0 free, 253 within the inscribed radius of an obstacle, 254 an
             obstacle, 255 unknown (see depth_ros.navigation.costs).
     """
@@ -52,7 +52,7 @@ class Costmap:
 
     @classmethod
     def read(cls, path: Path | None = None) -> Costmap:
-        """Make one by a Nav2 parameter file; without a path by the one that the package ships.
+        """Create a costmap from a Nav2 parameter file; without a path, from the shipped file.
 
         Raises:
             SettingError: see CostmapParameters.read().
@@ -65,11 +65,11 @@ class Costmap:
         return footprint.inscribed_radius(self._footprint)
 
     def update(self, points_m: FloatArray, origin_m: FloatArray, robot: RobotPose) -> None:
-        """Take in one cloud.
+        """Update the costmap with one cloud.
 
         Args:
-            points_m: (N, 3) in the global frame, z up from the floor; NaN is no point.
-            origin_m: (3,) where the camera was.
+            points_m: (N, 3) in the global frame, z up from the floor; NaN: no point.
+            origin_m: (3,) position of the camera.
             robot: x, y [m] and yaw [rad] of the robot in the global frame.
         """
         if self.parameters.rolling_window:
@@ -77,7 +77,7 @@ class Costmap:
             for layer in self._layers:
                 if isinstance(layer, ObstacleLayer):
                     layer.roll(moved)
-        # What a PointCloud2 holds are float32.
+        # A PointCloud2 contains float32.
         points = np.asarray(points_m, np.float32).astype(np.float64).reshape(-1, 3)
         points = points[np.isfinite(points).all(axis=1)]
         cloud = Cloud(points, np.asarray(origin_m, np.float64))
@@ -91,12 +91,12 @@ class Costmap:
                 layer.update(self.costs, standing)
 
     def clear(self) -> None:
-        """Forget all obstacles, as Nav2's service clear_entirely_local_costmap does."""
+        """Remove all obstacles, as Nav2's service clear_entirely_local_costmap does."""
         self._layers = [self._layer(each) for each in self.parameters.layers]
         self.costs = np.full(self.window.size[::-1], self._default)
 
     def cost_at(self, x_m: float, y_m: float) -> int:
-        """Return the cost at a place of the global frame; unknown outside of the window."""
+        """Return the cost at a position in the global frame; unknown outside the window."""
         place = self.window.map_from_world(np.array([x_m, y_m]))
         if not self.window.contains(place):
             return NO_INFORMATION

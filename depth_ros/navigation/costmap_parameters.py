@@ -94,14 +94,14 @@ class CostmapParameters:
     layers: tuple[LayerParameters, ...] = field(default=())
 
     def polygon(self) -> list[tuple[float, float]]:
-        """Return the corners [m] that `footprint` gives; empty where robot_radius counts."""
+        """Return the corners [m] of `footprint`; empty if robot_radius is used instead."""
         return [(float(x), float(y)) for x, y in json.loads(self.footprint)]
 
     def cloud_topic(self) -> str:
-        """Return the topic of the clouds that all observation sources of all layers take.
+        """Return the cloud topic that all observation sources of all layers subscribe to.
 
         Raises:
-            SettingError: there is no source, or they take different topics.
+            SettingError: there is no source, or the sources have different topics.
         """
         layers = (each for each in self.layers if isinstance(each, ObstacleParameters))
         topics = {source.topic for layer in layers for source in layer.sources}
@@ -112,12 +112,12 @@ class CostmapParameters:
 
     @classmethod
     def read(cls, path: Path | None = None) -> CostmapParameters:
-        """Read a Nav2 parameter file; without a path the one that the package ships.
+        """Read a Nav2 parameter file; without a path, the shipped file.
 
-        Parameters that change no cost, such as frequencies, are passed over.
+        Parameters that do not affect costs, such as frequencies, are ignored.
 
         Raises:
-            SettingError: the file is none, or has a layer or a value that is not known.
+            SettingError: it is not a parameter file, or has an unknown layer or value.
         """
         path = path or share.find(SHIPPED)
         try:
@@ -125,7 +125,7 @@ class CostmapParameters:
             return _costmap(said)
         except SettingError as error:
             raise SettingError(f"{path}: {error}") from error
-        except Exception as error:  # yaml's, and whatever a wrong type makes
+        except Exception as error:  # of the YAML parser, or from a wrong type
             raise SettingError(
                 f"{path} is no costmap's parameters: {type(error).__name__}: {error}; expected "
                 f"{_NODE}: {_NODE}: ros__parameters, as in {SHIPPED}"
@@ -140,7 +140,7 @@ def _costmap(said: Mapping[str, Any]) -> CostmapParameters:
             f"a costmap of {costmap.width} x {costmap.height} m in cells of {costmap.resolution} m,"
             " expected more than 0"
         )
-    costmap.polygon()  # fails now
+    costmap.polygon()  # raises early if invalid
     return costmap
 
 
@@ -169,7 +169,7 @@ def _source(name: str, said: Mapping[str, Any]) -> SourceParameters:
 
 
 def _known(kind: Callable[..., _T], said: Mapping[str, Any], **others: Any) -> _T:
-    """Make a dataclass from those of its fields that are said, each in its default's type."""
+    """Create a dataclass from the given fields, each converted to the type of its default."""
     values = {
         each.name: type(cast(Any, each.default))(said[each.name])
         for each in fields(cast(Any, kind))

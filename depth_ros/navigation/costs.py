@@ -1,4 +1,4 @@
-"""The costs of cells that mean something of their own (nav2_costmap_2d/cost_values.hpp)."""
+"""Cell costs with a special meaning (nav2_costmap_2d/cost_values.hpp)."""
 
 FREE_SPACE = 0
 MAX_NON_OBSTACLE = 252

@@ -11,7 +11,7 @@ from depth_ros.navigation.window import Window
 
 RobotPose = tuple[float, float, float]
 """x, y [m] and yaw [rad] in the global frame."""
-_CORNERS = 16  # of what stands for a circle
+_CORNERS = 16  # of the polygon that approximates a circle
 
 
 def outline(parameters: CostmapParameters) -> FloatArray:
@@ -25,7 +25,7 @@ def outline(parameters: CostmapParameters) -> FloatArray:
 
 
 def inscribed_radius(polygon: FloatArray) -> float:
-    """Return the distance in metres from the robot's centre to the nearest side (N, 2)."""
+    """Return the distance [m] from the robot's centre to the nearest side of polygon (N, 2)."""
     sides = np.roll(polygon, -1, axis=0) - polygon
     share = -(polygon * sides).sum(axis=1) / (sides * sides).sum(axis=1)
     nearest = polygon + np.clip(share, 0, 1)[:, None] * sides
@@ -33,12 +33,12 @@ def inscribed_radius(polygon: FloatArray) -> float:
 
 
 def covered(polygon: FloatArray, robot: RobotPose, window: Window) -> Bools:
-    """Return which cells (y, x) the robot stands on; none where a corner is out of the window.
+    """Return a mask of the cells (y, x) below the robot; empty if a corner is outside the window.
 
     Args:
         polygon: (N, 2) convex, in the robot's frame.
-        robot: where the robot is.
-        window: the costmap's.
+        robot: pose of the robot.
+        window: of the costmap.
     """
     x, y, yaw = robot
     rotation = np.array([[np.cos(yaw), -np.sin(yaw)], [np.sin(yaw), np.cos(yaw)]])
@@ -50,6 +50,6 @@ def covered(polygon: FloatArray, robot: RobotPose, window: Window) -> Bools:
     cells = np.floor(corners)
     for corner, following in zip(cells, np.roll(cells, -1, axis=0), strict=True):
         edge |= visited(corner, following[None], shape, (0, sum(shape)))
-    # A column of a convex shape is filled from its first edge cell to its last.
+    # Each column of a convex polygon is filled from its first to its last edge cell.
     filled: Bools = np.logical_or.accumulate(edge) & np.logical_or.accumulate(edge[::-1])[::-1]
     return filled

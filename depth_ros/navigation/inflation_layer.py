@@ -1,7 +1,7 @@
-"""Costs around obstacles, falling with the distance.
+"""Costs around obstacles that decrease with distance.
 
-Source: nav2_costmap_2d 1.3.13, inflation_layer.cpp. Distances are exact ones to the nearest lethal
-cell, as in later versions; that version's brushfire may find the second nearest.
+Source: nav2_costmap_2d 1.3.13, inflation_layer.cpp. Distances to the nearest lethal cell are exact,
+as in later versions; the brushfire of version 1.3.13 may find the second nearest cell.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from depth_ros.navigation.window import Window
 
 
 class InflationLayer:
-    """Writes around every lethal cell what the costmap's other layers did not know of it."""
+    """Raises the costs around every lethal cell of the costmap."""
 
     def __init__(
         self, parameters: InflationParameters, window: Window, inscribed_radius_m: float
@@ -34,7 +34,7 @@ class InflationLayer:
         costs = ((INSCRIBED_INFLATED_OBSTACLE - 1) * falling).astype(np.uint8)
         costs[beyond_m <= 0] = INSCRIBED_INFLATED_OBSTACLE
         costs[0] = LETHAL_OBSTACLE
-        # By the square of the distance in cells, which is a whole number.
+        # Indexed by the squared distance in cells, which is an integer.
         self._costs = np.append(costs, np.uint8(FREE_SPACE))
 
     def update(self, master: Costs) -> None:

@@ -1,4 +1,4 @@
-"""From clouds to motion: costmap, planner, controller, and what to do where they are at a loss."""
+"""From clouds to velocity commands: costmap, planner, controller and recovery behaviour."""
 
 from __future__ import annotations
 
@@ -13,27 +13,27 @@ from depth_ros.navigation.planner import Planner, valid
 from depth_ros.navigation.robot import Twist
 
 _SPIN = Twist(0.0, 0.8)
-_CLEAR_AFTER = 10  # turns without a way
-_EXPIRES = 50  # clouds of one path
+_CLEAR_AFTER = 10  # turns without a path
+_EXPIRES = 50  # clouds that a path is used for
 
 
 class Navigator:
     """Drives to one goal.
 
-    It plans anew where the path is no longer free, and after 50 clouds, as does Nav2's behaviour
-    tree navigate_w_replanning_only_if_path_becomes_invalid (10 s): if every cloud had a path of its
-    own, the robot would change sides again and again. Where there is no path, or it cannot be
-    followed, the robot recovers as in those trees: it turns on the spot, and where it has turned
-    for long without a way it clears the costmap.
+    It plans again when the path is no longer free, and after 50 clouds, as Nav2's behaviour tree
+    navigate_w_replanning_only_if_path_becomes_invalid does (10 s). With a new path for every cloud,
+    the robot would switch sides repeatedly. If there is no path, or it cannot be followed, the
+    robot recovers as in Nav2's behaviour trees: it turns on the spot, and it clears the costmap if
+    it still finds no path after many turns.
 
     Args:
-        costmap: takes in the clouds; it may know something already.
+        costmap: is updated with the clouds; it may already contain obstacles.
         goal_m: x and y in the global frame.
 
     Attributes:
-        costmap: the same.
-        path_m: (N, 2) the last path; None where there was none.
-        recoveries: how often it turned for want of a way.
+        costmap: see above.
+        path_m: (N, 2) the current path; None: no path.
+        recoveries: number of turns because there was no free path, or no depth.
     """
 
     def __init__(
@@ -51,11 +51,11 @@ class Navigator:
         self._lost = self._age = 0
 
     def step(self, cloud: Cloud | None, pose: RobotPose) -> Twist:
-        """Take in a cloud and return what to do until the next one.
+        """Process a cloud and return the velocity command until the next one.
 
         Args:
-            cloud: what the camera saw, in the global frame; None: there is nothing to drive by.
-            pose: x, y [m] and yaw [rad] of the robot there.
+            cloud: from the camera, in the global frame; None: there is no depth.
+            pose: x, y [m] and yaw [rad] of the robot in the global frame.
         """
         if cloud is None:
             return self._recover()

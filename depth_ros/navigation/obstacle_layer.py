@@ -1,4 +1,4 @@
-"""A layer of obstacles: points mark cells, rays to points clear them, in 2D.
+"""A 2D obstacle layer: points mark cells, and rays to the points clear cells.
 
 Source: nav2_costmap_2d 1.3.13, obstacle_layer.cpp, costmap_layer.cpp, observation_buffer.cpp.
 """
@@ -16,11 +16,11 @@ from depth_ros.navigation.raytrace import Bools, visited
 from depth_ros.navigation.window import Window, roll
 
 Costs = npt.NDArray[np.uint8]
-_INSIDE_M = 0.001  # how far from the window's far edge a ray that leaves it ends
+_INSIDE_M = 0.001  # distance to the window's far edge at which a ray that leaves it ends
 
 
 class ObstacleLayer:
-    """Remembers what was marked and not cleared yet, as costs (y, x) of its own."""
+    """Keeps costs (y, x) of its own: cells that were marked and not cleared yet."""
 
     def __init__(self, parameters: ObstacleParameters, window: Window, unknown: bool) -> None:
         self._parameters = parameters
@@ -30,11 +30,11 @@ class ObstacleLayer:
         self.costs = np.full(self._shape, self._default, np.uint8)
 
     def roll(self, moved: tuple[int, int]) -> None:
-        """Follow the window, which moved by these cells in x and y; what came in is unknown."""
+        """Follow the window after it moved by these cells in x and y; new cells are unknown."""
         self.costs = roll(self.costs, moved, self._default)
 
     def observe(self, cloud: Cloud) -> None:
-        """Clear by every clearing source, then mark by every marking one."""
+        """Clear with every clearing source, then mark with every marking source."""
         if not self._parameters.enabled:
             return
         for source in self._parameters.sources:
@@ -45,7 +45,7 @@ class ObstacleLayer:
                 self._mark(self._markable(_within_heights(cloud, source)), source)
 
     def update(self, master: Costs, robot: Bools) -> None:
-        """Put this layer's costs into the costmap's, in place; cells of the robot are free."""
+        """Combine this layer's costs into the costmap's in place; the robot's cells are free."""
         if not self._parameters.enabled:
             return
         if self._parameters.footprint_clearing_enabled:
@@ -68,7 +68,7 @@ class ObstacleLayer:
             return
         cells = places.astype(np.int64)
         range_m = np.linalg.norm(cloud.points_m[:, :2] - cloud.origin_m[:2], axis=1)
-        # In whole cells too, as rays are cut.
+        # The range in whole cells applies too, as for rays.
         steps = np.hypot(*(cells - start.astype(np.int64)).T).astype(np.int64)
         reached = (
             self._window.contains(places)
@@ -89,14 +89,14 @@ class ObstacleLayer:
         self.costs[visited(np.floor(start), ends, self._shape, self._reach(source))] = FREE_SPACE
 
     def _reach(self, source: SourceParameters) -> tuple[int, int]:
-        """Return the shortest and the longest range of rays in cells."""
+        """Return the minimum and maximum range of rays in cells."""
         return (
             self._window.cells(source.raytrace_min_range),
             self._window.cells(source.raytrace_max_range),
         )
 
     def _cut(self, cloud: Cloud) -> FloatArray:
-        """Return the ends (N, 2) of rays, those that leave the window cut at its edge."""
+        """Return the ends (N, 2) of rays; rays that leave the window are cut at its edge."""
         ends: FloatArray = cloud.points_m[:, :2].copy()
         origin = cloud.origin_m[:2]
         low = self._window.origin_m
@@ -112,7 +112,7 @@ class ObstacleLayer:
 
 
 def _within_heights(cloud: Cloud, source: SourceParameters) -> Cloud:
-    """Return the points that a source takes: NaN and infinity are in no range of heights."""
+    """Return the points within the height range of a source; NaN and infinity are excluded."""
     z = cloud.points_m[:, 2]
     taken = (z >= source.min_obstacle_height) & (z <= source.max_obstacle_height)
     return cloud._replace(points_m=cloud.points_m[taken])

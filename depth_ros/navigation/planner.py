@@ -1,4 +1,4 @@
-"""A path over a costmap by A*, with the costs of Nav2's SmacPlanner2D."""
+"""Path planning on a costmap by A*, with the costs of Nav2's SmacPlanner2D."""
 
 from __future__ import annotations
 
@@ -25,11 +25,11 @@ _DIAGONAL = math.sqrt(2)
 
 @dataclass(frozen=True)
 class Planner:
-    """Plans for a robot's centre; where nothing is known the floor counts as free.
+    """Plans a path of the robot's centre; unknown cells count as free.
 
     Attributes:
-        cost_travel_multiplier: a metre at the highest cost counts as so many metres more.
-        tolerance: how far from the goal the path may end where the goal is not free [m].
+        cost_travel_multiplier: additional metres for each metre at the highest cost.
+        tolerance: maximum distance from the path's end to a goal that is not free [m].
     """
 
     cost_travel_multiplier: float = 3.0
@@ -38,11 +38,11 @@ class Planner:
     def plan(
         self, costs: Costs, window: Window, start_m: FloatArray, goal_m: FloatArray
     ) -> FloatArray | None:
-        """Return a path (N, 2) in metres from the start to the goal; None where there is none.
+        """Return a path (N, 2) in metres from the start to the goal; None: there is no path.
 
         Args:
             costs: (y, x) of the window.
-            window: where it is; what lies outside of it counts as free.
+            window: of the costs; everything outside counts as free.
             start_m, goal_m: (2,) in the global frame.
         """
         costs, window = _including(costs, window, np.stack([start_m, goal_m]))
@@ -63,9 +63,9 @@ class Planner:
 
 
 def valid(path_m: FloatArray, pose: tuple[float, float], costs: Costs, window: Window) -> bool:
-    """Whether what is left of a path (N, 2) from a place on is free, as Nav2's IsPathValid has it.
+    """Whether the rest of a path (N, 2) from a position on is free, as in Nav2's IsPathValid.
 
-    The cell below the robot does not count.
+    The cell below the robot is ignored.
     """
     away_m = np.hypot(*(path_m - pose).T)
     left = path_m[int(away_m.argmin()) :]
@@ -77,7 +77,7 @@ def valid(path_m: FloatArray, pose: tuple[float, float], costs: Costs, window: W
 
 
 def _including(costs: Costs, window: Window, places_m: FloatArray) -> tuple[Costs, Window]:
-    """Return costs and window with free cells around them, so that all places (N, 2) lie inside."""
+    """Return costs and window padded with free cells, so that all positions (N, 2) lie inside."""
     cells = np.floor(window.map_from_world(places_m)).astype(np.int64)
     before = np.maximum(-cells.min(axis=0), 0)
     after = np.maximum(cells.max(axis=0) - window.size + 1, 0)
@@ -88,7 +88,7 @@ def _including(costs: Costs, window: Window, places_m: FloatArray) -> tuple[Cost
 
 
 def _nearest(free: npt.NDArray[np.bool_], place: FloatArray, reach: float) -> Cell | None:
-    """Return the free cell (x, y) that is nearest to a place in cells, within reach."""
+    """Return the free cell (x, y) nearest to a position, within reach; all in cells."""
     y, x = free.nonzero()
     if not len(x):
         return None
@@ -102,12 +102,12 @@ def _nearest(free: npt.NDArray[np.bool_], place: FloatArray, reach: float) -> Ce
 def search(
     free: npt.NDArray[np.bool_], weights: FloatArray, start: Cell, goal: Cell
 ) -> list[Cell] | None:
-    """Return the cheapest way (x, y) over free cells, in 8 directions; None: there is none.
+    """Return the cheapest path (x, y) over free cells, in 8 directions; None: there is no path.
 
     Source: Hart, Nilsson, Raphael, "A formal basis for the heuristic determination of minimum cost
-    paths" (1968). A step costs its length times the weight (y, x), at least 1, of where it leads.
+    paths" (1968). A step costs its length times the weight (y, x) of the next cell, at least 1.
     """
-    # A border of cells that are not free spares every look at the grid's edges.
+    # With a border of cells that are not free, no check for the grid's edges is needed.
     open_ = np.pad(free, 1).ravel().tolist()
     weight = np.pad(weights, 1).ravel().tolist()
     width = free.shape[1] + 2

@@ -14,16 +14,16 @@ Bools = npt.NDArray[np.bool_]
 def visited(
     start: FloatArray, ends: FloatArray, shape: tuple[int, ...], reach: tuple[int, int]
 ) -> Bools:
-    """Return which cells lie on the lines from one place to many.
+    """Return a mask of the cells on the lines from one position to many.
 
-    Cells are those of Nav2's raytraceLine (Costmap2D and VoxelGrid): Bresenham's line from the cell
-    at the shortest range to the cell of the end, cut where it becomes longer than the longest.
+    The cells are those of Nav2's raytraceLine (Costmap2D and VoxelGrid): Bresenham's line from the
+    cell at the minimum range to the cell of the end, cut at the maximum range.
 
     Args:
         start: (D,) in cells, with fractions, inside the grid.
-        ends: (N, D) likewise.
-        shape: the grid's size, last axis of a place first: (y, x) or (z, y, x).
-        reach: shortest and longest range in cells.
+        ends: (N, D) in cells, with fractions.
+        shape: the grid's size, in reverse order of the axes of a position: (y, x) or (z, y, x).
+        reach: minimum and maximum range in cells.
     """
     shortest, longest = reach
     distances = np.linalg.norm(ends - start, axis=1)
@@ -37,13 +37,13 @@ def visited(
 
 
 def _lines(starts: Ints, deltas: Ints, lengths: Ints, shape: tuple[int, ...]) -> Bools:
-    """Mark the first cells of each line from a start to start + delta: length + 1 of them."""
+    """Mark the first length + 1 cells of each line from start to start + delta."""
     strides = np.cumprod([1, *shape[:0:-1]])
     size = int(np.prod(shape))
     firsts, lasts = starts @ strides, (starts + deltas) @ strides
-    # Many points of a cloud share a cell: one line does for all of them.
+    # Many points of a cloud share a cell: one line is enough for all of them.
     _, one = np.unique((firsts * size + lasts) * (max(shape) + 1) + lengths, return_index=True)
-    one = one[np.argsort(-lengths[one])]  # the longest first: those that go on stay together
+    one = one[np.argsort(-lengths[one])]  # longest first: unfinished lines stay at the front
     cells, lengths, sides = firsts[one], lengths[one], np.abs(deltas[one]).T
     strides_taken = np.sign(deltas[one]).T * strides[:, None]
     most = sides.max(axis=0, initial=0)

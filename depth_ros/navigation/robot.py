@@ -11,14 +11,14 @@ _STRAIGHT = 1e-9
 
 
 class Twist(NamedTuple):
-    """What a robot is told: speed ahead [m/s] and turn rate to the left [rad/s]."""
+    """A velocity command: forward speed [m/s] and turn rate to the left [rad/s]."""
 
     linear: float = 0.0
     angular: float = 0.0
 
 
 def moved(pose: RobotPose, twist: Twist, seconds: float) -> RobotPose:
-    """Return where a robot (x, y, yaw) is after it drove an arc for some time."""
+    """Return the pose (x, y, yaw) of a robot after it drove an arc for some time."""
     x, y, yaw = pose
     turned = twist.angular * seconds
     if abs(turned) < _STRAIGHT:

@@ -1,4 +1,4 @@
-"""A robot that drives by what it sees: simulated motion and collision, a step per cloud."""
+"""A simulated robot that navigates on clouds: motion and collisions, one step per cloud."""
 
 from __future__ import annotations
 
@@ -23,14 +23,14 @@ class Outcome(Enum):
 
 
 class Step(NamedTuple):
-    """A robot at one moment, and what it was told then.
+    """The state of a robot at one moment, and its velocity command.
 
     Attributes:
-        seconds: since the start, simulated.
+        seconds: simulated time since the start.
         pose: x, y [m] and yaw [rad].
-        twist: for the time until the next step; none at the end.
-        clearance_m: the smallest on the way here, from the robot's side; below 0 it touched.
-        outcome: None while it drives.
+        twist: command until the next step; zero at the end.
+        clearance_m: minimum since the last step, from the robot's side; below 0: a collision.
+        outcome: None while the robot drives.
     """
 
     seconds: float
@@ -42,13 +42,13 @@ class Step(NamedTuple):
 
 @dataclass(frozen=True)
 class Simulation:
-    """Time stands still while the robot sees and thinks: slow machines give the same drives.
+    """Simulated time stops during computation, so results do not depend on computing speed.
 
     Attributes:
-        period_s: from one image to the next.
-        xy_goal_tolerance: how near the goal is reached [m], as Nav2's goal checker has it.
-        time_limit_s: simulated, for a drive.
-        substeps: how often in a period collisions are looked for.
+        period_s: time between two images.
+        xy_goal_tolerance: maximum distance to the goal [m], as in Nav2's goal checker.
+        time_limit_s: maximum simulated time of a drive.
+        substeps: number of collision checks per period.
     """
 
     period_s: float = 0.2
@@ -67,12 +67,12 @@ class Simulation:
         """Yield every step until the goal, a collision or the time limit.
 
         Args:
-            navigator: says what to do.
-            start: where the robot is at first.
+            navigator: returns the velocity commands.
+            start: first pose of the robot.
             goal_m: x and y.
-            see: returns the cloud that the robot sees from a pose at a time in seconds since the
-                start, in the global frame; None where depth has no answer.
-            clearance_m: returns how far the robot's side is from what is truly there, at x and y.
+            see: returns the cloud from a pose at a time in seconds since the start, in the global
+                frame; None if there is no depth.
+            clearance_m: returns the true distance of the robot's side to obstacles, at x and y.
         """
         pose, clear_m = start, clearance_m(*start[:2])
         for count in range(round(self.time_limit_s / self.period_s) + 1):

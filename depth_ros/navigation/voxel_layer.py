@@ -1,4 +1,4 @@
-"""A layer of obstacles in columns of voxels: what is above or below a ray stays.
+"""A 3D obstacle layer of voxel columns: voxels above or below a ray are not cleared.
 
 Source: nav2_costmap_2d 1.3.13, voxel_layer.cpp, and nav2_voxel_grid, voxel_grid.hpp.
 """
@@ -15,16 +15,16 @@ from depth_ros.navigation.obstacle_layer import ObstacleLayer
 from depth_ros.navigation.raytrace import Bools, visited
 from depth_ros.navigation.window import Window, roll
 
-_BEFORE_POINT = 2  # cells that a ray ends before its point, so that it does not clear it
+_BEFORE_POINT = 2  # cells between the end of a ray and its point, so that the point is not cleared
 _BELOW_TOP_M = 0.01
-_SHARE = 1e-5  # of a ray that is cut, so that its end is inside
+_SHARE = 1e-5  # shortens a cut ray, so that its end is inside
 
 
 class VoxelLayer(ObstacleLayer):
-    """Remembers of every voxel (z, y, x) whether it is marked, and whether it is still unknown.
+    """Keeps for every voxel (z, y, x) whether it is marked, and whether it is still unknown.
 
-    A column is lethal with more than mark_threshold marked voxels, and free or unknown again when a
-    ray that passes through it leaves no more of them.
+    A column with more than mark_threshold marked voxels is lethal. It becomes free or unknown again
+    when a ray through it leaves no more than mark_threshold marked voxels.
     """
 
     def __init__(self, parameters: VoxelParameters, window: Window, unknown: bool) -> None:
@@ -35,7 +35,7 @@ class VoxelLayer(ObstacleLayer):
         self._unknown = np.ones(grid, np.bool_)
 
     def roll(self, moved: tuple[int, int]) -> None:
-        """Follow the window, which moved by these cells in x and y; what came in is unknown."""
+        """Follow the window after it moved by these cells in x and y; new cells are unknown."""
         super().roll(moved)
         self._marked = roll(self._marked, moved, False)
         self._unknown = roll(self._unknown, moved, True)
@@ -70,7 +70,7 @@ class VoxelLayer(ObstacleLayer):
         self.costs[y[few_marked], x[few_marked]] = costs[few_marked]
 
     def _ends(self, cloud: Cloud) -> FloatArray:
-        """Return the ends (N, 3) of rays: before their points, and inside of the grid."""
+        """Return the ends (N, 3) of rays, which are before their points and inside the grid."""
         ray = cloud.points_m - cloud.origin_m
         length_m = np.linalg.norm(ray, axis=1, keepdims=True)
         with np.errstate(divide="ignore", invalid="ignore"):
@@ -84,7 +84,7 @@ class VoxelLayer(ObstacleLayer):
         edge = np.where(over, high - (0, 0, _BELOW_TOP_M), low)
         with np.errstate(divide="ignore", invalid="ignore"):
             shares = np.where(over | under, (edge - cloud.origin_m) / ray, 1.0)
-        # A sensor between the grid's extent and its edge traces nothing upwards.
+        # If the sensor is between the grid's extent and its edge, no ray is traced upwards.
         shares[over[:, 2], 2] = np.maximum(shares[over[:, 2], 2], 0.0)
         share = shares.min(axis=1)
         share -= _SHARE * np.sign(share) * (over | under).any(axis=1)
@@ -92,7 +92,7 @@ class VoxelLayer(ObstacleLayer):
         return cut
 
     def _places(self, points_m: FloatArray) -> FloatArray:
-        """Return the place (..., 3) in voxels, with fractions, of points (..., 3) in metres."""
+        """Return the position (..., 3) in voxels, with fractions, of points (..., 3) in metres."""
         flat = self._window.map_from_world(points_m[..., :2])
         z = (points_m[..., 2:] - self._voxels.origin_z) / self._voxels.z_resolution
         return np.concatenate([flat, z], axis=-1)

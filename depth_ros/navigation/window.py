@@ -1,4 +1,4 @@
-"""The window of a costmap: which cell a place of the world lies in, and how it rolls."""
+"""The rolling window of a costmap, and conversion between positions and cells."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ class Window:
     Attributes:
         size: (2,) cells along x and y.
         resolution: size of a cell in metres.
-        origin_m: (2,) the corner of cell (0, 0); moves by whole cells.
+        origin_m: (2,) the corner of cell (0, 0); it moves by whole cells.
     """
 
     size: Ints
@@ -28,17 +28,17 @@ class Window:
     origin_m: FloatArray
 
     def map_from_world(self, points_m: FloatArray) -> FloatArray:
-        """Return the place (..., 2) in cells, with fractions, of places (..., 2) in metres."""
+        """Convert positions (..., 2) from metres to cells, with fractions."""
         cells: FloatArray = (points_m - self.origin_m) / self.resolution
         return cells
 
     def world_from_map(self, cells: Ints | FloatArray) -> FloatArray:
-        """Return the middle (..., 2) in metres of cells (..., 2)."""
+        """Return the centres (..., 2) of cells (..., 2), in metres."""
         middle: FloatArray = self.origin_m + (np.asarray(cells, np.float64) + 0.5) * self.resolution
         return middle
 
     def contains(self, cells: FloatArray) -> npt.NDArray[np.bool_]:
-        """Return which places (..., 2) in cells are in the window."""
+        """Return which positions (..., 2), in cells, are in the window."""
         inside = (cells >= 0) & (cells < self.size)
         return np.asarray(inside.all(axis=-1))
 
@@ -47,19 +47,19 @@ class Window:
         return int(max(0.0, np.ceil(distance_m / self.resolution)))
 
     def extent_m(self) -> FloatArray:
-        """Return (2,) the size that Nav2 puts the robot in the middle of: half a cell less."""
+        """Return the size (2,) in which Nav2 centres the robot: half a cell less."""
         return (self.size.astype(np.float64) - 0.5) * self.resolution
 
     def roll_to(self, robot_m: FloatArray) -> tuple[int, int]:
-        """Put the robot in the middle; return by how many cells the window moved in x and y."""
+        """Centre the window on the robot; return its motion in cells along x and y."""
         moved = (robot_m - self.extent_m() / 2 - self.origin_m) / self.resolution
-        x, y = (int(each) for each in moved)  # towards zero
+        x, y = (int(each) for each in moved)  # rounds towards zero
         self.origin_m = self.origin_m + np.array([x, y]) * self.resolution
         return x, y
 
 
 def roll(grid: npt.NDArray[Any], moved: tuple[int, int], fill: object) -> npt.NDArray[Any]:
-    """Return a grid (..., y, x) as seen from a window that moved: what came in is fill."""
+    """Return a grid (..., y, x) shifted with the window; new cells have the value fill."""
     rolled = np.full_like(grid, fill)
     (new_x, old_x), (new_y, old_y) = (
         _overlap(step, length) for step, length in zip(moved, grid.shape[:-3:-1], strict=True)
@@ -69,7 +69,7 @@ def roll(grid: npt.NDArray[Any], moved: tuple[int, int], fill: object) -> npt.ND
 
 
 def _overlap(step: int, length: int) -> tuple[slice, slice]:
-    """Return the cells of the new and of the old window that are the same places."""
+    """Return the cells of the new and the old window that overlap."""
     step = int(np.clip(step, -length, length))
     kept = length - abs(step)
     new, old = max(-step, 0), max(step, 0)

@@ -1,4 +1,4 @@
-"""Whether the last frames of a camera agree with what this one shows."""
+"""Agreement of the last frames of a camera with the current one."""
 
 from __future__ import annotations
 
@@ -23,13 +23,13 @@ from depth_ros.pipeline.renderer import point_stride
 
 _CAMERAS = 8
 _GAP_NS = 2_000_000_000
-"""Frames further apart than this, or in another order, are of another drive."""
-_WIDEST = 2.0  # tangent of half a virtual pinhole's field of view: a fisheye's rim is not looked up
+"""Frames further apart than this, or out of order, belong to different drives."""
+_WIDEST = 2.0  # tangent of half a pinhole's maximum field of view; crops a fisheye's rim
 
 
 @dataclass(frozen=True)
 class _Remembered:
-    """A frame that later ones are compared with."""
+    """A frame that later frames are compared with."""
 
     stamp_ns: int
     view: View
@@ -38,19 +38,19 @@ class _Remembered:
 
 @dataclass(frozen=True)
 class _Lookup:
-    """How points are found in the images of a camera.
+    """The mapping from points to pixels of a camera.
 
     Attributes:
-        pinhole: the virtual camera that they are looked up in.
-        pixels: int64 (h, w), the pixel of the camera that each of the virtual one's is; -1: none.
-            None: they are the same.
+        pinhole: the virtual camera in which points are looked up.
+        pixels: int64 (h, w), the camera's pixel for each pixel of the virtual camera; -1: no pixel.
+            None: both cameras are the same.
     """
 
     pinhole: Pinhole
     pixels: Tensor | None
 
     def view(self, depth_m: Tensor, sigma: Tensor) -> View:
-        """Return depth and sigma (h, w) as the virtual camera sees them."""
+        """Return depth and sigma (h, w) in the pixels of the virtual camera."""
         if self.pixels is None:
             return View(depth_m, sigma)
         seen = self.pixels >= 0
@@ -60,16 +60,16 @@ class _Lookup:
 
 
 class FrameAgreement:
-    """Remembers the last frames of each camera, and lets them vote on the points of the next one.
+    """Keeps the last frames of each camera, which vote on the points of the next frame.
 
     Args:
-        send: brings a tensor of the host to the device of the frames.
+        send: copies a tensor from the host to the device of the frames.
     """
 
     def __init__(self, send: Callable[[Tensor], Tensor]) -> None:
         self._send = send
         self._memories: OrderedDict[Camera, deque[_Remembered]] = OrderedDict()
-        # No cache of a bound method, because the cycle would keep the device's memory.
+        # Not a cached method: the reference cycle would keep the device's memory.
         self._lookup = lru_cache(maxsize=8)(lambda camera: _lookup(camera, send))
 
     def of(
@@ -80,7 +80,7 @@ class FrameAgreement:
         settings: Settings,
         place: Place,
     ) -> Tensor:
-        """Return those marks that enough of the last frames agree on; remember this frame."""
+        """Return the marks on which enough of the last frames agree; store this frame."""
         pose, memory = place.odom_from_optical, self._memory(depth, settings)
         if settings.nav_frames < 2 or pose is None:
             memory.clear()
@@ -103,8 +103,8 @@ class FrameAgreement:
         settings: Settings,
         pose: FloatArray,
     ) -> Tensor:
-        """Return those marks (h, w) that enough frames agree on."""
-        on_host = marks.device.type == "cpu"  # where nobody waits to know which they are
+        """Return the marks (h, w) on which enough frames agree."""
+        on_host = marks.device.type == "cpu"  # where boolean indexing needs no synchronisation
         points_m = frame.points_m[marks] if on_host else frame.points_m.flatten(0, 1)
         sigma = frame.shape[marks] if on_host else frame.shape.flatten()
         count = torch.ones_like(sigma, dtype=torch.int32)
@@ -124,7 +124,7 @@ class FrameAgreement:
         return kept
 
     def _memory(self, depth: DepthFrame, settings: Settings) -> deque[_Remembered]:
-        """Return the last frames of a camera, of this drive, so many as are compared."""
+        """Return the last frames of a camera in this drive, at most the number to compare."""
         most = max(0, settings.nav_frames - 1)
         memory = self._memories.pop(depth.camera, None)
         if memory is None or memory.maxlen != most:
@@ -141,7 +141,7 @@ class FrameAgreement:
 
 
 def _lookup(camera: Camera, send: Callable[[Tensor], Tensor]) -> _Lookup:
-    """Return how points are looked up in a camera's images."""
+    """Return the mapping from points to pixels of a camera."""
     if camera.lens == "none" and not camera.skew:
         return _Lookup(Pinhole(camera.fx, camera.fy, camera.cx, camera.cy), None)
     rays = np.clip(camera.rays().reshape(-1, 2), -_WIDEST, _WIDEST)

@@ -81,7 +81,7 @@ class CapturedRenderer:
         return memory.view(torch.uint8).view(payload.shape).copy_(self._download(payload))
 
     def cloud(self, depth: DepthFrame, settings: Settings) -> Cloud:
-        """Return the cloud without waiting for the device, see Pipeline.cloud."""
+        """Return the cloud without synchronisation, see Pipeline.cloud."""
         check_confidence(self._model, depth, settings)
         self._profile.begin("points")
         rendered = self._rendered(depth, settings, Wanted(points=True))
@@ -96,7 +96,7 @@ class CapturedRenderer:
         return rendered.colours
 
     def _rendered(self, depth: DepthFrame, settings: Settings, wanted: Wanted) -> Rendered:
-        """Return wanted outputs of depth: those rendered together with it, or new ones."""
+        """Return wanted outputs of depth: already rendered together with it, or new."""
         used_settings, rendered = depth.rendered or (None, Rendered())
         has_wanted = (rendered.payload is not None or not wanted.points) and (
             rendered.colours is not None or not wanted.colours
@@ -107,7 +107,7 @@ class CapturedRenderer:
         return self._render(plan, depth, settings)
 
     def _render(self, plan: Plan, depth: DepthFrame, settings: Settings) -> Rendered:
-        """Carry out a plan on the device."""
+        """Run a plan on the device."""
         x, y = self._planes(depth.camera, plan.stride) if plan.points else (None, None)
         scene = Scene(
             depth.rgb if plan.coloured else None,
@@ -124,7 +124,7 @@ class CapturedRenderer:
 
 
 def _plan(depth: DepthFrame, settings: Settings, wanted: Wanted) -> Plan:
-    """Return the plan to make depth and the wanted outputs with some settings."""
+    """Return the plan for depth and the wanted outputs."""
     confident = bool(settings.min_confidence)
     points = wanted.points and not (confident and depth.confidence is None)  # cloud() raises
     return Plan(

@@ -1,4 +1,4 @@
-"""A laser scan of depth: its beams, its frame, and where its range ends."""
+"""A laser scan from depth: its beams, frame and maximum range."""
 
 from __future__ import annotations
 
@@ -17,21 +17,21 @@ from depth_ros.pipeline.frame_points import range_end_m
 from depth_ros.pipeline.place import Place
 
 SCAN_FAR_M = 100.0
-"""Where a scan's range ends when neither the user nor the model knows an end."""
+"""Maximum range of a scan if neither the settings nor the model limit it."""
 
 
 class Scan(NamedTuple):
-    """A laser scan: its beams, and float32 (beams.size,) ranges in metres on the device."""
+    """A laser scan: beams, and ranges float32 (beams.size,) in metres on the device."""
 
     beams: Beams
     ranges_m: Tensor
 
 
 def scan_frame(settings: Settings, place: Place, optical_frame: str) -> str:
-    """Return the frame that a scan is in, see Navigator.scan.
+    """Return the frame of a scan, see Navigator.scan.
 
     Raises:
-        FrameError: it follows from nothing.
+        FrameError: no frame is known.
     """
     if in_band(settings, place) and place.ground_frame:
         return place.ground_frame
@@ -39,10 +39,10 @@ def scan_frame(settings: Settings, place: Place, optical_frame: str) -> str:
 
 
 def scan_far_m(settings: Settings, place: Place, depth: DepthFrame, beams: Beams) -> float:
-    """Return the longest range that a scan can have."""
+    """Return the maximum range of a scan in metres."""
     if not in_band(settings, place):
         far_m = depth.far_m if math.isfinite(depth.far_m) else SCAN_FAR_M
-        # The end is one of z-depth: at the sides ranges are longer.
+        # The limit is a z-depth: ranges are longer at the sides.
         return far_m / min(math.cos(beams.angle_min), math.cos(beams.angle_max))
     assert place.ground_from_optical is not None
     far_m = range_end_m(depth, settings)
@@ -51,21 +51,21 @@ def scan_far_m(settings: Settings, place: Place, depth: DepthFrame, beams: Beams
 
 
 def in_band(settings: Settings, place: Place) -> bool:
-    """Return whether a scan looks at heights over the ground."""
+    """Return whether a scan uses a band of heights above the ground."""
     known = place.mount is not None and place.ground_from_optical is not None
     return known and settings.scan_height_band_m[1] > settings.scan_height_band_m[0]
 
 
 def beams_in(camera: Camera, step: int, pose: bytes, far_m: float, banded: bool) -> Beams:
-    """Return the beams of a camera whose pose in the scan's frame is 16 float64 as bytes."""
+    """Return the beams of a camera; pose, in the scan's frame, is 16 float64 as bytes."""
     rays, matrix = camera.rays()[::step, ::step], np.frombuffer(pose).reshape(4, 4)
-    # From another place than the camera's, pixels do not lie in even directions.
+    # Seen from another position than the camera's, pixels are not evenly spaced.
     count = -(-rays.shape[1] // 2) if banded else rays.shape[1]
     return beams_of(rays, matrix, far_m if math.isfinite(far_m) else SCAN_FAR_M, count)
 
 
 def rows_around_axis(camera: Camera, rows: int, step: int, like: Tensor) -> Tensor:
-    """Return the pixels (h, w) of a band of rows around the optical axis, at least one row."""
+    """Return a mask (h, w) of a band of rows around the optical axis, at least one row."""
     top = min(max(0, round(camera.cy - (rows - 1) / 2)), camera.height - 1)
     first = min(top // step, like.shape[0] - 1)
     band = torch.zeros_like(like)

@@ -1,4 +1,4 @@
-"""Depth to what a robot navigates by: its uncertainty, a thinned cloud, and a laser scan."""
+"""Outputs for navigation from depth: uncertainty, a thinned cloud and a laser scan."""
 
 from __future__ import annotations
 
@@ -31,11 +31,11 @@ from depth_ros.profile import Profile
 from depth_ros.runtimes.upload import to_device
 from depth_ros.scale.ground import Mount
 
-_LEAST_FALL = 0.1  # by metre of depth: ground farther than ten camera heights is seen too flatly
+_LEAST_FALL = 0.1  # per metre of depth: beyond ten camera heights the angle is too shallow
 
 
 class _Raw(NamedTuple):
-    """Depth (h, w) as it came, its deviation, its rays (h, w, 2), and how far it is smeared."""
+    """Depth (h, w), its deviation, its rays (h, w, 2), and the radius of its blur in pixels."""
 
     depth_m: Tensor
     sigma: Tensor
@@ -44,14 +44,14 @@ class _Raw(NamedTuple):
 
 
 class Navigator:
-    """Makes what navigation needs of depth, on the device that depth is on, and waits for nothing.
+    """Makes the outputs for navigation on the device of depth, without synchronisation.
 
-    It remembers the last frames of each camera, for later ones to be compared with.
+    It keeps the last frames of each camera, which are compared with later frames.
 
     Args:
         model: facts about the network.
-        device: where depth is.
-        profile: told which stage a frame is in.
+        device: of depth.
+        profile: measures the time of each stage.
     """
 
     def __init__(self, model: ModelFacts, device: torch.device, profile: Profile) -> None:
@@ -59,7 +59,7 @@ class Navigator:
         self._errors = error_model(model.entry.name)
         self._send = partial(to_device, device=device)
         self._agreement = FrameAgreement(self._send)
-        # No caches of bound methods, because the cycle would keep the device's memory.
+        # Not cached methods: the reference cycle would keep the device's memory.
         send = self._send
         self._rays = lru_cache(maxsize=8)(
             lambda camera, step: send(torch.from_numpy(camera.rays()[::step, ::step].copy()))
@@ -68,16 +68,16 @@ class Navigator:
         self._last: tuple[DepthFrame, Settings, Place, FramePoints] | None = None
 
     def uncertainty_m(self, depth: DepthFrame, settings: Settings) -> Tensor:
-        """Return one standard deviation of depth (H, W) in metres; NaN where there is no depth."""
+        """Return one standard deviation of depth (H, W) in metres; NaN: no depth."""
         self._profile.begin("uncertainty")
         radius = edge_radius_px(depth, settings)
         sigma = self._sigma(depth, depth.depth_m, radius, 1, self._scale(depth))
         return sigma.mul_(depth.depth_m)
 
     def cloud(self, depth: DepthFrame, settings: Settings, place: Place) -> Cloud:
-        """Return the cloud of what a robot must not drive into, float32 x, y, z, without waiting.
+        """Return the cloud of obstacles, float32 x, y, z, without synchronisation.
 
-        Points that clear are among them: what is beyond range, and the floor, as settings say.
+        It includes points that clear: beyond range and on the floor, depending on settings.
         """
         look = self._look(depth, settings, place)
         self._profile.begin("nav")
@@ -97,16 +97,16 @@ class Navigator:
         return _thinned(points, clears.flatten().long(), settings.nav_voxel_m)
 
     def scan(self, depth: DepthFrame, settings: Settings, place: Place, rows: int = 1) -> Scan:
-        """Return the nearest surface in each direction, without waiting.
+        """Return the nearest surface in each direction, without synchronisation.
 
-        With a scan_height_band_m, and a known ground, in the ground's frame; else over rows around
-        the optical axis, in the camera's frame with x ahead (REP 103).
+        With scan_height_band_m and a known ground, the scan is in the ground's frame. Otherwise it
+        covers rows around the optical axis, in the camera's frame with x forward (REP 103).
 
         Args:
             depth: of the frame.
             settings: of the frame.
             place: of the camera.
-            rows: height in pixels of the band that is looked at without heights.
+            rows: height of the band in pixels, if no heights are used.
         """
         step, banded = point_stride(depth, settings), in_band(settings, place)
         if not banded:
@@ -131,7 +131,7 @@ class Navigator:
         return Scan(beams, nearest_ranges(points, hits, free, beams))
 
     def _look(self, depth: DepthFrame, settings: Settings, place: Place) -> FramePoints:
-        """Return what is known of a frame's points; of the last frame again what was made then."""
+        """Return the points of a frame and their properties; those of the last frame are cached."""
         if self._last is not None:
             *facts, look = self._last
             if facts[0] is depth and facts[1] == settings and facts[2] is place:
@@ -151,7 +151,7 @@ class Navigator:
         if mount is not None and settings.nav_contact:
             raw, floor = self._by_contact(depth, raw, mount, settings)
         far_m = range_end_m(depth, settings)
-        length = raw.rays.square().sum(-1).add_(1).sqrt_()  # of a ray to a depth of 1 m
+        length = raw.rays.square().sum(-1).add_(1).sqrt_()  # of a ray to z-depth 1 m
         distance_m = raw.depth_m * length
         beyond = distance_m >= far_m
         end_m = far_m / length if math.isfinite(far_m) else torch.nan
@@ -159,7 +159,7 @@ class Navigator:
         solid = (distance_m < far_m) & (points_m[..., 0] < torch.inf)
         if settings.edge_filter != "off":
             solid &= ~flying(depth_m, settings.edge_step, radius)
-        # What stands on the floor has the floor's scale.
+        # Objects on the floor have the scale of the floor.
         scale = self._scale(depth) if floor is None else 0.0
         sigma = raw.sigma.square().add_(scale**2).sqrt_()
         look = FramePoints(points_m, distance_m, sigma, raw.sigma, solid, beyond)
@@ -180,7 +180,7 @@ class Navigator:
     def _by_contact(
         self, depth: DepthFrame, raw: _Raw, mount: Mount, settings: Settings
     ) -> tuple[_Raw, Tensor]:
-        """Return depth corrected by where things stand on the ground, and the ground's pixels."""
+        """Return depth corrected by contact with the ground, and a mask of the ground."""
         down = self._send(torch.tensor(mount.down, dtype=torch.float32))
         falls = raw.rays @ down[:2] + down[2]
         ground_m = mount.height_m / torch.where(falls > _LEAST_FALL, falls, torch.nan)
@@ -190,14 +190,14 @@ class Navigator:
         ground = torch.rot90(contact.ground, -turns)
         factor = torch.rot90(contact.log_factor.exp().expand_as(contact.ground), -turns)
         depth_m = torch.where(ground, ground_m, raw.depth_m * factor)
-        # By how much the ray to a foot is wrong, and its length with it.
+        # Error of the angle to a foot, and the resulting error of depth.
         angle_rad = reach / 2 * point_stride(depth, settings) / depth.camera.f_px
         by_foot = depth_m * (angle_rad / mount.height_m)
         sigma = torch.where(known & ~raw.sigma.isnan(), by_foot, raw.sigma)
         return raw._replace(depth_m=depth_m, sigma=sigma), ground
 
     def _scale(self, depth: DepthFrame) -> float:
-        """Return one standard deviation of the log of the scale of a whole image."""
+        """Return one standard deviation of the log scale of a whole image."""
         return self._errors.scale if depth.scale is None else depth.scale.deviation
 
     def _sigma(
@@ -213,7 +213,7 @@ class Navigator:
     def _marks(
         self, look: FramePoints, depth: DepthFrame, settings: Settings, place: Place
     ) -> Tensor:
-        """Return the pixels (h, w) that are obstacles."""
+        """Return a mask (h, w) of obstacle pixels."""
         marks = look.solid
         if look.heights_m is not None:
             marks = marks & ~look.is_low(settings) & (look.heights_m <= settings.nav_max_height_m)
@@ -240,14 +240,14 @@ _NOWHERE = Place()
 
 @lru_cache(maxsize=4)
 def _of_rows(settings: Settings) -> Settings:
-    """Return the settings under which a scan looks at rows: depth as it is."""
+    """Return the settings for a scan over rows, which uses depth without correction."""
     return settings.with_values(nav_range_m=0.0, nav_contact=False)
 
 
 def _turns_to(mount: Mount) -> int:
-    """Return by how many quarters torch.rot90 turns an image so that the ground is at its bottom.
+    """Return the number of torch.rot90 turns that bring the ground to the image's bottom.
 
-    That is not so in images of cameras that are mounted sideways, or hang.
+    It is not 0 for cameras that are mounted sideways or upside down.
     """
     right, down, _ = mount.down
     if abs(right) > abs(down):
@@ -256,7 +256,7 @@ def _turns_to(mount: Mount) -> int:
 
 
 def _thinned(points_m: Tensor, kinds: Tensor, voxel_m: float) -> Cloud:
-    if points_m.device.type == "cpu":  # less to sort; nobody waits for the host's memory
+    if points_m.device.type == "cpu":  # less to sort; no synchronisation on the host
         valid = points_m[:, 2] < torch.inf
         points_m, kinds = points_m[valid], kinds[valid]
     if voxel_m:

@@ -1,4 +1,4 @@
-"""Where a camera is at the time of an image."""
+"""The pose of a camera at the time of an image."""
 
 from __future__ import annotations
 
@@ -14,14 +14,13 @@ _STRAIGHT = 1e-3
 
 @dataclass(frozen=True, eq=False)
 class Place:
-    """Where a camera is at the time of an image, as far as it is known.
+    """The pose of a camera at the time of an image, as far as known.
 
     Attributes:
-        mount: over the ground; None: unknown.
-        ground_from_optical: 4x4 transform of points to a frame whose z points up; None: unknown.
-        ground_frame: that frame; empty: it has no name.
-        odom_from_optical: 4x4 transform of points to a frame that stays where it is while the robot
-            moves (REP 105); None: unknown.
+        mount: above the ground; None: unknown.
+        ground_from_optical: 4x4 transform of points to a frame with z up; None: unknown.
+        ground_frame: name of that frame; empty: no name.
+        odom_from_optical: 4x4 transform of points to a world-fixed frame (REP 105); None: unknown.
     """
 
     mount: Mount | None = None
@@ -31,13 +30,13 @@ class Place:
 
     @classmethod
     def of_mount(cls, mount: Mount) -> Place:
-        """Return the place of a camera of which the mount is all that is known.
+        """Return the pose of a camera of which only the mount is known.
 
-        The ground's frame lies below it, x where it looks.
+        The ground's frame is below the camera, with x in its viewing direction.
         """
         up = -np.array(mount.down)
         ahead = np.array([0.0, 0.0, 1.0]) - up[2] * up
-        if np.linalg.norm(ahead) < _STRAIGHT:  # it looks straight down, or up
+        if np.linalg.norm(ahead) < _STRAIGHT:  # the camera looks straight down or up
             ahead = np.array([0.0, -1.0, 0.0]) - up[1] * up
         ahead /= np.linalg.norm(ahead)
         pose = np.eye(4)

@@ -1,4 +1,4 @@
-"""From predictions to metres: measured on each frame that allows it, smooth over time."""
+"""From predictions to metres: the scale is measured on each possible frame and filtered."""
 
 from __future__ import annotations
 
@@ -19,24 +19,24 @@ from depth_ros.scale.fit import Fit
 from depth_ros.scale.ground import Mount, find_ground
 
 _INVERSE = "affine_inverse_depth"
-_FIELD_ANCHORS = 1000  # more make a field no better, only slower
+_FIELD_ANCHORS = 1000  # more anchors make the field slower, but no better
 
 Reference = Mount | Anchors
-"""What is known of the world: the camera's height over the ground, or some measured points."""
+"""A metric reference: the camera's height above the ground, or measured points."""
 
 
 @dataclass(frozen=True)
 class Scale:
-    """What makes a network's values metres: depth, or inverse depth, is scale * value + shift.
+    """Scale and shift to metres: depth, or inverse depth, is scale * value + shift.
 
     Attributes:
-        scale, shift: of metres, or of 1/metres for inverse depth.
-        deviation: standard deviation of the scale, as a share of it.
-        age_s: time since it was last measured.
-        reach_m: the largest depth that the scale holds for. The shift of a relative prediction
-            follows from the camera's pitch and the ground within this reach; twice as far away,
+        scale, shift: in metres, or in 1/metres for inverse depth.
+        deviation: relative standard deviation of the scale.
+        age_s: time since the last measurement.
+        reach_m: maximum depth at which the scale is valid. The shift of a relative prediction is
+            measured from the camera's pitch and the ground within this depth; at twice this depth,
             depth can be wrong by factors.
-        field: the error that scale and shift leave, as measured at anchors; None: none is certain.
+        field: remaining error after scale and shift, measured at anchors; None: not significant.
     """
 
     scale: float
@@ -47,12 +47,12 @@ class Scale:
     field: Field | None = None
 
     def corrected(self, values: Tensor, kind: str, send: Callable[[Tensor], Tensor]) -> Tensor:
-        """Return values (H, W) whose scale * value + shift has the field's factors.
+        """Return values (H, W) such that scale * value + shift includes the field.
 
         Args:
-            values: of a kind, see ground.find_ground.
-            kind: see there.
-            send: brings a tensor of the host's to the device of values.
+            values: (H, W) prediction.
+            kind: of the values, see ground.find_ground.
+            send: copies a tensor from the host to the device of values.
         """
         if self.field is None:
             return values
@@ -66,10 +66,10 @@ class Scale:
 
 
 class Scaler:
-    """Keeps the scale and shift of one camera's predictions.
+    """Measures and keeps the scale and shift of one camera's predictions.
 
     Attributes:
-        refused: why the last frame gave no measurement; empty when it gave one.
+        refused: reason why the last frame gave no measurement; empty if it gave one.
     """
 
     def __init__(self) -> None:
@@ -88,16 +88,16 @@ class Scaler:
         smooth: bool,
         field: bool = False,
     ) -> None:
-        """Measure scale and shift on a frame; where that is impossible the last ones stay.
+        """Measure scale and shift on a frame; if that is impossible, keep the last ones.
 
         Args:
             values: (H, W) prediction.
-            kind: what the values are, see ground.find_ground.
+            kind: kind of the values, see ground.find_ground.
             rays: (H, W, 2) viewing rays of the camera.
             reference: the camera's mount, or anchors.
-            stamp_ns: the frame's time.
-            smooth: filter over time, instead of taking every measurement at its word.
-            field: take out what varies over the image too, where anchors show it.
+            stamp_ns: time of the frame.
+            smooth: filter over time, instead of using each measurement unfiltered.
+            field: also correct errors that vary over the image, if anchors show them.
         """
         try:
             fit = _measure(values, kind, rays, reference)
@@ -116,7 +116,7 @@ class Scaler:
             self._field = self._find_field(values, kind, reference) if anchored else None
 
     def _find_field(self, values: Tensor, kind: str, reference: Reference) -> Field | None:
-        """Return the error that the current scale and shift leave at anchors."""
+        """Return the remaining error of the current scale and shift at anchors."""
         assert isinstance(reference, Anchors)
         few = reference.thinned(_FIELD_ANCHORS)
         line = sample(values, few) * self._filter.scale + self._filter.shift
@@ -126,7 +126,7 @@ class Scaler:
         return fit_field(few.pixels, line_m, few.depth_m, (width, height))
 
     def refuse(self, reason: str) -> None:
-        """Note why a frame gave no measurement."""
+        """Store the reason why a frame gave no measurement."""
         self.refused = reason
 
     def as_dict(self) -> dict[str, Any]:
@@ -140,10 +140,10 @@ class Scaler:
         }
 
     def restore(self, state: dict[str, Any]) -> None:
-        """Restore a state of as_dict().
+        """Restore a state from as_dict().
 
         Raises:
-            ScaleError: it is not such a state.
+            ScaleError: it is not a valid state.
         """
         try:
             reach_m = math.inf if state["reach_m"] is None else float(state["reach_m"])
@@ -158,15 +158,15 @@ class Scaler:
         self._reach_m = reach_m
 
     def at(self, stamp_ns: int, max_age_s: float) -> Scale:
-        """Return the scale for a frame of a time.
+        """Return the scale for a frame at a time.
 
         Raises:
-            ScaleError: none was measured yet, or the last one is too old.
+            ScaleError: no scale was measured yet, or the last one is too old.
         """
         if not self._filter.ready:
             raise ScaleError(f"no scale yet: {self.refused}")
         age_s = self._filter.age_s(stamp_ns)
-        # Negative after a bag began anew.
+        # Negative after a bag was restarted.
         if not 0 <= age_s <= max_age_s:
             raise ScaleError(
                 f"the last scale is {age_s:.1f} s old, expected {max_age_s:g} s at most: "
@@ -177,10 +177,10 @@ class Scaler:
 
 
 class FixedScale:
-    """A scale that is known beforehand and holds for every frame, in the place of a Scaler.
+    """A scale that is known in advance and valid for every frame; used instead of a Scaler.
 
     Args:
-        scale: None: there is none.
+        scale: None: unknown.
     """
 
     refused = ""
@@ -192,10 +192,10 @@ class FixedScale:
         """Ignore a frame."""
 
     def refuse(self, reason: str) -> None:
-        """Ignore why a frame gave no measurement."""
+        """Ignore the reason why a frame gave no measurement."""
 
     def as_dict(self) -> dict[str, Any]:
-        """Return no state, because there is none."""
+        """Return an empty state."""
         return {}
 
     def restore(self, state: dict[str, Any]) -> None:
@@ -205,7 +205,7 @@ class FixedScale:
         """Return the scale, which does not age.
 
         Raises:
-            ScaleError: there is none.
+            ScaleError: no scale is known.
         """
         if self._scale is None:
             raise ScaleError("no scale is known")
