@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 from depth_ros.bag.reader import Record, Recording
 from depth_ros.errors import one_line
 
@@ -11,12 +13,17 @@ class Losses:
 
     def __init__(self) -> None:
         self._errors: dict[str, dict[int, str]] = {}
+        self._files: dict[Path, str] = {}
         self._damage: dict[str, None] = {}
         self._notes: dict[str, None] = {}
 
     def add(self, record: Record, error: Exception) -> None:
         """Add a message that cannot be used."""
         self._errors.setdefault(record.topic, {})[record.time_ns] = one_line(error)
+
+    def add_file(self, path: Path, error: Exception) -> None:
+        """Add an image of a folder that cannot be used."""
+        self._files[path] = one_line(error)
 
     def add_damage(self, recording: Recording) -> None:
         """Add a recording's damage; call it after the recording was read."""
@@ -29,10 +36,13 @@ class Losses:
         return bool(self._damage)
 
     def lines(self) -> list[str]:
-        """Return the warnings, one line for each topic and each damaged place."""
+        """Return the warnings: a line for each topic, the images of a folder, and each damage."""
         errors = [
             f"warning: {len(found)} messages of {topic} left out: {next(iter(found.values()))}"
             for topic, found in self._errors.items()
         ]
+        if self._files:
+            first = next(iter(self._files.values()))
+            errors.append(f"warning: {len(self._files)} images left out: {first}")
         notes = [f"warning: {text}" for text in self._notes]
         return [f"damaged: {text}" for text in self._damage] + notes + errors

@@ -16,6 +16,7 @@ import pytest
 from depth_ros import cli, models
 from depth_ros.cli import exit_codes
 from depth_ros.training.rendered import FILE
+from depth_ros.training.run_folder import run_folder
 from depth_ros.training.train import CHECKPOINT
 from test.bag.recordings import drive, write
 
@@ -183,6 +184,7 @@ def test_an_odd_file_of_a_folder_of_rgbd_is_named(
     name: str, odd: Callable[[Path], None], tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     root = rgbd(tmp_path / "rgbd")
+    (root / "rgb" / "1.png").unlink()
     (root / name).unlink(missing_ok=True)
     odd(root / name)
     arguments: list[str | Path] = [
@@ -196,6 +198,20 @@ def test_an_odd_file_of_a_folder_of_rgbd_is_named(
     if odd in (ring, nowhere) and name in ("depth/0.npy", "poses.txt"):
         pytest.skip("what leads nowhere is as if it were not there, and it need not be")
     assert str(root) in refused(arguments, capsys)
+
+
+def test_an_image_that_is_none_costs_only_itself(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    root = rgbd(tmp_path / "rgbd")
+    junk(root / "rgb" / "0.png")
+    code = cli.main(
+        ["evaluate", "zoedepth-tiny", "--data", str(root), "--out", str(tmp_path / "out")]
+    )
+    assert code == exit_codes.DONE
+    assert f"1 images left out: {root / 'rgb' / '0.png'}" in capsys.readouterr().err
+    scores = json.loads((tmp_path / "out" / "scores.json").read_text())
+    assert [image["name"] for image in scores["models"][0]["images"]] == ["1"]
 
 
 @pytest.mark.parametrize(
@@ -242,6 +258,7 @@ def test_an_odd_file_of_a_run_to_go_on_with_is_refused(
     tmp_path_factory: pytest.TempPathFactory,
     capsys: pytest.CaptureFixture[str],
 ) -> None:
+    run_folder(tmp_path).begin()
     odd(tmp_path / name)
     data = rgbd(tmp_path_factory.mktemp("data") / "rgbd")
     arguments: list[str | Path] = [
@@ -256,6 +273,18 @@ def test_an_odd_file_of_a_run_to_go_on_with_is_refused(
     of_folder: list[str | Path] = ["--data", data, "--protocol", "rgbd-folder"]
     arguments += of_folder if name == CHECKPOINT else ["--rendered-frames", "1"]
     assert str(tmp_path / name) in refused(arguments, capsys)
+
+
+@pytest.mark.parametrize("name", [CHECKPOINT, FILE])
+def test_training_leaves_a_folder_alone_that_it_did_not_make(
+    name: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    junk(tmp_path / name)
+    before = (tmp_path / name).read_bytes()
+    line = refused(["train", "--out", tmp_path, "--steps", "1"], capsys)
+    assert f"{tmp_path} was not made by depth_ros train" in line
+    assert [path.name for path in tmp_path.iterdir()] == [name]
+    assert (tmp_path / name).read_bytes() == before
 
 
 @pytest.mark.parametrize(

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
 
+from depth_ros.bag.losses import Losses
+from depth_ros.errors import DepthError
 from depth_ros.evaluation.datasets.files import (
     DatasetError,
     metres,
@@ -19,7 +22,7 @@ from depth_ros.evaluation.datasets.files import (
     require_files,
     where,
 )
-from depth_ros.evaluation.datasets.sample import Sample, Samples, each
+from depth_ros.evaluation.datasets.sample import Sample, Samples, read_one
 from depth_ros.geometry.camera import Camera
 from depth_ros.input_files import regular
 from depth_ros.pipeline import Frame
@@ -32,23 +35,40 @@ LAYOUT = (
 )
 _IMAGES = {".png", ".jpg", ".jpeg"}
 _POSE_ROWS, _PINHOLE = 12, 4
+_Item = tuple[Path, Path, npt.NDArray[np.float64] | None]
 
 
 def samples(root: Path) -> Samples:
-    """Return the images, sorted by name.
+    """Return the images, sorted by name; those that cannot be used are left out and counted.
 
     Raises:
-        DatasetError: files are missing or not in this layout.
+        DatasetError: files are missing, or the camera or poses are not in this layout; while
+            reading: no image can be used.
     """
     require(root, LAYOUT, "rgb/*", "depth/*")
     intrinsics = _intrinsics(root)
     images = sorted(path for path in (root / "rgb").iterdir() if path.suffix.lower() in _IMAGES)
     depths = [_depth_of(root, image) for image in images]
     require_files(root, LAYOUT, depths)
-    return each(
-        partial(_read, intrinsics),
-        list(zip(images, depths, _poses(root, len(images)), strict=True)),
-    )
+    items = list(zip(images, depths, _poses(root, len(images)), strict=True))
+    losses = Losses()
+    return Samples(partial(_usable, root, intrinsics, items, losses), len(items), losses)
+
+
+def _usable(
+    root: Path, intrinsics: dict[str, object], items: list[_Item], losses: Losses
+) -> Iterator[Sample]:
+    used = 0
+    for item in items:
+        try:
+            sample = read_one(partial(_read, intrinsics), item)
+        except DepthError as error:
+            losses.add_file(item[0], error)
+            continue
+        used += 1
+        yield sample
+    if not used:
+        raise DatasetError(f"{root} has no usable image: {'; '.join(losses.lines())}")
 
 
 def _depth_of(root: Path, image: Path) -> Path:
@@ -56,10 +76,7 @@ def _depth_of(root: Path, image: Path) -> Path:
     return array if array.exists() else array.with_suffix(".png")
 
 
-def _read(
-    intrinsics: dict[str, object],
-    item: tuple[Path, Path, npt.NDArray[np.float64] | None],
-) -> Sample:
+def _read(intrinsics: dict[str, object], item: _Item) -> Sample:
     image, depth, pose = item
     rgb = read_rgb(image)
     if depth.suffix == ".npy":

@@ -47,7 +47,7 @@ class Samples:
     Attributes:
         read: returns a new iterator over them.
         total: number of samples; None if unknown before reading.
-        losses: the messages of a bag that were left out so far.
+        losses: the messages of a bag, or images of a folder, that were left out so far.
     """
 
     read: Callable[[], Iterator[Sample]]
@@ -70,10 +70,15 @@ def each(read: Callable[[Item], Sample], items: Sequence[Item]) -> Samples:
 
     Any error of a damaged file becomes a DatasetError that names the item.
     """
-    return Samples(lambda: (_one(read, item) for item in items), len(items))
+    return Samples(lambda: (read_one(read, item) for item in items), len(items))
 
 
-def _one(read: Callable[[Item], Sample], item: Item) -> Sample:
+def read_one(read: Callable[[Item], Sample], item: Item) -> Sample:
+    """Return a sample.
+
+    Raises:
+        DatasetError: its files are damaged; the message contains the item's name.
+    """
     try:
         return read(item)
     except DepthError:

@@ -2,6 +2,7 @@
 
 import json
 import math
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -364,6 +365,21 @@ def test_a_folder_whose_depth_is_of_another_size_is_refused(tmp_path: Path) -> N
     np.save(tmp_path / "depth" / "0001.npy", depth(6, 10))
     with pytest.raises(DatasetError, match=r"shape \(6, 10\), its image \(12, 20\)"):
         list(folder.samples(tmp_path))
+
+
+def test_a_damaged_image_of_a_folder_costs_only_itself(tmp_path: Path) -> None:
+    write_folder(tmp_path)
+    for part, end in (("rgb", "png"), ("depth", "npy")):
+        whole = tmp_path / part / f"0001.{end}"
+        shutil.copy(whole, whole.with_stem("0002"))
+        shutil.copy(whole, whole.with_stem("0003"))
+    (tmp_path / "rgb" / "0001.png").write_bytes(b"no image")
+    (tmp_path / "depth" / "0002.npy").write_bytes(b"no array")
+    samples = folder.samples(tmp_path)
+    for _ in range(2):  # each is counted once, however often the folder is read
+        assert [sample.name for sample in samples] == ["0003"]
+    (line,) = samples.losses.lines()
+    assert line.startswith(f"warning: 2 images left out: {tmp_path / 'rgb' / '0001.png'} is not")
 
 
 def test_a_folder_says_what_is_missing(tmp_path: Path) -> None:
