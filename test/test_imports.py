@@ -50,7 +50,7 @@ ARROWS = {
         "messages",
         "output_paths",
     },
-    "training": {"geometry", "input_files", "models", "evaluation.metrics"},
+    "training": {"geometry", "input_files", "models", "output_paths", "evaluation.metrics"},
     "navigation": {"share"},
     "node_process": {"transport"},
     "drive": {

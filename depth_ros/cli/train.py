@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import argparse
-import os
 from dataclasses import asdict, replace
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from depth_ros.cli import arguments, evaluate, train_sources
@@ -152,10 +150,11 @@ def run(options: argparse.Namespace) -> int:
     import torch
 
     from depth_ros.runtimes.torch_runtime import choose_device
+    from depth_ros.training.run_folder import run_folder
     from depth_ros.training.train import TrainConfig
 
     _check(options)
-    _check_out(options.out)
+    run_folder(options.out).check()
     if options.threads:
         torch.set_num_threads(options.threads)
     names = ("steps", "batch", "learning_rate", "seed", "ema", "weight_decay")
@@ -196,18 +195,6 @@ def _check(options: argparse.Namespace) -> None:
             f"{', '.join(unused)} cannot be used with model '{options.model}', "
             f"which accepts {', '.join(sorted(used))}"
         )
-
-
-def _check_out(out: Path) -> None:
-    """Raise for a folder that is neither new, empty, nor of an earlier run to continue."""
-    from depth_ros.training.rendered import FILE
-    from depth_ros.training.train import CHECKPOINT
-
-    ours = any((out / name).exists() for name in (CHECKPOINT, FILE))
-    if os.path.lexists(out) and not out.is_dir():
-        raise SettingError(f"{out} is not a folder")
-    if out.is_dir() and any(out.iterdir()) and not ours:
-        raise ModelError(f"{out} is not empty and contains no run, expected a new folder")
 
 
 def _robot(options: argparse.Namespace) -> Robot:

@@ -22,6 +22,7 @@ from depth_ros.training.render import random_frames
 from depth_ros.training.rooms.frames import random_rooms
 from depth_ros.training.rooms.richness import FULL, Richness
 from depth_ros.training.rooms.viewpoint import ANY_ROBOT
+from depth_ros.training.run_folder import run_folder
 from depth_ros.training.store import FrameStore, stores_of
 
 PLAIN = 0.25
@@ -59,7 +60,7 @@ def rendered_stores(
         width, height = (round(_MARGIN * side) for side in size)
         recipe = _Recipe(width, height, seed, device, richness)
         (store,) = stores_of(_frames(recipe, count, processes), size[0])
-        folder.mkdir(parents=True, exist_ok=True)
+        run_folder(folder).begin()
         save_file(vars(store), path)
     return [_stored(path)]
 

@@ -16,6 +16,7 @@ from tqdm import tqdm
 from depth_ros.errors import ModelError, one_line
 from depth_ros.input_files import regular
 from depth_ros.training.frames import Batch, Frames
+from depth_ros.training.run_folder import run_folder
 
 CHECKPOINT = "checkpoint.pt"
 TRAINING = "training.json"
@@ -111,7 +112,7 @@ class Trainer(Generic[Network]):
 
     def run(self) -> Network:
         """Train to the last step, from the checkpoint if there is one; return averaged weights."""
-        self.out.mkdir(parents=True, exist_ok=True)
+        run_folder(self.out).begin()
         self._resume()
         facts = {**asdict(self.config), **self._facts}
         (self.out / TRAINING).write_text(json.dumps(facts, indent=2) + "\n")

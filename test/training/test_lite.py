@@ -186,5 +186,5 @@ def test_a_folder_of_something_else_is_not_written_to(
 ) -> None:
     (tmp_path / "holiday.jpg").write_text("a picture")
     assert cli.main(["train", "--out", str(tmp_path), "--steps", "1"]) != 0
-    assert "is not empty" in capsys.readouterr().err
+    assert "was not made by depth_ros train" in capsys.readouterr().err
     assert [path.name for path in tmp_path.iterdir()] == ["holiday.jpg"]
