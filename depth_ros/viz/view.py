@@ -53,13 +53,13 @@ def view(
         losses: collects the messages that cannot be used.
 
     Raises:
-            BagError: the topics are missing or ambiguous, or no image matches any depth image.
+        BagError: the topics are missing or ambiguous, or no image matches any depth image.
     """
     settings, losses = settings or Settings(), losses or Losses()
     shown = 0
     try:
         with Recording(bag) as recording:
-            topics = _find_topics(bag, recording, image, depth, settings)
+            topics = find_topics(bag, recording, image, depth, settings)
             for frame in _frames(recording, topics, settings, losses):
                 for watcher in watchers:
                     watcher.add(*frame)
@@ -79,19 +79,14 @@ def view(
 # --- topics -------------------------------------------------------------------------------------
 
 
-def find_topics(bag: Path, image: str | None = None, depth: str | None = None) -> Topics:
+def find_topics(
+    bag: Path, recording: Recording, image: str | None, depth: str | None, settings: Settings
+) -> Topics:
     """Return the topics to draw; those not given are found by type, encoding and name.
 
     Raises:
         BagError: a topic is missing, or there are several candidates, which it lists.
     """
-    with Recording(bag) as recording:
-        return _find_topics(bag, recording, image, depth, Settings())
-
-
-def _find_topics(
-    bag: Path, recording: Recording, image: str | None, depth: str | None, settings: Settings
-) -> Topics:
     if missing := {image, depth} - {None, *recording.topics}:
         raise BagError(f"{bag} has no topic {_listed(missing)}, it has {_listed(recording.topics)}")
     colours, depths = _candidates(recording)

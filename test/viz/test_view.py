@@ -13,6 +13,7 @@ import pytest
 from depth_ros import cli
 from depth_ros.bag import writer
 from depth_ros.bag.losses import Losses
+from depth_ros.bag.reader import Recording
 from depth_ros.config import Settings
 from depth_ros.errors import BagError
 from depth_ros.geometry.camera import Camera
@@ -189,9 +190,12 @@ def test_the_nodes_own_pictures_are_not_mistaken_for_images(bag: Bag) -> None:
     bag.depth(0, topic="/depth/relative")
     bag.depth(0, topic="/front/truth/image_raw")
     path = bag.close()
-    assert find_topics(path) == Topics(IMAGE, DEPTH, "/depth/camera_info")
     truth = "/front/truth/image_raw"
-    assert find_topics(path, depth=truth) == Topics(IMAGE, truth, INFO)
+    with Recording(path) as recording:
+        found = find_topics(path, recording, None, None, Settings())
+        assert found == Topics(IMAGE, DEPTH, "/depth/camera_info")
+        found = find_topics(path, recording, None, truth, Settings())
+        assert found == Topics(IMAGE, truth, INFO)
 
 
 def test_several_candidates_are_listed(bag: Bag) -> None:
