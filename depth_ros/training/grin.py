@@ -62,7 +62,7 @@ def train(
         facts: a description of the frames, for training.json.
 
     Raises:
-            ModelError: the initial weights cannot be loaded, or do not fit.
+        ModelError: the initial weights cannot be loaded, or do not fit.
     """
     torch.manual_seed(config.seed)
     network = Grin(sizes)
