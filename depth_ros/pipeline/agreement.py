@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections import OrderedDict, deque
+from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import lru_cache
@@ -19,9 +19,9 @@ from depth_ros.geometry.navigation import Pinhole, View
 from depth_ros.pipeline.depth_frame import DepthFrame
 from depth_ros.pipeline.frame_points import FramePoints
 from depth_ros.pipeline.place import Place
+from depth_ros.pipeline.recent import Recent
 from depth_ros.pipeline.renderer import point_stride
 
-_CAMERAS = 8
 _GAP_NS = 2_000_000_000
 """Frames further apart than this, or out of order, belong to different drives."""
 _WIDEST = 2.0  # tangent of half a pinhole's maximum field of view; crops a fisheye's rim
@@ -68,7 +68,7 @@ class FrameAgreement:
 
     def __init__(self, send: Callable[[Tensor], Tensor]) -> None:
         self._send = send
-        self._memories: OrderedDict[Camera, deque[_Remembered]] = OrderedDict()
+        self._memories = Recent[Camera, deque[_Remembered]]()
         # Not a cached method: the reference cycle would keep the device's memory.
         self._lookup = lru_cache(maxsize=8)(lambda camera: _lookup(camera, send))
 
@@ -126,7 +126,7 @@ class FrameAgreement:
     def _memory(self, depth: DepthFrame, settings: Settings) -> deque[_Remembered]:
         """Return the last frames of a camera in this drive, at most the number to compare."""
         most = max(0, settings.nav_frames - 1)
-        memory = self._memories.pop(depth.camera, None)
+        memory = self._memories.get(depth.camera)
         if memory is None or memory.maxlen != most:
             memory = deque(memory or (), maxlen=most)
         if memory and not 0 < depth.stamp_ns - memory[-1].stamp_ns <= _GAP_NS:
@@ -134,9 +134,7 @@ class FrameAgreement:
         step = depth.depth_m[:: point_stride(depth, settings), :: point_stride(depth, settings)]
         if memory and memory[-1].view.depth_m.shape != step.shape:
             memory.clear()
-        self._memories[depth.camera] = memory
-        while len(self._memories) > _CAMERAS:
-            self._memories.popitem(last=False)
+        self._memories.put(depth.camera, memory)
         return memory
 
 

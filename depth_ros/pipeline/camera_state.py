@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-from collections import OrderedDict
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
 from depth_ros.geometry.camera import Camera
+from depth_ros.pipeline.recent import Recent
 from depth_ros.scale.flicker import FlickerFilter
 from depth_ros.scale.scaler import FixedScale, Scaler
-
-_MAX_CAMERAS = 8
 
 
 @dataclass(frozen=True)
@@ -50,14 +48,12 @@ class CameraStates:
 
     def __init__(self, new: Callable[[], CameraState] = CameraState) -> None:
         self._new = new
-        self._states: OrderedDict[Camera, CameraState] = OrderedDict()
+        self._states = Recent[Camera, CameraState]()
 
     def of(self, camera: Camera) -> CameraState:
         """Return the state of a camera."""
-        state = self._states.pop(camera, None) or self._new()
-        self._states[camera] = state
-        while len(self._states) > _MAX_CAMERAS:
-            self._states.popitem(last=False)
+        state = self._states.get(camera) or self._new()
+        self._states.put(camera, state)
         return state
 
     def fork(self) -> CameraStates:
