@@ -215,7 +215,7 @@ class NodeCamera:
             return
         lost = self._deliver(image)
         if lost is not None:
-            lost.count("dropped" if lost is image else "replaced")
+            lost.count_all("dropped" if lost is image else "replaced")
 
     def _check(self, message: Image | CompressedImage) -> None:
         """Raise an error for an invalid image, as far as this is known without decoding it."""

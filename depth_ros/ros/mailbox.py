@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Generic, TypeVar
 
@@ -15,9 +15,14 @@ class Mailbox(Generic[Item]):
 
     Items are taken in the order in which their senders began to wait, so no sender is served twice
     while another one waits. While an item of a sender is processed, its next one is not given out.
+
+    Args:
+        replace: called with a new item and the waiting one that it replaces; returns the item that
+            is discarded, if any. None: the waiting one is.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, replace: Callable[[Item, Item], Item | None] | None = None) -> None:
+        self._replace = replace or (lambda _new, waiting: waiting)
         self._items: dict[str, Item] = {}
         self._busy: list[frozenset[str]] = []
         self._open = True
@@ -26,15 +31,15 @@ class Mailbox(Generic[Item]):
     def put(self, item: Item, sender: str = "") -> Item | None:
         """Add an item; return the one that is discarded for it, if any.
 
-        This is the sender's previous item, or, if the mailbox is closed, the item itself.
+        This is the sender's previous item, see replace, or, if the mailbox is closed, the item.
         """
         with self._changed:
             if not self._open:
                 return item
-            replaced = self._items.get(sender)
+            waiting = self._items.get(sender)
             self._items[sender] = item  # a replacement keeps the position
             self._changed.notify_all()
-            return replaced
+            return None if waiting is None else self._replace(item, waiting)
 
     @contextmanager
     def take(self, most: int | None = None) -> Iterator[list[Item] | None]:

@@ -74,7 +74,7 @@ class DepthNode(LifecycleNodeMixin, Node):
             NodeCamera(self, name, self.settings, self._deliver) for name in self.settings.cameras
         ]
         self._extrinsics: Extrinsics | None = None
-        self._mailbox: Mailbox[QueuedImage] = Mailbox()
+        self._mailbox = Mailbox(QueuedImage.replace)
         self._flights: Flights[worker.Flight] = Flights(worker.IN_FLIGHT)
         self._overlapped = False
         self._threads = 1
@@ -151,7 +151,8 @@ class DepthNode(LifecycleNodeMixin, Node):
     def on_activate(self, state: LifecycleState) -> TransitionCallbackReturn:
         """Subscribe, and start to process images."""
         super().on_activate(state)  # enables the publishers
-        self._mailbox, self._flights = Mailbox(), Flights(worker.IN_FLIGHT)
+        self._mailbox = Mailbox(QueuedImage.replace)
+        self._flights = Flights(worker.IN_FLIGHT)
         pipeline = self.cameras[0].pipeline
         assert pipeline is not None
         self._publishing.start(int(self._overlapped))
@@ -245,7 +246,7 @@ class DepthNode(LifecycleNodeMixin, Node):
         for camera in self.cameras:
             camera.stop()
         for image in self._mailbox.close():
-            image.count("dropped")
+            image.count_all("dropped")
         until_s = time.monotonic() + _STOP_S
         self._flights.close()
         hung = self._supervisor.stop(_STOP_S)

@@ -141,7 +141,8 @@ def _each_counted(images: Sequence[QueuedImage], wanted: Callable[[], bool]) -> 
     try:
         yield
     except BaseException as error:
-        _count([image for image in images if not image.counted], error, wanted)
+        left = [each for image in images for each in image.all() if not each.counted]
+        _count(left, error, wanted)
         raise
 
 
@@ -153,15 +154,22 @@ def _answers(
     images: Sequence[QueuedImage], settings: Settings, wanted: Callable[[], bool]
 ) -> Iterator[Answer[NodeJob]]:
     """Yield the answers to images with subscribers, after each run of the network."""
-    jobs = []
-    for image in images:
+    found = [_job(image, settings, wanted) for image in images]
+    yield from engine.run([job for job in found if job is not None])
+
+
+def _job(image: QueuedImage, settings: Settings, wanted: Callable[[], bool]) -> NodeJob | None:
+    """Return the job of an image or, if it cannot be decoded, of the newest older one that can."""
+    for each in image.all():
         try:
-            job = image.camera.job(image, settings)
-            if job is not None:
-                jobs.append(job)
+            job = each.camera.job(each, settings)
         except Exception as error:  # the camera's report depends on its type
-            _drop(image, error, wanted)
-    yield from engine.run(jobs)
+            _drop(each, error, wanted)
+        else:
+            if each.older is not None:
+                each.older.count_all("replaced")
+            return job
+    return None
 
 
 def _publish_now(answer: Answer[NodeJob], wanted: Callable[[], bool]) -> None:

@@ -201,6 +201,48 @@ def test_beside_many_broken_images_every_good_one_is_answered(
     assert (bench.total("replaced"), bench.total("lost")) == (0, 0)
 
 
+def lossy() -> Any:
+    """A JPEG that lost a packet: its begin and its end are intact."""
+    data = bytes(compressed(take(), ".jpg").data)
+    middle = len(data) // 2
+    return file(data[:middle] + data[middle + 1000 :])
+
+
+def test_an_image_damaged_in_its_middle_does_not_cost_the_valid_one_before_it(
+    bench: Bench,
+) -> None:
+    bench.start("depth/image", arguments=COMPRESSED)
+    bench.deliver("camera_info", take().info(), "camera_info")
+    bench.gate.close()
+    bench.deliver("image/compressed", compressed(take(0), ".jpg"), "image")
+    bench.peer.wait(bench.gate.entered.is_set, "the first frame's inference")
+    for number in (1, 2):
+        bench.deliver("image/compressed", compressed(take(number), ".jpg"), "image")
+    for _ in range(3):
+        bench.deliver("image/compressed", lossy(), "image")
+    assert (bench.total("dropped"), bench.total("replaced")) == (0, 0)
+    bench.gate.open()
+    bench.answers(take(2))
+    bench.peer.wait(lambda: bench.total("answered") == 2)
+    assert (bench.total("dropped"), bench.total("replaced")) == (3, 1)
+    stamps = [stamp_of(depth) for depth in bench.peer.received["depth/image"]]
+    assert stamps == [take(0).stamp_ns, take(2).stamp_ns]
+
+
+def test_only_some_of_the_images_that_may_be_needed_are_kept(bench: Bench) -> None:
+    bench.start("depth/image", arguments=COMPRESSED)
+    bench.deliver("camera_info", take().info(), "camera_info")
+    bench.gate.close()
+    bench.deliver("image/compressed", compressed(take(0)), "image")
+    bench.peer.wait(bench.gate.entered.is_set, "the first frame's inference")
+    for number in range(1, 21):
+        bench.deliver("image/compressed", compressed(take(number)), "image")
+    assert bench.total("replaced") == 20 - 17
+    bench.gate.open()
+    bench.answers(take(20))
+    bench.peer.wait(lambda: bench.total("replaced") == 19)
+
+
 def test_images_before_the_first_camera_info_are_dropped(bench: Bench) -> None:
     bench.start("depth/image", "/rosout")
     assert_dropped(
