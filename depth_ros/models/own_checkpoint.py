@@ -75,7 +75,11 @@ def fill(network: nn.Module, weights: Mapping[str, Tensor]) -> None:
         if weights[name].shape != each.shape:
             found, wanted = ("x".join(map(str, it.shape)) for it in (weights[name], each))
             raise ModelError(f"its {name} is {found}, expected {wanted}")
-    network.load_state_dict({name: weights[name].float() for name in expected}, assign=True)
+    network.load_state_dict({name: _float32(weights[name]) for name in expected}, assign=True)
+
+
+def _float32(value: Tensor) -> Tensor:
+    return value.float() if value.is_floating_point() else value
 
 
 def load(make: Callable[[dict[str, Any]], Network], source: str | Path, revision: str) -> Network:
@@ -97,7 +101,12 @@ def load(make: Callable[[dict[str, Any]], Network], source: str | Path, revision
     )
     network = make(json_file.read(Path(config)))
     try:
-        network.load_state_dict(load_file(weights))
-    except RuntimeError as error:
+        found = load_file(weights)
+        if unknown := sorted(found.keys() - network.state_dict().keys()):
+            raise ModelError(
+                f"it has {len(unknown)} unknown weights, {unknown[0]} the first of them"
+            )
+        fill(network, found)
+    except ModelError as error:
         raise ModelError(f"its weights do not fit its config.json: {error}") from error
     return network.eval()
