@@ -85,7 +85,7 @@ class Result(NamedTuple):
 def pipeline(camera: Camera) -> Pipeline:
     """Return a pipeline without a network that writes millimetres."""
     model = NullModel(camera)
-    settings = Settings(device="cpu", depth_encoding="16UC1", edge_filter="off")
+    settings = Settings(device="cpu", depth_encoding="16UC1", edges_filter="off")
     return Pipeline(NetworkPredictor(model, TorchRuntime(model.network, "cpu")), settings)
 
 

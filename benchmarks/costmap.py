@@ -314,7 +314,7 @@ def main(arguments: list[str] | None = None) -> int:
     """Measure, print and draw."""
     options = _parser().parse_args(arguments)
     torch.set_num_threads(options.threads)
-    pipeline = Pipeline.from_settings(Settings(model=options.model, edge_filter="points"))
+    pipeline = Pipeline.from_settings(Settings(model=options.model, edges_filter="points"))
     chosen = ways() if not options.shipped else [each for each in ways() if each.name == SHIPPED]
     found: dict[int, dict[str, Cells]] = {number: {} for number in range(len(chosen))}
     rows = []

@@ -1,4 +1,4 @@
-"""Flicker of a model's scale from frame to frame, without and with scale_steady_s.
+"""Flicker of a model's scale from frame to frame, without and with scale.steady_s.
 
 It uses rendered drives at 10 Hz with known poses, and recordings with true depth. Run as
 python -m benchmarks.flicker.
@@ -84,7 +84,7 @@ def measure(
     Args:
         pipeline: of a metric model.
         samples: the clip's.
-        settings: the pipeline's, with scale_steady_s.
+        settings: the pipeline's, with scale.steady_s.
         wobble: every frame is multiplied by a random factor of 1 +- this.
     """
     ways = {PLAIN: pipeline.fork(), STEADY: pipeline.fork()}
@@ -174,7 +174,7 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m benchmarks.flicker", description=__doc__)
     parser.add_argument("--model", default="zoedepth-tiny", help="of metres: name, folder, hub id")
     parser.add_argument("--data", type=Path, nargs="*", default=[], help="bags with true depth")
-    parser.add_argument("--seconds", type=float, default=0.5, help="scale_steady_s")
+    parser.add_argument("--seconds", type=float, default=0.5, help="scale.steady_s")
     parser.add_argument("--wobble", type=float, default=0.0, help="planted: 0.1 for +-10 percent")
     parser.add_argument("--drives", type=int, default=3, help="rendered ones")
     parser.add_argument("--steps", type=int, default=60, help="frames of each drive")

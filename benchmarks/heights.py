@@ -1,4 +1,4 @@
-"""Effect of scale_mode ground at several camera heights: AbsRel compared with scale_mode model.
+"""Effect of scale.mode ground at several camera heights: AbsRel compared with scale.mode model.
 
 It uses rendered drives at several camera heights, and optionally a bag with true depth and visible
 floor. Run as python -m benchmarks.heights [--bag BAG].

@@ -123,7 +123,7 @@ class Odometry:
 
 def measure(model: str, samples: Iterator[Sample], steady_s: float) -> dict[str, Track]:
     """Return the trajectory that each kind of depth gives; the network runs once on a frame."""
-    plain = Pipeline.from_settings(Settings(model=model, edge_filter="image"))
+    plain = Pipeline.from_settings(Settings(model=model, edges_filter="image"))
     steady, anchored = plain.fork(), plain.fork()
     steady.settings = plain.settings.with_values(scale_steady_s=steady_s)
     anchored.settings = plain.settings.with_values(scale_mode="anchors")
@@ -221,7 +221,7 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m benchmarks.odometry", description=__doc__)
     parser.add_argument("--data", type=Path, nargs="*", default=[], help="bags with true depth")
     parser.add_argument("--model", default="zoedepth-lite", help="of metres: name, folder, hub id")
-    parser.add_argument("--seconds", type=float, default=0.5, help="scale_steady_s")
+    parser.add_argument("--seconds", type=float, default=0.5, help="scale.steady_s")
     parser.add_argument("--frames", type=int, default=120, help="of each bag at most")
     parser.add_argument("--drives", type=int, default=2, help="rendered ones")
     parser.add_argument("--steps", type=int, default=60, help="frames of each drive")

@@ -36,7 +36,7 @@ def run(model: str, device: str, repeats: int, warm_up: int) -> Report:
     """
     # The obvious way has no edge filter, so it is timed separately.
     runtimes.prepare_process(device)
-    pipeline = Pipeline.from_settings(Settings(model=model, device=device, edge_filter="off"))
+    pipeline = Pipeline.from_settings(Settings(model=model, device=device, edges_filter="off"))
     frame = example.make(pipeline)
     checks.check_stages(pipeline, frame)
     pipeline.settings = pipeline.settings.with_values(max_depth_m=example.MAX_DEPTH_M)
@@ -67,7 +67,7 @@ def _beside(ours: Ours) -> dict[str, Call]:
         NETWORK: partial(big, pixels),
         OWN_NETWORK: partial(runtime, ours.pixels),
         WHOLE: ours.whole_frame,
-        EDGES: partial(flying, ours.depth.depth_m, settings.edge_step, radius_px),
+        EDGES: partial(flying, ours.depth.depth_m, settings.edges_step, radius_px),
         COPY: partial(np.copyto, copy, source),
     }
 

@@ -134,7 +134,7 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--samples", type=int, default=0, help="of models that denoise")
     parser.add_argument("--most", type=int, default=60, help="images of each folder")
     options = parser.parse_args(arguments)
-    settings = Settings(model=options.model, samples=options.samples, edge_filter="off")
+    settings = Settings(model=options.model, grin_samples=options.samples, edges_filter="off")
     pipeline = Pipeline.from_settings(settings)
     seen = [each for root in options.data for each in look(pipeline, root, options.most)]
     errors = fit(seen[::2])

@@ -40,10 +40,10 @@ def anchors_from(
 
 
 def optical_from_sensor(anchors_pose: tuple[float, ...], optical: bool) -> FloatArray:
-    """Return the 4x4 transform of the setting anchors_pose to the camera's optical frame.
+    """Return the 4x4 transform of the setting anchors.pose to the camera's optical frame.
 
     Args:
-        anchors_pose: x, y, z [m], roll, pitch, yaw [rad], see the setting.
+        anchors.pose: x, y, z [m], roll, pitch, yaw [rad], see the setting.
         optical: whether the sensor's frame is an optical frame (REP 103).
     """
     pose = OPTICAL_FROM_BODY @ pose_matrix(*anchors_pose)

@@ -163,7 +163,7 @@ def described(info: CameraInfo, width: int, height: int, settings: Settings) -> 
 
     Raises:
         CameraError: as messages.camera_from_info; or it is for another size, and either the aspect
-            ratio differs or camera_info_scale is false.
+            ratio differs or camera.info_scale is false.
     """
     size = (width, height)
     camera = messages.camera_from_info(info, settings.image_rectified, size)
@@ -175,7 +175,7 @@ def described(info: CameraInfo, width: int, height: int, settings: Settings) -> 
     if abs(width * camera.height - height * camera.width) > max(camera.width, camera.height):
         raise CameraError(f"{sizes}, expected the same")
     if not settings.camera_info_scale:
-        raise CameraError(f"{sizes}, expected the same, or camera_info_scale to rescale it")
+        raise CameraError(f"{sizes}, expected the same, or camera.info_scale to rescale it")
     ratios = width / camera.width, height / camera.height
     k, p = _scaled(fields.k, *ratios), _scaled(fields.p, *ratios)
     resized = replace(fields, width=width, height=height, k=k, p=p)

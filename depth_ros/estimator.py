@@ -12,7 +12,7 @@ import numpy.typing as npt
 import torch
 from torch import Tensor
 
-from depth_ros.config import SPECS, Settings, Value, unknown_setting
+from depth_ros.config import FIELDS, Settings, Value, unknown_field
 from depth_ros.errors import ScaleError, SettingError
 from depth_ros.geometry.camera import Camera
 from depth_ros.ground_frame import mount_of_parameters
@@ -98,7 +98,7 @@ class Depth:
     def points(self, stride: int | None = None, colour: bool = True) -> Points:
         """Return the point cloud; lens distortion is taken into account.
 
-        The settings edge_filter, min_confidence and beyond_range decide which pixels give points.
+        The settings edges_filter, min_confidence and beyond_range decide which pixels give points.
 
         Args:
             stride: use every n-th pixel and row; None: the setting of that name.
@@ -169,7 +169,7 @@ class Estimator:
         if settings.scale_mode == "ground" and settings.extrinsics != "parameters":
             raise SettingError(
                 "extrinsics is 'tf', which only the node supports: expected 'parameters', with "
-                "camera_height_m, camera_pitch_deg and camera_roll_deg"
+                "camera.height_m, camera.pitch_deg and camera.roll_deg"
             )
         if settings.threads:
             threads.use(settings.threads)
@@ -214,7 +214,7 @@ class Estimator:
         Args:
             fps: frames per second, for frames without a stamp; None: all have stamps.
             settings: live settings for this video, by their names. scale_steady_s=0.5 removes the
-                flicker of the scale; carry=True lets GRIN start from the frame before.
+                flicker of the scale; grin_carry=True lets GRIN start from the frame before.
 
         Raises:
             SettingError: fps is not positive, a setting is unknown or out of its range, or cannot
@@ -223,9 +223,9 @@ class Estimator:
         if fps is not None and not 0 < fps < float("inf"):
             raise SettingError(f"fps is {fps}, expected more than 0")
         for name in settings:
-            if name not in SPECS:
-                raise SettingError(unknown_setting(name))
-            if not SPECS[name].live:
+            if name not in FIELDS:
+                raise SettingError(unknown_field(name))
+            if not FIELDS[name].live:
                 raise SettingError(f"{name} cannot change after loading, expected it in load()")
         pipeline = self._pipeline.fork().with_settings(self.settings.with_values(**settings))
         return Stream(pipeline, fps)
@@ -235,7 +235,7 @@ class Stream:
     """Estimates depth of a video's frames; made by Estimator.stream().
 
     It keeps state from frame to frame: the scale of ground and anchors, the state of
-    scale_steady_s, and the memory of denoising models (carry).
+    scale_steady_s, and the memory of denoising models (grin_carry).
     """
 
     def __init__(self, pipeline: Pipeline, fps: float | None) -> None:
@@ -303,7 +303,7 @@ def _reference(settings: Settings, anchors: Anchors | None) -> Reference | None:
     if not isinstance(anchors, Anchors | None):
         raise ScaleError(f"anchors is {type(anchors).__name__}, expected depth_ros.Anchors")
     if anchors is not None and settings.scale_mode != "anchors":
-        raise SettingError(f"scale_mode is '{settings.scale_mode}', expected 'anchors' for anchors")
+        raise SettingError(f"scale.mode is '{settings.scale_mode}', expected 'anchors' for anchors")
     if settings.scale_mode != "ground":
         return anchors
     return mount_of_parameters(settings)

@@ -16,7 +16,7 @@ _USUAL = (ON_GROUND, "base_link")
 
 
 def mount_of_parameters(settings: Settings) -> Mount:
-    """Return the mount that camera_height_m, camera_pitch_deg and camera_roll_deg define."""
+    """Return the mount that camera.height_m, camera.pitch_deg and camera.roll_deg define."""
     angles_deg = (settings.camera_pitch_deg, settings.camera_roll_deg)
     return Mount.from_angles(settings.camera_height_m, *angles_deg)
 
@@ -41,7 +41,7 @@ def find_ground_pose(
     """Return the frame that was used, and the 4x4 transform of the camera's points to it.
 
     Args:
-        settings: ground_frame and ground_offset_m.
+        settings: ground.frame and ground.offset_m.
         look_up: returns the 4x4 transform of the camera's optical frame to a frame, or raises
             ScaleError.
 

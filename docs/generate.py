@@ -16,16 +16,16 @@ from depth_ros.cli import exit_codes
 
 PARAMETER_GROUPS = {
     "model": "Model and runtime",
-    "steps": "Denoising models",
-    "image_rectified": "Images and camera",
+    "grin.steps": "Denoising models",
+    "image.rectified": "Images and camera",
     "depth_encoding": "Node",
     "focal_correction": "Metric scale",
     "extrinsics": "Poses",
-    "anchors_type": "Anchors",
+    "anchors.type": "Anchors",
     "min_depth_m": "Depth range and edges",
     "publish_points": "Points",
-    "colour_map": "Depth in colour",
-    "nav_range_m": "Navigation cloud and scan",
+    "colour.map": "Depth in colour",
+    "nav.range_m": "Navigation cloud and scan",
 }
 """The title of each group by the name of its first parameter, in the order of config.Settings."""
 

@@ -3,7 +3,7 @@
 python examples/bag_to_map.py my_bag map.ply --fixed-frame odom
 
 The recording has images, camera_info, /tf and /tf_static. `depth_ros convert` estimates depth.
-Settings: --set scale_mode=ground, for example.
+Settings: --set scale.mode=ground, for example.
 """
 
 from __future__ import annotations
@@ -119,7 +119,7 @@ def main(said: list[str] | None = None) -> None:
         poses.add(message)
     with tempfile.TemporaryDirectory() as folder:
         clouds = Path(folder) / "clouds"
-        settings = ["stride=4", "max_depth_m=5", "scale_steady_s=0.5", *options.set]
+        settings = ["stride=4", "max_depth_m=5", "scale.steady_s=0.5", *options.set]
         command = ["convert", str(options.bag), str(clouds), "--with", "points", "--only-depth"]
         pairs = [f"--set={setting}" for setting in settings]
         if cli.main([*command, "--every", options.every, *pairs]):

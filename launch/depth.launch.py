@@ -34,7 +34,7 @@ ARGUMENTS = {
         "",
         "names of several cameras, separated by commas; {camera} in a topic stands for each",
     ),
-    "anchors": ("", "topic of another sensor's points, for scale_mode:=anchors"),
+    "anchors": ("", "topic of another sensor's points, for scale.mode:=anchors"),
     "preset": ("", "parameters for one purpose: nav2, slam, mapping or look; empty: none"),
     "namespace": ("", "namespace of the node and its topics"),
     "params_file": (os.path.join(SHARE, "config", "depth_ros.yaml"), "parameter file of the node"),

@@ -139,9 +139,9 @@ class Waiting:
         self._events.append("waited")
 
 
-def made(on: Host, edge_filter: str = "points") -> tuple[Frames, Alone]:
+def made(on: Host, edges_filter: str = "points") -> tuple[Frames, Alone]:
     model = networks.build("zoedepth-tiny", CPU)
-    pipeline = adapter.pipeline_of(model, "cpu", "float32", edge_filter=edge_filter)
+    pipeline = adapter.pipeline_of(model, "cpu", "float32", edges_filter=edges_filter)
     frame = picture(*SIZE)
     rgb = torch.from_numpy(frame.rgb)[None]
     return Frames(pipeline, on, frame), Alone(model, on, rgb, Request([frame.camera]))
@@ -182,9 +182,9 @@ def test_a_capture_with_another_output_is_not_timed() -> None:
         checks.check_outputs(CAPTURED, alone.work(CAPTURED)(), alone.work(EAGER)(), "float32")
 
 
-@pytest.mark.parametrize("edge_filter", ["off", "points"])
-def test_right_frames_pass_the_check(edge_filter: str) -> None:
-    frames, alone = made(Host(CPU), edge_filter=edge_filter)
+@pytest.mark.parametrize("edges_filter", ["off", "points"])
+def test_right_frames_pass_the_check(edges_filter: str) -> None:
+    frames, alone = made(Host(CPU), edges_filter=edges_filter)
     assert checks.check_frame(frames, alone, "float32") == ""
 
 

@@ -58,7 +58,7 @@ def test_uncertainty_is_measured_over_all_pixels(checkpoint: str) -> None:
 
 def test_flicker_is_measured_between_neighbours(checkpoint: str) -> None:
     seen = drives(1, 3)
-    carried = video.measure(pipeline(checkpoint, steps=1, carry=True), seen, 3)
-    alone = video.measure(pipeline(checkpoint, steps=1), seen, 3)
+    carried = video.measure(pipeline(checkpoint, grin_steps=1, grin_carry=True), seen, 3)
+    alone = video.measure(pipeline(checkpoint, grin_steps=1), seen, 3)
     assert carried.tae > 0
     assert carried.abs_rel != alone.abs_rel

@@ -40,7 +40,7 @@ def make_pipeline(folder: Path, pad: bool = False) -> Pipeline:
     torch.manual_seed(0)
     save(tiny_network(64, 48, 60.0, 20.0), folder, Preprocessing(48, 64, 32, pad=pad))
     settings = Settings(
-        model=str(folder), device="cpu", max_depth_m=example.MAX_DEPTH_M, edge_filter="off"
+        model=str(folder), device="cpu", max_depth_m=example.MAX_DEPTH_M, edges_filter="off"
     )
     return Pipeline.from_settings(settings)
 

@@ -1,13 +1,14 @@
 """Settings: declared once, always checked."""
 
 import ast
+from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
 import pytest
 import yaml
 
-from depth_ros.config import SPECS, Settings, split, to_yaml
+from depth_ros.config import FIELDS, SPECS, Settings, split, to_yaml
 from depth_ros.errors import SettingError
 from depth_ros.geometry.colour import COLOUR_MAPS
 from depth_ros.messages import DEPTH_PIXEL_BYTES
@@ -57,6 +58,31 @@ def test_values_that_contradict_each_other_are_refused(values: dict[str, Any]) -
         Settings().with_values(**values)
 
 
+def test_a_parameter_has_a_dot_where_its_field_has_an_underscore() -> None:
+    settings = Settings(scale_mode="ground")
+    assert settings.with_values(**{"scale.mode": "ground"}) == settings
+    assert settings.as_dict()["scale.mode"] == "ground"
+    assert all(spec.field == name.replace(".", "_") for name, spec in SPECS.items())
+    assert {spec.field for spec in SPECS.values()} == {each.name for each in fields(Settings)}
+
+
+@pytest.mark.parametrize(
+    ("former", "name"),
+    [("scale_mode", "scale.mode"), ("edge_step", "edges.step"), ("carry", "grin.carry")],
+)
+def test_the_name_of_a_parameter_before_it_got_a_group_is_refused_with_the_new_one(
+    former: str, name: str
+) -> None:
+    with pytest.raises(SettingError, match=f"setting '{former}' is now called '{name}'"):
+        split({former: 1})
+
+
+@pytest.mark.parametrize("former", ["edge_step", "carry"])
+def test_the_former_name_of_a_field_is_refused_with_the_new_one(former: str) -> None:
+    with pytest.raises(SettingError, match=f"'{former}' is now called '[a-z_]+'"):
+        Settings().with_values(**{former: 1})
+
+
 def test_an_unknown_name_lists_the_known_ones() -> None:
     with pytest.raises(SettingError, match=r"'strid' is unknown.*stride"):
         Settings().with_values(strid=1)
@@ -96,7 +122,7 @@ def test_names_of_lengths_and_times_carry_their_unit() -> None:
 @pytest.mark.parametrize(
     ("name", "owned"),
     [
-        ("colour_map", COLOUR_MAPS),
+        ("colour.map", COLOUR_MAPS),
         ("depth_encoding", DEPTH_PIXEL_BYTES),
         ("dtype", DTYPES),
         ("runtime", {"auto": None, **RUNTIMES}),
@@ -119,7 +145,7 @@ def names_read(path: Path) -> set[str]:
 def test_every_setting_is_read_somewhere() -> None:
     package = ROOT / "depth_ros"
     modules = [path for path in package.rglob("*.py") if path.parent != package / "config"]
-    assert SPECS.keys() <= set().union(*map(names_read, modules))
+    assert FIELDS.keys() <= set().union(*map(names_read, modules))
 
 
 def test_the_shipped_parameter_file_is_the_generated_one() -> None:
@@ -135,7 +161,7 @@ def test_the_generated_parameter_file_holds_every_default() -> None:
 @pytest.mark.parametrize(
     ("name", "given", "expected"),
     [
-        ("edge_filter", False, "off"),
+        ("edges_filter", False, "off"),
         ("compile", True, "true"),
         ("compile", False, "false"),
         ("flip", "off", False),

@@ -122,7 +122,7 @@ def test_captured_says_what_eager_says(
     family: str, dtype: str, built: Callable[[str], Path]
 ) -> None:
     folder, messages = built(family), list[str]()
-    captured, plain = (make(folder, dtype=dtype, samples=2) for make in (pipeline, eager))
+    captured, plain = (make(folder, dtype=dtype, grin_samples=2) for make in (pipeline, eager))
     captured.notices.listen(messages.append)
     for size in SIZES if dtype == "float32" else SIZES[:1]:
         for number in range(2):
@@ -154,13 +154,13 @@ def test_both_layouts_say_the_same(
 
 CHANGES: list[dict[str, Any]] = [
     {"min_depth_m": 1.0, "max_depth_m": 3.0},
-    {"edge_filter": "image", "edge_step": 0.1},
+    {"edges_filter": "image", "edges_step": 0.1},
     {"points_organised": True},
     {"points_colour": False, "stride": 2},
     {"beyond_range": "max", "max_depth_m": 2.0},
     {"colour_range": "percentiles", "colour_map": "magma"},
     {"scale_steady_s": 0.5},
-    {"focal_correction": False, "edge_filter": "off"},
+    {"focal_correction": False, "edges_filter": "off"},
 ]
 
 

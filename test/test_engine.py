@@ -62,7 +62,7 @@ class Recorder(FakePredictor):
 
 
 def pipeline(network: Recorder, **settings: Value) -> Pipeline:
-    return Pipeline(network, Settings().with_values(edge_filter="off", **settings))
+    return Pipeline(network, Settings().with_values(edges_filter="off", **settings))
 
 
 def nothing_known() -> None:

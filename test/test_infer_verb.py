@@ -104,7 +104,7 @@ def test_numpy_files_hold_metres(there: Path, form: str) -> None:
 
 def test_grin_writes_its_confidence(there: Path) -> None:
     save(there / "a.png")
-    settings = ("samples=2", "steps=2", "query_stride=8")
+    settings = ("grin.samples=2", "grin.steps=2", "grin.query_stride=8")
     model = ("--model", "grin-tiny", *(f"--set={setting}" for setting in settings))
     assert infer("a.png", "--out", "out", "--format", "npz", *model, *FOV) == exit_codes.DONE
     assert np.load("out/a_depth.npz")["confidence"].shape == (HEIGHT, WIDTH)
@@ -230,7 +230,7 @@ def test_what_has_more_pixels_than_allowed_is_not_decoded(
 
 def test_a_video_gives_depth_per_frame_and_a_film(there: Path) -> None:
     video(there / "a.mp4")
-    said = ("--cloud", "pcd", "--set", "scale_steady_s=0.5")
+    said = ("--cloud", "pcd", "--set", "scale.steady_s=0.5")
     assert infer("a.mp4", "--out", "out", *said, *FOV) == exit_codes.DONE
     frames = [f"{index:06d}" for index in range(5)]
     assert names(there / "out") == [

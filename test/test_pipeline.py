@@ -350,14 +350,14 @@ def step_m() -> Tensor:
 
 
 @pytest.mark.parametrize(
-    ("edge_filter", "in_points", "in_image"),
+    ("edges_filter", "in_points", "in_image"),
     [("off", True, True), ("points", False, True), ("image", False, False)],
 )
 def test_flying_pixels_are_removed_where_the_setting_requires_it(
-    edge_filter: str, in_points: bool, in_image: bool
+    edges_filter: str, in_points: bool, in_image: bool
 ) -> None:
     plain = {"focal_correction": False, "points_organised": True, "points_colour": False}
-    filtered = predicting(step_m(), Output.METRIC_DEPTH, edge_filter=edge_filter, **plain)
+    filtered = predicting(step_m(), Output.METRIC_DEPTH, edges_filter=edges_filter, **plain)
     depth = replace(filtered(BLANK), network_size=(12, 16))
     z = torch.from_numpy(filtered.points(depth).numpy().view(np.float32))[..., 2]
     floating = (step_m() > 1.7) & (step_m() < 3.5)
@@ -563,7 +563,7 @@ def test_what_is_beyond_range_may_be_points_where_range_ends(organised: bool) ->
         "max_depth_m": 5.0,
         "points_organised": organised,
         "points_colour": False,
-        "edge_filter": "off",
+        "edges_filter": "off",
         "focal_correction": False,
     }
     dropping = predicting(RAMP_M, **given)  # type: ignore[arg-type]

@@ -53,9 +53,9 @@ def assert_same(captured: Pipeline, eager: Pipeline, found: DepthFrame, known: D
 CHANGES: list[dict[str, Any]] = [
     {},
     {"min_depth_m": 1.0, "max_depth_m": 3.0},
-    {"edge_filter": "off"},
-    {"edge_filter": "image", "edge_step": 0.1},
-    {"edge_radius_px": 2},
+    {"edges_filter": "off"},
+    {"edges_filter": "image", "edges_step": 0.1},
+    {"edges_radius_px": 2},
     {"points_organised": True},
     {"points_colour": False, "stride": 2},
     {"beyond_range": "max", "max_depth_m": 2.0},
@@ -92,7 +92,7 @@ def test_numbers_change_without_a_capture_and_shapes_with_one(checkpoint: Path) 
         return machine.log.count("capture")
 
     first = ask()
-    numbers = {"min_depth_m": 0.9, "max_depth_m": 4.0, "edge_step": 0.3, "colour_near_m": 0.6}
+    numbers = {"min_depth_m": 0.9, "max_depth_m": 4.0, "edges_step": 0.3, "colour_near_m": 0.6}
     assert ask(**numbers, colour_far_m=3.0, focal_correction=False, colour_map="magma") == first
     assert ask(stride=2) == first + 1
     assert ask(points_organised=True) == first + 2

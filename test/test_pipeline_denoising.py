@@ -74,7 +74,7 @@ class Sees(DepthModel):
 
 def pipeline(**values: Any) -> tuple[Pipeline, Sees]:
     model = Sees()
-    settings = Settings(device="cpu", edge_filter="off").with_values(**values)
+    settings = Settings(device="cpu", edges_filter="off").with_values(**values)
     return Pipeline(NetworkPredictor(model, TorchRuntime(model.network, "cpu")), settings), model
 
 
@@ -126,8 +126,8 @@ def test_a_cloud_of_only_its_own_pixels_equals_that_of_the_whole_image(
     [
         {"stride": 1},
         {"stride": 2},
-        {"stride": 4, "query_stride": 4},
-        {"stride": 4, "query_stride": 9},
+        {"stride": 4, "grin_query_stride": 4},
+        {"stride": 4, "grin_query_stride": 9},
         {"stride": 4, "scale_mode": "anchors"},
     ],
     ids=str,
@@ -141,7 +141,7 @@ def test_the_whole_image_is_estimated_if_needed_or_no_more_work(
     assert estimate.prediction.values.shape == (1, 50, 66)
     (request,) = model.requests
     assert request.enlarge
-    assert request.sampling.stride == settings.get("query_stride", 0)
+    assert request.sampling.stride == settings.get("grin_query_stride", 0)
 
 
 def test_the_whole_image_is_estimated_if_more_than_points_is_wanted() -> None:
@@ -157,7 +157,7 @@ def test_a_model_that_does_not_denoise_estimates_the_whole_image() -> None:
 
 
 def test_the_sampling_settings_reach_the_model() -> None:
-    given, model = pipeline(steps=7, samples=3, seed=11, query_stride=5)
+    given, model = pipeline(grin_steps=7, grin_samples=3, grin_seed=11, grin_query_stride=5)
     given.predict(frame())
     sampling = model.requests[0].sampling
     assert (sampling.steps, sampling.samples, sampling.seed, sampling.stride) == (7, 3, 11, 5)
@@ -168,8 +168,8 @@ def test_a_small_grin_gives_almost_the_same_cloud_of_its_pixels_alone(tmp_path: 
     build("grin", tmp_path)
     settings: dict[str, Any] = {
         "stride": 5,
-        "query_stride": 1,
-        "edge_filter": "off",
+        "grin_query_stride": 1,
+        "edges_filter": "off",
         "points_organised": True,
     }
     given = Pipeline.from_settings(Settings(str(tmp_path), device="cpu").with_values(**settings))
@@ -187,7 +187,7 @@ def test_a_small_grin_gives_almost_the_same_cloud_of_its_pixels_alone(tmp_path: 
 
 
 def test_points_with_low_or_unknown_confidence_are_left_out() -> None:
-    given, _ = pipeline(samples=2, min_confidence=0.6, points_organised=True)
+    given, _ = pipeline(grin_samples=2, min_confidence=0.6, points_organised=True)
     depth = given(frame())
     assert depth.confidence is not None
     assert depth.confidence.shape == depth.depth_m.shape
@@ -200,13 +200,13 @@ def test_points_with_low_or_unknown_confidence_are_left_out() -> None:
 
 
 def test_without_min_confidence_all_points_stay() -> None:
-    given, _ = pipeline(samples=2, points_organised=True)
+    given, _ = pipeline(grin_samples=2, points_organised=True)
     z = given.points(given(frame())).numpy().view(np.float32)[..., 2]
     assert np.isfinite(z).all()
 
 
 def test_confidence_goes_with_its_own_frame_of_a_batch() -> None:
-    given, _ = pipeline(samples=2)
+    given, _ = pipeline(grin_samples=2)
     images = [replace(frame(), rgb=picture(seed)) for seed in (1, 2)]
     for each, estimate in zip(images, given.predict_batch(images, [None] * 2), strict=True):
         sure = given.measure(estimate).confidence
@@ -221,9 +221,9 @@ def test_min_confidence_for_a_model_without_confidence_is_an_error(
     wanted = Settings(str(tmp_path), device="cpu", min_confidence=0.5)
     with pytest.raises(ModelError, match="samples:=2"):
         Pipeline.from_settings(wanted)
-    assert Pipeline.from_settings(replace(wanted, samples=2)).has_confidence
+    assert Pipeline.from_settings(replace(wanted, grin_samples=2)).has_confidence
     with pytest.raises(ModelError, match="min_confidence:=0"):
-        Pipeline.from_settings(replace(wanted, model=str(checkpoint), samples=2))
+        Pipeline.from_settings(replace(wanted, model=str(checkpoint), grin_samples=2))
     given, _ = pipeline(min_confidence=0.5)
     with pytest.raises(ModelError, match="samples:=2"):
         given.points(given(frame()))
@@ -238,7 +238,7 @@ def ask(given: Pipeline, frames: Sequence[Frame]) -> None:
 
 
 def test_a_frame_starts_from_the_one_before() -> None:
-    given, model = pipeline(carry=True)
+    given, model = pipeline(grin_carry=True)
     ask(given, [frame(SECOND_NS + step * 10**8) for step in range(4)])
     assert started_from(model) == [None, 1, 2, 3]
 
@@ -246,16 +246,16 @@ def test_a_frame_starts_from_the_one_before() -> None:
 def test_without_carry_no_memory_is_used_or_kept() -> None:
     given, model = pipeline()
     ask(given, [frame(SECOND_NS), frame(SECOND_NS + 1)])
-    given.settings = given.settings.with_values(carry=True)
+    given.settings = given.settings.with_values(grin_carry=True)
     ask(given, [frame(SECOND_NS + 2), frame(SECOND_NS + 3)])
-    given.settings = given.settings.with_values(carry=False)
+    given.settings = given.settings.with_values(grin_carry=False)
     ask(given, [frame(SECOND_NS + 4)])
     assert started_from(model) == [None, None, None, 3, None]
 
 
 @pytest.mark.parametrize("other", [{"camera": OTHER}, {"frame_id": "other eye"}], ids=str)
 def test_every_camera_has_its_own_frame_before(other: dict[str, Any]) -> None:
-    given, model = pipeline(carry=True)
+    given, model = pipeline(grin_carry=True)
     for step in range(2):
         stamp_ns = SECOND_NS + step * 10**8
         ask(given, [frame(stamp_ns), frame(stamp_ns, **other)])
@@ -267,21 +267,21 @@ def test_every_camera_has_its_own_frame_before(other: dict[str, Any]) -> None:
     [(1, True), (SECOND_NS, True), (SECOND_NS + 1, False), (0, False), (-(10**8), False)],
 )
 def test_memory_is_dropped_when_time_jumps_or_goes_back(step_ns: int, carried: bool) -> None:
-    given, model = pipeline(carry=True)
+    given, model = pipeline(grin_carry=True)
     start_ns = 5 * SECOND_NS
     ask(given, [frame(start_ns), frame(start_ns + step_ns), frame(start_ns + step_ns + 1)])
     assert started_from(model) == [None, 1 if carried else None, 2]
 
 
 def test_memory_does_not_accumulate() -> None:
-    given, model = pipeline(carry=True)
+    given, model = pipeline(grin_carry=True)
     ask(given, [frame(frame_id=f"eye {number}") for number in range(30)])
     ask(given, [frame(SECOND_NS + 1, frame_id=f"eye {number}") for number in (29, 0)])
     assert started_from(model)[30:] == [30, None]
 
 
 def test_a_fork_has_its_own_memory() -> None:
-    given, model = pipeline(carry=True)
+    given, model = pipeline(grin_carry=True)
     ask(given, [frame()])
     ask(given.fork(), [frame(SECOND_NS + 1)])
     assert started_from(model) == [None, None]
@@ -289,7 +289,7 @@ def test_a_fork_has_its_own_memory() -> None:
 
 def test_frames_of_a_batch_follow_each_other_where_they_are_carried() -> None:
     frames = [frame(SECOND_NS + step) for step in range(3)]
-    given, model = pipeline(carry=True)
+    given, model = pipeline(grin_carry=True)
     given.predict_batch(frames, [None] * 3)
     assert started_from(model) == [None, 1, 2]
     given, model = pipeline()
@@ -299,7 +299,9 @@ def test_frames_of_a_batch_follow_each_other_where_they_are_carried() -> None:
 
 def test_a_small_grin_carries(tmp_path: Path) -> None:
     build("grin", tmp_path)
-    given = Pipeline.from_settings(Settings(str(tmp_path), device="cpu", carry=True, samples=2))
+    given = Pipeline.from_settings(
+        Settings(str(tmp_path), device="cpu", grin_carry=True, grin_samples=2)
+    )
     first, second, afresh = (
         given(frame(stamp_ns)).depth_m for stamp_ns in (SECOND_NS, SECOND_NS + 1, 9 * SECOND_NS)
     )
@@ -319,7 +321,7 @@ def test_a_model_that_uses_the_cameras_rays_refuses_flip(tmp_path: Path) -> None
 @pytest.mark.parametrize("carry", [False, True])
 def test_warming_up_carries_nothing(tmp_path: Path, carry: bool) -> None:
     build("grin", tmp_path)
-    settings = Settings(str(tmp_path), device="cpu", carry=carry, steps=1)
+    settings = Settings(str(tmp_path), device="cpu", grin_carry=carry, grin_steps=1)
     warm, cold = Pipeline.from_settings(settings), Pipeline.from_settings(settings)
     warm.warm_up(50, 66)
     assert torch.equal(warm(frame()).depth_m, cold(frame()).depth_m)
@@ -327,7 +329,7 @@ def test_warming_up_carries_nothing(tmp_path: Path, carry: bool) -> None:
 
 def test_metres_of_a_model_that_uses_the_cameras_rays_are_not_corrected(tmp_path: Path) -> None:
     build("grin", tmp_path)
-    settings = Settings(str(tmp_path), device="cpu", edge_filter="off")
+    settings = Settings(str(tmp_path), device="cpu", edges_filter="off")
     for camera in (CAMERA, OTHER):
         given = Pipeline.from_settings(settings)
         estimate = given.predict(frame(camera=camera))
@@ -340,7 +342,7 @@ def test_metres_of_a_model_that_uses_the_cameras_rays_are_not_corrected(tmp_path
 
 def test_images_need_no_writable_memory(tmp_path: Path, recwarn: pytest.WarningsRecorder) -> None:
     build("grin", tmp_path)
-    given = Pipeline.from_settings(Settings(str(tmp_path), device="cpu", samples=2))
+    given = Pipeline.from_settings(Settings(str(tmp_path), device="cpu", grin_samples=2))
     recwarn.clear()
     given(frame())
     assert not recwarn.list

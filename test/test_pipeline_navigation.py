@@ -114,8 +114,8 @@ def test_beyond_range_there_are_points_that_clear_at_its_end() -> None:
 def test_a_point_alone_is_left_out() -> None:
     depth_m = np.full((120, 160), np.nan, np.float32)
     depth_m[20, 80] = 1.5
-    assert len(cloud(depth_m, edge_filter="off")) == 0
-    assert len(cloud(depth_m, edge_filter="off", nav_neighbours=0)) == 1
+    assert len(cloud(depth_m, edges_filter="off")) == 0
+    assert len(cloud(depth_m, edges_filter="off", nav_neighbours=0)) == 1
 
 
 def test_without_a_mount_every_point_within_range_is_there() -> None:
@@ -199,14 +199,14 @@ def test_a_beam_that_meets_nothing_in_the_band_is_infinite() -> None:
 def test_a_scan_without_heights_looks_along_the_optical_axis() -> None:
     depth_m = np.full((120, 160), 5.0, np.float32)
     depth_m[58:61] = 1.0
-    found = navigator().scan(frame(depth_m), Settings(edge_filter="off"), Place())
+    found = navigator().scan(frame(depth_m), Settings(edges_filter="off"), Place())
     angles = found.beams.angle_min + np.arange(found.beams.size) * found.beams.angle_increment
     hit = torch.isfinite(found.ranges_m).numpy()
     assert hit.mean() > 0.9
     np.testing.assert_allclose((found.ranges_m.numpy() * np.cos(angles))[hit], 1.0, rtol=0.02)
     assert scan_frame(Settings(), Place(), "camera_optical") == "camera"
     assert scan_frame(Settings(scan_frame="laser"), Place(), "camera") == "laser"
-    with pytest.raises(FrameError, match="scan_frame"):
+    with pytest.raises(FrameError, match=r"scan\.frame"):
         scan_frame(Settings(), Place(), "camera")
 
 
@@ -224,8 +224,8 @@ def test_uncertainty_is_in_metres_and_grows_with_depth_and_at_edges() -> None:
 @pytest.mark.parametrize(
     ("values", "text"),
     [
-        ({"nav_min_height_m": 2.0}, "less than nav_max_height_m"),
-        ({"nav_frames": 2, "nav_frames_agree": 3}, "at most nav_frames"),
+        ({"nav_min_height_m": 2.0}, "less than nav.max_height_m"),
+        ({"nav_frames": 2, "nav_frames_agree": 3}, "at most nav.frames"),
         ({"scan_height_band_m": (1.0, 0.5)}, "lower height first"),
     ],
 )

@@ -65,7 +65,7 @@ def floor_m() -> Tensor:
 
 def upright(**values: Any) -> Pipeline:
     model = Upright(floor_m())
-    settings = Settings(device="cpu", edge_filter="off", focal_correction=False)
+    settings = Settings(device="cpu", edges_filter="off", focal_correction=False)
     return Pipeline(
         NetworkPredictor(model, TorchRuntime(model.network, "cpu")), settings.with_values(**values)
     )
@@ -131,7 +131,7 @@ def test_the_ground_and_anchors_give_a_rotated_camera_the_same_scale(turns: int)
         model = Upright(floor_m() / 2)
         settings = Settings(
             device="cpu",
-            edge_filter="off",
+            edges_filter="off",
             focal_correction=False,
             scale_mode=mode,
             rotate=90 * turns,
@@ -173,7 +173,7 @@ def test_a_real_network_gives_the_same_depth_for_every_mounting_of_the_camera(
     family: str, turns: int, tmp_path: Path
 ) -> None:
     name = family if family == "zoedepth-tiny" else str(build(family, tmp_path))
-    make = partial(Settings, model=name, device="cpu", samples=2, edge_filter="off")
+    make = partial(Settings, model=name, device="cpu", grin_samples=2, edges_filter="off")
     frame = rendered()
     hanging = Pipeline.from_settings(make(rotate=90 * turns))
     below = hung(frame, turns)
@@ -202,7 +202,7 @@ def seen_of(depth: DepthFrame) -> Anchors:
 def test_ground_and_anchors_give_the_same_depth_for_every_mounting_of_the_camera(
     mode: str, turns: int
 ) -> None:
-    make = partial(Settings, model="zoedepth-tiny", device="cpu", edge_filter="off")
+    make = partial(Settings, model="zoedepth-tiny", device="cpu", edges_filter="off")
     raw, frame = Pipeline.from_settings(make())(rendered()), rendered()
     below = hung(frame, turns)
     turned = replace(raw, depth_m=torch.rot90(raw.depth_m, turns))
@@ -239,7 +239,7 @@ def test_a_roll_that_contradicts_the_turn_is_refused(
     rotate: int, roll_deg: float, expected: str
 ) -> None:
     ground: dict[str, Any] = {"scale_mode": "ground", "extrinsics": "parameters"}
-    with pytest.raises(SettingError, match=f"camera_roll_deg is .*, expected about {expected} "):
+    with pytest.raises(SettingError, match=f"camera.roll_deg is .*, expected about {expected} "):
         Settings(rotate=rotate, camera_roll_deg=roll_deg, **ground)
     Settings(rotate=rotate, camera_roll_deg=float(expected) + 20 * (rotate < 180), **ground)
     Settings(rotate=rotate, camera_roll_deg=roll_deg)

@@ -63,9 +63,9 @@ def variants(case: Case) -> Iterator[Case]:
     if case.network == "grin-base":
         case = replace(case, width=640, height=384)  # the paper's
     else:
-        yield replace(case, asked="default S=1", settings={"steps": 1})
+        yield replace(case, asked="default S=1", settings={"grin_steps": 1})
     for steps in STEPS:
-        settings = {"steps": steps, "query_stride": 1}
+        settings = {"grin_steps": steps, "grin_query_stride": 1}
         yield replace(case, asked=f"dense S={steps}", settings=settings)
 
 
@@ -99,7 +99,9 @@ def _pipeline(bench: Bench, case: Case, model: DepthModel, compiled: bool) -> Pi
 
 def _alone(bench: Bench, pipeline: Pipeline, frame: Frame) -> Alone:
     settings = pipeline.settings
-    sampling = Sampling(settings.steps, settings.samples, settings.seed, settings.query_stride)
+    sampling = Sampling(
+        settings.grin_steps, settings.grin_samples, settings.grin_seed, settings.grin_query_stride
+    )
     rgb = torch.from_numpy(frame.rgb)[None].to(bench.device.place)
     request = Request([frame.camera], sampling=sampling)
     return Alone(predictor_of(pipeline).model, bench.device, rgb, request)

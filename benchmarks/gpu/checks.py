@@ -94,10 +94,10 @@ def _check_cloud(
     Returns the share of pixels that are points.
     """
     there = depth_m.isfinite()
-    if pipeline.settings.edge_filter == "points":
+    if pipeline.settings.edges_filter == "points":
         size = (depth_m.shape[0], depth_m.shape[1])
-        radius_px = pipeline.settings.edge_radius_px or radius_for(network_size or size, size)
-        there &= ~flying(depth_m, pipeline.settings.edge_step, radius_px)
+        radius_px = pipeline.settings.edges_radius_px or radius_for(network_size or size, size)
+        there &= ~flying(depth_m, pipeline.settings.edges_step, radius_px)
     z_m = frames.cloud.values().view(torch.float32).view(-1, _POINT_BYTES // 4)[:, 2]
     expected_m = depth_m[there].cpu()
     # Fused kernels round differently, so a pixel at a threshold may be on the other side.

@@ -13,7 +13,7 @@ _SAMPLES = 5
 
 def draw(model: str, seen: Sequence[View], out: Path) -> str:
     """Write the picture and return where it is."""
-    subject = pipeline(model, samples=_SAMPLES)
+    subject = pipeline(model, grin_samples=_SAMPLES)
     rows = []
     for frame, truth_m in seen:
         depth = subject(frame)

@@ -31,11 +31,11 @@ class Asked(NamedTuple):
 
 def measure(model: str, seen: View, repeats: int, steps: int = 0) -> list[Asked]:
     """Request all pixels of a frame, then fewer."""
-    whole = pipeline(model, query_stride=1, steps=steps)
+    whole = pipeline(model, grin_query_stride=1, grin_steps=steps)
     dense_m = whole(seen.frame).depth_m.cpu().numpy()
     found = []
     for stride in STRIDES:
-        subject = pipeline(model, query_stride=1, stride=stride, steps=steps)
+        subject = pipeline(model, grin_query_stride=1, stride=stride, grin_steps=steps)
         estimates, ms = _timed(subject, seen, repeats)
         depth_m = subject.measure(estimates[0]).depth_m.cpu().numpy()
         known_m = dense_m[::stride, ::stride]

@@ -17,7 +17,7 @@ def table(model: str, seen: Sequence[View]) -> str:
     for samples in SAMPLES:
         for steps in STEPS:
             name = f"{steps} steps, {samples} samples"
-            scores, ms = score(pipeline(model, steps=steps, samples=samples), seen, name)
+            scores, ms = score(pipeline(model, grin_steps=steps, grin_samples=samples), seen, name)
             lines.append(
                 f"{steps:>6}{samples:>9}{scores.abs_rel:>9.3f}{scores.delta1:>9.3f}"
                 f"{ms.median:>10.0f} [{ms.low:.0f}, {ms.high:.0f}]"

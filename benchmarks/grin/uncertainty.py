@@ -59,9 +59,11 @@ def _pixels(
     model: str, seen: Sequence[View], steps: int, samples: int
 ) -> tuple[Pixels, Pixels, Pixels, Pixels]:
     """Return depth, truth, confidence and spread of some pixels of all frames."""
-    subject = pipeline(model, steps=steps, samples=samples)
+    subject = pipeline(model, grin_steps=steps, grin_samples=samples)
     # One sample each, with different noise: their deviation is the spread, in metres.
-    others = [pipeline(model, steps=steps, samples=1, seed=seed) for seed in range(samples)]
+    others = [
+        pipeline(model, grin_steps=steps, grin_samples=1, grin_seed=seed) for seed in range(samples)
+    ]
     parts: list[list[Pixels]] = [[], [], [], []]
     for frame, truth_m in tqdm(seen, desc=f"{samples} samples", unit="frame", leave=False):
         depth = subject(frame)

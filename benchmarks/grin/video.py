@@ -52,7 +52,7 @@ def table(model: str, count: int, frames: int) -> str:
     lines = [f"{'frames':<18}{'steps':>6}{'AbsRel':>9}{'TAE %':>8}{'ms, median':>12}"]
     for name, carry, choices in (("each alone", False, ALONE), ("carried on", True, CARRIED)):
         for steps in choices:
-            found = measure(pipeline(model, steps=steps, carry=carry), seen, frames)
+            found = measure(pipeline(model, grin_steps=steps, grin_carry=carry), seen, frames)
             lines.append(
                 f"{name:<18}{steps:>6}{found.abs_rel:>9.3f}{found.tae:>8.2f}{found.ms.median:>12.0f}"
             )

@@ -30,7 +30,7 @@ class ConvertOptions:
         jobs: number of threads that decode and encode.
         split: images per file of the new bag; a crash loses at most this number.
         scan_rows: rows of pixels that a scan uses.
-        scan_frame: frame of the scans, x ahead; empty: the images' frame without _optical.
+        scan.frame: frame of the scans, x ahead; empty: the images' frame without _optical.
         anchors: topic of the anchors; empty: the only one of its type.
         anchors_info: camera_info of anchors that are depth images; empty: the sibling topic.
         resume: continue an interrupted conversion to the same folder.

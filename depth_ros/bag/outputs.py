@@ -78,7 +78,7 @@ class Outputs:
         pipeline: its settings determine the messages.
         extras: names of EXTRAS.
         scan_rows: height of the band of a scan, in pixels.
-        scan_frame: frame of the scans; empty: the frame of the images without _optical.
+        scan.frame: frame of the scans; empty: the frame of the images without _optical.
     """
 
     def __init__(
@@ -94,7 +94,7 @@ class Outputs:
         if "confidence" in extras and not pipeline.has_confidence:
             raise BagError(
                 f"model '{pipeline.model.entry.name}' gives no confidence as it is asked, expected "
-                "one that denoises (grin-tiny), and samples of 2 or more"
+                "one that denoises (grin-tiny), and grin.samples of 2 or more"
             )
         # camera_info first: a subscriber that waits for it can use the image of the same stamp.
         names = ("info", "depth", *extras) if pipeline.metric else ("info", "relative")

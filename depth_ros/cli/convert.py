@@ -90,7 +90,7 @@ def _add_topics(group: Any) -> None:
         "--anchors",
         default="",
         metavar="TOPIC",
-        help="points of another sensor, for scale_mode=anchors; default: the only such topic",
+        help="points of another sensor, for scale.mode=anchors; default: the only such topic",
     )
     group.add_argument(
         "--anchors-info",
@@ -117,7 +117,7 @@ def _add_camera(group: Any) -> None:
         "--camera-calibration",
         metavar="FILE",
         help="calibration file (YAML of camera_calibration), rescaled with --set "
-        "camera_info_scale=true; default: none",
+        "camera.info_scale=true; default: none",
     )
     group.add_argument(
         "--fov-deg",

@@ -87,7 +87,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--anchors",
         default="",
         metavar="TOPIC",
-        help="of a bag, points of another sensor for scale_mode=anchors; default: the only ones",
+        help="of a bag, points of another sensor for scale.mode=anchors; default: the only ones",
     )
     parser.add_argument("--flip", action="store_true", help="average with the mirrored image")
     arguments.add_device(parser)

@@ -51,14 +51,13 @@ def _of_file(path: Path) -> dict[str, Value]:
 
 def _assigned(text: str) -> tuple[str, Value]:
     """Return name and value of NAME=VALUE, with the value in the setting's type."""
-    from depth_ros.config import SPECS
-    from depth_ros.nearest import unknown
+    from depth_ros.config import SPECS, unknown_setting
 
     name, equals, value = text.partition("=")
     if not equals:
         raise SettingError(f"--set is '{text}', expected NAME=VALUE, such as max_depth_m=8")
     if name not in SPECS:
-        raise SettingError(unknown("setting", name, SPECS, "`depth_ros settings`"))
+        raise SettingError(unknown_setting(name))
     default = SPECS[name].default
     if isinstance(default, bool):
         if value.lower() not in ("true", "false"):

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 HELP = "list the known models, or try one"
 
 _LEGEND = (
-    "range: of metric depth; -: relative, metric by scale_mode ground or anchors;\n"
+    "range: of metric depth; -: relative, metric by scale.mode ground or anchors;\n"
     "sale: commercial use is allowed; CPU, GPU: time of a frame of 640x480, measured."
 )
 _DEVICES: dict[str, Device] = {"CPU": "cpu", "GPU": "cuda"}

@@ -1,10 +1,11 @@
 """Settings of the pipeline and the node: their declarations, values and generated texts."""
 
-from depth_ros.config.settings import SPECS, Settings, split, unknown_setting
+from depth_ros.config.settings import FIELDS, SPECS, Settings, split, unknown_field, unknown_setting
 from depth_ros.config.settings_text import to_markdown, to_yaml
 from depth_ros.config.spec import Spec, Value
 
 __all__ = [
+    "FIELDS",
     "SPECS",
     "Settings",
     "Spec",
@@ -12,5 +13,6 @@ __all__ = [
     "split",
     "to_markdown",
     "to_yaml",
+    "unknown_field",
     "unknown_setting",
 ]

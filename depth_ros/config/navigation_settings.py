@@ -84,17 +84,17 @@ class NavigationSettings:
     nav_neighbours: int = setting(
         3,
         "Minimum number of neighbours of an obstacle in points/nav: of the 24 pixels around it, "
-        "those within nav_neighbour_radius_m; 0: no minimum.",
+        "those within nav.neighbour_radius_m; 0: no minimum.",
         low=0,
         high=24,
         live=True,
     )
     nav_neighbour_radius_m: float = setting(
-        0.15, "See nav_neighbours.", unit="m", low=0.001, high=100.0, live=True
+        0.15, "See nav.neighbours.", unit="m", low=0.001, high=100.0, live=True
     )
     nav_frames: int = setting(
         4,
-        "Number of consecutive frames, with the current one, that are compared in nav_odom_frame "
+        "Number of consecutive frames, with the current one, that are compared in nav.odom_frame "
         "for points/nav; 1: no comparison.",
         low=1,
         high=32,
@@ -102,7 +102,7 @@ class NavigationSettings:
     )
     nav_frames_agree: int = setting(
         2,
-        "Minimum number of nav_frames that see an obstacle of points/nav; more frames must see it "
+        "Minimum number of nav.frames that see an obstacle of points/nav; more frames must see it "
         "than see through it. 1: the current frame is enough.",
         low=1,
         high=32,
@@ -110,7 +110,7 @@ class NavigationSettings:
     )
     nav_odom_frame: str = setting(
         "odom",
-        "World-fixed TF frame for nav_frames; if empty or missing in TF, frames are not compared.",
+        "World-fixed TF frame for nav.frames; if empty or missing in TF, frames are not compared.",
     )
     scan_height_band_m: tuple[float, ...] = setting(
         (0.0, 0.0),

@@ -62,15 +62,15 @@ class NetworkSettings:
         "Average with the depth of the mirrored image, as in ZoeDepth's evaluation; doubles the "
         "run time.",
     )
-    steps: int = setting(
+    grin_steps: int = setting(
         0,
         "Denoising models (GRIN): number of sampler steps; 0: the checkpoint's default, or half "
-        "of it with carry.",
+        "of it with grin.carry.",
         low=0,
         high=1000,
         live=True,
     )
-    samples: int = setting(
+    grin_samples: int = setting(
         0,
         "Denoising models: number of samples; depth is their median. Two or more also give "
         "confidence. 0: the checkpoint's default.",
@@ -78,8 +78,8 @@ class NetworkSettings:
         high=64,
         live=True,
     )
-    seed: int = setting(0, "Denoising models: noise seed.", low=0, high=2**31 - 1, live=True)
-    query_stride: int = setting(
+    grin_seed: int = setting(0, "Denoising models: noise seed.", low=0, high=2**31 - 1, live=True)
+    grin_query_stride: int = setting(
         0,
         "Denoising models: estimate every n-th pixel and row and interpolate between them; 0: "
         "the checkpoint's default.",
@@ -88,7 +88,7 @@ class NetworkSettings:
         high=64,
         live=True,
     )
-    carry: bool = setting(
+    grin_carry: bool = setting(
         False,
         "Denoising models: start from the depth of the previous frame, which saves steps and "
         "reduces flicker.",

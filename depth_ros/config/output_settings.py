@@ -25,14 +25,14 @@ class OutputSettings:
         high=1000.0,
         live=True,
     )
-    edge_filter: str = setting(
+    edges_filter: str = setting(
         "points",
         "Remove flying pixels between foreground and background: off, from points only, or from "
         "points and the depth image.",
         choices=("off", "points", "image"),
         live=True,
     )
-    edge_step: float = setting(
+    edges_step: float = setting(
         0.025,
         "Relative step of inverse depth that counts as an edge, compared with the value "
         "extrapolated from the neighbours.",
@@ -40,9 +40,9 @@ class OutputSettings:
         high=1.0,
         live=True,
     )
-    edge_radius_px: int = setting(
+    edges_radius_px: int = setting(
         0,
-        "Distance of the neighbours that edge_filter extrapolates from; 0: from the ratio of the "
+        "Distance of the neighbours that edges.filter extrapolates from; 0: from the ratio of the "
         "image's to the network's size.",
         unit="px",
         low=0,
@@ -51,7 +51,7 @@ class OutputSettings:
     )
     min_confidence: float = setting(
         0.0,
-        "Drop points below this confidence; needs samples of two or more.",
+        "Drop points below this confidence; needs grin.samples of two or more.",
         low=0.0,
         high=1.0,
         live=True,
@@ -82,7 +82,7 @@ class OutputSettings:
     )
     colour_range: str = setting(
         "fixed",
-        "Range of depth/color. fixed: colour_near_m to colour_far_m; percentiles: those of each "
+        "Range of depth/color. fixed: colour.near_m to colour.far_m; percentiles: those of each "
         "image.",
         choices=("fixed", "percentiles"),
         live=True,

@@ -53,12 +53,12 @@ class ScaleSettings:
     )
     ground_frame: str = setting(
         "",
-        "With extrinsics tf: frame with z up that lies on the ground, or ground_offset_m above "
+        "With extrinsics tf: frame with z up that lies on the ground, or ground.offset_m above "
         "it; empty: base_footprint, or base_link if there is none.",
     )
     ground_offset_m: float = setting(
         0.0,
-        "Height of ground_frame's origin above the ground. For base_link: its height above the "
+        "Height of ground.frame's origin above the ground. For base_link: its height above the "
         "wheels' contact points; for base_footprint: 0.",
         unit="m",
         low=-10.0,

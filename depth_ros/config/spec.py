@@ -21,7 +21,7 @@ class Spec:
     """Declaration of one setting: its type, default and allowed values.
 
     Attributes:
-        name: the ROS parameter's name.
+        name: the ROS parameter's name, with a dot between group and rest.
         default: the default value; its type is the setting's type.
         help: one sentence.
         unit: SI unit, or empty.
@@ -38,6 +38,11 @@ class Spec:
     high: float | None = None
     choices: tuple[str | int, ...] = ()
     live: bool = False
+
+    @property
+    def field(self) -> str:
+        """The name in Python."""
+        return self.name.replace(".", "_")
 
     def cast(self, value: Any) -> Any:
         """Convert a YAML value to the setting's type if it has an equivalent of another type.

@@ -145,13 +145,13 @@ def _node_arguments(model: str) -> list[str]:
     """Return the node's arguments: the preset for Nav2 and the camera's mount.
 
     Real robots take the mount from TF; parameters avoid a dependency on tf2_ros here. They contain
-    no odometry: the frames of points/nav are not compared with each other (nav_frames).
+    no odometry: the frames of points/nav are not compared with each other (nav.frames).
     """
     parameters = {
         "model": model,
         "extrinsics": "parameters",
-        "camera_height_m": HEIGHT_M,
-        "camera_pitch_deg": PITCH_DOWN_DEG,
+        "camera.height_m": HEIGHT_M,
+        "camera.pitch_deg": PITCH_DOWN_DEG,
     }
     remaps = ["-r", f"image:={IMAGE}", "-r", f"camera_info:={INFO}"]
     given = (word for name, value in parameters.items() for word in ("-p", f"{name}:={value}"))

@@ -95,5 +95,5 @@ def body_frame(optical_frame: str) -> str:
             return optical_frame.removesuffix(ending) + instead
     raise FrameError(
         f"the images' frame is '{optical_frame}', expected one that ends in _optical_frame: "
-        "name the scan's frame (scan_frame), x ahead and y left"
+        "name the scan's frame (scan.frame), x ahead and y left"
     )

@@ -131,7 +131,7 @@ def _matrix(info: CameraInfo, rectified: bool) -> tuple[str, tuple[float, ...]]:
         return "k", k
     advice = ""
     if not rectified and any(p):
-        advice = "set image_rectified:=true if the image is rectified; otherwise "
+        advice = "set image.rectified:=true if the image is rectified; otherwise "
     raise CameraError(
         f"camera_info has an all-zero {name}: {advice}calibrate the camera (camera_calibration) "
         "and give its driver the result (camera_info_url)"

@@ -297,13 +297,13 @@ class DepthModel(ABC):
         )
 
     def with_fit(self, fit: Fit) -> DepthModel:
-        """Return the same model with another image_fit.
+        """Return the same model with another image.fit.
 
         Raises:
             ModelError: its network supports only one.
         """
         raise ModelError(
-            f"model '{self.entry.name}' resizes images in one way only, expected image_fit:=auto"
+            f"model '{self.entry.name}' resizes images in one way only, expected image.fit:=auto"
         )
 
     @abstractmethod

@@ -62,7 +62,7 @@ def load(name: str, weights: str = "") -> DepthModel:
     if entry.family in CLIP_FAMILIES:
         raise ModelError(
             f"model '{name}' needs a whole recording: depth_ros convert; "
-            "live: depth-anything-v2-small with scale_mode ground or anchors"
+            "live: depth-anything-v2-small with scale.mode ground or anchors"
         )
     if is_exported(name):
         return _load_exported(Path(name))

@@ -128,7 +128,7 @@ def _plan(depth: DepthFrame, settings: Settings, wanted: Wanted) -> Plan:
     confident = bool(settings.min_confidence)
     points = wanted.points and not (confident and depth.confidence is None)  # cloud() raises
     return Plan(
-        edges=cast(Edges, settings.edge_filter),
+        edges=cast(Edges, settings.edges_filter),
         radius_px=edge_radius_px(depth, settings),
         points=points,
         organised=points and settings.points_organised,
@@ -148,7 +148,7 @@ def _numbers(depth: DepthFrame, settings: Settings) -> Numbers:
         0.0 if scale is None else scale.shift,
         settings.min_depth_m,
         depth.far_m,
-        settings.edge_step,
+        settings.edges_step,
         settings.min_confidence,
         settings.colour_near_m,
         settings.colour_far_m,

@@ -56,7 +56,7 @@ class HostRenderer:
             values = scale.depth_m(values, scaled.kind)
         depth_m = limit_range(values, settings.min_depth_m, scaled.far_m)
         depth = replace(unrendered(estimate, scaled), depth_m=depth_m)
-        if settings.edge_filter == "image":
+        if settings.edges_filter == "image":
             depth_m.masked_fill_(self._flying(depth, settings), torch.nan)
         return depth
 
@@ -89,7 +89,7 @@ class HostRenderer:
     def _excluded(self, depth: DepthFrame, settings: Settings) -> Tensor | None:
         """Return a mask (H, W) of pixels that give no points, for any depth; None: no pixels."""
         excluded = None
-        if settings.edge_filter == "points":
+        if settings.edges_filter == "points":
             excluded = self._flying(depth, settings)
         if settings.min_confidence:
             assert depth.confidence is not None
@@ -100,7 +100,7 @@ class HostRenderer:
 
     def _flying(self, depth: DepthFrame, settings: Settings) -> Tensor:
         self._profile.begin("edges")
-        return flying(depth.depth_m, settings.edge_step, edge_radius_px(depth, settings))
+        return flying(depth.depth_m, settings.edges_step, edge_radius_px(depth, settings))
 
 
 def _new_packer(camera: Camera, colour: bool, stride: int) -> CloudPacker:

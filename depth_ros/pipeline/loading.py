@@ -21,7 +21,7 @@ def check(model: ModelFacts, settings: Settings) -> None:
     """Refuse settings that a model does not support.
 
     Raises:
-        ModelError: float16 is unsafe for the model, it needs anchors and scale_mode is not
+        ModelError: float16 is unsafe for the model, it needs anchors and scale.mode is not
             anchors, it does not support flip, or it outputs no confidence for min_confidence.
     """
     if settings.dtype == "float16" and not model.entry.half_safe:
@@ -29,14 +29,14 @@ def check(model: ModelFacts, settings: Settings) -> None:
     if model.prompt_size and settings.scale_mode != "anchors":
         raise ModelError(
             f"model '{settings.model}' completes depth that another sensor measured, "
-            "set scale_mode:=anchors"
+            "set scale.mode:=anchors"
         )
     if settings.flip and model.denoises:
         raise ModelError(
             f"model '{settings.model}' uses the camera's rays, which flip does not mirror: "
-            "set flip:=false, and samples:=2 or more"
+            "set flip:=false, and grin.samples:=2 or more"
         )
-    if settings.min_confidence and not model.has_confidence(settings.samples):
+    if settings.min_confidence and not model.has_confidence(settings.grin_samples):
         raise ModelError(no_confidence(model))
 
 

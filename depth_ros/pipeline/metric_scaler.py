@@ -89,7 +89,7 @@ class MetricScaler:
         if scale is None and not metric:
             raise ModelError(
                 f"model '{self._model.entry.name}' gives {prediction.output.value}, expected "
-                f"{Output.METRIC_DEPTH.value}, or scale_mode:=ground or anchors"
+                f"{Output.METRIC_DEPTH.value}, or scale.mode:=ground or anchors"
             )
         varies = scale is not None and scale.field is not None
         if scale is not None and varies:

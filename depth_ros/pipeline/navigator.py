@@ -99,7 +99,7 @@ class Navigator:
     def scan(self, depth: DepthFrame, settings: Settings, place: Place, rows: int = 1) -> Scan:
         """Return the nearest surface in each direction, without synchronisation.
 
-        With scan_height_band_m and a known ground, the scan is in the ground's frame. Otherwise it
+        With scan.height_band_m and a known ground, the scan is in the ground's frame. Otherwise it
         covers rows around the optical axis, in the camera's frame with x forward (REP 103).
 
         Args:
@@ -157,8 +157,8 @@ class Navigator:
         end_m = far_m / length if math.isfinite(far_m) else torch.nan
         points_m = back_project(torch.where(beyond, end_m, raw.depth_m), raw.rays)
         solid = (distance_m < far_m) & (points_m[..., 0] < torch.inf)
-        if settings.edge_filter != "off":
-            solid &= ~flying(depth_m, settings.edge_step, radius)
+        if settings.edges_filter != "off":
+            solid &= ~flying(depth_m, settings.edges_step, radius)
         # Objects on the floor have the scale of the floor.
         scale = self._scale(depth) if floor is None else 0.0
         sigma = raw.sigma.square().add_(scale**2).sqrt_()

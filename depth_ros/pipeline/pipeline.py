@@ -38,7 +38,7 @@ class Pipeline:
     A predictor runs the network, a metric scaler makes its values metric, and a renderer makes
     depth, points and colours from them. On CUDA a frame is two captured graphs (runtimes.capture),
     one from image to values and one from values to depth, points and colours. Between them the
-    scale is measured, from the ground or anchors. In scale_mode model no step waits for the
+    scale is measured, from the ground or anchors. In scale.mode model no step waits for the
     device.
 
     Live settings may be replaced between frames. If another thread replaces them, process a frame
@@ -144,7 +144,7 @@ class Pipeline:
     @property
     def has_confidence(self) -> bool:
         """Whether depth comes with confidence."""
-        return self.model.has_confidence(self.settings.samples)
+        return self.model.has_confidence(self.settings.grin_samples)
 
     def __call__(self, frame: Frame, reference: Reference | None = None) -> DepthFrame:
         """Estimate the depth of a frame; see predict() and measure() for what they raise."""
@@ -188,7 +188,7 @@ class Pipeline:
 
         Args:
             estimate: of predict().
-            reference: with scale_mode ground the camera's mount, with anchors the anchors; None
+            reference: with scale.mode ground the camera's mount, with anchors the anchors; None
                 if they are unknown for this frame.
             wanted: outputs that will be requested for this depth with the same settings, to be
                 computed together; None: each is computed on request.

@@ -131,7 +131,7 @@ class NetworkPredictor:
         if prompt_size is not None:
             prompts = to_device(torch.ones(1, 1, *prompt_size), self.device)
         camera = Camera.from_fov(width, height, 60.0)  # any field of view would do
-        request = Request([camera], prompts, _sampling(settings, settings.query_stride))
+        request = Request([camera], prompts, _sampling(settings, settings.grin_query_stride))
         # Background compilation starts later, with the real size of the images.
         self._infer(rgb, request, settings, improve=settings.compile == "true")
 
@@ -148,11 +148,11 @@ class NetworkPredictor:
         self.profile.begin("upload")
         images = [self._upload(frame.rgb) for frame in frames]
         rgb = torch.stack(images) if len(images) > 1 else images[0][None]
-        carries = settings.carry and len(frames) == 1
+        carries = settings.grin_carry and len(frames) == 1
         request = Request(
             [frame.camera.turned(_turns(settings)) for frame in frames],
             self._prompts(frames, references, settings),
-            _sampling(settings, stride if sparse else settings.query_stride),
+            _sampling(settings, stride if sparse else settings.grin_query_stride),
             self._memory.recall(frames[0]) if carries else None,
             enlarge=not sparse,
         )
@@ -204,7 +204,7 @@ class NetworkPredictor:
         if settings.rotate:  # every n-th pixel of the rotated image is another pixel
             return False
         cost = self.model.cost
-        return cost(camera, settings.stride) < cost(camera, settings.query_stride)
+        return cost(camera, settings.stride) < cost(camera, settings.grin_query_stride)
 
     def _prompts(
         self,
@@ -231,7 +231,7 @@ class NetworkPredictor:
 
 def batches(model: ModelFacts, settings: Settings) -> bool:
     """Whether frames of one size can share a run of the network."""
-    return model.batches and not (model.denoises and settings.carry)
+    return model.batches and not (model.denoises and settings.grin_carry)
 
 
 def runs_in_threads(model: ModelFacts, settings: Settings) -> bool:
@@ -249,7 +249,7 @@ def _turns(settings: Settings) -> int:
 
 
 def _sampling(settings: Settings, stride: int) -> Sampling:
-    return Sampling(settings.steps, settings.samples, settings.seed, stride)
+    return Sampling(settings.grin_steps, settings.grin_samples, settings.grin_seed, stride)
 
 
 def _network(model: DepthModel, execute: Executor, request: Request, turns: int) -> Function:

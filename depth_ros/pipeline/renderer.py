@@ -74,7 +74,7 @@ def edge_radius_px(depth: DepthFrame, settings: Settings) -> int:
     """Return the distance of the neighbours that the edge filter extrapolates from."""
     height, width = depth.depth_m.shape
     size = (height, width)
-    return settings.edge_radius_px or radius_for(depth.network_size or size, size)
+    return settings.edges_radius_px or radius_for(depth.network_size or size, size)
 
 
 def point_stride(depth: DepthFrame, settings: Settings) -> int:
@@ -96,4 +96,4 @@ def no_confidence(model: ModelFacts) -> str:
     """Return why a model gives no confidence."""
     if not model.denoises:
         return f"model '{model.entry.name}' gives no confidence, expected min_confidence:=0"
-    return "one sample gives no confidence, expected samples:=2 or more, or min_confidence:=0"
+    return "one sample gives no confidence, expected grin.samples:=2 or more, or min_confidence:=0"

@@ -59,13 +59,13 @@ class Parameters:
     """Poses from the settings, the same for every image."""
 
     def mount(self, header: Any, settings: Settings) -> Mount:
-        """Return the mount from camera_height_m, camera_pitch_deg and camera_roll_deg."""
+        """Return the mount from camera.height_m, camera.pitch_deg and camera.roll_deg."""
         return mount_of_parameters(settings)
 
     def optical_from(
         self, frame_id: str, header: Any, settings: Settings, optical: bool
     ) -> FloatArray:
-        """Return the transform from anchors_pose."""
+        """Return the transform from anchors.pose."""
         return optical_from_sensor(settings.anchors_pose, optical)
 
     def place(self, header: Any, settings: Settings, refused: Callable[[str], None]) -> Place:
@@ -153,7 +153,7 @@ class Tf:
         return self._look_up(header.frame_id, frame_id, header, _PATIENCE)
 
     def place(self, header: Any, settings: Settings, refused: Callable[[str], None]) -> Place:
-        """Return the camera's pose over the ground and in nav_odom_frame.
+        """Return the camera's pose over the ground and in nav.odom_frame.
 
         It waits a little only for transforms that were available before: a transform without a
         publisher must not delay a frame.

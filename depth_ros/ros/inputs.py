@@ -133,7 +133,7 @@ class Inputs:
             return f"nothing is published on {topic} ({expected})"
         if expected in kinds:
             return f"{topic} ({expected}) is published, but nothing comes"
-        cure = f", see image_transport ({self._transport})" if kinds & {IMAGE, COMPRESSED} else ""
+        cure = f", see image.transport ({self._transport})" if kinds & {IMAGE, COMPRESSED} else ""
         if missing := [each for each in IMAGES if each in kinds and not message_class(each)]:
             cure = f"; install {missing[0].partition('/')[0]}, which this ROS does not have"
         return f"{topic} is published as {', '.join(sorted(kinds))}, expected {expected}{cure}"

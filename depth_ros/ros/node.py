@@ -238,7 +238,7 @@ class DepthNode(LifecycleNodeMixin, Node):
         if not pipeline.metric:
             logger.warning(
                 f"{entry.name} gives {entry.output.value}, no metres: only depth/relative is "
-                "published; say scale_mode:=ground or scale_mode:=anchors for depth and points"
+                "published; say scale.mode:=ground or scale.mode:=anchors for depth and points"
             )
 
     def _stop(self) -> bool:

@@ -75,7 +75,7 @@ class Brightness(DepthModel):
 def pipeline(model: Brightness | None = None, **values: Any) -> Pipeline:
     torch.set_num_threads(1)
     model = model or Brightness()
-    settings = Settings(device="cpu", edge_filter="off", max_depth_m=50.0).with_values(**values)
+    settings = Settings(device="cpu", edges_filter="off", max_depth_m=50.0).with_values(**values)
     return Pipeline(NetworkPredictor(model, TorchRuntime(model.network, "cpu")), settings)
 
 

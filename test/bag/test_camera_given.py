@@ -95,7 +95,7 @@ def test_another_size_of_the_same_aspect_is_rescaled_when_it_is_asked_for(
     path = calibrated(tmp_path / "camera.yaml", DOUBLE) if by_file else ""
     summary = convert([source], tmp_path / "straight", pipeline(camera_calibration=path))
     assert summary.answered == {}
-    assert "camera_info_scale to rescale it" in summary.examples["CameraError"]
+    assert "camera.info_scale to rescale it" in summary.examples["CameraError"]
     given = pipeline(camera_calibration=path, camera_info_scale=True)
     assert convert([source], tmp_path / "out", given).answered == {"camera": COUNT}
     for found in cameras(tmp_path / "out"):

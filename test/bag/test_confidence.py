@@ -36,7 +36,7 @@ def grin(tmp_path: Path) -> Path:
 
 def confident(grin: Path, samples: int = 3) -> Pipeline:
     torch.set_num_threads(1)
-    return Pipeline.from_settings(Settings(str(grin), device="cpu", samples=samples))
+    return Pipeline.from_settings(Settings(str(grin), device="cpu", grin_samples=samples))
 
 
 def test_every_images_confidence_is_written_beside_its_depth(
@@ -96,7 +96,7 @@ def test_a_model_without_confidence_is_refused_before_anything_is_written(
 
 def test_the_verb_writes_confidence(source: Path, grin: Path, tmp_path: Path) -> None:
     out = tmp_path / "out"
-    said = ["--set", f"model={grin}", "--set", "device=cpu", "--set", "samples=2"]
+    said = ["--set", f"model={grin}", "--set", "device=cpu", "--set", "grin.samples=2"]
     assert cli.main(["convert", str(source), str(out), *said, "--with", "confidence"]) == 0
     assert len(read(out, TOPIC)) == 3
 
@@ -104,7 +104,7 @@ def test_the_verb_writes_confidence(source: Path, grin: Path, tmp_path: Path) ->
 def test_carried_frames_of_a_recording_follow_each_other(
     source: Path, grin: Path, tmp_path: Path
 ) -> None:
-    said = Settings(str(grin), device="cpu", carry=True, edge_filter="off")
+    said = Settings(str(grin), device="cpu", grin_carry=True, edges_filter="off")
     convert([source], tmp_path / "out", Pipeline.from_settings(said), ConvertOptions(batch=2))
     again = Pipeline.from_settings(said)
     images = read(tmp_path / "out", "/camera/image")

@@ -104,7 +104,7 @@ def test_a_camera_that_hangs_upside_down_is_answered_as_one_that_does_not(
             yield topic, message, time_ns
 
     more = ["--with", "points", "--only-depth"]
-    more += [f"--set={words}" for words in ("points_organised=true", "edge_filter=off")]
+    more += [f"--set={words}" for words in ("points.organised=true", "edges.filter=off")]
     upright, turned, wrong = (tmp_path / name for name in ("upright", "turned", "wrong"))
     assert cli.main(words(write(tmp_path / "a", drive(2)), upright, checkpoint, *more)) == 0
     source = write(tmp_path / "b", hung())
@@ -143,7 +143,7 @@ def test_settings_come_from_a_file_and_from_words_over_it(tmp_path: Path) -> Non
     file = tmp_path / "params.yaml"
     lines = ["use_sim_time: true", "stride: 4", "flip: true"]
     file.write_text("\n    ".join(["/robot/depth:\n  ros__parameters:", *lines]))
-    words = ["stride=2", "min_depth_m=0.5", "flip=False", "anchors_pose=[1,2,3,0,0,-1.5]"]
+    words = ["stride=2", "min_depth_m=0.5", "flip=False", "anchors.pose=[1,2,3,0,0,-1.5]"]
     words += ["cameras=[front, left]"]
     settings = given(file, words)
     expected: dict[str, Any] = {
@@ -164,7 +164,7 @@ def test_settings_come_from_a_file_and_from_words_over_it(tmp_path: Path) -> Non
         ("stride=two", "stride is 'two', expected int"),
         ("stride=0", "expected 1 to 64"),
         ("flip=maybe", "expected true or false"),
-        ("anchors_pose=1,2", "expected 6 numbers"),
+        ("anchors.pose=1,2", "expected 6 numbers"),
         ("beyond_range=true", "beyond_range is True, expected one of drop, max"),
     ],
 )
@@ -175,7 +175,7 @@ def test_a_wrong_setting_is_refused(word: str, output: str) -> None:
 
 def test_off_may_be_said_as_yaml_reads_it() -> None:
     for word in ("off", "false", "False"):
-        assert given(None, [f"edge_filter={word}"]).edge_filter == "off"
+        assert given(None, [f"edges.filter={word}"]).edges_filter == "off"
 
 
 @pytest.mark.parametrize("text", ["", "a: 1", "node:\n  ros__parameters: [", "node: {}"])

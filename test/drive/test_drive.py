@@ -112,7 +112,7 @@ def test_a_node_answers_over_dds_and_says_what_it_dropped(tmp_path: Path) -> Non
     camera.see(EMPTY.start, 0.0)
     assert camera.view is not None
     black = np.zeros_like(camera.view.rgb)
-    arguments = [*run._node_arguments("zoedepth-tiny"), "-p", "scale_mode:=ground"]
+    arguments = [*run._node_arguments("zoedepth-tiny"), "-p", "scale.mode:=ground"]
     topic = CostmapParameters.read().cloud_topic()
     with node_process.running(log, arguments), exchanging(log, topic) as ask:
         answer = ask(camera.view.rgb, CAMERA, np.eye(4), 1_000_000_000)
@@ -122,7 +122,7 @@ def test_a_node_answers_over_dds_and_says_what_it_dropped(tmp_path: Path) -> Non
         assert np.abs(heights_m).min() < 1e-4  # the floor is where the mount has it
         assert heights_m.min() > -1e-4
         assert len(answer.points_m) > 300
-        assert np.linalg.norm(answer.points_m, axis=1).max() < 3.1  # nav_range_m, and voxels
+        assert np.linalg.norm(answer.points_m, axis=1).max() < 3.1  # nav.range_m, and voxels
         assert 0.3 < np.nanmedian(answer.depth_m[120:]) < 3
         # So long after the last scale there is none, and of a black image none can be measured.
         assert ask(black, CAMERA, np.eye(4), 100_000_000_000) is None

@@ -88,7 +88,7 @@ def fake_pipeline(
     **settings: Value,
 ) -> Pipeline:
     """A pipeline whose network says what a test wants."""
-    chosen = Settings().with_values(edge_filter="off", min_depth_m=0.0, **settings)
+    chosen = Settings().with_values(edges_filter="off", min_depth_m=0.0, **settings)
     return Pipeline(FakePredictor(say, output, confidence, name), chosen)
 
 

@@ -113,7 +113,7 @@ def test_settings_of_the_pipeline_can_be_said(tmp_path: Path) -> None:
     write_bag(tmp_path / "bag")
     said = ["evaluate", "--protocol", "bag", "--data", str(tmp_path / "bag")]
     coverage = []
-    for extra in ([], ["--set", "max_depth_m=0.5", "--set", "scale_steady_s=0.5"]):
+    for extra in ([], ["--set", "max_depth_m=0.5", "--set", "scale.steady_s=0.5"]):
         assert cli.main([*said, "--limit", "2", *extra, "--out", str(tmp_path / "out")]) == 0
         numbers = json.loads((tmp_path / "out" / "scores.json").read_text())
         coverage.append(numbers["models"][0]["mean"]["coverage"])

@@ -57,5 +57,5 @@ def test_beams_span_what_an_image_may_see_from_another_place() -> None:
 def test_the_frame_is_the_optical_ones_body() -> None:
     assert body_frame("camera_color_optical_frame") == "camera_color_frame"
     assert body_frame("front_optical") == "front"
-    with pytest.raises(FrameError, match=r"'camera'.*scan_frame"):
+    with pytest.raises(FrameError, match=r"'camera'.*scan.frame"):
         body_frame("camera")

@@ -168,9 +168,9 @@ def test_what_clears_reaches_farther_and_lower_than_what_marks(layer: str) -> No
     preset = load(CONFIG / "presets" / "nav2.yaml")["/**"]
     # Points that stand for what is beyond range mark nothing.
     assert preset["beyond_range"] == "max"
-    assert preset["nav_range_m"] > mark["obstacle_max_range"]
+    assert preset["nav.range_m"] > mark["obstacle_max_range"]
     # Nothing is between the floor, at a height of 0, and what is an obstacle.
-    assert mark["min_obstacle_height"] <= preset["nav_min_height_m"]
+    assert mark["min_obstacle_height"] <= preset["nav.min_height_m"]
 
 
 def test_nobody_waits_for_a_bond() -> None:
@@ -184,7 +184,7 @@ def test_every_value_of_a_preset_is_allowed_and_has_its_reason(path: Path) -> No
     ours, warnings = split(load(path)["/**"])
     assert not warnings
     settings = Settings().with_values(**ours)
-    assert {name: getattr(settings, name) for name in ours} == {
+    assert {name: getattr(settings, SPECS[name].field) for name in ours} == {
         name: SPECS[name].cast(value) for name, value in ours.items()
     }
     lines = path.read_text().splitlines()

@@ -103,8 +103,8 @@ def test_the_node_starts_with_the_parameter_file_and_nothing_else(launch: Launch
 def test_arguments_override_the_parameter_file(launch: Launch) -> None:
     given = {
         "model": "zoedepth-nyu",
-        "scale_mode": "anchors",
-        "anchors_type": "scan",
+        "scale.mode": "anchors",
+        "anchors.type": "scan",
         "runtime": "torch",
         "device": "cuda:1",
     }
@@ -119,18 +119,18 @@ def test_every_parameter_is_an_argument_of_its_type(launch: Launch) -> None:
         "stride": "4",
         "max_depth_m": "6",
         "publish_points": "false",
-        "edge_filter": "off",
-        "ground_frame": "chassis",
-        "anchors_pose": "[0, 0, 1, 0, 0.5, 0]",
+        "edges.filter": "off",
+        "ground.frame": "chassis",
+        "anchors.pose": "[0, 0, 1, 0, 0.5, 0]",
     }
     found = parameters(launch(**given)["LifecycleNode"])
     assert found == {
         "stride": 4,
         "max_depth_m": 6.0,
         "publish_points": False,
-        "edge_filter": "off",
-        "ground_frame": "chassis",
-        "anchors_pose": [0.0, 0.0, 1.0, 0.0, 0.5, 0.0],
+        "edges.filter": "off",
+        "ground.frame": "chassis",
+        "anchors.pose": [0.0, 0.0, 1.0, 0.0, 0.5, 0.0],
         "use_sim_time": False,
     }
     assert isinstance(found["max_depth_m"], float)
@@ -141,7 +141,7 @@ def test_every_parameter_is_an_argument_of_its_type(launch: Launch) -> None:
     [
         ({"stride": "0"}, "stride is 0"),
         ({"stride": "four"}, "stride is 'four'"),
-        ({"anchors_pose": "[0"}, "no YAML"),
+        ({"anchors.pose": "[0"}, "no YAML"),
         ({"preset": "nav3"}, "preset is 'nav3', expected one of: look, mapping, nav2, slam"),
     ],
 )

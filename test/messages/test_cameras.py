@@ -174,7 +174,7 @@ def test_the_published_projection_puts_points_where_the_sensors_does(
     [
         (
             {"k": (0.0,) * 9},
-            "all-zero k: set image_rectified:=true .*; otherwise calibrate the camera",
+            "all-zero k: set image.rectified:=true .*; otherwise calibrate the camera",
         ),
         ({"k": (0.0,) * 9, "p": (0.0,) * 12}, "all-zero k: calibrate the camera"),
         ({"k": (*K[:8], 0.0)}, "expected rows that start fx s cx, 0 fy cy, 0 0 1"),

@@ -79,7 +79,7 @@ def test_a_captured_family_gives_the_eager_result(
 ) -> None:
     model = models.load(str(built(family)))
     mode = "anchors" if model.prompt_size or model.entry.output != "metric_depth" else "model"
-    settings = Settings(scale_mode=mode, samples=2)
+    settings = Settings(scale_mode=mode, grin_samples=2)
     runtime, (both, machine) = TorchRuntime(model.network, "cpu"), graphs()
     eager = Pipeline(NetworkPredictor(model, runtime), settings)
     captured = Pipeline(NetworkPredictor(model, runtime, graphs=both), settings)

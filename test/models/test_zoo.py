@@ -128,7 +128,7 @@ def test_another_fit_leaves_the_focal_length_of_training(built: Callable[[str], 
 def test_a_network_with_only_one_fit_refuses_others(
     family: str, built: Callable[[str], Path]
 ) -> None:
-    with pytest.raises(ModelError, match="one way only, expected image_fit:=auto"):
+    with pytest.raises(ModelError, match=r"one way only, expected image\.fit:=auto"):
         models.load(str(built(family))).with_fit("minimal")
 
 

@@ -22,7 +22,7 @@ import numpy as np
 import numpy.typing as npt
 import pytest
 
-from depth_ros.config import Settings
+from depth_ros.config import FIELDS, Settings
 from depth_ros.geometry.camera import Camera
 
 with suppress(ImportError):  # where there is no ROS 2, the modules of this folder skip themselves
@@ -241,7 +241,7 @@ class Bench:
             namespace=namespace,
             cli_args=["--ros-args", *arguments, "-r", f"__node:=depth_{next(self._numbers)}"],
             use_global_arguments=False,
-            parameter_overrides=[Parameter(name, value=value) for name, value in settings.items()],
+            parameter_overrides=[parameter(*each) for each in settings.items()],
         )
         node.autostart()
         self._executor.add_node(node)
@@ -473,9 +473,14 @@ def limits(reference: Reference) -> dict[str, Any]:
     return {"min_depth_m": float(near_m), "max_depth_m": float(far_m)}
 
 
+def parameter(name: str, value: Any) -> Parameter:
+    """A setting by its name in Python, or another parameter."""
+    return Parameter(FIELDS[name].name if name in FIELDS else name, value=value)
+
+
 def set_parameters(bench: Bench, **values: Any) -> str:
     """Set parameters at once, as another process would; return why not, or nothing."""
-    parameters = [Parameter(name, value=value).to_parameter_msg() for name, value in values.items()]
+    parameters = [parameter(*each).to_parameter_msg() for each in values.items()]
     request = SetParametersAtomically.Request(parameters=parameters)
     service = f"{bench.node.get_fully_qualified_name()}/set_parameters_atomically"
     result = bench.peer.call(SetParametersAtomically, service, request).result

@@ -15,7 +15,16 @@ from depth_ros.models.base import Prediction, Request
 from depth_ros.models.grin.model import GrinModel
 from depth_ros.pipeline import Frame, Pipeline
 from test.models.checkpoints import build
-from test.ros.conftest import FRAME_ID, Bench, Metres, Shot, set_parameters, stamp_of, take
+from test.ros.conftest import (
+    FRAME_ID,
+    Bench,
+    Metres,
+    Shot,
+    parameter,
+    set_parameters,
+    stamp_of,
+    take,
+)
 
 pytest.importorskip("rclpy")
 
@@ -66,7 +75,7 @@ def expected(grin: str, shot: Shot, **settings: Any) -> Metres:
 def test_confidence_is_the_pipelines_with_the_images_size_stamp_and_frame(
     bench: Bench, grin: str
 ) -> None:
-    bench.start(TOPIC, model=grin, samples=3, device="cpu")
+    bench.start(TOPIC, model=grin, grin_samples=3, device="cpu")
     for number in range(2):
         shot = take(number)
         confidence = bench.ask(shot)[TOPIC]
@@ -75,7 +84,9 @@ def test_confidence_is_the_pipelines_with_the_images_size_stamp_and_frame(
         assert confidence.header.frame_id == FRAME_ID
         assert stamp_of(confidence) == shot.stamp_ns
         found = values(confidence)
-        np.testing.assert_allclose(found, expected(grin, shot, samples=3), rtol=1e-3, atol=1e-5)
+        np.testing.assert_allclose(
+            found, expected(grin, shot, grin_samples=3), rtol=1e-3, atol=1e-5
+        )
 
 
 def test_one_sample_has_no_confidence_until_there_are_two(bench: Bench, grin: str) -> None:
@@ -83,24 +94,18 @@ def test_one_sample_has_no_confidence_until_there_are_two(bench: Bench, grin: st
     bench.show(take(0))
     bench.peer.wait(lambda: bench.peer.received["depth/image"], "depth")
     assert bench.total("dropped") == 0
-    node.set_parameters([parameter("samples", 2)])
+    node.set_parameters([parameter("grin_samples", 2)])
     assert stamp_of(bench.ask(take(1))[TOPIC]) == take(1).stamp_ns
     assert [stamp_of(each) for each in bench.peer.received[TOPIC]] == [take(1).stamp_ns]
 
 
-def parameter(name: str, value: Any) -> Any:
-    from rclpy.parameter import Parameter
-
-    return Parameter(name, value=value)
-
-
 # What to change, what of the request says so, and the value that it has then.
 LIVE_OF_DENOISING: dict[str, tuple[Any, Callable[[Request], object]]] = {
-    "steps": (3, lambda request: request.sampling.steps),
-    "samples": (4, lambda request: request.sampling.samples),
-    "seed": (7, lambda request: request.sampling.seed),
-    "query_stride": (5, lambda request: request.sampling.stride),
-    "carry": (True, lambda request: request.memory is not None),
+    "grin_steps": (3, lambda request: request.sampling.steps),
+    "grin_samples": (4, lambda request: request.sampling.samples),
+    "grin_seed": (7, lambda request: request.sampling.seed),
+    "grin_query_stride": (5, lambda request: request.sampling.stride),
+    "grin_carry": (True, lambda request: request.memory is not None),
 }
 
 
@@ -122,7 +127,9 @@ def test_how_a_model_is_asked_can_change_while_it_runs(
 def test_the_confidence_that_points_need_can_change_while_the_node_runs(
     bench: Bench, grin: str
 ) -> None:
-    node = bench.start("points", TOPIC, model=grin, device="cpu", samples=3, max_depth_m=1000.0)
+    node = bench.start(
+        "points", TOPIC, model=grin, device="cpu", grin_samples=3, max_depth_m=1000.0
+    )
     answers = bench.ask(take(0))
     least = float(np.median(values(answers[TOPIC])))
     node.set_parameters([parameter("min_confidence", least)])
@@ -142,7 +149,7 @@ def test_confidence_that_nobody_listens_to_is_not_published(
         publish(publisher, message)
 
     monkeypatch.setattr(Publisher, "publish", spy)
-    bench.start("depth/image", model=grin, samples=2, device="cpu")
+    bench.start("depth/image", model=grin, grin_samples=2, device="cpu")
     bench.ask(take(0))
     bench.peer.wait(lambda: bench.total("answered") == 1)  # no output of it is to come
     assert f"/{TOPIC}" not in sent
@@ -172,9 +179,9 @@ def test_of_a_cloud_alone_its_own_pixels_are_asked_for(
 ) -> None:
     said: dict[str, Any] = {
         "stride": 4,
-        "query_stride": 1,
+        "grin_query_stride": 1,
         "points_organised": organised,
-        "edge_filter": "off",
+        "edges_filter": "off",
     }
     bench.start("points", model=grin, device="cpu", max_depth_m=1000.0, **said)
     shot = take(0)
@@ -195,7 +202,9 @@ def test_of_a_cloud_alone_its_own_pixels_are_asked_for(
 def test_with_camera_info_beside_it_still_only_the_clouds_pixels_are_asked_for(
     bench: Bench, grin: str, asked: Asked
 ) -> None:
-    bench.start("points", "depth/camera_info", model=grin, device="cpu", stride=4, query_stride=1)
+    bench.start(
+        "points", "depth/camera_info", model=grin, device="cpu", stride=4, grin_query_stride=1
+    )
     info = bench.ask(take(0))["depth/camera_info"]
     assert not asked.last.enlarge
     assert (info.width, info.height) == (80, 60)
@@ -204,7 +213,7 @@ def test_with_camera_info_beside_it_still_only_the_clouds_pixels_are_asked_for(
 def test_who_begins_to_listen_while_a_cloud_is_computed_gets_no_image_of_its_pixels(
     bench: Bench, grin: str, asked: Asked
 ) -> None:
-    bench.start("points", model=grin, device="cpu", stride=4, query_stride=1, samples=2)
+    bench.start("points", model=grin, device="cpu", stride=4, grin_query_stride=1, grin_samples=2)
     bench.gate.close()
     bench.show(take(0))
     bench.peer.wait(bench.gate.entered.is_set, "the network's run")
@@ -219,6 +228,6 @@ def test_who_begins_to_listen_while_a_cloud_is_computed_gets_no_image_of_its_pix
 
 
 def test_one_sample_is_refused_while_confidence_is_wanted(bench: Bench, grin: str) -> None:
-    bench.start(model=grin, device="cpu", samples=2, min_confidence=0.5)
-    assert "expected samples:=2 or more" in set_parameters(bench, samples=1)
-    assert set_parameters(bench, samples=1, min_confidence=0.0) == ""
+    bench.start(model=grin, device="cpu", grin_samples=2, min_confidence=0.5)
+    assert "expected grin.samples:=2 or more" in set_parameters(bench, grin_samples=1)
+    assert set_parameters(bench, grin_samples=1, min_confidence=0.0) == ""

@@ -103,7 +103,7 @@ def test_a_transport_that_is_forced_is_kept(bench: Bench, stranger: Any, transpo
         (PointCloud2, ["/image is published as sensor_msgs/msg/PointCloud2, expected"]),
         (
             CompressedImage,
-            ["/image is published as sensor_msgs/msg/CompressedImage", "image_transport (raw)"],
+            ["/image is published as sensor_msgs/msg/CompressedImage", "image.transport (raw)"],
         ),
     ],
     ids=["nothing", "silence", "a cloud", "compressed where raw is forced"],

@@ -71,7 +71,7 @@ def moments(living_room: Path) -> list[Moment]:
 
 
 def test_every_frame_that_is_waited_for_is_answered(bench: Bench, moments: list[Moment]) -> None:
-    bench.start(*OUTPUTS, arguments=REMAPS, stride=4, edge_filter="off")
+    bench.start(*OUTPUTS, arguments=REMAPS, stride=4, edges_filter="off")
     for moment in moments:
         show(bench, moment)
         answered = partial(bench.peer.answers, moment.stamp_ns)

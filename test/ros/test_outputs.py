@@ -129,7 +129,7 @@ def test_binning_and_region_of_interest_are_in_the_camera_matrix(bench: Bench) -
 def test_an_organised_cloud_projects_onto_its_own_pixels(
     bench: Bench, limits: dict[str, Any], camera: Camera, colour: bool, stride: int
 ) -> None:
-    limits = limits | {"points_organised": True, "points_colour": colour, "edge_filter": "off"}
+    limits = limits | {"points_organised": True, "points_colour": colour, "edges_filter": "off"}
     bench.start(*OUTPUTS, stride=stride, **limits)
     shot = take(camera=camera)
     answers = bench.ask(shot)
@@ -154,7 +154,7 @@ def test_an_organised_cloud_projects_onto_its_own_pixels(
 def test_a_dense_cloud_has_each_valid_pixels_point_once(
     bench: Bench, limits: dict[str, Any], camera: Camera, stride: int
 ) -> None:
-    bench.start(*OUTPUTS, stride=stride, edge_filter="off", **limits)
+    bench.start(*OUTPUTS, stride=stride, edges_filter="off", **limits)
     shot = take(camera=camera)
     answers = bench.ask(shot)
     cloud, depth = answers["points"], metres(answers["depth/image"])[::stride, ::stride]

@@ -73,7 +73,7 @@ def test_every_frame_is_published_right_and_in_order(
     bench: Bench, bus: StandInBus, reference: Reference
 ) -> None:
     topics = ("depth/image", "depth/camera_info", "depth/color", "points")
-    bench.start(*topics, edge_filter="off")
+    bench.start(*topics, edges_filter="off")
     for number in range(5):
         shot = take(number)
         answers = bench.ask(shot)
@@ -143,7 +143,7 @@ def test_a_frame_has_one_set_of_settings_from_its_launch_to_its_last_message(
 def test_what_is_published_is_not_written_by_the_next_frame(
     bench: Bench, bus: StandInBus, reference: Reference
 ) -> None:
-    bench.start("depth/image", "points", points_organised=True, edge_filter="off")
+    bench.start("depth/image", "points", points_organised=True, edges_filter="off")
     landing(bench, bus, 0)
     launched(bench, 1)
     bus.opened.set()

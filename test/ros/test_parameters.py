@@ -12,7 +12,7 @@ import pytest
 
 from depth_ros import config, share
 from depth_ros.cli.given_settings import given
-from depth_ros.config import SPECS, Settings
+from depth_ros.config import FIELDS, SPECS, Settings
 from depth_ros.errors import SettingError
 from test.ros.conftest import Bench, set_parameters, stamp_of, take
 from test.ros.test_confidence import LIVE_OF_DENOISING
@@ -85,7 +85,7 @@ LIVE: dict[str, tuple[Callable[[float], dict[str, Any]], Callable[[Answers, Answ
         lambda before, after: (before["points"].height, after["points"].height) == (1, 60),
     ),
     "beyond_range": (
-        lambda middle_m: {"beyond_range": "max", "max_depth_m": middle_m, "edge_filter": "off"},
+        lambda middle_m: {"beyond_range": "max", "max_depth_m": middle_m, "edges_filter": "off"},
         lambda before, after: after["points"].width > np.isfinite(metres(after)).sum() + 2000,
     ),
     "stride": (
@@ -96,16 +96,16 @@ LIVE: dict[str, tuple[Callable[[float], dict[str, Any]], Callable[[Answers, Answ
         lambda middle_m: {"colour_map": "magma"},
         lambda before, after: after["depth/color"].data != before["depth/color"].data,
     ),
-    "edge_filter": (
-        lambda middle_m: {"edge_filter": "image"},
+    "edges_filter": (
+        lambda middle_m: {"edges_filter": "image"},
         lambda before, after: np.isnan(metres(after)).sum() > np.isnan(metres(before)).sum(),
     ),
-    "edge_step": (
-        lambda middle_m: {"edge_step": 1.0},
+    "edges_step": (
+        lambda middle_m: {"edges_step": 1.0},
         lambda before, after: after["points"].width > before["points"].width,
     ),
-    "edge_radius_px": (
-        lambda middle_m: {"edge_radius_px": 1},
+    "edges_radius_px": (
+        lambda middle_m: {"edges_radius_px": 1},
         lambda before, after: after["points"].width != before["points"].width,
     ),
     "colour_range": (
@@ -131,7 +131,7 @@ def test_every_live_setting_is_tried_below_with_the_scale_or_with_confidence() -
     tried = {*LIVE, "publish_points", *LIVE_ABOVE_GROUND, *LIVE_AMONG_ANCHORS}
     tried |= {*LIVE_OF_DENOISING, "min_confidence", "scale_steady_s"}
     tried |= {"anchors_field", "ground_offset_m", *LIVE_FOR_NAVIGATION}
-    assert tried == {spec.name for spec in SPECS.values() if spec.live}
+    assert tried == {name for name, spec in FIELDS.items() if spec.live}
 
 
 @pytest.mark.parametrize("name", LIVE)
@@ -143,7 +143,7 @@ def test_a_live_setting_counts_from_the_next_frame(bench: Bench, name: str) -> N
     assert set_parameters(bench, **changes) == ""
     after = bench.ask(replace(take(1), rgb=take(0).rgb))
     assert differs(before, after)
-    assert values(bench)[name] == changes[name]
+    assert values(bench)[FIELDS[name].name] == changes[name]
 
 
 def test_points_can_be_switched_off_and_on(bench: Bench) -> None:
@@ -168,8 +168,8 @@ def test_points_can_be_switched_off_and_on(bench: Bench) -> None:
         ({"max_depth_m": -1.0}, "max_depth_m"),
         ({"max_depth_m": float("nan")}, "max_depth_m"),
         ({"colour_map": "pink"}, "'pink', expected one of turbo, magma"),
-        ({"colour_near_m": 10.0}, "colour_near_m is 10.0, expected less than colour_far_m"),
-        ({"colour_near_m": 4.0, "colour_far_m": 3.0}, "colour_near_m is 4.0"),
+        ({"colour_near_m": 10.0}, "colour.near_m is 10.0, expected less than colour.far_m"),
+        ({"colour_near_m": 4.0, "colour_far_m": 3.0}, "colour.near_m is 4.0"),
         ({"min_depth_m": 5.0, "max_depth_m": 5.0}, "max_depth_m is 5.0"),
         ({"stride": 2, "colour_map": "pink"}, "'pink'"),
     ],
@@ -188,7 +188,7 @@ def test_a_change_that_is_not_allowed_is_refused_with_its_reason(
 
 def test_two_settings_may_change_together_where_one_alone_may_not(bench: Bench) -> None:
     bench.start()
-    assert "colour_near_m" in set_parameters(bench, colour_near_m=20.0)
+    assert "colour.near_m" in set_parameters(bench, colour_near_m=20.0)
     assert set_parameters(bench, colour_near_m=20.0, colour_far_m=30.0) == ""
 
 
@@ -199,8 +199,8 @@ def test_two_settings_may_change_together_where_one_alone_may_not(bench: Bench) 
         ({"stride": 2.0}, "stride is 2.0, expected int"),
         ({"max_depth_m": "far"}, "max_depth_m is 'far', expected float"),
         ({"max_depth_m": -1}, "max_depth_m is -1.0, expected 0.0 to 1000.0 m"),
-        ({"edge_filter": True}, "edge_filter is True, expected one of off, points, image"),
-        ({"colour_near_m": 20.0}, "colour_near_m is 20.0, expected less than colour_far_m"),
+        ({"edges_filter": True}, "edges.filter is True, expected one of off, points, image"),
+        ({"colour_near_m": 20.0}, "colour.near_m is 20.0, expected less than colour.far_m"),
         ({"depth_encoding": "8UC1"}, "depth_encoding is '8UC1', expected one of 32FC1, 16UC1"),
     ],
     ids=str,
@@ -216,7 +216,7 @@ def test_a_start_with_a_value_that_is_not_allowed_names_it(
     ("arguments", "reason"),
     [
         (["-p", "stride:=0"], "stride is 0, expected 1 to 64"),
-        (["-p", "colour_map:=pink"], "'pink', expected one of turbo"),
+        (["-p", "colour.map:=pink"], "'pink', expected one of turbo"),
         (["-r", "image:=/no-name"], "/no-name"),
         (["--params-file", "/no/such/file.yaml"], "/no/such/file.yaml"),
     ],
@@ -262,7 +262,7 @@ def test_a_change_in_the_middle_of_a_frame_counts_from_the_next_one(bench: Bench
     bench.gate.close()
     bench.show(replace(take(1), rgb=take(0).rgb))
     bench.peer.wait(bench.gate.entered.is_set, "the frame's inference")
-    changes: dict[str, Any] = {"edge_filter": "image", "stride": 4, "points_colour": False}
+    changes: dict[str, Any] = {"edges_filter": "image", "stride": 4, "points_colour": False}
     changes |= {"colour_map": "magma", "max_depth_m": middle_m, "focal_correction": False}
     assert set_parameters(bench, **changes) == ""
     bench.gate.open()
@@ -281,28 +281,28 @@ def test_a_change_that_does_not_go_with_the_model_is_refused(bench: Bench) -> No
     assert not node.health.model_failed
 
 
-@pytest.mark.parametrize("setting", ["max_depth_m", "edge_step"])
+@pytest.mark.parametrize("setting", ["max_depth_m", "edges_step"])
 def test_whole_numbers_do_for_those_that_need_not_be_whole(bench: Bench, setting: str) -> None:
     ones: dict[str, Any] = {setting: 1}
     node = bench.start(**ones)
     assert type(getattr(node.settings, setting)) is float
     assert set_parameters(bench, **ones) == ""
-    assert repr(values(bench)[setting]) == "1.0"
+    assert repr(values(bench)[FIELDS[setting].name]) == "1.0"
 
 
 def test_a_list_of_whole_numbers_does_too(bench: Bench) -> None:
-    node = bench.start(arguments=("-p", "anchors_pose:=[1, 0, 0, 0, 0, 0]"))
+    node = bench.start(arguments=("-p", "anchors.pose:=[1, 0, 0, 0, 0, 0]"))
     assert node.settings.anchors_pose == (1.0, 0.0, 0.0, 0.0, 0.0, 0.0)
     assert set_parameters(bench, anchors_pose=[2, 0, 0, 0, 0, 0]) == ""
     assert node.settings.anchors_pose == (2.0, 0.0, 0.0, 0.0, 0.0, 0.0)
 
 
 def test_off_is_a_word_although_yaml_has_it_for_false(bench: Bench) -> None:
-    node = bench.start(arguments=("-p", "edge_filter:=off"))
-    assert node.settings.edge_filter == "off"
-    assert set_parameters(bench, edge_filter="points") == ""
-    assert set_parameters(bench, edge_filter=False) == ""  # as ros2 param set reads it
-    assert (node.settings.edge_filter, values(bench)["edge_filter"]) == ("off", "off")
+    node = bench.start(arguments=("-p", "edges.filter:=off"))
+    assert node.settings.edges_filter == "off"
+    assert set_parameters(bench, edges_filter="points") == ""
+    assert set_parameters(bench, edges_filter=False) == ""  # as ros2 param set reads it
+    assert (node.settings.edges_filter, values(bench)["edges.filter"]) == ("off", "off")
 
 
 def test_a_parameter_that_is_none_is_warned_of_with_the_nearest(
@@ -320,10 +320,10 @@ def test_a_change_that_another_part_of_rclpy_refuses_changes_nothing(bench: Benc
 
 
 def test_the_node_and_convert_read_the_same_file_alike(bench: Bench, tmp_path: Path) -> None:
-    lines = ["edge_filter: off", "max_depth_m: 8", "publish_points: no", "flip: off", "strid: 2"]
-    lines += ["anchors_pose: [1, 0, 0, 0, 0, 0]", "use_sim_time: false", "autostart: False"]
+    lines = ["edges.filter: off", "max_depth_m: 8", "publish_points: no", "flip: off", "strid: 2"]
+    lines += ["anchors.pose: [1, 0, 0, 0, 0, 0]", "use_sim_time: false", "autostart: False"]
     file = tmp_path / "depth.yaml"
     file.write_text("\n    ".join(["/**:\n  ros__parameters:", *lines]) + "\n")
     node = bench.start(arguments=("--params-file", str(file)))
     assert node.settings == given(file, []).with_values(model=node.settings.model)
-    assert (node.settings.edge_filter, node.settings.publish_points) == ("off", False)
+    assert (node.settings.edges_filter, node.settings.publish_points) == ("off", False)

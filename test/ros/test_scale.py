@@ -20,7 +20,6 @@ pytest.importorskip("rclpy")
 import torch
 from geometry_msgs.msg import TransformStamped
 from rcl_interfaces.srv import SetParameters
-from rclpy.parameter import Parameter
 from sensor_msgs.msg import CompressedImage, Image, LaserScan, PointCloud2, PointField
 from std_msgs.msg import Header
 
@@ -29,7 +28,7 @@ from depth_ros.ros.extrinsics import Tf
 from depth_ros.scale.anchors import OPTICAL_FROM_BODY, pose_matrix, transform
 from depth_ros.scale.ground import Mount
 from test.messages.depth_files import packed
-from test.ros.conftest import CAMERA, LOG, Bench, Shot, take
+from test.ros.conftest import CAMERA, LOG, Bench, Shot, parameter, take
 
 HEIGHT_M, PITCH_DEG, WALL_M = 0.8, 15.0, 4.0
 MOUNT = Mount.from_angles(HEIGHT_M, PITCH_DEG, 0.0)
@@ -99,7 +98,7 @@ def test_a_relative_model_says_once_and_clearly_that_it_has_no_metres(
 ) -> None:
     bench.peer.listen(LOG)
     bench.start("depth/relative", model=relative)
-    text = bench.warning("affine_inverse_depth", "no metres", "scale_mode:=ground")
+    text = bench.warning("affine_inverse_depth", "no metres", "scale.mode:=ground")
     bench.ask(take(0))
     bench.ask(take(1))
     assert [log.msg for log in bench.peer.received[LOG]].count(text) == 1
@@ -230,7 +229,7 @@ def test_a_live_setting_of_the_ground_counts_from_the_next_frame(
 
 def set_live(bench: Bench, name: str, value: Any) -> None:
     """Set a parameter as another process would."""
-    request = SetParameters.Request(parameters=[Parameter(name, value=value).to_parameter_msg()])
+    request = SetParameters.Request(parameters=[parameter(name, value).to_parameter_msg()])
     service = f"{bench.node.get_fully_qualified_name()}/set_parameters"
     assert bench.peer.call(SetParameters, service, request).results[0].successful
 
@@ -574,7 +573,7 @@ def prompted(built: Callable[[str], Path]) -> str:
 
 def test_a_prompted_model_needs_anchors(bench: Bench, prompted: str) -> None:
     node = bench.start(model=prompted)
-    assert "set scale_mode:=anchors" in node.health.last_error
+    assert "set scale.mode:=anchors" in node.health.last_error
 
 
 def test_anchors_prompt_a_prompted_model(bench: Bench, prompted: str) -> None:

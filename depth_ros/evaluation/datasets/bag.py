@@ -56,7 +56,7 @@ def samples(
         topics: of image and depth; None: the bag's only ones.
         settings: how images are decoded, their camera and their scale references; None: the
             defaults.
-        anchors: topic of another sensor's points, for scale_mode anchors; empty: the only one.
+        anchors: topic of another sensor's points, for scale.mode anchors; empty: the only one.
 
     Raises:
         BagError: there is no such bag or topic.

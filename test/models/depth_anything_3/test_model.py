@@ -97,7 +97,7 @@ def test_metres_follow_the_focal_length_at_the_networks_input(
     built: Callable[[str], Path],
 ) -> None:
     """Metres = f out / 300."""
-    settings = Settings(model=NAME, weights=str(built("da3")), device="cpu", edge_filter="off")
+    settings = Settings(model=NAME, weights=str(built("da3")), device="cpu", edges_filter="off")
     pipeline = Pipeline.from_settings(settings)
     rgb = image(240, 320)
     camera = Camera.from_fov(320, 240, 60.0)

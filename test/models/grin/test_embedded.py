@@ -22,7 +22,7 @@ def seen() -> list[View]:
 
 
 def test_one_sample_is_as_exact_as_documented(seen: list[View]) -> None:
-    scores = score(pipeline(MODEL, samples=1), seen, "one sample").scores
+    scores = score(pipeline(MODEL, grin_samples=1), seen, "one sample").scores
     assert scores.abs_rel <= 0.15
     assert scores.delta1 >= 0.80
 
@@ -58,5 +58,5 @@ def test_asking_for_every_fourth_pixel_is_within_a_percent_of_asking_for_all() -
 def test_the_same_seed_gives_the_same_bytes(seen: list[View]) -> None:
     one, again = (pipeline(MODEL)(seen[0].frame).depth_m.numpy() for _ in range(2))
     assert one.tobytes() == again.tobytes()
-    other = pipeline(MODEL, seed=1)(seen[0].frame).depth_m.numpy()
+    other = pipeline(MODEL, grin_seed=1)(seen[0].frame).depth_m.numpy()
     assert 0 < np.nanmean(np.abs(other - one) / one) < 0.2

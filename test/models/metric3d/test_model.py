@@ -100,7 +100,7 @@ def test_metres_are_canonical_depth_times_the_scaled_focal_length(
     height: int, width: int, folder: Path
 ) -> None:
     camera, rgb = Camera.from_fov(width, height, 60.0), image(height, width)
-    settings = Settings(model=NAME, weights=str(folder), device="cpu", edge_filter="off")
+    settings = Settings(model=NAME, weights=str(folder), device="cpu", edges_filter="off")
     depth_m = Pipeline.from_settings(settings)(Frame(rgb, camera)).depth_m
     pixels, (top, below, left, right), scale = prepared(rgb)
     canonical = pixels.mean(0)[top : INPUT[0] - below, left : INPUT[1] - right] / 10
