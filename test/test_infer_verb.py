@@ -89,6 +89,18 @@ def test_a_picture_gives_depth_in_mm_colours_and_a_cloud(
     assert "the camera is a guess from fov_deg 60" in captured.err
 
 
+def test_a_range_of_colours_that_is_given_is_used(there: Path) -> None:
+    save(there / "a.png")
+    near = ("--set", "colour.near_m=100", "--set", "colour.far_m=200")
+    for folder, settings in (("own", ()), ("given", near)):
+        assert infer("a.png", "--out", folder, *settings, *FOV) == exit_codes.DONE
+    own, given = (cv2.imread(f"{folder}/a_colour.png") for folder in ("own", "given"))
+    assert own is not None
+    assert given is not None
+    assert len(np.unique(own.reshape(-1, 3), axis=0)) > 1
+    assert len(np.unique(given.reshape(-1, 3), axis=0)) == 1, "all is nearer than that"
+
+
 @pytest.mark.parametrize("form", ["npy", "npz"])
 def test_numpy_files_hold_metres(there: Path, form: str) -> None:
     save(there / "a.png")

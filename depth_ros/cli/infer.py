@@ -152,7 +152,7 @@ def _load(
 
 def _own_colours(options: argparse.Namespace) -> bool:
     """Return whether no option sets the range of colours."""
-    ranges = ("colour_range", "colour_near_m", "colour_far_m")
+    ranges = ("colour.range", "colour.near_m", "colour.far_m")
     return options.params is None and not any(text.startswith(ranges) for text in options.set)
 
 
