@@ -35,6 +35,9 @@ _MOST_BELOW = 0.1
 _LEAST_SPREAD = 1.25
 _MOST_DEVIATION = 0.02
 _MOST_TILT_DEG = 15.0
+# Width of the Cauchy prior of a metric network's own log scale: of two planes with equal support,
+# the one at about the network's own distance is the floor, and the other one a table or an error.
+_PRIOR = 0.3
 # Weight of the mount's angles against the tilt of the fitted plane: a network's errors are smooth
 # over the image, so that its many pixels count as a few independent ones.
 _MOUNT_DEG = 3.0
@@ -89,8 +92,9 @@ def find_ground(values: Tensor, kind: str, rays: Tensor, mount: Mount, seed: int
     """Fit the metric scale of a prediction: depth or inverse depth is scale * value + shift.
 
     For metric depth the plane is searched near the mount's direction, and its distance gives the
-    scale: the mount's angles may be wrong by several degrees. For relative depth the tilt of the
-    plane and the shift cannot be told apart, so the mount's angles are used as they are.
+    scale: the mount's angles may be wrong by several degrees. Planes near the network's own metres
+    are preferred. For relative depth the tilt of the plane and the shift cannot be told apart, so
+    the mount's angles are used as they are.
 
     Args:
         values: (H, W) on any device; NaN and infinity are ignored.
@@ -138,7 +142,9 @@ def _metric(depth_m: FloatArray, ray: FloatArray, mount: Mount, seed: int) -> Fi
     inverse, ray = 1 / depth_m[positive], ray[positive]
     planes = _planes(inverse, ray, mount, seed)
     on, below = _judge(inverse[:, None], ray @ planes.T)
-    plane = planes[np.argmax(on.sum(0) - below.sum(0))]
+    scales = mount.height_m * np.linalg.norm(planes, axis=1)
+    prior = 1 / (1 + (np.log(scales) / _PRIOR) ** 2)
+    plane = planes[np.argmax((on.sum(0) - below.sum(0)) * prior)]
     for _ in range(_REFINEMENTS):
         near, _ = _judge(inverse, ray @ plane)
         plane = _refine(inverse, ray, near, plane, mount)

@@ -120,6 +120,22 @@ def test_relative_predictions_of_rendered_drives_become_metric(
     assert max(scores) <= 0.12
 
 
+@pytest.mark.parametrize(
+    ("near_share", "network", "scale"), [(0.5, 1.0, 1.0), (1.0, 1.0, 2.0), (1.0, 0.1, 0.2)]
+)
+def test_of_two_planes_the_one_near_the_networks_own_metres_is_the_ground(
+    near_share: float, network: float, scale: float
+) -> None:
+    """The lower part of a floor appears at half of its distance, as if it were a table."""
+    camera, mount = Camera.from_fov(160, 120, 70.0), Mount.from_angles(1.0, 40.0, 0.0)
+    rays = camera.rays().astype(np.float64)
+    floor_m = 1 / (np.dstack([rays, np.ones((120, 160))]) @ np.array(mount.down))
+    lower = np.arange(120)[:, None] >= (1 - near_share) * 120
+    depth_m = torch.from_numpy(np.where(lower, floor_m / 2, floor_m) / network)
+    fit = find_ground(depth_m, "metric_depth", torch.from_numpy(rays), mount)
+    assert fit.scale == pytest.approx(scale, rel=0.05)
+
+
 @pytest.mark.parametrize("kind", KINDS)
 def test_without_noise_the_metres_are_exact(views: list[View], kind: str) -> None:
     assert np.median(errors(views, kind, 0.0)) <= 0.005
