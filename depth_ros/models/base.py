@@ -49,8 +49,9 @@ class ModelEntry:
         parameters_m: size in millions of parameters; 0: unknown.
         max_depth_m: maximum depth in training, which is also the end of a bounded head's range; 0:
             none, or stated only by the checkpoint.
-        preprocessing: content of the published preprocessor_config.json; used if a checkpoint
-            lacks that file. None: stated only by the checkpoint.
+        preprocessing: content of the published preprocessor_config.json or, if that could not be
+            read, what transformers' conversion script writes into it; used if a checkpoint lacks
+            that file. None: stated only by the checkpoint.
         training_camera: the camera, at its own image size, whose focal length the metres assume;
             None: none, or unknown.
         trained_with: preprocessing of that camera's images in training; None: the same as

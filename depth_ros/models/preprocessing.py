@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any, Literal, get_args
 
@@ -33,6 +33,9 @@ Resize = Literal[
 ]
 Fit = Literal["warp", "minimal", "lower_bound", "upper_bound", "area", "floor"]
 """How an image of another aspect ratio is resized; the first four are MiDaS's terms."""
+
+IMAGENET_MEAN, IMAGENET_STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
+"""Of the colours of ImageNet, as fractions of full scale."""
 
 _RESIZES, _FITS = get_args(Resize), get_args(Fit)
 _MOST_PX = 16384
@@ -261,41 +264,6 @@ class Preprocessing:
         return functional.pad(
             pixels, (left, padded[1] - width - left, top, padded[0] - height - top)
         )
-
-
-DPT = Preprocessing(384, 384, multiple=1, fit="warp", pad=False, resize="pillow_bicubic")
-"""DPTImageProcessor and PromptDepthAnythingImageProcessor at their defaults."""
-
-DEPTH_ANYTHING = replace(DPT, fit="lower_bound")
-"""DPTImageProcessor with the fit of Depth Anything's authors.
-
-transformers' own fit is minimal: it resizes 640x360 to 518x294, the authors to 924x518.
-"""
-
-GLPN = Preprocessing(
-    multiple=32,
-    fit="floor",
-    pad=False,
-    resize="pillow_bilinear",
-    mean=(0.0,) * 3,
-    std=(1.0,) * 3,
-)
-"""GLPNImageProcessor at its defaults."""
-
-TIPSV2 = Preprocessing(
-    448,
-    448,
-    multiple=1,
-    fit="warp",
-    pad=False,
-    resize="pillow_bilinear",
-    mean=(0.0,) * 3,
-    std=(1.0,) * 3,
-)
-"""Tipsv2DptImageProcessor at its defaults."""
-
-DEPTH_PRO = Preprocessing(1536, 1536, multiple=1, fit="warp", pad=False, resize="bilinear")
-"""DepthProImageProcessor at its defaults."""
 
 
 def pillow_resize(pixels: Tensor, size: tuple[int, int], mode: str) -> Tensor:

@@ -14,7 +14,8 @@ from torch.nn import functional
 
 from depth_ros.errors import ModelError
 from depth_ros.geometry.camera import Camera
-from depth_ros.models import MODELS, preprocessing
+from depth_ros.models import MODELS
+from depth_ros.models.depth_anything import DepthAnything
 from depth_ros.models.depth_pro import DepthPro
 from depth_ros.models.dpt import Dpt
 from depth_ros.models.preprocessing import Preprocessing, pillow_resize, rounded_resize
@@ -41,17 +42,17 @@ CASES: dict[str, tuple[dict[str, Any], Preprocessing, float]] = {
         Preprocessing(),
         0.1,
     ),
-    "midas": (dpt_processor(ensure_multiple_of=32), preprocessing.DPT, 2.1),
-    "dpt-large": (dpt_processor(resample=2), preprocessing.DPT, 2.1),
-    "dinov2": (DINOV2_PROCESSOR, preprocessing.DPT, 0.1),
-    "depth-anything": (DEPTH_ANYTHING_PROCESSOR, preprocessing.DPT, 2.1),
+    "midas": (dpt_processor(ensure_multiple_of=32), Dpt.processor, 2.1),
+    "dpt-large": (dpt_processor(resample=2), Dpt.processor, 2.1),
+    "dinov2": (DINOV2_PROCESSOR, Dpt.processor, 0.1),
+    "depth-anything": (DEPTH_ANYTHING_PROCESSOR, Dpt.processor, 2.1),
     "upscaled": (
         {**DEPTH_ANYTHING_PROCESSOR, "size": {"height": 210, "width": 210}},
-        preprocessing.DPT,
+        Dpt.processor,
         2.1,
     ),
-    "prompted": (PROMPT_PROCESSOR, preprocessing.DPT, 2.1),
-    "unnormalised": (dpt_processor(do_normalize=False), preprocessing.DPT, 2.1),
+    "prompted": (PROMPT_PROCESSOR, Dpt.processor, 2.1),
+    "unnormalised": (dpt_processor(do_normalize=False), Dpt.processor, 2.1),
 }
 
 
@@ -77,7 +78,7 @@ def test_pixels_agree_with_transformers(name: str, height: int, width: int, tmp_
 @pytest.mark.parametrize(("height", "width"), SIZES, ids=str)
 def test_depth_pros_pixels_agree_with_its_rule(height: int, width: int) -> None:
     rgb = image(height, width)
-    ours = Preprocessing.from_config(DEPTH_PRO_PROCESSOR, preprocessing.DEPTH_PRO)
+    ours = Preprocessing.from_config(DEPTH_PRO_PROCESSOR, DepthPro.processor)
     pixels = ours(torch.from_numpy(rgb)[None])[0]
     np.testing.assert_allclose(pixels.numpy(), depth_pro_pixels(rgb, 64), atol=2e-5)
 
@@ -100,9 +101,7 @@ def test_the_resize_of_other_devices_agrees_with_the_processors(
 def test_the_network_sees_the_focal_length_of_the_resized_image(
     name: str, height: int, width: int
 ) -> None:
-    config, defaults, _ = {**CASES, "depth-pro": (DEPTH_PRO_PROCESSOR, preprocessing.DEPTH_PRO, 0)}[
-        name
-    ]
+    config, defaults, _ = {**CASES, "depth-pro": (DEPTH_PRO_PROCESSOR, DepthPro.processor, 0)}[name]
     ours = Preprocessing.from_config(config, defaults)
     family: type[TransformersModel] = DepthPro if name == "depth-pro" else Dpt
     model = family.__new__(family)
@@ -148,7 +147,7 @@ def test_restoring_starts_from_the_maps_own_size() -> None:
 
 
 def test_zeros_pad_both_sides_and_the_odd_one_goes_last() -> None:
-    ours = Preprocessing.from_config(DINOV2_PROCESSOR, preprocessing.DPT)
+    ours = Preprocessing.from_config(DINOV2_PROCESSOR, Dpt.processor)
     white = torch.full((1, 57, 71, 3), 255, dtype=torch.uint8)
     pixels = ours(white)[0, 0]
     assert pixels.shape == (70, 84)
@@ -159,12 +158,12 @@ def test_zeros_pad_both_sides_and_the_odd_one_goes_last() -> None:
 
 
 def test_a_size_of_one_number_is_a_square() -> None:
-    ours = Preprocessing.from_config({"size": 384}, preprocessing.DPT)
+    ours = Preprocessing.from_config({"size": 384}, Dpt.processor)
     assert (ours.height, ours.width) == (384, 384)
 
 
 def test_missing_values_of_a_file_are_those_of_the_familys_processor() -> None:
-    for defaults in (Preprocessing(), preprocessing.DPT, preprocessing.DEPTH_PRO):
+    for defaults in (Preprocessing(), Dpt.processor, DepthPro.processor):
         assert Preprocessing.from_config({}, defaults) == defaults
         nulls = dict.fromkeys(("size", "resample", "image_mean", "ensure_multiple_of", "do_pad"))
         assert Preprocessing.from_config(nulls, defaults) == defaults
@@ -172,7 +171,7 @@ def test_missing_values_of_a_file_are_those_of_the_familys_processor() -> None:
 
 def test_statistics_in_levels_equal_statistics_in_shares() -> None:
     entry = MODELS["dpt-dinov2-small-nyu"].preprocessing
-    read = Preprocessing.from_config(DINOV2_PROCESSOR, preprocessing.DPT)
+    read = Preprocessing.from_config(DINOV2_PROCESSOR, Dpt.processor)
     assert entry is not None
     assert replace(read, height=1, width=1, mean=entry.mean, std=entry.std) == replace(
         entry, height=1, width=1
@@ -190,7 +189,7 @@ def test_statistics_in_levels_equal_statistics_in_shares() -> None:
 )
 def test_unsupported_options_are_refused(config: dict[str, Any], problem: str) -> None:
     with pytest.raises(ModelError, match=problem):
-        Preprocessing.from_config(config, preprocessing.DPT)
+        Preprocessing.from_config(config, Dpt.processor)
 
 
 def test_sizes_are_multiples_and_the_least_scaled_side_decides() -> None:
@@ -230,12 +229,12 @@ def test_small_wide_images_are_not_shown_smaller_than_the_network_was_trained() 
 @pytest.mark.parametrize(
     ("keep", "defaults", "fit"),
     [
-        (True, preprocessing.DPT, "minimal"),
-        (False, preprocessing.DPT, "warp"),
-        (None, preprocessing.DPT, "warp"),
-        (True, preprocessing.DEPTH_ANYTHING, "lower_bound"),
-        (False, preprocessing.DEPTH_ANYTHING, "warp"),
-        (None, preprocessing.DEPTH_ANYTHING, "lower_bound"),
+        (True, Dpt.processor, "minimal"),
+        (False, Dpt.processor, "warp"),
+        (None, Dpt.processor, "warp"),
+        (True, DepthAnything.processor, "lower_bound"),
+        (False, DepthAnything.processor, "warp"),
+        (None, DepthAnything.processor, "lower_bound"),
         (False, Preprocessing(), "warp"),
     ],
 )
@@ -246,7 +245,7 @@ def test_the_family_defines_how_an_aspect_ratio_is_kept(
 
 
 def test_no_image_is_too_flat_for_a_network() -> None:
-    ours = Preprocessing.from_config(DEPTH_ANYTHING_PROCESSOR, preprocessing.DPT)
+    ours = Preprocessing.from_config(DEPTH_ANYTHING_PROCESSOR, Dpt.processor)
     pixels = ours(torch.zeros(1, 2, 640, 3, dtype=torch.uint8))
     assert pixels.shape[-2] >= 14
 
@@ -257,7 +256,7 @@ def test_maps_are_restored_as_torch_interpolates_them(size: tuple[int, int], tur
     raw = torch.rand(2, 53, 37, generator=torch.Generator().manual_seed(0))
     raw = raw.transpose(1, 2) if turned else raw[:, :, 3:]  # neither is contiguous
     expected = functional.interpolate(raw[:, None], size, mode="bicubic")[:, 0]
-    found = preprocessing.DPT.restore(raw, *size)
+    found = Dpt.processor.restore(raw, *size)
     torch.testing.assert_close(found, expected, rtol=0, atol=1e-4)
 
 
