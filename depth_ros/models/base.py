@@ -16,7 +16,8 @@ from torch import Tensor, nn
 
 from depth_ros.errors import ModelError
 from depth_ros.geometry.camera import Camera
-from depth_ros.models.preprocessing import Fit, Preprocessing
+from depth_ros.models.preprocessing import Preprocessing
+from depth_ros.models.resizing import Fit
 from depth_ros.runtimes.graph import Graph
 
 Raw = Tensor | tuple[Tensor, ...]

@@ -10,10 +10,9 @@ from depth_ros.models.base import DepthModel, Environment, ModelEntry, Output
 from depth_ros.models.preprocessing import (
     IMAGENET_MEAN,
     IMAGENET_STD,
-    Fit,
     Preprocessing,
-    Resize,
 )
+from depth_ros.models.resizing import Fit, Resize
 from depth_ros.models.training_cameras import KITTI, NYU
 from depth_ros.models.transformers_model import TransformersModel
 

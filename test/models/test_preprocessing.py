@@ -18,7 +18,9 @@ from depth_ros.models import MODELS
 from depth_ros.models.depth_anything import DepthAnything
 from depth_ros.models.depth_pro import DepthPro
 from depth_ros.models.dpt import Dpt
-from depth_ros.models.preprocessing import Preprocessing, pillow_resize, rounded_resize
+from depth_ros.models.pillow_resize import pillow_resize, rounded_resize
+from depth_ros.models.preprocessing import Preprocessing
+from depth_ros.models.preprocessor_config import preprocessing_of
 from depth_ros.models.transformers_model import TransformersModel
 from test.models.checkpoints import (
     DEPTH_ANYTHING_PROCESSOR,
@@ -65,7 +67,7 @@ def test_pixels_agree_with_transformers(name: str, height: int, width: int, tmp_
     expected = processor(tmp_path)(
         images=rgb, return_tensors="pt", input_data_format="channels_last"
     )["pixel_values"]
-    ours = Preprocessing.from_config(config, defaults)
+    ours = preprocessing_of(config, defaults)
     pixels = ours(torch.from_numpy(rgb)[None])
     assert pixels.shape == expected.shape
     assert pixels.dtype == torch.float32
@@ -78,7 +80,7 @@ def test_pixels_agree_with_transformers(name: str, height: int, width: int, tmp_
 @pytest.mark.parametrize(("height", "width"), SIZES, ids=str)
 def test_depth_pros_pixels_agree_with_its_rule(height: int, width: int) -> None:
     rgb = image(height, width)
-    ours = Preprocessing.from_config(DEPTH_PRO_PROCESSOR, DepthPro.processor)
+    ours = preprocessing_of(DEPTH_PRO_PROCESSOR, DepthPro.processor)
     pixels = ours(torch.from_numpy(rgb)[None])[0]
     np.testing.assert_allclose(pixels.numpy(), depth_pro_pixels(rgb, 64), atol=2e-5)
 
@@ -102,7 +104,7 @@ def test_the_network_sees_the_focal_length_of_the_resized_image(
     name: str, height: int, width: int
 ) -> None:
     config, defaults, _ = {**CASES, "depth-pro": (DEPTH_PRO_PROCESSOR, DepthPro.processor, 0)}[name]
-    ours = Preprocessing.from_config(config, defaults)
+    ours = preprocessing_of(config, defaults)
     family: type[TransformersModel] = DepthPro if name == "depth-pro" else Dpt
     model = family.__new__(family)
     model.preprocessing = ours
@@ -127,7 +129,7 @@ def test_the_network_sees_the_focal_length_of_the_resized_image(
 @pytest.mark.parametrize("name", CASES)
 def test_restored_values_are_at_their_pixels(name: str) -> None:
     config, defaults, _ = CASES[name]
-    ours = Preprocessing.from_config(config, defaults)
+    ours = preprocessing_of(config, defaults)
     plain = replace(ours, mean=(0.0, 0.0, 0.0), std=(1 / 255, 1 / 255, 1 / 255))
     height, width = 131, 250
     ramp = torch.arange(width, dtype=torch.uint8)[None, None, :, None]
@@ -147,7 +149,7 @@ def test_restoring_starts_from_the_maps_own_size() -> None:
 
 
 def test_zeros_pad_both_sides_and_the_odd_one_goes_last() -> None:
-    ours = Preprocessing.from_config(DINOV2_PROCESSOR, Dpt.processor)
+    ours = preprocessing_of(DINOV2_PROCESSOR, Dpt.processor)
     white = torch.full((1, 57, 71, 3), 255, dtype=torch.uint8)
     pixels = ours(white)[0, 0]
     assert pixels.shape == (70, 84)
@@ -158,20 +160,20 @@ def test_zeros_pad_both_sides_and_the_odd_one_goes_last() -> None:
 
 
 def test_a_size_of_one_number_is_a_square() -> None:
-    ours = Preprocessing.from_config({"size": 384}, Dpt.processor)
+    ours = preprocessing_of({"size": 384}, Dpt.processor)
     assert (ours.height, ours.width) == (384, 384)
 
 
 def test_missing_values_of_a_file_are_those_of_the_familys_processor() -> None:
     for defaults in (Preprocessing(), Dpt.processor, DepthPro.processor):
-        assert Preprocessing.from_config({}, defaults) == defaults
+        assert preprocessing_of({}, defaults) == defaults
         nulls = dict.fromkeys(("size", "resample", "image_mean", "ensure_multiple_of", "do_pad"))
-        assert Preprocessing.from_config(nulls, defaults) == defaults
+        assert preprocessing_of(nulls, defaults) == defaults
 
 
 def test_statistics_in_levels_equal_statistics_in_shares() -> None:
     entry = MODELS["dpt-dinov2-small-nyu"].preprocessing
-    read = Preprocessing.from_config(DINOV2_PROCESSOR, Dpt.processor)
+    read = preprocessing_of(DINOV2_PROCESSOR, Dpt.processor)
     assert entry is not None
     assert replace(read, height=1, width=1, mean=entry.mean, std=entry.std) == replace(
         entry, height=1, width=1
@@ -189,7 +191,7 @@ def test_statistics_in_levels_equal_statistics_in_shares() -> None:
 )
 def test_unsupported_options_are_refused(config: dict[str, Any], problem: str) -> None:
     with pytest.raises(ModelError, match=problem):
-        Preprocessing.from_config(config, Dpt.processor)
+        preprocessing_of(config, Dpt.processor)
 
 
 def test_sizes_are_multiples_and_the_least_scaled_side_decides() -> None:
@@ -241,11 +243,11 @@ def test_small_wide_images_are_not_shown_smaller_than_the_network_was_trained() 
 def test_the_family_defines_how_an_aspect_ratio_is_kept(
     keep: bool | None, defaults: Preprocessing, fit: str
 ) -> None:
-    assert Preprocessing.from_config({"keep_aspect_ratio": keep}, defaults).fit == fit
+    assert preprocessing_of({"keep_aspect_ratio": keep}, defaults).fit == fit
 
 
 def test_no_image_is_too_flat_for_a_network() -> None:
-    ours = Preprocessing.from_config(DEPTH_ANYTHING_PROCESSOR, Dpt.processor)
+    ours = preprocessing_of(DEPTH_ANYTHING_PROCESSOR, Dpt.processor)
     pixels = ours(torch.zeros(1, 2, 640, 3, dtype=torch.uint8))
     assert pixels.shape[-2] >= 14
 
@@ -264,7 +266,7 @@ def test_maps_are_restored_as_torch_interpolates_them(size: tuple[int, int], tur
 @pytest.mark.parametrize(("height", "width"), [(1, 1), (1, 40), (40, 1), (3, 4)], ids=str)
 def test_an_image_may_be_one_pixel_wide_or_high(name: str, height: int, width: int) -> None:
     config, defaults, _ = CASES[name]
-    rules = Preprocessing.from_config(config, defaults)
+    rules = preprocessing_of(config, defaults)
     pixels = rules(torch.full((1, height, width, 3), 77, dtype=torch.uint8))
     assert pixels.isfinite().all()
     assert rules.restore(pixels[:, 0], height, width).shape == (1, height, width)
