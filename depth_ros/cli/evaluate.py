@@ -38,6 +38,29 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="model names, folders, .onnx files or hub ids; default: zoedepth-lite",
     )
     parser.add_argument("--model", type=arguments.name, help="one more MODEL; default: none")
+    _add_data(parser)
+    parser.add_argument(
+        "--align",
+        default="none",
+        choices=ALIGNMENTS,
+        help="align predictions with the truth: one factor per image (median), or scale and shift "
+        "of inverse depth per image (affine) or per recording (clip); default: %(default)s",
+    )
+    _add_part(parser)
+    _add_topics(parser)
+    parser.add_argument("--flip", action="store_true", help="average with the mirrored image")
+    arguments.add_device(parser)
+    arguments.add_settings(parser)
+    parser.add_argument(
+        "--out",
+        type=arguments.path,
+        default=Path("out/evaluate"),
+        metavar="FOLDER",
+        help="folder of the report: new, empty, or of an earlier one; default: %(default)s",
+    )
+
+
+def _add_data(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--protocol",
         choices=PROTOCOLS,
@@ -49,13 +72,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         type=arguments.existing,
         help="folder or bag with images and true depth; default: rendered drives",
     )
-    parser.add_argument(
-        "--align",
-        default="none",
-        choices=ALIGNMENTS,
-        help="align predictions with the truth: one factor per image (median), or scale and shift "
-        "of inverse depth per image (affine) or per recording (clip); default: %(default)s",
-    )
+
+
+def _add_part(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--limit",
         type=arguments.whole(1, 10**9),
@@ -77,6 +96,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="M",
         help="ignore truth beyond M metres; default: the protocol's own",
     )
+
+
+def _add_topics(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--topics",
         nargs=2,
@@ -88,16 +110,6 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         default="",
         metavar="TOPIC",
         help="of a bag, points of another sensor for scale.mode=anchors; default: the only ones",
-    )
-    parser.add_argument("--flip", action="store_true", help="average with the mirrored image")
-    arguments.add_device(parser)
-    arguments.add_settings(parser)
-    parser.add_argument(
-        "--out",
-        type=arguments.path,
-        default=Path("out/evaluate"),
-        metavar="FOLDER",
-        help="folder of the report: new, empty, or of an earlier one; default: %(default)s",
     )
 
 
