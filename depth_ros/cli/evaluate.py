@@ -13,6 +13,7 @@ from depth_ros.cli import arguments, exit_codes
 from depth_ros.errors import SettingError
 
 if TYPE_CHECKING:
+    from depth_ros.bag.losses import Losses
     from depth_ros.config import Settings
     from depth_ros.evaluation.protocols import Protocol
     from depth_ros.pipeline import Pipeline
@@ -158,14 +159,18 @@ def run(options: argparse.Namespace) -> int:
     report.save_json(written, options.out / "scores.json")
     print(f"{written.title}\n{report.table(written)}")
     print(f"page: {options.out / 'index.html'}   numbers: {options.out / 'scores.json'}")
-    for line in samples.losses.lines():
+    return _warn(samples.losses, [result.model for result in results if not result.scored])
+
+
+def _warn(losses: Losses, unscored: list[str]) -> int:
+    """Print what was not scored, and return the exit code that it deserves."""
+    for line in losses.lines():
         print(f"depth_ros: {line}", file=sys.stderr)
-    unscored = [result.model for result in results if not result.scored]
     for name in unscored:
         print(f"depth_ros: {name}: no image has an estimate where truth counts", file=sys.stderr)
     if unscored:
         return exit_codes.FAILED
-    return exit_codes.DAMAGED if samples.losses.damaged else exit_codes.DONE
+    return exit_codes.DAMAGED if losses.damaged else exit_codes.DONE
 
 
 def score_rendered(model: str, device: str, drives: int, out: Path) -> None:
