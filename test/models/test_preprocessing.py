@@ -8,17 +8,11 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from hypothesis import given
-from hypothesis import strategies as st
 from torch.nn import functional
 
-from depth_ros.errors import ModelError
 from depth_ros.geometry.camera import Camera
-from depth_ros.models import MODELS
-from depth_ros.models.depth_anything import DepthAnything
 from depth_ros.models.depth_pro import DepthPro
 from depth_ros.models.dpt import Dpt
-from depth_ros.models.pillow_resize import pillow_resize, rounded_resize
 from depth_ros.models.preprocessing import Preprocessing
 from depth_ros.models.preprocessor_config import preprocessing_of
 from depth_ros.models.transformers_model import TransformersModel
@@ -85,19 +79,6 @@ def test_depth_pros_pixels_agree_with_its_rule(height: int, width: int) -> None:
     np.testing.assert_allclose(pixels.numpy(), depth_pro_pixels(rgb, 64), atol=2e-5)
 
 
-@pytest.mark.parametrize("mode", ["bilinear", "bicubic"])
-@pytest.mark.parametrize("size", [(31, 44), (200, 150)], ids=["smaller", "larger"])
-def test_the_resize_of_other_devices_agrees_with_the_processors(
-    mode: str, size: tuple[int, int]
-) -> None:
-    pixels = torch.from_numpy(image(120, 91)).permute(2, 0, 1)[None]
-    fixed_point = pillow_resize(pixels, size, mode).float()
-    floating = rounded_resize(pixels, size, mode)
-    assert (fixed_point - floating).abs().max() <= 2
-    assert (fixed_point - floating).abs().mean() <= 0.1
-    assert 0 <= floating.min() <= floating.max() <= 255
-
-
 @pytest.mark.parametrize("name", [*CASES, "depth-pro"])
 @pytest.mark.parametrize(("height", "width"), [(200, 240), (131, 250)], ids=str)
 def test_the_network_sees_the_focal_length_of_the_resized_image(
@@ -157,99 +138,6 @@ def test_zeros_pad_both_sides_and_the_odd_one_goes_last() -> None:
     assert (pixels[6:63, 6:77] > 2).all()
     pixels[6:63, 6:77] = 0
     assert not pixels.any(), "the margin is zero after normalisation"
-
-
-def test_a_size_of_one_number_is_a_square() -> None:
-    ours = preprocessing_of({"size": 384}, Dpt.processor)
-    assert (ours.height, ours.width) == (384, 384)
-
-
-def test_missing_values_of_a_file_are_those_of_the_familys_processor() -> None:
-    for defaults in (Preprocessing(), Dpt.processor, DepthPro.processor):
-        assert preprocessing_of({}, defaults) == defaults
-        nulls = dict.fromkeys(("size", "resample", "image_mean", "ensure_multiple_of", "do_pad"))
-        assert preprocessing_of(nulls, defaults) == defaults
-
-
-def test_statistics_in_levels_equal_statistics_in_shares() -> None:
-    entry = MODELS["dpt-dinov2-small-nyu"].preprocessing
-    read = preprocessing_of(DINOV2_PROCESSOR, Dpt.processor)
-    assert entry is not None
-    assert replace(read, height=1, width=1, mean=entry.mean, std=entry.std) == replace(
-        entry, height=1, width=1
-    )
-    assert read.mean == pytest.approx(entry.mean, abs=1e-6)
-    assert read.std == pytest.approx(entry.std, abs=1e-6)
-
-
-@pytest.mark.parametrize(
-    ("config", "problem"),
-    [
-        ({"resample": 0}, "resample is 0, expected one of 2, 3"),
-        ({"do_pad": True, "size_divisor": 32, "ensure_multiple_of": 14}, "size_divisor is 32"),
-    ],
-)
-def test_unsupported_options_are_refused(config: dict[str, Any], problem: str) -> None:
-    with pytest.raises(ModelError, match=problem):
-        preprocessing_of(config, Dpt.processor)
-
-
-def test_sizes_are_multiples_and_the_least_scaled_side_decides() -> None:
-    ours = Preprocessing(height=384, width=512, multiple=32)
-    assert ours.network_size(480, 640) == (384, 512)
-    # 384/400 is nearer to one than 512/1000: the height decides, the width follows.
-    assert ours.network_size(400, 1000) == (384, 960)
-
-
-def lower_bound(height: int, width: int, side: int, multiple: int) -> tuple[int, int]:
-    """Depth Anything's own Resize: resize_method lower_bound, ensure_multiple_of, min_val."""
-    scale = max(side / height, side / width)
-
-    def rounded(length: float) -> int:
-        nearest = int(np.round(length / multiple)) * multiple
-        return nearest if nearest >= side else int(np.ceil(length / multiple)) * multiple
-
-    return rounded(scale * height), rounded(scale * width)
-
-
-@given(st.integers(20, 3000), st.integers(20, 3000))
-def test_depth_anything_sees_images_at_its_authors_size(height: int, width: int) -> None:
-    for name in ("depth-anything-v2-small", "depth-anything-v2-metric-outdoor-large"):
-        ours = MODELS[name].preprocessing
-        assert ours is not None
-        assert ours.network_size(height, width) == lower_bound(height, width, 518, 14)
-
-
-def test_small_wide_images_are_not_shown_smaller_than_the_network_was_trained() -> None:
-    ours = MODELS["depth-anything-v2-small"].preprocessing
-    assert ours is not None
-    assert ours.network_size(360, 640) == (518, 924)
-    assert replace(ours, fit="minimal").network_size(360, 640) == (294, 518), "transformers' own"
-    assert ours.network_size(480, 640) == (518, 686), "where the two agree"
-
-
-@pytest.mark.parametrize(
-    ("keep", "defaults", "fit"),
-    [
-        (True, Dpt.processor, "minimal"),
-        (False, Dpt.processor, "warp"),
-        (None, Dpt.processor, "warp"),
-        (True, DepthAnything.processor, "lower_bound"),
-        (False, DepthAnything.processor, "warp"),
-        (None, DepthAnything.processor, "lower_bound"),
-        (False, Preprocessing(), "warp"),
-    ],
-)
-def test_the_family_defines_how_an_aspect_ratio_is_kept(
-    keep: bool | None, defaults: Preprocessing, fit: str
-) -> None:
-    assert preprocessing_of({"keep_aspect_ratio": keep}, defaults).fit == fit
-
-
-def test_no_image_is_too_flat_for_a_network() -> None:
-    ours = preprocessing_of(DEPTH_ANYTHING_PROCESSOR, Dpt.processor)
-    pixels = ours(torch.zeros(1, 2, 640, 3, dtype=torch.uint8))
-    assert pixels.shape[-2] >= 14
 
 
 @pytest.mark.parametrize("size", [(60, 91), (37, 53), (20, 30), (140, 12)])
