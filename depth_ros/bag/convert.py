@@ -80,13 +80,7 @@ def convert(
         recording = stack.enter_context(Recording(*sources))
         options.check_part(recording.end_ns - recording.start_ns)
         found = cameras.find(recording, pipeline, options)
-        command = {
-            "sources": [path.name for path in sources],
-            # Recordings of different drives often have the same file name.
-            "recording": [recording.start_ns, recording.end_ns, dict(recording.counts)],
-            "options": options.as_command(),
-            "settings": pipeline.settings.as_dict(),
-        }
+        command = _command(sources, recording, pipeline, options)
         check_out(out, options)
         stack.enter_context(locked(out))
         bag, progress = _begin(out, options, command, calibration.guess(pipeline.settings))
@@ -97,12 +91,8 @@ def convert(
             groups = Groups(recording, found, options, progress.records)
             job = _Conversion(groups, pipeline, options, bag, progress, watchers)
             job.run({camera.name: camera for camera in found.values()}, recording)
-        counted = (progress.frames, progress.answered, progress.skipped, progress.examples)
         not_copied = {} if options.only_depth else recording.unknown
-        warned = [f"{each.where.info}: {each.warning}" for each in found.values() if each.warning]
-        warned += [f"{each.name}: {each.groundless}" for each in found.values() if each.groundless]
-        warnings = [*recording.notes, *warned]
-        return ConvertSummary(*counted, recording.damage, not_copied, warnings, progress.guess)
+        return _summary(progress, recording, list(found.values()), not_copied)
 
 
 def check_out(out: Path, options: ConvertOptions) -> None:
@@ -113,6 +103,19 @@ def check_out(out: Path, options: ConvertOptions) -> None:
     """
     if out.exists() and not options.resume:
         raise BagError(f"{out} already exists, expected a new folder, or --resume to continue it")
+
+
+def _command(
+    sources: Sequence[Path], recording: Recording, pipeline: Pipeline, options: ConvertOptions
+) -> dict[str, Any]:
+    """Return what a conversion must have in common with the one that it continues."""
+    return {
+        "sources": [path.name for path in sources],
+        # Recordings of different drives often have the same file name.
+        "recording": [recording.start_ns, recording.end_ns, dict(recording.counts)],
+        "options": options.as_command(),
+        "settings": pipeline.settings.as_dict(),
+    }
 
 
 def _begin(
@@ -128,6 +131,20 @@ def _begin(
     except OSError as error:
         raise BagError(f"{out} cannot be written: {error.strerror or error}") from error
     return bag, progress
+
+
+def _summary(
+    progress: Progress,
+    recording: Recording,
+    found: Sequence[cameras.BagCamera],
+    not_copied: dict[str, str],
+) -> ConvertSummary:
+    """Return what was converted, and what to warn of."""
+    counted = (progress.frames, progress.answered, progress.skipped, progress.examples)
+    warned = [f"{each.where.info}: {each.warning}" for each in found if each.warning]
+    warned += [f"{each.name}: {each.groundless}" for each in found if each.groundless]
+    warnings = [*recording.notes, *warned]
+    return ConvertSummary(*counted, recording.damage, not_copied, warnings, progress.guess)
 
 
 class _Work(NamedTuple):

@@ -13,6 +13,7 @@ from depth_ros.cli import arguments, exit_codes
 from depth_ros.errors import SettingError
 
 if TYPE_CHECKING:
+    from depth_ros.bag.losses import Losses
     from depth_ros.config import Settings
     from depth_ros.evaluation.protocols import Protocol
     from depth_ros.pipeline import Pipeline
@@ -38,6 +39,29 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="model names, folders, .onnx files or hub ids; default: zoedepth-lite",
     )
     parser.add_argument("--model", type=arguments.name, help="one more MODEL; default: none")
+    _add_data(parser)
+    parser.add_argument(
+        "--align",
+        default="none",
+        choices=ALIGNMENTS,
+        help="align predictions with the truth: one factor per image (median), or scale and shift "
+        "of inverse depth per image (affine) or per recording (clip); default: %(default)s",
+    )
+    _add_part(parser)
+    _add_topics(parser)
+    parser.add_argument("--flip", action="store_true", help="average with the mirrored image")
+    arguments.add_device(parser)
+    arguments.add_settings(parser)
+    parser.add_argument(
+        "--out",
+        type=arguments.path,
+        default=Path("out/evaluate"),
+        metavar="FOLDER",
+        help="folder of the report: new, empty, or of an earlier one; default: %(default)s",
+    )
+
+
+def _add_data(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--protocol",
         choices=PROTOCOLS,
@@ -49,13 +73,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         type=arguments.existing,
         help="folder or bag with images and true depth; default: rendered drives",
     )
-    parser.add_argument(
-        "--align",
-        default="none",
-        choices=ALIGNMENTS,
-        help="align predictions with the truth: one factor per image (median), or scale and shift "
-        "of inverse depth per image (affine) or per recording (clip); default: %(default)s",
-    )
+
+
+def _add_part(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--limit",
         type=arguments.whole(1, 10**9),
@@ -77,6 +97,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="M",
         help="ignore truth beyond M metres; default: the protocol's own",
     )
+
+
+def _add_topics(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--topics",
         nargs=2,
@@ -88,16 +111,6 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         default="",
         metavar="TOPIC",
         help="of a bag, points of another sensor for scale.mode=anchors; default: the only ones",
-    )
-    parser.add_argument("--flip", action="store_true", help="average with the mirrored image")
-    arguments.add_device(parser)
-    arguments.add_settings(parser)
-    parser.add_argument(
-        "--out",
-        type=arguments.path,
-        default=Path("out/evaluate"),
-        metavar="FOLDER",
-        help="folder of the report: new, empty, or of an earlier one; default: %(default)s",
     )
 
 
@@ -146,14 +159,18 @@ def run(options: argparse.Namespace) -> int:
     report.save_json(written, options.out / "scores.json")
     print(f"{written.title}\n{report.table(written)}")
     print(f"page: {options.out / 'index.html'}   numbers: {options.out / 'scores.json'}")
-    for line in samples.losses.lines():
+    return _warn(samples.losses, [result.model for result in results if not result.scored])
+
+
+def _warn(losses: Losses, unscored: list[str]) -> int:
+    """Print what was not scored, and return the exit code that it deserves."""
+    for line in losses.lines():
         print(f"depth_ros: {line}", file=sys.stderr)
-    unscored = [result.model for result in results if not result.scored]
     for name in unscored:
         print(f"depth_ros: {name}: no image has an estimate where truth counts", file=sys.stderr)
     if unscored:
         return exit_codes.FAILED
-    return exit_codes.DAMAGED if samples.losses.damaged else exit_codes.DONE
+    return exit_codes.DAMAGED if losses.damaged else exit_codes.DONE
 
 
 def score_rendered(model: str, device: str, drives: int, out: Path) -> None:

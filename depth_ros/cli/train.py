@@ -38,6 +38,25 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="MODEL",
         help=f"network to train: {', '.join(MODELS)}; default: %(default)s",
     )
+    _add_optimiser(parser)
+    _add_start(parser)
+    _add_hardware(parser)
+    train_sources.add_arguments(parser.add_argument_group("training data"))
+    _add_lite(parser.add_argument_group("only zoedepth-lite"))
+    tiny = parser.add_argument_group("only zoedepth-tiny")
+    tiny.add_argument(
+        "--affine-weight",
+        type=arguments.number(0, 1e6),
+        metavar="WEIGHT",
+        help="weight of the affine-invariant loss; default: 0",
+    )
+    grin = parser.add_argument_group("only GRIN")
+    grin.add_argument(
+        "--no-rays", action="store_true", help="hide the camera from the network (an ablation)"
+    )
+
+
+def _add_optimiser(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--steps",
         type=arguments.whole(1, 10**9),
@@ -68,6 +87,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="DECAY",
         help="weight decay of the optimiser; default: 0.01",
     )
+
+
+def _add_start(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--init",
         metavar="WEIGHTS",
@@ -85,6 +107,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="N",
         help="random seed of initial weights and of everything else; default: 0",
     )
+
+
+def _add_hardware(parser: argparse.ArgumentParser) -> None:
     arguments.add_device(parser)
     parser.add_argument(
         "--threads",
@@ -97,42 +122,32 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         action=argparse.BooleanOptionalAction,
         help="compute in bfloat16; default: only on a GPU",
     )
-    train_sources.add_arguments(parser.add_argument_group("training data"))
-    lite = parser.add_argument_group("only zoedepth-lite")
-    lite.add_argument(
+
+
+def _add_lite(group: Any) -> None:
+    group.add_argument(
         "--head",
         choices=_HEADS,
         help="log depth or ZoeDepth's metric bins; default: that of --init, or log",
     )
-    lite.add_argument(
+    group.add_argument(
         "--size",
         type=_size,
         metavar="WxH",
         help="width and height of the network's input in px; default: that of --init, or 256x192",
     )
-    lite.add_argument(
+    group.add_argument(
         "--freeze-norms",
         action="store_true",
         help="keep the normalisation statistics of --init; recommended for few frames",
     )
-    lite.add_argument(
+    group.add_argument(
         "--keep",
         type=arguments.number(0, 1),
         default=0.0,
         metavar="SHARE",
         help="share of the initial weights in the result, 0 to 1, against forgetting; "
         "default: %(default)g",
-    )
-    tiny = parser.add_argument_group("only zoedepth-tiny")
-    tiny.add_argument(
-        "--affine-weight",
-        type=arguments.number(0, 1e6),
-        metavar="WEIGHT",
-        help="weight of the affine-invariant loss; default: 0",
-    )
-    grin = parser.add_argument_group("only GRIN")
-    grin.add_argument(
-        "--no-rays", action="store_true", help="hide the camera from the network (an ablation)"
     )
 
 

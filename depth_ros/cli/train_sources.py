@@ -19,6 +19,33 @@ _RENDERED_FRAMES = 2000
 
 def add_arguments(group: Any) -> None:
     """Declare the arguments."""
+    _add_recorded(group)
+    _add_rendered(group)
+    group.add_argument(
+        "--validate",
+        type=arguments.number(0, 0.9),
+        default=0.05,
+        metavar="SHARE",
+        help="share of every --data, its last frames, that selects the best weights; 0: keep the "
+        "last weights; default: %(default)g",
+    )
+    group.add_argument(
+        "--labels",
+        type=arguments.number(1e-6, 1),
+        default=1.0,
+        metavar="SHARE",
+        help="share of the pixels with depth that are used, 0 to 1; default: %(default)g",
+    )
+    group.add_argument(
+        "--camera-height-m",
+        type=arguments.number(0.01, 100, "m"),
+        nargs=2,
+        metavar=("LOW", "HIGH"),
+        help="camera heights in rendered drives in m; default: 0.49 0.51",
+    )
+
+
+def _add_recorded(group: Any) -> None:
     group.add_argument(
         "--data",
         action="append",
@@ -42,6 +69,9 @@ def add_arguments(group: Any) -> None:
         metavar="FIRST:LAST",
         help="use only images FIRST to LAST - 1 of every --data, counted from 0; default: all",
     )
+
+
+def _add_rendered(group: Any) -> None:
     group.add_argument(
         "--rendered",
         type=arguments.number(0, 1e6),
@@ -54,28 +84,6 @@ def add_arguments(group: Any) -> None:
         default=_RENDERED_FRAMES,
         metavar="N",
         help="number of frames rendered before training starts; default: %(default)s",
-    )
-    group.add_argument(
-        "--validate",
-        type=arguments.number(0, 0.9),
-        default=0.05,
-        metavar="SHARE",
-        help="share of every --data, its last frames, that selects the best weights; 0: keep the "
-        "last weights; default: %(default)g",
-    )
-    group.add_argument(
-        "--labels",
-        type=arguments.number(1e-6, 1),
-        default=1.0,
-        metavar="SHARE",
-        help="share of the pixels with depth that are used, 0 to 1; default: %(default)g",
-    )
-    group.add_argument(
-        "--camera-height-m",
-        type=arguments.number(0.01, 100, "m"),
-        nargs=2,
-        metavar=("LOW", "HIGH"),
-        help="camera heights in rendered drives in m; default: 0.49 0.51",
     )
 
 

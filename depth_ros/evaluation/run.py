@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from itertools import groupby, islice
@@ -144,13 +144,7 @@ def evaluate(
     for index, group in enumerate(_groups(bar, align)):
         if index == 0:
             pipeline.warm_up(*group[0].frame.rgb.shape[:2])
-        predictions = [_predict(pipeline, sample) for sample in group]
-        values = np.stack([one.values for one in predictions])
-        truths_m = np.stack([protocol.counted(sample.truth_m) for sample in group])
-        depths_m = alignment.align(values, predictions[0].kind, truths_m, align)
-        rows = zip(group, predictions, depths_m, truths_m, strict=True)
-        for sample, one, depth_m, truth_m in rows:
-            scorer.add(sample, one, depth_m, truth_m)
+        scorer.add(group, [_predict(pipeline, sample) for sample in group], align)
     if not scorer.result.images:
         why = "; ".join(samples.losses.lines())
         raise DatasetError(
@@ -209,6 +203,16 @@ class _Scorer:
         self._seconds = 0.0
 
     def add(
+        self, group: Sequence[Sample], predictions: Sequence[_Prediction], align: Alignment
+    ) -> None:
+        """Align the predictions of a group together, then score each against valid truth."""
+        values = np.stack([one.values for one in predictions])
+        truths_m = np.stack([self._protocol.counted(sample.truth_m) for sample in group])
+        depths_m = alignment.align(values, predictions[0].kind, truths_m, align)
+        for row in zip(group, predictions, depths_m, truths_m, strict=True):
+            self._add(*row)
+
+    def _add(
         self, sample: Sample, prediction: _Prediction, depth_m: DepthArray, truth_m: DepthArray
     ) -> None:
         """Score an aligned prediction against valid truth, both (H, W) in metres."""

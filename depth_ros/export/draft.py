@@ -79,11 +79,7 @@ def export(
     _check(out, options, recorded)
     graph.check_installed()
     import_onnxruntime()
-    model = loading.load(name, weights)
-    if model.graphs:
-        raise ModelError(f"model '{name}' was exported already, expected a checkpoint of torch")
-    if options.precision == "float16" and not model.entry.half_safe:
-        raise ModelError(f"model '{name}' overflows in float16, expected --int8, or neither")
+    model = _checkpoint(name, weights, options)
     size = _size(model, options)
     if size is not None:
         model = model.at_size(*size)
@@ -96,6 +92,20 @@ def export(
         for path in draft.files():
             shutil.move(path, out.parent / path.name)
     return replace(report, paths=paths)
+
+
+def _checkpoint(name: str, weights: str, options: ExportOptions) -> DepthModel:
+    """Load the model to export.
+
+    Raises:
+        ModelError: it is an exported one, or not of this precision.
+    """
+    model = loading.load(name, weights)
+    if model.graphs:
+        raise ModelError(f"model '{name}' was exported already, expected a checkpoint of torch")
+    if options.precision == "float16" and not model.entry.half_safe:
+        raise ModelError(f"model '{name}' overflows in float16, expected --int8, or neither")
+    return model
 
 
 def _check(out: Path, options: ExportOptions, recorded: Sequence[Trial]) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 from collections import defaultdict
 from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -71,22 +72,30 @@ def quantise(path: Path, inputs: list[dict[str, Any]], out: Path) -> None:
         def get_next(self) -> dict[str, Any] | None:
             return next(self._runs, None)
 
-    root = logging.getLogger()
-    level = root.level
-    root.setLevel(logging.ERROR)  # it advises an optimisation first that fails for some graphs
     try:
-        q.quantize_static(
-            path,
-            out,
-            Reader(),
-            quant_format=q.QuantFormat.QDQ,
-            op_types_to_quantize=_OPERATORS,
-            per_channel=True,
-            activation_type=q.QuantType.QInt8,
-            weight_type=q.QuantType.QInt8,
-            extra_options={"ActivationSymmetric": True, "WeightSymmetric": True},
-        )
+        with _without_advice():
+            q.quantize_static(
+                path,
+                out,
+                Reader(),
+                quant_format=q.QuantFormat.QDQ,
+                op_types_to_quantize=_OPERATORS,
+                per_channel=True,
+                activation_type=q.QuantType.QInt8,
+                weight_type=q.QuantType.QInt8,
+                extra_options={"ActivationSymmetric": True, "WeightSymmetric": True},
+            )
     except Exception as error:  # onnx and onnxruntime have many error types
         raise ModelError(f"this network cannot be quantised: {error}") from error
+
+
+@contextmanager
+def _without_advice() -> Iterator[None]:
+    """Log errors only: onnxruntime advises an optimisation first that fails for some graphs."""
+    root = logging.getLogger()
+    level = root.level
+    root.setLevel(logging.ERROR)
+    try:
+        yield
     finally:
         root.setLevel(level)

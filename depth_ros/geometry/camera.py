@@ -1,17 +1,13 @@
-"""The calibrated camera: intrinsics, lens model, image size, and the viewing ray of every pixel.
-
-Pixel centres have integer coordinates (REP 104, as in image_geometry and OpenCV): the image spans
-[-0.5, width - 0.5]. Camera frames are optical frames (REP 103): x right, y down, z forward.
-"""
+"""The calibrated camera: its intrinsics, and the viewing ray of every pixel."""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
-from typing import TYPE_CHECKING, get_args
+from typing import TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
@@ -19,7 +15,8 @@ import numpy.typing as npt
 from depth_ros.arrays import FloatArray
 from depth_ros.errors import CameraError
 from depth_ros.geometry import lens
-from depth_ros.geometry.lens import COEFFICIENTS, Lens
+from depth_ros.geometry.intrinsics import Intrinsics, shear, turn
+from depth_ros.geometry.lens import Lens
 
 if TYPE_CHECKING:
     from depth_ros.messages.cameras import CameraInfo
@@ -28,12 +25,10 @@ _RAY_TABLES = 8
 _RAYS_AT_ONCE = 1 << 14  # a block of rays whose temporaries stay in the processor's cache
 _MOST_WITHOUT_RAY = 0.2  # more than a fisheye's black corners
 _TESTED = 64  # maximum number of columns and rows that are tested for missing rays
-# Lenses that are symmetric about their axis: rotating the image by 90 degrees changes nothing else.
-_ROUND = ("none", "equidistant")
 
 
 @dataclass(frozen=True)
-class Camera:
+class Camera(Intrinsics):
     """A calibrated camera for images of exactly width x height pixels.
 
     Attributes:
@@ -52,45 +47,6 @@ class Camera:
             model is unknown or has the wrong number of coefficients, or tilts its sensor by a right
             angle.
     """
-
-    width: int
-    height: int
-    fx: float
-    fy: float
-    cx: float
-    cy: float
-    lens: Lens = "none"
-    coefficients: tuple[float, ...] = ()
-    skew: float = 0.0
-    turns: int = 0
-
-    def __post_init__(self) -> None:
-        if self.width <= 0 or self.height <= 0:
-            raise CameraError(f"image size is {self.width}x{self.height}, expected positive")
-        if not (self.fx > 0 and self.fy > 0):
-            raise CameraError(
-                f"focal length is ({self.fx}, {self.fy}) px, expected positive: "
-                "is the camera calibrated?"
-            )
-        numbers = (self.fx, self.fy, self.cx, self.cy, self.skew, *self.coefficients)
-        if not all(math.isfinite(number) for number in numbers):
-            raise CameraError(f"intrinsics {numbers} are not all finite")
-        self._check_lens()
-
-    def _check_lens(self) -> None:
-        if self.lens not in get_args(Lens):
-            known = ", ".join(get_args(Lens))
-            raise CameraError(f"lens model '{self.lens}' is unknown, expected one of: {known}")
-        expected = COEFFICIENTS[self.lens]
-        if len(self.coefficients) not in expected:
-            raise CameraError(
-                f"lens model '{self.lens}' has {len(self.coefficients)} coefficients, "
-                f"expected {' or '.join(map(str, expected))}"
-            )
-        if any(abs(tau) >= math.pi / 2 for tau in self.coefficients[12:]):
-            raise CameraError(
-                f"the sensor is tilted by {self.coefficients[12:]} rad, expected less than pi / 2"
-            )
 
     @classmethod
     def from_k(
@@ -190,20 +146,6 @@ class Camera:
         return cls(width, height, f_px, f_px, (width - 1) / 2, (height - 1) / 2)
 
     @property
-    def f_px(self) -> float:
-        """The focal length in pixels, as one number: the geometric mean of fx and fy."""
-        return math.sqrt(self.fx * self.fy)
-
-    @property
-    def matrix(self) -> FloatArray:
-        """The 3x3 intrinsic matrix K."""
-        axes = _turned(_sheared(_turned(np.eye(2), -self.turns), self.skew), self.turns)
-        k = np.eye(3)
-        k[:2, :2] = (axes * (self.fx, self.fy)).T
-        k[:2, 2] = self.cx, self.cy
-        return k
-
-    @property
     def fov_deg(self) -> tuple[float, float]:
         """The full horizontal and vertical field of view through the image centre, in degrees."""
         middle = ((self.width - 1) / 2, (self.height - 1) / 2)
@@ -218,65 +160,6 @@ class Camera:
         left, right, top, bottom = np.degrees(np.arctan(self.unproject(edges_px)))
         return float(right[0] - left[0]), float(bottom[1] - top[1])
 
-    def scale(self, width: int, height: int) -> Camera:
-        """Return the camera of the same image resized to width x height pixels."""
-        sx, sy = width / self.width, height / self.height
-        return replace(
-            self,
-            width=width,
-            height=height,
-            fx=self.fx * sx,
-            fy=self.fy * sy,
-            cx=(self.cx + 0.5) * sx - 0.5,
-            cy=(self.cy + 0.5) * sy - 0.5,
-        )
-
-    def subsample(self, step: int) -> Camera:
-        """Return the camera of every step-th pixel and row of the image, starting at the first."""
-        return replace(
-            self,
-            width=math.ceil(self.width / step),
-            height=math.ceil(self.height / step),
-            fx=self.fx / step,
-            fy=self.fy / step,
-            cx=self.cx / step,
-            cy=self.cy / step,
-        )
-
-    def crop(self, x: int, y: int, width: int, height: int) -> Camera:
-        """Return the camera of the image cut to width x height pixels from corner (x, y).
-
-        Raises:
-            CameraError: the rectangle does not lie inside the image.
-        """
-        inside = min(x, y) >= 0 and x + width <= self.width and y + height <= self.height
-        if not inside or width <= 0 or height <= 0:
-            raise CameraError(
-                f"crop {width}x{height}+{x}+{y} does not lie in "
-                f"the {self.width}x{self.height} image"
-            )
-        return replace(self, width=width, height=height, cx=self.cx - x, cy=self.cy - y)
-
-    def turned(self, turns: int) -> Camera:
-        """Return the camera of the same image after clockwise quarter turns.
-
-        Its optical frame rotates with the image: x to the right and y down in the rotated image.
-        """
-        camera = self
-        for _ in range(turns % 4):
-            camera = replace(
-                camera,
-                width=camera.height,
-                height=camera.width,
-                fx=camera.fy,
-                fy=camera.fx,
-                cx=camera.height - 1 - camera.cy,
-                cy=camera.cx,
-            )
-        if self.skew == 0 and self.lens in _ROUND:
-            return camera
-        return replace(camera, turns=(self.turns + turns) % 4)
-
     def project(self, points: npt.ArrayLike) -> FloatArray:
         """Project points (..., 3) of the optical frame to pixels (..., 2).
 
@@ -286,9 +169,9 @@ class Camera:
         xyz = np.asarray(points, np.float64)
         z = np.where(xyz[..., 2] > 0, xyz[..., 2], np.nan)
         with np.errstate(over="ignore"):
-            rays = _turned(xyz[..., :2] / z[..., None], -self.turns)
+            rays = turn(xyz[..., :2] / z[..., None], -self.turns)
             distorted = lens.distort(self.lens, self.coefficients, rays)
-        sheared = _turned(_sheared(distorted, self.skew), self.turns)
+        sheared = turn(shear(distorted, self.skew), self.turns)
         return sheared * (self.fx, self.fy) + (self.cx, self.cy)
 
     def unproject(self, pixels: npt.ArrayLike) -> FloatArray:
@@ -297,8 +180,8 @@ class Camera:
         Pixels without a ray in front of the camera give NaN.
         """
         sheared = (np.asarray(pixels, np.float64) - (self.cx, self.cy)) / (self.fx, self.fy)
-        distorted = _sheared(_turned(sheared, -self.turns), -self.skew)
-        return _turned(lens.undistort(self.lens, self.coefficients, distorted), self.turns)
+        distorted = shear(turn(sheared, -self.turns), -self.skew)
+        return turn(lens.undistort(self.lens, self.coefficients, distorted), self.turns)
 
     def rays(self) -> npt.NDArray[np.float32]:
         """Return the viewing ray of every pixel: float32 (height, width, 2), x/z and y/z.
@@ -327,21 +210,6 @@ class Camera:
             f"{share:.0%} of the pixels have no ray by lens model '{self.lens}' with coefficients "
             f"{self.coefficients}: they get no points; is it the calibration of this camera?"
         )
-
-
-def _turned(vectors: FloatArray, turns: int) -> FloatArray:
-    """Rotate image vectors (..., 2) by clockwise quarter turns; y is down."""
-    if turns % 4 == 0:
-        return vectors
-    x, y = vectors[..., 0], vectors[..., 1]
-    return np.stack(((-y, x), (-x, -y), (y, -x))[turns % 4 - 1], axis=-1)
-
-
-def _sheared(vectors: FloatArray, skew: float) -> FloatArray:
-    """Shift x of vectors (..., 2) by skew * y."""
-    if not skew:
-        return vectors
-    return np.stack([vectors[..., 0] + skew * vectors[..., 1], vectors[..., 1]], axis=-1)
 
 
 @lru_cache(maxsize=_RAY_TABLES)

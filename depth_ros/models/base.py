@@ -16,7 +16,8 @@ from torch import Tensor, nn
 
 from depth_ros.errors import ModelError
 from depth_ros.geometry.camera import Camera
-from depth_ros.models.preprocessing import Fit, Preprocessing
+from depth_ros.models.preprocessing import Preprocessing
+from depth_ros.models.resizing import Fit
 from depth_ros.runtimes.graph import Graph
 
 Raw = Tensor | tuple[Tensor, ...]
@@ -49,8 +50,9 @@ class ModelEntry:
         parameters_m: size in millions of parameters; 0: unknown.
         max_depth_m: maximum depth in training, which is also the end of a bounded head's range; 0:
             none, or stated only by the checkpoint.
-        preprocessing: content of the published preprocessor_config.json; used if a checkpoint
-            lacks that file. None: stated only by the checkpoint.
+        preprocessing: content of the published preprocessor_config.json or, if that could not be
+            read, what transformers' conversion script writes into it; used if a checkpoint lacks
+            that file. None: stated only by the checkpoint.
         training_camera: the camera, at its own image size, whose focal length the metres assume;
             None: none, or unknown.
         trained_with: preprocessing of that camera's images in training; None: the same as

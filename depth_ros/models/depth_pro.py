@@ -9,8 +9,8 @@ import torch
 from torch import Tensor, nn
 
 from depth_ros.geometry.camera import Camera
-from depth_ros.models import preprocessing
-from depth_ros.models.base import Prediction, Raw
+from depth_ros.models.base import ModelEntry, Output, Prediction, Raw
+from depth_ros.models.preprocessing import Preprocessing
 from depth_ros.models.transformers_model import TransformersModel
 
 # Clamps of canonical inverse depth in transformers' DepthProImageProcessor.
@@ -46,7 +46,7 @@ class DepthPro(TransformersModel):
     """
 
     network_class = "DepthProForDepthEstimation"
-    processor = preprocessing.DEPTH_PRO
+    processor = Preprocessing(1536, 1536, multiple=1, fit="warp", pad=False, resize="bilinear")
     wrapper = DepthAndFov
     cell = 0
     one_by_one = True
@@ -74,3 +74,18 @@ class DepthPro(TransformersModel):
 
     def _training_f_px(self, config: Any) -> float | None:
         return None if config.use_fov_model else float(self.preprocessing.width)
+
+
+ENTRIES = (
+    ModelEntry(
+        name="depth-pro",
+        family="depth_pro",
+        source="apple/DepthPro-hf",
+        output=Output.METRIC_DEPTH,
+        licence="apple-amlr",
+        commercial=False,
+        parameters_m=952,
+        preprocessing=DepthPro.processor,
+        note="everywhere; estimates the focal length; research only",
+    ),
+)

@@ -8,8 +8,9 @@ from dataclasses import replace
 import torch
 from torch import Tensor, nn
 
-from depth_ros.models import preprocessing
-from depth_ros.models.base import Executor, Prediction, Request
+from depth_ros.models.base import Executor, ModelEntry, Output, Prediction, Request
+from depth_ros.models.dpt import Dpt
+from depth_ros.models.preprocessing import IMAGENET_MEAN, IMAGENET_STD
 from depth_ros.models.transformers_model import TransformersModel
 
 END = 0.01
@@ -67,7 +68,7 @@ class PromptDepthAnything(TransformersModel):
     """
 
     network_class = "PromptDepthAnythingForDepthEstimation"
-    processor = preprocessing.DPT
+    processor = Dpt.processor  # PromptDepthAnythingImageProcessor treats images in the same way
     wrapper = Prompted
     prompt_size = (192, 256)
 
@@ -77,3 +78,29 @@ class PromptDepthAnything(TransformersModel):
         assert request.prompts is not None
         prompts = request.prompts.to(prediction.values.device)
         return replace(prediction, values=within(prediction.values, prompts))
+
+
+def _entry(size: str, parameters_m: float) -> ModelEntry:
+    return ModelEntry(
+        name=f"prompt-depth-anything-{size}",
+        family="prompt_depth_anything",
+        source=f"depth-anything/prompt-depth-anything-vit{size[0]}-hf",
+        output=Output.METRIC_DEPTH,
+        licence="Apache-2.0",
+        commercial=True,
+        parameters_m=parameters_m,
+        preprocessing=replace(
+            PromptDepthAnything.processor,
+            height=756,
+            width=756,
+            multiple=14,
+            fit="minimal",
+            mean=IMAGENET_MEAN,
+            std=IMAGENET_STD,
+        ),
+        place="indoor",
+        note="indoors; needs coarse depth from another sensor",
+    )
+
+
+ENTRIES = (_entry("small", 25.1), _entry("large", 340))

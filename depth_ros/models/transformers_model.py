@@ -20,7 +20,9 @@ from depth_ros.geometry.camera import Camera
 from depth_ros.models import json_file
 from depth_ros.models.base import Family, ModelEntry, NetworkFacts, Prediction, Raw
 from depth_ros.models.exported import Exported
-from depth_ros.models.preprocessing import Fit, Preprocessing
+from depth_ros.models.preprocessing import Preprocessing
+from depth_ros.models.preprocessor_config import preprocessing_of
+from depth_ros.models.resizing import Fit
 
 Model = TypeVar("Model", bound="TransformersModel")
 
@@ -243,7 +245,7 @@ def _preprocessing(entry: ModelEntry, processor: Preprocessing) -> Preprocessing
     if path is not None:
         content = json_file.read(Path(path))
         try:
-            return Preprocessing.from_config(content, processor)
+            return preprocessing_of(content, processor)
         except ModelError as error:
             raise ModelError(f"{path}: {error}") from error
     if entry.preprocessing is None:

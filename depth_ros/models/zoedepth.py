@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from torch import nn
 
 from depth_ros.errors import ModelError
-from depth_ros.models.base import ModelEntry
+from depth_ros.geometry.camera import Camera
+from depth_ros.models.base import Environment, ModelEntry, Output
+from depth_ros.models.embedded import WEIGHTS
 from depth_ros.models.preprocessing import Preprocessing
+from depth_ros.models.training_cameras import KITTI_CROP, NYU
 from depth_ros.models.transformers_model import DepthOnly, TransformersModel
 from depth_ros.models.zoedepth_heads import with_all_heads
 
@@ -143,3 +147,53 @@ def save(network: nn.Module, folder: Path, preprocessing: Preprocessing) -> None
     }
     text = json.dumps(config, indent=2, sort_keys=True) + "\n"
     (folder / "preprocessor_config.json").write_text(text)
+
+
+def _entry(
+    name: str,
+    parameters_m: float,
+    max_depth_m: float,
+    camera: Camera | None,
+    note: str,
+    trained_with: Preprocessing | None = None,
+    place: Environment = "indoor",
+) -> ModelEntry:
+    return ModelEntry(
+        name=f"zoedepth-{name}",
+        family="zoedepth",
+        source=f"Intel/zoedepth-{name}",
+        output=Output.METRIC_DEPTH,
+        licence="MIT",
+        commercial=True,
+        parameters_m=parameters_m,
+        max_depth_m=max_depth_m,
+        preprocessing=ZoeDepth.processor,
+        training_camera=camera,
+        trained_with=trained_with,
+        # ZoeDepth issue 56: the relative depth that conditions a single head overflows.
+        half_safe=name == "nyu-kitti",
+        place=place,
+        note=note,
+    )
+
+
+TINY = replace(
+    _entry("tiny", 3.3, 20, None, "embedded; synthetic rooms only; for demos and tests"),
+    source=str(WEIGHTS / "zoedepth-tiny"),
+    licence="Apache-2.0",
+    preprocessing=Preprocessing(height=96, width=128, pad=False),
+    training_camera=Camera(128, 96, 105.0, 105.0, 63.5, 47.5),
+)
+"""The embedded checkpoint, see tiny_network."""
+
+# Upstream trains and evaluates without the margin that it recommends for other images, and resizes
+# images of KITTI to another shape.
+_NYU = Preprocessing(pad=False)
+_KITTI = Preprocessing(width=768, fit="warp", pad=False)
+_TWO_HEADS = "selects its indoor or road head per image; two training cameras"
+
+ENTRIES = (
+    _entry("nyu", 344, 10, NYU, "indoors", _NYU),
+    _entry("kitti", 344, 80, KITTI_CROP, "roads", _KITTI, place="outdoor"),
+    _entry("nyu-kitti", 345, 80, None, _TWO_HEADS, place="any"),
+)

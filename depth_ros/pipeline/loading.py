@@ -11,7 +11,7 @@ from depth_ros.errors import ModelError
 from depth_ros.models import DepthModel
 from depth_ros.models.base import Executor, ModelFacts
 from depth_ros.models.mirrored import Mirrored
-from depth_ros.models.preprocessing import Fit
+from depth_ros.models.resizing import Fit
 from depth_ros.pipeline.predictor import NetworkPredictor
 from depth_ros.pipeline.renderer import no_confidence
 from depth_ros.runtimes.torch_runtime import choose_device

@@ -51,6 +51,27 @@ def align_clip(
     Raises:
         ScaleError: no frame has a usable reference, or together they do not determine the scale.
     """
+    predicted, target, weights = _evidence_of_clip(values, kind, references, rays)
+    fit = robust(predicted, target, weights, kind != "metric_depth")
+    if fit.deviation > MOST_DEVIATION:
+        raise ScaleError(
+            f"the clip leaves its scale uncertain by {fit.deviation:.0%}, "
+            f"expected {MOST_DEVIATION:.0%} at most: does anything differ in depth?"
+        )
+    return fit
+
+
+def _evidence_of_clip(
+    values: Iterable[npt.NDArray[np.float32]],
+    kind: str,
+    references: Iterable[Reference | None],
+    rays: Tensor,
+) -> _Samples:
+    """Return the samples of all frames that have some.
+
+    Raises:
+        ScaleError: no frame has any.
+    """
     evidence: list[_Samples] = []
     refused = "nothing is known of any frame"
     for frame, reference in zip(values, references, strict=False):
@@ -63,13 +84,7 @@ def align_clip(
     if not evidence:
         raise ScaleError(f"no frame of the clip determines its scale: {refused}")
     predicted, target, weights = (np.concatenate(part) for part in zip(*evidence, strict=True))
-    fit = robust(predicted, target, weights, kind != "metric_depth")
-    if fit.deviation > MOST_DEVIATION:
-        raise ScaleError(
-            f"the clip leaves its scale uncertain by {fit.deviation:.0%}, "
-            f"expected {MOST_DEVIATION:.0%} at most: does anything differ in depth?"
-        )
-    return fit
+    return predicted, target, weights
 
 
 def _evidence(values: Tensor, kind: str, reference: Reference, rays: Tensor) -> _Samples:

@@ -133,16 +133,13 @@ def fit_field(
         depth_m: (N,) measured depth.
         size: width and height of the image.
     """
-    known = np.isfinite(line_m) & (line_m > 0)
-    if np.count_nonzero(known) < _LEAST_ANCHORS:
+    samples = _samples(pixels, line_m, depth_m, size)
+    if len(samples) < _LEAST_ANCHORS:
         return None
-    log_line = np.log(line_m[known])
-    place = np.clip(pixels[known] / np.maximum(np.subtract(size, 1), 1), 0, 1)
-    samples = _Samples(place, log_line, np.log(depth_m[known]) - log_line)
-    near, far = np.percentile(log_line, _INSIDE)
+    near, far = np.percentile(samples.log_line, _INSIDE)
     if not far - near > _LEAST_SIGMA:
         return None
-    cells = _cells(place)
+    cells = _cells(samples.place)
     fold = _folds(cells)
     whole = len(np.unique(cells)) >= _LEAST_CELLS * _ROWS * _COLUMNS
     best = _CLEARLY * float(np.abs(samples.log_ratio).mean())
@@ -157,6 +154,16 @@ def fit_field(
         return None
     grid, curve = np.split(chosen, [_ROWS * _COLUMNS])
     return Field(grid.reshape(_ROWS, _COLUMNS), curve, float(near), float(far))
+
+
+def _samples(
+    pixels: FloatArray, line_m: FloatArray, depth_m: FloatArray, size: tuple[int, int]
+) -> _Samples:
+    """Return the anchors that have a depth on the line."""
+    known = np.isfinite(line_m) & (line_m > 0)
+    log_line = np.log(line_m[known])
+    place = np.clip(pixels[known] / np.maximum(np.subtract(size, 1), 1), 0, 1)
+    return _Samples(place, log_line, np.log(depth_m[known]) - log_line)
 
 
 def _roughness(index: npt.NDArray[np.int64]) -> FloatArray:

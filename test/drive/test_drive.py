@@ -29,7 +29,7 @@ from depth_ros.navigation.navigator import Navigator
 from depth_ros.navigation.simulation import Outcome, Simulation, Step
 from depth_ros.pipeline import Frame, Pipeline, Place
 from depth_ros.scale.ground import Mount
-from depth_ros.training.rooms.materials import Palette
+from depth_ros.training.rooms.palette import Palette
 from depth_ros.training.rooms.room import Light, Photo, Room, assemble
 
 

@@ -8,16 +8,13 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from hypothesis import given
-from hypothesis import strategies as st
 from torch.nn import functional
 
-from depth_ros.errors import ModelError
 from depth_ros.geometry.camera import Camera
-from depth_ros.models import MODELS, preprocessing
 from depth_ros.models.depth_pro import DepthPro
 from depth_ros.models.dpt import Dpt
-from depth_ros.models.preprocessing import Preprocessing, pillow_resize, rounded_resize
+from depth_ros.models.preprocessing import Preprocessing
+from depth_ros.models.preprocessor_config import preprocessing_of
 from depth_ros.models.transformers_model import TransformersModel
 from test.models.checkpoints import (
     DEPTH_ANYTHING_PROCESSOR,
@@ -41,17 +38,17 @@ CASES: dict[str, tuple[dict[str, Any], Preprocessing, float]] = {
         Preprocessing(),
         0.1,
     ),
-    "midas": (dpt_processor(ensure_multiple_of=32), preprocessing.DPT, 2.1),
-    "dpt-large": (dpt_processor(resample=2), preprocessing.DPT, 2.1),
-    "dinov2": (DINOV2_PROCESSOR, preprocessing.DPT, 0.1),
-    "depth-anything": (DEPTH_ANYTHING_PROCESSOR, preprocessing.DPT, 2.1),
+    "midas": (dpt_processor(ensure_multiple_of=32), Dpt.processor, 2.1),
+    "dpt-large": (dpt_processor(resample=2), Dpt.processor, 2.1),
+    "dinov2": (DINOV2_PROCESSOR, Dpt.processor, 0.1),
+    "depth-anything": (DEPTH_ANYTHING_PROCESSOR, Dpt.processor, 2.1),
     "upscaled": (
         {**DEPTH_ANYTHING_PROCESSOR, "size": {"height": 210, "width": 210}},
-        preprocessing.DPT,
+        Dpt.processor,
         2.1,
     ),
-    "prompted": (PROMPT_PROCESSOR, preprocessing.DPT, 2.1),
-    "unnormalised": (dpt_processor(do_normalize=False), preprocessing.DPT, 2.1),
+    "prompted": (PROMPT_PROCESSOR, Dpt.processor, 2.1),
+    "unnormalised": (dpt_processor(do_normalize=False), Dpt.processor, 2.1),
 }
 
 
@@ -64,7 +61,7 @@ def test_pixels_agree_with_transformers(name: str, height: int, width: int, tmp_
     expected = processor(tmp_path)(
         images=rgb, return_tensors="pt", input_data_format="channels_last"
     )["pixel_values"]
-    ours = Preprocessing.from_config(config, defaults)
+    ours = preprocessing_of(config, defaults)
     pixels = ours(torch.from_numpy(rgb)[None])
     assert pixels.shape == expected.shape
     assert pixels.dtype == torch.float32
@@ -77,22 +74,9 @@ def test_pixels_agree_with_transformers(name: str, height: int, width: int, tmp_
 @pytest.mark.parametrize(("height", "width"), SIZES, ids=str)
 def test_depth_pros_pixels_agree_with_its_rule(height: int, width: int) -> None:
     rgb = image(height, width)
-    ours = Preprocessing.from_config(DEPTH_PRO_PROCESSOR, preprocessing.DEPTH_PRO)
+    ours = preprocessing_of(DEPTH_PRO_PROCESSOR, DepthPro.processor)
     pixels = ours(torch.from_numpy(rgb)[None])[0]
     np.testing.assert_allclose(pixels.numpy(), depth_pro_pixels(rgb, 64), atol=2e-5)
-
-
-@pytest.mark.parametrize("mode", ["bilinear", "bicubic"])
-@pytest.mark.parametrize("size", [(31, 44), (200, 150)], ids=["smaller", "larger"])
-def test_the_resize_of_other_devices_agrees_with_the_processors(
-    mode: str, size: tuple[int, int]
-) -> None:
-    pixels = torch.from_numpy(image(120, 91)).permute(2, 0, 1)[None]
-    fixed_point = pillow_resize(pixels, size, mode).float()
-    floating = rounded_resize(pixels, size, mode)
-    assert (fixed_point - floating).abs().max() <= 2
-    assert (fixed_point - floating).abs().mean() <= 0.1
-    assert 0 <= floating.min() <= floating.max() <= 255
 
 
 @pytest.mark.parametrize("name", [*CASES, "depth-pro"])
@@ -100,10 +84,8 @@ def test_the_resize_of_other_devices_agrees_with_the_processors(
 def test_the_network_sees_the_focal_length_of_the_resized_image(
     name: str, height: int, width: int
 ) -> None:
-    config, defaults, _ = {**CASES, "depth-pro": (DEPTH_PRO_PROCESSOR, preprocessing.DEPTH_PRO, 0)}[
-        name
-    ]
-    ours = Preprocessing.from_config(config, defaults)
+    config, defaults, _ = {**CASES, "depth-pro": (DEPTH_PRO_PROCESSOR, DepthPro.processor, 0)}[name]
+    ours = preprocessing_of(config, defaults)
     family: type[TransformersModel] = DepthPro if name == "depth-pro" else Dpt
     model = family.__new__(family)
     model.preprocessing = ours
@@ -128,7 +110,7 @@ def test_the_network_sees_the_focal_length_of_the_resized_image(
 @pytest.mark.parametrize("name", CASES)
 def test_restored_values_are_at_their_pixels(name: str) -> None:
     config, defaults, _ = CASES[name]
-    ours = Preprocessing.from_config(config, defaults)
+    ours = preprocessing_of(config, defaults)
     plain = replace(ours, mean=(0.0, 0.0, 0.0), std=(1 / 255, 1 / 255, 1 / 255))
     height, width = 131, 250
     ramp = torch.arange(width, dtype=torch.uint8)[None, None, :, None]
@@ -148,7 +130,7 @@ def test_restoring_starts_from_the_maps_own_size() -> None:
 
 
 def test_zeros_pad_both_sides_and_the_odd_one_goes_last() -> None:
-    ours = Preprocessing.from_config(DINOV2_PROCESSOR, preprocessing.DPT)
+    ours = preprocessing_of(DINOV2_PROCESSOR, Dpt.processor)
     white = torch.full((1, 57, 71, 3), 255, dtype=torch.uint8)
     pixels = ours(white)[0, 0]
     assert pixels.shape == (70, 84)
@@ -158,106 +140,13 @@ def test_zeros_pad_both_sides_and_the_odd_one_goes_last() -> None:
     assert not pixels.any(), "the margin is zero after normalisation"
 
 
-def test_a_size_of_one_number_is_a_square() -> None:
-    ours = Preprocessing.from_config({"size": 384}, preprocessing.DPT)
-    assert (ours.height, ours.width) == (384, 384)
-
-
-def test_missing_values_of_a_file_are_those_of_the_familys_processor() -> None:
-    for defaults in (Preprocessing(), preprocessing.DPT, preprocessing.DEPTH_PRO):
-        assert Preprocessing.from_config({}, defaults) == defaults
-        nulls = dict.fromkeys(("size", "resample", "image_mean", "ensure_multiple_of", "do_pad"))
-        assert Preprocessing.from_config(nulls, defaults) == defaults
-
-
-def test_statistics_in_levels_equal_statistics_in_shares() -> None:
-    entry = MODELS["dpt-dinov2-small-nyu"].preprocessing
-    read = Preprocessing.from_config(DINOV2_PROCESSOR, preprocessing.DPT)
-    assert entry is not None
-    assert replace(read, height=1, width=1, mean=entry.mean, std=entry.std) == replace(
-        entry, height=1, width=1
-    )
-    assert read.mean == pytest.approx(entry.mean, abs=1e-6)
-    assert read.std == pytest.approx(entry.std, abs=1e-6)
-
-
-@pytest.mark.parametrize(
-    ("config", "problem"),
-    [
-        ({"resample": 0}, "resample is 0, expected one of 2, 3"),
-        ({"do_pad": True, "size_divisor": 32, "ensure_multiple_of": 14}, "size_divisor is 32"),
-    ],
-)
-def test_unsupported_options_are_refused(config: dict[str, Any], problem: str) -> None:
-    with pytest.raises(ModelError, match=problem):
-        Preprocessing.from_config(config, preprocessing.DPT)
-
-
-def test_sizes_are_multiples_and_the_least_scaled_side_decides() -> None:
-    ours = Preprocessing(height=384, width=512, multiple=32)
-    assert ours.network_size(480, 640) == (384, 512)
-    # 384/400 is nearer to one than 512/1000: the height decides, the width follows.
-    assert ours.network_size(400, 1000) == (384, 960)
-
-
-def lower_bound(height: int, width: int, side: int, multiple: int) -> tuple[int, int]:
-    """Depth Anything's own Resize: resize_method lower_bound, ensure_multiple_of, min_val."""
-    scale = max(side / height, side / width)
-
-    def rounded(length: float) -> int:
-        nearest = int(np.round(length / multiple)) * multiple
-        return nearest if nearest >= side else int(np.ceil(length / multiple)) * multiple
-
-    return rounded(scale * height), rounded(scale * width)
-
-
-@given(st.integers(20, 3000), st.integers(20, 3000))
-def test_depth_anything_sees_images_at_its_authors_size(height: int, width: int) -> None:
-    for name in ("depth-anything-v2-small", "depth-anything-v2-metric-outdoor-large"):
-        ours = MODELS[name].preprocessing
-        assert ours is not None
-        assert ours.network_size(height, width) == lower_bound(height, width, 518, 14)
-
-
-def test_small_wide_images_are_not_shown_smaller_than_the_network_was_trained() -> None:
-    ours = MODELS["depth-anything-v2-small"].preprocessing
-    assert ours is not None
-    assert ours.network_size(360, 640) == (518, 924)
-    assert replace(ours, fit="minimal").network_size(360, 640) == (294, 518), "transformers' own"
-    assert ours.network_size(480, 640) == (518, 686), "where the two agree"
-
-
-@pytest.mark.parametrize(
-    ("keep", "defaults", "fit"),
-    [
-        (True, preprocessing.DPT, "minimal"),
-        (False, preprocessing.DPT, "warp"),
-        (None, preprocessing.DPT, "warp"),
-        (True, preprocessing.DEPTH_ANYTHING, "lower_bound"),
-        (False, preprocessing.DEPTH_ANYTHING, "warp"),
-        (None, preprocessing.DEPTH_ANYTHING, "lower_bound"),
-        (False, Preprocessing(), "warp"),
-    ],
-)
-def test_the_family_defines_how_an_aspect_ratio_is_kept(
-    keep: bool | None, defaults: Preprocessing, fit: str
-) -> None:
-    assert Preprocessing.from_config({"keep_aspect_ratio": keep}, defaults).fit == fit
-
-
-def test_no_image_is_too_flat_for_a_network() -> None:
-    ours = Preprocessing.from_config(DEPTH_ANYTHING_PROCESSOR, preprocessing.DPT)
-    pixels = ours(torch.zeros(1, 2, 640, 3, dtype=torch.uint8))
-    assert pixels.shape[-2] >= 14
-
-
 @pytest.mark.parametrize("size", [(60, 91), (37, 53), (20, 30), (140, 12)])
 @pytest.mark.parametrize("turned", [False, True])
 def test_maps_are_restored_as_torch_interpolates_them(size: tuple[int, int], turned: bool) -> None:
     raw = torch.rand(2, 53, 37, generator=torch.Generator().manual_seed(0))
     raw = raw.transpose(1, 2) if turned else raw[:, :, 3:]  # neither is contiguous
     expected = functional.interpolate(raw[:, None], size, mode="bicubic")[:, 0]
-    found = preprocessing.DPT.restore(raw, *size)
+    found = Dpt.processor.restore(raw, *size)
     torch.testing.assert_close(found, expected, rtol=0, atol=1e-4)
 
 
@@ -265,7 +154,7 @@ def test_maps_are_restored_as_torch_interpolates_them(size: tuple[int, int], tur
 @pytest.mark.parametrize(("height", "width"), [(1, 1), (1, 40), (40, 1), (3, 4)], ids=str)
 def test_an_image_may_be_one_pixel_wide_or_high(name: str, height: int, width: int) -> None:
     config, defaults, _ = CASES[name]
-    rules = Preprocessing.from_config(config, defaults)
+    rules = preprocessing_of(config, defaults)
     pixels = rules(torch.full((1, height, width, 3), 77, dtype=torch.uint8))
     assert pixels.isfinite().all()
     assert rules.restore(pixels[:, 0], height, width).shape == (1, height, width)

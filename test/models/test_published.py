@@ -12,7 +12,7 @@ from transformers import ZoeDepthForDepthEstimation
 from depth_ros import models
 from depth_ros.errors import ModelError
 from depth_ros.models.dpt import Dpt
-from depth_ros.models.preprocessing import Preprocessing
+from depth_ros.models.preprocessor_config import preprocessing_of
 from depth_ros.models.transformers_model import TransformersModel
 from test.models import published
 from test.models.references import image
@@ -67,7 +67,7 @@ def test_the_registry_agrees_with_the_published_files(name: str) -> None:
     assert family.output_of(config) is entry.output
     family.fix_config(config, entry)
     assert family.max_depth_m_of(config) in (entry.max_depth_m, 0)
-    found = Preprocessing.from_config(published.processor_of(name), family.processor)
+    found = preprocessing_of(published.processor_of(name), family.processor)
     assert entry.preprocessing is not None
     # Statistics in levels and in shares are the same but for rounding.
     assert found.mean == pytest.approx(entry.preprocessing.mean)

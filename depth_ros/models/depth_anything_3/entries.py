@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from depth_ros.models.base import ModelEntry, Output
-from depth_ros.models.preprocessing import Preprocessing
+from depth_ros.models.preprocessing import IMAGENET_MEAN, IMAGENET_STD, Preprocessing
 
 FAMILY = "depth_anything_3"
 
@@ -14,8 +14,8 @@ PREPROCESSING = Preprocessing(
     fit="upper_bound",
     pad=False,
     resize="opencv",
-    mean=(0.485, 0.456, 0.406),
-    std=(0.229, 0.224, 0.225),
+    mean=IMAGENET_MEAN,
+    std=IMAGENET_STD,
 )
 """As upstream's InputProcessor with its defaults."""
 

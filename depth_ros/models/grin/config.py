@@ -8,7 +8,8 @@ from typing import Any
 
 from depth_ros.errors import ModelError
 from depth_ros.models import json_file, own_checkpoint
-from depth_ros.models.preprocessing import Preprocessing, Resize
+from depth_ros.models.preprocessing import Preprocessing
+from depth_ros.models.resizing import Resize
 
 MODEL_TYPE = "grin"
 

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 from depth_ros.models.base import ModelEntry, Output
 from depth_ros.models.moge.checkpoint import MODEL_TYPE
-from depth_ros.models.preprocessing import Preprocessing
+from depth_ros.models.preprocessing import IMAGENET_MEAN, IMAGENET_STD, Preprocessing
 
 PUBLISHED = "moge_onnx"
 """The family of the authors' ONNX files."""
@@ -18,8 +18,8 @@ PREPROCESSING = Preprocessing(
     fit="area",
     pad=False,
     resize="bilinear_antialias",
-    mean=(0.485, 0.456, 0.406),
-    std=(0.229, 0.224, 0.225),
+    mean=IMAGENET_MEAN,
+    std=IMAGENET_STD,
 )
 """As upstream's infer() by default: 3600 cells of 14 px."""
 

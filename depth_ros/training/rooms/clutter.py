@@ -6,7 +6,7 @@ import math
 
 import numpy as np
 
-from depth_ros.training.rooms.materials import Palette
+from depth_ros.training.rooms.palette import Palette
 from depth_ros.training.rooms.piece import Piece, block, thing
 from depth_ros.training.rooms.plan import Plan, Space, Wall
 from depth_ros.training.rooms.room import Box, Part, placed

@@ -9,7 +9,7 @@ from itertools import pairwise
 
 import numpy as np
 
-from depth_ros.training.rooms.materials import Palette
+from depth_ros.training.rooms.palette import Palette
 from depth_ros.training.rooms.piece import Piece, block
 from depth_ros.training.rooms.room import Box, Part
 from depth_ros.training.rooms.seats import _four_legs

@@ -19,7 +19,7 @@ from depth_ros.training.rooms.fittings import (
     radiator,
     toilet,
 )
-from depth_ros.training.rooms.materials import Palette
+from depth_ros.training.rooms.palette import Palette
 from depth_ros.training.rooms.piece import Piece
 from depth_ros.training.rooms.seats import (
     chair,

@@ -10,7 +10,7 @@ from depth_ros.training.rooms import fittings, openings
 from depth_ros.training.rooms.clutter import Clutter
 from depth_ros.training.rooms.furniture import AT_WALLS, IN_THE_MIDDLE, Maker
 from depth_ros.training.rooms.illumination import Illumination
-from depth_ros.training.rooms.materials import Palette
+from depth_ros.training.rooms.palette import Palette
 from depth_ros.training.rooms.plan import Plan, Rectangle, Space, Wall
 from depth_ros.training.rooms.richness import FULL, Richness
 from depth_ros.training.rooms.room import Photo, Room, assemble, placed

@@ -8,7 +8,8 @@ from collections.abc import Sequence
 import numpy as np
 
 from depth_ros.arrays import FloatArray
-from depth_ros.training.rooms.materials import Material, Palette
+from depth_ros.training.rooms.materials import Material
+from depth_ros.training.rooms.palette import Palette
 from depth_ros.training.rooms.piece import block
 from depth_ros.training.rooms.plan import Space, Wall
 from depth_ros.training.rooms.room import Cylinder, Gate, Light, Part, Vector

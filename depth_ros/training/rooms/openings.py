@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from depth_ros.training.rooms.materials import Material, Palette
+from depth_ros.training.rooms.materials import Material
+from depth_ros.training.rooms.palette import Palette
 from depth_ros.training.rooms.piece import block
 from depth_ros.training.rooms.room import Part
 

@@ -10,7 +10,8 @@ from typing import NamedTuple
 
 import numpy as np
 
-from depth_ros.training.rooms.materials import Material, Palette
+from depth_ros.training.rooms.materials import Material
+from depth_ros.training.rooms.palette import Palette
 from depth_ros.training.rooms.room import Box, Cylinder, Part
 
 

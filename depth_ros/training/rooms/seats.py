@@ -9,7 +9,8 @@ import math
 
 import numpy as np
 
-from depth_ros.training.rooms.materials import Material, Palette
+from depth_ros.training.rooms.materials import Material
+from depth_ros.training.rooms.palette import Palette
 from depth_ros.training.rooms.piece import Piece, block
 from depth_ros.training.rooms.room import Box, Cylinder, Part, placed
 

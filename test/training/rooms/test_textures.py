@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 import torch
 
-from depth_ros.training.rooms.materials import Material, Palette, Pattern
+from depth_ros.training.rooms.materials import Material, Pattern
+from depth_ros.training.rooms.palette import Palette
 from depth_ros.training.rooms.textures import albedo
 
 WHITE, BLACK = (0.9, 0.9, 0.9), (0.1, 0.1, 0.1)
