@@ -131,7 +131,9 @@ def split(values: Mapping[str, Any]) -> tuple[dict[str, Any], list[str]]:
     for ROS's own parameters.
     """
     ours = {name: value for name, value in values.items() if name in SPECS}
-    others = [name for name in values if name not in SPECS and not _ROS_PARAMETER.fullmatch(name)]
+    # YAML's keys may be of any type.
+    others = [name for name in map(str, values) if name not in SPECS]
+    others = [name for name in others if not _ROS_PARAMETER.fullmatch(name)]
     return ours, [unknown_setting(name) for name in others]
 
 
