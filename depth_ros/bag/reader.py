@@ -12,8 +12,8 @@ from types import TracebackType
 from typing import Any, BinaryIO, NamedTuple
 
 import zstandard
-from ruamel.yaml import YAML
 
+from depth_ros import yaml_file
 from depth_ros.bag.file_reader import FOREVER_NS, BagFile, Channel
 from depth_ros.bag.mcap import MAGIC as MCAP
 from depth_ros.bag.mcap import McapFile
@@ -152,11 +152,11 @@ class Recording:
         """Return the readable files of a folder; the others are recorded as damage."""
         present = {each.name for each in path.iterdir() if each.is_file()}
         # Compressed or not, or both if the recorder died while it compressed the file.
-        found = sorted({n.removesuffix(_PACKED) for n in present if n.endswith(_ENDINGS)})
+        found = sorted({_unpacked(name) for name in present if name.endswith(_ENDINGS)})
         named, hashes = self._files_and_hashes(path, found)
         sources = []
         for name in named or found:
-            plain = name.removesuffix(_PACKED)
+            plain = _unpacked(name)
             try:
                 if not {plain, f"{plain}{_PACKED}"} & present:
                     raise BagError("the file is missing")
@@ -179,7 +179,13 @@ class Recording:
             if (folder / _METADATA).exists():
                 files, hashes, guess = _read_metadata(folder / _METADATA)
                 self.notes += [f"{folder.name}: {guess}"] if guess else []
-                return files, hashes
+                if not found or not files or {_unpacked(name) for name in files} & set(found):
+                    return files, hashes
+                self.notes.append(  # somebody renamed them
+                    f"{folder.name}: the files that {_METADATA} names are missing: read by its "
+                    f"files, {', '.join(found)}"
+                )
+                return found, hashes
         except Exception as error:  # errors of YAML and of wrong types
             if not found:
                 raise BagError(f"{_METADATA}: {one_line(error)}") from error
@@ -193,13 +199,16 @@ class Recording:
         return found, {}
 
 
+def _unpacked(name: str) -> str:
+    return name.removesuffix(_PACKED)
+
+
 def _read_metadata(path: Path) -> tuple[list[str], dict[str, str], str]:
     """Return file names, type hashes by topic and, of a converted bag, its guessed camera."""
-    if not path.is_file():  # as in _Source
-        raise BagError("it is not a regular file")
-    metadata = YAML(typ="safe").load(path)["rosbag2_bagfile_information"]
+    metadata = yaml_file.load(path)["rosbag2_bagfile_information"]
     topics = [each["topic_metadata"] for each in metadata.get("topics_with_message_count", ())]
-    hashes = {each["name"]: each.get("type_description_hash") or "" for each in topics}
+    digests = {each["name"]: each.get("type_description_hash") for each in topics}
+    hashes = {name: digest for name, digest in digests.items() if isinstance(digest, str)}
     files = [PurePath(name).name for name in metadata["relative_file_paths"]]
     return files, hashes, noted_guess(metadata)
 

@@ -65,8 +65,14 @@ def other_qos(said: dict[str, Any]) -> None:
         topic["topic_metadata"]["type_description_hash"] = "RIHS01_" + "0" * 64
 
 
+def no_hash(said: dict[str, Any]) -> None:
+    others: list[Any] = [7, ["a"], {}, None]
+    for topic, wrong in zip(said["topics_with_message_count"], others, strict=False):
+        topic["topic_metadata"]["type_description_hash"] = wrong
+
+
 @pytest.mark.parametrize("storage", ["mcap", "sqlite3"])
-@pytest.mark.parametrize("edit", [no_times, times_of_a_part, other_qos])
+@pytest.mark.parametrize("edit", [no_times, times_of_a_part, other_qos, no_hash])
 def test_files_are_right_where_metadata_is_wrong(
     tmp_path: Path, storage: str, edit: Callable[[dict[str, Any]], None]
 ) -> None:
@@ -104,6 +110,18 @@ def test_a_missing_file_is_named_and_the_others_are_read(tmp_path: Path) -> None
     with Recording(source) as recording:
         assert recording.counts["/camera/image"] == COUNT
         assert recording.damage == ["in: in_1.mcap: the file is missing"]
+
+
+def test_files_that_were_renamed_are_read(tmp_path: Path) -> None:
+    source = write(tmp_path / "in", drive(COUNT))
+    (file,) = source.glob("*.mcap")
+    file.rename(source / "kitchen.mcap")
+    with Recording(source) as recording:
+        assert recording.counts["/camera/image"] == COUNT
+        assert recording.damage == []
+        (note,) = recording.notes
+    assert "the files that metadata.yaml names are missing" in note
+    assert "kitchen.mcap" in note
 
 
 # --- definitions and encodings
