@@ -401,4 +401,4 @@ def test_a_name_that_is_not_utf8_is_printed(
     monkeypatch.setattr(sys, "stdout", printed)
     out = tmp_path / FOREIGN
     assert cli.main(["convert", str(bag), str(out), "--set", "model=zoedepth-tiny"]) == 0
-    assert b"k\\udcfcche" in printed.buffer.getvalue()  # type: ignore[attr-defined]
+    assert b"k\\udcfcche" in printed.buffer.getvalue()
