@@ -340,6 +340,15 @@ def test_an_impossible_camera_names_what_is_wrong(changes: dict[str, Any], named
         camera_from(**changes)
 
 
+@pytest.mark.filterwarnings("error")
+@pytest.mark.parametrize("lens", ["plumb_bob", "rational_polynomial", "equidistant"])
+@pytest.mark.parametrize("k1", [1e300, -1e300, 1e155])
+def test_coefficients_of_no_lens_are_warned_of_in_our_words_only(lens: Lens, k1: float) -> None:
+    count = {"plumb_bob": 5, "rational_polynomial": 8, "equidistant": 4}[lens]
+    camera = camera_from(lens=lens, coefficients=(k1,) * 2 + (0.0,) * (count - 2))
+    assert "of the pixels have no ray" in camera.ray_warning
+
+
 @pytest.mark.parametrize("rectangle", [(-1, 0, 5, 5), (60, 0, 5, 5), (0, 36, 5, 5), (0, 0, 0, 5)])
 def test_a_crop_that_leaves_the_image_is_an_error(rectangle: tuple[int, int, int, int]) -> None:
     with pytest.raises(CameraError, match="does not lie"):
