@@ -9,13 +9,11 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
-from ruamel.yaml import YAML
 
-from depth_ros import messages
+from depth_ros import messages, yaml_file
 from depth_ros.config import Settings
 from depth_ros.errors import CameraError
 from depth_ros.geometry.camera import Camera
-from depth_ros.input_files import regular
 from depth_ros.messages import CameraInfo, CameraInfoFields
 
 
@@ -61,7 +59,7 @@ def read(path: Path) -> Calibration:
         CameraError: the file cannot be read, or is not a calibration.
     """
     try:
-        content: dict[str, Any] = YAML(typ="safe").load(regular(path))
+        content: dict[str, Any] = yaml_file.load(path)
         d, k = (_data(content, name) for name in ("distortion_coefficients", "camera_matrix"))
         r = _data(content, "rectification_matrix", 9)
         p = _data(content, "projection_matrix", 12)

@@ -1,4 +1,4 @@
-"""Check of input files: only regular files, as pipes and devices may block or never end."""
+"""Checks of files: no pipes and devices, which may block, and names that libraries survive."""
 
 from __future__ import annotations
 
@@ -20,6 +20,18 @@ def regular(path: Path) -> Path:
     if not stat.S_ISREG(mode):
         raise OSError(errno.EINVAL, "it is not a regular file", str(path))
     return path
+
+
+def is_utf8(path: Path) -> bool:
+    """Return whether a path is UTF-8; others crash OpenCV's own functions for files.
+
+    They come from disks that another system wrote. Python reads and writes such files.
+    """
+    try:
+        str(path).encode()
+    except UnicodeEncodeError:  # of the surrogates that stand for other bytes, see PEP 383
+        return False
+    return True
 
 
 def is_special(path: Path) -> bool:

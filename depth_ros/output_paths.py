@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from depth_ros.errors import SettingError
-from depth_ros.input_files import regular
+from depth_ros.input_files import is_utf8, regular
 
 MARKER = ".depth_ros"
 """The file in an output folder that names the command that made it and the files it wrote."""
@@ -19,10 +19,13 @@ def check_file(path: Path, overwrite: bool = False) -> Path:
     """Return the path of a file to write.
 
     Raises:
-        SettingError: it has no name, is a folder or below a file, or exists without overwrite.
+        SettingError: it has no name, or one that is not UTF-8; it is a folder or below a file, or
+            exists without overwrite.
     """
     if not path.name or path.is_dir():
         raise SettingError(f"'{path}' is a folder, expected the name of a file")
+    if not is_utf8(path):
+        raise SettingError(f"the name of {path} is not allowed, expected UTF-8")
     _check_parents(path)
     if os.path.lexists(path) and not overwrite:  # true for a broken link, too
         raise SettingError(f"{path} already exists, expected another name, or --overwrite")

@@ -105,6 +105,14 @@ def test_cameras_are_different_names_of_topics_or_a_single_one_without_a_name(
     assert Settings(cameras=given).cameras == expected
 
 
+@pytest.mark.parametrize(
+    "given", [5, True, None, {"a": 1}, "front", ["a", "a"], ["1"], [[]]], ids=str
+)
+def test_other_values_are_no_cameras(given: Any) -> None:
+    with pytest.raises(SettingError, match=r"cameras is .*expected a list of different names"):
+        Settings(cameras=given)
+
+
 def test_every_setting_has_help_and_every_number_a_range() -> None:
     for spec in SPECS.values():
         assert spec.help.endswith("."), spec.name
@@ -173,6 +181,23 @@ def test_the_generated_parameter_file_holds_every_default() -> None:
 def test_yaml_values_of_another_type_are_converted(name: str, given: Any, expected: Any) -> None:
     found = getattr(Settings().with_values(**{name: given}), name)
     assert (type(found), found) == (type(expected), expected)
+
+
+@pytest.mark.parametrize("number", [10**400, -(10**400)], ids=["large", "small"])
+def test_a_whole_number_that_is_no_float_is_out_of_range(number: int) -> None:
+    with pytest.raises(SettingError, match=r"max_depth_m is -?inf, expected 0"):
+        Settings().with_values(max_depth_m=number)
+    with pytest.raises(SettingError, match=r"anchors_pose is .*, expected 6 numbers"):
+        Settings(anchors_pose=(number, 0, 0, 0, 0, 0))
+
+
+def test_a_name_of_another_type_is_an_unknown_setting() -> None:
+    ours, warnings = split({1: 2, None: 3, "stride": 2})  # type: ignore[dict-item]
+    assert ours == {"stride": 2}
+    assert [warning.partition(" is")[0] for warning in warnings] == [
+        "setting '1'",
+        "setting 'None'",
+    ]
 
 
 def test_unknown_settings_are_reported_with_the_nearest_and_those_of_ros_are_not() -> None:

@@ -22,6 +22,7 @@ ARROWS = {
     "share": set[str](),
     "topic_names": set[str](),
     "input_files": set[str](),
+    "yaml_file": {"input_files"},
     "output_paths": {"input_files"},
     "transport": {"share"},
     # Inside the constructors of Camera that read what ROS writes.
@@ -29,7 +30,7 @@ ARROWS = {
     "profile": set[str](),
     "runtimes": {"input_files"},
     "messages": {"geometry", "config"},
-    "calibration": {"config", "geometry", "input_files", "messages"},
+    "calibration": {"config", "geometry", "messages", "yaml_file"},
     # A file's metadata are read where files are executed.
     "models": {"geometry", "input_files", "nearest", "runtimes.graph", "runtimes.onnx_file"},
     "export": {"geometry", "models", "output_paths", "runtimes"},
@@ -51,7 +52,7 @@ ARROWS = {
         "output_paths",
     },
     "training": {"geometry", "input_files", "models", "output_paths", "evaluation.metrics"},
-    "navigation": {"share"},
+    "navigation": {"share", "yaml_file"},
     "node_process": {"transport"},
     "drive": {
         "navigation",
@@ -128,6 +129,7 @@ ARROWS = {
         "runtimes",
         "scale",
         "topic_names",
+        "yaml_file",
     },
 }
 ALL_BUT_ROS = set(ARROWS) - {"ros"}

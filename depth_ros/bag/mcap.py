@@ -7,7 +7,8 @@ from __future__ import annotations
 
 import os
 import struct
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from dataclasses import replace
 from io import BytesIO
 from pathlib import Path
 
@@ -18,6 +19,7 @@ from mcap.reader import SeekingReader
 from mcap.stream_reader import breakup_chunk
 from mcap.summary import Summary
 
+from depth_ros.bag import unpack
 from depth_ros.bag.file_reader import Channel, SpannedFile, qos_from
 from depth_ros.bag.span import Message, Span
 from depth_ros.bag.types import Definition
@@ -25,7 +27,11 @@ from depth_ros.bag.types import Definition
 MAGIC = b"\x89MCAP0\r\n"
 
 _HEAD = struct.Struct("<BQ")
-_COMPRESSIONS = ("", "zstd", "lz4")
+_UNPACK: dict[str, Callable[[bytes], bytes]] = {
+    "": bytes,
+    "zstd": unpack.zstd,
+    "lz4": unpack.lz4_frame,
+}
 _SPAN_BYTES = 1 << 20  # of messages outside of chunks that are read together
 
 
@@ -153,6 +159,7 @@ class McapFile(SpannedFile):
             yield mcap.Message.read(stream, length)
         else:
             chunk = mcap.Chunk.read(stream)
-            if chunk.compression not in _COMPRESSIONS:
+            if chunk.compression not in _UNPACK:
                 raise ValueError(f"compression is '{chunk.compression}', expected zstd or lz4")
-            yield from breakup_chunk(chunk, validate_crc=True)
+            data = _UNPACK[chunk.compression](chunk.data)
+            yield from breakup_chunk(replace(chunk, compression="", data=data), validate_crc=True)

@@ -9,11 +9,10 @@ from operator import attrgetter
 from pathlib import Path, PurePath
 from tempfile import TemporaryDirectory
 from types import TracebackType
-from typing import Any, BinaryIO, NamedTuple
+from typing import Any, NamedTuple
 
-import zstandard
-from ruamel.yaml import YAML
-
+from depth_ros import yaml_file
+from depth_ros.bag import unpack
 from depth_ros.bag.file_reader import FOREVER_NS, BagFile, Channel
 from depth_ros.bag.mcap import MAGIC as MCAP
 from depth_ros.bag.mcap import McapFile
@@ -32,7 +31,6 @@ _FORMATS: dict[bytes, Callable[[Path], BagFile]] = {
     ROS1: Ros1File,
 }
 _ZSTD = b"\x28\xb5\x2f\xfd"
-_MAX_RATIO, _MIN_LIMIT_BYTES, _BLOCK_BYTES = 1000, 64 << 20, 1 << 20
 _PACKED = ".zstd"
 _ENDINGS = (".mcap", ".db3", f".mcap{_PACKED}", f".db3{_PACKED}")
 _METADATA = "metadata.yaml"
@@ -152,11 +150,11 @@ class Recording:
         """Return the readable files of a folder; the others are recorded as damage."""
         present = {each.name for each in path.iterdir() if each.is_file()}
         # Compressed or not, or both if the recorder died while it compressed the file.
-        found = sorted({n.removesuffix(_PACKED) for n in present if n.endswith(_ENDINGS)})
+        found = sorted({_unpacked(name) for name in present if name.endswith(_ENDINGS)})
         named, hashes = self._files_and_hashes(path, found)
         sources = []
         for name in named or found:
-            plain = name.removesuffix(_PACKED)
+            plain = _unpacked(name)
             try:
                 if not {plain, f"{plain}{_PACKED}"} & present:
                     raise BagError("the file is missing")
@@ -179,7 +177,13 @@ class Recording:
             if (folder / _METADATA).exists():
                 files, hashes, guess = _read_metadata(folder / _METADATA)
                 self.notes += [f"{folder.name}: {guess}"] if guess else []
-                return files, hashes
+                if not found or not files or {_unpacked(name) for name in files} & set(found):
+                    return files, hashes
+                self.notes.append(  # somebody renamed them
+                    f"{folder.name}: the files that {_METADATA} names are missing: read by its "
+                    f"files, {', '.join(found)}"
+                )
+                return found, hashes
         except Exception as error:  # errors of YAML and of wrong types
             if not found:
                 raise BagError(f"{_METADATA}: {one_line(error)}") from error
@@ -193,13 +197,16 @@ class Recording:
         return found, {}
 
 
+def _unpacked(name: str) -> str:
+    return name.removesuffix(_PACKED)
+
+
 def _read_metadata(path: Path) -> tuple[list[str], dict[str, str], str]:
     """Return file names, type hashes by topic and, of a converted bag, its guessed camera."""
-    if not path.is_file():  # as in _Source
-        raise BagError("it is not a regular file")
-    metadata = YAML(typ="safe").load(path)["rosbag2_bagfile_information"]
+    metadata = yaml_file.load(path)["rosbag2_bagfile_information"]
     topics = [each["topic_metadata"] for each in metadata.get("topics_with_message_count", ())]
-    hashes = {each["name"]: each.get("type_description_hash") or "" for each in topics}
+    digests = {each["name"]: each.get("type_description_hash") for each in topics}
+    hashes = {name: digest for name, digest in digests.items() if isinstance(digest, str)}
     files = [PurePath(name).name for name in metadata["relative_file_paths"]]
     return files, hashes, noted_guess(metadata)
 
@@ -275,7 +282,7 @@ class _Source:
             self._unpacked = TemporaryDirectory()
             inner = Path(self._unpacked.name, path.name.removesuffix(_PACKED))
             with path.open("rb") as packed, inner.open("wb") as file:
-                _unpack_file(packed, file, _max_unpacked(path.stat().st_size))
+                unpack.zstd_file(packed, file, unpack.limit(path.stat().st_size))
             return self._opened(inner)
         for magic, opened in _FORMATS.items():
             if begin.startswith(magic):
@@ -314,41 +321,7 @@ class _Source:
         if key in self._ros1:
             return self._ros1[key].cdr(data)
         # Messages may be compressed one by one; CDR never begins with zstd's magic number.
-        return _unpack(data) if data.startswith(_ZSTD) else data
-
-
-def _max_unpacked(packed: int) -> int:
-    """Return how many bytes a number of compressed bytes may become; recordings need much less."""
-    return max(_MIN_LIMIT_BYTES, _MAX_RATIO * packed)
-
-
-def _unpack_file(packed: BinaryIO, out: BinaryIO, limit: int) -> None:
-    """Decompress a file as far as it goes: the file inside knows where it should end.
-
-    Raises:
-        BagError: it becomes larger than the limit.
-    """
-    reader = zstandard.ZstdDecompressor().stream_reader(packed, read_across_frames=True)
-    size = 0
-    while block := reader.read(_BLOCK_BYTES):
-        size += len(block)
-        if size > limit:
-            raise BagError(f"it decompresses to more than {limit} bytes, expected a recording")
-        out.write(block)
-
-
-def _unpack(data: bytes) -> bytes:
-    """Decompress a message.
-
-    Raises:
-        ValueError: it becomes too large.
-    """
-    limit = _max_unpacked(len(data))
-    reader = zstandard.ZstdDecompressor().stream_reader(data)
-    message = reader.read(limit + 1)
-    if len(message) > limit:
-        raise ValueError(f"it decompresses to more than {limit} bytes")
-    return message
+        return unpack.zstd(data) if data.startswith(_ZSTD) else data
 
 
 _ros1_type = cache(Ros1Type)

@@ -5,7 +5,6 @@ Source: the ROS 1 bag format 2.0; records are a header and data, each after its 
 
 from __future__ import annotations
 
-import bz2
 import os
 import struct
 from collections.abc import Callable, Iterator
@@ -13,8 +12,7 @@ from io import BytesIO
 from pathlib import Path
 from typing import BinaryIO, NamedTuple
 
-import lz4.frame
-
+from depth_ros.bag import unpack
 from depth_ros.bag.file_reader import Channel, SpannedFile
 from depth_ros.bag.span import Message, Span
 from depth_ros.bag.types import LATCHED, Definition
@@ -24,8 +22,8 @@ MAGIC = b"#ROSBAG V2.0\n"
 _MESSAGE, _BAG, _CHUNK, _CHUNK_INFO, _CONNECTION = 2, 3, 5, 6, 7
 _DECOMPRESS: dict[bytes, Callable[[bytes], bytes]] = {
     b"none": lambda data: data,
-    b"bz2": bz2.decompress,
-    b"lz4": lz4.frame.decompress,
+    b"bz2": unpack.bz2,
+    b"lz4": unpack.lz4_frame,
 }
 
 

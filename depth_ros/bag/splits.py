@@ -14,6 +14,7 @@ from typing import Any
 
 from ruamel.yaml import YAML
 
+from depth_ros import yaml_file
 from depth_ros.bag.storage_writers import STORAGES, Storage, qos_text
 from depth_ros.bag.types import Topic
 from depth_ros.errors import BagError
@@ -202,7 +203,7 @@ def _in_use(path: Path) -> bool:
 def _read(path: Path) -> dict[str, Any]:
     """Return the metadata of a bag to continue, after a check: it may come from anywhere."""
     try:
-        information: dict[str, Any] = YAML(typ="safe").load(path / _METADATA)[_ROOT]
+        information: dict[str, Any] = yaml_file.load(path / _METADATA)[_ROOT]
         _check(information)
     except Exception as error:  # errors of YAML and of wrong types
         raise BagError(f"{path} is not a bag that can be continued: {error}") from error

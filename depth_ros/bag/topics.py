@@ -56,9 +56,9 @@ def find(
     chosen = list(images) or [_only(recording, given_camera)]
     chosen_infos = list(infos) or [camera_info_of(recording, image) for image in chosen]
     for topic in chosen:
-        _check(recording, topic, IMAGES)
+        check_kind(recording, topic, IMAGES)
     for topic in () if given_camera else chosen_infos:
-        _check(recording, topic, (INFO,))
+        check_kind(recording, topic, (INFO,))
     names = [image.rpartition("/")[0].strip("/") for image in map(base, chosen)]
     return [CameraTopics(*each) for each in zip(names, chosen, chosen_infos, strict=True)]
 
@@ -155,7 +155,12 @@ def _encoding(recording: Recording, topic: str) -> str:
     return encoding
 
 
-def _check(recording: Recording, topic: str, kinds: tuple[str, ...]) -> None:
+def check_kind(recording: Recording, topic: str, kinds: tuple[str, ...]) -> None:
+    """Check the type of a topic.
+
+    Raises:
+        BagError: it is missing or of another type; the error lists the topics of these types.
+    """
     topics = recording.topics
     if topic in topics and topics[topic].kind in kinds:
         return

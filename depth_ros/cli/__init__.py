@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import os
 import sys
 from types import ModuleType
@@ -49,6 +50,9 @@ _TRACEBACK = "DEPTH_ROS_TRACEBACK"
 def main(words: list[str] | None = None) -> int:
     """Run one verb and return its exit code, see exit_codes; expected errors print one line."""
     words = sys.argv[1:] if words is None else words
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):  # names of files need not be Unicode
+            stream.reconfigure(errors="backslashreplace")
     try:
         _check_verb(words)
         options = parser().parse_args(words)

@@ -28,14 +28,12 @@ def given(params: Path | None, assignments: list[str]) -> Settings:
 
 def _of_file(path: Path) -> dict[str, Value]:
     """Return the settings in a parameter file, of any node; warn of unknown names."""
-    from ruamel.yaml import YAML
-
+    from depth_ros import yaml_file
     from depth_ros.config import split
-    from depth_ros.input_files import regular
 
     found: dict[str, Value] = {}
     try:
-        for node in YAML(typ="safe").load(regular(path)).values():
+        for node in yaml_file.load(path).values():
             found |= node["ros__parameters"]
     except Exception as error:  # errors of YAML and of wrong types
         reason = f"{type(error).__name__}: {one_line(error)}"

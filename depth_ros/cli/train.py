@@ -199,12 +199,13 @@ def _check(options: argparse.Namespace) -> None:
         "--size": options.size is not None,
         "--freeze-norms": options.freeze_norms,
         "--keep": bool(options.keep),
+        "--camera-height-m": options.camera_height_m is not None,
     }
     shared = {"--data", "--rendered", "--labels", "--bf16"}
     used = {
         "zoedepth-lite": shared | {"--head", "--size", "--freeze-norms", "--keep"},
-        "zoedepth-tiny": {"--affine-weight", "--backbone-only"},
-    }.get(options.model, shared | {"--no-rays", "--backbone-only"})
+        "zoedepth-tiny": {"--affine-weight", "--backbone-only", "--camera-height-m"},
+    }.get(options.model, shared | {"--no-rays", "--backbone-only", "--camera-height-m"})
     if unused := sorted(name for name, is_given in given.items() if is_given and name not in used):
         raise ModelError(
             f"{', '.join(unused)} cannot be used with model '{options.model}', "

@@ -107,6 +107,8 @@ def sources(
         held_out.extend(out)
         facts.append({"data": path.name, "protocol": protocol, "weight": weight})
     weight = options.rendered if options.rendered is not None else 0.0 if sources else 1.0
+    if not weight and not sources:
+        raise SettingError("--rendered is 0 and there is no --data, expected frames to learn from")
     if weight:
         count = options.rendered_frames
         stores = rendered_stores(options.out, count, size, seed, device)

@@ -167,7 +167,9 @@ def split(values: Mapping[str, Any]) -> tuple[dict[str, Any], list[str]]:
         if name in _FORMER:
             raise SettingError(unknown_setting(name))
     ours = {name: value for name, value in values.items() if name in SPECS}
-    others = [name for name in values if name not in SPECS and not _ROS_PARAMETER.fullmatch(name)]
+    # YAML's keys may be of any type.
+    others = [name for name in map(str, values) if name not in SPECS]
+    others = [name for name in others if not _ROS_PARAMETER.fullmatch(name)]
     return ours, [unknown_setting(name) for name in others]
 
 

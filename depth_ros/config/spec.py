@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass, field
@@ -53,10 +54,10 @@ class Spec:
         if isinstance(self.default, tuple):
             listed = isinstance(self.default[0], float) and isinstance(value, Iterable)
             if listed and all(type(each) in (int, float) for each in value):
-                return tuple(map(float, value))
+                return tuple(map(_as_float, value))
             return value
         if isinstance(self.default, float) and type(value) is int:
-            return float(value)
+            return _as_float(value)
         if isinstance(self.default, bool) and isinstance(value, str):
             return _BOOLEANS.get(value.lower(), value)
         if self.choices and isinstance(value, bool):
@@ -90,7 +91,7 @@ class Spec:
     def _check_list(self, value: Any, length: int) -> tuple[float, ...]:
         try:
             numbers = tuple(float(number) for number in value)
-        except (TypeError, ValueError):
+        except (TypeError, ValueError, OverflowError):
             numbers = ()
         if len(numbers) != length or not all(map(self._inside, numbers)):
             raise SettingError(
@@ -100,8 +101,9 @@ class Spec:
 
     def _check_names(self, value: Any) -> Value:
         """Return different names of topics; an empty list is the default."""
-        names = tuple(value) if isinstance(value, (list, tuple)) else ()
-        if names in ((), self.default) and not isinstance(value, str):
+        is_list = isinstance(value, (list, tuple))
+        names = tuple(value) if is_list else ()
+        if is_list and names in ((), self.default):
             return self.default
         valid = all(isinstance(name, str) and _NAME.fullmatch(name) for name in names)
         if not names or not valid or len(set(names)) < len(names):
@@ -114,6 +116,14 @@ class Spec:
     def _inside(self, value: float) -> bool:
         # Written so that NaN is outside of every range.
         return (self.low is None or value >= self.low) and (self.high is None or value <= self.high)
+
+
+def _as_float(value: float) -> float:
+    """Convert a number; an integer that is too large becomes infinite, outside of every range."""
+    try:
+        return float(value)
+    except OverflowError:
+        return math.inf if value > 0 else -math.inf
 
 
 def setting(default: Value, help: str, **attributes: Any) -> Any:

@@ -49,7 +49,7 @@ def grid(rows: list[Row]) -> ImageArray:
 def save(rgb: ImageArray, path: Path) -> None:
     """Write a picture."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    cv2.imwrite(str(path), rgb[..., ::-1])
+    path.write_bytes(cv2.imencode(path.suffix, rgb[..., ::-1])[1].tobytes())
 
 
 def _cells(row: Row) -> dict[str, ImageArray]:

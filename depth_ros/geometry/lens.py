@@ -104,12 +104,13 @@ def _central_branch(lens: Lens, k: tuple[float, ...]) -> tuple[FloatArray, Float
     Beyond the maximum of the polynomial, two rays would have the same pixel.
     """
     angles = np.linspace(0, np.pi / 2, _BRANCH_SAMPLES)
-    if lens == "equidistant":
-        radii, _ = _fisheye_polynomial(angles, k)
-    else:
-        rays = np.stack([np.tan(angles), np.zeros_like(angles)], axis=-1)
-        radii = _brown_distort(rays, _only(k, lambda i: i not in _OFF_AXIS))[0][:, 0]
-    turns = np.flatnonzero(np.diff(radii) <= 0)
+    with np.errstate(all="ignore"):  # coefficients may be anything
+        if lens == "equidistant":
+            radii, _ = _fisheye_polynomial(angles, k)
+        else:
+            rays = np.stack([np.tan(angles), np.zeros_like(angles)], axis=-1)
+            radii = _brown_distort(rays, _only(k, lambda i: i not in _OFF_AXIS))[0][:, 0]
+        turns = np.flatnonzero(~(np.diff(radii) > 0))  # also where it is no number
     end = turns[0] + 1 if turns.size else angles.size
     return angles[:end], radii[:end]
 

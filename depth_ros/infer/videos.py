@@ -14,7 +14,7 @@ import numpy.typing as npt
 from depth_ros.config import Settings
 from depth_ros.errors import FrameError
 from depth_ros.infer.sources import Source
-from depth_ros.input_files import is_special
+from depth_ros.input_files import is_special, is_utf8
 
 _NS_PER_MS = 1_000_000
 _RATE_HZ = 30.0  # of a video without a stated rate
@@ -80,6 +80,8 @@ class Reader:
     ) -> None:
         if source.kind == "video" and is_special(source.path):
             raise FrameError(f"{source.path} is not a regular file, {_expected(source)}")
+        if not is_utf8(source.path):
+            raise FrameError(f"{source.path} cannot be opened, expected a name in UTF-8")
         self._source, self._capture = source, opener(source)
         if not self._capture.isOpened():
             raise FrameError(f"{source.path} cannot be opened, {_expected(source)}")

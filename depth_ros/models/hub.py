@@ -92,6 +92,18 @@ def file(source: str, name: str, revision: str = "main") -> Path | None:
     return None if path is None else Path(path)
 
 
+def required(source: str, name: str, revision: str = "main") -> Path:
+    """Return a checkpoint's file, as file().
+
+    Raises:
+        ModelError: the checkpoint has no such file.
+    """
+    found = file(source, name, revision)
+    if found is None:
+        raise ModelError(f"it has no {name}")
+    return found
+
+
 def _is_cached(source: str, revision: str, name: str) -> bool:
     from huggingface_hub import try_to_load_from_cache
     from huggingface_hub.errors import HFValidationError

@@ -12,7 +12,7 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
 from depth_ros.errors import ModelError
-from depth_ros.models import json_file
+from depth_ros.models import hub, json_file
 
 CONFIG, WEIGHTS = "config.json", "model.safetensors"
 
@@ -94,12 +94,8 @@ def load(make: Callable[[dict[str, Any]], Network], source: str | Path, revision
         ModelError: it is of another model, or its weights do not match its configuration.
         OSError: it does not exist.
     """
-    from transformers.utils import cached_file
-
-    config, weights = (
-        cached_file(str(source), name, revision=revision) for name in (CONFIG, WEIGHTS)
-    )
-    network = make(json_file.read(Path(config)))
+    config, weights = (hub.required(str(source), name, revision) for name in (CONFIG, WEIGHTS))
+    network = make(json_file.read(config))
     try:
         found = load_file(weights)
         if unknown := sorted(found.keys() - network.state_dict().keys()):

@@ -8,7 +8,6 @@ import re
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from importlib.util import find_spec
-from pathlib import Path
 from typing import Any, ClassVar, TypeVar
 
 import torch
@@ -17,7 +16,7 @@ from torch import Tensor, nn
 
 from depth_ros.errors import ModelError
 from depth_ros.geometry.camera import Camera
-from depth_ros.models import json_file
+from depth_ros.models import hub, json_file
 from depth_ros.models.base import Family, ModelEntry, NetworkFacts, Prediction, Raw
 from depth_ros.models.exported import Exported
 from depth_ros.models.preprocessing import Preprocessing
@@ -148,10 +147,9 @@ class TransformersModel(Family):
     def config_of(source: str, revision: str = "main") -> Any:
         """Return transformers' configuration of a checkpoint."""
         from transformers import AutoConfig
-        from transformers.utils import cached_file
 
-        path = cached_file(source, "config.json", revision=revision)
-        json_file.check_sizes(json_file.read(Path(path)), path)
+        path = hub.required(source, "config.json", revision)
+        json_file.check_sizes(json_file.read(path), path)
         try:
             return AutoConfig.from_pretrained(source, revision=revision, trust_remote_code=False)
         except Exception as error:  # transformers' checks of fields have many error types
@@ -233,17 +231,10 @@ def _text(shape: Iterable[int]) -> str:
 
 
 def _preprocessing(entry: ModelEntry, processor: Preprocessing) -> Preprocessing:
-    from transformers.utils import cached_file
-
     # Read as a file: transformers' own reader needs Pillow or torchvision.
-    path = cached_file(
-        entry.source,
-        "preprocessor_config.json",
-        revision=entry.revision,
-        _raise_exceptions_for_missing_entries=False,
-    )
+    path = hub.file(entry.source, "preprocessor_config.json", entry.revision)
     if path is not None:
-        content = json_file.read(Path(path))
+        content = json_file.read(path)
         try:
             return preprocessing_of(content, processor)
         except ModelError as error:

@@ -8,9 +8,7 @@ from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any, TypeVar, cast
 
-from ruamel.yaml import YAML
-
-from depth_ros import share
+from depth_ros import share, yaml_file
 from depth_ros.errors import SettingError
 
 SHIPPED = "config/nav2/costmap.yaml"
@@ -121,7 +119,7 @@ class CostmapParameters:
         """
         path = path or share.find(SHIPPED)
         try:
-            said = YAML(typ="safe").load(path)[_NODE][_NODE]["ros__parameters"]
+            said = yaml_file.load(path)[_NODE][_NODE]["ros__parameters"]
             return _costmap(said)
         except SettingError as error:
             raise SettingError(f"{path}: {error}") from error

@@ -80,7 +80,7 @@ class Player(Node):
     """Publishes a bag's messages without decoding them, and optionally the bag's time.
 
     Raises:
-        BagError: the bag lacks a topic, or has nothing to play.
+        BagError: the bag lacks a topic, has nothing to play, or ends before the start.
         SettingError: the time is to be published, but rosgraph_msgs is not installed.
     """
 
@@ -91,6 +91,11 @@ class Player(Node):
             raise BagError(
                 f"{play.bag} has no topic {', '.join(sorted(missing))}, it has "
                 f"{', '.join(sorted(bag.topics))}"
+            )
+        span_s = (bag.end_ns - bag.start_ns) / 1e9
+        if play.start_s > span_s:
+            raise BagError(
+                f"start is {play.start_s:g} s, expected at most the bag's {span_s:.3f} s"
             )
         self._clock = self._offer_clock() if play.clock_hz else None
         self._outputs: dict[str, Publisher[Any]] = {}

@@ -15,7 +15,14 @@ from depth_ros.bag.decoder import Decoder
 from depth_ros.bag.losses import Losses
 from depth_ros.bag.pairs import Pairs
 from depth_ros.bag.reader import Recording
-from depth_ros.bag.topics import IMAGES, INFO, camera_info_of, holds_depth, one_of_each_camera
+from depth_ros.bag.topics import (
+    IMAGES,
+    INFO,
+    camera_info_of,
+    check_kind,
+    holds_depth,
+    one_of_each_camera,
+)
 from depth_ros.config import Settings
 from depth_ros.errors import BagError, CameraError, MessageError
 from depth_ros.geometry.camera import Camera
@@ -89,6 +96,8 @@ def find_topics(
     """
     if missing := {image, depth} - {None, *recording.topics}:
         raise BagError(f"{bag} has no topic {_listed(missing)}, it has {_listed(recording.topics)}")
+    for given in filter(None, (image, depth)):
+        check_kind(recording, given, IMAGES)
     colours, depths = _candidates(recording)
     depth = _only(bag, "depth", depth, depths, "/depth/image")
     image = _only(bag, "image", image, [topic for topic in colours if topic != depth])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import bz2
 import io
 import os
 import shutil
@@ -11,6 +12,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import lz4.frame
 import pytest
 import zstandard
 from mcap.reader import SeekingReader
@@ -20,7 +22,7 @@ from rosbags.rosbag2 import CompressionMode
 from rosbags.typesys import Stores, get_typestore
 from ruamel.yaml import YAML
 
-from depth_ros.bag import reader
+from depth_ros.bag import reader, unpack
 from depth_ros.bag.convert import convert
 from depth_ros.bag.reader import Recording
 from depth_ros.bag.types import TYPESTORE, full_name
@@ -65,8 +67,14 @@ def other_qos(said: dict[str, Any]) -> None:
         topic["topic_metadata"]["type_description_hash"] = "RIHS01_" + "0" * 64
 
 
+def no_hash(said: dict[str, Any]) -> None:
+    others: list[Any] = [7, ["a"], {}, None]
+    for topic, wrong in zip(said["topics_with_message_count"], others, strict=False):
+        topic["topic_metadata"]["type_description_hash"] = wrong
+
+
 @pytest.mark.parametrize("storage", ["mcap", "sqlite3"])
-@pytest.mark.parametrize("edit", [no_times, times_of_a_part, other_qos])
+@pytest.mark.parametrize("edit", [no_times, times_of_a_part, other_qos, no_hash])
 def test_files_are_right_where_metadata_is_wrong(
     tmp_path: Path, storage: str, edit: Callable[[dict[str, Any]], None]
 ) -> None:
@@ -104,6 +112,18 @@ def test_a_missing_file_is_named_and_the_others_are_read(tmp_path: Path) -> None
     with Recording(source) as recording:
         assert recording.counts["/camera/image"] == COUNT
         assert recording.damage == ["in: in_1.mcap: the file is missing"]
+
+
+def test_files_that_were_renamed_are_read(tmp_path: Path) -> None:
+    source = write(tmp_path / "in", drive(COUNT))
+    (file,) = source.glob("*.mcap")
+    file.rename(source / "kitchen.mcap")
+    with Recording(source) as recording:
+        assert recording.counts["/camera/image"] == COUNT
+        assert recording.damage == []
+        (note,) = recording.notes
+    assert "the files that metadata.yaml names are missing" in note
+    assert "kitchen.mcap" in note
 
 
 # --- definitions and encodings
@@ -436,7 +456,7 @@ def test_a_pipe_is_no_bag(tmp_path: Path) -> None:
 def test_a_compressed_file_that_becomes_huge_is_refused(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(reader, "_MIN_LIMIT_BYTES", 1 << 20)
+    monkeypatch.setattr(unpack, "_MIN_LIMIT_BYTES", 1 << 20)
     bomb = tmp_path / "bomb.mcap.zstd"
     bomb.write_bytes(zstandard.ZstdCompressor().compress(bytes(20 << 20)))
     assert bomb.stat().st_size < 20_000
@@ -444,11 +464,55 @@ def test_a_compressed_file_that_becomes_huge_is_refused(
         reader.Recording(bomb)
 
 
-def test_a_compressed_message_that_becomes_huge_is_damage(
+PACKED: dict[str, tuple[Callable[[bytes], bytes], Callable[[bytes], bytes]]] = {
+    "zstd": (zstandard.ZstdCompressor().compress, unpack.zstd),
+    "zstd of unknown size": (
+        zstandard.ZstdCompressor(write_content_size=False).compress,
+        unpack.zstd,
+    ),
+    "lz4": (lz4.frame.compress, unpack.lz4_frame),
+    "bz2": (bz2.compress, unpack.bz2),
+}
+
+
+@pytest.mark.parametrize("how", PACKED)
+def test_chunks_and_messages_that_become_huge_are_damage(
+    how: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pack, unpacked = PACKED[how]
+    words = b"word" * 1000
+    assert unpacked(pack(words)) == words
+    with pytest.raises(Exception, match=r"end|incomplete|did not decompress"):
+        unpacked(pack(words)[:-9])
+    monkeypatch.setattr(unpack, "_MIN_LIMIT_BYTES", 1 << 20)
+    monkeypatch.setattr(unpack, "_MAX_RATIO", 10)
+    with pytest.raises(Exception, match=r"to more than 1\d{6} bytes|did not decompress full"):
+        unpacked(pack(bytes(20 << 20)))
+
+
+def huge_mcap(path: Path) -> None:
+    """Put all chunks of an mcap into one that ends in 20 MB of zeros."""
+    with path.open("wb") as file, Recording(write(path.with_suffix(""), drive(COUNT))) as source:
+        writer = Writer(file, compression=CompressionType.ZSTD, chunk_size=1 << 30)
+        writer.start("ros2")
+        for name, topic in source.topics.items():
+            definition = topic.definition.text.encode()
+            schema = writer.register_schema(topic.kind, "ros2msg", definition)
+            key = writer.register_channel(name, "cdr", schema)
+            for record in source.records([name]):
+                writer.add_message(key, record.time_ns, record.data, record.time_ns)
+        writer.add_message(key, START_NS, bytes(20 << 20), START_NS)
+        writer.finish()
+
+
+def test_a_chunk_that_becomes_huge_is_damage(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(reader, "_MIN_LIMIT_BYTES", 1 << 20)
-    bomb = zstandard.ZstdCompressor().compress(bytes(20 << 20))
-    with pytest.raises(ValueError, match="decompresses to more than"):
-        reader._unpack(bomb)
-    assert reader._unpack(zstandard.ZstdCompressor().compress(b"word" * 1000)) == b"word" * 1000
+    huge_mcap(tmp_path / "in.mcap")
+    assert len(by_topic(tmp_path / "in.mcap")) > 1
+    monkeypatch.setattr(unpack, "_MIN_LIMIT_BYTES", 1 << 20)
+    monkeypatch.setattr(unpack, "_MAX_RATIO", 10)
+    with Recording(tmp_path / "in.mcap") as recording:
+        assert list(recording.records()) == []
+        (damage,) = recording.damage
+    assert "decompresses to more than" in damage

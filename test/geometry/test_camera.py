@@ -238,3 +238,12 @@ def test_the_share_of_pixels_without_a_ray_is_that_of_the_table() -> None:
     assert 0.5 < share < 0.8
     assert blind.share_without_ray == pytest.approx(share, abs=0.02)
     assert Camera(1, 1, 5.0, 5.0, 0.0, 0.0).share_without_ray == 0
+
+
+@pytest.mark.filterwarnings("error")
+@pytest.mark.parametrize("lens", ["plumb_bob", "rational_polynomial", "equidistant"])
+@pytest.mark.parametrize("k1", [1e300, -1e300, 1e155])
+def test_coefficients_of_no_lens_are_warned_of_in_our_words_only(lens: Lens, k1: float) -> None:
+    count = {"plumb_bob": 5, "rational_polynomial": 8, "equidistant": 4}[lens]
+    camera = camera_with(lens, (k1,) * 2 + (0.0,) * (count - 2))
+    assert "of the pixels have no ray" in camera.ray_warning

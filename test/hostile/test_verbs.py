@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import io
 import json
 import os
 import shutil
 import signal
+import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -15,6 +17,8 @@ import pytest
 
 from depth_ros import cli, models
 from depth_ros.cli import exit_codes
+from depth_ros.evaluation import picture
+from depth_ros.evaluation.datasets import files
 from depth_ros.training.rendered import FILE
 from depth_ros.training.run_folder import run_folder
 from depth_ros.training.train import CHECKPOINT
@@ -351,3 +355,50 @@ def test_what_nobody_expected_is_one_line_with_the_way_to_its_place(
     monkeypatch.setenv("DEPTH_ROS_TRACEBACK", "1")
     with pytest.raises(ZeroDivisionError):
         cli.main(["settings"])
+
+
+# --- names that are not UTF-8, as disks of other systems have them
+
+FOREIGN = "k\udcfcche"
+"""A name in Latin-1, as Python reads it from a disk."""
+
+
+@pytest.mark.parametrize("verb", ["view", "profile", "export"])
+def test_an_output_whose_name_is_not_utf8_is_refused(
+    verb: str, bag: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = tmp_path / f"{FOREIGN}{OUTPUTS[verb][-1].removeprefix('ODD')}"
+    places = {OUTPUTS[verb][-1]: path, "BAG": bag}
+    arguments = [verb, *(places.get(word, word) for word in OUTPUTS[verb])]
+    assert "expected UTF-8" in refused(arguments, capsys)
+
+
+def test_images_whose_names_are_not_utf8_are_read_and_written(tmp_path: Path) -> None:
+    image = tmp_path / f"{FOREIGN}.png"
+    pixels = np.random.default_rng(0).integers(0, 255, (8, 8, 3), np.uint8)
+    picture.save(pixels, image)
+    assert (files.read_rgb(image) == pixels).all()
+
+
+def test_a_folder_of_names_that_are_not_utf8_is_answered(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "in").mkdir()
+    pixels = np.full((48, 64, 3), 100, np.uint8)
+    picture.save(pixels, tmp_path / "in" / f"{FOREIGN}.png")
+    (tmp_path / "in" / f"{FOREIGN}.mp4").write_bytes(b"a video")
+    out = tmp_path / FOREIGN
+    words = ["infer", str(tmp_path / "in"), "--fov-deg", "60", "--out", str(out)]
+    assert cli.main([*words, "--model", "zoedepth-tiny", "--device", "cpu"]) == exit_codes.DAMAGED
+    assert len(list(out.glob(f"{FOREIGN}*.png"))) > 0
+    assert "cannot be opened, expected a name in UTF-8" in capsys.readouterr().err
+
+
+def test_a_name_that_is_not_utf8_is_printed(
+    tmp_path: Path, bag: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    printed = io.TextIOWrapper(io.BytesIO(), "ascii", write_through=True)
+    monkeypatch.setattr(sys, "stdout", printed)
+    out = tmp_path / FOREIGN
+    assert cli.main(["convert", str(bag), str(out), "--set", "model=zoedepth-tiny"]) == 0
+    assert b"k\\udcfcche" in printed.buffer.getvalue()

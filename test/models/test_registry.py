@@ -50,6 +50,12 @@ def test_a_folder_without_a_checkpoint_is_refused(tmp_path: Path) -> None:
         models.load(str(tmp_path))
 
 
+@pytest.mark.parametrize("name", ["zoedepth-lite", "zoedepth-nyu", "depth-anything-3-metric-large"])
+def test_a_folder_without_weights_is_refused_by_what_it_lacks(name: str, tmp_path: Path) -> None:
+    with pytest.raises(ModelError, match=r"cannot be loaded from .*: it has no config\.json"):
+        models.load(name, str(tmp_path))
+
+
 def test_a_checkpoint_of_another_family_is_refused_by_its_type(tmp_path: Path) -> None:
     (tmp_path / "config.json").write_text(json.dumps({"model_type": "bert"}))
     with pytest.raises(ModelError, match=r"'bert'.*expected one of"):

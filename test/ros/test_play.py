@@ -163,6 +163,7 @@ def test_who_comes_late_still_gets_what_is_latched(
     [
         (["nothing"], "depth_ros: argument bag: nothing does not exist"),
         (["BAG", "--topics", "/none"], "has no topic /none, it has /camera/camera_info, "),
+        (["BAG", "--start", "99"], "start is 99 s, expected at most the bag's "),
         (["BAG", "--rate", "0"], "--rate: '0' is not allowed, expected 0.001 to 1000"),
     ],
 )

@@ -171,6 +171,8 @@ def test_the_verb_mixes_data_and_says_what_it_did(tmp_path: Path) -> None:
         (["--model", "grin-tiny", "--head", "log"], "--head cannot be used with model 'grin-tiny'"),
         (["--data", "x", "--data", "y", "--protocol", "bag", "--protocol", "nyu",
           "--protocol", "bag", "--init", "zoedepth-lite"], "3 times --protocol for 2 times --data"),
+        (["--camera-height-m", "1", "2"], "--camera-height-m cannot be used with model"),
+        (["--rendered", "0", "--init", "zoedepth-lite"], "expected frames to learn from"),
         (["--data", "x=much", "--init", "zoedepth-lite"], "expected FOLDER or FOLDER=WEIGHT"),
     ],
 )  # fmt: skip

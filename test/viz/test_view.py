@@ -220,6 +220,16 @@ def test_what_is_missing_is_named(bag: Bag) -> None:
         view(path, [], image="/nothing")
 
 
+@pytest.mark.parametrize("given", ["image", "depth"])
+def test_a_topic_of_another_type_is_refused(bag: Bag, given: str) -> None:
+    topics: dict[str, Any] = {given: INFO}
+    bag.info(0)
+    bag.image(0)
+    bag.depth(0)
+    with pytest.raises(BagError, match=r"is sensor_msgs/msg/CameraInfo, expected .*: /.*image"):
+        view(bag.close(), [], **topics)
+
+
 def test_a_bag_without_depth_is_named(bag: Bag) -> None:
     bag.info(0)
     bag.image(0)

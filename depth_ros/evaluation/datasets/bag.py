@@ -20,7 +20,14 @@ from depth_ros.bag.losses import Losses
 from depth_ros.bag.pairs import Pairs, UndecodedImage
 from depth_ros.bag.reader import Record, Recording
 from depth_ros.bag.references import BagReferences
-from depth_ros.bag.topics import IMAGES, INFO, camera_info_of, holds_depth, one_of_each_camera
+from depth_ros.bag.topics import (
+    IMAGES,
+    INFO,
+    camera_info_of,
+    check_kind,
+    holds_depth,
+    one_of_each_camera,
+)
 from depth_ros.config import Settings
 from depth_ros.errors import BagError, CameraError, MessageError, ScaleError
 from depth_ros.evaluation.datasets.files import DatasetError
@@ -66,6 +73,8 @@ def samples(
     with Recording(root) as recording:
         if missing := {*(topics or ())} - recording.topics.keys():
             raise BagError(f"{root} has no topic {_listed(missing)}, it has {_listed(recording)}")
+        for topic in topics or ():
+            check_kind(recording, topic, IMAGES)
         image, depth = topics or _find(root, recording)
         info = "" if settings.gives_camera else _info(root, recording, image)
     losses = Losses()

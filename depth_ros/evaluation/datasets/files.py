@@ -128,7 +128,11 @@ def optional(name: str) -> ModuleType:
 
 
 def _read(path: Path, flags: int) -> npt.NDArray[np.generic]:
-    image = cv2.imread(str(regular(path)), flags)
+    data = np.fromfile(regular(path), np.uint8)
+    try:
+        image = cv2.imdecode(data, flags)
+    except cv2.error:  # no data, or a size that is too large
+        image = None
     if image is None:
         raise DatasetError(f"{path} is not an image that OpenCV reads")
     return np.asarray(image)

@@ -6,7 +6,6 @@ import copy
 import math
 from collections.abc import Mapping
 from dataclasses import replace
-from pathlib import Path
 from typing import Any
 
 from safetensors.torch import load_file
@@ -47,9 +46,7 @@ class DepthAnything3(TransformersModel):
         output = cls.output_of(said)
         if output is not entry.output:
             raise ModelError(f"the checkpoint gives {output.value}, expected {entry.output.value}")
-        weights = hub.file(entry.source, WEIGHTS, entry.revision)
-        if weights is None:
-            raise ModelError(f"it has no {WEIGHTS}")
+        weights = hub.required(entry.source, WEIGHTS, entry.revision)
         network = DepthAnything3Net.of_weights(load_file(weights), _layers(said))
         metric = output is Output.METRIC_DEPTH
         facts = NetworkFacts(PREPROCESSING, training_f_px=_CANONICAL_F_PX if metric else None)
@@ -67,9 +64,7 @@ class DepthAnything3(TransformersModel):
         Raises:
             ModelError: it is missing, or belongs to another model.
         """
-        path: Path | None = hub.file(source, CONFIG, revision)
-        if path is None:
-            raise ModelError(f"it has no {CONFIG}")
+        path = hub.required(source, CONFIG, revision)
         said = json_file.read(path)
         if said.get("model_name") not in _OUTPUTS:
             raise ModelError(

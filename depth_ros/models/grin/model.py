@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, replace
 from functools import lru_cache
-from pathlib import Path
 from typing import Any, NamedTuple
 
 import torch
@@ -13,7 +12,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from depth_ros.geometry.camera import Camera
-from depth_ros.models import json_file
+from depth_ros.models import hub, json_file
 from depth_ros.models.base import (
     Executor,
     Family,
@@ -172,10 +171,7 @@ class GrinModel(Family):
     @staticmethod
     def config_of(source: str, revision: str = "main") -> GrinConfig:
         """Return the configuration of a checkpoint."""
-        from transformers.utils import cached_file
-
-        path = cached_file(source, "config.json", revision=revision)
-        return GrinConfig.from_dict(json_file.read(Path(path)))
+        return GrinConfig.from_dict(json_file.read(hub.required(source, "config.json", revision)))
 
     def exported_config(self) -> dict[str, Any]:
         """Return the network's configuration."""

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
-from depth_ros.models import json_file
+from depth_ros.models import hub, json_file
 from depth_ros.models.base import ModelEntry, NetworkFacts
 from depth_ros.models.lite.config import LiteConfig, preprocessing_of
 from depth_ros.models.lite.network import ZoeDepthLite
@@ -29,10 +27,7 @@ class LiteModel(TransformersModel):
     @staticmethod
     def config_of(source: str, revision: str = "main") -> LiteConfig:
         """Return the configuration of a checkpoint."""
-        from transformers.utils import cached_file
-
-        path = cached_file(source, "config.json", revision=revision)
-        return LiteConfig.from_dict(json_file.read(Path(path)))
+        return LiteConfig.from_dict(json_file.read(hub.required(source, "config.json", revision)))
 
     @staticmethod
     def max_depth_m_of(config: LiteConfig) -> float:

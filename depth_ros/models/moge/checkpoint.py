@@ -38,9 +38,7 @@ def config(source: str, revision: str) -> dict[str, Any]:
     Raises:
         ModelError: it is missing, or belongs to another model.
     """
-    path = hub.file(source, CONFIG, revision)
-    if path is None:
-        raise ModelError(f"it has no {CONFIG}")
+    path = hub.required(source, CONFIG, revision)
     said = json_file.read(path)
     json_file.check_sizes(said, path)
     if said.get("model_type") != MODEL_TYPE:

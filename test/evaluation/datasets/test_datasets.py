@@ -510,6 +510,13 @@ def test_a_bag_with_several_cameras_wants_its_topics_named(tmp_path: Path) -> No
     assert len(list(bag.samples(tmp_path / "bag", topics))) == 3
 
 
+def test_a_topic_of_another_type_is_refused(tmp_path: Path) -> None:
+    write_bag(tmp_path / "bag")
+    topics = ("/cam/camera_info", "/cam/depth/image")
+    with pytest.raises(BagError, match=r"/cam/camera_info is .*CameraInfo, expected .*Image"):
+        bag.samples(tmp_path / "bag", topics)
+
+
 def test_no_bag_is_an_error(tmp_path: Path) -> None:
     with pytest.raises(BagError):
         bag.samples(tmp_path / "bag")
