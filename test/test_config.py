@@ -187,7 +187,7 @@ def test_yaml_values_of_another_type_are_converted(name: str, given: Any, expect
 def test_a_whole_number_that_is_no_float_is_out_of_range(number: int) -> None:
     with pytest.raises(SettingError, match=r"max_depth_m is -?inf, expected 0"):
         Settings().with_values(max_depth_m=number)
-    with pytest.raises(SettingError, match=r"anchors_pose is .*, expected 6 numbers"):
+    with pytest.raises(SettingError, match=r"anchors.pose is .*, expected 6 numbers"):
         Settings(anchors_pose=(number, 0, 0, 0, 0, 0))
 
 
