@@ -15,7 +15,7 @@ from depth_ros.arrays import FloatArray
 
 
 class Sampler(Protocol):
-    """Reads images (B, H, W) or (B, H, W, C) at given pixels (h, w, 2).
+    """Reads images (B, H, W) or (B, H, W, 3) at given pixels (h, w, 2).
 
     Outside of the image it reads the pixels at its edge.
     """
