@@ -61,7 +61,8 @@ def compare(
 
 
 def _depth(pipeline: Pipeline, sample: Sample) -> Depth:
-    return np.array(pipeline(sample.frame).depth_m, np.float32)
+    depth_m: Depth = pipeline(sample.frame).depth_m.cpu().numpy()
+    return depth_m
 
 
 def _row(frames: list[Sample], raw_m: list[Depth], undistorted_m: list[Depth]) -> Row:
@@ -78,14 +79,22 @@ def _score(depth_m: Depth, sample: Sample, counted: metrics.Mask) -> Scores:
     return metrics.score(np.where(counted, depth_m, np.nan), sample.truth_m)
 
 
+_COLUMNS = ("covers", "AbsRel raw", "undistorted", "gain", "delta1 raw", "undistorted", "jump")
+
+
+def heading() -> str:
+    """Return the titles of the columns."""
+    return f"{'':<18}" + "".join(f"{title:>13}" for title in _COLUMNS)
+
+
 def text(rows: dict[str, Row]) -> str:
-    """Return the rows of one lens and place as lines of the table."""
+    """Return the rows of one lens, place and model as lines of the table."""
     lines = []
     for name, (coverage, raw, undistorted, jump) in rows.items():
         gain = 1 - undistorted.abs_rel / raw.abs_rel
-        values = f"{coverage:>9.0%}{raw.abs_rel:>9.3f}{undistorted.abs_rel:>9.3f}{gain:>7.0%}"
-        deltas = f"{raw.delta1:>9.3f}{undistorted.delta1:>9.3f}"
-        lines.append(f"    {name:<26}{values}{deltas}{'' if np.isnan(jump) else f'{jump:>7.0%}'}")
+        values = f"{coverage:>13.0%}{raw.abs_rel:>13.3f}{undistorted.abs_rel:>13.3f}{gain:>13.0%}"
+        deltas = f"{raw.delta1:>13.3f}{undistorted.delta1:>13.3f}"
+        lines.append(f"    {name:<14}{values}{deltas}{'' if np.isnan(jump) else f'{jump:>13.0%}'}")
     return "\n".join(lines)
 
 
@@ -102,7 +111,7 @@ def main(arguments: list[str] | None = None) -> int:
     """Check, measure, print and draw."""
     options = _parser().parse_args(arguments)
     check()
-    print("coverage, AbsRel raw and undistorted, gain, delta1 raw and undistorted, jump")
+    print(heading())
     drawn: list[picture.Row] = []
     for lens, camera in LENSES.items():
         for place in PLACES:

@@ -53,8 +53,7 @@ def _one(pipeline: Pipeline, frame: Frame, pinhole: Camera, yaw: float) -> tuple
     lens_from_pinhole = np.array([[cos, 0, sin], [0, 1, 0], [-sin, 0, cos]])
     source = frame.camera.project(_ahead(pinhole) @ lens_from_pinhole.T)
     rgb = _sampled(frame.rgb, source, cv2.BORDER_CONSTANT)
-    stamp_ns = frame.stamp_ns
-    seen = pipeline(replace(frame, rgb=rgb, camera=pinhole, stamp_ns=stamp_ns)).depth_m.numpy()
+    seen = pipeline(replace(frame, rgb=rgb, camera=pinhole)).depth_m.cpu().numpy()
     ahead = _ahead(frame.camera) @ lens_from_pinhole  # in the pinhole's frame
     pixels = pinhole.project(ahead)
     inside = (pixels >= 0).all(-1) & (pixels <= (pinhole.width - 1, pinhole.height - 1)).all(-1)
