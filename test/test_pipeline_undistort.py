@@ -67,6 +67,10 @@ def pipeline_of(model: Brightness, **values: Any) -> Pipeline:
     )
 
 
+def views_of() -> NetworkViews:
+    return NetworkViews(pipeline_of(Floor()).model, lambda values: values)
+
+
 def frame_of(camera: Camera, seed: int = 0) -> Frame:
     rng = np.random.default_rng(seed)
     rgb = rng.integers(0, 256, (camera.height, camera.width, 3), np.uint8)
@@ -117,7 +121,7 @@ def test_points_lie_on_the_floor() -> None:
     ],
 )
 def test_what_is_undistorted(way: str, camera: Camera, same: bool) -> None:
-    views = NetworkViews(Floor(), lambda values: values)
+    views = views_of()
     view = views.of(camera, Settings(undistort=way))
     rgb = torch.from_numpy(frame_of(camera).rgb)
     assert (view.image(rgb) is rgb) == same
@@ -127,7 +131,7 @@ def test_what_is_undistorted(way: str, camera: Camera, same: bool) -> None:
 
 
 def test_a_camera_keeps_its_view() -> None:
-    views = NetworkViews(Floor(), lambda values: values)
+    views = views_of()
     first = views.of(FISHEYE, Settings()).virtual
     views.of(BARREL, Settings(undistort="pinhole"))
     assert first is not None
@@ -179,7 +183,7 @@ def test_cameras_of_a_batch_may_have_different_pinholes() -> None:
 
 
 def test_anchors_for_a_prompt_are_on_the_pinholes_pixels() -> None:
-    view = NetworkViews(Floor(), lambda values: values).of(FISHEYE, Settings())
+    view = views_of().of(FISHEYE, Settings())
     pixels = np.array([[60.0, 40.0], [0.0, 0.0], [30.0, 50.0]])
     seen = view.anchors(Anchors(pixels, np.array([1.0, 2.0, 3.0])))
     assert seen.depth_m.tolist() == [1.0, 3.0]  # the corner is outside of the pinhole's image

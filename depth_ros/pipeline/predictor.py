@@ -150,6 +150,9 @@ class NetworkPredictor:
         self.profile.begin("upload")
         images = [self._upload(frame.rgb) for frame in frames]
         views = [self._views.of(frame.camera, settings) for frame in frames]
+        undistorts = any(view.virtual for view in views)
+        if undistorts:
+            self.profile.begin("undistort")
         seen = [view.image(image) for view, image in zip(views, images, strict=True)]
         rgb = torch.stack(seen) if len(seen) > 1 else seen[0][None]
         carries = settings.carry and len(frames) == 1
@@ -163,6 +166,8 @@ class NetworkPredictor:
         batch = self._infer(rgb, request, settings)
         if batch.memory is not None and carries:
             self._memory.remember(frames[0], batch.memory)
+        if undistorts:
+            self.profile.begin("undistort")
         each = zip(views, _split(batch), images, frames, strict=True)
         return [
             _estimate(view.restored(prediction), image, frame, stride)
