@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, nullcontext
+from dataclasses import replace
 from functools import cache
 from pathlib import Path
 from threading import Event
@@ -238,6 +239,25 @@ def test_no_frame_waits_for_the_device(family: str, built: Callable[[str], Path]
                 depth = answer(now, shown)
                 now.cloud(depth)
                 now.colours(depth)
+
+
+def test_a_fisheye_is_undistorted_without_waiting(built: Callable[[str], Path]) -> None:
+    folder = built("zoedepth-lite")
+    lens = Camera(64, 48, 30.0, 30.0, 31.5, 23.5, "equidistant", (0.0,) * 4)
+    captured, on_cpu = (
+        pipeline(folder),
+        Pipeline.from_settings(
+            Settings(model=str(folder), device="cpu", dtype=pipeline(folder).settings.dtype)
+        ),
+    )
+    for number in range(4):
+        shown = replace(frame(number), camera=lens)
+        with no_waiting() if number > 1 else nullcontext():
+            depth = answer(captured, shown)
+            captured.cloud(depth)
+        expected = on_cpu(shown).depth_m
+        assert torch.equal(depth.depth_m.isnan().cpu(), expected.isnan())
+        assert_close(depth.depth_m, expected, 2e-2)
 
 
 def test_memory_is_flat_after_the_first_frames(built: Callable[[str], Path]) -> None:

@@ -591,7 +591,7 @@ def test_no_point_is_put_where_there_is_no_estimate_or_no_ray() -> None:
     values = torch.full((48, 64), 9.0)
     values[:10] = torch.nan
     given = predicting(values, beyond_range="max", max_depth_m=5.0, focal_correction=False)
-    given.settings = given.settings.with_values(points_colour=False)
+    given.settings = given.settings.with_values(points_colour=False, undistort="off")
     points = given.points(given(Frame(BLANK.rgb, fisheye))).numpy().view(np.float32)
     assert (points[:, 2] == 5.0).all()
     has_ray = np.asarray(np.isfinite(fisheye.rays()[10:]).all(axis=-1))

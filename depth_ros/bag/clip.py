@@ -25,6 +25,7 @@ from depth_ros.geometry.camera import Camera
 from depth_ros.models import ClipModel, ModelEntry
 from depth_ros.pipeline import Pipeline, clip_predictor
 from depth_ros.pipeline.clip_predictor import ClipPredictor
+from depth_ros.pipeline.network_view import NetworkViews
 from depth_ros.scale.anchors import Anchors
 from depth_ros.scale.clip import ANCHORS, align_clip
 from depth_ros.scale.ground import Mount
@@ -68,7 +69,7 @@ def prepare(
     store = tempfile.TemporaryFile(dir=folder)  # noqa: SIM115 - must outlive this function
     shape = (len(known), camera.height, camera.width)
     values = np.memmap(store, np.float32, "w+", shape=shape)
-    _predict(sources, model, settings, options, values)
+    _predict(sources, model, camera, settings, options, values)
     scale = None
     if settings.scale_mode != "model":
         scale = _fit(values, model.entry, [each.reference for each in known], camera)
@@ -120,6 +121,7 @@ def _first_pass(
 def _predict(
     sources: Sequence[Path],
     model: ClipModel,
+    camera: Camera,
     settings: Settings,
     options: ConvertOptions,
     values: npt.NDArray[np.float32],
@@ -132,12 +134,16 @@ def _predict(
             bar.update(100 * share - bar.n)
 
         turns = settings.rotate // 90
+        facts = _placeholder_pipeline(model.entry, settings).model
+        view = NetworkViews(facts, lambda values: values).of(camera, settings)
 
         def upright(index: int) -> npt.NDArray[np.uint8]:
-            return np.ascontiguousarray(np.rot90(next(frames).frame.rgb, -turns))
+            seen = view.image(torch.from_numpy(next(frames).frame.rgb.copy()))
+            return np.ascontiguousarray(np.rot90(seen.numpy(), -turns))
 
         for index, frame in enumerate(model.predict_clip(upright, len(values), progress=report)):
-            values[index] = np.rot90(frame, turns)
+            turned = torch.from_numpy(np.rot90(frame, turns).copy())
+            values[index] = view.values(turned[None])[0].numpy()
 
 
 def _frames(

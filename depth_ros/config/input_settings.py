@@ -21,6 +21,14 @@ class InputSettings:
         high=270,
         choices=(0, 90, 180, 270),
     )
+    undistort: str = setting(
+        "auto",
+        "Show the network the image of a virtual pinhole camera, up to 120 degrees wide, instead "
+        "of a distorted one. Depth returns to the pixels of the distorted image, NaN where the "
+        "pinhole does not see them. auto: for equidistant (fisheye) lenses, with models other "
+        "than GRIN.",
+        choices=("auto", "off", "pinhole"),
+    )
     untyped_order: str = setting(
         "unknown",
         "Channel order of 8UC3 and 8UC4 images, whose encoding does not define it; unknown: "

@@ -22,7 +22,8 @@ def check(model: ModelFacts, settings: Settings) -> None:
 
     Raises:
         ModelError: float16 is unsafe for the model, it needs anchors and scale.mode is not
-            anchors, it does not support flip, or it outputs no confidence for min_confidence.
+            anchors, it does not support flip or undistort, or it outputs no confidence for
+            min_confidence.
     """
     if settings.dtype == "float16" and not model.entry.half_safe:
         raise ModelError(f"model '{settings.model}' overflows in float16, set dtype:=bfloat16")
@@ -35,6 +36,11 @@ def check(model: ModelFacts, settings: Settings) -> None:
         raise ModelError(
             f"model '{settings.model}' uses the camera's rays, which flip does not mirror: "
             "set flip:=false, and grin.samples:=2 or more"
+        )
+    if settings.undistort == "pinhole" and model.denoises:
+        raise ModelError(
+            f"model '{settings.model}' uses the rays of the camera's own lens: "
+            "set undistort:=auto or off"
         )
     if settings.min_confidence and not model.has_confidence(settings.grin_samples):
         raise ModelError(no_confidence(model))

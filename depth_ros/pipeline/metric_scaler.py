@@ -16,6 +16,7 @@ from depth_ros.models import Output, Prediction
 from depth_ros.models.base import ModelFacts
 from depth_ros.pipeline.camera_state import CameraState
 from depth_ros.pipeline.estimate import Estimate
+from depth_ros.pipeline.network_view import network_camera
 from depth_ros.profile import Profile
 from depth_ros.runtimes.upload import to_device
 from depth_ros.scale.scaler import Reference, Scale
@@ -111,7 +112,7 @@ class MetricScaler:
         """
         if not settings.focal_correction:
             return 1.0
-        camera = camera.turned(settings.rotate // 90)
+        camera = self._seen(camera, settings)
         if prediction is not None and prediction.f_px is not None:
             return camera.fx / float(prediction.f_px[0])
         if self._model.training_f_px is None:
@@ -134,7 +135,11 @@ class MetricScaler:
         f_px = prediction.f_px
         if f_px is None or f_px.device.type == "cpu" or not settings.focal_correction:
             return self.focal_ratio(camera, settings, prediction)
-        return camera.turned(settings.rotate // 90).fx / f_px[0].double()
+        return self._seen(camera, settings).fx / f_px[0].double()
+
+    def _seen(self, camera: Camera, settings: Settings) -> Camera:
+        """Return the camera of the image that the network sees."""
+        return network_camera(camera, settings, self._model).turned(settings.rotate // 90)
 
     def _model_far_m(self, ratio: float | Tensor) -> float:
         if not self._model.max_depth_m:

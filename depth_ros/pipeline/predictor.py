@@ -19,6 +19,7 @@ from depth_ros.models.transformers_model import supports_threads
 from depth_ros.pipeline.estimate import Estimate
 from depth_ros.pipeline.frame import Frame
 from depth_ros.pipeline.memory import FrameMemory
+from depth_ros.pipeline.network_view import NetworkView, NetworkViews
 from depth_ros.profile import Profile
 from depth_ros.runtimes.capture import Function, Graphs
 from depth_ros.runtimes.notices import Notices
@@ -94,6 +95,7 @@ class NetworkPredictor:
         self.profile = profile or Profile.on(runtime.device)
         self._upload = Upload(runtime.device)
         self._memory = FrameMemory()
+        self._views = NetworkViews(model, partial(to_device, device=runtime.device))
 
     @property
     def device(self) -> torch.device:
@@ -115,7 +117,7 @@ class NetworkPredictor:
         sizes = {frame.rgb.shape[:2] for frame in frames}
         if len(sizes) > 1:
             raise CameraError(f"frames of one batch are {sorted(sizes)}, expected one size")
-        if frames and batches(self.model, settings):
+        if frames and batches(self.model, settings) and self._see_alike(frames, settings):
             return self._predict(frames, references, settings, points_only)
         pairs = zip(frames, references, strict=True)
         runs = (self._predict([f], [reference], settings, points_only) for f, reference in pairs)
@@ -147,11 +149,16 @@ class NetworkPredictor:
         stride = settings.stride if sparse else 1
         self.profile.begin("upload")
         images = [self._upload(frame.rgb) for frame in frames]
-        rgb = torch.stack(images) if len(images) > 1 else images[0][None]
+        views = [self._views.of(frame.camera, settings) for frame in frames]
+        undistorts = any(view.virtual for view in views)
+        if undistorts:
+            self.profile.begin("undistort")
+        seen = [view.image(image) for view, image in zip(views, images, strict=True)]
+        rgb = torch.stack(seen) if len(seen) > 1 else seen[0][None]
         carries = settings.grin_carry and len(frames) == 1
         request = Request(
-            [frame.camera.turned(_turns(settings)) for frame in frames],
-            self._prompts(frames, references, settings),
+            [view.camera.turned(_turns(settings)) for view in views],
+            self._prompts(views, references, settings),
             _sampling(settings, stride if sparse else settings.grin_query_stride),
             self._memory.recall(frames[0]) if carries else None,
             enlarge=not sparse,
@@ -159,12 +166,18 @@ class NetworkPredictor:
         batch = self._infer(rgb, request, settings)
         if batch.memory is not None and carries:
             self._memory.remember(frames[0], batch.memory)
-        height, width = frames[0].rgb.shape[:2]
-        size = batch.network_size or (height, width)
+        if undistorts:
+            self.profile.begin("undistort")
+        each = zip(views, _split(batch), images, frames, strict=True)
         return [
-            Estimate(each, image[::stride, ::stride], frame.subsample(stride), size, stride)
-            for each, image, frame in zip(_split(batch), images, frames, strict=True)
+            _estimate(view.restored(prediction), image, frame, stride)
+            for view, prediction, image, frame in each
         ]
+
+    def _see_alike(self, frames: Sequence[Frame], settings: Settings) -> bool:
+        """Whether what the network sees of all frames has one size."""
+        seen = [self._views.of(frame.camera, settings).camera for frame in frames]
+        return len({(camera.width, camera.height) for camera in seen}) == 1
 
     def _infer(
         self, rgb: Tensor, request: Request, settings: Settings, improve: bool = True
@@ -208,25 +221,33 @@ class NetworkPredictor:
 
     def _prompts(
         self,
-        frames: Sequence[Frame],
+        views: Sequence[NetworkView],
         references: Sequence[Reference | None],
         settings: Settings,
     ) -> Tensor | None:
         """Return the batch of depth prompts; None: the network takes none."""
         if self.model.prompt_size is None:
             return None
-        pairs = zip(frames, references, strict=True)
-        prompts = [self._prompt(frame.camera, reference, settings) for frame, reference in pairs]
+        pairs = zip(views, references, strict=True)
+        prompts = [self._prompt(view, reference, settings) for view, reference in pairs]
         return to_device(torch.stack(prompts), self.device)
 
-    def _prompt(self, camera: Camera, reference: Reference | None, settings: Settings) -> Tensor:
+    def _prompt(self, view: NetworkView, reference: Reference | None, settings: Settings) -> Tensor:
         """Return metric depth (1, h, w) for a network that completes it."""
         assert self.model.prompt_size is not None
         if not isinstance(reference, Anchors):
             raise ScaleError(f"model '{self.model.entry.name}' has no anchors to complete")
         turns = _turns(settings)
         height, width = self.model.prompt_size[:: -1 if turns % 2 else 1]
-        return _rotated(torch.from_numpy(prompt(reference, height, width, camera))[None], turns)
+        dense = prompt(view.anchors(reference), height, width, view.camera)
+        return _rotated(torch.from_numpy(dense)[None], turns)
+
+
+def _estimate(prediction: Prediction, image: Tensor, frame: Frame, stride: int) -> Estimate:
+    """Return the estimate of a frame of which every n-th pixel and row was predicted."""
+    height, width = frame.rgb.shape[:2]
+    size = prediction.network_size or (height, width)
+    return Estimate(prediction, image[::stride, ::stride], frame.subsample(stride), size, stride)
 
 
 def batches(model: ModelFacts, settings: Settings) -> bool:

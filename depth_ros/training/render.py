@@ -5,6 +5,7 @@ It uses torch on whole batches, so that it runs on the CPU and on the GPU.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -55,10 +56,12 @@ def render(
 ) -> Frames:
     """Render one frame per (scene, pose, camera); all cameras have the same size.
 
-    The same arguments give the same frames. seed affects the sensor noise only.
+    The same arguments give the same frames. seed affects the sensor noise only. Pixels without a
+    ray are black, and their depth is NaN.
     """
     height, width = cameras[0].height, cameras[0].width
-    rays = np.stack([camera.rays().reshape(-1, 2) for camera in cameras])
+    rays, dark = rays_of(cameras)
+    rays = rays.reshape(len(cameras), -1, 2)
     forward = np.concatenate([rays, np.ones_like(rays[..., :1])], axis=-1)
     transforms = np.stack([pose.world_from_optical() for pose in poses])
     directions = _tensor(np.einsum("bij,bpj->bip", transforms[:, :3, :3], forward), device)
@@ -74,9 +77,29 @@ def render(
     noise = torch.randn(colour.shape, generator=generator, device=colour.device)
     rgb = (255 * (colour + 0.01 * noise)).clamp(0, 255).to(torch.uint8)
     batch = len(scenes)
-    return Frames(
+    frames = Frames(
         rgb.permute(0, 2, 1).reshape(batch, height, width, 3).contiguous(),
         hits.t.reshape(batch, height, width),
+    )
+    return darkened(frames, dark)
+
+
+def rays_of(cameras: Sequence[Camera]) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.bool_]]:
+    """Return the rays (B, H, W, 2) of cameras of one size, and which pixels have none (B, H, W).
+
+    Their place is taken by the optical axis, so that they can be traced; see darkened().
+    """
+    rays = np.stack([camera.rays() for camera in cameras])
+    return np.nan_to_num(rays), np.asarray(np.isnan(rays).any(axis=-1))
+
+
+def darkened(frames: Frames, dark: npt.NDArray[np.bool_]) -> Frames:
+    """Return frames with black pixels of unknown depth where dark (B, H, W) is true."""
+    if not dark.any():
+        return frames
+    hidden = torch.from_numpy(dark).to(frames.rgb.device)
+    return Frames(
+        frames.rgb.masked_fill(hidden[..., None], 0), frames.depth_m.masked_fill(hidden, torch.nan)
     )
 
 

@@ -17,6 +17,8 @@ from depth_ros.bag.convert import convert
 from depth_ros.bag.options import ConvertOptions
 from depth_ros.config import Settings
 from depth_ros.errors import BagError, ScaleError
+from depth_ros.geometry.camera import Camera
+from depth_ros.geometry.virtual_pinhole import virtual_pinhole
 from depth_ros.messages import depth_from_image, stamp_ns
 from depth_ros.models import ClipModel, ModelEntry, Output
 from test.bag.recordings import START_NS, STEP_NS, WHITE_M, drive, picture, read, scene, write
@@ -116,6 +118,43 @@ def test_a_clip_is_seen_upright_and_its_depth_is_on_the_images_own_pixels(
     assert len(shapes) == FRAMES
     for index, depth in enumerate(read(tmp_path / "out", "/depth/image")):
         np.testing.assert_allclose(depth_from_image(depth), scene(index), rtol=1e-3)
+
+
+def test_a_clip_of_a_fisheye_is_undistorted(tmp_path: Path) -> None:
+    height, width = scene(0).shape
+    fisheye = Camera(
+        width, height, 0.5 * width, 0.5 * width, width / 2, height / 2, "equidistant", (0.0,) * 4
+    )
+    pinhole = virtual_pinhole(fisheye)
+    assert pinhole is not None
+    shapes = []
+
+    class Seeing(OneLine):
+        def predict_clip(
+            self, frames: Callable[[int], npt.NDArray[np.uint8]], *given: Any, **named: Any
+        ) -> Iterator[npt.NDArray[np.float32]]:
+            def seen(index: int) -> npt.NDArray[np.uint8]:
+                rgb = frames(index)
+                shapes.append(rgb.shape)
+                return rgb
+
+            yield from super().predict_clip(seen, *given, **named)
+
+    def messages() -> Iterator[Any]:
+        for topic, message, time_ns in with_truth():
+            if topic == "/camera/camera_info":
+                message = bag.camera_info(fisheye, stamp_ns(message.header), "camera_optical_frame")
+            yield topic, message, time_ns
+
+    recording = source(tmp_path, messages())
+    pipeline = clip.prepare([recording], Seeing(), Settings(**ANCHORED), OPTIONS, tmp_path)
+    convert([recording], tmp_path / "out", pipeline, OPTIONS)
+    assert shapes == [(pinhole.height, pinhole.width, 3)] * FRAMES
+    for index, depth in enumerate(read(tmp_path / "out", "/depth/image")):
+        found = depth_from_image(depth)
+        known = np.isfinite(found)
+        assert 0.5 < known.mean() < 1
+        np.testing.assert_allclose(found[known], scene(index)[known], rtol=0.03)
 
 
 def test_frames_without_anchors_have_the_recordings_scale(tmp_path: Path) -> None:

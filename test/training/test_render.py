@@ -10,6 +10,8 @@ import torch
 
 from depth_ros.geometry.camera import Camera
 from depth_ros.training.render import random_frames, render, render_drive
+from depth_ros.training.rooms.generator import random_room
+from depth_ros.training.rooms.render import render_rooms
 from depth_ros.training.scenes import (
     MAX_BOXES,
     MAX_CYLINDERS,
@@ -166,3 +168,26 @@ def test_a_pose_is_a_rigid_transform_that_looks_ahead(pose: Pose) -> None:
     assert math.atan2(ahead[1], ahead[0]) == pytest.approx(pose.yaw)
     assert math.asin(-ahead[2]) == pytest.approx(pose.pitch_down)
     assert down[2] < -0.9
+
+
+@pytest.mark.parametrize("furnished", [False, True])
+def test_a_fisheye_sees_the_depth_of_a_pinhole_along_the_same_ray(furnished: bool) -> None:
+    fisheye = Camera(64, 48, 18.0, 18.0, 31.5, 23.5, "equidistant", (0.0,) * 4)
+    rng = np.random.default_rng(3)
+    scene = random_scene(rng)
+    room = random_room(rng)
+
+    def depth_m(camera: Camera) -> npt.NDArray[np.float32]:
+        if furnished:
+            return render_rooms([room], [pose], [camera]).depth_m[0].numpy()
+        return render([scene], [pose], [camera]).depth_m[0].numpy()
+
+    pose = Pose(0.3, 0.2, 1.5, 0.4, pitch_down=0.2)
+    seen, frames = depth_m(fisheye), render([scene], [pose], [fisheye])
+    rays = fisheye.rays()
+    assert np.array_equal(np.isnan(seen), np.isnan(rays[..., 0]))
+    assert not frames.rgb[frames.depth_m.isnan()].any()
+    for v, u in ((24, 32), (10, 20), (30, 50), (47, 31), (24, 4)):
+        x, y = rays[v, u].tolist()
+        single = Camera(1, 1, 1.0, 1.0, -x, -y)  # its only pixel looks along the ray
+        assert depth_m(single)[0, 0] == pytest.approx(seen[v, u], rel=1e-3)

@@ -6,15 +6,16 @@ It uses torch on whole batches, so that it runs on the CPU and on the GPU.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
+import numpy.typing as npt
 import torch
 from torch import Tensor
 
 from depth_ros.arrays import FloatArray
 from depth_ros.geometry.camera import Camera
-from depth_ros.training.render import Frames
+from depth_ros.training.render import Frames, darkened, rays_of
 from depth_ros.training.rooms import lighting, tracing
 from depth_ros.training.rooms.lighting import Lights
 from depth_ros.training.rooms.photo import develop
@@ -70,9 +71,10 @@ def render_rooms(
     seed: int = 0,
     device: torch.device | str = "cpu",
 ) -> Frames:
-    """Render one frame per (room, pose, camera); cameras have one size and no distortion.
+    """Render one frame per (room, pose, camera); all cameras have the same size.
 
-    The same arguments give the same frames. seed affects the sensor noise only.
+    The same arguments give the same frames. seed affects the sensor noise only. Pixels without a
+    ray are black, and their depth is NaN.
     """
     generator = torch.Generator(device).manual_seed(seed)
     step = _AT_ONCE.get(torch.device(device).type, _AT_ONCE_ELSEWHERE)
@@ -93,7 +95,8 @@ def _render(
     tiles = _Tiles(cameras[0].height, cameras[0].width)
     transforms = np.stack([pose.world_from_optical() for pose in poses])
     origins, turn = _tensor(transforms[:, :3, 3], device), _tensor(transforms[:, :3, :3], device)
-    rays = tiles.cut(_tensor(np.stack([camera.rays() for camera in cameras]), device))
+    known, dark = rays_of(cameras)
+    rays = tiles.cut(_tensor(known, device))
     forward = torch.cat([rays, torch.ones_like(rays[..., :1])], dim=-1)
     directions = torch.einsum("bij,btqj->btiq", turn, forward)
     shapes = Shapes(
@@ -106,7 +109,7 @@ def _render(
     surface = tracing.trace(shapes, visible, origins, directions)
     linear = _shade(rooms, cameras, shapes, surface, directions, tiles)
     rgb = develop(linear, _tensor(np.stack([room.photo for room in rooms]), device), generator)
-    return Frames(rgb, tiles.join(surface.t).contiguous())
+    return darkened(Frames(rgb, tiles.join(surface.t).contiguous()), dark)
 
 
 def _shade(
@@ -210,5 +213,5 @@ def _padded(tables: Sequence[FloatArray], device: torch.device) -> Tensor:
     return _tensor(whole, device)
 
 
-def _tensor(array: FloatArray, device: torch.device) -> Tensor:
+def _tensor(array: npt.NDArray[Any], device: torch.device) -> Tensor:
     return torch.from_numpy(np.ascontiguousarray(array, np.float32)).to(device)

@@ -1,0 +1,1 @@
+"""Accuracy of pinhole networks on images of wide lenses, and what undistort changes."""
