@@ -61,7 +61,7 @@ def floor_m(camera: Camera, mount: Mount = MOUNT) -> Tensor:
 
 
 def pipeline_of(model: Brightness, **values: Any) -> Pipeline:
-    given = {"device": "cpu", "edge_filter": "off", "focal_correction": False, **values}
+    given = {"device": "cpu", "edges_filter": "off", "focal_correction": False, **values}
     return Pipeline(
         NetworkPredictor(model, TorchRuntime(model.network, "cpu")), Settings().with_values(**given)
     )
