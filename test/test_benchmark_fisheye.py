@@ -58,6 +58,7 @@ def test_frames_are_the_same_for_every_run_and_not_for_every_index() -> None:
     assert not np.array_equal(first[0].frame.rgb, first[1].frame.rgb)
 
 
+@pytest.mark.slow  # it renders and predicts 12 frames several times
 def test_the_table_has_every_lens_place_and_model(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

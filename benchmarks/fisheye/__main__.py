@@ -8,20 +8,26 @@ from __future__ import annotations
 
 import argparse
 import sys
+import time
 from pathlib import Path
 from typing import NamedTuple
 
+import cv2
 import numpy as np
 import numpy.typing as npt
+import torch
 
 from benchmarks.command import in_one_line
 from benchmarks.fisheye.checks import check
 from benchmarks.fisheye.lenses import LENSES, PLACES, samples
 from benchmarks.fisheye.several import merged
+from depth_ros.arrays import ImageArray
 from depth_ros.config import Settings
 from depth_ros.evaluation import metrics, picture
 from depth_ros.evaluation.datasets.sample import Sample
 from depth_ros.evaluation.metrics import Scores
+from depth_ros.geometry.camera import Camera
+from depth_ros.geometry.virtual_pinhole import VirtualView, virtual_pinhole
 from depth_ros.pipeline import Pipeline
 
 Depth = npt.NDArray[np.float32]
@@ -42,10 +48,8 @@ class Row(NamedTuple):
     jump: float = float("nan")
 
 
-def compare(
-    model: str, frames: list[Sample], several: bool
-) -> tuple[dict[str, Row], picture.Row, Depth]:
-    """Return rows by name, and depth of the first frame: undistorted, and raw."""
+def compare(model: str, frames: list[Sample], several: bool) -> tuple[dict[str, Row], ImageArray]:
+    """Return rows by name; and the first frame's image, depth raw and undistorted, and truth."""
     raw, pinhole = (
         Pipeline.from_settings(Settings(model=model, undistort=way)) for way in ("off", "pinhole")
     )
@@ -56,8 +60,22 @@ def compare(
         found = [merged(raw, sample.frame) for sample in frames]
         row = _row(frames, raw_m, [each.depth_m for each in found])
         rows["three pinholes"] = row._replace(jump=float(np.mean([each.jump for each in found])))
-    first = frames[0]
-    return rows, picture.Row(first.frame.rgb, one_m[0], first.truth_m), raw_m[0]
+    depths = [picture.coloured(each) for each in (raw_m[0], one_m[0], frames[0].truth_m)]
+    return rows, np.hstack([picture.fit(frames[0].frame.rgb), *depths])
+
+
+def milliseconds(lens: Camera, repeats: int = 20) -> float:
+    """Return the median CPU time of undistorting a frame and bringing its depth back."""
+    pinhole = virtual_pinhole(lens) or lens
+    view = VirtualView(lens, pinhole, lambda values: values)
+    rgb = torch.zeros(1, lens.height, lens.width, 3, dtype=torch.uint8)
+    seen, taken_s = torch.ones(1, pinhole.height, pinhole.width), []
+    for _ in range(repeats):
+        start_s = time.process_time()
+        view.image(rgb)
+        view.values(seen)
+        taken_s.append(time.process_time() - start_s)
+    return 1e3 * float(np.median(taken_s))
 
 
 def _depth(pipeline: Pipeline, sample: Sample) -> Depth:
@@ -111,19 +129,22 @@ def main(arguments: list[str] | None = None) -> int:
     """Check, measure, print and draw."""
     options = _parser().parse_args(arguments)
     check()
+    torch.set_num_threads(1)
+    cv2.setNumThreads(1)
     print(heading())
-    drawn: list[picture.Row] = []
+    drawn: list[ImageArray] = []
     for lens, camera in LENSES.items():
+        print(f"{lens}: undistorting takes {milliseconds(camera):.1f} ms of CPU time")
         for place in PLACES:
             frames = list(samples(place, camera, options.frames))
             for model in options.models:
                 fisheye = camera.lens == "equidistant"
-                rows, first, raw_m = compare(model, frames, several=fisheye)
+                rows, first = compare(model, frames, several=fisheye)
                 print(f"{model}, {lens}, {place}\n{text(rows)}", flush=True)
                 if model == options.models[0] and place == PLACES[0]:
-                    drawn += [first._replace(depth_m=raw_m), first]
-    picture.save(picture.grid(drawn), options.out)
-    print(f"picture, raw above undistorted: {options.out}")
+                    drawn.append(first)
+    picture.save(np.vstack(drawn), options.out)
+    print(f"picture of image, depth raw and undistorted, truth: {options.out}")
     return 0
 
 
