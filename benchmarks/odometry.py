@@ -41,7 +41,14 @@ DRIVE_BAR = 0.10
 _ANCHORS = 300
 _FAR_M = 5.0
 _MIN_FITNESS = 0.3  # share of the pixels that two frames agree on: less is a lost frame
-_PANEL_PX, _COLOURS = 420, ((235, 235, 235), (230, 120, 60), (240, 200, 70), (80, 200, 120))
+_PANEL_PX = 420
+_COLOURS = (
+    (235, 235, 235),
+    (230, 120, 60),
+    (240, 200, 70),
+    (80, 200, 120),
+    (190, 120, 230),
+)
 
 Pose = npt.NDArray[np.float64]
 Depth = npt.NDArray[np.float32]
@@ -179,8 +186,7 @@ def draw(name: str, tracks: dict[str, Track], truth: Track) -> ImageArray:
     low, span = points.min(0), float(np.ptp(points, axis=0).max()) or 1.0
     cv2.putText(panel, f"{name}, {span:.1f} m across", (8, 16), 0, 0.42, (230,) * 3, 1, cv2.LINE_AA)
     ways = [way for way in shown if way != TRUTH or truth is not tracks[TRUTH]]
-    for index, way in enumerate(ways):
-        colour = _COLOURS[index % len(_COLOURS)]
+    for index, (way, colour) in enumerate(zip(ways, _COLOURS, strict=False)):
         at = 30 + (plane[way] - low) / span * (_PANEL_PX - 60)
         at[:, 1] = _PANEL_PX - at[:, 1]
         cv2.polylines(panel, [np.int32(at)], False, colour, 2, cv2.LINE_AA)

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from benchmarks import odometry
-from benchmarks.odometry import ANCHORS, MODEL, TRUTH, Track
+from benchmarks.odometry import ANCHORS, MODEL, STEADY, TRUTH, Track
 from depth_ros.errors import SettingError
 from depth_ros.geometry.camera import Camera
 
@@ -41,11 +41,9 @@ def test_a_bar_is_missed_by_the_length_or_by_a_lost_frame(
 
 
 def test_the_picture_shows_every_path() -> None:
-    tracks = {TRUTH: straight(2.0), MODEL: straight(3.0)}
+    tracks = {way: straight(2.0) for way in (TRUTH, MODEL, STEADY, ANCHORS)}
     panel = odometry.draw("room", tracks, straight(2.0))
-    assert {tuple(colour) for colour in odometry._COLOURS[:3]} <= {
-        tuple(pixel) for pixel in panel.reshape(-1, 3).tolist()
-    }
+    assert {*odometry._COLOURS} <= {tuple(pixel) for pixel in panel.reshape(-1, 3).tolist()}
 
 
 def test_a_missing_open3d_says_what_to_install() -> None:

@@ -18,6 +18,7 @@ ARROWS = {
     "arrays": set[str](),
     "errors": set[str](),
     "nearest": set[str](),
+    "frame_tree": set[str](),
     "config": {"nearest"},
     "share": set[str](),
     "topic_names": set[str](),
@@ -100,6 +101,7 @@ ARROWS = {
     },
     "ros": {
         "engine",
+        "frame_tree",
         "ground_frame",
         "pipeline",
         "profile",
@@ -117,6 +119,7 @@ ARROWS = {
     },
     "bag": {
         "engine",
+        "frame_tree",
         "ground_frame",
         "pipeline",
         "messages",

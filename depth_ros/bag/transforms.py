@@ -5,17 +5,15 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
-import numpy as np
-
 from depth_ros import messages
 from depth_ros.arrays import FloatArray
 from depth_ros.bag.reader import Record
 from depth_ros.bag.types import TYPESTORE
 from depth_ros.bag.window import Window
 from depth_ros.errors import ScaleError
+from depth_ros.frame_tree import transform_between
 
 _SPAN_NS = 1_000_000_000
-_MOST_FRAMES = 1000  # of a chain: more are a loop
 
 
 class Transforms:
@@ -46,17 +44,13 @@ class Transforms:
         Raises:
             ScaleError: the two are not connected within a second of the stamp.
         """
-        if target.lstrip("/") == source.lstrip("/"):
-            return np.eye(4)
         parents = {**self._moving(stamp_ns, time_ns), **self._static}
-        root, from_target = _to_root(target.lstrip("/"), parents)
-        other, from_source = _to_root(source.lstrip("/"), parents)
-        if root != other:
+        found = transform_between(target.lstrip("/"), source.lstrip("/"), parents.get)
+        if found is None:
             raise ScaleError(
                 f"the bag's TF does not connect {source} with {target}; without /tf and "
                 "/tf_static set extrinsics=parameters"
             )
-        found: FloatArray = np.linalg.inv(from_target) @ from_source
         return found
 
     def _moving(self, stamp_ns: int, time_ns: int) -> dict[str, tuple[str, FloatArray]]:
@@ -76,14 +70,3 @@ class Transforms:
 def _frames(transform: Any) -> tuple[str, str]:
     # In ROS 1 some names begin with a slash.
     return transform.header.frame_id.lstrip("/"), transform.child_frame_id.lstrip("/")
-
-
-def _to_root(frame: str, parents: dict[str, tuple[str, FloatArray]]) -> tuple[str, FloatArray]:
-    """Return the root of a frame's tree and the transform to it."""
-    to_root: FloatArray = np.eye(4)
-    for _ in range(_MOST_FRAMES):
-        if frame not in parents:
-            return frame, to_root
-        frame, pose = parents[frame]
-        to_root = pose @ to_root
-    raise ScaleError(f"the bag's TF has a loop at {frame}, expected a tree")

@@ -10,10 +10,10 @@ import numpy as np
 from tqdm import tqdm
 
 from depth_ros import models, node_process, share
-from depth_ros.drive.exchange import IMAGE, INFO, exchanging
+from depth_ros.drive.exchange import IMAGE, INFO, ODOM, exchanging
 from depth_ros.drive.film import Film, Scene
 from depth_ros.drive.floor import clearance_m
-from depth_ros.drive.rendered_camera import HEIGHT_M, PITCH_DOWN_DEG, Ask, RenderedCamera
+from depth_ros.drive.rendered_camera import Ask, RenderedCamera
 from depth_ros.drive.report import Report, Result
 from depth_ros.drive.scenario import Scenario, scenario
 from depth_ros.navigation.costmap import Costmap
@@ -142,17 +142,8 @@ class _Film:
 
 
 def _node_arguments(model: str) -> list[str]:
-    """Return the node's arguments: the preset for Nav2 and the camera's mount.
-
-    Real robots take the mount from TF; parameters avoid a dependency on tf2_ros here. They contain
-    no odometry: the frames of points/nav are not compared with each other (nav.frames).
-    """
-    parameters = {
-        "model": model,
-        "extrinsics": "parameters",
-        "camera.height_m": HEIGHT_M,
-        "camera.pitch_deg": PITCH_DOWN_DEG,
-    }
+    """Return the node's arguments: the preset for Nav2, and TF's frame on the ground."""
+    parameters = {"model": model, "ground.frame": ODOM}
     remaps = ["-r", f"image:={IMAGE}", "-r", f"camera_info:={INFO}"]
     given = (word for name, value in parameters.items() for word in ("-p", f"{name}:={value}"))
     return [*remaps, "--params-file", str(share.find(PRESET)), *given]

@@ -69,18 +69,28 @@ class Exchange(Node):
             rclpy.spin_once(self, timeout_sec=0.05)
         return condition()
 
-    def connect(self, records: list[Record]) -> bool:
-        """Advertise the records' topics, and wait for a node that subscribes to the camera."""
-        for record in records:
-            if cls := message_class(record.kind):  # without tf2_msgs no node reads TF
-                self._outputs[record.topic] = self.create_publisher(cls, record.topic, _QOS)
-        heard = [output for topic, output in self._outputs.items() if topic != "/tf"]
+    def connect(self, records: list[Record]) -> None:
+        """Advertise the records' topics, and wait for a node that subscribes to all of them.
+
+        Raises:
+            LookupError: the type of a topic is not installed.
+            TimeoutError: there is no such node.
+        """
+        for topic, kind in {record.topic: record.kind for record in records}.items():
+            cls = message_class(kind)
+            if cls is None:
+                raise LookupError(f"{topic} cannot be sent: {kind} is not installed")
+            self._outputs[topic] = self.create_publisher(cls, topic, _QOS)
+
+        def unheard() -> list[str]:
+            outputs = self._outputs.items()
+            return [topic for topic, output in outputs if not output.get_subscription_count()]
 
         def ready() -> bool:
-            offers = all(self.count_publishers(topic) for topic in self._topics)
-            return offers and all(output.get_subscription_count() for output in heard)
+            return not unheard() and all(self.count_publishers(topic) for topic in self._topics)
 
-        return self._wait(ready, _START_TIMEOUT_S)
+        if not self._wait(ready, _START_TIMEOUT_S):
+            raise TimeoutError(f"no depth node listens to {', '.join(unheard())}")
 
     def ask(self, stamp_ns: int, records: list[Record]) -> list[Record] | None:
         """Publish, and return the outputs for the image of this stamp; None if it was dropped.
@@ -98,8 +108,7 @@ class Exchange(Node):
         # A node subscribes again after silence, and may miss a message then.
         for _ in range(_TRIES):
             for record in records:
-                if record.topic in self._outputs:
-                    self._outputs[record.topic].publish(record.data)
+                self._outputs[record.topic].publish(record.data)
             if self._wait(over, _ANSWER_TIMEOUT_S):
                 return list(self._answers.values()) if self._complete() else None
         raise TimeoutError(f"the node did not answer within {_TRIES * _ANSWER_TIMEOUT_S:g} s")
@@ -113,16 +122,15 @@ def _serve(exchange: Exchange, connection: Connection) -> None:
     connected = False
     while (question := connection.recv()) is not None:
         stamp, records = question
-        if not connected and not exchange.connect(records):
-            connection.send(f"no depth node listens to {records[-1].topic}")
-            return
         try:
+            if not connected:
+                exchange.connect(records)
             answers = exchange.ask(stamp, records)
             if answers is None and not connected:
                 # The camera_info may have arrived after the very first image.
                 answers = exchange.ask(stamp, records)
             connection.send(answers)
-        except TimeoutError as error:
+        except (LookupError, TimeoutError) as error:
             connection.send(str(error))
             return
         connected = True

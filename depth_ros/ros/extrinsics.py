@@ -1,8 +1,7 @@
-"""Poses of the camera and other sensors: from TF if tf2_ros is installed, or from parameters."""
+"""Poses of the camera and other sensors: from TF or from parameters."""
 
 from __future__ import annotations
 
-import importlib
 import threading
 from collections.abc import Callable
 from contextlib import suppress
@@ -10,9 +9,7 @@ from dataclasses import replace
 from typing import Any, Protocol
 
 import numpy as np
-from rclpy.duration import Duration
 from rclpy.node import Node
-from rclpy.time import Time
 
 from depth_ros import messages
 from depth_ros.anchor_messages import optical_from_sensor
@@ -21,12 +18,12 @@ from depth_ros.config import Settings
 from depth_ros.errors import ScaleError, SettingError
 from depth_ros.ground_frame import find_ground_pose, find_mount, mount_of, mount_of_parameters
 from depth_ros.pipeline import Place
+from depth_ros.ros import transform_buffer
+from depth_ros.ros.transform_buffer import MISSING
 from depth_ros.scale.ground import Mount
 
 # Transforms sometimes arrive after images. A scale that is one frame old is better than waiting.
-_PATIENCE = Duration(seconds=0.05)
-_NO_PATIENCE = Duration()
-_MISSING = "extrinsics is 'tf', expected 'parameters' where tf2_ros is missing"
+_PATIENCE_S = 0.05
 _JUMP_NS = 1_000_000_000
 
 
@@ -85,7 +82,7 @@ class SameFrame:
         Raises:
             ScaleError: always.
         """
-        raise ScaleError(f"nothing tells where {header.frame_id} is: {_MISSING}")
+        raise ScaleError(f"nothing tells where {header.frame_id} is: {MISSING}")
 
     def optical_from(
         self, frame_id: str, header: Any, settings: Settings, optical: bool
@@ -97,11 +94,11 @@ class SameFrame:
         """
         if _same(frame_id, header.frame_id):
             return np.eye(4)
-        raise ScaleError(f"nothing tells where {frame_id} is in {header.frame_id}: {_MISSING}")
+        raise ScaleError(f"nothing tells where {frame_id} is in {header.frame_id}: {MISSING}")
 
     def place(self, header: Any, settings: Settings, refused: Callable[[str], None]) -> Place:
         """Return an empty place: nothing is known."""
-        refused(f"nothing tells where {header.frame_id} is: {_MISSING}")
+        refused(f"nothing tells where {header.frame_id} is: {MISSING}")
         return Place()
 
     def destroy(self) -> None:
@@ -109,15 +106,14 @@ class SameFrame:
 
 
 class Tf:
-    """Poses from TF."""
+    """Poses from TF.
+
+    Raises:
+        SettingError: TF cannot be received.
+    """
 
     def __init__(self, node: Node) -> None:
-        try:
-            tf2_ros = importlib.import_module("tf2_ros")
-        except ImportError as error:
-            raise SettingError(f"{_MISSING}: {error}") from error
-        self._buffer = tf2_ros.Buffer()
-        self._listener = tf2_ros.TransformListener(self._buffer, node)
+        self._buffer = transform_buffer.receiving(node)
         self._node = node
         self._grounds: dict[str, str] = {}
         """The ground frame used last, by camera frame."""
@@ -136,8 +132,8 @@ class Tf:
         taken = self._grounds.get(camera)
 
         def look_up(frame: str) -> FloatArray:
-            patience = _PATIENCE if taken in (None, frame) else _NO_PATIENCE
-            return self._look_up(frame, camera, header, patience)
+            patience_s = _PATIENCE_S if taken in (None, frame) else 0.0
+            return self._look_up(frame, camera, header, patience_s)
 
         frame, mount = find_mount(settings, look_up)
         if frame != taken:
@@ -150,7 +146,7 @@ class Tf:
         self, frame_id: str, header: Any, settings: Settings, optical: bool
     ) -> FloatArray:
         """Return the transform between the two frames as TF has it."""
-        return self._look_up(header.frame_id, frame_id, header, _PATIENCE)
+        return self._look_up(header.frame_id, frame_id, header, _PATIENCE_S)
 
     def place(self, header: Any, settings: Settings, refused: Callable[[str], None]) -> Place:
         """Return the camera's pose over the ground and in nav.odom_frame.
@@ -163,7 +159,7 @@ class Tf:
         def look_up(frame: str) -> FloatArray:
             pair = (frame, camera)
             try:
-                found = self._look_up(*pair, header, _PATIENCE if pair in known else _NO_PATIENCE)
+                found = self._look_up(*pair, header, _PATIENCE_S if pair in known else 0.0)
             except ScaleError:
                 known.discard(pair)
                 raise
@@ -182,19 +178,18 @@ class Tf:
         return place
 
     def destroy(self) -> None:
-        """Unsubscribe from TF; else the node would keep the listener alive."""
-        self._listener.unregister()
+        """Unsubscribe from TF."""
+        self._buffer.destroy()
 
-    def _look_up(self, target: str, source: str, header: Any, patience: Duration) -> FloatArray:
+    def _look_up(self, target: str, source: str, header: Any, patience_s: float) -> FloatArray:
         if _same(target, source):
             return np.eye(4)
-        stamp = Time.from_msg(header.stamp)
-        self._note_time(header.frame_id, stamp.nanoseconds)
+        stamp_ns = messages.stamp_ns(header)
+        self._note_time(header.frame_id, stamp_ns)
         try:
-            found = self._buffer.lookup_transform(target, source, stamp, patience)
+            return self._buffer.look_up(target, source, stamp_ns, patience_s)
         except Exception as error:  # tf2 raises many unrelated types
             raise ScaleError(f"TF has no {source} in {target}: {error}") from error
-        return messages.matrix_from_transform(found.transform)
 
     def _note_time(self, camera: str, stamp_ns: int) -> None:
         """Reset if a camera's time jumps back, as when a bag is played again."""

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import importlib
+import math
 from pathlib import Path
 
 import numpy as np
@@ -9,6 +11,7 @@ import numpy.typing as npt
 import pytest
 
 from depth_ros import cli, node_process, share
+from depth_ros.bag.reader import Record
 from depth_ros.cli.given_settings import given
 from depth_ros.drive import run
 from depth_ros.drive.exchange import Answer, exchanging
@@ -31,6 +34,7 @@ from depth_ros.pipeline import Frame, Pipeline, Place
 from depth_ros.scale.ground import Mount
 from depth_ros.training.rooms.palette import Palette
 from depth_ros.training.rooms.room import Light, Photo, Room, assemble
+from depth_ros.training.scenes import Pose
 
 
 def empty_room() -> Room:
@@ -105,6 +109,13 @@ def test_arguments_that_do_not_fit_are_one_line_and_exit_code_2(
     assert error.count("\n") == 1
 
 
+def obstacles(answer: Answer | None) -> int:
+    """The number of points over the floor, without the ends of rays that hit nothing in range."""
+    assert answer is not None
+    heights_m = HEIGHT_M - answer.points_m @ np.array(MOUNT.down)
+    return int(((heights_m > 0.09) & (np.linalg.norm(answer.points_m, axis=1) < 2.9)).sum())
+
+
 def test_a_node_answers_over_dds_and_says_what_it_dropped(tmp_path: Path) -> None:
     pytest.importorskip("rclpy")
     log = tmp_path / "node.log"
@@ -112,22 +123,26 @@ def test_a_node_answers_over_dds_and_says_what_it_dropped(tmp_path: Path) -> Non
     camera.see(EMPTY.start, 0.0)
     assert camera.view is not None
     black = np.zeros_like(camera.view.rgb)
+    x, y, yaw = EMPTY.start
+    pose = Pose(x, y, HEIGHT_M, yaw, math.radians(PITCH_DOWN_DEG)).world_from_optical()
     arguments = [*run._node_arguments("zoedepth-tiny"), "-p", "scale.mode:=ground"]
     topic = CostmapParameters.read().cloud_topic()
     with node_process.running(log, arguments), exchanging(log, topic) as ask:
-        answer = ask(camera.view.rgb, CAMERA, np.eye(4), 1_000_000_000)
+        answer = ask(camera.view.rgb, CAMERA, pose, 1_000_000_000)
         assert answer is not None
         assert answer.depth_m.shape == (240, 320)
         heights_m = HEIGHT_M - answer.points_m @ np.array(MOUNT.down)
-        assert np.abs(heights_m).min() < 1e-4  # the floor is where the mount has it
+        assert np.abs(heights_m).min() < 1e-4  # the floor is where TF has it
         assert heights_m.min() > -1e-4
         assert len(answer.points_m) > 300
         assert np.linalg.norm(answer.points_m, axis=1).max() < 3.1  # nav.range_m, and voxels
         assert 0.3 < np.nanmedian(answer.depth_m[120:]) < 3
         # So long after the last scale there is none, and of a black image none can be measured.
-        assert ask(black, CAMERA, np.eye(4), 100_000_000_000) is None
-        again = ask(camera.view.rgb, CAMERA, np.eye(4), 101_000_000_000)
-        assert again is not None
+        assert ask(black, CAMERA, pose, 100_000_000_000) is None
+        later = [ask(camera.view.rgb, CAMERA, pose, 101_000_000_000 + n * 10**8) for n in range(3)]
+        # TF has odom: an obstacle is one where three frames agree.
+        assert [obstacles(each) for each in later[:2]] == [0, 0]
+        assert obstacles(later[2]) > 0
 
 
 def test_without_a_node_the_exchange_says_where_to_look(
@@ -137,3 +152,16 @@ def test_without_a_node_the_exchange_says_where_to_look(
     log = tmp_path / "node.log"
     with exchanging(log, "points") as ask, pytest.raises(DepthError, match=r"node\.log"):
         ask(np.zeros((240, 320, 3), np.uint8), CAMERA, np.eye(4), 0)
+
+
+def test_a_type_that_cannot_be_sent_is_said() -> None:
+    rclpy = pytest.importorskip("rclpy")
+    exchange = importlib.import_module("depth_ros.ros.exchange")
+    rclpy.init()
+    node = exchange.Exchange("points")
+    try:
+        with pytest.raises(LookupError, match="no_such_msgs/msg/Pose is not installed"):
+            node.connect([Record("/pose", "no_such_msgs/msg/Pose", 0, b"")])
+    finally:
+        node.destroy_node()
+        rclpy.shutdown()

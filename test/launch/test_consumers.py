@@ -1,7 +1,7 @@
 """The shipped files for Nav2, STVL, RTAB-Map and others, against what these declare.
 
-Names and types are facts of their sources: Nav2 1.3 (nav2_costmap_2d, nav2_lifecycle_manager), STVL
-2.5, rtabmap_ros 0.21, depthimage_to_laserscan 2.5.
+Names and types are facts of their sources: Nav2 1.3 (nav2_costmap_2d, nav2_collision_monitor,
+nav2_lifecycle_manager), STVL 2.5, rtabmap_ros 0.21, depthimage_to_laserscan 2.5.
 """
 
 from __future__ import annotations
@@ -10,10 +10,12 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 import yaml
 
 from depth_ros.config import SPECS, Settings, split
+from depth_ros.ground_frame import ON_GROUND
 
 CONFIG = Path(__file__).parents[2] / "config"
 PRESETS = sorted((CONFIG / "presets").iterdir())
@@ -71,6 +73,31 @@ STVL_SOURCE: Table = {
     "decay_acceleration": float,
     **dict.fromkeys(("voxel_min_points", "model_type"), int),
 }
+MONITOR: Table = {
+    **dict.fromkeys(("base_frame_id", "odom_frame_id", "state_topic"), str),
+    **dict.fromkeys(("cmd_vel_in_topic", "cmd_vel_out_topic"), str),
+    **dict.fromkeys(("transform_tolerance", "source_timeout", "stop_pub_timeout"), float),
+    **dict.fromkeys(("base_shift_correction", "use_realtime_priority"), bool),
+    **dict.fromkeys(("polygons", "observation_sources"), list),
+}
+ZONE: Table = {
+    **dict.fromkeys(("type", "points", "action_type", "polygon_pub_topic"), str),
+    **dict.fromkeys(("enabled", "visualize"), bool),
+    "sources_names": list,
+    "min_points": int,
+}
+# Each is declared for one action alone.
+ACTIONS: dict[str, Table] = {
+    "stop": {},
+    "slowdown": {"slowdown_ratio": float},
+    "limit": {"linear_limit": float, "angular_limit": float},
+    "approach": {"time_before_collision": float, "simulation_time_step": float},
+}
+MONITOR_CLOUD: Table = {
+    **dict.fromkeys(("type", "topic"), str),
+    **dict.fromkeys(("enabled", "use_global_height"), bool),
+    **dict.fromkeys(("min_height", "max_height", "min_range", "source_timeout"), float),
+}
 PLUGINS = {
     "nav2_costmap_2d::VoxelLayer": (VOXEL, SOURCE),
     "nav2_costmap_2d::ObstacleLayer": (OBSTACLE, SOURCE),
@@ -78,6 +105,8 @@ PLUGINS = {
     "spatio_temporal_voxel_layer/SpatioTemporalVoxelLayer": (STVL, STVL_SOURCE),
 }
 NODES: dict[str, Table] = {
+    "local_costmap": COSTMAP,
+    "collision_monitor": MONITOR,
     "lifecycle_manager_depth": {
         **dict.fromkeys(("autostart", "attempt_respawn_reconnection"), bool),
         **dict.fromkeys(("bond_timeout", "bond_respawn_max_duration"), float),
@@ -138,6 +167,17 @@ def check_layer(values: dict[str, Any]) -> None:
         check(values[source], each)
 
 
+def check_monitor(values: dict[str, Any]) -> None:
+    zones, sources = values["polygons"], values["observation_sources"]
+    assert {*zones, *sources} == {name for name, value in values.items() if isinstance(value, dict)}
+    for zone in zones:
+        check(values[zone], {**ZONE, **ACTIONS[values[zone]["action_type"]]})
+        assert values[zone]["type"] == "polygon"
+    for source in sources:
+        check(values[source], MONITOR_CLOUD)
+        assert values[source]["type"] == "pointcloud"
+
+
 @pytest.mark.parametrize("path", FILES, ids=lambda path: path.stem)
 def test_every_parameter_is_declared_by_its_node_and_of_its_type(path: Path) -> None:
     nodes = load(path)
@@ -145,9 +185,12 @@ def test_every_parameter_is_declared_by_its_node_and_of_its_type(path: Path) -> 
     for node, values in nodes.items():
         layers = {name: value for name, value in values.items() if isinstance(value, dict)}
         rest = {name: value for name, value in values.items() if name not in layers}
-        check(rest, COSTMAP if node == "local_costmap" else NODES[node])
-        for layer in layers.values():
-            check_layer(layer)
+        check(rest, NODES[node])
+        if node == "collision_monitor":
+            check_monitor(values)
+        else:
+            for layer in layers.values():
+                check_layer(layer)
 
 
 @pytest.mark.parametrize("path", [*FILES, *PRESETS], ids=lambda path: path.stem)
@@ -171,6 +214,33 @@ def test_what_clears_reaches_farther_and_lower_than_what_marks(layer: str) -> No
     assert preset["nav.range_m"] > mark["obstacle_max_range"]
     # Nothing is between the floor, at a height of 0, and what is an obstacle.
     assert mark["min_obstacle_height"] <= preset["nav.min_height_m"]
+
+
+def zone(values: dict[str, Any]) -> Any:
+    """A zone's corners (N, 2), as Nav2 reads them from its text."""
+    corners = np.array(yaml.safe_load(values["points"]), float)
+    assert corners.ndim == 2
+    assert corners.shape[0] >= 3
+    return corners
+
+
+def test_the_monitors_zones_fit_the_robot_and_the_cloud() -> None:
+    monitor = load(CONFIG / "nav2" / "collision_monitor.yaml")["collision_monitor"]
+    costmap = load(CONFIG / "nav2" / "costmap.yaml")["local_costmap"]
+    preset = load(CONFIG / "presets" / "nav2.yaml")["/**"]
+    stop, slow = zone(monitor["stop"]), zone(monitor["slowdown"])
+    radius_m = costmap["robot_radius"]
+    assert np.abs(stop[:, 1]).min() == pytest.approx(radius_m + costmap["footprint_padding"])
+    assert (np.abs(slow) >= np.abs(stop)).all()
+    assert slow[:, 0].max() > stop[:, 0].max() > radius_m
+    # The rays that clear end there, and would be obstacles. Those upwards end above the band.
+    assert np.linalg.norm(slow, axis=1).max() < preset["nav.range_m"]
+    assert monitor["slowdown"]["min_points"] > monitor["stop"]["min_points"] > 1
+    cloud = monitor["depth"]
+    assert cloud["topic"] == costmap["voxel_layer"]["mark"]["topic"]
+    assert 0 < cloud["min_height"] <= preset["nav.min_height_m"] < cloud["max_height"]
+    assert monitor["base_frame_id"] == ON_GROUND
+    assert monitor["odom_frame_id"] == costmap["global_frame"]
 
 
 def test_nobody_waits_for_a_bond() -> None:

@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
 pytest.importorskip("rclpy")
@@ -17,9 +18,10 @@ from sensor_msgs.msg import CameraInfo, Image
 from std_msgs.msg import String
 
 from depth_ros import cli, messages
-from depth_ros.bag import reader
-from depth_ros.ros import play
-from test.ros.conftest import Peer, Process, stamp_of, take
+from depth_ros.bag import reader, writer
+from depth_ros.ros import play, tf_message
+from depth_ros.ros.message_class import message_class
+from test.ros.conftest import START_NS, Peer, Process, stamp_of, take
 
 Start = Callable[..., Process]
 
@@ -149,3 +151,20 @@ def test_a_recording_does_not_overwrite(start: Start, tmp_path: Path) -> None:
 def test_what_to_record_must_be_said(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert cli.main(["record", str(tmp_path / "out")]) == 2
     assert "one of the arguments --topics --all is required" in capsys.readouterr().err
+
+
+def test_tf_is_recorded_without_tf2(peer: Peer, start: Start, tmp_path: Path) -> None:
+    kind = message_class(tf_message.KIND)
+    if kind is None:
+        pytest.skip("no class of TFMessage")
+    sent = writer.static_transform("odom", "base", np.eye(4), START_NS)
+    data = bytes(writer.TYPESTORE.serialize_cdr(sent, tf_message.KIND))
+    latched = {"durability": DurabilityPolicy.TRANSIENT_LOCAL}
+    moving, static = Driver(peer, kind, "/tf"), Driver(peer, kind, "/tf_static", **latched)
+    process = start(tmp_path / "out", "--all")
+    for driver in (moving, static):
+        driver.send(data)
+        driver.wait()
+    assert process.stop(signal.SIGINT) == 0, process.output
+    recorded = {(each.topic, each.kind, each.data) for each in reader.records(tmp_path / "out")}
+    assert {(topic, tf_message.KIND, data) for topic in ("/tf", "/tf_static")} <= recorded

@@ -20,11 +20,16 @@ pytest.importorskip("rclpy")
 import torch
 from geometry_msgs.msg import TransformStamped
 from rcl_interfaces.srv import SetParameters
+from rclpy.qos import DurabilityPolicy, QoSProfile
 from sensor_msgs.msg import CompressedImage, Image, LaserScan, PointCloud2, PointField
 from std_msgs.msg import Header
 
+from depth_ros.bag.types import TYPESTORE
+from depth_ros.bag.writer import static_transform
 from depth_ros.config import Settings
+from depth_ros.ros import tf_message
 from depth_ros.ros.extrinsics import Tf
+from depth_ros.ros.message_class import message_class
 from depth_ros.scale.anchors import OPTICAL_FROM_BODY, pose_matrix, transform
 from depth_ros.scale.ground import Mount
 from test.messages.depth_files import packed
@@ -484,8 +489,13 @@ def test_the_offset_of_the_ground_counts_from_the_next_frame(
     assert_true(metres(bench.ask(take(1))["depth/image"]))
 
 
-def start_without_tf2(bench: Bench, relative: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def hide_tf(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "tf2_ros", None)
+    monkeypatch.setattr("depth_ros.ros.transform_buffer.message_class", lambda kind: None)
+
+
+def start_without_tf2(bench: Bench, relative: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    hide_tf(monkeypatch)
     bench.peer.listen(LOG)
     bench.gate.instead = RELATIVE
     bench.start("depth/image", model=relative, scale_mode="anchors")
@@ -559,11 +569,33 @@ def test_cameras_whose_stamps_are_apart_are_no_bag_that_begins_anew(tf2_ros: typ
 def test_without_tf2_the_node_says_what_to_set(
     bench: Bench, relative: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setitem(sys.modules, "tf2_ros", None)
+    hide_tf(monkeypatch)
     bench.peer.listen(LOG)
     node = bench.start(model=relative, scale_mode="ground")
     assert node.health.model_failed
     assert "expected 'parameters' where tf2_ros is missing" in node.health.last_error
+
+
+def test_tf_is_received_without_tf2(
+    bench: Bench, relative: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(sys.modules, "tf2_ros", None)
+    kind = message_class(tf_message.KIND)
+    if kind is None:
+        pytest.skip("no class of TFMessage")
+    bench.gate.instead = RELATIVE
+    node = bench.start("depth/image", model=relative, scale_mode="ground")
+    latched = QoSProfile(depth=1, durability=DurabilityPolicy.TRANSIENT_LOCAL)
+    publisher = bench.peer.ros.create_publisher(kind, "/tf_static", latched)
+    frames = "base_footprint", take(0).frame_id
+    sent = static_transform(*frames, camera_over_ground(), take(0).stamp_ns)
+    publisher.publish(bytes(TYPESTORE.serialize_cdr(sent, tf_message.KIND)))
+    bench.peer.wait(publisher.get_subscription_count, "the node")
+    publisher.wait_for_all_acked()
+    assert_true(metres(bench.ask(take(0))["depth/image"]))
+    node.trigger_deactivate()
+    node.trigger_cleanup()
+    bench.peer.wait(lambda: not publisher.get_subscription_count(), "the end of the match")
 
 
 @pytest.fixture(scope="session")
