@@ -38,6 +38,7 @@ ARROWS = {
     "ground_frame": {"config", "scale"},
     "pipeline": {"geometry", "config", "models", "profile", "runtimes", "scale"},
     "engine": {"pipeline", "scale"},
+    "outputs": {"geometry", "messages", "pipeline"},
     "estimator": {"config", "geometry", "ground_frame", "pipeline", "runtimes", "scale"},
     "infer": {
         "calibration",
@@ -100,6 +101,7 @@ ARROWS = {
     "ros": {
         "engine",
         "ground_frame",
+        "outputs",
         "pipeline",
         "profile",
         "runtimes",
@@ -117,6 +119,7 @@ ARROWS = {
     "bag": {
         "engine",
         "ground_frame",
+        "outputs",
         "pipeline",
         "messages",
         "anchor_messages",

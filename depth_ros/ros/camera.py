@@ -24,7 +24,8 @@ from depth_ros.ros.diagnostics import Health, Level, key_values
 from depth_ros.ros.extrinsics import Extrinsics
 from depth_ros.ros.inputs import Inputs
 from depth_ros.ros.job import NodeJob, QueuedImage
-from depth_ros.ros.publishers import Outputs, PendingOutput
+from depth_ros.ros.pending_output import PendingOutput
+from depth_ros.ros.publishers import Outputs
 from depth_ros.ros.references import TOPIC as ANCHORS
 from depth_ros.ros.references import References
 from depth_ros.scale.scaler import FixedScale, Reference, Scale, Scaler
@@ -275,7 +276,7 @@ class NodeCamera:
         if answer.error is None or relative:  # without depth there is no camera_info
             yield from outputs.info(job.header, job.info)
         if relative and answer.estimate is not None:
-            yield from outputs.relative(answer.estimate.prediction.values[0], job.header)
+            yield from outputs.relative(answer.estimate, job.header)
         if answer.depth is not None:
             self._scale = answer.depth.scale
             place = partial(self._place, job.header, job.pipeline.settings)

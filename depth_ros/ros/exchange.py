@@ -22,10 +22,11 @@ from rclpy.publisher import Publisher
 from rclpy.qos import QoSProfile, ReliabilityPolicy
 
 from depth_ros.bag.reader import Record
+from depth_ros.outputs.topics import CLOUD, IMAGE
 from depth_ros.ros.message_class import message_class
 from depth_ros.ros.replay import stamp_ns
 
-DEPTH, IMAGE, CLOUD = "depth/image", "sensor_msgs/msg/Image", "sensor_msgs/msg/PointCloud2"
+_DEPTH = "depth/image"
 _START_TIMEOUT_S = 180.0
 _ANSWER_TIMEOUT_S, _TRIES = 20.0, 3
 _QOS = QoSProfile(depth=10, reliability=ReliabilityPolicy.RELIABLE)
@@ -41,7 +42,7 @@ class Exchange(Node):
 
     def __init__(self, cloud_topic: str) -> None:
         super().__init__("exchange")
-        self._topics = {DEPTH: IMAGE, cloud_topic: CLOUD}
+        self._topics = {_DEPTH: IMAGE, cloud_topic: CLOUD}
         self._outputs: dict[str, Publisher[Any]] = {}
         self._answers: dict[str, Record] = {}
         self._stamp_ns = 0

@@ -22,17 +22,12 @@ from tqdm import tqdm
 from depth_ros.bag.reader import Record, records
 from depth_ros.bag.writer import BagWriter
 from depth_ros.errors import BagError
+from depth_ros.outputs.topics import TOPICS
 from depth_ros.ros.message_class import message_class
 from depth_ros.ros.pace import Pace
 
 RESULT = "replay.json"
-OUTPUTS = {
-    "depth/image": "sensor_msgs/msg/Image",
-    "depth/camera_info": "sensor_msgs/msg/CameraInfo",
-    "depth/color": "sensor_msgs/msg/Image",
-    "points": "sensor_msgs/msg/PointCloud2",
-    "/diagnostics": "diagnostic_msgs/msg/DiagnosticArray",
-}
+_OUTPUTS = ("depth/image", "depth/camera_info", "depth/color", "points")
 _ANSWER = "depth/image"
 _START_TIMEOUT_S = 180.0
 _ANSWER_TIMEOUT_S = 20.0
@@ -55,8 +50,9 @@ class Replay(Node):
         self._image = image
         self._sent_s: dict[int, float] = {}
         self._topics_out = self._offer()
-        for topic, kind in OUTPUTS.items():
-            self._listen(topic, kind)
+        for topic in _OUTPUTS:
+            self._listen(topic, TOPICS[topic].kind)
+        self._listen("/diagnostics", "diagnostic_msgs/msg/DiagnosticArray")
 
     def _offer(self) -> dict[str, Publisher[Any]]:
         kinds = {record.topic: record.kind for record in self.played}
