@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from diagnostic_msgs.msg import DiagnosticStatus
+from diagnostic_msgs.msg import DiagnosticStatus, KeyValue
 
 from depth_ros.config import Settings
 from depth_ros.geometry.camera import Camera
 from depth_ros.pipeline import Pipeline
-from depth_ros.ros.diagnostics import Health, Level, key_values
+from depth_ros.ros.diagnostics import Health, Level
 from depth_ros.ros.receiver import Receiver
 from depth_ros.ros.references import TOPIC as ANCHORS
 from depth_ros.scale.scaler import FixedScale, Scale, Scaler
@@ -55,18 +55,21 @@ class CameraStatus:
             level, text = DiagnosticStatus.WARN, camera.ray_warning
         device = str(pipeline.device) if pipeline else self._settings.device
         stages = pipeline.profile.medians() if pipeline else []
-        rayless = f"{100 * camera.share_without_ray:.0f}" if camera is not None else ""
+        values = {
+            "model": self._settings.model,
+            "device": device,
+            **self._health.values(),
+            "pixels without a ray [%]": f"{100 * camera.share_without_ray:.0f}" if camera else "",
+            "worker restarts": str(restarts),
+            **self._scale_values(),
+            **{f"stage {lap.stage} [ms]": lap.text() for lap in stages},
+        }
         return DiagnosticStatus(
             level=level,
             name=self._name,
             message=text,
             hardware_id=device,
-            values=key_values([("model", self._settings.model), ("device", device)])
-            + self._health.values()
-            + key_values([("pixels without a ray [%]", rayless)])
-            + key_values([("worker restarts", str(restarts))])
-            + key_values(self._scale_values())
-            + key_values([(f"stage {lap.stage} [ms]", lap.text()) for lap in stages]),
+            values=[KeyValue(key=key, value=value) for key, value in values.items()],
         )
 
     def _level(self, state: str) -> Level:
@@ -77,19 +80,18 @@ class CameraStatus:
                 text += f": {self._receiver.inputs.why_silent(event)}"
         return level, text
 
-    def _scale_values(self) -> list[tuple[str, str]]:
+    def _scale_values(self) -> dict[str, str]:
         """Return the diagnostic values of the scale."""
         mode, scale, scaler = self._settings.scale_mode, self.scale, self.scaler
-        values = [("scale mode", mode)]
+        values = {"scale mode": mode}
         if mode == "model":
             return values
         if mode == "anchors":
-            values.append(("anchors received", str(self._health.total(ANCHORS))))
+            values["anchors received"] = str(self._health.total(ANCHORS))
         if scale is not None:
-            values += [
-                ("scale", f"{scale.scale:.4g}"),
-                ("scale shift", f"{scale.shift:.4g}"),
-                ("scale deviation [%]", f"{100 * scale.deviation:.2f}"),
-                ("scale age [s]", f"{scale.age_s:.2f}"),
-            ]
-        return [*values, ("scale not measured, because", scaler.refused if scaler else "")]
+            values["scale"] = f"{scale.scale:.4g}"
+            values["scale shift"] = f"{scale.shift:.4g}"
+            values["scale deviation [%]"] = f"{100 * scale.deviation:.2f}"
+            values["scale age [s]"] = f"{scale.age_s:.2f}"
+        values["scale not measured, because"] = scaler.refused if scaler else ""
+        return values

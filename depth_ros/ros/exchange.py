@@ -10,8 +10,6 @@ an error text. The request None ends the process.
 from __future__ import annotations
 
 import sys
-import time
-from collections.abc import Callable
 from multiprocessing.connection import Connection
 from typing import Any
 
@@ -24,7 +22,7 @@ from rclpy.qos import QoSProfile, ReliabilityPolicy
 from depth_ros.bag.reader import Record
 from depth_ros.outputs.topics import CLOUD, IMAGE
 from depth_ros.ros.message_class import message_class
-from depth_ros.ros.replay import stamp_ns
+from depth_ros.ros.replay import spin_until, stamp_ns
 
 _DEPTH = "depth/image"
 _START_TIMEOUT_S = 180.0
@@ -64,12 +62,6 @@ class Exchange(Node):
                 if value.key == _DROPPED:
                     self._dropped = int(value.value)
 
-    def _wait(self, condition: Callable[[], bool], timeout_s: float) -> bool:
-        until_s = time.monotonic() + timeout_s
-        while not condition() and time.monotonic() < until_s:
-            rclpy.spin_once(self, timeout_sec=0.05)
-        return condition()
-
     def connect(self, records: list[Record]) -> bool:
         """Advertise the records' topics, and wait for a node that subscribes to the camera."""
         for record in records:
@@ -81,7 +73,7 @@ class Exchange(Node):
             offers = all(self.count_publishers(topic) for topic in self._topics)
             return offers and all(output.get_subscription_count() for output in heard)
 
-        return self._wait(ready, _START_TIMEOUT_S)
+        return spin_until(self, ready, _START_TIMEOUT_S)
 
     def ask(self, stamp_ns: int, records: list[Record]) -> list[Record] | None:
         """Publish, and return the outputs for the image of this stamp; None if it was dropped.
@@ -101,7 +93,7 @@ class Exchange(Node):
             for record in records:
                 if record.topic in self._outputs:
                     self._outputs[record.topic].publish(record.data)
-            if self._wait(over, _ANSWER_TIMEOUT_S):
+            if spin_until(self, over, _ANSWER_TIMEOUT_S):
                 return list(self._answers.values()) if self._complete() else None
         raise TimeoutError(f"the node did not answer within {_TRIES * _ANSWER_TIMEOUT_S:g} s")
 
