@@ -1,6 +1,7 @@
 """Settings: declared once, always checked."""
 
 import ast
+from collections.abc import Iterable
 from dataclasses import fields
 from pathlib import Path
 from typing import Any
@@ -11,7 +12,7 @@ import yaml
 from depth_ros.config import FIELDS, SPECS, Settings, split, to_yaml
 from depth_ros.errors import SettingError
 from depth_ros.geometry.colour import COLOUR_MAPS
-from depth_ros.messages import DEPTH_PIXEL_BYTES
+from depth_ros.messages import WRITTEN_DEPTHS
 from depth_ros.runtimes import RUNTIMES
 from depth_ros.runtimes.torch_runtime import DTYPES
 
@@ -131,12 +132,12 @@ def test_names_of_lengths_and_times_carry_their_unit() -> None:
     ("name", "owned"),
     [
         ("colour.map", COLOUR_MAPS),
-        ("depth_encoding", DEPTH_PIXEL_BYTES),
+        ("depth_encoding", WRITTEN_DEPTHS),
         ("dtype", DTYPES),
         ("runtime", {"auto": None, **RUNTIMES}),
     ],
 )
-def test_the_choices_match_the_implementations(name: str, owned: dict[str, Any]) -> None:
+def test_the_choices_match_the_implementations(name: str, owned: Iterable[str]) -> None:
     assert SPECS[name].choices == tuple(owned)
 
 

@@ -13,6 +13,7 @@ import pytest
 from depth_ros import cli, models
 from depth_ros.cli import exit_codes
 from depth_ros.config import SPECS
+from depth_ros.outputs.topics import TOPICS
 
 ROOT = Path(__file__).parent.parent
 DOCS = ROOT / "docs"
@@ -69,13 +70,8 @@ def test_every_launch_argument_is_described(name: str) -> None:
 
 
 def test_every_published_topic_is_described() -> None:
-    publishers = (ROOT / "depth_ros" / "ros" / "publishers.py").read_text()
-    names = set(re.findall(r'"(depth/\w+|points)"', publishers))
-    assert {"depth/image", "points"} <= names
-    for name in names:
-        assert f"| `{name}` |" in page("reference/topics.md") or f", `{name}`" in page(
-            "reference/topics.md"
-        )
+    for name, topic in TOPICS.items():
+        assert f"| `{name}` | {topic.kind.replace('/msg/', '/')}" in page("reference/topics.md")
 
 
 def test_every_requirement_has_its_purpose() -> None:

@@ -40,6 +40,7 @@ ARROWS = {
     "ground_frame": {"config", "scale"},
     "pipeline": {"geometry", "config", "models", "profile", "runtimes", "scale"},
     "engine": {"pipeline", "scale"},
+    "outputs": {"geometry", "messages", "pipeline"},
     "estimator": {"config", "geometry", "ground_frame", "pipeline", "runtimes", "scale"},
     "infer": {
         "calibration",
@@ -103,6 +104,7 @@ ARROWS = {
         "engine",
         "frame_tree",
         "ground_frame",
+        "outputs",
         "pipeline",
         "profile",
         "runtimes",
@@ -121,6 +123,7 @@ ARROWS = {
         "engine",
         "frame_tree",
         "ground_frame",
+        "outputs",
         "pipeline",
         "messages",
         "anchor_messages",

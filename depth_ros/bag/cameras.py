@@ -151,7 +151,9 @@ def find(recording: Recording, pipeline: Pipeline, options: ConvertOptions) -> d
         parts = (options.prefix.strip("/"), where.name if len(found) > 1 else "")
         namespace = "".join(f"/{part}" for part in parts if part)
         own = pipeline.fork()
-        outputs = Outputs(namespace, own, options.extras, options.scan_rows, options.scan_frame)
+        if options.scan_frame:
+            own.settings = own.settings.with_values(scan_frame=options.scan_frame)
+        outputs = Outputs(namespace, own, options.extras, options.scan_rows)
         anchors = (options.anchors, options.anchors_info)
         references = BagReferences(recording, own.settings, *anchors, outputs.needs_place)
         cameras[where.image] = BagCamera(where, recording, own, references, outputs)

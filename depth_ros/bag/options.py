@@ -6,9 +6,9 @@ import re
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from depth_ros.bag.outputs import EXTRAS
 from depth_ros.bag.storage_writers import STORAGES
 from depth_ros.errors import BagError
+from depth_ros.outputs.topics import EXTRAS
 
 _NAMESPACE = re.compile(r"/?([A-Za-z_][A-Za-z0-9_]*(/[A-Za-z_][A-Za-z0-9_]*)*/?)?")
 
@@ -20,7 +20,7 @@ class ConvertOptions:
     Attributes:
         images: image topics, one for each camera; empty: the recording's only camera.
         infos: their camera_info topics; empty: the images' siblings.
-        extras: outputs in addition to depth/image and depth/camera_info, see outputs.EXTRAS.
+        extras: outputs in addition to depth/image and depth/camera_info, see outputs.topics.EXTRAS.
         only_depth: copy nothing of the recording but its static transforms.
         prefix: namespace of the outputs; each of several cameras has its own below it.
         storage: of the new bag: mcap or sqlite3.
@@ -30,7 +30,7 @@ class ConvertOptions:
         jobs: number of threads that decode and encode.
         split: images per file of the new bag; a crash loses at most this number.
         scan_rows: rows of pixels that a scan uses.
-        scan.frame: frame of the scans, x ahead; empty: the images' frame without _optical.
+        scan_frame: frame of the scans, x ahead; empty: the images' frame without _optical.
         anchors: topic of the anchors; empty: the only one of its type.
         anchors_info: camera_info of anchors that are depth images; empty: the sibling topic.
         resume: continue an interrupted conversion to the same folder.

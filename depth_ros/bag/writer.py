@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import asdict
 from pathlib import Path
 from types import TracebackType
 from typing import Any
@@ -15,6 +16,7 @@ from depth_ros.bag.types import TYPESTORE as TYPESTORE
 from depth_ros.bag.types import standard
 from depth_ros.errors import BagError
 from depth_ros.geometry.camera import Camera
+from depth_ros.messages import CameraInfoFields, image_content
 
 _NS_PER_S = 1_000_000_000
 
@@ -59,37 +61,47 @@ def header(stamp_ns: int, frame_id: str) -> Any:
     return types["std_msgs/msg/Header"](stamp, frame_id)
 
 
+def message(kind: str, at: Any, content: dict[str, Any]) -> Any:
+    """Return a message with a header and the fields of messages.image_content() and its like."""
+    types = TYPESTORE.types
+    fields = {"header": at, **content}
+    if "data" in fields:
+        fields["data"] = np.ascontiguousarray(fields["data"]).reshape(-1).view(np.uint8)
+    if "fields" in fields:
+        point_field = types["sensor_msgs/msg/PointField"]
+        fields["fields"] = [point_field(**asdict(field)) for field in fields["fields"]]
+    return types[kind](**fields)
+
+
 def image(pixels: npt.NDArray[Any], encoding: str, stamp_ns: int, frame_id: str) -> Any:
     """Return a sensor_msgs/Image of an array (H, W) or (H, W, C), whose dtype fits the encoding."""
-    data = np.ascontiguousarray(pixels)
-    height, width = data.shape[:2]
-    return TYPESTORE.types["sensor_msgs/msg/Image"](
-        header(stamp_ns, frame_id),
-        height,
-        width,
-        encoding,
-        0,
-        data.nbytes // height,
-        data.reshape(-1).view(np.uint8),
-    )
+    content = image_content(pixels, encoding)
+    return message("sensor_msgs/msg/Image", header(stamp_ns, frame_id), content)
 
 
 def camera_info(camera: Camera, stamp_ns: int, frame_id: str) -> Any:
     """Return the sensor_msgs/CameraInfo of an unrectified or undistorted camera."""
-    types = TYPESTORE.types
     k = camera.matrix
+    fields = CameraInfoFields(
+        camera.height,
+        camera.width,
+        "plumb_bob" if camera.lens == "none" else camera.lens,
+        camera.coefficients or (0.0,) * 5,
+        tuple(k.flat),
+        tuple(np.eye(3).flat),
+        tuple(np.hstack([k, np.zeros((3, 1))]).flat),
+    )
+    return camera_info_of(fields, header(stamp_ns, frame_id))
+
+
+def camera_info_of(fields: CameraInfoFields, at: Any) -> Any:
+    """Return a sensor_msgs/CameraInfo with a header."""
+    types = TYPESTORE.types
+    said = asdict(fields)
+    arrays = {name: np.array(said.pop(name), np.float64) for name in ("d", "k", "r", "p")}
+    roi = types["sensor_msgs/msg/RegionOfInterest"](0, 0, 0, 0, False)
     return types["sensor_msgs/msg/CameraInfo"](
-        header=header(stamp_ns, frame_id),
-        height=camera.height,
-        width=camera.width,
-        distortion_model="plumb_bob" if camera.lens == "none" else camera.lens,
-        d=np.array(camera.coefficients or (0.0,) * 5),
-        k=k.reshape(-1),
-        r=np.eye(3).reshape(-1),
-        p=np.hstack([k, np.zeros((3, 1))]).reshape(-1),
-        binning_x=0,
-        binning_y=0,
-        roi=types["sensor_msgs/msg/RegionOfInterest"](0, 0, 0, 0, False),
+        header=at, **said, **arrays, binning_x=0, binning_y=0, roi=roi
     )
 
 

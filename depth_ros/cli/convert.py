@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from depth_ros.cli import arguments, exit_codes
 from depth_ros.cli.given_settings import check_camera, given
 from depth_ros.errors import SettingError
+from depth_ros.outputs.topics import EXTRAS
 
 if TYPE_CHECKING:
     from depth_ros.bag.convert import Watcher
@@ -78,7 +79,7 @@ def _add_topics(group: Any) -> None:
         "--with",
         nargs="+",
         default=[],
-        choices=["points", "nav", "color", "scan", "confidence", "uncertainty"],
+        choices=list(EXTRAS),
         dest="extras",
         help="additional outputs; default: only depth/image and depth/camera_info",
     )

@@ -1,4 +1,4 @@
-"""ROS messages to arrays: Image, CompressedImage, CameraInfo and PointCloud2 (sensor_msgs).
+"""ROS messages to arrays and back: images, CameraInfo, PointCloud2 and LaserScan (sensor_msgs).
 
 Messages are duck-typed: rclpy's classes and rosbags' dataclasses both work, and no ROS installation
 is needed. Where no conversion is needed, arrays are views of the message's data: do not write to
@@ -16,6 +16,7 @@ from depth_ros.messages.clouds import (
     CloudPoints,
     PointCloud2,
     PointField,
+    cloud_content,
     cloud_fields,
     point_step,
     points_from_cloud,
@@ -29,10 +30,11 @@ from depth_ros.messages.compressed import (
     rgb_from_compressed,
 )
 from depth_ros.messages.compressed_depth import depth_from_compressed
-from depth_ros.messages.depths import depth_from, depth_from_image, depth_to_bytes, is_depth
-from depth_ros.messages.encodings import COLOUR_ENCODINGS, DEPTH_ENCODINGS, DEPTH_PIXEL_BYTES
+from depth_ros.messages.depths import depth_content, depth_from, depth_from_image, is_depth
+from depth_ros.messages.encodings import COLOUR_ENCODINGS, DEPTH_ENCODINGS, WRITTEN_DEPTHS
 from depth_ros.messages.headers import Header, Stamp, check_stamp, stamp_ns
-from depth_ros.messages.images import Image, check_image, rgb_from_image
+from depth_ros.messages.images import Image, check_image, image_content, rgb_from_image
+from depth_ros.messages.scans import scan_content
 from depth_ros.messages.transforms import matrix_from_transform
 from depth_ros.messages.video import (
     NoImage,
@@ -46,7 +48,7 @@ from depth_ros.messages.video import (
 __all__ = [
     "COLOUR_ENCODINGS",
     "DEPTH_ENCODINGS",
-    "DEPTH_PIXEL_BYTES",
+    "WRITTEN_DEPTHS",
     "CameraInfo",
     "CameraInfoFields",
     "CloudField",
@@ -65,15 +67,17 @@ __all__ = [
     "check_compressed",
     "check_image",
     "check_stamp",
+    "cloud_content",
     "cloud_fields",
     "codec_of",
     "compressed_size",
+    "depth_content",
     "depth_from",
     "depth_from_compressed",
     "depth_from_image",
     "depth_info",
-    "depth_to_bytes",
     "header_of",
+    "image_content",
     "is_depth",
     "matrix_from_transform",
     "missing_pyav",
@@ -82,5 +86,6 @@ __all__ = [
     "rgb_from",
     "rgb_from_compressed",
     "rgb_from_image",
+    "scan_content",
     "stamp_ns",
 ]

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import NamedTuple, Protocol
+from typing import Any, NamedTuple, Protocol
 
 import numpy as np
 import numpy.typing as npt
@@ -84,6 +84,28 @@ def cloud_fields(colour: bool) -> tuple[CloudField, ...]:
 def point_step(colour: bool) -> int:
     """Return the bytes of one point in the layout of cloud_fields: 12, or 16 with colour."""
     return 4 * len(cloud_fields(colour))
+
+
+def cloud_content(payload: Bytes) -> dict[str, Any]:
+    """Return the fields of a sensor_msgs/PointCloud2 except its header.
+
+    Args:
+        payload: uint8 (H, W, bytes) of an organised cloud, otherwise (N, bytes), in a layout of
+            cloud_fields; it becomes data.
+    """
+    *size, step = payload.shape
+    organised = len(size) == 2
+    height, width = size if organised else (1, *size)
+    return {
+        "height": height,
+        "width": width,
+        "fields": cloud_fields(step == point_step(colour=True)),
+        "is_bigendian": False,
+        "point_step": step,
+        "row_step": width * step,
+        "data": payload,
+        "is_dense": not organised,
+    }
 
 
 def points_from_cloud(msg: PointCloud2) -> CloudPoints:

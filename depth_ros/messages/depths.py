@@ -12,9 +12,8 @@ from depth_ros.errors import MessageError
 from depth_ros.geometry.depth import from_millimetres, to_millimetres
 from depth_ros.messages.compressed import is_depth_format
 from depth_ros.messages.compressed_depth import depth_from_compressed
-from depth_ros.messages.data import Data
-from depth_ros.messages.encodings import DEPTH_ENCODINGS, DEPTH_PIXEL_BYTES, DEPTHS, find
-from depth_ros.messages.images import Image, pixels_of
+from depth_ros.messages.encodings import DEPTH_ENCODINGS, DEPTHS, WRITTEN_DEPTHS, find
+from depth_ros.messages.images import Image, image_content, pixels_of
 
 Metres = npt.NDArray[np.float32]
 
@@ -56,25 +55,17 @@ def depth_from_image(msg: Image) -> Metres:
     return np.where(pixels > 0, pixels, np.float32(np.nan))
 
 
-def depth_to_bytes(depth_m: Metres, encoding: str, out: Data) -> None:
-    """Fill `out`, the data of a little-endian depth image without padding, from depth (H, W).
+def depth_content(depth_m: Metres, encoding: str) -> dict[str, Any]:
+    """Return the fields of a depth image, see image_content().
 
     Args:
         depth_m: float32 (H, W), metres; NaN = no estimate, +inf = beyond range.
         encoding: "32FC1", metres, or "16UC1", integer millimetres with 0 for values that are not a
             distance up to 65.535 m (REP 118).
-        out: H * W * DEPTH_PIXEL_BYTES[encoding] writable bytes: array.array, memoryview, ndarray.
 
     Raises:
-        MessageError: another encoding, or `out` has another size.
+        MessageError: another encoding.
     """
-    if encoding not in DEPTH_PIXEL_BYTES:
+    if encoding not in WRITTEN_DEPTHS:
         raise MessageError(f"encoding is '{encoding}', expected 32FC1 or 16UC1")
-    data = np.frombuffer(out, np.uint8)
-    size = depth_m.size * DEPTH_PIXEL_BYTES[encoding]
-    if data.size != size:
-        raise MessageError(f"out has {data.size} bytes, expected {size} for {encoding}")
-    if encoding == "32FC1":
-        data.view("<f4").reshape(depth_m.shape)[...] = depth_m
-    else:
-        data.view("<u2").reshape(depth_m.shape)[...] = to_millimetres(depth_m)
+    return image_content(depth_m if encoding == "32FC1" else to_millimetres(depth_m), encoding)

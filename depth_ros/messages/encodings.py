@@ -79,7 +79,7 @@ DEPTHS: dict[str, Encoding] = {
     "mono16": Packed("u2", 1),
 }
 DEPTH_ENCODINGS = tuple(DEPTHS)
-DEPTH_PIXEL_BYTES: dict[str, int] = {"32FC1": 4, "16UC1": 2}
+WRITTEN_DEPTHS = ("32FC1", "16UC1")
 
 # Common names of these formats outside of ROS.
 _ALIASES = {"yuy2": "yuv422_yuy2", "yuv2": "yuv422_yuy2", "gray": "mono8", "grey": "mono8"}

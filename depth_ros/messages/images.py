@@ -3,7 +3,8 @@
 
 from __future__ import annotations
 
-from typing import Protocol
+import math
+from typing import Any, Protocol
 
 import cv2
 import numpy as np
@@ -62,6 +63,24 @@ def rgb_from_image(msg: Image, untyped_order: str = Settings.untyped_order) -> B
 def check_image(msg: Image, untyped_order: str = Settings.untyped_order) -> None:
     """Raise the errors of rgb_from_image() without converting the image."""
     pixels_of(msg, find(COLOURS, typed(msg.encoding, untyped_order)))
+
+
+def image_content(pixels: Samples, encoding: str) -> dict[str, Any]:
+    """Return the fields of a sensor_msgs/Image except its header, without padding.
+
+    Args:
+        pixels: (H, W) or (H, W, samples), whose type fits the encoding; they become data.
+        encoding: of the pixels.
+    """
+    height, width, *samples = pixels.shape
+    return {
+        "height": height,
+        "width": width,
+        "encoding": encoding,
+        "is_bigendian": 0,
+        "step": width * math.prod(samples) * pixels.itemsize,
+        "data": pixels,
+    }
 
 
 def pixels_of(msg: Image, encoding: Encoding) -> Samples:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Collection
+from dataclasses import dataclass, fields
 
 
 @dataclass(frozen=True)
@@ -22,6 +23,11 @@ class Wanted:
     colours: bool = False
     relative: bool = False
     navigation: bool = False
+
+    @classmethod
+    def of(cls, names: Collection[str]) -> Wanted:
+        """Return the outputs with these names of attributes, and no others."""
+        return cls(**{field.name: field.name in names for field in fields(cls)})
 
     @property
     def metric(self) -> bool:

@@ -6,9 +6,9 @@ import statistics
 import threading
 import time
 from collections import Counter, deque
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 
-from diagnostic_msgs.msg import DiagnosticStatus, KeyValue
+from diagnostic_msgs.msg import DiagnosticStatus
 
 _WINDOW_S = 10.0
 _LATENCIES = 300
@@ -116,26 +116,19 @@ class Health:
             return DiagnosticStatus.WARN, f"frames are dropped: {self.last_error}"
         return DiagnosticStatus.OK, "running"
 
-    def values(self) -> list[KeyValue]:
+    def values(self) -> dict[str, str]:
         """Return counts, rates and latencies as diagnostic values."""
         median_ms, p95_ms = self.latency_ms()
-        return key_values(
-            [
-                ("input rate [Hz]", f"{self.rate_hz('image'):.2f}"),
-                ("output rate [Hz]", f"{self.rate_hz('answered'):.2f}"),
-                ("images", str(self.total("image"))),
-                ("answered", str(self.total("answered"))),
-                ("replaced by a newer image", str(self.total("replaced"))),
-                ("lost on their way to the node", str(self.total("lost"))),
-                ("skipped, nobody listened", str(self.total("unheard"))),
-                ("dropped", str(self.total("dropped"))),
-                ("latency median [ms]", f"{median_ms:.1f}"),
-                ("latency p95 [ms]", f"{p95_ms:.1f}"),
-                ("last error", self.last_error),
-            ]
-        )
-
-
-def key_values(pairs: Iterable[tuple[str, str]]) -> list[KeyValue]:
-    """Return pairs as diagnostic values."""
-    return [KeyValue(key=key, value=value) for key, value in pairs]
+        return {
+            "input rate [Hz]": f"{self.rate_hz('image'):.2f}",
+            "output rate [Hz]": f"{self.rate_hz('answered'):.2f}",
+            "images": str(self.total("image")),
+            "answered": str(self.total("answered")),
+            "replaced by a newer image": str(self.total("replaced")),
+            "lost on their way to the node": str(self.total("lost")),
+            "skipped, nobody listened": str(self.total("unheard")),
+            "dropped": str(self.total("dropped")),
+            "latency median [ms]": f"{median_ms:.1f}",
+            "latency p95 [ms]": f"{p95_ms:.1f}",
+            "last error": self.last_error,
+        }

@@ -10,8 +10,6 @@ an error text. The request None ends the process.
 from __future__ import annotations
 
 import sys
-import time
-from collections.abc import Callable
 from multiprocessing.connection import Connection
 from typing import Any
 
@@ -22,10 +20,11 @@ from rclpy.publisher import Publisher
 from rclpy.qos import QoSProfile, ReliabilityPolicy
 
 from depth_ros.bag.reader import Record
+from depth_ros.outputs.topics import CLOUD, IMAGE
 from depth_ros.ros.message_class import message_class
-from depth_ros.ros.replay import stamp_ns
+from depth_ros.ros.replay import spin_until, stamp_ns
 
-DEPTH, IMAGE, CLOUD = "depth/image", "sensor_msgs/msg/Image", "sensor_msgs/msg/PointCloud2"
+_DEPTH = "depth/image"
 _START_TIMEOUT_S = 180.0
 _ANSWER_TIMEOUT_S, _TRIES = 20.0, 3
 _QOS = QoSProfile(depth=10, reliability=ReliabilityPolicy.RELIABLE)
@@ -41,7 +40,7 @@ class Exchange(Node):
 
     def __init__(self, cloud_topic: str) -> None:
         super().__init__("exchange")
-        self._topics = {DEPTH: IMAGE, cloud_topic: CLOUD}
+        self._topics = {_DEPTH: IMAGE, cloud_topic: CLOUD}
         self._outputs: dict[str, Publisher[Any]] = {}
         self._answers: dict[str, Record] = {}
         self._stamp_ns = 0
@@ -63,12 +62,6 @@ class Exchange(Node):
                 if value.key == _DROPPED:
                     self._dropped = int(value.value)
 
-    def _wait(self, condition: Callable[[], bool], timeout_s: float) -> bool:
-        until_s = time.monotonic() + timeout_s
-        while not condition() and time.monotonic() < until_s:
-            rclpy.spin_once(self, timeout_sec=0.05)
-        return condition()
-
     def connect(self, records: list[Record]) -> None:
         """Advertise the records' topics, and wait for a node that subscribes to all of them.
 
@@ -89,7 +82,7 @@ class Exchange(Node):
         def ready() -> bool:
             return not unheard() and all(self.count_publishers(topic) for topic in self._topics)
 
-        if not self._wait(ready, _START_TIMEOUT_S):
+        if not spin_until(self, ready, _START_TIMEOUT_S):
             raise TimeoutError(f"no depth node listens to {', '.join(unheard())}")
 
     def ask(self, stamp_ns: int, records: list[Record]) -> list[Record] | None:
@@ -109,7 +102,7 @@ class Exchange(Node):
         for _ in range(_TRIES):
             for record in records:
                 self._outputs[record.topic].publish(record.data)
-            if self._wait(over, _ANSWER_TIMEOUT_S):
+            if spin_until(self, over, _ANSWER_TIMEOUT_S):
                 return list(self._answers.values()) if self._complete() else None
         raise TimeoutError(f"the node did not answer within {_TRIES * _ANSWER_TIMEOUT_S:g} s")
 

@@ -2,15 +2,53 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from rcl_interfaces.msg import (
     FloatingPointRange,
     IntegerRange,
     ParameterDescriptor,
+    SetParametersResult,
 )
 from rclpy.node import Node
 from rclpy.parameter import Parameter
 
 from depth_ros.config import SPECS, Settings, Spec, split
+from depth_ros.errors import ModelError, SettingError
+from depth_ros.models.base import ModelFacts
+from depth_ros.pipeline import check
+
+
+class LiveSettings:
+    """The settings of a node, which its parameters change.
+
+    Args:
+        node: declares the parameters, see declare().
+
+    Attributes:
+        settings: the present ones.
+        model: facts about the loaded model, which must support them; None: no model is loaded.
+    """
+
+    def __init__(self, node: Node) -> None:
+        self.settings = declare(node)
+        self.model: ModelFacts | None = None
+        node.add_pre_set_parameters_callback(cast)
+        node.add_on_set_parameters_callback(self._check)
+        node.add_post_set_parameters_callback(self._take)
+
+    def _check(self, changes: list[Parameter[Any]]) -> SetParametersResult:
+        try:
+            settings = changed(self.settings, changes)
+            if self.model is not None:
+                check(self.model, settings)
+        except (SettingError, ModelError) as error:
+            return SetParametersResult(successful=False, reason=str(error))
+        return SetParametersResult(successful=True)
+
+    def _take(self, changes: list[Parameter[Any]]) -> None:
+        if any(each.name in SPECS for each in changes):  # rclpy declares others
+            self.settings = changed(self.settings, changes)
 
 
 def declare(node: Node) -> Settings:

@@ -1,93 +1,31 @@
-"""The node's outputs: messages are allocated once and filled in place."""
+"""The node's outputs: those with subscribers are computed and published."""
 
 from __future__ import annotations
 
-from array import array
 from collections.abc import Callable, Iterator
-from dataclasses import asdict
-from functools import lru_cache, partial
+from functools import cache, partial
 from typing import Any, Protocol
 
 import torch
 from rclpy.lifecycle import LifecyclePublisher
 from rclpy.qos import QoSProfile, ReliabilityPolicy
-from sensor_msgs.msg import CameraInfo, Image, LaserScan, PointCloud2, PointField
+from sensor_msgs.msg import CameraInfo
 from std_msgs.msg import Header
 from torch import Tensor
 
-from depth_ros import messages
-from depth_ros.pipeline import DepthFrame, Pipeline, Place, Wanted
-from depth_ros.pipeline.laser_scan import scan_far_m, scan_frame
+from depth_ros.config import Settings
+from depth_ros.geometry.cloud import Allocate
+from depth_ros.outputs.frame_output import FrameOutput, depth_output, relative_output
+from depth_ros.outputs.topics import OF_DEPTH, TOPICS, available
+from depth_ros.pipeline import DepthFrame, Estimate, Pipeline, Place, Wanted
 from depth_ros.profile import Profile
+from depth_ros.ros.output_message import OutputMessage
+from depth_ros.ros.pending_output import PendingOutput, Started
 from depth_ros.ros.qos import overridable
 from depth_ros.runtimes.download import Download, PendingDownload
 
 # Reliable matches every subscriber. Depth 2: one message waits while a slow one reads the last.
 _QOS = QoSProfile(depth=2, reliability=ReliabilityPolicy.RELIABLE)
-
-
-TOPICS = {
-    "depth/image": Image,
-    "depth/color": Image,
-    "points": PointCloud2,
-    "depth/camera_info": CameraInfo,
-    "depth/relative": Image,
-    "depth/confidence": Image,
-    "depth/uncertainty": Image,
-    "points/nav": PointCloud2,
-    "scan": LaserScan,
-}
-"""Topics that the node may publish.
-
-Metres only if available; relative values and confidence only if the model outputs them.
-"""
-# Topics with a value for every pixel, and topics that depend on the camera's pose.
-_OF_PIXELS = ("depth/image", "depth/confidence", "depth/uncertainty")
-_OF_PLACES = ("points/nav", "scan")
-
-
-class PendingOutput:
-    """An output to be published: started earlier in another thread, or when it is due.
-
-    Args:
-        begin: launches it on its device without waiting.
-        send: fills its message and publishes it.
-    """
-
-    def __init__(
-        self, begin: Callable[[], PendingDownload], send: Callable[[Tensor], None]
-    ) -> None:
-        self._begin, self._send = begin, send
-        self._pending: PendingDownload | None = None
-
-    def start(self) -> None:
-        """Launch it on its device."""
-        self._pending = self._begin()
-
-    def land(self) -> None:
-        """Wait until it is on the host."""
-        if self._pending is not None:
-            self._pending.wait()
-
-    def publish(self) -> None:
-        """Publish it; start() may have been called before."""
-        if self._pending is None:
-            self.start()
-        assert self._pending is not None
-        try:
-            self._send(self._pending.wait())
-        finally:
-            self.release()
-
-    def release(self) -> None:
-        """Release what was started, published or not."""
-        if self._pending is not None:
-            self._pending.release()
-
-
-def _nothing() -> PendingDownload:
-    """Return a finished download, for data that is already on the host."""
-    return PendingDownload(torch.empty(0))
 
 
 class Node(Protocol):
@@ -124,22 +62,16 @@ class Outputs:
         prefix: str = "",
         overlapped: bool = False,
     ) -> None:
-        self._node, self._profile = node, profile or Profile()
-        absent = set() if relative else {"depth/relative"}
-        if not confidence:
-            absent |= {"depth/confidence"}
-        if not metric:
-            absent |= {"depth/image", "depth/color", "points", "depth/uncertainty", *_OF_PLACES}
+        self._node, self._profile, self._overlapped = node, profile or Profile(), overlapped
+        topics = available(metric, relative, confidence)
+        self._messages = {topic: OutputMessage(TOPICS[topic].kind) for topic in topics}
+        self._downloads = {topic: Download() for topic in topics}
         self._publishers: dict[str, LifecyclePublisher] = {
-            topic: node.create_lifecycle_publisher(kind, f"{prefix}{topic}", **overridable(_QOS))
-            for topic, kind in TOPICS.items()
-            if topic not in absent
+            topic: node.create_lifecycle_publisher(
+                message.kind, f"{prefix}{topic}", **overridable(_QOS)
+            )
+            for topic, message in self._messages.items()
         }
-        self._overlapped = overlapped
-        self._downloads = {topic: Download() for topic in self._publishers}
-        self._depth_message, self._colour_message, self._cloud = Image(), Image(), PointCloud2()
-        self._relative_message, self._confidence_message = Image(), Image()
-        self._uncertainty_message, self._nav_message = Image(), PointCloud2()
 
     def have_subscribers(self, points: bool) -> bool:
         """Return whether any topic has subscribers; points count only if enabled."""
@@ -147,26 +79,24 @@ class Outputs:
 
     def need_place(self) -> bool:
         """Return whether a topic that depends on the camera's pose has subscribers."""
-        return any(map(self._has_subscribers, _OF_PLACES))
+        return self.wanted(points=False).navigation
 
     def wanted(self, points: bool) -> Wanted:
         """Return what the topics with subscribers need; points only if enabled."""
-        return Wanted(
-            image=any(map(self._has_subscribers, _OF_PIXELS)),
-            navigation=self.need_place(),
-            points=points and self._has_subscribers("points"),
-            colours=self._has_subscribers("depth/color"),
-            relative=self._has_subscribers("depth/relative"),
-        )
+        heard = filter(self._has_subscribers, self._publishers)
+        return Wanted.of([TOPICS[topic].needs for topic in heard if points or topic != "points"])
 
     def info(self, header: Header, info: CameraInfo) -> Iterator[PendingOutput]:
         """Yield the camera_info of an image if it has subscribers; it precedes the images."""
         if self._has_subscribers("depth/camera_info"):
-            yield PendingOutput(_nothing, lambda _: self._send_info(info, header))
+            nothing = PendingDownload(torch.empty(0))  # it is already on the host
+            send = partial(self._send_info, info, header)
+            yield PendingOutput(lambda: Started(nothing, send))
 
-    def relative(self, values: Tensor, header: Header) -> Iterator[PendingOutput]:
+    def relative(self, estimate: Estimate, header: Header) -> Iterator[PendingOutput]:
         """Yield relative values (H, W), as 32FC1 without a unit."""
-        yield self._of_values("depth/relative", self._relative_message, values, header)
+        compute = partial(relative_output, estimate)
+        yield PendingOutput(partial(self._start, "depth/relative", header, compute))
 
     def pending(
         self,
@@ -186,12 +116,14 @@ class Outputs:
             header: of the image.
             place: returns the camera's pose; called only if outputs that need it have subscribers.
         """
-        if depth.stride == 1:  # else subscribers came after wanted()
-            yield from self._images(pipeline, depth, header)
-        if pipeline.settings.publish_points and self._has_subscribers("points"):
-            yield self._points(pipeline, depth, header)
-        if self.need_place():
-            yield from self._navigation(pipeline, depth, header, place())
+        place = cache(place)
+        for topic in OF_DEPTH:
+            if _is_possible(topic, pipeline.settings, depth) and self._has_subscribers(topic):
+                where = place() if TOPICS[topic].needs == "navigation" else Place()
+                facts = (topic, pipeline, depth, where, self._allocate(depth))
+                yield PendingOutput(
+                    partial(self._start, topic, header, partial(depth_output, *facts))
+                )
 
     def publish(self, pipeline: Pipeline, depth: DepthFrame, header: Header) -> None:
         """Publish all outputs of pending(), one after the other."""
@@ -207,178 +139,47 @@ class Outputs:
         publisher = self._publishers.get(topic)
         return publisher is not None and publisher.get_subscription_count() > 0
 
+    def _allocate(self, depth: DepthFrame) -> Allocate | None:
+        """Return what gives points their message's memory; None: they are copied into it."""
+        # Nothing is written into a message that another thread may be publishing.
+        in_place = depth.depth_m.device.type == "cpu" and not self._overlapped
+        return self._messages["points"].allocate if in_place else None
+
+    def _start(self, topic: str, header: Header, compute: Callable[[], FrameOutput]) -> Started:
+        output = compute()
+        values = output.values
+        if not self._messages[topic].holds(values):
+            self._profile.begin("copy")
+            if topic == "points" and values.device.type == "cpu":
+                values = values.clone()  # the next cloud reuses its memory
+        download = self._downloads[topic].start(values, output.count)
+        return Started(download, partial(self._fill_and_send, topic, header, output))
+
+    def _fill_and_send(
+        self, topic: str, header: Header, output: FrameOutput, values: Tensor
+    ) -> None:
+        message = self._messages[topic]
+        if not message.holds(values):
+            self._profile.begin("copy")
+        own = Header(stamp=header.stamp, frame_id=output.frame_id)
+        message.fill(own, output.content(values.numpy()))
+        self._send(topic, message.message)
+
+    def _send_info(self, info: CameraInfo, header: Header, _: Tensor) -> None:
+        info.header = header
+        self._send("depth/camera_info", info)
+
     def _send(self, topic: str, message: Any) -> None:
         self._profile.begin("publish")
         self._publishers[topic].publish(message)
 
-    def _send_info(self, info: CameraInfo, header: Header) -> None:
-        info.header = header
-        self._send("depth/camera_info", info)
 
-    def _images(
-        self, pipeline: Pipeline, depth: DepthFrame, header: Header
-    ) -> Iterator[PendingOutput]:
-        if self._has_subscribers("depth/image"):
-            encoding = pipeline.settings.depth_encoding
-            yield PendingOutput(
-                partial(self._start, "depth/image", depth.depth_m),
-                partial(self._send_depth, header, encoding),
-            )
-        if self._has_subscribers("depth/color"):
-            yield PendingOutput(
-                lambda: self._start("depth/color", pipeline.colours(depth)),
-                partial(self._send_colours, header),
-            )
-        if depth.confidence is not None and self._has_subscribers("depth/confidence"):
-            message = self._confidence_message
-            yield self._of_values("depth/confidence", message, depth.confidence, header)
-        if self._has_subscribers("depth/uncertainty"):
-            yield PendingOutput(
-                lambda: self._start("depth/uncertainty", pipeline.uncertainty_m(depth)),
-                partial(self._send_values, "depth/uncertainty", self._uncertainty_message, header),
-            )
-
-    def _navigation(
-        self, pipeline: Pipeline, depth: DepthFrame, header: Header, place: Place
-    ) -> Iterator[PendingOutput]:
-        if self._has_subscribers("points/nav"):
-            yield PendingOutput(
-                partial(self._start_nav, pipeline, depth, place),
-                partial(self._copy_points, "points/nav", self._nav_message, header),
-            )
-        if self._has_subscribers("scan"):
-            message = LaserScan(header=Header(stamp=header.stamp))
-            message.header.frame_id = scan_frame(pipeline.settings, place, header.frame_id)
-            yield PendingOutput(
-                partial(self._start_scan, pipeline, depth, place, message),
-                partial(self._send_scan, message),
-            )
-
-    def _start_nav(self, pipeline: Pipeline, depth: DepthFrame, place: Place) -> PendingDownload:
-        cloud = pipeline.nav_cloud(depth, place)
-        return self._start("points/nav", cloud.payload, cloud.count)
-
-    def _start_scan(
-        self, pipeline: Pipeline, depth: DepthFrame, place: Place, message: LaserScan
-    ) -> PendingDownload:
-        beams, ranges_m = pipeline.scan(depth, place)
-        message.angle_min, message.angle_max = beams.angle_min, beams.angle_max
-        message.angle_increment = beams.angle_increment
-        message.range_min = pipeline.settings.min_depth_m
-        message.range_max = scan_far_m(pipeline.settings, place, depth, beams)
-        return self._start("scan", ranges_m)
-
-    def _send_scan(self, message: LaserScan, ranges_m: Tensor) -> None:
-        message.ranges = array("f", ranges_m.numpy().tobytes())
-        self._send("scan", message)
-
-    def _of_values(
-        self, topic: str, message: Image, values: Tensor, header: Header
-    ) -> PendingOutput:
-        send = partial(self._send_values, topic, message, header)
-        return PendingOutput(partial(self._start, topic, values), send)
-
-    def _points(self, pipeline: Pipeline, depth: DepthFrame, header: Header) -> PendingOutput:
-        # Nothing is written into a message that another thread may be publishing.
-        if depth.depth_m.device.type == "cpu" and not self._overlapped:
-            return PendingOutput(
-                lambda: PendingDownload(pipeline.points(depth, self._cloud_memory)),
-                partial(self._send_points, "points", self._cloud, header),
-            )
-        return PendingOutput(
-            partial(self._start_points, pipeline, depth),
-            partial(self._copy_points, "points", self._cloud, header),
-        )
-
-    def _start_points(self, pipeline: Pipeline, depth: DepthFrame) -> PendingDownload:
-        cloud = pipeline.cloud(depth)
-        on_cpu = cloud.payload.device.type == "cpu"  # the next cloud reuses its memory
-        return self._start(
-            "points", cloud.payload.clone() if on_cpu else cloud.payload, cloud.count
-        )
-
-    def _start(self, topic: str, values: Tensor, count: Tensor | None = None) -> PendingDownload:
-        self._profile.begin("copy")
-        return self._downloads[topic].start(values, count)
-
-    def _send_depth(self, header: Header, encoding: str, depth_m: Tensor) -> None:
-        self._profile.begin("copy")
-        message = self._depth_message
-        pixel_bytes = messages.DEPTH_PIXEL_BYTES[encoding]
-        _shape(message, header, encoding, depth_m.shape, pixel_bytes)
-        messages.depth_to_bytes(depth_m.numpy(), encoding, message.data)
-        self._send("depth/image", message)
-
-    def _send_values(self, topic: str, message: Image, header: Header, values: Tensor) -> None:
-        self._profile.begin("copy")
-        _shape(message, header, "32FC1", values.shape, 4)
-        _fill(message.data, values)
-        self._send(topic, message)
-
-    def _send_colours(self, header: Header, rgb: Tensor) -> None:
-        self._profile.begin("copy")
-        message = self._colour_message
-        _shape(message, header, "rgb8", rgb.shape, 3)
-        _fill(message.data, rgb)
-        self._send("depth/color", message)
-
-    def _copy_points(
-        self, topic: str, message: PointCloud2, header: Header, payload: Tensor
-    ) -> None:
-        self._profile.begin("copy")
-        resize(message.data, payload.nbytes)
-        if payload.nbytes:  # torch cannot view an empty array
-            _fill(message.data, payload)
-        self._send_points(topic, message, header, payload)
-
-    def _send_points(
-        self, topic: str, message: PointCloud2, header: Header, payload: Tensor
-    ) -> None:
-        """Publish the cloud; its payload is already in the message."""
-        organised = payload.ndim == 3
-        colour = payload.shape[-1] == messages.point_step(colour=True)
-        message.header = header
-        message.height = payload.shape[0] if organised else 1
-        message.width = payload.shape[-2]
-        message.point_step = payload.shape[-1]
-        message.row_step = message.width * message.point_step
-        message.is_dense = not organised
-        message.is_bigendian = False
-        message.fields = _fields(colour)
-        self._send(topic, message)
-
-    def _cloud_memory(self, count: int) -> Tensor:
-        """Return the cloud message's own memory, for count float32."""
-        resize(self._cloud.data, 4 * count)
-        if not count:  # torch cannot view an empty array
-            return torch.empty(0)
-        return torch.frombuffer(self._cloud.data, dtype=torch.float32)
-
-
-@lru_cache(maxsize=2)
-def _fields(colour: bool) -> list[PointField]:
-    return [PointField(**asdict(field)) for field in messages.cloud_fields(colour)]
-
-
-def resize(buffer: array[int], size: int) -> None:
-    """Set a buffer's length in place, and keep its memory if possible."""
-    if len(buffer) > size:
-        del buffer[size:]
-    else:
-        buffer.frombytes(bytes(size - len(buffer)))
-
-
-def _shape(
-    message: Image, header: Header, encoding: str, size: torch.Size, pixel_bytes: int
-) -> None:
-    message.header = header
-    message.encoding = encoding
-    message.height, message.width = size[:2]
-    message.step = message.width * pixel_bytes
-    message.is_bigendian = 0
-    resize(message.data, message.height * message.step)
-
-
-def _fill(buffer: array[int], values: Tensor) -> None:
-    """Copy a tensor's bytes into a message's buffer: the only copy on the host."""
-    torch.frombuffer(buffer, dtype=values.dtype).view(values.shape).copy_(values)
+def _is_possible(topic: str, settings: Settings, depth: DepthFrame) -> bool:
+    """Return whether depth has an output, which subscribers may want since wanted()."""
+    match TOPICS[topic].needs:
+        case "image" | "colours":
+            is_given = topic != "depth/confidence" or depth.confidence is not None
+            return depth.stride == 1 and is_given
+        case "points":
+            return settings.publish_points
+    return True

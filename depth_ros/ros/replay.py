@@ -22,17 +22,12 @@ from tqdm import tqdm
 from depth_ros.bag.reader import Record, records
 from depth_ros.bag.writer import BagWriter
 from depth_ros.errors import BagError
+from depth_ros.outputs.topics import TOPICS
 from depth_ros.ros.message_class import message_class
 from depth_ros.ros.pace import Pace
 
 RESULT = "replay.json"
-OUTPUTS = {
-    "depth/image": "sensor_msgs/msg/Image",
-    "depth/camera_info": "sensor_msgs/msg/CameraInfo",
-    "depth/color": "sensor_msgs/msg/Image",
-    "points": "sensor_msgs/msg/PointCloud2",
-    "/diagnostics": "diagnostic_msgs/msg/DiagnosticArray",
-}
+_OUTPUTS = ("depth/image", "depth/camera_info", "depth/color", "points")
 _ANSWER = "depth/image"
 _START_TIMEOUT_S = 180.0
 _ANSWER_TIMEOUT_S = 20.0
@@ -55,8 +50,9 @@ class Replay(Node):
         self._image = image
         self._sent_s: dict[int, float] = {}
         self._topics_out = self._offer()
-        for topic, kind in OUTPUTS.items():
-            self._listen(topic, kind)
+        for topic in _OUTPUTS:
+            self._listen(topic, TOPICS[topic].kind)
+        self._listen("/diagnostics", "diagnostic_msgs/msg/DiagnosticArray")
 
     def _offer(self) -> dict[str, Publisher[Any]]:
         kinds = {record.topic: record.kind for record in self.played}
@@ -84,13 +80,6 @@ class Replay(Node):
         offers: int = self.count_publishers(_ANSWER)
         return listeners > 0 and offers > 0
 
-    def wait(self, condition: Callable[[], bool], timeout_s: float) -> bool:
-        """Spin until a condition holds or time is over; return whether it holds."""
-        until_s = time.monotonic() + timeout_s
-        while not condition() and time.monotonic() < until_s:
-            rclpy.spin_once(self, timeout_sec=0.05)
-        return condition()
-
     def play(self) -> None:
         """Publish everything at the recorded rate, then wait for the last image's output."""
         pace = Pace(self.played[0].time_ns)
@@ -99,7 +88,7 @@ class Replay(Node):
                 rclpy.spin_once(self, timeout_sec=left_s)
             self._send(record)
         last = max(self._sent_s)
-        self.wait(lambda: last in self.latencies_s, _ANSWER_TIMEOUT_S)
+        spin_until(self, lambda: last in self.latencies_s, _ANSWER_TIMEOUT_S)
 
     def _send(self, record: Record) -> None:
         if record.topic == self._image:
@@ -116,6 +105,14 @@ class Replay(Node):
         known = {stamp: late for stamp, late in self.latencies_s.items() if stamp in self._sent_s}
         result = {"images": len(self._sent_s), "latencies_s": list(known.values())}
         (out.parent / RESULT).write_text(json.dumps(result) + "\n")
+
+
+def spin_until(node: Node, condition: Callable[[], bool], timeout_s: float) -> bool:
+    """Spin until a condition holds or time is over; return whether it holds."""
+    until_s = time.monotonic() + timeout_s
+    while not condition() and time.monotonic() < until_s:
+        rclpy.spin_once(node, timeout_sec=0.05)
+    return condition()
 
 
 def stamp_ns(data: bytes) -> int:
@@ -136,7 +133,7 @@ def main(arguments: list[str] | None = None) -> int:
     replay = None
     try:
         replay = Replay(options.bag, options.image)
-        if not replay.wait(replay.connected, _START_TIMEOUT_S):
+        if not spin_until(replay, replay.connected, _START_TIMEOUT_S):
             print(f"replay: no depth node listens to {options.image}", file=sys.stderr)
             return 1
         replay.play()

@@ -17,7 +17,7 @@ from depth_ros.engine import Answer
 from depth_ros.pipeline import Pipeline
 from depth_ros.profile import FrameProfile, Profile
 from depth_ros.ros.job import NodeJob, QueuedImage
-from depth_ros.ros.publishers import PendingOutput
+from depth_ros.ros.pending_output import PendingOutput
 
 IN_FLIGHT = 2
 """Maximum frames of a node between launch and publication.

@@ -13,11 +13,11 @@ from depth_ros import messages
 from depth_ros.bag import writer as bag
 from depth_ros.bag.convert import convert
 from depth_ros.bag.options import ConvertOptions
-from depth_ros.bag.outputs import cloud
 from depth_ros.bag.summary import ConvertSummary
 from depth_ros.bag.types import TYPESTORE
 from depth_ros.errors import BagError
 from depth_ros.geometry.cloud import CloudPacker
+from depth_ros.outputs.topics import CLOUD
 from depth_ros.scale.anchors import OPTICAL_FROM_BODY
 from test.bag.recordings import (
     CAMERA,
@@ -148,7 +148,8 @@ def lidar(stamp_ns: int) -> Iterator[Message]:
     rgb = torch.zeros(CAMERA.height, CAMERA.width, 3, dtype=torch.uint8)
     payload = packer.pack(torch.from_numpy(room()), rgb, False)
     at = bag.header(stamp_ns + 20_000_000, FRAME_ID)
-    yield "/lidar", cloud(payload.clone().numpy(), at), stamp_ns + 25_000_000
+    content = messages.cloud_content(payload.clone().numpy())
+    yield "/lidar", bag.message(CLOUD, at, content), stamp_ns + 25_000_000
 
 
 IDENTITY = {"extrinsics": "tf", "scale_mode": "anchors"}

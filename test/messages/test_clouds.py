@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import asdict
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -13,6 +14,7 @@ from hypothesis import strategies as st
 
 from depth_ros.errors import MessageError
 from depth_ros.messages import (
+    cloud_content,
     cloud_fields,
     point_step,
     points_from_cloud,
@@ -108,6 +110,16 @@ def test_the_published_layout_is_the_one_that_is_read(make: Maker) -> None:
         np.testing.assert_array_equal(read.xyz, values[..., :3])
         assert (read.rgb is not None) == colour
         assert make("PointField", **asdict(cloud_fields(colour)[-1])).count == 1
+
+
+def test_a_written_cloud_is_read_again() -> None:
+    for shape in ((3, 2), (6,)):
+        values = np.arange(24, dtype="<f4").reshape(*shape, 4)
+        content = cloud_content(values.view(np.uint8))
+        assert content["is_dense"] == (len(shape) == 1)
+        read = points_from_cloud(SimpleNamespace(**content))
+        np.testing.assert_array_equal(read.xyz, values[..., :3])
+        assert read.rgb is not None
 
 
 def test_a_cloud_may_be_empty(make: Maker) -> None:

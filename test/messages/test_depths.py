@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from array import array
-
 import numpy as np
 import numpy.typing as npt
 import pytest
@@ -12,11 +10,7 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
 from depth_ros.errors import MessageError
-from depth_ros.messages import (
-    DEPTH_PIXEL_BYTES,
-    depth_from_image,
-    depth_to_bytes,
-)
+from depth_ros.messages import depth_content, depth_from_image
 from test.messages.makers import (
     Maker,
     colour_image,
@@ -67,9 +61,10 @@ def test_colours_are_not_taken_for_depth() -> None:
 @quick
 @given(depth_m=depths)
 def test_published_metres_are_the_depth_bit_for_bit(depth_m: npt.NDArray[np.float32]) -> None:
-    out = array("B", bytes(depth_m.size * DEPTH_PIXEL_BYTES["32FC1"]))
-    depth_to_bytes(depth_m, "32FC1", out)
-    assert out.tobytes() == depth_m.astype("<f4").tobytes()
+    content = depth_content(depth_m, "32FC1")
+    assert content["data"].tobytes() == depth_m.astype("<f4").tobytes()
+    assert (content["height"], content["width"]) == depth_m.shape
+    assert (content["encoding"], content["step"]) == ("32FC1", 4 * depth_m.shape[1])
 
 
 @quick
@@ -77,9 +72,9 @@ def test_published_metres_are_the_depth_bit_for_bit(depth_m: npt.NDArray[np.floa
 def test_published_millimetres_are_within_half_of_one_or_zero(
     depth_m: npt.NDArray[np.float32],
 ) -> None:
-    out = bytearray(depth_m.size * DEPTH_PIXEL_BYTES["16UC1"])
-    depth_to_bytes(depth_m, "16UC1", memoryview(out))
-    mm = np.frombuffer(out, "<u2").reshape(depth_m.shape).astype(np.float64)
+    content = depth_content(depth_m, "16UC1")
+    assert (content["encoding"], content["step"]) == ("16UC1", 2 * depth_m.shape[1])
+    mm = np.frombuffer(content["data"].tobytes(), "<u2").reshape(depth_m.shape).astype(np.float64)
     exact = depth_m.astype(np.float64) * 1000
     with np.errstate(invalid="ignore"):
         fits = (exact > 0.51) & (exact < 65535.4)
@@ -92,14 +87,9 @@ def test_published_millimetres_are_within_half_of_one_or_zero(
 def test_millimetres_come_back_after_publishing() -> None:
     mm = np.arange(65536, dtype=np.uint16).reshape(64, 1024)
     depth_m = depth_from_image(image(plain, mm, "16UC1", mm.shape))
-    out = np.zeros(mm.size * 2, np.uint8)
-    depth_to_bytes(depth_m, "16UC1", out)
-    np.testing.assert_array_equal(out.view("<u2").reshape(mm.shape), mm)
+    np.testing.assert_array_equal(depth_content(depth_m, "16UC1")["data"], mm)
 
 
-def test_published_depth_needs_a_buffer_of_its_size_and_a_known_encoding() -> None:
-    depth_m = np.ones((3, 5), np.float32)
-    with pytest.raises(MessageError, match="59 bytes, expected 60 for 32FC1"):
-        depth_to_bytes(depth_m, "32FC1", bytearray(59))
+def test_published_depth_needs_a_known_encoding() -> None:
     with pytest.raises(MessageError, match="encoding is '64FC1', expected 32FC1 or 16UC1"):
-        depth_to_bytes(depth_m, "64FC1", bytearray(120))
+        depth_content(np.ones((3, 5), np.float32), "64FC1")

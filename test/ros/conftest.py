@@ -422,7 +422,7 @@ def bench(
     context: rclpy.Context, checkpoint: Path, monkeypatch: pytest.MonkeyPatch
 ) -> Iterator[Bench]:
     """A depth node, once it is started, and a peer of it."""
-    from depth_ros.ros import node
+    from depth_ros.ros import node_diagnostics
     from depth_ros.runtimes.torch_runtime import TorchRuntime
 
     gate, run = Gate(), TorchRuntime.__call__
@@ -432,7 +432,7 @@ def bench(
         return run(runtime, *inputs) if gate.instead is None else gate.instead
 
     monkeypatch.setattr(TorchRuntime, "__call__", guarded)
-    monkeypatch.setattr(node, "_DIAGNOSTICS_PERIOD_S", 0.1)  # tests wait for several
+    monkeypatch.setattr(node_diagnostics, "_PERIOD_S", 0.1)  # tests wait for several
     bench = Bench(context, checkpoint, gate)
     yield bench
     bench.close()

@@ -359,7 +359,7 @@ def test_a_model_that_fails_may_recover(bench: Bench, failure: Exception) -> Non
     assert bench.node.health.model_failed
     bench.gate.failure = None
     assert_answers(bench, 2)
-    assert not bench.node.health.model_failed
+    bench.peer.wait(lambda: not bench.node.health.model_failed)  # after the last output
 
 
 def test_a_publisher_that_fails_does_not_end_the_node(

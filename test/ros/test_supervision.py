@@ -192,7 +192,7 @@ def test_a_node_on_its_own_loads_its_model_anew_once_and_then_ends(bench: Bench)
         bench.peer.leave("depth/image")
         if not failed:
             bench.warning("given up", LOST)
-            bench.peer.wait(lambda: len(threads("depth worker")) == 1 and node._supervisor.working)
+            bench.peer.wait(lambda: len(threads("depth worker")) == 1 and node._workers.working)
     bench.peer.wait(node.ended.done)
     assert LOST in node.ended.result()
     assert state(bench) == State.PRIMARY_STATE_UNCONFIGURED

@@ -1,0 +1,21 @@
+"""What the node says once about its model."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from depth_ros.pipeline import Pipeline
+
+
+def introduce(pipeline: Pipeline, logger: Any) -> None:
+    """Log the model, its licence and the kind of its output; from now on log its notices."""
+    entry = pipeline.model.entry
+    allowed = "commercial use allowed" if entry.commercial else "NO commercial use"
+    text = f"model {entry.name} ({entry.licence}, {allowed}) runs on {pipeline.device}"
+    pipeline.notices.listen(lambda text: logger.warning(text))
+    (logger.info if entry.commercial else logger.warning)(f"{text} in {pipeline.dtype}")
+    if not pipeline.metric:
+        logger.warning(
+            f"{entry.name} gives {entry.output.value}, no metres: only depth/relative is "
+            "published; say scale.mode:=ground or scale.mode:=anchors for depth and points"
+        )
