@@ -32,8 +32,8 @@ def test_a_wobbling_scale_is_steadied_from_the_next_frame_on(bench: Bench) -> No
     scales = iter(np.random.default_rng(1).uniform(0.9, 1.1, 80).tolist())
     before = jumps(bench, scales, range(20))
     assert before > 0.05
-    assert node.set_parameters([Parameter("scale_steady_s", value=0.5)])[0].successful
+    assert node.set_parameters([Parameter("scale.steady_s", value=0.5)])[0].successful
     jumps(bench, scales, range(20, 40))
     assert jumps(bench, scales, range(40, 60)) < before / 4
-    assert node.set_parameters([Parameter("scale_steady_s", value=0.0)])[0].successful
+    assert node.set_parameters([Parameter("scale.steady_s", value=0.0)])[0].successful
     assert jumps(bench, scales, range(60, 80)) > before / 2
