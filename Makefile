@@ -58,7 +58,7 @@ $(INSTALLED): constraints.txt requirements-ros.txt setup.py
 	$(PYTHON) -m venv $(VENV)
 	# torch first: by far the largest download is not repeated when a later one fails.
 	$(PY) -m pip install -c constraints.txt torch
-	$(PY) -m pip install -c constraints.txt -r requirements-ros.txt -e '.[test,dev,docs]'
+	$(PY) -m pip install -c constraints.txt -r requirements-ros.txt -e '.[test,dev,docs]' --config-settings editable_mode=compat
 	# An editable installation leaves out what ROS tools look for.
 	rm -rf $(SHARE)
 	mkdir -p $(VENV)/lib/depth_ros $(SHARE)/launch $(SHARE)/config/nav2 $(SHARE)/config/presets $(VENV)/$(INDEX)

@@ -69,7 +69,8 @@ def read(path: Path) -> Calibration:
         text = " ".join(str(error).split())
         raise CameraError(
             f"{path} is not a calibration: {type(error).__name__}: {text}; expected the YAML of "
-            "camera_calibration, with image_width, image_height and camera_matrix"
+            "camera_calibration, with image_width, image_height, camera_matrix and "
+            "distortion_coefficients"
         ) from error
     if len(k) != 9 or len(r) != 9 or len(p) != 12:
         raise CameraError(f"{path} has matrices of {len(k)}, {len(r)}, {len(p)}, expected 9, 9, 12")
@@ -98,6 +99,8 @@ def _data(content: dict[str, Any], name: str, zeros: int = 0) -> tuple[float, ..
     """Return a matrix row by row; if it is missing and optional, the given number of zeros."""
     if zeros and name not in content:
         return (0.0,) * zeros
+    if name not in content:
+        raise CameraError(f"it has no {name}")
     return tuple(map(float, content[name]["data"]))
 
 

@@ -59,7 +59,7 @@ class OutputFolder:
         if not os.path.lexists(self.path):
             return
         if not self.path.is_dir():
-            raise SettingError(f"{self.path} is not a folder")
+            raise SettingError(f"{self.path} is a file, expected a folder for the output")
         written = self._written()
         if written is None and any(self.path.iterdir()):
             self._refuse(self.path)

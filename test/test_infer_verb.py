@@ -89,6 +89,16 @@ def test_a_picture_gives_depth_in_mm_colours_and_a_cloud(
     assert "the camera is a guess from fov_deg 60" in captured.err
 
 
+def test_the_model_is_that_of_the_settings_unless_an_option_names_one(
+    there: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    save(there / "a.png")
+    wrong = ("--set", "model=zoedepht-lite")
+    assert infer("a.png", "--out", "out", *wrong, *FOV) == exit_codes.WRONG
+    assert "'zoedepht-lite' is unknown, did you mean zoedepth-lite" in capsys.readouterr().err
+    assert infer("a.png", "--out", "out", *wrong, "--model", "zoedepth-lite", *FOV) == 0
+
+
 def test_a_range_of_colours_that_is_given_is_used(there: Path) -> None:
     save(there / "a.png")
     near = ("--set", "colour.near_m=100", "--set", "colour.far_m=200")

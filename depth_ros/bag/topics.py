@@ -52,7 +52,10 @@ def find(
             lists the candidates.
     """
     if infos and len(infos) != len(images):
-        raise BagError(f"{len(infos)} camera_info topics are given, expected {len(images)}")
+        raise BagError(
+            f"{len(infos)} camera_info topics are given for {len(images)} image topics, expected "
+            "one for each image topic"
+        )
     chosen = list(images) or [_only(recording, given_camera)]
     chosen_infos = list(infos) or [camera_info_of(recording, image) for image in chosen]
     for topic in chosen:

@@ -11,6 +11,7 @@ from typing import Any, NoReturn
 
 from depth_ros.errors import SettingError
 
+_MODEL = "zoedepth-lite"
 LARGEST_SEED = 2**31 - 1
 _LONGEST_PX = 8192
 _TOPIC = re.compile(r"(~/|/)?[A-Za-z_][A-Za-z0-9_]*(/[A-Za-z_][A-Za-z0-9_]*)*")
@@ -126,13 +127,14 @@ def device(text: str) -> str:
     return text
 
 
-def add_device(parser: ArgumentParser) -> None:
-    """Declare the device of the network."""
+def add_device(parser: ArgumentParser, of_settings: bool = False) -> None:
+    """Declare the device of the network; of_settings: None unless given, see add_settings."""
     parser.add_argument(
         "--device",
         type=device,
-        default="auto",
-        help="auto, cpu, cuda or cuda:N; auto: cuda if available; default: %(default)s",
+        default=None if of_settings else "auto",
+        help="auto, cpu, cuda or cuda:N; auto: cuda if available; default: "
+        + _default("auto", of_settings),
     )
 
 
@@ -161,11 +163,15 @@ def add_settings(parser: Any) -> None:
     )
 
 
-def add_model(parser: ArgumentParser) -> None:
-    """Declare a model as an option."""
+def add_model(parser: ArgumentParser, of_settings: bool = False) -> None:
+    """Declare a model as an option; of_settings: None unless given, see add_settings."""
     parser.add_argument(
         "--model",
         type=name,
-        default="zoedepth-lite",
-        help="model name, folder, .onnx file or hub id; default: %(default)s",
+        default=None if of_settings else _MODEL,
+        help="model name, folder, .onnx file or hub id; default: " + _default(_MODEL, of_settings),
     )
+
+
+def _default(value: str, of_settings: bool) -> str:
+    return f"that of --set or --params, or {value}" if of_settings else value

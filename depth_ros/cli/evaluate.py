@@ -50,7 +50,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     _add_part(parser)
     _add_topics(parser)
     parser.add_argument("--flip", action="store_true", help="average with the mirrored image")
-    arguments.add_device(parser)
+    arguments.add_device(parser, of_settings=True)
     arguments.add_settings(parser)
     parser.add_argument(
         "--out",
@@ -221,7 +221,7 @@ def _settings(options: argparse.Namespace) -> Settings:
     from depth_ros.cli.given_settings import given
 
     settings = given(options.params, options.set)
-    if options.device != "auto":
+    if options.device is not None:
         settings = settings.with_values(device=options.device)
     return settings.with_values(flip=True) if options.flip else settings
 

@@ -54,8 +54,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="maximum number of frames of each video or webcam; default: all",
     )
     parser.add_argument("--show", action="store_true", help="show image and depth in a window")
-    arguments.add_model(parser)
-    arguments.add_device(parser)
+    arguments.add_model(parser, of_settings=True)
+    arguments.add_device(parser, of_settings=True)
     arguments.add_settings(parser)
 
 
@@ -110,11 +110,10 @@ def run(options: argparse.Namespace) -> int:
 def _settings(options: argparse.Namespace) -> Settings:
     from depth_ros.cli.given_settings import given
 
-    values: dict[str, Value] = {"model": options.model, "device": options.device}
+    flags = {name: getattr(options, name) for name in ("model", "device", "fov_deg")}
+    values: dict[str, Value] = {name: value for name, value in flags.items() if value is not None}
     if options.camera:
         values |= {"camera_calibration": str(options.camera), "camera_info_scale": True}
-    if options.fov_deg:
-        values["fov_deg"] = options.fov_deg
     return given(options.params, options.set).with_values(**values)
 
 

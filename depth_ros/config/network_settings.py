@@ -33,7 +33,8 @@ class NetworkSettings:
     )
     dtype: str = setting(
         "float32",
-        "Precision of the network's weights and activations; an .onnx file has its own.",
+        "Precision of the network's weights and activations; float16 and bfloat16 are half "
+        "precision, for a GPU. An .onnx file has its own.",
         choices=("float32", "float16", "bfloat16"),
     )
     compile: str = setting(
