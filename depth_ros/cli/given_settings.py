@@ -70,7 +70,7 @@ def _assigned(text: str) -> tuple[str, Value]:
             return name, tuple(parts) if names else tuple(map(float, parts))
         return name, type(default)(value)
     except ValueError as error:
-        raise SettingError(f"{name} is '{value}', expected {type(default).__name__}") from error
+        raise SettingError(f"{name} is '{value}', expected {SPECS[name].expected}") from error
 
 
 def check_camera(settings: Settings) -> None:

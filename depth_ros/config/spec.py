@@ -14,6 +14,7 @@ Value = bool | int | float | str | tuple[float, ...] | tuple[str, ...]
 
 # Parts of a topic's name, as ROS allows them.
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*(/[A-Za-z_][A-Za-z0-9_]*)*")
+_KINDS = {bool: "true or false", int: "an integer", float: "a number", str: "text"}
 _BOOLEANS = {"false": False, "off": False, "no": False, "true": True, "on": True, "yes": True}
 
 
@@ -75,18 +76,28 @@ class Spec:
             if isinstance(self.default[0], str):
                 return self._check_names(value)
             return self._check_list(value, len(self.default))
-        value, expected = self.cast(value), type(self.default)
+        value = self.cast(value)
         if self.choices and value not in self.choices:
             raise SettingError(
                 f"{self.name} is {value!r}, expected one of {', '.join(map(str, self.choices))}"
             )
-        if type(value) is not expected:
-            raise SettingError(f"{self.name} is {value!r}, expected {expected.__name__}")
+        if type(value) is not type(self.default):
+            raise SettingError(f"{self.name} is {value!r}, expected {self.expected}")
         if isinstance(value, (int, float)) and not self._inside(value):
-            raise SettingError(
-                f"{self.name} is {value}, expected {self.low} to {self.high} {self.unit}".rstrip()
-            )
+            raise SettingError(f"{self.name} is {value}, expected {self._range}")
         return value
+
+    @property
+    def expected(self) -> str:
+        """Return what the value must be, in words."""
+        if isinstance(self.default, tuple):
+            return f"{len(self.default)} numbers of {self._range}"
+        kind = _KINDS[type(self.default)]
+        return kind if self.low is None else f"{kind} of {self._range}"
+
+    @property
+    def _range(self) -> str:
+        return f"{self.low} to {self.high} {self.unit}".rstrip()
 
     def _check_list(self, value: Any, length: int) -> tuple[float, ...]:
         try:
@@ -94,9 +105,7 @@ class Spec:
         except (TypeError, ValueError, OverflowError):
             numbers = ()
         if len(numbers) != length or not all(map(self._inside, numbers)):
-            raise SettingError(
-                f"{self.name} is {value!r}, expected {length} numbers of {self.low} to {self.high}"
-            )
+            raise SettingError(f"{self.name} is {value!r}, expected {self.expected}")
         return numbers
 
     def _check_names(self, value: Any) -> Value:

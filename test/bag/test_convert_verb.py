@@ -161,7 +161,8 @@ def test_settings_come_from_a_file_and_from_words_over_it(tmp_path: Path) -> Non
     [
         ("stride", "expected NAME=VALUE"),
         ("strid=2", "did you mean stride"),
-        ("stride=two", "stride is 'two', expected int"),
+        ("stride=two", "stride is 'two', expected an integer of 1 to 64"),
+        ("anchors.pose=a", "anchors.pose is 'a', expected 6 numbers of -1000"),
         ("stride=0", "expected 1 to 64"),
         ("flip=maybe", "expected true or false"),
         ("anchors.pose=1,2", "expected 6 numbers"),
