@@ -71,6 +71,11 @@ def _growth(camera: Camera) -> float:
     return min(wanted, widest, _MOST_GROWTH)
 
 
+def share_unseen(camera: Camera, pinhole: Camera) -> float:
+    """Return the share of a camera's pixels that a pinhole with its optical frame does not see."""
+    return float(np.isnan(_seen_pixels(camera, pinhole)[..., 0]).mean())
+
+
 class VirtualView:
     """Images as a virtual pinhole sees them, and its values back on the pixels of the camera.
 

@@ -17,6 +17,7 @@ from depth_ros.errors import CameraError, FrameError, MessageError, ScaleError
 from depth_ros.geometry.camera import Camera
 from depth_ros.models import Output
 from depth_ros.pipeline import Frame, Pipeline, Place
+from depth_ros.pipeline.network_view import network_camera
 from depth_ros.ros.camera_log import CameraLog
 from depth_ros.ros.camera_status import CameraStatus
 from depth_ros.ros.diagnostics import Health, Level
@@ -152,7 +153,7 @@ class NodeCamera:
         header, rgb = image.message.header, messages.rgb_from(image.message, settings)
         known = self._receiver.infos.of(header.frame_id, rgb.shape[1], rgb.shape[0])
         frame = Frame(rgb, known.camera, messages.stamp_ns(header), header.frame_id)
-        self._check_rays(frame.camera)
+        self._announce(frame.camera, pipeline)
         if self._references is not None:
             self._status.scaler = pipeline.state(frame.camera).scaler
         wanted = self._outputs.wanted(settings.publish_points)
@@ -189,13 +190,12 @@ class NodeCamera:
         self._log.warn(self._receiver.inputs.image, error)
         image.count("dropped")
 
-    def _check_rays(self, camera: Camera) -> None:
-        """Warn if the calibration of a new camera leaves many pixels without a viewing ray."""
+    def _announce(self, camera: Camera, pipeline: Pipeline) -> None:
+        """Log what is special about a new camera."""
         if camera != self._status.camera:
             self._status.camera = camera
-            if camera.ray_warning:
-                error = CameraError(camera.ray_warning)
-                self._log.warn(self._receiver.inputs.info, error, "used, but")
+            seen = network_camera(camera, pipeline.settings, pipeline.model)
+            self._log.announce(self._receiver.inputs.info, camera, seen)
 
     def _reference(self, header: Header, camera: Camera, settings: Settings) -> Reference | None:
         """Return the scale reference for the frame; None if it is not known."""

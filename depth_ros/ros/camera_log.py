@@ -1,4 +1,4 @@
-"""Warnings about a camera's messages, rate-limited."""
+"""What is logged about a camera and its messages, rate-limited."""
 
 from __future__ import annotations
 
@@ -7,6 +7,9 @@ import time
 
 from rclpy.node import Node
 
+from depth_ros.errors import CameraError
+from depth_ros.geometry.camera import Camera
+from depth_ros.geometry.virtual_pinhole import share_unseen
 from depth_ros.ros.diagnostics import Health
 
 _PERIOD_S = 5.0
@@ -32,3 +35,20 @@ class CameraLog:
             return
         self._warned_s[kind] = now_s
         self._node.get_logger().warning(f"{topic}: {fate}, {self._health.last_error}")
+
+    def announce(self, topic: str, camera: Camera, seen: Camera) -> None:
+        """Log what is special about a new camera.
+
+        Args:
+            topic: of its camera_info.
+            camera: the camera.
+            seen: of the image that the network sees; a virtual pinhole, or the camera itself.
+        """
+        if camera.ray_warning:
+            self.warn(topic, CameraError(camera.ray_warning), "used, but")
+        if seen is not camera:
+            self._node.get_logger().info(
+                f"{topic}: the network sees a virtual pinhole of {seen.width}x{seen.height}, "
+                f"outside of it {share_unseen(camera, seen):.0%} of the pixels have no depth "
+                "(undistort)"
+            )

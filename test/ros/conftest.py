@@ -84,7 +84,7 @@ class Shot:
             header=self.header(),
             height=camera.height,
             width=camera.width,
-            distortion_model="plumb_bob",
+            distortion_model="plumb_bob" if camera.lens == "none" else camera.lens,
             d=list(camera.coefficients or (0.0,) * 5),
             k=k.ravel(),
             r=np.eye(3).ravel(),

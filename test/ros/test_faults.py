@@ -307,6 +307,15 @@ def test_a_calibration_that_most_pixels_have_no_ray_by_is_warned_of(bench: Bench
     bench.report(lambda status: status.message == "running")
 
 
+def test_what_a_virtual_pinhole_does_not_see_of_a_fisheye_is_logged(bench: Bench) -> None:
+    bench.start("depth/image", "/rosout")
+    fisheye = replace(CAMERA, fx=28.0, fy=28.0, lens="equidistant", coefficients=(0.0,) * 4)
+    depth = bench.ask(take(camera=fisheye))["depth/image"]
+    unseen = np.isnan(np.frombuffer(depth.data, "<f4")).mean()
+    assert unseen > 0.2
+    bench.said(f"outside of it {unseen:.0%} of the pixels have no depth (undistort)")
+
+
 def test_a_new_calibration_counts_from_the_next_frame(bench: Bench) -> None:
     bench.start("depth/camera_info")
     assert bench.ask(take(0))["depth/camera_info"].k[0] == 70
