@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 
-from depth_ros.geometry.camera import Camera
 from depth_ros.models import (
     depth_anything,
     depth_pro,
@@ -14,16 +13,16 @@ from depth_ros.models import (
     tipsv2,
     zoedepth,
 )
-from depth_ros.models.base import Environment, Family, ModelEntry, Output
+from depth_ros.models.base import Environment, Family, ModelEntry
 from depth_ros.models.depth_anything_3 import entries as da3
 from depth_ros.models.depth_anything_3.model import DepthAnything3
 from depth_ros.models.depthcrafter import entries as depthcrafter
 from depth_ros.models.depthcrafter.model import DepthCrafter
-from depth_ros.models.embedded import WEIGHTS
 from depth_ros.models.grin import entries as grin
 from depth_ros.models.grin.config import MODEL_TYPE as GRIN
 from depth_ros.models.grin.model import GrinModel
-from depth_ros.models.lite import config as lite
+from depth_ros.models.lite import entries as lite
+from depth_ros.models.lite.config import MODEL_TYPE as LITE
 from depth_ros.models.lite.model import LiteModel
 from depth_ros.models.metric3d import entries as metric3d
 from depth_ros.models.metric3d.model import Metric3d
@@ -35,7 +34,7 @@ from depth_ros.models.speed import CPU_MOST_M, Device, order
 
 FAMILIES: dict[str, type[Family]] = {
     "zoedepth": zoedepth.ZoeDepth,
-    lite.MODEL_TYPE: LiteModel,
+    LITE: LiteModel,
     "dpt": dpt.Dpt,
     "depth_anything": depth_anything.DepthAnything,
     "prompt_depth_anything": prompt_depth_anything.PromptDepthAnything,
@@ -54,27 +53,8 @@ CLIP_FAMILIES: dict[str, type[DepthCrafter]] = {depthcrafter.FAMILY: DepthCrafte
 """The class that loads a checkpoint for whole recordings."""
 
 
-def _zoedepth_lite() -> ModelEntry:
-    sizes = lite.LiteConfig()
-    width, height, f_px = sizes.width, sizes.height, sizes.training_f_px
-    return ModelEntry(
-        name="zoedepth-lite",
-        family=lite.MODEL_TYPE,
-        source=str(WEIGHTS / "zoedepth-lite"),
-        output=Output.METRIC_DEPTH,
-        licence="Apache-2.0",
-        commercial=True,
-        parameters_m=3.4,
-        max_depth_m=sizes.max_depth_m,
-        preprocessing=lite.preprocessing_of(sizes),
-        training_camera=Camera(width, height, f_px, f_px, (width - 1) / 2, (height - 1) / 2),
-        place="indoor",
-        note="embedded; real and synthetic rooms; for CPUs",
-    )
-
-
 _ENTRIES = (
-    _zoedepth_lite(),
+    *lite.ENTRIES,
     zoedepth.TINY,
     *grin.ENTRIES,
     *zoedepth.ENTRIES,
