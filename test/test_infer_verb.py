@@ -99,6 +99,14 @@ def test_the_model_is_that_of_the_settings_unless_an_option_names_one(
     assert infer("a.png", "--out", "out", *wrong, "--model", "zoedepth-lite", *FOV) == 0
 
 
+def test_anchors_are_refused_before_the_model_is_loaded(
+    there: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    save(there / "a.png")
+    assert infer("a.png", "--out", "out", "--set", "scale.mode=anchors", *FOV) == exit_codes.WRONG
+    assert "scale.mode is 'anchors', which pictures lack" in capsys.readouterr().err
+
+
 def test_a_range_of_colours_that_is_given_is_used(there: Path) -> None:
     save(there / "a.png")
     near = ("--set", "colour.near_m=100", "--set", "colour.far_m=200")

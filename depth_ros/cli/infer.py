@@ -114,7 +114,10 @@ def _settings(options: argparse.Namespace) -> Settings:
     values: dict[str, Value] = {name: value for name, value in flags.items() if value is not None}
     if options.camera:
         values |= {"camera_calibration": str(options.camera), "camera_info_scale": True}
-    return given(options.params, options.set).with_values(**values)
+    settings = given(options.params, options.set).with_values(**values)
+    if settings.scale_mode == "anchors":
+        raise SettingError("scale.mode is 'anchors', which pictures lack: expected model or ground")
+    return settings
 
 
 def _check_cameras(found: list[Source], settings: Settings) -> None:
