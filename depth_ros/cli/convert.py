@@ -7,7 +7,7 @@ import sys
 from typing import TYPE_CHECKING, Any
 
 from depth_ros.cli import arguments, exit_codes
-from depth_ros.cli.given_settings import check_camera, given
+from depth_ros.cli.given_settings import check_anchors, check_camera, given
 from depth_ros.errors import SettingError
 from depth_ros.outputs.topics import EXTRAS
 
@@ -209,6 +209,7 @@ def _plan(options: argparse.Namespace) -> Plan:
     from depth_ros.bag.plan import Plan
 
     settings = given(options.params, options.set).with_values(**_camera(options))
+    check_anchors(settings, options.anchors)
     return Plan(settings, _options(options), options.offload)
 
 

@@ -195,7 +195,7 @@ def score_rendered(model: str, device: str, drives: int, out: Path) -> None:
 def _protocol(options: argparse.Namespace, settings: Settings) -> Protocol:
     """Return the protocol, changed by the user's options."""
     from depth_ros import calibration
-    from depth_ros.cli.given_settings import check_camera
+    from depth_ros.cli.given_settings import check_anchors, check_camera
     from depth_ros.evaluation.datasets import bag
     from depth_ros.evaluation.protocols import PROTOCOLS, protocol_of
 
@@ -204,6 +204,7 @@ def _protocol(options: argparse.Namespace, settings: Settings) -> Protocol:
         raise SettingError(f"--topics needs protocol 'bag', the protocol is '{protocol.name}'")
     if protocol.name == "bag":
         check_camera(settings)
+        check_anchors(settings, options.anchors)
         topics = tuple(options.topics) if options.topics else None
         chosen = {"topics": topics, "settings": settings, "anchors": options.anchors}
         read = partial(bag.samples, **chosen)

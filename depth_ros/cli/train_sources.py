@@ -95,7 +95,8 @@ def sources(
     from depth_ros.training.rendered import rendered_stores
 
     sources, held_out, facts = [], [], []
-    for (path, weight), protocol in zip(_weighted(options.data), _protocols(options), strict=True):
+    protocols = _protocols(options)
+    for (path, weight), protocol in zip(_weighted(options.data), protocols, strict=True):
         kept: list[FrameStore] = []
         out: list[FrameStore] = []
         for store in _stores(path, protocol, size[0], options):
@@ -118,7 +119,13 @@ def sources(
 
 
 def _weighted(data: list[str]) -> list[tuple[Path, float]]:
-    return [_weighted_one(each) for each in data]
+    found = [_weighted_one(each) for each in data]
+    for path, _ in found:
+        if not path.exists():
+            raise SettingError(
+                f"--data {path} does not exist, expected a bag or a folder of images"
+            )
+    return found
 
 
 def _weighted_one(text: str) -> tuple[Path, float]:

@@ -13,7 +13,7 @@ from depth_ros import cli
 from depth_ros.bag import reader
 from depth_ros.bag.options import ConvertOptions
 from depth_ros.cli import convert as verb
-from depth_ros.cli.given_settings import given
+from depth_ros.cli.given_settings import check_anchors, given
 from depth_ros.config import Settings
 from depth_ros.errors import SettingError
 from depth_ros.messages import depth_from_image, points_from_cloud
@@ -172,6 +172,13 @@ def test_settings_come_from_a_file_and_from_words_over_it(tmp_path: Path) -> Non
 def test_a_wrong_setting_is_refused(word: str, output: str) -> None:
     with pytest.raises(SettingError, match=output):
         given(None, [word])
+
+
+def test_anchors_that_the_settings_do_not_use_are_refused() -> None:
+    check_anchors(Settings(), "")
+    check_anchors(Settings(scale_mode="anchors"), "/points")
+    with pytest.raises(SettingError, match=r"--anchors is '/points' and scale.mode 'model'"):
+        check_anchors(Settings(), "/points")
 
 
 def test_off_may_be_said_as_yaml_reads_it() -> None:

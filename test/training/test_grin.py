@@ -269,7 +269,7 @@ def test_data_that_is_not_there_is_one_line(
     tmp_path: Path, scored: list[str], capsys: pytest.CaptureFixture[str]
 ) -> None:
     arguments = ["train", "--model", "grin-tiny", "--out", str(tmp_path / "out")]
-    assert cli.main([*arguments, "--data", str(tmp_path / "nowhere"), "--device", "cpu"]) == 1
+    assert cli.main([*arguments, "--data", str(tmp_path / "nowhere"), "--device", "cpu"]) == 2
     assert "nowhere" in capsys.readouterr().err
     assert scored == []
 
