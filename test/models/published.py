@@ -81,7 +81,7 @@ def build(name: str, folder: Path, narrow: bool = True) -> Path:
     middle = 0.5 if name == "depth-pro" else 1.0
     side = preprocessing.height if preprocessing.resize != "none" else 98
     # Wide layers add up more values; large ones would make the last layer underflow in float16.
-    std = 0.1 if narrow else 0.02
+    std = 0.1 if narrow or name.startswith("zoedepth") else 0.02
     network = checkpoints.spread(network_class(config), middle, side, *more, std=std)
     if name == "depth-pro":
         nn.init.constant_(network.fov_model.head.layers[-1].bias, 60.0)
