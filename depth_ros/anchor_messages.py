@@ -43,7 +43,7 @@ def optical_from_sensor(anchors_pose: tuple[float, ...], optical: bool) -> Float
     """Return the 4x4 transform of the setting anchors.pose to the camera's optical frame.
 
     Args:
-        anchors.pose: x, y, z [m], roll, pitch, yaw [rad], see the setting.
+        anchors_pose: x, y, z [m], roll, pitch, yaw [rad], see the setting.
         optical: whether the sensor's frame is an optical frame (REP 103).
     """
     pose = OPTICAL_FROM_BODY @ pose_matrix(*anchors_pose)

@@ -60,9 +60,9 @@ class Numbers(NamedTuple):
     Attributes:
         scale, shift: of the values, see depth.scaled_depth; depth in metres has no shift.
         near_m, far_m: range of depth, see depth.limit_range.
-        edges.step: see edges.flying.
+        edge_step: see edges.flying.
         min_confidence: minimum confidence of a point.
-        colour.near_m, colour.far_m: see colour.colourise.
+        colour_near_m, colour_far_m: see colour.colourise.
     """
 
     scale: float | Tensor = 1.0

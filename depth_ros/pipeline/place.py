@@ -19,7 +19,7 @@ class Place:
     Attributes:
         mount: above the ground; None: unknown.
         ground_from_optical: 4x4 transform of points to a frame with z up; None: unknown.
-        ground.frame: name of that frame; empty: no name.
+        ground_frame: name of that frame; empty: no name.
         odom_from_optical: 4x4 transform of points to a world-fixed frame (REP 105); None: unknown.
     """
 
