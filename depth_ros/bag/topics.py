@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from itertools import islice
+from pathlib import Path
 from typing import Any, NamedTuple
 
 from depth_ros.bag.reader import Recording
@@ -156,6 +157,19 @@ def _encoding(recording: Recording, topic: str) -> str:
         what = "depth" if is_depth(message) else f"'{encoding}', which is not supported"
         raise BagError(f"its encoding is {what}, expected colours or grey")
     return encoding
+
+
+def check_images(bag: Path, recording: Recording, topics: Collection[str]) -> None:
+    """Check that topics that somebody named exist and hold images.
+
+    Raises:
+        BagError: one does not; the error lists the topics of the bag, or those with images.
+    """
+    if missing := {*topics} - recording.topics.keys():
+        known = ", ".join(sorted(recording.topics)) or "none"
+        raise BagError(f"{bag} has no topic {', '.join(sorted(missing))}, it has {known}")
+    for topic in topics:
+        check_kind(recording, topic, IMAGES)
 
 
 def check_kind(recording: Recording, topic: str, kinds: tuple[str, ...]) -> None:

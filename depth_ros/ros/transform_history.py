@@ -67,12 +67,7 @@ class TransformHistory:
             self._moving.clear()
 
     def look_up(self, target: str, source: str, stamp_ns: int, patience_s: float) -> FloatArray:
-        """Return the 4x4 transform of points in the source frame to the target frame.
-
-        Args:
-            target, source: frames.
-            stamp_ns: time of the transform.
-            patience_s: how long to wait for it.
+        """Return a transform, see TransformBuffer.look_up.
 
         Raises:
             ScaleError: the two are not connected at this time.

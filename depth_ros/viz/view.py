@@ -19,7 +19,7 @@ from depth_ros.bag.topics import (
     IMAGES,
     INFO,
     camera_info_of,
-    check_kind,
+    check_images,
     holds_depth,
     one_of_each_camera,
 )
@@ -94,10 +94,7 @@ def find_topics(
     Raises:
         BagError: a topic is missing, or there are several candidates, which it lists.
     """
-    if missing := {image, depth} - {None, *recording.topics}:
-        raise BagError(f"{bag} has no topic {_listed(missing)}, it has {_listed(recording.topics)}")
-    for given in filter(None, (image, depth)):
-        check_kind(recording, given, IMAGES)
+    check_images(bag, recording, [given for given in (image, depth) if given is not None])
     colours, depths = _candidates(recording)
     depth = _only(bag, "depth", depth, depths, "/depth/image")
     image = _only(bag, "image", image, [topic for topic in colours if topic != depth])

@@ -6,10 +6,10 @@ with the nearest stamp.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from functools import partial
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -24,12 +24,12 @@ from depth_ros.bag.topics import (
     IMAGES,
     INFO,
     camera_info_of,
-    check_kind,
+    check_images,
     holds_depth,
     one_of_each_camera,
 )
 from depth_ros.config import Settings
-from depth_ros.errors import BagError, CameraError, MessageError, ScaleError
+from depth_ros.errors import CameraError, MessageError, ScaleError
 from depth_ros.evaluation.datasets.files import DatasetError
 from depth_ros.evaluation.datasets.sample import Sample, Samples
 from depth_ros.pipeline import Frame
@@ -71,10 +71,7 @@ def samples(
     """
     settings = settings or Settings()
     with Recording(root) as recording:
-        if missing := {*(topics or ())} - recording.topics.keys():
-            raise BagError(f"{root} has no topic {_listed(missing)}, it has {_listed(recording)}")
-        for topic in topics or ():
-            check_kind(recording, topic, IMAGES)
+        check_images(root, recording, topics or ())
         image, depth = topics or _find(root, recording)
         info = "" if settings.gives_camera else _info(root, recording, image)
     losses = Losses()
@@ -96,9 +93,8 @@ def _find(root: Path, recording: Recording) -> tuple[str, str]:
     return images[0], depths.pop()
 
 
-def _listed(topics: Any) -> str:
-    names = topics.topics if isinstance(topics, Recording) else topics
-    return ", ".join(sorted(names)) or "none"
+def _listed(topics: Iterable[str]) -> str:
+    return ", ".join(sorted(topics)) or "none"
 
 
 def _info(root: Path, recording: Recording, image: str) -> str:
