@@ -158,7 +158,12 @@ class Navigator:
         points_m = back_project(torch.where(beyond, end_m, raw.depth_m), raw.rays)
         solid = (distance_m < far_m) & (points_m[..., 0] < torch.inf)
         if settings.edges_filter != "off":
-            solid &= ~flying(depth_m, settings.edges_step, radius)
+            filled = depth.filled
+            solid &= ~(
+                flying(depth_m, settings.edges_step, radius)
+                if filled is None
+                else filled[::step, ::step]
+            )
         # Objects on the floor have the scale of the floor.
         scale = self._scale(depth) if floor is None else 0.0
         sigma = raw.sigma.square().add_(scale**2).sqrt_()
