@@ -1,5 +1,7 @@
 """Filled edges: on enlarged depth of rendered rooms with exact truth, and on plain shapes."""
 
+from collections.abc import Callable
+
 import pytest
 import torch
 from hypothesis import given
@@ -104,7 +106,8 @@ def test_any_unit_of_depth_gives_the_same(factor: float) -> None:
 
 def test_a_mirrored_or_turned_image_gives_the_mirrored_or_turned_depth() -> None:
     base = fill(BASE_M, picture(), MASK, RADIUS_PX)
-    for turned in (lambda each: each.flip(0), lambda each: each.flip(1), lambda each: each.mT):
+    turns: list[Callable[[Tensor], Tensor]] = [lambda x: x.flip(0), lambda x: x.flip(1), torch.t]
+    for turned in turns:
         rgb = torch.stack([turned(plane) for plane in picture().unbind(-1)], -1)
         assert torch.allclose(fill(turned(BASE_M), rgb, turned(MASK), RADIUS_PX), turned(base))
 
