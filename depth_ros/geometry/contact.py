@@ -20,7 +20,8 @@ _LEAST_ROWS = 3  # minimum number of ground rows below a foot
 _SMOOTHED = 2  # columns to each side of the median filter
 # An object whose ln depth differs by less from that of its upright surface stands on it. What is
 # nearer may overhang, as a table does: it is moved away from the robot by little only.
-_NEARER, _FARTHER = 0.08, 0.25
+_NEARER, _FARTHER = 0.08, 0.35
+_JUMP = 0.15  # of ln depth over the blur of an edge: above it, another object begins
 
 
 class Contact(NamedTuple):
@@ -99,17 +100,24 @@ def upright_m(contact: Contact, rays: Tensor, down: Tensor) -> Tensor:
     return distance / away.masked_fill(away <= 0, torch.nan)
 
 
-def standing(depth_m: Tensor, contact: Contact, upright: Tensor) -> Tensor:
+def standing(depth_m: Tensor, contact: Contact, upright: Tensor, reach_px: int) -> Tensor:
     """Return depth (H, W) with what is near the upright surface of its column put on it.
+
+    An object ends where depth jumps back: what is seen above it is another one.
 
     Args:
         depth_m: (H, W) z-depth, already corrected by the contact's factor.
         contact: of the columns.
         upright: of upright_m().
+        reach_px: see find_contact.
     """
     apart = (depth_m / upright).log()  # NaN compares false
-    stands = (apart > -_NEARER) & (apart < _FARTHER) & ~contact.ground
-    return torch.where(stands, upright, depth_m)
+    near = (apart > -_NEARER) & (apart < _FARTHER) & ~contact.ground
+    apart = apart.masked_fill(contact.ground, 0.0).nan_to_num(0.0)
+    goes_on = torch.ones_like(apart)
+    goes_on[: -2 * reach_px] = (apart[: -2 * reach_px] - apart[2 * reach_px :] < _JUMP).float()
+    same = goes_on.flip(0).cumprod(0).flip(0) > 0
+    return torch.where(near & same, upright, depth_m)
 
 
 def _smooth(values: Tensor) -> Tensor:

@@ -193,7 +193,7 @@ class Navigator:
         turned_m, rays = torch.rot90(raw.depth_m, turns), torch.rot90(raw.rays, turns)
         contact = find_contact(turned_m, torch.rot90(ground_m, turns), reach)
         object_m = turned_m * contact.log_factor.exp()
-        object_m = standing(object_m, contact, upright_m(contact, rays, down))
+        object_m = standing(object_m, contact, upright_m(contact, rays, down), reach)
         known = torch.rot90((contact.foot_m < torch.inf).expand_as(contact.ground), -turns)
         ground = torch.rot90(contact.ground, -turns)
         depth_m = torch.where(ground, ground_m, torch.rot90(object_m, -turns))

@@ -110,18 +110,38 @@ def test_an_upright_surface_of_any_direction_has_its_true_depth(
     assert error.max() <= most
 
 
+def columns_of(*columns: list[float]) -> tuple[torch.Tensor, Contact, torch.Tensor]:
+    """Depth of columns, from the top, whose lowest row is ground before a surface at 2 m."""
+    depth_m = torch.tensor(columns).T
+    ground = torch.zeros_like(depth_m, dtype=torch.bool)
+    ground[-1] = True
+    height, width = depth_m.shape
+    foot_m, row = torch.full((width,), 2.0), torch.full((width,), height - 1)
+    return depth_m, Contact(ground, torch.zeros(width), foot_m, row), torch.full_like(depth_m, 2.0)
+
+
 def test_what_is_near_its_upright_surface_stands_on_it_and_the_rest_stays() -> None:
-    upright = torch.full((4, 3), 2.0)
-    contact = Contact(
-        torch.tensor([False, False, False, True])[:, None].expand(4, 3),
-        torch.zeros(3),
-        torch.full((3,), 2.0),
-        torch.full((3,), 3),
+    depth_m, contact, upright = columns_of(
+        [2.2, 2.1, 2.0, 1.9, 2.1, 2.0, 1.7],  # a wall that leans
+        [1.2, 1.3, 1.4, 1.6, 1.7, 1.9, 1.7],  # what overhangs stays in front
+        [torch.nan, 2.1, torch.nan, 2.0, 2.0, 2.0, 1.7],
     )
-    depth_m = torch.tensor([[1.9, 2.1, 2.5], [1.7, 2.7, torch.nan], [2.0, 1.0, 9.0], [1.9] * 3])
-    expected = torch.tensor([[2.0, 2.0, 2.0], [1.7, 2.7, torch.nan], [2.0, 1.0, 9.0], [1.9] * 3])
-    found = standing(depth_m, contact, upright)
-    torch.testing.assert_close(found, expected, equal_nan=True)
+    found = standing(depth_m, contact, upright, 1)
+    assert found[:, 0].tolist() == pytest.approx([2.0] * 6 + [1.7])
+    assert found[:, 1].tolist() == pytest.approx([1.2, 1.3, 1.4, 1.6, 1.7, 2.0, 1.7])
+    torch.testing.assert_close(
+        found[:, 2],
+        torch.tensor([torch.nan, 2.0, torch.nan, 2.0, 2.0, 2.0, 1.7]),
+        equal_nan=True,
+    )
+
+
+def test_what_is_seen_above_an_object_is_another_one() -> None:
+    jumps, leans = [2.7, 2.7, 2.7, 2.0, 2.0, 2.0, 1.7], [2.7, 2.6, 2.5, 2.4, 2.25, 2.1, 1.7]
+    depth_m, contact, upright = columns_of(jumps, leans)
+    found = standing(depth_m, contact, upright, 1)
+    assert found[:3, 0].tolist() == pytest.approx([2.7] * 3)
+    assert found[:-1, 1].tolist() == pytest.approx([2.0] * 6)
 
 
 def test_without_a_foot_nothing_stands_anywhere() -> None:
@@ -130,7 +150,7 @@ def test_without_a_foot_nothing_stands_anywhere() -> None:
     upright = upright_m(found, rays, torch.tensor([0.0, 1.0, 0.0]))
     assert upright.isnan().all()
     depth_m = torch.full((ROWS, COLUMNS), 2.0)
-    assert torch.equal(standing(depth_m, found, upright), depth_m)
+    assert torch.equal(standing(depth_m, found, upright, 2), depth_m)
 
 
 def test_a_leaning_wall_is_put_upright_over_its_foot() -> None:
@@ -143,7 +163,7 @@ def test_a_leaning_wall_is_put_upright_over_its_foot() -> None:
     upright = upright_m(found, level, torch.tensor([0.0, 1.0, 0.0]))
     before, after = (
         (each[:60] / truth).log().abs().mean()
-        for each in (corrected, standing(corrected, found, upright))
+        for each in (corrected, standing(corrected, found, upright, 2))
     )
     assert after < 0.06
     assert after < 0.8 * before
