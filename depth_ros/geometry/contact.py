@@ -20,7 +20,7 @@ _LEAST_ROWS = 3  # minimum number of ground rows below a foot
 _SMOOTHED = 2  # columns to each side of the median filter
 # An object whose ln depth differs by less from that of its upright surface stands on it. What is
 # nearer may overhang, as a table does: it is moved away from the robot by little only.
-_NEARER, _FARTHER = 0.08, 0.35
+_NEARER, _FARTHER = 0.08, 0.25
 _JUMP = 0.15  # of ln depth over the blur of an edge: above it, another object begins
 
 
