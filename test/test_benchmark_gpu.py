@@ -3,7 +3,6 @@
 import json
 import subprocess
 import sys
-from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -26,7 +25,9 @@ from benchmarks.network import millions
 from benchmarks.predictor import predictor_of
 from benchmarks.timing import Spread
 from depth_ros.models.base import Request
+from depth_ros.runtimes import download
 from test.models.grin import small
+from test.runtimes.stand_in_bus import StandInBus
 
 pytestmark = pytest.mark.slow
 
@@ -77,7 +78,7 @@ def test_a_network_that_denoises_is_measured_by_pixels_and_steps(
 
 def test_frames_have_stages_and_the_machine_is_named(report: dict[str, Any]) -> None:
     (laps, *_) = (each["stages"] for each in report["stages"])
-    assert {lap["stage"] for lap in laps} >= {"upload", "network", "points", "copy"}
+    assert {lap["stage"] for lap in laps} >= {"upload", "network", "points", "copy", "land"}
     assert {"cpu", "torch", "transformers", "device"} <= report["machine"].keys()
 
 
@@ -118,25 +119,12 @@ class Frozen(Host):
         return lambda: outputs
 
 
-class Recording(Host):
-    """Notes what is fetched and waited for, in its order."""
+class Noting(StandInBus):
+    """Notes what is waited for, too."""
 
-    def __init__(self) -> None:
-        super().__init__(CPU)
-        self.events: list[str] = []
-
-    def fetch(self, pairs: Sequence[tuple[Tensor, Tensor]]) -> device.Mark:
-        super().fetch(pairs)
-        self.events.append("asked")
-        return Waiting(self.events)
-
-
-class Waiting:
-    def __init__(self, events: list[str]) -> None:
-        self._events = events
-
-    def wait(self) -> None:
-        self._events.append("waited")
+    def wait_for(self, number: int) -> None:
+        self.log.append("wait")
+        super().wait_for(number)
 
 
 def made(on: Host, edges_filter: str = "points") -> tuple[Frames, Alone]:
@@ -147,23 +135,30 @@ def made(on: Host, edges_filter: str = "points") -> tuple[Frames, Alone]:
     return Frames(pipeline, on, frame), Alone(model, on, rgb, Request([frame.camera]))
 
 
-def test_a_row_of_frames_starts_the_next_one_before_it_waits() -> None:
-    on = Recording()
-    frames, _ = made(on)
-    frames.row(3)
-    assert on.events == ["asked", "asked", "waited", "asked", "waited", "waited"]
-    on.events.clear()
-    frames.one()
-    assert on.events == ["asked", "waited"]
+def test_a_row_of_frames_starts_the_next_one_before_it_waits(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    bus = Noting()
+    monkeypatch.setattr(download, "bus_of", lambda device: bus)
+    frames, _ = made(Host(CPU))
+    begun, finished = ["copy"] * 2, ["wait"] * 2
+    for run, expected in (
+        (lambda: frames.row(3), [*begun, *begun, *finished, *begun, *finished, *finished]),
+        (frames.one, [*begun, *finished]),
+    ):
+        bus.log.clear()
+        run()
+        assert [each.split()[0] for each in bus.log if each != "mark"] == expected
+    assert len(bus.allocated) == 4  # two for each output: one is written while the other is read
 
 
 def test_messages_of_a_row_are_those_of_single_frames() -> None:
     frames, _ = made(Host(CPU))
     frames.one()
-    once = frames.depth.values().clone(), frames.cloud.values().clone()
+    once = frames.depth.clone(), frames.cloud.clone()
     frames.row(4)
-    assert torch.equal(frames.depth.values(), once[0])
-    assert torch.equal(frames.cloud.values(), once[1])
+    assert torch.equal(frames.depth, once[0])
+    assert torch.equal(frames.cloud, once[1])
 
 
 def test_a_count_on_the_device_cuts_the_cloud(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -172,7 +167,7 @@ def test_a_count_on_the_device_cuts_the_cloud(monkeypatch: pytest.MonkeyPatch) -
     counted = asked._replace(points=torch.tensor(7, dtype=torch.int32))
     monkeypatch.setattr("benchmarks.gpu.frames.answer", lambda *_: counted)
     frames.one()
-    assert torch.equal(frames.cloud.values(), asked.payload[:7].flatten())
+    assert torch.equal(frames.cloud, asked.payload[:7].flatten())
 
 
 def test_a_capture_with_another_output_is_not_timed() -> None:

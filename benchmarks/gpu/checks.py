@@ -89,7 +89,7 @@ def _check_depth(depth_m: Tensor, far_m: float, expected_m: Tensor, dtype: str) 
 def _check_cloud(
     depth_m: Tensor, network_size: tuple[int, int] | None, pipeline: Pipeline, frames: Frames
 ) -> float:
-    """Compare the cloud in the message with depth: equal count, and equal z in order.
+    """Compare the cloud on the host with depth: equal count, and equal z in order.
 
     Returns the share of pixels that are points.
     """
@@ -98,7 +98,7 @@ def _check_cloud(
         size = (depth_m.shape[0], depth_m.shape[1])
         radius_px = pipeline.settings.edges_radius_px or radius_for(network_size or size, size)
         there &= ~flying(depth_m, pipeline.settings.edges_step, radius_px)
-    z_m = frames.cloud.values().view(torch.float32).view(-1, _POINT_BYTES // 4)[:, 2]
+    z_m = frames.cloud.view(torch.float32).view(-1, _POINT_BYTES // 4)[:, 2]
     expected_m = depth_m[there].cpu()
     # Fused kernels round differently, so a pixel at a threshold may be on the other side.
     if abs(len(z_m) - len(expected_m)) > _ODD * len(expected_m):
