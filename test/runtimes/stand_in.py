@@ -133,7 +133,7 @@ class Launches(TorchDispatchMode):
     """
 
     def __init__(self, machine: StandIn) -> None:
-        super().__init__()
+        super().__init__()  # type: ignore[no-untyped-call]
         self._machine = machine
         self.counts: Counter[str] = Counter()
 
