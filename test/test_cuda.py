@@ -9,7 +9,6 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, nullcontext
 from dataclasses import replace
-from functools import cache
 from pathlib import Path
 from threading import Event
 from typing import Any
@@ -28,7 +27,7 @@ from depth_ros.runtimes.torch_runtime import TorchRuntime
 from depth_ros.runtimes.upload import Upload
 from depth_ros.scale.anchors import Anchors
 from depth_ros.scale.ground import Mount
-from test.models.checkpoints import FAMILIES, build
+from test.models.checkpoints import FAMILIES
 from test.models.references import image
 from test.runtimes.stand_in import graphs
 
@@ -42,12 +41,6 @@ TESTED = FAMILIES if CUDA else ("zoedepth-nk", "dpt-beit")
 EVERYTHING = Wanted(points=True, colours=True)
 SIZES = [(48, 64), (61, 91), (91, 61)]
 METRIC = "depth-anything-metric"
-
-
-@pytest.fixture(scope="module")
-def built(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Path]:
-    """The folder of a family's small checkpoint."""
-    return cache(lambda family: build(family, tmp_path_factory.mktemp(family)))
 
 
 @pytest.fixture(autouse=True)
@@ -358,6 +351,23 @@ def test_a_network_that_asks_the_host_runs_and_the_rest_is_captured(
     assert asking.predictor.graphs is not None
     assert asking.predictor.graphs.predict.disabled_reason
     assert not asking.predictor.graphs.render.disabled_reason
+
+
+@NEEDS_CUDA
+def test_an_exported_network_says_what_torch_says_and_frames_follow_each_other(
+    exported: Callable[[str, str], Path], built: Callable[[str], Path]
+) -> None:
+    onnxruntime = pytest.importorskip("onnxruntime")
+    if "CUDAExecutionProvider" not in onnxruntime.get_available_providers():
+        pytest.skip("onnxruntime has no CUDA here")
+    tested, plain = pipeline(exported(METRIC, "float32")), eager(built(METRIC))
+    for number in range(6):
+        shown = frame(number)
+        with no_waiting() if number > 1 else nullcontext():
+            depth = answer(tested, shown)
+            later = answer(tested, frame(number + 1))
+        assert_close(depth.depth_m, answer(plain, shown).depth_m, 1e-2)
+        assert_close(later.depth_m, answer(plain, frame(number + 1)).depth_m, 1e-2)
 
 
 @NEEDS_CUDA
