@@ -52,7 +52,7 @@ def test_a_buffer_is_written_after_its_last_copy_and_allocated_once(
     log: list[str] = []
     current = SimpleNamespace(wait_event=lambda event: log.append("wait"))
     faked: dict[str, Any] = {"Event": Event, "Stream": lambda device: "uploads"}
-    faked |= {"stream": lambda _: nullcontext(), "current_stream": lambda _: current}
+    faked["stream"], faked["current_stream"] = lambda _: nullcontext(), lambda _: current
     monkeypatch.setattr(torch, "cuda", SimpleNamespace(**faked))
     monkeypatch.setattr(torch.Tensor, "record_stream", lambda *_: log.append("kept"))
     monkeypatch.setattr(torch.Tensor, "to", lambda self, *_, **__: self.clone())
