@@ -12,7 +12,18 @@ import torch
 from torch import Tensor
 
 from benchmarks.gpu import __main__ as main
-from benchmarks.gpu import adapter, bars, cases, checks, device, layout, live, networks, timing
+from benchmarks.gpu import (
+    adapter,
+    bars,
+    cases,
+    checks,
+    device,
+    layout,
+    live,
+    moge,
+    networks,
+    timing,
+)
 from benchmarks.gpu.alone import CAPTURED, COMPILED, EAGER, Alone
 from benchmarks.gpu.bars import Bar
 from benchmarks.gpu.bench import Bench
@@ -25,6 +36,7 @@ from benchmarks.network import millions
 from benchmarks.predictor import predictor_of
 from benchmarks.timing import Spread
 from depth_ros.models.base import Request
+from depth_ros.models.dinov2 import Size
 from depth_ros.runtimes import download
 from test.models.grin import small
 from test.runtimes.stand_in_bus import StandInBus
@@ -33,6 +45,11 @@ pytestmark = pytest.mark.slow
 
 CPU = torch.device("cpu")
 SIZE = (96, 64)
+
+
+def moge_small() -> Any:
+    model: Any = moge.build(Size(64, 2), (32, 16, 8, 8, 8), (0, 1))
+    return model.at_size(112, 168)
 
 
 @pytest.fixture(scope="module")
@@ -44,7 +61,8 @@ def report(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
         patch.setattr(layout, "NETWORKS", ("zoedepth-tiny",))
         patch.setattr(cases, "STEPS", (1, 2))
         patch.setitem(networks._BUILDERS, "grin-small", small.model)
-        arguments = ["--device", "cpu", "--networks", "zoedepth-tiny", "grin-small"]
+        patch.setitem(networks._BUILDERS, "moge-small", moge_small)
+        arguments = ["--device", "cpu", "--networks", "zoedepth-tiny", "grin-small", "moge-small"]
         arguments += ["--image", "96x64", "--dtypes", "float32", "--compile", "zoedepth-tiny"]
         arguments += ["--seconds-per-measurement", "0.001", "--out", str(folder)]
         arguments += ["--only", "network", "frame", "stages", "grin", "layout"]
@@ -61,6 +79,7 @@ def test_every_section_of_every_network_is_measured(report: dict[str, Any]) -> N
         assert (NETWORK, "zoedepth-tiny", way) in found
     for way in (EAGER, COMPILED):
         assert (FRAME, "zoedepth-tiny", way) in found
+    assert {(NETWORK, "moge-small", CAPTURED), (FRAME, "moge-small", EAGER)} <= found
     assert {way for part, _, way in found if part == LAYOUT} >= {
         "channels last, captured",
         "contiguous, eager",
@@ -83,7 +102,7 @@ def test_frames_have_stages_and_the_machine_is_named(report: dict[str, Any]) -> 
 
 
 def test_networks_are_of_the_published_sizes() -> None:
-    sizes_m = {"small": 24.8, "base": 97.5, "large": 335, "zoedepth": 344}
+    sizes_m = {"small": 24.8, "base": 97.5, "large": 335, "zoedepth": 344, "moge": 326}
     for name, parameters_m in sizes_m.items():
         with torch.device("meta"):
             network = _meta(name)
@@ -365,11 +384,11 @@ def test_without_ros_nothing_is_live(
 
 
 def test_what_decides_comes_first() -> None:
-    order = main._order(["grin-tiny", "small", "large"], ["float16", "bfloat16"])
+    order = main._order(["grin-tiny", "moge", "small", "large"], ["float16", "bfloat16"])
     assert order[:4] == [
         ("small", "float16"),
         ("large", "float16"),
         ("small", ""),
         ("grin-tiny", "bfloat16"),
     ]
-    assert len(order) == len(set(order)) == 7
+    assert len(order) == len(set(order)) == 9

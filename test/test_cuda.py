@@ -290,14 +290,16 @@ def test_a_fisheye_is_undistorted_without_waiting(built: Callable[[str], Path]) 
 
 @NEEDS_CUDA
 def test_memory_is_flat_after_the_first_frames(built: Callable[[str], Path]) -> None:
-    tested, seen = pipeline(built(METRIC)), []
+    tested, seen, allocations = pipeline(built(METRIC)), [], []
     for number in range(60):
         depth = answer(tested, frame(number % 5))
         tested.points(depth, lambda count: torch.empty(count))
         del depth
         torch.cuda.synchronize()
         seen.append(torch.cuda.memory_allocated())
+        allocations.append(torch.cuda.memory_stats()["num_device_alloc"])
     assert max(seen[10:]) <= min(seen[10:]) + (1 << 16)
+    assert allocations[-1] == allocations[10]
 
 
 @NEEDS_CUDA

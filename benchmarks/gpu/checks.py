@@ -61,9 +61,10 @@ def _expected_m(pipeline: Pipeline, alone: Alone, frames: Frames) -> Tensor:
     """Return depth (H, W) in metres from the network alone, without range limits."""
     camera = frames.frame.camera
     values = alone.prediction.values[0]
-    if not pipeline.model.denoises:
-        raw = alone.work(EAGER)()[0].float()
-        values = _enlarged(predictor_of(pipeline).model, raw, camera.height, camera.width)
+    raw = alone.work(EAGER)()
+    if not pipeline.model.denoises and len(raw) == 1:  # the map itself
+        model = predictor_of(pipeline).model
+        values = _enlarged(model, raw[0].float(), camera.height, camera.width)
     return values * pipeline.focal_ratio(camera)
 
 
