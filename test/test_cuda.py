@@ -359,6 +359,7 @@ def test_a_network_that_asks_the_host_runs_and_the_rest_is_captured(
 def test_an_exported_network_says_what_torch_says_and_frames_follow_each_other(
     exported: Callable[[str, str], Path], built: Callable[[str], Path]
 ) -> None:
+    pytest.importorskip("onnxscript")  # exports it
     onnxruntime = pytest.importorskip("onnxruntime")
     if "CUDAExecutionProvider" not in onnxruntime.get_available_providers():
         pytest.skip("onnxruntime has no CUDA here")
