@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import math
-from dataclasses import replace
+from dataclasses import fields, replace
 from functools import lru_cache, partial
-from typing import cast
 
 import torch
 from torch import Tensor
@@ -14,7 +13,7 @@ from depth_ros.config import Settings
 from depth_ros.geometry.camera import Camera
 from depth_ros.geometry.cloud import Allocate
 from depth_ros.geometry.colour import colour_table
-from depth_ros.geometry.render import Edges, Numbers, Plan, Rendered, Scene, render
+from depth_ros.geometry.render import Numbers, Plan, Rendered, Scene, render
 from depth_ros.models import Output
 from depth_ros.models.base import ModelFacts
 from depth_ros.pipeline.depth_frame import DepthFrame
@@ -24,6 +23,7 @@ from depth_ros.pipeline.renderer import (
     Cloud,
     check_confidence,
     edge_radius_px,
+    edges_of,
     point_stride,
     unrendered,
 )
@@ -68,7 +68,8 @@ class CapturedRenderer:
             plan = replace(plan, values="inverse" if inverse else "depth")
         rendered = self._render(plan, raw, settings, scaled.factor)
         assert rendered.depth_m is not None
-        return replace(raw, depth_m=rendered.depth_m, rendered=(settings, rendered))
+        done = replace(raw, depth_m=rendered.depth_m, filled=rendered.filled)
+        return replace(done, rendered=(settings, rendered))
 
     def points(
         self, depth: DepthFrame, settings: Settings, allocate: Allocate | None = None
@@ -114,12 +115,16 @@ class CapturedRenderer:
         """Run a plan on the device; factor: see Scaled."""
         x, y = self._planes(depth.camera, plan.stride) if plan.points else (None, None)
         table = self._table(settings.colour_map) if plan.colours else None
+        done = plan.values == "done"
+        fills = plan.edges == "fill" and not done
+        removes = plan.points and plan.edges in ("points", "fill")
         tensors, _ = self._graphs.render(
             plan,
             partial(_run, plan),
             depth.depth_m,
-            depth.rgb if plan.coloured else None,
+            depth.rgb if plan.coloured or fills else None,
             depth.confidence if plan.confident else None,
+            depth.filled if done and removes else None,
             constants=(self._sent(_numbers(depth, settings, factor)), x, y, table),
         )
         return Rendered(*tensors)
@@ -130,7 +135,7 @@ def _plan(depth: DepthFrame, settings: Settings, wanted: Wanted) -> Plan:
     confident = bool(settings.min_confidence)
     points = wanted.points and not (confident and depth.confidence is None)  # cloud() raises
     return Plan(
-        edges=cast(Edges, settings.edges_filter),
+        edges=edges_of(depth, settings),
         radius_px=edge_radius_px(depth, settings),
         points=points,
         organised=points and settings.points_organised,
@@ -158,18 +163,13 @@ def _numbers(depth: DepthFrame, settings: Settings, factor: float | None) -> Num
 
 
 def _run(
-    plan: Plan,
-    values: Tensor,
-    rgb: Tensor | None,
-    confidence: Tensor | None,
-    numbers: Tensor,
-    x: Tensor | None,
-    y: Tensor | None,
-    table: Tensor | None,
+    plan: Plan, values: Tensor, *given: Tensor | None
 ) -> tuple[tuple[Tensor | None, ...], None]:
     """Run a plan; a function of tensors only, see capture."""
-    rendered = render(plan, values, Scene(rgb, x, y, confidence, table), numbers)
-    return (rendered.depth_m, rendered.payload, rendered.count, rendered.colours), None
+    rgb, confidence, filled, numbers, x, y, table = given
+    assert numbers is not None
+    rendered = render(plan, values, Scene(rgb, x, y, confidence, table, filled), numbers)
+    return tuple(getattr(rendered, each.name) for each in fields(rendered)), None
 
 
 def _sent(device: torch.device, numbers: Numbers) -> Tensor:
