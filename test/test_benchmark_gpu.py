@@ -195,7 +195,7 @@ def test_a_capture_with_another_output_is_not_timed() -> None:
         checks.check_outputs(CAPTURED, alone.work(CAPTURED)(), alone.work(EAGER)(), "float32")
 
 
-@pytest.mark.parametrize("edges_filter", ["off", "points"])
+@pytest.mark.parametrize("edges_filter", ["off", "points", "fill", "auto"])
 def test_right_frames_pass_the_check(edges_filter: str) -> None:
     frames, alone = made(Host(CPU), edges_filter=edges_filter)
     assert checks.check_frame(frames, alone, "float32") == ""

@@ -181,6 +181,7 @@ def test_both_layouts_say_the_same(
 CHANGES: list[dict[str, Any]] = [
     {"min_depth_m": 1.0, "max_depth_m": 3.0},
     {"edges_filter": "image", "edges_step": 0.1},
+    {"edges_filter": "fill"},
     {"points_organised": True},
     {"points_colour": False, "stride": 2},
     {"beyond_range": "max", "max_depth_m": 2.0},
