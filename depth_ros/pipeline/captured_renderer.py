@@ -34,6 +34,7 @@ from depth_ros.runtimes.download import Download
 from depth_ros.runtimes.upload import to_device
 
 _RAY_TABLES = 16
+_NUMBERS = 16
 
 
 class CapturedRenderer:
@@ -53,6 +54,7 @@ class CapturedRenderer:
         # Not a cached method: the reference cycle would keep the GPU's memory.
         self._table = lru_cache(maxsize=4)(lambda name: colour_table(name).to(device))
         self._planes = lru_cache(maxsize=_RAY_TABLES)(partial(_ray_planes, device))
+        self._sent = lru_cache(maxsize=_NUMBERS)(partial(_sent, device))
         self._download = Download()
 
     def depth(
@@ -64,7 +66,7 @@ class CapturedRenderer:
         if scaled.scale is not None:
             inverse = scaled.kind is Output.AFFINE_INVERSE_DEPTH
             plan = replace(plan, values="inverse" if inverse else "depth")
-        rendered = self._render(plan, raw, settings)
+        rendered = self._render(plan, raw, settings, scaled.factor)
         assert rendered.depth_m is not None
         done = replace(raw, depth_m=rendered.depth_m, filled=rendered.filled)
         return replace(done, rendered=(settings, rendered))
@@ -107,24 +109,24 @@ class CapturedRenderer:
         plan = replace(_plan(depth, settings, wanted), values="done")
         return self._render(plan, depth, settings)
 
-    def _render(self, plan: Plan, depth: DepthFrame, settings: Settings) -> Rendered:
-        """Run a plan on the device."""
+    def _render(
+        self, plan: Plan, depth: DepthFrame, settings: Settings, factor: float | None = None
+    ) -> Rendered:
+        """Run a plan on the device; factor: see Scaled."""
         x, y = self._planes(depth.camera, plan.stride) if plan.points else (None, None)
+        table = self._table(settings.colour_map) if plan.colours else None
         done = plan.values == "done"
         fills = plan.edges == "fill" and not done
         removes = plan.points and plan.edges in ("points", "fill")
-        scene = Scene(
+        tensors, _ = self._graphs.render(
+            plan,
+            partial(_run, plan),
+            depth.depth_m,
             depth.rgb if plan.coloured or fills else None,
-            x,
-            y,
             depth.confidence if plan.confident else None,
-            self._table(settings.colour_map) if plan.colours else None,
             depth.filled if done and removes else None,
+            constants=(self._sent(_numbers(depth, settings, factor)), x, y, table),
         )
-        numbers = torch.tensor(_numbers(depth, settings), dtype=torch.float64)
-        function = partial(_run, plan)
-        inputs = (depth.depth_m, to_device(numbers, self._device), *scene)
-        tensors, _ = self._graphs.render(plan, function, *inputs)
         return Rendered(*tensors)
 
 
@@ -146,10 +148,10 @@ def _plan(depth: DepthFrame, settings: Settings, wanted: Wanted) -> Plan:
     )
 
 
-def _numbers(depth: DepthFrame, settings: Settings) -> Numbers:
+def _numbers(depth: DepthFrame, settings: Settings, factor: float | None) -> Numbers:
     scale = depth.scale
     return Numbers(
-        1.0 if scale is None else scale.scale,
+        (1.0 if factor is None else factor) if scale is None else scale.scale,
         0.0 if scale is None else scale.shift,
         settings.min_depth_m,
         depth.far_m,
@@ -161,11 +163,18 @@ def _numbers(depth: DepthFrame, settings: Settings) -> Numbers:
 
 
 def _run(
-    plan: Plan, values: Tensor, numbers: Tensor, *scene: Tensor | None
+    plan: Plan, values: Tensor, *given: Tensor | None
 ) -> tuple[tuple[Tensor | None, ...], None]:
     """Run a plan; a function of tensors only, see capture."""
-    rendered = render(plan, values, Scene(*scene), numbers)
+    rgb, confidence, filled, numbers, x, y, table = given
+    assert numbers is not None
+    rendered = render(plan, values, Scene(rgb, x, y, confidence, table, filled), numbers)
     return tuple(getattr(rendered, each.name) for each in fields(rendered)), None
+
+
+def _sent(device: torch.device, numbers: Numbers) -> Tensor:
+    """Return numbers as float64 (8,) on a device."""
+    return to_device(torch.tensor(numbers, dtype=torch.float64), device)
 
 
 def _ray_planes(device: torch.device, camera: Camera, stride: int) -> tuple[Tensor, Tensor]:

@@ -52,10 +52,12 @@ class HostRenderer:
     def depth(
         self, estimate: Estimate, scaled: Scaled, settings: Settings, wanted: Wanted
     ) -> DepthFrame:
-        """Return depth (NaN: no estimate, +inf: beyond range); overwrites scaled.values."""
+        """Return depth (NaN: no estimate, +inf: beyond range); may overwrite scaled.values."""
         values, scale = scaled.values, scaled.scale
         if scale is not None:
             values = scale.depth_m(values, scaled.kind)
+        elif scaled.factor is not None:
+            values = values * scaled.factor
         depth_m = limit_range(values, settings.min_depth_m, scaled.far_m)
         depth = replace(unrendered(estimate, scaled), depth_m=depth_m)
         edges = edges_of(depth, settings)

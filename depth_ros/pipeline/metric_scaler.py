@@ -31,16 +31,19 @@ class Scaled:
     """A prediction's values with the scale that makes them metric.
 
     Attributes:
-        values: (H, W); metres if scale is None.
+        values: (H, W); metres if scale and factor are None.
         kind: of the values.
         scale: the measured scale; None: the model's own metres are used.
         far_m: end of the range: depth from here on is beyond range.
+        factor: metres are values times this, and values are those of the estimate; None: values
+            are its receiver's to overwrite.
     """
 
     values: Tensor
     kind: Output
     scale: Scale | None
     far_m: float
+    factor: float | None = None
 
 
 class MetricScaler:
@@ -81,8 +84,12 @@ class MetricScaler:
         frame, prediction = estimate.frame, estimate.prediction
         metric = prediction.output is Output.METRIC_DEPTH
         ratio = self._ratio(frame.camera, prediction, settings) if metric else 1.0
-        values = prediction.values[0] * ratio
         steadied = metric and settings.scale_steady_s > 0
+        if not steadied and settings.scale_mode == "model" and isinstance(ratio, float) and metric:
+            # The renderer multiplies: on a GPU together with all else, in its graph.
+            far_m = self.far_m(ratio, settings)
+            return Scaled(prediction.values[0], prediction.output, None, far_m, ratio)
+        values = prediction.values[0] * ratio
         if steadied:
             values = self._steadied(values, ratio, frame.stamp_ns, settings, state)
         scale = self._scale(values, estimate, reference, settings, state)
