@@ -64,7 +64,7 @@ def _expected_m(pipeline: Pipeline, alone: Alone, frames: Frames) -> Tensor:
     if not pipeline.model.denoises:
         raw = alone.work(EAGER)()[0].float()
         values = _enlarged(predictor_of(pipeline).model, raw, camera.height, camera.width)
-    return values * pipeline.focal_ratio(camera)
+    return values * pipeline.metric_scaler.focal_ratio(camera, pipeline.settings)
 
 
 def _enlarged(model: DepthModel, raw: Tensor, height: int, width: int) -> Tensor:

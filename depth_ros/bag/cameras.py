@@ -114,7 +114,7 @@ class BagCamera:
         pipeline, settings = self._pipeline, self._pipeline.settings
         if self._last is None or (settings.scale_mode == "model" and not settings.scale_steady_s):
             return None
-        return freeze(self._last, pipeline.state(self._last))
+        return freeze(self._last, pipeline.states.of(self._last))
 
     def thaw(self, state: dict[str, Any]) -> None:
         """Restore the state of the camera's scale.
@@ -122,14 +122,14 @@ class BagCamera:
         Raises:
             BagError: it is not such a state.
         """
-        self._last = thaw(state, self._pipeline.state)
+        self._last = thaw(state, self._pipeline.states.of)
 
     def _reference(self, frame: Frame, time_ns: int) -> Reference | None:
         try:
             return self._references.of(frame, time_ns)
         except (ScaleError, MessageError, CameraError) as error:
             # The last scale may still hold.
-            self._pipeline.state(frame.camera).scaler.refuse(str(error))
+            self._pipeline.states.of(frame.camera).scaler.refuse(str(error))
             return None
 
 

@@ -68,7 +68,9 @@ class Outputs:
         self, namespace: str, pipeline: Pipeline, extras: Collection[str], scan_rows: int
     ) -> None:
         self._pipeline, self._scan_rows = pipeline, scan_rows
-        if "confidence" in extras and not pipeline.has_confidence:
+        if "confidence" in extras and not pipeline.model.has_confidence(
+            pipeline.settings.grin_samples
+        ):
             raise BagError(
                 f"model '{pipeline.model.entry.name}' gives no confidence as it is asked, expected "
                 "one that denoises (grin-tiny), and grin.samples of 2 or more"
