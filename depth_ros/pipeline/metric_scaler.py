@@ -88,10 +88,7 @@ class MetricScaler:
         scale = self._scale(values, estimate, reference, settings, state)
         self._profile.begin("post")
         if scale is None and not metric:
-            raise ModelError(
-                f"model '{self._model.entry.name}' gives {prediction.output.value}, expected "
-                f"{Output.METRIC_DEPTH.value}, or scale.mode:=ground or anchors"
-            )
+            raise self._no_metres(prediction.output)
         varies = scale is not None and scale.field is not None
         if scale is not None and varies:
             if metric:  # before correction factors move the end of the model's range
@@ -145,6 +142,12 @@ class MetricScaler:
         if not self._model.max_depth_m:
             return torch.inf
         return _SATURATION * float(ratio) * self._model.max_depth_m
+
+    def _no_metres(self, output: Output) -> ModelError:
+        return ModelError(
+            f"model '{self._model.entry.name}' gives {output.value}, expected "
+            f"{Output.METRIC_DEPTH.value}, or scale.mode:=ground or anchors"
+        )
 
     def _steadied(
         self,

@@ -66,8 +66,7 @@ def train(
     facts = {**recipe, "freeze_norms": network.freeze_norms, **facts}
     config = replace(config, rates=RATES)
     judge = error if batches else None
-    trainer = Trainer(network, objective, frames, config, out, device, facts, judge)
-    trained = trainer.run().cpu()
+    trained = Trainer(network, objective, frames, config, out, device, facts, judge).run().cpu()
     trained.load_state_dict(_mixed(trained.state_dict(), before, keep))
     trained.save_pretrained(out)
 
