@@ -20,7 +20,7 @@ from depth_ros.bag.references import BagReferences
 from depth_ros.bag.resume import Progress, freeze, thaw
 from depth_ros.bag.topics import CameraTopics
 from depth_ros.engine import FrameJob
-from depth_ros.errors import BagError, CameraError, MessageError, ScaleError
+from depth_ros.errors import BagSettingError, CameraError, MessageError, ScaleError
 from depth_ros.geometry.camera import Camera
 from depth_ros.messages import CameraInfoFields
 from depth_ros.pipeline import Frame, Pipeline, Place
@@ -164,7 +164,9 @@ def find(recording: Recording, pipeline: Pipeline, options: ConvertOptions) -> d
 def _check_new(outputs: Outputs, recording: Recording, options: ConvertOptions) -> None:
     taken = [t.name for t in outputs.topics.values() if t.name in recording.topics]
     if taken and not options.only_depth:
-        raise BagError(f"the bag already has {', '.join(taken)}: use --prefix or --only-depth")
+        raise BagSettingError(
+            f"the bag already has {', '.join(taken)}: use --prefix or --only-depth"
+        )
 
 
 def answer(images: Mapping[int, QueuedImage], progress: Progress) -> dict[int, Answered]:

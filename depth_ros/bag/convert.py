@@ -24,7 +24,7 @@ from depth_ros.bag.resume import Progress
 from depth_ros.bag.splits import SplitBag, locked
 from depth_ros.bag.summary import ConvertSummary
 from depth_ros.bag.types import Topic
-from depth_ros.errors import BagError
+from depth_ros.errors import BagError, BagSettingError
 from depth_ros.geometry.camera import Camera
 from depth_ros.pipeline import Pipeline
 
@@ -99,7 +99,9 @@ def check_out(out: Path, options: ConvertOptions) -> None:
         BagError: out exists, and options.resume is not set.
     """
     if out.exists() and not options.resume:
-        raise BagError(f"{out} already exists, expected a new folder, or --resume to continue it")
+        raise BagSettingError(
+            f"{out} already exists, expected a new folder, or --resume to continue it"
+        )
 
 
 def _command(

@@ -14,7 +14,7 @@ import numpy.typing as npt
 from depth_ros.bag.splits import SplitBag
 from depth_ros.bag.types import TYPESTORE as TYPESTORE
 from depth_ros.bag.types import standard
-from depth_ros.errors import BagError
+from depth_ros.errors import BagSettingError
 from depth_ros.geometry.camera import Camera
 from depth_ros.messages import CameraInfoFields, image_content
 
@@ -30,7 +30,7 @@ class BagWriter:
 
     def __init__(self, path: Path) -> None:
         if path.exists():
-            raise BagError(f"{path} already exists, expected a new folder")
+            raise BagSettingError(f"{path} already exists, expected a new folder")
         self._bag = SplitBag(path)
 
     def __enter__(self) -> BagWriter:

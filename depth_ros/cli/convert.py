@@ -202,12 +202,14 @@ def run(options: argparse.Namespace) -> int:
     1 if no image has depth.
     """
     from depth_ros.bag.convert import check_out
+    from depth_ros.output_paths import check_parents
 
     if options.ray:
         return _run_fleet(options)
     if missing := [str(source) for source in options.sources if not source.exists()]:
         raise SettingError(f"{', '.join(missing)} does not exist, expected a bag")
     plan = _plan(options)
+    check_parents(options.out)
     check_out(options.out, plan.options)
     check_camera(plan.settings)
     summary = plan.execute(options.sources, options.out, _watchers(options, plan.settings))
@@ -224,7 +226,8 @@ def _plan(options: argparse.Namespace) -> Plan:
     from depth_ros.bag.plan import Plan
 
     settings = given(options.params, options.set).with_values(**_camera(options))
-    check_anchors(settings, options.anchors)
+    check_anchors(settings, "--anchors", options.anchors)
+    check_anchors(settings, "--anchors-info", options.anchors_info)
     return Plan(settings, _options(options), options.offload)
 
 

@@ -73,15 +73,15 @@ def _assigned(text: str) -> tuple[str, Value]:
         raise SettingError(f"{name} is '{value}', expected {SPECS[name].expected}") from error
 
 
-def check_anchors(settings: Settings, topic: str) -> None:
-    """Refuse a topic of anchors that the settings do not use.
+def check_anchors(settings: Settings, flag: str, topic: str) -> None:
+    """Refuse a flag's topic of anchors that the settings do not use.
 
     Raises:
         SettingError: there is one, and scale.mode is not anchors.
     """
     if topic and settings.scale_mode != "anchors":
         raise SettingError(
-            f"--anchors is '{topic}' and scale.mode '{settings.scale_mode}', expected "
+            f"{flag} is '{topic}' and scale.mode '{settings.scale_mode}', expected "
             "--set scale.mode=anchors"
         )
 
@@ -90,7 +90,7 @@ def check_camera(settings: Settings) -> None:
     """Check the camera in the settings, if any, and print a note if it is a guess.
 
     Raises:
-        CameraError: as calibration.check().
+        SettingError: as calibration.check().
     """
     from depth_ros import calibration
 

@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 
 from depth_ros import models
-from depth_ros.errors import ModelError
+from depth_ros.errors import ModelSettingError
 from depth_ros.models.lite.config import Head, LiteConfig, preprocessing_of
 from depth_ros.models.lite.network import ZoeDepthLite
 from depth_ros.training.frames import Batch
@@ -100,7 +100,9 @@ def start(
         return network
     loaded = models.load(init).network
     if not isinstance(loaded, ZoeDepthLite):
-        raise ModelError(f"init '{init}' is not a zoedepth-lite, expected one or '{IMAGENET}'")
+        raise ModelSettingError(
+            f"init '{init}' is not a zoedepth-lite, expected one or '{IMAGENET}'"
+        )
     network = ZoeDepthLite(_sizes(loaded.config, size, head))
     same_head = network.config.head == loaded.config.head
     weights = loaded.state_dict()
