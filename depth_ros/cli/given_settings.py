@@ -11,6 +11,8 @@ from depth_ros.errors import SettingError, one_line
 if TYPE_CHECKING:
     from depth_ros.config import Settings, Value
 
+_NODE = "depth"  # the name that the node has in launch files
+
 
 def given(params: Path | None, assignments: list[str]) -> Settings:
     """Return the settings of a parameter file, overridden by NAME=VALUE assignments.
@@ -27,21 +29,23 @@ def given(params: Path | None, assignments: list[str]) -> Settings:
 
 
 def _of_file(path: Path) -> dict[str, Value]:
-    """Return the settings in a parameter file, of any node; warn of unknown names."""
+    """Return the settings in a parameter file, of any node; warn of names that are none."""
     from depth_ros import yaml_file
-    from depth_ros.config import split
+    from depth_ros.config import shared_names, split
 
     found: dict[str, Value] = {}
     try:
-        for node in yaml_file.load(path).values():
+        content = yaml_file.load(path)
+        for node in content.values():
             found |= node["ros__parameters"]
+        shared = shared_names([content], _NODE)
     except Exception as error:  # errors of YAML and of wrong types
         reason = f"{type(error).__name__}: {one_line(error)}"
         raise SettingError(
             f"{path} is not a parameter file: {reason}; expected YAML of NODE: ros__parameters: "
             "NAME: VALUE"
         ) from error
-    settings, warnings = split(found)
+    settings, warnings = split(found, shared)
     for warning in warnings:
         print(f"depth_ros: warning: {path}: {warning}", file=sys.stderr)
     return settings
