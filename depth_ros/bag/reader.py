@@ -22,7 +22,7 @@ from depth_ros.bag.splits import noted_guess
 from depth_ros.bag.sqlite import MAGIC as SQLITE
 from depth_ros.bag.sqlite import SqliteFile
 from depth_ros.bag.types import TYPESTORE, Topic, checked, full_name
-from depth_ros.errors import BagError, one_line
+from depth_ros.errors import BagError, BagSettingError, one_line
 
 _FORMATS: dict[bytes, Callable[[Path], BagFile]] = {
     MCAP: McapFile,
@@ -331,7 +331,9 @@ def records(path: Path, topics: tuple[str, ...] = ()) -> Iterator[Record]:
     with Recording(path) as recording:
         present = {*recording.topics, *recording.unknown}
         if missing := set(topics) - present:
-            raise BagError(f"{path} has no topic {sorted(missing)}, it has {sorted(present)}")
+            raise BagSettingError(
+                f"{path} has no topic {sorted(missing)}, it has {sorted(present)}"
+            )
         yield from recording.records(topics)
         if recording.damage:
             raise BagError(f"{path} is damaged: {'; '.join(recording.damage)}")
