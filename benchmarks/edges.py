@@ -1,7 +1,8 @@
-"""Share of flying pixels that the edge filter removes, and of good pixels that it loses.
+"""Share of flying pixels that the edge filter removes, of good pixels that it loses; filled edges.
 
 Depth of rendered rooms is exact; after shrinking and enlarging it is the best possible output of a
-network. Run as python -m benchmarks.edges.
+network. Filled depth is compared by its contours (boundary F1, see evaluation.boundary). Run as
+python -m benchmarks.edges.
 """
 
 from __future__ import annotations
@@ -18,9 +19,12 @@ from torch import Tensor
 from torch.nn import functional
 
 from depth_ros.arrays import FloatArray, ImageArray
+from depth_ros.evaluation.boundary import boundary_f1
 from depth_ros.evaluation.picture import from_above, save
 from depth_ros.geometry.camera import Camera
 from depth_ros.geometry.cloud import back_project
+from depth_ros.geometry.colour import colour_table, colourise
+from depth_ros.geometry.edge_fill import fill
 from depth_ros.geometry.edges import flying, radius_for
 from depth_ros.training.render import render
 from depth_ros.training.scenes import Pose, Robot, Scene, random_drive
@@ -41,6 +45,11 @@ class View(NamedTuple):
 def truth(view: View, width: int = WIDTH, height: int = HEIGHT) -> Tensor:
     """Return depth (height, width) of the view, true at the centre of every pixel."""
     return render([view.scene], [view.pose], [view.camera.scale(width, height)]).depth_m[0]
+
+
+def image(view: View) -> Tensor:
+    """Return the image uint8 (H, W, 3) of the view."""
+    return render([view.scene], [view.pose], [view.camera]).rgb[0]
 
 
 def views(count: int = DRIVES) -> list[View]:
@@ -100,52 +109,73 @@ def smooth_noise(seed: int) -> Tensor:
 
 
 class Counts(NamedTuple):
-    """Pixel counts: floating, floating and removed, good, good and removed."""
+    """Pixel counts: floating, floating and removed, good, good and removed; and contours.
+
+    Attributes:
+        contours, filled: mean boundary F1 of enlarged depth, and of the same depth filled.
+    """
 
     bad: int
     removed: int
     good: int
     lost: int
+    contours: float
+    filled: float
 
 
 def measure(some: list[View], factor: int, mode: str, noise: bool = False) -> Counts:
     """Count the pixels that the filter removes from enlarged depth, over several views."""
     radius_px = radius_for((HEIGHT // factor, WIDTH // factor), (HEIGHT, WIDTH))
-    counts = np.zeros(4, int)
+    counts, contours = np.zeros(4, int), []
     for seed, view in enumerate(some):
         depth_m = enlarged(view, factor, mode)
         bad = in_the_air(view, depth_m)
-        mask = flying(depth_m * smooth_noise(seed) if noise else depth_m, radius_px=radius_px)
+        depth_m = depth_m * smooth_noise(seed) if noise else depth_m
+        mask = flying(depth_m, radius_px=radius_px)
         counts += [int(x.sum()) for x in (bad, mask & bad, ~bad, mask & ~bad)]
-    return Counts(*counts.tolist())
+        both = (depth_m, fill(depth_m, image(view), mask, radius_px))
+        contours.append([boundary_f1(each, truth(view)) for each in both])
+    return Counts(*counts.tolist(), *np.mean(contours, axis=0).tolist())
 
 
 def table(some: list[View]) -> str:
     """Return shares by enlargement, as text."""
-    lines = [f"{'640x480 enlarged from':<36}{'floating':>10}{'removed':>10}{'good lost':>11}"]
+    lines = [
+        f"{'640x480 enlarged from':<32}{'floating':>9}{'removed':>9}{'good lost':>11}"
+        f"{'contours':>10}{'filled':>8}"
+    ]
     for factor in FACTORS:
         for mode in MODES:
             for noise in (False, True):
                 n = measure(some, factor, mode, noise)
                 name = f"{WIDTH // factor}x{HEIGHT // factor}, {mode}{', 2 % noise' * noise}"
                 shares = (n.bad / (n.bad + n.good), n.removed / n.bad, n.lost / n.good)
-                lines.append(f"{name:<36}{shares[0]:>10.2%}{shares[1]:>10.1%}{shares[2]:>11.2%}")
+                lines.append(
+                    f"{name:<32}{shares[0]:>9.2%}{shares[1]:>9.1%}{shares[2]:>11.2%}"
+                    f"{n.contours:>10.2f}{n.filled:>8.2f}"
+                )
     return "\n".join(lines)
 
 
 def draw(view: View, factor: int = 4) -> ImageArray:
-    """Return a picture: the image with removed pixels in red; the cloud before and after."""
-    rgb = render([view.scene], [view.pose], [view.camera]).rgb[0].numpy()
-    depth_m = enlarged(view, factor, "bicubic")
-    mask = flying(
-        depth_m, radius_px=radius_for((HEIGHT // factor, WIDTH // factor), (HEIGHT, WIDTH))
-    )
-    rgb[mask.numpy()] = (255, 40, 40)
+    """Return a picture: flying pixels in red, the cloud without them; depth, and depth filled."""
+    rgb, depth_m = image(view), enlarged(view, factor, "bicubic")
+    radius_px = radius_for((HEIGHT // factor, WIDTH // factor), (HEIGHT, WIDTH))
+    mask = flying(depth_m, radius_px=radius_px)
     rays = torch.from_numpy(view.camera.rays().copy())
     clouds = [depth_m, depth_m.masked_fill(mask, torch.nan)]
     above = [from_above(back_project(depth, rays).reshape(-1, 3).numpy()) for depth in clouds]
     height, width = above[0].shape[:2]
-    return np.hstack([cv2.resize(rgb, (width, height), interpolation=cv2.INTER_AREA), *above])
+    low_m, high_m = (float(each) for each in depth_m.quantile(torch.tensor([0.01, 0.99])))
+    colours = [
+        colourise(depth, low_m, high_m, colour_table("turbo")).numpy()
+        for depth in (depth_m, fill(depth_m, rgb, mask, radius_px))
+    ]
+    rgb[mask] = torch.tensor([255, 40, 40], dtype=torch.uint8)
+    top = [cv2.resize(rgb.numpy(), (width, height), interpolation=cv2.INTER_AREA), *above]
+    size = (round(1.5 * width), round(1.5 * width * HEIGHT / WIDTH))
+    low = [cv2.resize(each, size, interpolation=cv2.INTER_AREA) for each in colours]
+    return np.vstack([np.hstack(top), np.hstack(low)[:, : 3 * width]])
 
 
 def main(arguments: list[str] | None = None) -> int:

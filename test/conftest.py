@@ -55,6 +55,19 @@ def pytest_runtest_protocol(item: pytest.Item) -> Generator[None, object, object
         return (yield)
 
 
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(
+    item: pytest.Item,
+) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    """Print at once why a test of the GPU failed: a run there may be cut off before its summary."""
+    report = yield
+    reporter = item.config.pluginmanager.get_plugin("terminalreporter")
+    if report.failed and item.get_closest_marker("cuda") and reporter is not None:
+        crash = getattr(report.longrepr, "reprcrash", None)
+        reporter.write_line(f"\n{item.name}: {getattr(crash, 'message', report.longreprtext)}")
+    return report
+
+
 @pytest.fixture(scope="session", autouse=True)
 def domain() -> Iterator[int]:
     """ROS on this machine only, in a domain of this process and its children alone."""

@@ -3,7 +3,6 @@
 import json
 import subprocess
 import sys
-from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +12,18 @@ import torch
 from torch import Tensor
 
 from benchmarks.gpu import __main__ as main
-from benchmarks.gpu import adapter, bars, cases, checks, device, layout, live, networks, timing
+from benchmarks.gpu import (
+    adapter,
+    bars,
+    cases,
+    checks,
+    device,
+    layout,
+    live,
+    moge,
+    networks,
+    timing,
+)
 from benchmarks.gpu.alone import CAPTURED, COMPILED, EAGER, Alone
 from benchmarks.gpu.bars import Bar
 from benchmarks.gpu.bench import Bench
@@ -26,12 +36,20 @@ from benchmarks.network import millions
 from benchmarks.predictor import predictor_of
 from benchmarks.timing import Spread
 from depth_ros.models.base import Request
+from depth_ros.models.dinov2 import Size
+from depth_ros.runtimes import download
 from test.models.grin import small
+from test.runtimes.stand_in_bus import StandInBus
 
 pytestmark = pytest.mark.slow
 
 CPU = torch.device("cpu")
 SIZE = (96, 64)
+
+
+def moge_small() -> Any:
+    model: Any = moge.build(Size(64, 2), (32, 16, 8, 8, 8), (0, 1))
+    return model.at_size(112, 168)
 
 
 @pytest.fixture(scope="module")
@@ -43,7 +61,8 @@ def report(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
         patch.setattr(layout, "NETWORKS", ("zoedepth-tiny",))
         patch.setattr(cases, "STEPS", (1, 2))
         patch.setitem(networks._BUILDERS, "grin-small", small.model)
-        arguments = ["--device", "cpu", "--networks", "zoedepth-tiny", "grin-small"]
+        patch.setitem(networks._BUILDERS, "moge-small", moge_small)
+        arguments = ["--device", "cpu", "--networks", "zoedepth-tiny", "grin-small", "moge-small"]
         arguments += ["--image", "96x64", "--dtypes", "float32", "--compile", "zoedepth-tiny"]
         arguments += ["--seconds-per-measurement", "0.001", "--out", str(folder)]
         arguments += ["--only", "network", "frame", "stages", "grin", "layout"]
@@ -60,6 +79,7 @@ def test_every_section_of_every_network_is_measured(report: dict[str, Any]) -> N
         assert (NETWORK, "zoedepth-tiny", way) in found
     for way in (EAGER, COMPILED):
         assert (FRAME, "zoedepth-tiny", way) in found
+    assert {(NETWORK, "moge-small", CAPTURED), (FRAME, "moge-small", EAGER)} <= found
     assert {way for part, _, way in found if part == LAYOUT} >= {
         "channels last, captured",
         "contiguous, eager",
@@ -77,12 +97,12 @@ def test_a_network_that_denoises_is_measured_by_pixels_and_steps(
 
 def test_frames_have_stages_and_the_machine_is_named(report: dict[str, Any]) -> None:
     (laps, *_) = (each["stages"] for each in report["stages"])
-    assert {lap["stage"] for lap in laps} >= {"upload", "network", "points", "copy"}
+    assert {lap["stage"] for lap in laps} >= {"upload", "network", "points", "copy", "land"}
     assert {"cpu", "torch", "transformers", "device"} <= report["machine"].keys()
 
 
 def test_networks_are_of_the_published_sizes() -> None:
-    sizes_m = {"small": 24.8, "base": 97.5, "large": 335, "zoedepth": 344}
+    sizes_m = {"small": 24.8, "base": 97.5, "large": 335, "zoedepth": 344, "moge": 326}
     for name, parameters_m in sizes_m.items():
         with torch.device("meta"):
             network = _meta(name)
@@ -118,25 +138,12 @@ class Frozen(Host):
         return lambda: outputs
 
 
-class Recording(Host):
-    """Notes what is fetched and waited for, in its order."""
+class Noting(StandInBus):
+    """Notes what is waited for, too."""
 
-    def __init__(self) -> None:
-        super().__init__(CPU)
-        self.events: list[str] = []
-
-    def fetch(self, pairs: Sequence[tuple[Tensor, Tensor]]) -> device.Mark:
-        super().fetch(pairs)
-        self.events.append("asked")
-        return Waiting(self.events)
-
-
-class Waiting:
-    def __init__(self, events: list[str]) -> None:
-        self._events = events
-
-    def wait(self) -> None:
-        self._events.append("waited")
+    def wait_for(self, number: int) -> None:
+        self.log.append("wait")
+        super().wait_for(number)
 
 
 def made(on: Host, edges_filter: str = "points") -> tuple[Frames, Alone]:
@@ -147,23 +154,29 @@ def made(on: Host, edges_filter: str = "points") -> tuple[Frames, Alone]:
     return Frames(pipeline, on, frame), Alone(model, on, rgb, Request([frame.camera]))
 
 
-def test_a_row_of_frames_starts_the_next_one_before_it_waits() -> None:
-    on = Recording()
-    frames, _ = made(on)
+def test_a_row_of_frames_starts_the_next_one_before_it_waits(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    bus = Noting()
+    monkeypatch.setattr(download, "bus_of", lambda device: bus)
+    frames, _ = made(Host(CPU))
+    begun, finished = ["copy"] * 2, ["wait"] * 2
     frames.row(3)
-    assert on.events == ["asked", "asked", "waited", "asked", "waited", "waited"]
-    on.events.clear()
+    operations = [each.split()[0] for each in bus.log if each != "mark"]
+    assert operations == [*begun, *begun, *finished, *begun, *finished, *finished]
+    bus.log.clear()
     frames.one()
-    assert on.events == ["asked", "waited"]
+    assert [each.split()[0] for each in bus.log if each != "mark"] == [*begun, *finished]
+    assert len(bus.allocated) == 4  # two for each output: one is written while the other is read
 
 
 def test_messages_of_a_row_are_those_of_single_frames() -> None:
     frames, _ = made(Host(CPU))
     frames.one()
-    once = frames.depth.values().clone(), frames.cloud.values().clone()
+    once = frames.depth.clone(), frames.cloud.clone()
     frames.row(4)
-    assert torch.equal(frames.depth.values(), once[0])
-    assert torch.equal(frames.cloud.values(), once[1])
+    assert torch.equal(frames.depth, once[0])
+    assert torch.equal(frames.cloud, once[1])
 
 
 def test_a_count_on_the_device_cuts_the_cloud(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -172,7 +185,7 @@ def test_a_count_on_the_device_cuts_the_cloud(monkeypatch: pytest.MonkeyPatch) -
     counted = asked._replace(points=torch.tensor(7, dtype=torch.int32))
     monkeypatch.setattr("benchmarks.gpu.frames.answer", lambda *_: counted)
     frames.one()
-    assert torch.equal(frames.cloud.values(), asked.payload[:7].flatten())
+    assert torch.equal(frames.cloud, asked.payload[:7].flatten())
 
 
 def test_a_capture_with_another_output_is_not_timed() -> None:
@@ -182,7 +195,7 @@ def test_a_capture_with_another_output_is_not_timed() -> None:
         checks.check_outputs(CAPTURED, alone.work(CAPTURED)(), alone.work(EAGER)(), "float32")
 
 
-@pytest.mark.parametrize("edges_filter", ["off", "points"])
+@pytest.mark.parametrize("edges_filter", ["off", "points", "fill", "auto"])
 def test_right_frames_pass_the_check(edges_filter: str) -> None:
     frames, alone = made(Host(CPU), edges_filter=edges_filter)
     assert checks.check_frame(frames, alone, "float32") == ""
@@ -199,7 +212,7 @@ def test_wrong_depth_and_lost_points_are_found(monkeypatch: pytest.MonkeyPatch) 
         predictor_of(frames.pipeline).model, "cpu", "float32", focal_correction=False
     )
     monkeypatch.setattr(frames, "pipeline", wrong)
-    monkeypatch.setattr(wrong, "focal_ratio", lambda *_: 2.0)
+    monkeypatch.setattr(wrong.metric_scaler, "focal_ratio", lambda *_: 2.0)
     with pytest.raises(MismatchError, match="depth"):
         checks.check_frame(frames, alone, "float32")
 
@@ -371,11 +384,11 @@ def test_without_ros_nothing_is_live(
 
 
 def test_what_decides_comes_first() -> None:
-    order = main._order(["grin-tiny", "small", "large"], ["float16", "bfloat16"])
+    order = main._order(["grin-tiny", "moge", "small", "large"], ["float16", "bfloat16"])
     assert order[:4] == [
         ("small", "float16"),
         ("large", "float16"),
         ("small", ""),
         ("grin-tiny", "bfloat16"),
     ]
-    assert len(order) == len(set(order)) == 7
+    assert len(order) == len(set(order)) == 9

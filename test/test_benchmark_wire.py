@@ -140,7 +140,7 @@ def test_a_real_run_reports_every_cloud_and_way() -> None:
     ]
     assert [each.size for each in results[::2]] == [160 * 120 * 16, 160 * 120 * 14]
     # A listener may have a cloud before publish() returns, so the two times are not compared.
-    assert all(0 < each.call_ms.low and 0 < each.last_ms.low for each in results)
+    assert all(each.call_ms.low > 0 and each.last_ms.low > 0 for each in results)
     text = wire.table(results)
     assert "synchronous, listeners that keep their memory: 2" in text
     assert len(text.splitlines()) == 1 + 2 + len(results)

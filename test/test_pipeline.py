@@ -352,7 +352,13 @@ def step_m() -> Tensor:
 
 @pytest.mark.parametrize(
     ("edges_filter", "in_points", "in_image"),
-    [("off", True, True), ("points", False, True), ("image", False, False)],
+    [
+        ("off", True, True),
+        ("points", False, True),
+        ("image", False, False),
+        ("fill", False, True),
+        ("auto", False, True),
+    ],
 )
 def test_flying_pixels_are_removed_where_the_setting_requires_it(
     edges_filter: str, in_points: bool, in_image: bool
@@ -367,6 +373,45 @@ def test_flying_pixels_are_removed_where_the_setting_requires_it(
     assert (kept.sum() > 0.5 * floating.sum()) == in_points
     assert torch.isfinite(depth.depth_m).all() == in_image
     assert torch.isfinite(z[~floating]).float().mean() > 0.9
+
+
+BOX_RGB = np.full((48, 64, 3), 90, np.uint8)
+BOX_RGB[16:36, 20:44] = 200
+
+
+def steep_pixels(enlargement: int, **settings: Any) -> int:
+    """Count the pixels of depth between a box and a wall, in an image that shows the box."""
+    small = step_m()[::enlargement, ::enlargement]
+    network = predicting(small, Output.METRIC_DEPTH, focal_correction=False, **settings)
+    depth_m = network(Frame(BOX_RGB, CAMERA, 1)).depth_m
+    return int(((depth_m > 1.7) & (depth_m < 3.5)).sum())
+
+
+def test_edges_of_a_small_map_are_filled_unless_the_setting_says_otherwise() -> None:
+    blurred = steep_pixels(4, edges_filter="points")
+    assert blurred > 100
+    assert steep_pixels(4, edges_filter="off") == blurred
+    assert steep_pixels(4) < 0.3 * blurred
+    assert steep_pixels(4, edges_filter="fill") == steep_pixels(4)
+    assert steep_pixels(1) == steep_pixels(1, edges_filter="points")
+    assert steep_pixels(1, edges_filter="fill") < steep_pixels(1)
+
+
+def test_filled_pixels_give_no_points_whatever_they_look_like_now() -> None:
+    network = predicting(step_m()[::4, ::4], Output.METRIC_DEPTH, points_organised=True)
+    depth = network(Frame(BOX_RGB, CAMERA, 1))
+    z = torch.from_numpy(network.points(depth).numpy().view(np.float32))[..., 2]
+    assert depth.filled is not None
+    assert depth.filled.sum() > 100
+    assert torch.equal(torch.isnan(z), depth.filled)
+
+
+def test_filled_depth_is_within_range() -> None:
+    values_m = step_m()[::4, ::4]
+    network = predicting(values_m, Output.METRIC_DEPTH, max_depth_m=3.9, edges_filter="fill")
+    depth_m = network(Frame(BOX_RGB, CAMERA, 1)).depth_m
+    assert (depth_m[torch.isfinite(depth_m)] < 3.9).all()
+    assert not depth_m.isnan().any()
 
 
 def test_colours_may_follow_each_images_own_range() -> None:

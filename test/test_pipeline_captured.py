@@ -15,7 +15,7 @@ from depth_ros.pipeline import DepthFrame, Frame, NetworkPredictor, Pipeline, Wa
 from depth_ros.runtimes.torch_runtime import TorchRuntime
 from depth_ros.scale.anchors import Anchors
 from test.models.references import image
-from test.runtimes.stand_in import StandIn, graphs
+from test.runtimes.stand_in import Launches, StandIn, graphs
 
 pytestmark = pytest.mark.slow
 
@@ -55,6 +55,9 @@ CHANGES: list[dict[str, Any]] = [
     {"min_depth_m": 1.0, "max_depth_m": 3.0},
     {"edges_filter": "off"},
     {"edges_filter": "image", "edges_step": 0.1},
+    {"edges_filter": "points"},
+    {"edges_filter": "fill"},
+    {"edges_filter": "fill", "max_depth_m": 2.0, "beyond_range": "max"},
     {"edges_radius_px": 2},
     {"points_organised": True},
     {"points_colour": False, "stride": 2},
@@ -148,6 +151,30 @@ def test_a_batch_is_one_replay(checkpoint: Path) -> None:
     for one, known in zip(found, eager.predict_batch(frames, [None, None]), strict=True):
         assert torch.equal(one.prediction.values, known.prediction.values)
     assert machine.log.count("replay") == 1
+
+
+def test_each_number_of_cameras_has_its_graph(checkpoint: Path) -> None:
+    eager, captured, machine = pair(checkpoint)
+    captures = []
+    for count in (1, 2, 3, 2, 1, 3):
+        frames = [frame(number) for number in range(count)]
+        found = captured.predict_batch(frames, [None] * count)
+        for one, known in zip(found, eager.predict_batch(frames, [None] * count), strict=True):
+            assert torch.equal(one.prediction.values, known.prediction.values)
+        captures.append(machine.log.count("capture"))
+    assert captures == [1, 2, 3, 3, 3, 3]
+
+
+def test_few_operations_of_a_frame_are_outside_of_its_graphs(checkpoint: Path) -> None:
+    _, captured, machine = pair(checkpoint)
+    for number in range(3):
+        shown = frame(number)
+        with Launches(machine) as launches:
+            captured.cloud(captured.measure(captured.predict(shown), None, Wanted(points=True)))
+    # The image into one graph and values out of it; values and the image into the other; depth,
+    # points and their count out of it.
+    assert launches.counts == {"copy_": 3, "clone": 4}
+    assert machine.log[-6:] == ["wait", "replay", "record"] * 2
 
 
 def test_forks_share_graphs(checkpoint: Path) -> None:

@@ -78,7 +78,7 @@ def test_the_floor_has_no_height_and_the_wall_has() -> None:
     floor, high = np.abs(xyz[:, 2]) < 1e-3, xyz[:, 2] > 0.05
     assert (floor | high).all()
     assert floor.sum() > 50
-    np.testing.assert_allclose(xyz[high][:, 0], WALL_M, rtol=0.08)
+    np.testing.assert_allclose(xyz[high][:, 0], WALL_M, rtol=0.1)  # by the row of its foot
 
 
 @pytest.mark.parametrize("factor", [0.85, 1.2])

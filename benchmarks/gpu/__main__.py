@@ -26,6 +26,7 @@ from depth_ros.runtimes.torch_runtime import DTYPES
 
 GRIN = "grin"
 SECTIONS = (*PARTS, GRIN, LAYOUT, live.LIVE)
+_MOGE = "moge"
 _DTYPES, _GRIN_FIRST = ["float16", "bfloat16"], "bfloat16"
 
 
@@ -59,9 +60,10 @@ def _measure(bench: Bench, options: argparse.Namespace) -> None:
 def _order(names: list[str], dtypes: list[str]) -> list[tuple[str, str]]:
     """Return networks and precisions, in priority order; empty precision: the layout.
 
-    GRIN overflows in float16 with some weights: bfloat16 comes first.
+    Those with targets come first. GRIN overflows in float16 with some weights: bfloat16 comes
+    first.
     """
-    first = [(name, dtypes[0]) for name in names if not name.startswith(GRIN)]
+    first = [(name, dtypes[0]) for name in names if not name.startswith((GRIN, _MOGE))]
     first += [(name, "") for name in names if name in layout.NETWORKS]
     if _GRIN_FIRST in dtypes:
         first += [(name, _GRIN_FIRST) for name in names if name.startswith(GRIN)]

@@ -12,9 +12,10 @@ from benchmarks.gpu.device import Outputs
 from benchmarks.gpu.frames import Frames
 from benchmarks.mismatch import MismatchError
 from benchmarks.predictor import predictor_of
-from depth_ros.geometry.edges import flying, radius_for
+from depth_ros.geometry.edges import flying
 from depth_ros.models import DepthModel
-from depth_ros.pipeline import Pipeline
+from depth_ros.pipeline import DepthFrame, Pipeline
+from depth_ros.pipeline.renderer import edge_radius_px, edges_of
 
 TOLERANCE = {"float32": 0.01, "float16": 0.03, "bfloat16": 0.15}
 """Maximum relative difference, over 99 % of all values, between ways of the same network."""
@@ -49,11 +50,13 @@ def check_frame(frames: Frames, alone: Alone, dtype: str) -> str:
         MismatchError: they differ.
     """
     pipeline = frames.pipeline
-    result = answer(pipeline, frames.frame)
-    depth_m = result.depth.depth_m.clone()
+    depth = answer(pipeline, frames.frame).depth
     frames.one()
-    _check_depth(depth_m, result.depth.far_m, _expected_m(pipeline, alone, frames), dtype)
-    share = _check_cloud(depth_m, result.depth.network_size, pipeline, frames)
+    expected_m = _expected_m(pipeline, alone, frames)
+    if depth.filled is not None:  # with the depth of their neighbours
+        expected_m = torch.where(depth.filled, depth.depth_m, expected_m)
+    _check_depth(depth.depth_m, depth.far_m, expected_m, dtype)
+    share = _check_cloud(depth, pipeline, frames)
     return f"{share:.1%} of the pixels are points" if share < _FEW else ""
 
 
@@ -61,9 +64,10 @@ def _expected_m(pipeline: Pipeline, alone: Alone, frames: Frames) -> Tensor:
     """Return depth (H, W) in metres from the network alone, without range limits."""
     camera = frames.frame.camera
     values = alone.prediction.values[0]
-    if not pipeline.model.denoises:
-        raw = alone.work(EAGER)()[0].float()
-        values = _enlarged(predictor_of(pipeline).model, raw, camera.height, camera.width)
+    raw = alone.work(EAGER)()
+    if not pipeline.model.denoises and len(raw) == 1:  # the map itself
+        model = predictor_of(pipeline).model
+        values = _enlarged(model, raw[0].float(), camera.height, camera.width)
     return values * pipeline.metric_scaler.focal_ratio(camera, pipeline.settings)
 
 
@@ -86,19 +90,18 @@ def _check_depth(depth_m: Tensor, far_m: float, expected_m: Tensor, dtype: str) 
         raise MismatchError("depth is NaN where the network alone has a value")
 
 
-def _check_cloud(
-    depth_m: Tensor, network_size: tuple[int, int] | None, pipeline: Pipeline, frames: Frames
-) -> float:
-    """Compare the cloud in the message with depth: equal count, and equal z in order.
+def _check_cloud(depth: DepthFrame, pipeline: Pipeline, frames: Frames) -> float:
+    """Compare the cloud on the host with depth: equal count, and equal z in order.
 
     Returns the share of pixels that are points.
     """
+    depth_m, settings = depth.depth_m, pipeline.settings
     there = depth_m.isfinite()
-    if pipeline.settings.edges_filter == "points":
-        size = (depth_m.shape[0], depth_m.shape[1])
-        radius_px = pipeline.settings.edges_radius_px or radius_for(network_size or size, size)
-        there &= ~flying(depth_m, pipeline.settings.edges_step, radius_px)
-    z_m = frames.cloud.values().view(torch.float32).view(-1, _POINT_BYTES // 4)[:, 2]
+    if depth.filled is not None:
+        there &= ~depth.filled
+    elif edges_of(depth, settings) == "points":
+        there &= ~flying(depth_m, settings.edges_step, edge_radius_px(depth, settings))
+    z_m = frames.cloud.view(torch.float32).view(-1, _POINT_BYTES // 4)[:, 2]
     expected_m = depth_m[there].cpu()
     # Fused kernels round differently, so a pixel at a threshold may be on the other side.
     if abs(len(z_m) - len(expected_m)) > _ODD * len(expected_m):

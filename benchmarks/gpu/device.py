@@ -1,9 +1,9 @@
-"""Device operations for the measurements: synchronise, capture work, record events."""
+"""Device operations for the measurements: synchronise, and capture work."""
 
 from __future__ import annotations
 
 import gc
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from typing import Any, Protocol
 
 import torch
@@ -16,13 +16,6 @@ Work = Callable[[], Outputs]
 
 # In the first runs libraries choose kernels and allocate memory, which must not be captured.
 _WARM_UPS = 3
-
-
-class Mark(Protocol):
-    """An event after all work submitted so far."""
-
-    def wait(self) -> None:
-        """Wait until the device has reached it."""
 
 
 class Device(Protocol):
@@ -40,30 +33,8 @@ class Device(Protocol):
     def capture(self, work: Work) -> Work:
         """Return a function that repeats work as one launch, into the same outputs."""
 
-    def staging(self, size_bytes: int) -> Tensor:
-        """Return host memory, uint8, that the device can write directly."""
-
-    def fetch(self, pairs: Sequence[tuple[Tensor, Tensor]]) -> Mark:
-        """Copy from the device to host memory, pair by pair, concurrently with later work.
-
-        Args:
-            pairs: memory of staging(), and its source; the source's memory may be reused after the
-                copy, and not before.
-
-        Returns:
-            an event after the copies.
-        """
-
     def forget(self) -> None:
         """Release unused memory."""
-
-
-class _CudaMark:
-    def __init__(self, event: Any) -> None:
-        self._event = event
-
-    def wait(self) -> None:
-        self._event.synchronize()
 
 
 class Cuda:
@@ -73,7 +44,6 @@ class Cuda:
         self.place = place
         if place.index is not None:
             torch.cuda.set_device(place)
-        self._copies: Any = torch.cuda.Stream(place)
 
     def synchronise(self) -> None:
         """Wait for all streams."""
@@ -98,30 +68,10 @@ class Cuda:
 
         return replay
 
-    def staging(self, size_bytes: int) -> Tensor:
-        """Return page-locked memory."""
-        return torch.empty(size_bytes, dtype=torch.uint8, pin_memory=True)
-
-    def fetch(self, pairs: Sequence[tuple[Tensor, Tensor]]) -> Mark:
-        """Copy in a separate stream, after the work of the current one."""
-        self._copies.wait_stream(torch.cuda.current_stream(self.place))
-        with torch.cuda.stream(self._copies):
-            for target, source in pairs:
-                target.copy_(source, non_blocking=True)
-                source.record_stream(self._copies)
-            copied: Any = torch.cuda.Event()
-            copied.record(self._copies)
-        return _CudaMark(copied)
-
     def forget(self) -> None:
         """Empty the caching allocator."""
         gc.collect()
         torch.cuda.empty_cache()
-
-
-class _Passed:
-    def wait(self) -> None:
-        pass
 
 
 class Host:
@@ -147,16 +97,6 @@ class Host:
             return outputs
 
         return replay
-
-    def staging(self, size_bytes: int) -> Tensor:
-        """Return pageable memory."""
-        return torch.empty(size_bytes, dtype=torch.uint8)
-
-    def fetch(self, pairs: Sequence[tuple[Tensor, Tensor]]) -> Mark:
-        """Copy, and return a completed event."""
-        for target, source in pairs:
-            target.copy_(source)
-        return _Passed()
 
     def forget(self) -> None:
         """Collect reference cycles."""

@@ -15,6 +15,7 @@ from transformers import (
 )
 
 from benchmarks import network
+from benchmarks.gpu import moge
 from depth_ros import models
 from depth_ros.models import DepthModel, ModelEntry, Output
 from depth_ros.models.depth_anything import DepthAnything
@@ -94,7 +95,8 @@ def _grin_base() -> DepthModel:
 _BUILDERS: dict[str, Callable[[], DepthModel]] = {
     **{size: partial(_depth_anything, size) for size in ("small", "base", "large")},
     "zoedepth": _zoedepth,
+    "moge": moge.build,
     "grin-base": _grin_base,
 }
-NAMES = ("small", "base", "large", "zoedepth", "grin-base", "grin-tiny")
+NAMES = ("small", "base", "large", "zoedepth", "moge", "grin-base", "grin-tiny")
 """The networks to measure by default; Depth Anything V2 by size."""

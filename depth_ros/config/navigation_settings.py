@@ -55,7 +55,7 @@ class NavigationSettings:
     nav_contact: bool = setting(
         True,
         "In points/nav and a scan with a height band, correct the distance of objects by the image "
-        "row where they touch the floor, if the ground is known.",
+        "row where they touch the floor, and make them upright, if the ground is known.",
         live=True,
     )
     nav_sigmas: float = setting(

@@ -26,10 +26,12 @@ class OutputSettings:
         live=True,
     )
     edges_filter: str = setting(
-        "points",
-        "Remove flying pixels between foreground and background: off, from points only, or from "
-        "points and the depth image.",
-        choices=("off", "points", "image"),
+        "auto",
+        "Flying pixels between foreground and background. off: kept; points: removed from points; "
+        "image: removed from points and the depth image; fill: removed from points, and in the "
+        "depth image replaced by the depth of neighbours of the same brightness; auto: fill if "
+        "the image is at least twice as large as the network's map, otherwise points.",
+        choices=("auto", "off", "points", "image", "fill"),
         live=True,
     )
     edges_step: float = setting(

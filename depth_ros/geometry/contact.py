@@ -3,8 +3,8 @@
 On the ground the true z-depth is h / (n . r) (see scale.ground). Up an image column, depth grows
 like that of the ground until the foot of an upright object; above, it is constant. So the row of
 the foot gives the object's distance. The ratio to the predicted depth at the foot corrects the
-whole object. The idea is that of stixels (Badino, Franke and Pfeiffer, "The Stixel World", DAGM
-2009).
+whole object, and what is then near the upright surface above the foot is put on it. The idea is
+that of stixels (Badino, Franke and Pfeiffer, "The Stixel World", DAGM 2009).
 """
 
 from __future__ import annotations
@@ -18,6 +18,10 @@ from torch.nn import functional
 _FOLLOWS = 0.5  # half-way between an upright object (constant depth) and ground (growing depth)
 _LEAST_ROWS = 3  # minimum number of ground rows below a foot
 _SMOOTHED = 2  # columns to each side of the median filter
+# An object whose ln depth differs by less from that of its upright surface stands on it. What is
+# nearer may overhang, as a table does: it is moved away from the robot by little only.
+_NEARER, _FARTHER = 0.08, 0.25
+_JUMP = 0.15  # of ln depth over the blur of an edge: above it, another object begins
 
 
 class Contact(NamedTuple):
@@ -28,11 +32,13 @@ class Contact(NamedTuple):
         log_factor: (W,) ln(true / predicted depth) of the object there. A column without a contact
             has the value of the nearest column; 0 if there is no contact at all.
         foot_m: (W,) true z-depth at the contact; NaN: no contact in the column.
+        foot_row: int64 (W,), the row of the contact.
     """
 
     ground: Tensor
     log_factor: Tensor
     foot_m: Tensor
+    foot_row: Tensor
 
 
 def find_contact(depth_m: Tensor, ground_m: Tensor, reach_px: int) -> Contact:
@@ -66,7 +72,52 @@ def find_contact(depth_m: Tensor, ground_m: Tensor, reach_px: int) -> Contact:
     known &= factor.abs() < torch.inf  # false for NaN
     factor = _filled(_smooth(factor.masked_fill(~known, torch.nan)))
     foot_m = foot.exp().masked_fill_(~known | goes_on, torch.nan)
-    return Contact(ground.flip(0) > 0, factor, foot_m)
+    return Contact(ground.flip(0) > 0, factor, foot_m, last[0])
+
+
+def upright_m(contact: Contact, rays: Tensor, down: Tensor) -> Tensor:
+    """Return the z-depth (H, W) of an upright surface that stands on the contact of each column.
+
+    Exact for a level camera: the points of a column are in one upright plane, and a surface of any
+    direction meets it in an upright line. If the camera looks up or down, a column beside the
+    centre leans: the error of a wall turned by 40 degrees is 1 % in the median, 10 % at the side.
+
+    Args:
+        contact: of the columns.
+        rays: (H, W, 2) viewing rays x/z and y/z.
+        down: (3,) unit vector towards the ground in the camera's optical frame.
+
+    Returns:
+        NaN where a column has no contact, or a ray goes straight up or backwards.
+    """
+    at_foot = rays.gather(0, contact.foot_row[None, :, None].expand(1, -1, 2))[0]
+    falls = at_foot @ down[:2] + down[2]
+    # Horizontal, towards the foot: the normal of an upright surface.
+    x, y = (at_foot[:, i] - falls * down[i] for i in range(2))
+    z = 1 - falls * down[2]
+    away = rays[..., 0] * x + rays[..., 1] * y + z
+    distance = contact.foot_m * (at_foot[:, 0] * x + at_foot[:, 1] * y + z)
+    return distance / away.masked_fill(away <= 0, torch.nan)
+
+
+def standing(depth_m: Tensor, contact: Contact, upright: Tensor, reach_px: int) -> Tensor:
+    """Return depth (H, W) with what is near the upright surface of its column put on it.
+
+    An object ends where depth jumps back: what is seen above it is another one.
+
+    Args:
+        depth_m: (H, W) z-depth, already corrected by the contact's factor.
+        contact: of the columns.
+        upright: of upright_m().
+        reach_px: see find_contact.
+    """
+    apart = (depth_m / upright).log()  # NaN compares false
+    near = (apart > -_NEARER) & (apart < _FARTHER) & ~contact.ground
+    apart = apart.masked_fill(contact.ground, 0.0).nan_to_num(0.0)
+    goes_on = torch.ones_like(apart)
+    goes_on[: -2 * reach_px] = (apart[: -2 * reach_px] - apart[2 * reach_px :] < _JUMP).float()
+    same = goes_on.flip(0).cumprod(0).flip(0) > 0
+    return torch.where(near & same, upright, depth_m)
 
 
 def _smooth(values: Tensor) -> Tensor:

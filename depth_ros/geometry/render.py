@@ -15,10 +15,11 @@ from torch import Tensor
 from depth_ros.geometry.cloud import compacted, points_of
 from depth_ros.geometry.colour import colourise, robust_limits
 from depth_ros.geometry.depth import limit_range, scaled_depth
+from depth_ros.geometry.edge_fill import fill
 from depth_ros.geometry.edges import flying
 
 Values = Literal["metres", "depth", "inverse", "done"]
-Edges = Literal["off", "points", "image"]
+Edges = Literal["off", "points", "image", "fill"]
 
 
 @dataclass(frozen=True)
@@ -28,8 +29,8 @@ class Plan:
     Attributes:
         values: kind of the values: depth in metres up to a factor; depth, or inverse depth, up to
             scale and shift; or done: depth with its range limited and its edges filtered already.
-        edges: output from which flying pixels between two surfaces are removed: off, points, or
-            depth.
+        edges: output from which flying pixels between two surfaces are removed: off, points,
+            image (and points), or fill: points, and depth is filled, see edge_fill.fill.
         radius_px: see edges.flying.
         points: whether points are made.
         organised: one point per pixel, with NaN for no point, instead of finite points only.
@@ -79,10 +80,11 @@ class Scene(NamedTuple):
     """Further inputs of an image; None if the plan does not need them.
 
     Attributes:
-        rgb: uint8 (H, W, 3).
+        rgb: uint8 (H, W, 3), for colours of points, and to fill depth.
         x, y: (h, w) viewing rays x/z and y/z of the pixels that give points.
         confidence: (H, W).
         table: uint8 (256, 3), see colour.colour_table.
+        filled: bool (H, W), the filled pixels of depth that is done.
     """
 
     rgb: Tensor | None = None
@@ -90,6 +92,7 @@ class Scene(NamedTuple):
     y: Tensor | None = None
     confidence: Tensor | None = None
     table: Tensor | None = None
+    filled: Tensor | None = None
 
 
 @dataclass(frozen=True)
@@ -101,12 +104,14 @@ class Rendered:
         payload: uint8 (h, w, bytes) if organised, else (h * w, bytes), see cloud.compacted.
         count: number of points at the front of a payload that is not organised.
         colours: uint8 (H, W, 3) rgb.
+        filled: bool (H, W), the pixels that were filled.
     """
 
     depth_m: Tensor | None = None
     payload: Tensor | None = None
     count: Tensor | None = None
     colours: Tensor | None = None
+    filled: Tensor | None = None
 
 
 def render(plan: Plan, values: Tensor, scene: Scene, numbers: Tensor) -> Rendered:
@@ -120,17 +125,39 @@ def render(plan: Plan, values: Tensor, scene: Scene, numbers: Tensor) -> Rendere
     """
     given = Numbers(*numbers.unbind())
     depth_m = _depth(plan, values, given)
-    flies = None
-    if plan.edges == "image" and plan.values != "done":
-        depth_m.masked_fill_(flying(depth_m, given.edge_step, plan.radius_px), torch.nan)
-    elif plan.edges == "points" and plan.points:
+    flies = scene.filled
+    if flies is None and _is_tested(plan):
         flies = flying(depth_m, given.edge_step, plan.radius_px)
+    if plan.values != "done" and flies is not None:
+        depth_m = _without_edges(plan, depth_m, flies, scene, given)
     payload = count = colours = None
     if plan.points:
         payload, count = _cloud(plan, depth_m, scene, given, flies)
     if plan.colours:
         colours = _colours(plan, depth_m, scene, given)
-    return Rendered(None if plan.values == "done" else depth_m, payload, count, colours)
+    if plan.values == "done":
+        return Rendered(None, payload, count, colours)
+    return Rendered(depth_m, payload, count, colours, flies if plan.edges == "fill" else None)
+
+
+def _is_tested(plan: Plan) -> bool:
+    """Whether a plan needs to know which pixels are flying."""
+    in_depth = plan.values != "done" and plan.edges in ("image", "fill")
+    return in_depth or (plan.points and plan.edges in ("points", "fill"))
+
+
+def _without_edges(
+    plan: Plan, depth_m: Tensor, flies: Tensor, scene: Scene, given: Numbers
+) -> Tensor:
+    """Return depth with its flying pixels removed or filled; may change depth in place."""
+    if plan.edges == "image":
+        return depth_m.masked_fill_(flies, torch.nan)
+    if plan.edges == "fill":
+        assert scene.rgb is not None
+        depth_m = fill(depth_m, scene.rgb, flies, plan.radius_px)
+        # A mean of a surface and of pixels beyond range may be beyond range.
+        return limit_range(depth_m, given.near_m, given.far_m)
+    return depth_m
 
 
 def _depth(plan: Plan, values: Tensor, given: Numbers) -> Tensor:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import torch
 from torch import Tensor
 from torch.nn import functional
 
@@ -23,7 +24,8 @@ def rounded_resize(pixels: Tensor, size: tuple[int, int], mode: str) -> Tensor:
 
     Rounding after each of the two passes is needed: it removes the filter's overshoot at edges.
     """
-    levels = pixels.float()
+    # Colour planes, in which the filter runs along memory.
+    levels = pixels.to(torch.float32, memory_format=torch.contiguous_format)
     for part in ((pixels.shape[-2], size[1]), size):
         levels = functional.interpolate(levels, part, mode=mode, antialias=True)
         levels = levels.round_().clamp_(0, 255)

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import math
-from dataclasses import replace
+from dataclasses import fields, replace
 from functools import lru_cache, partial
-from typing import cast
 
 import torch
 from torch import Tensor
@@ -14,7 +13,7 @@ from depth_ros.config import Settings
 from depth_ros.geometry.camera import Camera
 from depth_ros.geometry.cloud import Allocate
 from depth_ros.geometry.colour import colour_table
-from depth_ros.geometry.render import Edges, Numbers, Plan, Rendered, Scene, render
+from depth_ros.geometry.render import Numbers, Plan, Rendered, Scene, render
 from depth_ros.models import Output
 from depth_ros.models.base import ModelFacts
 from depth_ros.pipeline.depth_frame import DepthFrame
@@ -24,6 +23,7 @@ from depth_ros.pipeline.renderer import (
     Cloud,
     check_confidence,
     edge_radius_px,
+    edges_of,
     point_stride,
     unrendered,
 )
@@ -34,6 +34,7 @@ from depth_ros.runtimes.download import Download
 from depth_ros.runtimes.upload import to_device
 
 _RAY_TABLES = 16
+_NUMBERS = 16
 
 
 class CapturedRenderer:
@@ -53,6 +54,7 @@ class CapturedRenderer:
         # Not a cached method: the reference cycle would keep the GPU's memory.
         self._table = lru_cache(maxsize=4)(lambda name: colour_table(name).to(device))
         self._planes = lru_cache(maxsize=_RAY_TABLES)(partial(_ray_planes, device))
+        self._sent = lru_cache(maxsize=_NUMBERS)(partial(_sent, device))
         self._download = Download()
 
     def depth(
@@ -64,9 +66,10 @@ class CapturedRenderer:
         if scaled.scale is not None:
             inverse = scaled.kind is Output.AFFINE_INVERSE_DEPTH
             plan = replace(plan, values="inverse" if inverse else "depth")
-        rendered = self._render(plan, raw, settings)
+        rendered = self._render(plan, raw, settings, scaled.factor)
         assert rendered.depth_m is not None
-        return replace(raw, depth_m=rendered.depth_m, rendered=(settings, rendered))
+        done = replace(raw, depth_m=rendered.depth_m, filled=rendered.filled)
+        return replace(done, rendered=(settings, rendered))
 
     def points(
         self, depth: DepthFrame, settings: Settings, allocate: Allocate | None = None
@@ -106,20 +109,24 @@ class CapturedRenderer:
         plan = replace(_plan(depth, settings, wanted), values="done")
         return self._render(plan, depth, settings)
 
-    def _render(self, plan: Plan, depth: DepthFrame, settings: Settings) -> Rendered:
-        """Run a plan on the device."""
+    def _render(
+        self, plan: Plan, depth: DepthFrame, settings: Settings, factor: float | None = None
+    ) -> Rendered:
+        """Run a plan on the device; factor: see Scaled."""
         x, y = self._planes(depth.camera, plan.stride) if plan.points else (None, None)
-        scene = Scene(
-            depth.rgb if plan.coloured else None,
-            x,
-            y,
+        table = self._table(settings.colour_map) if plan.colours else None
+        done = plan.values == "done"
+        fills = plan.edges == "fill" and not done
+        removes = plan.points and plan.edges in ("points", "fill")
+        tensors, _ = self._graphs.render(
+            plan,
+            partial(_run, plan),
+            depth.depth_m,
+            depth.rgb if plan.coloured or fills else None,
             depth.confidence if plan.confident else None,
-            self._table(settings.colour_map) if plan.colours else None,
+            depth.filled if done and removes else None,
+            constants=(self._sent(_numbers(depth, settings, factor)), x, y, table),
         )
-        numbers = torch.tensor(_numbers(depth, settings), dtype=torch.float64)
-        function = partial(_run, plan)
-        inputs = (depth.depth_m, to_device(numbers, self._device), *scene)
-        tensors, _ = self._graphs.render(plan, function, *inputs)
         return Rendered(*tensors)
 
 
@@ -128,7 +135,7 @@ def _plan(depth: DepthFrame, settings: Settings, wanted: Wanted) -> Plan:
     confident = bool(settings.min_confidence)
     points = wanted.points and not (confident and depth.confidence is None)  # cloud() raises
     return Plan(
-        edges=cast(Edges, settings.edges_filter),
+        edges=edges_of(depth, settings),
         radius_px=edge_radius_px(depth, settings),
         points=points,
         organised=points and settings.points_organised,
@@ -141,10 +148,10 @@ def _plan(depth: DepthFrame, settings: Settings, wanted: Wanted) -> Plan:
     )
 
 
-def _numbers(depth: DepthFrame, settings: Settings) -> Numbers:
+def _numbers(depth: DepthFrame, settings: Settings, factor: float | None) -> Numbers:
     scale = depth.scale
     return Numbers(
-        1.0 if scale is None else scale.scale,
+        (1.0 if factor is None else factor) if scale is None else scale.scale,
         0.0 if scale is None else scale.shift,
         settings.min_depth_m,
         depth.far_m,
@@ -156,11 +163,18 @@ def _numbers(depth: DepthFrame, settings: Settings) -> Numbers:
 
 
 def _run(
-    plan: Plan, values: Tensor, numbers: Tensor, *scene: Tensor | None
+    plan: Plan, values: Tensor, *given: Tensor | None
 ) -> tuple[tuple[Tensor | None, ...], None]:
     """Run a plan; a function of tensors only, see capture."""
-    rendered = render(plan, values, Scene(*scene), numbers)
-    return (rendered.depth_m, rendered.payload, rendered.count, rendered.colours), None
+    rgb, confidence, filled, numbers, x, y, table = given
+    assert numbers is not None
+    rendered = render(plan, values, Scene(rgb, x, y, confidence, table, filled), numbers)
+    return tuple(getattr(rendered, each.name) for each in fields(rendered)), None
+
+
+def _sent(device: torch.device, numbers: Numbers) -> Tensor:
+    """Return numbers as float64 (8,) on a device."""
+    return to_device(torch.tensor(numbers, dtype=torch.float64), device)
 
 
 def _ray_planes(device: torch.device, camera: Camera, stride: int) -> tuple[Tensor, Tensor]:

@@ -29,6 +29,8 @@ class DepthFrame:
             within a factor of 1.25 of the truth; None if the model outputs none.
         stride: see Estimate.
         far_m: end of the range: depth from here on is +inf.
+        filled: bool (H, W), pixels between two surfaces that were filled, see edge_fill.fill; None:
+            depth was not filled.
         rendered: outputs that were rendered together with depth, and the settings used; None: no
             outputs.
     """
@@ -43,4 +45,5 @@ class DepthFrame:
     confidence: Tensor | None = None
     stride: int = 1
     far_m: float = math.inf
+    filled: Tensor | None = None
     rendered: tuple[Settings, Rendered] | None = field(default=None, repr=False, compare=False)

@@ -14,6 +14,7 @@ from depth_ros.geometry.camera import Camera
 from depth_ros.geometry.cloud import Allocate, CloudPacker
 from depth_ros.geometry.colour import colour_table, colourise, robust_range
 from depth_ros.geometry.depth import limit_range
+from depth_ros.geometry.edge_fill import fill
 from depth_ros.geometry.edges import flying
 from depth_ros.models.base import ModelFacts
 from depth_ros.pipeline.depth_frame import DepthFrame
@@ -23,6 +24,7 @@ from depth_ros.pipeline.renderer import (
     Cloud,
     check_confidence,
     edge_radius_px,
+    edges_of,
     point_stride,
     unrendered,
 )
@@ -50,15 +52,24 @@ class HostRenderer:
     def depth(
         self, estimate: Estimate, scaled: Scaled, settings: Settings, wanted: Wanted
     ) -> DepthFrame:
-        """Return depth (NaN: no estimate, +inf: beyond range); overwrites scaled.values."""
+        """Return depth (NaN: no estimate, +inf: beyond range); may overwrite scaled.values."""
         values, scale = scaled.values, scaled.scale
         if scale is not None:
             values = scale.depth_m(values, scaled.kind)
+        elif scaled.factor is not None:
+            values = values * scaled.factor
         depth_m = limit_range(values, settings.min_depth_m, scaled.far_m)
         depth = replace(unrendered(estimate, scaled), depth_m=depth_m)
-        if settings.edges_filter == "image":
+        edges = edges_of(depth, settings)
+        if edges == "image":
             depth_m.masked_fill_(self._flying(depth, settings), torch.nan)
-        return depth
+        if edges != "fill":
+            return depth
+        filled = self._flying(depth, settings)
+        depth_m = fill(depth_m, depth.rgb, filled, edge_radius_px(depth, settings))
+        # A mean of a surface and of pixels beyond range may be beyond range.
+        depth_m = limit_range(depth_m, settings.min_depth_m, scaled.far_m)
+        return replace(depth, depth_m=depth_m, filled=filled)
 
     def points(
         self, depth: DepthFrame, settings: Settings, allocate: Allocate | None = None
@@ -89,16 +100,18 @@ class HostRenderer:
     def _excluded(self, depth: DepthFrame, settings: Settings) -> Tensor | None:
         """Return a mask (H, W) of pixels that give no points, for any depth; None: no pixels."""
         excluded = None
-        if settings.edges_filter == "points":
+        if edges_of(depth, settings) in ("points", "fill"):
             excluded = self._flying(depth, settings)
         if settings.min_confidence:
             assert depth.confidence is not None
             # Negated, so that NaN is excluded too.
             low = ~(depth.confidence >= settings.min_confidence)
-            excluded = low if excluded is None else excluded.logical_or_(low)
+            excluded = low if excluded is None else excluded | low
         return excluded
 
     def _flying(self, depth: DepthFrame, settings: Settings) -> Tensor:
+        if depth.filled is not None:
+            return depth.filled
         self._profile.begin("edges")
         return flying(depth.depth_m, settings.edges_step, edge_radius_px(depth, settings))
 

@@ -14,7 +14,7 @@ from torch import Tensor
 from depth_ros.config import Settings
 from depth_ros.geometry import navigation
 from depth_ros.geometry.cloud import back_project, compacted
-from depth_ros.geometry.contact import find_contact
+from depth_ros.geometry.contact import find_contact, standing, upright_m
 from depth_ros.geometry.edges import flying
 from depth_ros.geometry.navigation import Ground
 from depth_ros.geometry.scan import nearest_ranges
@@ -161,7 +161,12 @@ class Navigator:
         points_m = back_project(torch.where(beyond, end_m, raw.depth_m), raw.rays)
         solid = (distance_m < far_m) & (points_m[..., 0] < torch.inf)
         if settings.edges_filter != "off":
-            solid &= ~flying(depth_m, settings.edges_step, radius)
+            filled = depth.filled
+            solid &= ~(
+                flying(depth_m, settings.edges_step, radius)
+                if filled is None
+                else filled[::step, ::step]
+            )
         # Objects on the floor have the scale of the floor.
         scale = self._scale(depth) if floor is None else 0.0
         sigma = raw.sigma.square().add_(scale**2).sqrt_()
@@ -188,11 +193,13 @@ class Navigator:
         falls = raw.rays @ down[:2] + down[2]
         ground_m = mount.height_m / torch.where(falls > _LEAST_FALL, falls, torch.nan)
         turns, reach = _turns_to(mount), max(2, raw.radius)
-        contact = find_contact(torch.rot90(raw.depth_m, turns), torch.rot90(ground_m, turns), reach)
+        turned_m, rays = torch.rot90(raw.depth_m, turns), torch.rot90(raw.rays, turns)
+        contact = find_contact(turned_m, torch.rot90(ground_m, turns), reach)
+        object_m = turned_m * contact.log_factor.exp()
+        object_m = standing(object_m, contact, upright_m(contact, rays, down), reach)
         known = torch.rot90((contact.foot_m < torch.inf).expand_as(contact.ground), -turns)
         ground = torch.rot90(contact.ground, -turns)
-        factor = torch.rot90(contact.log_factor.exp().expand_as(contact.ground), -turns)
-        depth_m = torch.where(ground, ground_m, raw.depth_m * factor)
+        depth_m = torch.where(ground, ground_m, torch.rot90(object_m, -turns))
         # Error of the angle to a foot, and the resulting error of depth.
         angle_rad = reach / 2 * point_stride(depth, settings) / depth.camera.f_px
         by_foot = depth_m * (angle_rad / mount.height_m)

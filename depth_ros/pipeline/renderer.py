@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Protocol, cast
 
 from torch import Tensor
 
@@ -11,11 +11,14 @@ from depth_ros.config import Settings
 from depth_ros.errors import ModelError
 from depth_ros.geometry.cloud import Allocate
 from depth_ros.geometry.edges import radius_for
+from depth_ros.geometry.render import Edges
 from depth_ros.models.base import ModelFacts
 from depth_ros.pipeline.depth_frame import DepthFrame
 from depth_ros.pipeline.estimate import Estimate
 from depth_ros.pipeline.metric_scaler import Scaled
 from depth_ros.pipeline.wanted import Wanted
+
+_BLURRED = 2.0  # enlargement of the network's map from which on edges are filled
 
 
 @dataclass(frozen=True)
@@ -68,6 +71,15 @@ def unrendered(estimate: Estimate, scaled: Scaled) -> DepthFrame:
         estimate.stride,
         scaled.far_m,
     )
+
+
+def edges_of(depth: DepthFrame, settings: Settings) -> Edges:
+    """Return what happens to flying pixels of a frame, as edges.filter says."""
+    if settings.edges_filter != "auto":
+        return cast(Edges, settings.edges_filter)
+    height, width = depth.depth_m.shape
+    rows, columns = depth.network_size or (height, width)
+    return "fill" if max(height / rows, width / columns) >= _BLURRED else "points"
 
 
 def edge_radius_px(depth: DepthFrame, settings: Settings) -> int:

@@ -1,4 +1,4 @@
-"""The message of an output: allocated once, and filled in place for each frame."""
+"""The message of an output, which refers to the memory of a frame's values."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from dataclasses import asdict
 from functools import cache
 from typing import Any
 
+import numpy as np
 import numpy.typing as npt
 import torch
 from sensor_msgs.msg import PointField
@@ -18,7 +19,7 @@ from depth_ros.ros.message_class import message_class
 
 
 class OutputMessage:
-    """A message of one topic.
+    """A message of one topic. Its data is not copied: publish() does that.
 
     Args:
         kind: its type, such as sensor_msgs/msg/Image.
@@ -33,14 +34,19 @@ class OutputMessage:
         assert found is not None
         self.kind: type = found
         self.message: Any = found()
+        self._memory = torch.empty(0)
 
     def fill(self, header: Header, content: dict[str, Any]) -> None:
-        """Set its header and all other fields, see messages.image_content() and its like."""
+        """Set its header and all other fields, see messages.image_content() and its like.
+
+        The data must not change before the message is published.
+        """
         self.message.header = header
         for name, value in content.items():
             match name:
                 case "data":
-                    self._copy(torch.from_numpy(value))
+                    # The property takes arrays only; the conversion to C reads any buffer.
+                    self.message._data = value.reshape(-1).view(np.uint8)
                 case "fields":
                     self.message.fields = _point_fields(value)
                 case "ranges" | "intensities":
@@ -49,31 +55,14 @@ class OutputMessage:
                     setattr(self.message, name, value)
 
     def allocate(self, count: int) -> Tensor:
-        """Return its own memory, for count float32."""
-        _resize(self.message.data, 4 * count)
-        if not count:  # torch cannot view an empty array
-            return torch.empty(0)
-        return torch.frombuffer(self.message.data, dtype=torch.float32)
+        """Return its own memory, for count float32, valid until the next call."""
+        if self._memory.numel() < count:
+            self._memory = torch.empty(count)
+        return self._memory[:count]
 
     def holds(self, values: Tensor) -> bool:
         """Return whether values are in its own memory."""
-        data = getattr(self.message, "data", None)
-        return data is not None and data.buffer_info()[0] == values.data_ptr()
-
-    def _copy(self, values: Tensor) -> None:
-        """Copy values into its memory, if they are elsewhere: the only copy on the host."""
-        data = self.message.data
-        _resize(data, values.nbytes)
-        if values.nbytes and not self.holds(values):
-            torch.frombuffer(data, dtype=values.dtype).view(values.shape).copy_(values)
-
-
-def _resize(buffer: array[int], size: int) -> None:
-    """Set a buffer's length in place, and keep its memory if possible."""
-    if len(buffer) > size:
-        del buffer[size:]
-    else:
-        buffer.frombytes(bytes(size - len(buffer)))
+        return values.data_ptr() == self._memory.data_ptr()
 
 
 def _floats(values: npt.NDArray[Any]) -> array[float]:

@@ -140,7 +140,7 @@ class Outputs:
         return publisher is not None and publisher.get_subscription_count() > 0
 
     def _allocate(self, depth: DepthFrame) -> Allocate | None:
-        """Return what gives points their message's memory; None: they are copied into it."""
+        """Return what gives points their message's own memory; None: they are elsewhere."""
         # Nothing is written into a message that another thread may be publishing.
         in_place = depth.depth_m.device.type == "cpu" and not self._overlapped
         return self._messages["points"].allocate if in_place else None

@@ -3,7 +3,8 @@
 A graph reads and writes the same memory in every replay. Therefore:
 
 - Arguments are copied into the graph's static inputs, and results are cloned out of its static
-  outputs: no caller holds memory that a later replay writes.
+  outputs: no caller holds memory that a later replay writes. Constants, such as a camera's rays,
+  are copied only when they are others than in the last replay.
 - All graphs of a device share one memory pool, so that they share the memory for intermediate
   results. Two graphs must not run at the same time: on the device, every replay waits until the
   results of the last one are cloned, for all streams and threads.
@@ -105,13 +106,17 @@ class _CapturedGraph:
     note: Any
     kept_alive: tuple[Any, ...]
     is_final: bool = False  # there is no faster function, or it is being prepared
+    constants: Inputs = ()  # the last ones that were copied into the last static inputs
 
-    def replay(self, last_replay: Event, inputs: Inputs) -> Result:
+    def replay(self, last_replay: Event, inputs: Inputs, constants: Inputs) -> Result:
         """Return the results for new inputs, in memory of their own."""
         last_replay.wait()
-        for static, given in zip(self.inputs, inputs, strict=True):
-            if static is not None and given is not None:
+        known = (None,) * len(inputs) + (self.constants or (None,) * len(constants))
+        self.constants = ()  # in case a copy fails
+        for static, given, old in zip(self.inputs, (*inputs, *constants), known, strict=True):
+            if static is not None and given is not None and given is not old:
                 static.copy_(given, non_blocking=True)
+        self.constants = constants
         self.graph.replay()
         fresh = tuple(None if each is None else each.clone() for each in self.outputs)
         last_replay.record()
@@ -149,6 +154,7 @@ class Captured:
         key: Hashable,
         function: Function,
         *inputs: Tensor | None,
+        constants: Inputs = (),
         faster: Function | None = None,
         wait_for_faster: bool = False,
     ) -> Result:
@@ -157,24 +163,27 @@ class Captured:
         Args:
             key: what the function depends on in addition to its arguments; functions of one key
                 give equal results.
-            function: of the inputs alone. It works on their device and does not wait for the host.
+            function: of the inputs and the constants alone. It works on their device and does not
+                wait for the host.
             inputs: tensors on the device; None stays None.
+            constants: further arguments, tensors that nobody writes any more.
             faster: gives the same result in less time, but its first call takes long: it is
                 prepared in a thread, and then replaces the function.
             wait_for_faster: prepare it before the first result instead.
         """
-        full_key = (key, *(each if each is None else (each.shape, each.dtype) for each in inputs))
+        given = (*inputs, *constants)
+        full_key = (key, *(each if each is None else (each.shape, each.dtype) for each in given))
         if not self.disabled_reason:
             with self._device.lock:
                 first = faster if faster and wait_for_faster else None
                 captured = self._captured.get(full_key)
-                captured = captured or self._try_to_capture(full_key, function, inputs, first)
+                captured = captured or self._try_to_capture(full_key, function, given, first)
                 if captured is not None:
                     self._captured.move_to_end(full_key)
                     if faster is not None and not captured.is_final and self._compiled < _COMPILED:
                         self._start_compiling(full_key, captured, faster)
-                    return captured.replay(self._device.last_replay, inputs)
-        return (faster if faster and wait_for_faster else function)(*inputs)
+                    return captured.replay(self._device.last_replay, inputs, constants)
+        return (faster if faster and wait_for_faster else function)(*given)
 
     def forget(self) -> None:
         """Free all graphs and their memory."""

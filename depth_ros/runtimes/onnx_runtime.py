@@ -86,6 +86,9 @@ class GraphRuntime:
         self.device = device
         self._graph, self._providers, self._ort = graph, providers, ort
         self._on_device = device.type == "cuda" and providers[0] != "cpu"
+        # Not torch's default stream, which ONNX Runtime cannot use: its address is 0.
+        own_stream = self._on_device and "tensorrt" not in providers
+        self._stream = torch.cuda.Stream(device) if own_stream else None
         self._numbers = {name: np.array(each, np.int64) for name, each in graph.numbers.items()}
         self._opened: OrderedDict[Shapes, Any] = OrderedDict()
         self._output_shapes: dict[Shapes, list[tuple[int, ...]]] = {}
@@ -133,7 +136,8 @@ class GraphRuntime:
         """Run in the GPU's memory, with torch's buffers for inputs and outputs.
 
         The sizes of the outputs are known only after the first run of these shapes: in that run
-        ONNX Runtime allocates the outputs.
+        ONNX Runtime allocates the outputs. Later runs are queued between torch's work before and
+        after, and the host does not wait; with TensorRT it does.
         """
         binding = session.io_binding()
         place = ("cuda", self.device.index or 0)
@@ -150,14 +154,26 @@ class GraphRuntime:
             for name, buffer in zip(names, buffers, strict=True):
                 shape = tuple(buffer.shape)
                 binding.bind_output(name, *place, np.float32, shape, buffer.data_ptr())
-        # ONNX Runtime uses its own stream, and waits for it itself.
-        torch.cuda.current_stream(self.device).synchronize()
-        session.run_with_iobinding(binding)
+        current = torch.cuda.current_stream(self.device)
+        if buffers is not None and self._stream is not None:
+            self._stream.wait_stream(current)
+            session.run_with_iobinding(binding, self._without_waiting())
+            current.wait_stream(self._stream)
+            for each in (*inputs, *buffers):
+                each.record_stream(self._stream)  # otherwise its memory would be reused too early
+            return buffers
+        current.synchronize()
+        session.run_with_iobinding(binding)  # waits for its own stream
         if buffers is not None:
             return buffers
         outputs = [torch.from_numpy(each) for each in binding.copy_outputs_to_cpu()]
         self._output_shapes[shapes] = [tuple(each.shape) for each in outputs]
         return outputs
+
+    def _without_waiting(self) -> Any:
+        options = self._ort.RunOptions()
+        options.add_run_config_entry("disable_synchronize_execution_providers", "1")
+        return options
 
     def _buffers(self, shapes: Shapes) -> list[Tensor] | None:
         """Return memory for outputs, which torch's allocator reuses; None: sizes are unknown."""
@@ -229,7 +245,12 @@ class GraphRuntime:
             key = tensorrt.key(self._graph, shapes, self.device, self._ort)
             stack.enter_context(tensorrt.building(key))
             return tensorrt.options(key, self.device)
-        return {"device_id": str(self.device.index or 0)} if provider == "cuda" else {}
+        if provider != "cuda":
+            return {}
+        stream = (
+            {} if self._stream is None else {"user_compute_stream": str(self._stream.cuda_stream)}
+        )
+        return {"device_id": str(self.device.index or 0), **stream}
 
 
 def _check_precision(graph: Graph, dtype: str) -> None:

@@ -15,6 +15,7 @@ def test_the_resize_of_other_devices_agrees_with_the_processors(
     pixels = torch.from_numpy(image(120, 91)).permute(2, 0, 1)[None]
     fixed_point = pillow_resize(pixels, size, mode).float()
     floating = rounded_resize(pixels, size, mode)
+    assert floating.is_contiguous()  # planes, as the network takes them: no other copy
     assert (fixed_point - floating).abs().max() <= 2
     assert (fixed_point - floating).abs().mean() <= 0.1
     assert 0 <= floating.min() <= floating.max() <= 255

@@ -200,7 +200,7 @@ def test_two_settings_may_change_together_where_one_alone_may_not(bench: Bench) 
         ({"stride": 2.0}, "stride is 2.0, expected an integer of 1 to 64"),
         ({"max_depth_m": "far"}, "max_depth_m is 'far', expected a number of 0"),
         ({"max_depth_m": -1}, "max_depth_m is -1.0, expected 0.0 to 1000.0 m"),
-        ({"edges_filter": True}, "edges.filter is True, expected one of off, points, image"),
+        ({"edges_filter": True}, "edges.filter is True, expected one of auto, off, points, image"),
         ({"colour_near_m": 20.0}, "colour.near_m is 20.0, expected less than colour.far_m"),
         ({"depth_encoding": "8UC1"}, "depth_encoding is '8UC1', expected one of 32FC1, 16UC1"),
     ],

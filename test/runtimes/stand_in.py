@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import threading
+from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any, TypeVar
 
 import torch
 from torch import Tensor
+from torch.utils._python_dispatch import TorchDispatchMode
 
 from depth_ros.runtimes.capture import Graphs
 from depth_ros.runtimes.capture_check import CaptureCheck
@@ -25,12 +27,14 @@ class StandIn:
     Attributes:
         log: the operations, in order.
         live: graphs that hold memory.
+        works: whether it runs a replay or a check of its own.
         strict: whether it refuses what a GPU would, as far as the CPU can show that.
     """
 
     def __init__(self, strict: bool = False, error: Exception | None = None) -> None:
         self.log: list[str] = []
         self.live: set[StandInGraph] = set()
+        self.works = False
         self.lock = threading.RLock()
         self.last_replay = StreamEvent(self)
         self.strict, self.error = strict, error
@@ -52,9 +56,20 @@ class StandIn:
 
     def assert_unchanged(self) -> None:
         """Fail if inputs that a replay may still read have changed."""
-        for static, before in self.reading:
-            assert torch.equal(static.nan_to_num(), before.nan_to_num()), "overwritten in flight"
+        with self.working():
+            for static, before in self.reading:
+                same = torch.equal(static.nan_to_num(), before.nan_to_num())
+                assert same, "overwritten in flight"
         self.reading = []
+
+    @contextmanager
+    def working(self) -> Iterator[None]:
+        """Mark the operations of the block as its own."""
+        self.works = True
+        try:
+            yield
+        finally:
+            self.works = False
 
 
 class Lenient(CaptureCheck):
@@ -98,15 +113,36 @@ class StandInGraph:
     def replay(self) -> None:
         self._machine.log.append("replay")
         assert self in self._machine.live, "replayed after its memory was given back"
-        for static, fresh in zip(self._made[0], self._run()[0], strict=True):
-            if static is not None:
-                static.copy_(fresh)
-        inputs = _cells(self._run)
-        self._machine.reading += [(each, each.clone()) for each in inputs]
+        with self._machine.working():
+            for static, fresh in zip(self._made[0], self._run()[0], strict=True):
+                if static is not None:
+                    static.copy_(fresh)
+            inputs = _cells(self._run)
+            self._machine.reading += [(each, each.clone()) for each in inputs]
 
     def reset(self) -> None:
         self._machine.log.append("reset")
         self._machine.live.discard(self)
+
+
+class Launches(TorchDispatchMode):
+    """Counts operations outside of replays: on a GPU each is a launch of its own.
+
+    Attributes:
+        counts: by name; views launch nothing, and are not counted.
+    """
+
+    def __init__(self, machine: StandIn) -> None:
+        super().__init__()  # type: ignore[no-untyped-call]
+        self._machine = machine
+        self.counts: Counter[str] = Counter()
+
+    def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        returns = func._schema.returns
+        is_view = any(each.alias_info and not each.alias_info.is_write for each in returns)
+        if not self._machine.works and not is_view:
+            self.counts[func._schema.name.removeprefix("aten::")] += 1
+        return func(*args, **(kwargs or {}))
 
 
 def _cells(run: Callable[[], Any]) -> list[Tensor]:

@@ -1,7 +1,10 @@
 """Captured functions: they give the functions' results, and do not overwrite memory in use."""
 
+import gc
 import threading
+import weakref
 from collections.abc import Callable
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -12,7 +15,7 @@ from depth_ros.runtimes.capture import Captured, Result
 from depth_ros.runtimes.capture_check import CaptureCheck, NotCapturableError
 from depth_ros.runtimes.notices import Notices
 from test.killing import kill
-from test.runtimes.stand_in import StandIn, graphs
+from test.runtimes.stand_in import Launches, StandIn, graphs
 
 
 def doubled(values: Tensor, more: Tensor | None = None) -> Result:
@@ -55,6 +58,52 @@ def test_each_call_waits_for_the_last_one_then_copies_replays_clones_and_records
         "capture",
         *(["wait", "replay", "record"] * 2),
     ]
+
+
+def scaled(values: Tensor, table: Tensor) -> Result:
+    return (values * table,), None
+
+
+def test_constants_are_copied_once_and_again_when_they_are_others() -> None:
+    call, machine, _ = captured()
+    one, other = torch.full((2,), 3.0), torch.full((2,), 5.0)
+    launches = []
+    for number, table in enumerate((one, one, other, other, one)):
+        values = torch.full((2,), float(number))
+        with Launches(machine) as seen:
+            found = first(call("key", scaled, values, constants=(table,)))
+        assert torch.equal(found, values * table)
+        launches.append(seen.counts["copy_"])
+    assert launches[1:] == [1, 2, 1, 2]
+    assert machine.log.count("capture") == 1
+
+
+def test_a_constant_whose_copy_failed_is_copied_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    call, _, _ = captured()
+    values, one, other = torch.ones(2), torch.full((2,), 3.0), torch.full((2,), 5.0)
+    call("key", scaled, values, constants=(one,))
+    broken: Any = SimpleNamespace(shape=other.shape, dtype=other.dtype)
+    with pytest.raises(TypeError):
+        call("key", scaled, values, constants=(broken,))
+    assert first(call("key", scaled, values, constants=(one,))).tolist() == [3, 3]
+
+
+def test_memory_is_flat_over_many_changes_of_size() -> None:
+    call, machine, _ = captured()
+    made: list[weakref.ref[Tensor]] = []
+
+    def noted(values: Tensor) -> Result:
+        result = values * 2
+        made.extend(map(weakref.ref, (values, result)))
+        return (result,), None
+
+    for number in range(10_000):
+        call("key", noted, torch.empty(1 + number % 100))
+        assert len(machine.live) <= 8
+    machine.last_replay.wait()
+    gc.collect()
+    assert machine.log.count("capture") - machine.log.count("reset") == 8
+    assert len({id(each()) for each in made if each() is not None}) == 2 * 8
 
 
 def test_results_are_the_callers_own() -> None:

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from torch import Tensor
 
 from depth_ros.errors import ModelError
 from depth_ros.runtimes import providers, tensorrt
@@ -129,6 +130,21 @@ def test_a_part_that_is_not_there_is_refused() -> None:
         runtime(Ort([CPU])).part(WHOLE).part("encoder")
 
 
+class Stream:
+    """Records what it waits for, and who waits for it."""
+
+    cuda_stream = 4711
+
+    def __init__(self, log: list[tuple[Any, ...]], name: str) -> None:
+        self.log, self.name = log, name
+
+    def wait_stream(self, other: "Stream") -> None:
+        self.log.append((f"{self.name} waits for {other.name}",))
+
+    def synchronize(self) -> None:
+        self.log.append((f"the host waits for {self.name}",))
+
+
 class Binding:
     """Records bindings, and allocates outputs that ONNX Runtime must place itself."""
 
@@ -152,23 +168,45 @@ def test_on_a_gpu_inputs_and_outputs_are_bound_where_they_are(
     session = SimpleNamespace(
         io_binding=lambda: Binding(log),
         get_outputs=lambda: [SimpleNamespace(name="values")],
-        run_with_iobinding=lambda binding: log.append(("run",)),
+        run_with_iobinding=lambda binding, *options: log.append(("run", *options)),
         get_providers=lambda: [CUDA, CPU],
     )
     ort = Ort([CUDA, CPU])
-    monkeypatch.setattr(ort, "InferenceSession", lambda *_, **__: session)
-    waits: list[str] = []
-    stream = SimpleNamespace(synchronize=lambda: waits.append("torch"))
-    monkeypatch.setattr(torch.cuda, "current_stream", lambda device: stream)
+    opened: list[Any] = []
+
+    def inference_session(*_: Any, providers: Any, **__: Any) -> Any:
+        opened.append(providers)
+        return session
+
+    monkeypatch.setattr(ort, "InferenceSession", inference_session)
+    options: list[tuple[str, str]] = []
+    run_options = SimpleNamespace(add_run_config_entry=lambda *entry: options.append(entry))
+    monkeypatch.setattr(ort, "RunOptions", lambda: run_options, raising=False)
+    monkeypatch.setattr(torch.cuda, "current_stream", lambda device: Stream(log, "torch"))
+    monkeypatch.setattr(torch.cuda, "Stream", lambda device: Stream(log, "its stream"))
+    recorded: list[Tensor] = []
+    monkeypatch.setattr(Tensor, "record_stream", lambda self, stream: recorded.append(self))
     monkeypatch.setattr(torch, "empty", lambda shape, device: torch.zeros(shape))
     one = GraphRuntime(graph(None, 3, None, None), GPU, ("cuda",), ort)
+    assert opened == [[(CUDA, {"device_id": "0", "user_compute_stream": "4711"})]]
     pixels = torch.rand(1, 3, 4, 6)
     first = one._run_on_device(session, (("pixels", (1, 3, 4, 6)),), [pixels])
     second = one._run_on_device(session, (("pixels", (1, 3, 4, 6)),), [pixels])
     bound_in = ("in", "pixels", "cuda", 0, np.float32, (1, 3, 4, 6), pixels.data_ptr())
     own = ("out", "values", "cuda", 0, np.float32, (1, 4, 6), second[0].data_ptr())
-    assert log == [bound_in, ("out", "values", "cuda", 0), ("run",), bound_in, own, ("run",)]
-    assert waits == ["torch", "torch"]
+    assert log == [
+        bound_in,
+        ("out", "values", "cuda", 0),
+        ("the host waits for torch",),
+        ("run",),
+        bound_in,
+        own,
+        ("its stream waits for torch",),
+        ("run", run_options),
+        ("torch waits for its stream",),
+    ]
+    assert options == [("disable_synchronize_execution_providers", "1")]
+    assert {id(each) for each in recorded} == {id(pixels), id(second[0])}
     assert float(first[0].max()) == 7
 
 

@@ -1,5 +1,9 @@
 """Images on their way to the device: whole, and not copied where they need not be."""
 
+from contextlib import nullcontext
+from types import SimpleNamespace
+from typing import Any
+
 import numpy as np
 import numpy.typing as npt
 import pytest
@@ -27,6 +31,48 @@ def test_read_only_images_are_copied(recwarn: pytest.WarningsRecorder) -> None:
     assert sent.data_ptr() != image.ctypes.data
     assert np.array_equal(sent.numpy(), image)
     assert not recwarn.list
+
+
+class Event:
+    """An event that is reached when it is waited for."""
+
+    def __init__(self) -> None:
+        self.is_reached = True
+
+    def record(self, stream: object) -> None:
+        self.is_reached = False
+
+    def synchronize(self) -> None:
+        self.is_reached = True
+
+
+def test_a_buffer_is_written_after_its_last_copy_and_allocated_once(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    log: list[str] = []
+    current = SimpleNamespace(wait_event=lambda event: log.append("wait"))
+    faked: dict[str, Any] = {"Event": Event, "Stream": lambda device: "uploads"}
+    faked["stream"], faked["current_stream"] = lambda _: nullcontext(), lambda _: current
+    monkeypatch.setattr(torch, "cuda", SimpleNamespace(**faked))
+    monkeypatch.setattr(torch.Tensor, "record_stream", lambda *_: log.append("kept"))
+    monkeypatch.setattr(torch.Tensor, "to", lambda self, *_, **__: self.clone())
+    allocate, copy = torch.empty, np.copyto
+
+    def allocated(size: int, dtype: torch.dtype, pin_memory: bool = False) -> torch.Tensor:
+        log.extend([f"allocate {size}"] * pin_memory)
+        return allocate(size, dtype=dtype)
+
+    monkeypatch.setattr(torch, "empty", allocated)
+    upload = Upload(torch.device("cuda", 0))
+
+    def copied(target: npt.NDArray[np.uint8], image: npt.NDArray[np.uint8]) -> None:
+        assert upload._slots[-1]._fetched.is_reached
+        copy(target, image)
+
+    monkeypatch.setattr(np, "copyto", copied)
+    for image in images(6):
+        assert np.array_equal(upload(image).numpy(), image)
+    assert log == [f"allocate {48 * 64 * 3}", "wait", "kept"] * 2 + ["wait", "kept"] * 4
 
 
 @CUDA
