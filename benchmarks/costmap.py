@@ -246,7 +246,10 @@ def own_points(pipeline: Pipeline, way: Way, drive: Sequence[Taken]) -> Iterator
         except ScaleError:
             yield None
             continue
-        cloud = subject.nav_cloud(depth, place) if way.nav else subject.cloud(depth)
+        if way.nav:
+            cloud = subject.navigator.cloud(depth, subject.settings, place)
+        else:
+            cloud = subject.cloud(depth)
         payload = cloud.payload if cloud.count is None else cloud.payload[: int(cloud.count)]
         yield payload.view(torch.float32).numpy()[:, :3].astype(np.float64)
 

@@ -47,7 +47,8 @@ def make(pipeline: Pipeline) -> Example:
     drive = random_drive(np.random.default_rng(_SEED), Robot(), WIDTH, HEIGHT, 1)
     frames = render_drive(drive, seed=_SEED)
     rgb = frames.rgb[0].numpy()
-    raw = _raw(pipeline, frames.rgb, frames.depth_m / pipeline.focal_ratio(drive.camera))
+    ratio = pipeline.metric_scaler.focal_ratio(drive.camera, pipeline.settings)
+    raw = _raw(pipeline, frames.rgb, frames.depth_m / ratio)
     return Example(drive.camera, _image(rgb), _compressed(rgb), raw)
 
 

@@ -19,19 +19,14 @@ import torch
 from tqdm import tqdm
 
 from benchmarks.command import in_one_line
-from depth_ros.arrays import ImageArray
+from depth_ros.arrays import DepthArray, ImageArray
 from depth_ros.config import Settings
 from depth_ros.evaluation import metrics
 from depth_ros.evaluation.datasets import bag
 from depth_ros.evaluation.datasets.sample import Sample
-from depth_ros.evaluation.metrics import mean_known
+from depth_ros.evaluation.metrics import known, mean_known
 from depth_ros.evaluation.picture import save
-from depth_ros.evaluation.temporal import (
-    View,
-    log_scale_error,
-    scale_flicker,
-    temporal_alignment_error,
-)
+from depth_ros.evaluation.temporal import View, temporal_alignment_error
 from depth_ros.pipeline import DepthFrame, Estimate, Frame, Pipeline
 from depth_ros.training.render import render_drive
 from depth_ros.training.scenes import Robot, random_drive
@@ -64,6 +59,25 @@ class Clip:
         if self.before is not None:
             self.taes.append(temporal_alignment_error(self.before, now))
         self.before = now
+
+
+def log_scale_error(depth_m: DepthArray, truth_m: DepthArray) -> float:
+    """Return the median of log(depth / truth) of a frame, both (H, W); NaN if none is valid."""
+    both = known(depth_m) & known(truth_m)
+    if not both.any():
+        return float("nan")
+    return float(np.median(np.log(depth_m[both]) - np.log(truth_m[both])))
+
+
+def scale_flicker(log_errors: Sequence[float]) -> float:
+    """Return the flicker of a clip's scale [%]: standard deviation of its frame-to-frame changes.
+
+    It needs no poses, because real motion changes depth and truth equally.
+
+    Args:
+        log_errors: log_scale_error() of the frames in order; NaN is left out.
+    """
+    return 100 * float(np.nanstd(np.diff(log_errors)))
 
 
 def drive(index: int, steps: int) -> Iterator[Sample]:

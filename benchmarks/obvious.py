@@ -41,7 +41,7 @@ class Obvious:
         self._example, self._settings = example, pipeline.settings
         self._device = pipeline.device
         self._processor = AutoImageProcessor.from_pretrained(pipeline.model.entry.source)
-        self._ratio = pipeline.focal_ratio(example.camera)
+        self._ratio = pipeline.metric_scaler.focal_ratio(example.camera, pipeline.settings)
 
     def decode_jpeg(self) -> None:
         data = np.frombuffer(self._example.compressed.data, np.uint8)

@@ -74,8 +74,8 @@ class Ours:
     def __init__(self, pipeline: Pipeline, example: Example) -> None:
         self.pipeline, self.example = pipeline, example
         self._model = predictor_of(pipeline).model
-        self._ratio = pipeline.focal_ratio(example.camera)
-        self._far_m = pipeline.far_m(self._ratio)
+        self._ratio = pipeline.metric_scaler.focal_ratio(example.camera, pipeline.settings)
+        self._far_m = pipeline.metric_scaler.far_m(self._ratio, pipeline.settings)
         self._node = Nowhere()
         self._outputs = Outputs(self._node)
 

@@ -12,7 +12,7 @@ import numpy as np
 
 from depth_ros import messages, yaml_file
 from depth_ros.config import Settings
-from depth_ros.errors import CameraError
+from depth_ros.errors import CameraError, SettingError
 from depth_ros.geometry.camera import Camera
 from depth_ros.messages import CameraInfo, CameraInfoFields
 
@@ -127,12 +127,15 @@ def check(settings: Settings) -> None:
     """Check the calibration file that settings name, before the first image.
 
     Raises:
-        CameraError: it cannot be read, or does not describe a camera.
+        SettingError: it cannot be read, or does not describe a camera.
     """
     if settings.camera_calibration:
-        info = read(Path(settings.camera_calibration))
-        # If the file has no size, any size can be used.
-        messages.camera_from_info(info, settings.image_rectified, (1, 1))
+        try:
+            info = read(Path(settings.camera_calibration))
+            # If the file has no size, any size can be used.
+            messages.camera_from_info(info, settings.image_rectified, (1, 1))
+        except CameraError as error:
+            raise SettingError(str(error)) from error
 
 
 def given(settings: Settings, width: int, height: int) -> Described | None:

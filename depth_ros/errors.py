@@ -34,8 +34,12 @@ class SettingError(DepthError):
     """A setting outside its type, range or choices."""
 
 
-class UnknownModelError(ModelError, SettingError):
-    """An unknown model name."""
+class ModelSettingError(ModelError, SettingError):
+    """A model that is unknown, or does not support the settings."""
+
+
+class BagSettingError(BagError, SettingError):
+    """A choice that does not fit the bag: of topics, a part, a folder or outputs."""
 
 
 class ScaleError(DepthError):

@@ -26,7 +26,7 @@ def check_file(path: Path, overwrite: bool = False) -> Path:
         raise SettingError(f"'{path}' is a folder, expected the name of a file")
     if not is_utf8(path):
         raise SettingError(f"the name of {path} is not allowed, expected UTF-8")
-    _check_parents(path)
+    check_parents(path)
     if os.path.lexists(path) and not overwrite:  # true for a broken link, too
         raise SettingError(f"{path} already exists, expected another name, or --overwrite")
     return path
@@ -55,7 +55,7 @@ class OutputFolder:
             SettingError: the path is a file, or the folder contains files that the command did not
                 write.
         """
-        _check_parents(self.path)
+        check_parents(self.path)
         if not os.path.lexists(self.path):
             return
         if not self.path.is_dir():
@@ -102,7 +102,12 @@ class OutputFolder:
         )
 
 
-def _check_parents(path: Path) -> None:
+def check_parents(path: Path) -> None:
+    """Check that a path can be created.
+
+    Raises:
+        SettingError: it is below a file.
+    """
     for parent in path.parents:
         if os.path.lexists(parent):
             if not parent.is_dir():

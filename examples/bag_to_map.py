@@ -9,6 +9,7 @@ Settings: --set scale.mode=ground, for example.
 from __future__ import annotations
 
 import argparse
+import sys
 import tempfile
 from bisect import bisect
 from collections.abc import Iterator
@@ -17,10 +18,11 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-from rosbags.highlevel import AnyReader
-from rosbags.typesys import Stores, get_typestore
 
 from depth_ros import Points, cli
+from depth_ros.bag.reader import Recording
+from depth_ros.bag.types import TYPESTORE
+from depth_ros.cli import exit_codes
 from depth_ros.infer.cloud_file import ply
 
 Matrix = npt.NDArray[np.float64]
@@ -75,10 +77,10 @@ def stamp_ns(header: Any) -> int:
 
 def messages(bag: Path, *topics: str) -> Iterator[Any]:
     """Give the messages of topics, of which only the last part may be named."""
-    with AnyReader([bag], default_typestore=get_typestore(Stores.ROS2_HUMBLE)) as reader:
-        chosen = [each for each in reader.connections if each.topic.endswith(topics)]
-        for connection, _, raw in reader.messages(chosen) if chosen else ():
-            yield reader.deserialize(raw, connection.msgtype)
+    with Recording(bag) as recording:
+        chosen = [name for name in recording.topics if name.endswith(topics)]
+        for record in recording.records(chosen) if chosen else ():
+            yield TYPESTORE.deserialize_cdr(record.data, record.kind)
 
 
 def thinned(points: Points, cell_m: float) -> Points:
@@ -102,8 +104,8 @@ def merged(clouds: Path, poses: Poses, fixed: str, cell_m: float) -> Points:
     return thinned(Points(np.concatenate(xyz), np.concatenate(rgb)), cell_m)
 
 
-def main(said: list[str] | None = None) -> None:
-    """Convert the recording, merge its points and write them."""
+def main(said: list[str] | None = None) -> int:
+    """Convert the recording, merge its points and write them; return the exit code."""
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
@@ -122,12 +124,14 @@ def main(said: list[str] | None = None) -> None:
         settings = ["stride=4", "max_depth_m=5", "scale.steady_s=0.5", *options.set]
         command = ["convert", str(options.bag), str(clouds), "--with", "points", "--only-depth"]
         pairs = [f"--set={setting}" for setting in settings]
-        if cli.main([*command, "--every", options.every, *pairs]):
-            raise SystemExit("the conversion failed")
+        code = cli.main([*command, "--every", options.every, *pairs])
+        if code not in (exit_codes.DONE, exit_codes.DAMAGED):
+            return code
         result = merged(clouds, poses, options.fixed_frame, options.cell_m)
     options.out.write_bytes(ply(result))
     print(f"written: {options.out}, {len(result.xyz)} points in {options.fixed_frame}")
+    return code
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(cli.guarded(main))

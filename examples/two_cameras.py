@@ -8,15 +8,17 @@ On a robot, the node serves several cameras: ros2 launch depth_ros depth.launch.
 from __future__ import annotations
 
 import argparse
+import sys
 
 import cv2
 import numpy as np
 
 import depth_ros
+from depth_ros import cli
 
 
-def main(said: list[str] | None = None) -> None:
-    """Estimate depth of both cameras, frame by frame, until one of them ends."""
+def main(said: list[str] | None = None) -> int:
+    """Estimate depth of both cameras until one of them ends; return the exit code."""
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
@@ -31,10 +33,11 @@ def main(said: list[str] | None = None) -> None:
     videos = [cv2.VideoCapture(name) for name in options.video]
     # The network is loaded once; each camera has a stream with a scale of its own.
     streams = [estimator.stream(fps=options.fps, scale_steady_s=0.5) for _ in videos]
+    shown = 0
     while True:
         images = [video.read()[1] for video in videos]
         if any(image is None for image in images):
-            return
+            break
         nearest = []
         for bgr, stream, fov_deg in zip(images, streams, options.fov_deg, strict=True):
             camera = depth_ros.Camera.from_fov(bgr.shape[1], bgr.shape[0], fov_deg=fov_deg)
@@ -44,7 +47,11 @@ def main(said: list[str] | None = None) -> None:
             middle = np.array_split(depth.depth_m, 3, axis=1)[1]
             nearest.append(float(np.nanpercentile(middle, 1)))
         print("  ".join(f"{m:.2f} m" for m in nearest))
+        shown += 1
+    if not shown:
+        raise SystemExit(f"{' or '.join(options.video)} gives no image")
+    return 0
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(cli.guarded(main))

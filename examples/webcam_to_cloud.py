@@ -9,6 +9,7 @@ Ctrl-C ends it. `depth_ros infer camera:0 --fov-deg 70 --show` shows a window.
 from __future__ import annotations
 
 import argparse
+import sys
 import time
 from collections.abc import Iterator
 from contextlib import suppress
@@ -19,6 +20,7 @@ import numpy as np
 import numpy.typing as npt
 
 import depth_ros
+from depth_ros import cli
 from depth_ros.infer.cloud_file import ply
 
 Rgb = npt.NDArray[np.uint8]
@@ -34,8 +36,8 @@ def images(source: str, count: int) -> Iterator[Rgb]:
         yield np.asarray(bgr[..., ::-1], np.uint8)  # OpenCV has blue first
 
 
-def main(said: list[str] | None = None) -> None:
-    """Estimate depth of every image, and write the last one's points."""
+def main(said: list[str] | None = None) -> int:
+    """Estimate depth of every image, and write the last one's points; return the exit code."""
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
@@ -58,7 +60,8 @@ def main(said: list[str] | None = None) -> None:
         raise SystemExit(f"{options.source} gives no image")
     options.out.write_bytes(ply(depth.points()))
     print(f"written: {options.out}")
+    return 0
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(cli.guarded(main))

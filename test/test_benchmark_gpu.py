@@ -212,7 +212,7 @@ def test_wrong_depth_and_lost_points_are_found(monkeypatch: pytest.MonkeyPatch) 
         predictor_of(frames.pipeline).model, "cpu", "float32", focal_correction=False
     )
     monkeypatch.setattr(frames, "pipeline", wrong)
-    monkeypatch.setattr(wrong, "focal_ratio", lambda *_: 2.0)
+    monkeypatch.setattr(wrong.metric_scaler, "focal_ratio", lambda *_: 2.0)
     with pytest.raises(MismatchError, match="depth"):
         checks.check_frame(frames, alone, "float32")
 

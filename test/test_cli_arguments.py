@@ -51,6 +51,10 @@ OPTIONS = {
         "--preview": ["", "FOLDER", "FILE", "a.txt", "FILE/a.png"],
         "--rerun": ["", "FOLDER", "FILE", "a.txt", "FILE/a.rrd"],
         "--ray-gpus": ["", "x", "nan", NEGATIVE],
+        "--prefix": ["9", "a b", "//"],
+        "--anchors": ["/points"],
+        "--anchors-info": ["/camera_info"],
+        "--camera-calibration": ["NOWHERE", "FOLDER", "FILE"],
     },
     "infer": {
         "--camera": ["", "NOWHERE", "FOLDER"],
@@ -102,6 +106,9 @@ CASES = [
 POSITIONAL = [
     ("convert", "", "NOWHERE"),
     ("convert", "NOWHERE", "NOWHERE"),
+    ("convert", "FOLDER", "FOLDER"),
+    ("convert", "FOLDER", "FILE"),
+    ("convert", "FOLDER", "FILE/below"),
     ("infer", "", None),
     ("infer", "NOWHERE", None),
     ("infer", "FOLDER", None),
@@ -111,6 +118,7 @@ POSITIONAL = [
     ("play", "NOWHERE", None),
     ("export", "", "a.onnx"),
     ("export", "zoedepth-nyuu", "a.onnx"),
+    ("export", "FOLDER", "a.onnx"),
     ("export", "zoedepth-tiny", ""),
     ("export", "zoedepth-tiny", "FOLDER"),
     ("export", "zoedepth-tiny", "a.txt"),

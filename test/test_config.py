@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 import yaml
 
-from depth_ros.config import FIELDS, SPECS, Settings, split, to_yaml
+from depth_ros.config import FIELDS, SPECS, Settings, shared_names, split, to_yaml
 from depth_ros.errors import SettingError
 from depth_ros.geometry.colour import COLOUR_MAPS
 from depth_ros.messages import WRITTEN_DEPTHS
@@ -76,6 +76,15 @@ def test_the_name_of_a_parameter_before_it_got_a_group_is_refused_with_the_new_o
 ) -> None:
     with pytest.raises(SettingError, match=f"setting '{former}' is now called '{name}'"):
         split({former: 1})
+    assert split({former: 1}, {former}) == ({}, [f"setting '{former}' is now called '{name}'"])
+
+
+def test_a_parameter_is_shared_unless_a_key_names_the_node() -> None:
+    def file(key: str, *names: str) -> dict[str, Any]:
+        return {key: {"ros__parameters": dict.fromkeys(names, 1)}}
+
+    files = [file("/**", "a", "b"), file("/**/depth", "b"), file("other", "c"), {"/x": {"y": {}}}]
+    assert shared_names(files, "depth") == {"a", "c"}
 
 
 @pytest.mark.parametrize("former", ["edge_step", "carry"])

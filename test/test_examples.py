@@ -5,9 +5,11 @@ from __future__ import annotations
 import json
 import re
 import runpy
+import sys
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
+from unittest.mock import patch
 
 import cv2
 import numpy as np
@@ -15,6 +17,7 @@ import numpy.typing as npt
 import pytest
 
 from depth_ros import cli
+from depth_ros.cli import exit_codes
 from depth_ros.demo import write_drive
 
 EXAMPLES = Path(__file__).parent.parent / "examples"
@@ -22,6 +25,16 @@ EXAMPLES = Path(__file__).parent.parent / "examples"
 
 def run(name: str, *said: object) -> Any:
     return runpy.run_path(str(EXAMPLES / f"{name}.py"))["main"]([str(word) for word in said])
+
+
+def run_script(name: str, *said: object) -> int:
+    """Run a script as from a shell, and return its exit code."""
+    with patch.object(sys, "argv", [name, *map(str, said)]), pytest.raises(SystemExit) as ended:
+        runpy.run_path(str(EXAMPLES / f"{name}.py"), run_name="__main__")
+    if isinstance(ended.value.code, str):  # Python prints it, and exits with 1
+        print(ended.value.code, file=sys.stderr)
+        return 1
+    return int(ended.value.code or 0)
 
 
 def write_video(path: Path, images: Iterable[npt.NDArray[np.uint8]]) -> Path:
@@ -103,3 +116,21 @@ def test_a_recording_fine_tunes_the_embedded_network(
     rows = json.loads((report / "scores.json").read_text())
     assert {"zoedepth-lite", str(weights)} <= set(re.findall(r'"([^"]+)"', json.dumps(rows)))
     assert cli.main(["models", str(weights), "--check"]) == 0
+
+
+@pytest.mark.parametrize(
+    ("name", "said", "code", "expected"),
+    [
+        ("bag_to_map", ["missing", "map.ply"], exit_codes.FAILED, "missing cannot be read"),
+        ("two_cameras", ["a.mp4", "b.mp4", "--fov-deg", 70, 70], exit_codes.FAILED, "no image"),
+        ("webcam_to_cloud", ["a.mp4", "--fov-deg", 70], exit_codes.FAILED, "no image"),
+        ("webcam_to_cloud", ["a.mp4", "--fov-deg", 70, "--model", "x"], exit_codes.WRONG, "'x'"),
+        ("finetune", ["missing", "weights"], exit_codes.WRONG, "missing does not exist"),
+    ],
+)
+def test_an_error_is_one_line_and_an_exit_code(
+    name: str, said: list[object], code: int, expected: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert run_script(name, *said) == code
+    (line,) = capsys.readouterr().err.splitlines()
+    assert expected in line

@@ -118,6 +118,7 @@ ARROWS = {
         "bag",
         "topic_names",
         "transport",
+        "yaml_file",
     },
     "bag": {
         "engine",

@@ -436,6 +436,6 @@ def test_what_infer_is_asked_for_is_what_the_model_can_give(
     there: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     save(there / "a.png")
-    assert infer("a.png", "--model", "depthcrafter", "--out", "out", *FOV) == exit_codes.FAILED
+    assert infer("a.png", "--model", "depthcrafter", "--out", "out", *FOV) == exit_codes.WRONG
     assert "needs a whole recording" in capsys.readouterr().err
     assert not (there / "out").exists()

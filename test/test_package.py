@@ -73,6 +73,22 @@ def test_colcon_and_rosdep_can_read_the_manifest(manifest: ElementTree.Element) 
     assert re.fullmatch(r"[\w.-]+@[\w-]+(\.[\w-]+)+", maintainer.get("email", ""))
 
 
+def test_the_manifest_names_its_page_at_ros(manifest: ElementTree.Element) -> None:
+    """The schema of REP 149 puts url between license and what follows."""
+    tags = [element.tag for element in manifest]
+    assert tags[tags.index("license") + 1] == "url"
+    (url,) = manifest.iter("url")
+    assert url.attrib == {"type": "website"}
+    assert url.text == f"https://docs.ros.org/en/rolling/p/{manifest.findtext('name')}/"
+
+
+def test_the_manifest_keeps_the_rules_of_rep_149() -> None:
+    package = pytest.importorskip("catkin_pkg.package", reason="a part of colcon-ros")
+    warnings: list[str] = []
+    package.parse_package(REPO / "package.xml", warnings=warnings).validate(warnings=warnings)
+    assert not warnings
+
+
 def test_every_dependency_comes_from_rosdep_or_is_named_as_pips(
     manifest: ElementTree.Element, metadata: Message
 ) -> None:

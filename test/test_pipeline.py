@@ -160,7 +160,8 @@ def test_a_frame_worked_on_under_other_settings_leaves_the_pipelines_own() -> No
     other = own.with_settings(own.settings.with_values(max_depth_m=0.5))
     assert torch.isposinf(other(view(60, 1.0)).depth_m).all()
     assert not torch.isposinf(own(view(60, 1.0)).depth_m).all()
-    assert other.state(Camera.from_fov(64, 48, 60)) is own.state(Camera.from_fov(64, 48, 60))
+    camera = Camera.from_fov(64, 48, 60)
+    assert other.states.of(camera) is own.states.of(camera)
 
 
 def test_from_the_users_range_on_there_is_nothing_in_range() -> None:
@@ -436,7 +437,7 @@ def test_a_scale_that_jumps_is_held_back_with_that_reason() -> None:
     depth = relative(Frame(BLANK.rgb, CAMERA, BLANK.stamp_ns + 10**8), ramp_anchors())
     assert depth.scale is not None
     assert depth.scale.age_s == pytest.approx(0.1)
-    assert relative.state(CAMERA).scaler.refused == "a scale of 0.5 jumps and is held back"
+    assert relative.states.of(CAMERA).scaler.refused == "a scale of 0.5 jumps and is held back"
 
 
 def test_by_the_ground_a_relative_model_reaches_ten_camera_heights() -> None:

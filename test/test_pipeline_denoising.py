@@ -221,7 +221,8 @@ def test_min_confidence_for_a_model_without_confidence_is_an_error(
     wanted = Settings(str(tmp_path), device="cpu", min_confidence=0.5)
     with pytest.raises(ModelError, match="samples:=2"):
         Pipeline.from_settings(wanted)
-    assert Pipeline.from_settings(replace(wanted, grin_samples=2)).has_confidence
+    model = Pipeline.from_settings(replace(wanted, grin_samples=2)).model
+    assert model.has_confidence(samples=2)
     with pytest.raises(ModelError, match="min_confidence:=0"):
         Pipeline.from_settings(replace(wanted, model=str(checkpoint), grin_samples=2))
     given, _ = pipeline(min_confidence=0.5)

@@ -167,7 +167,9 @@ def test_the_focal_length_is_the_pinholes() -> None:
     pipeline = pipeline_of(model, focal_correction=True, undistort="pinhole")
     pinhole = virtual_pinhole(BARREL)
     assert pinhole is not None
-    assert pipeline.focal_ratio(BARREL) == pytest.approx(pinhole.f_px / 40.0)
+    assert pipeline.metric_scaler.focal_ratio(BARREL, pipeline.settings) == pytest.approx(
+        pinhole.f_px / 40.0
+    )
     assert_floor(pipeline(frame_of(BARREL)), BARREL, pinhole.f_px / 40.0)
 
 

@@ -68,7 +68,7 @@ def _expected_m(pipeline: Pipeline, alone: Alone, frames: Frames) -> Tensor:
     if not pipeline.model.denoises and len(raw) == 1:  # the map itself
         model = predictor_of(pipeline).model
         values = _enlarged(model, raw[0].float(), camera.height, camera.width)
-    return values * pipeline.focal_ratio(camera)
+    return values * pipeline.metric_scaler.focal_ratio(camera, pipeline.settings)
 
 
 def _enlarged(model: DepthModel, raw: Tensor, height: int, width: int) -> Tensor:

@@ -20,7 +20,7 @@ from depth_ros.bag.references import BagReferences
 from depth_ros.bag.resume import Progress, freeze, thaw
 from depth_ros.bag.topics import CameraTopics
 from depth_ros.engine import FrameJob
-from depth_ros.errors import BagError, CameraError, MessageError, ScaleError
+from depth_ros.errors import BagSettingError, CameraError, MessageError, ScaleError
 from depth_ros.geometry.camera import Camera
 from depth_ros.messages import CameraInfoFields
 from depth_ros.pipeline import Frame, Pipeline, Place
@@ -114,7 +114,7 @@ class BagCamera:
         pipeline, settings = self._pipeline, self._pipeline.settings
         if self._last is None or (settings.scale_mode == "model" and not settings.scale_steady_s):
             return None
-        return freeze(self._last, pipeline.state(self._last))
+        return freeze(self._last, pipeline.states.of(self._last))
 
     def thaw(self, state: dict[str, Any]) -> None:
         """Restore the state of the camera's scale.
@@ -122,14 +122,14 @@ class BagCamera:
         Raises:
             BagError: it is not such a state.
         """
-        self._last = thaw(state, self._pipeline.state)
+        self._last = thaw(state, self._pipeline.states.of)
 
     def _reference(self, frame: Frame, time_ns: int) -> Reference | None:
         try:
             return self._references.of(frame, time_ns)
         except (ScaleError, MessageError, CameraError) as error:
             # The last scale may still hold.
-            self._pipeline.state(frame.camera).scaler.refuse(str(error))
+            self._pipeline.states.of(frame.camera).scaler.refuse(str(error))
             return None
 
 
@@ -164,7 +164,9 @@ def find(recording: Recording, pipeline: Pipeline, options: ConvertOptions) -> d
 def _check_new(outputs: Outputs, recording: Recording, options: ConvertOptions) -> None:
     taken = [t.name for t in outputs.topics.values() if t.name in recording.topics]
     if taken and not options.only_depth:
-        raise BagError(f"the bag already has {', '.join(taken)}: use --prefix or --only-depth")
+        raise BagSettingError(
+            f"the bag already has {', '.join(taken)}: use --prefix or --only-depth"
+        )
 
 
 def answer(images: Mapping[int, QueuedImage], progress: Progress) -> dict[int, Answered]:

@@ -20,7 +20,7 @@ from depth_ros.bag.groups import Groups
 from depth_ros.bag.options import ConvertOptions
 from depth_ros.bag.reader import Recording
 from depth_ros.config import Settings
-from depth_ros.errors import BagError, CameraError, MessageError
+from depth_ros.errors import BagError, BagSettingError, CameraError, MessageError
 from depth_ros.geometry.camera import Camera
 from depth_ros.models import ClipModel, ModelEntry
 from depth_ros.pipeline import Pipeline, clip_predictor
@@ -166,7 +166,7 @@ def _frames(
 
 def _check_single_camera(found: dict[str, BagCamera]) -> None:
     if len(found) > 1:
-        raise BagError(
+        raise BagSettingError(
             f"cameras are {', '.join(found)}, expected one: choose it with --image, because this "
             "model processes whole recordings of one camera"
         )

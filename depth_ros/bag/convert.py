@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import ExitStack
 from pathlib import Path
@@ -23,7 +23,8 @@ from depth_ros.bag.references import is_static_tf
 from depth_ros.bag.resume import Progress
 from depth_ros.bag.splits import SplitBag, locked
 from depth_ros.bag.summary import ConvertSummary
-from depth_ros.errors import BagError
+from depth_ros.bag.types import Topic
+from depth_ros.errors import BagError, BagSettingError
 from depth_ros.geometry.camera import Camera
 from depth_ros.pipeline import Pipeline
 
@@ -84,15 +85,11 @@ def convert(
         check_out(out, options)
         stack.enter_context(locked(out))
         bag, progress = _begin(out, options, command, calibration.guess(pipeline.settings))
-        for camera in found.values():
-            if camera.name in progress.scales:
-                camera.thaw(progress.scales[camera.name])
         if not progress.complete:
             groups = Groups(recording, found, options, progress.records)
-            job = _Conversion(groups, pipeline, options, bag, progress, watchers)
-            job.run({camera.name: camera for camera in found.values()}, recording)
-        not_copied = {} if options.only_depth else recording.unknown
-        return _summary(progress, recording, list(found.values()), not_copied)
+            job = _Conversion(groups, list(found.values()), options, bag, progress, watchers)
+            job.run(recording.topics)
+        return _summary(progress, recording, list(found.values()), options)
 
 
 def check_out(out: Path, options: ConvertOptions) -> None:
@@ -102,7 +99,9 @@ def check_out(out: Path, options: ConvertOptions) -> None:
         BagError: out exists, and options.resume is not set.
     """
     if out.exists() and not options.resume:
-        raise BagError(f"{out} already exists, expected a new folder, or --resume to continue it")
+        raise BagSettingError(
+            f"{out} already exists, expected a new folder, or --resume to continue it"
+        )
 
 
 def _command(
@@ -137,13 +136,14 @@ def _summary(
     progress: Progress,
     recording: Recording,
     found: Sequence[cameras.BagCamera],
-    not_copied: dict[str, str],
+    options: ConvertOptions,
 ) -> ConvertSummary:
     """Return what was converted, and what to warn of."""
     counted = (progress.frames, progress.answered, progress.skipped, progress.examples)
     warned = [f"{each.where.info}: {each.warning}" for each in found if each.warning]
     warned += [f"{each.name}: {each.groundless}" for each in found if each.groundless]
     warnings = [*recording.notes, *warned]
+    not_copied = {} if options.only_depth else recording.unknown
     return ConvertSummary(*counted, recording.damage, not_copied, warnings, progress.guess)
 
 
@@ -162,21 +162,28 @@ class _Conversion:
     def __init__(
         self,
         groups: Groups,
-        pipeline: Pipeline,
+        found: Sequence[cameras.BagCamera],
         options: ConvertOptions,
         bag: SplitBag,
         progress: Progress,
         watchers: Sequence[Watcher],
     ) -> None:
-        self._groups, self._pipeline, self._options = groups, pipeline, options
+        self._groups, self._cameras, self._options = groups, found, options
         self._bag, self._progress, self._watchers = bag, progress, watchers
         self._in_file = 0
         self._written = progress.as_note()
         self._broken = False
 
-    def run(self, found: dict[str, cameras.BagCamera], recording: Recording) -> None:
-        """Convert what is left to convert; the bag is complete afterwards, even after an error."""
-        self._cameras, self._topics = found, recording.topics
+    def run(self, topics: Mapping[str, Topic]) -> None:
+        """Convert what is left to convert; the bag is complete afterwards, even after an error.
+
+        Args:
+            topics: of the recording, by name.
+        """
+        self._topics = topics
+        for camera in self._cameras:
+            if camera.name in self._progress.scales:
+                camera.thaw(self._progress.scales[camera.name])
         writer = ThreadPoolExecutor(1)
         try:
             with ThreadPoolExecutor(self._options.jobs) as pool:
@@ -211,7 +218,7 @@ class _Conversion:
             i: pool.submit(images[i].camera.outputs.encode, found) for i, found in answers.items()
         }
         self._progress.records += len(group)
-        frozen = {name: camera.frozen() for name, camera in self._cameras.items()}
+        frozen = {camera.name: camera.frozen() for camera in self._cameras}
         self._progress.scales = {name: text for name, text in frozen.items() if text}
         return _Work(group, answers, encoded, self._progress.as_note())
 

@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 
 from tqdm import tqdm
 
-from depth_ros.errors import BagError, DepthError, SettingError
+from depth_ros.errors import BagSettingError, DepthError, SettingError
 from depth_ros.input_files import regular
 
 Convert = Callable[[str, str, Any], str]
@@ -93,10 +93,12 @@ def _jobs(patterns: Sequence[str], outdir: Path) -> dict[str, str]:
     for source in found:
         out = str(outdir.absolute() / (source.stem if source.is_file() else source.name))
         if out in jobs.values():
-            raise BagError(f"{source} and another bag have the same name, expected different ones")
+            raise BagSettingError(
+                f"{source} and another bag have the same name, expected different ones"
+            )
         jobs[str(source)] = out
     if not jobs:
-        raise BagError(f"no bag matches {', '.join(patterns)}")
+        raise BagSettingError(f"no bag matches {', '.join(patterns)}")
     return jobs
 
 

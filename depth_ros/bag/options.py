@@ -7,7 +7,7 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from depth_ros.bag.storage_writers import STORAGES
-from depth_ros.errors import BagError
+from depth_ros.errors import BagSettingError, SettingError
 from depth_ros.outputs.topics import EXTRAS
 
 _NAMESPACE = re.compile(r"/?([A-Za-z_][A-Za-z0-9_]*(/[A-Za-z_][A-Za-z0-9_]*)*/?)?")
@@ -36,7 +36,7 @@ class ConvertOptions:
         resume: continue an interrupted conversion to the same folder.
 
     Raises:
-        BagError: a value is out of its range.
+        SettingError: a value is out of its range.
     """
 
     images: tuple[str, ...] = ()
@@ -60,18 +60,22 @@ class ConvertOptions:
     def __post_init__(self) -> None:
         for name in ("every", "batch", "jobs", "split", "scan_rows"):
             if getattr(self, name) < 1:
-                raise BagError(f"{name} is {getattr(self, name)}, expected 1 or more")
+                raise SettingError(f"{name} is {getattr(self, name)}, expected 1 or more")
         if not self.start_s >= 0:
-            raise BagError(f"start is {self.start_s:g} s, expected 0 or more")
+            raise SettingError(f"start is {self.start_s:g} s, expected 0 or more")
         if not _NAMESPACE.fullmatch(self.prefix):
-            raise BagError(
+            raise SettingError(
                 f"prefix is '{self.prefix}', expected a namespace such as /depth: letters, digits "
                 "and underscores between slashes, no digit first"
             )
         if self.storage not in STORAGES:
-            raise BagError(f"storage is '{self.storage}', expected one of {', '.join(STORAGES)}")
+            raise SettingError(
+                f"storage is '{self.storage}', expected one of {', '.join(STORAGES)}"
+            )
         if unknown := set(self.extras) - set(EXTRAS):
-            raise BagError(f"extras are {sorted(unknown)}, expected some of {', '.join(EXTRAS)}")
+            raise SettingError(
+                f"extras are {sorted(unknown)}, expected some of {', '.join(EXTRAS)}"
+            )
 
     def check_part(self, span_ns: int) -> None:
         """Check the chosen part against a recording's length.
@@ -82,7 +86,7 @@ class ConvertOptions:
         span_s = span_ns / 1e9
         end_s = span_s if self.end_s is None else self.end_s
         if self.start_s > span_s or (self.end_s is not None and self.start_s >= self.end_s):
-            raise BagError(
+            raise BagSettingError(
                 f"start is {self.start_s:g} s and end {end_s:g} s, expected start before end, and "
                 f"within the recording's {span_s:.3f} s"
             )

@@ -16,7 +16,7 @@ from depth_ros.bag import scan
 from depth_ros.bag.types import RELIABLE, TYPESTORE, Topic, standard
 from depth_ros.bag.writer import camera_info_of, header, message
 from depth_ros.engine import Answer
-from depth_ros.errors import BagError
+from depth_ros.errors import BagSettingError
 from depth_ros.geometry.scan import Beams
 from depth_ros.outputs.frame_output import FrameOutput, depth_output, relative_output
 from depth_ros.outputs.topics import EXTRAS, TOPICS
@@ -68,8 +68,10 @@ class Outputs:
         self, namespace: str, pipeline: Pipeline, extras: Collection[str], scan_rows: int
     ) -> None:
         self._pipeline, self._scan_rows = pipeline, scan_rows
-        if "confidence" in extras and not pipeline.has_confidence:
-            raise BagError(
+        if "confidence" in extras and not pipeline.model.has_confidence(
+            pipeline.settings.grin_samples
+        ):
+            raise BagSettingError(
                 f"model '{pipeline.model.entry.name}' gives no confidence as it is asked, expected "
                 "one that denoises (grin-tiny), and grin.samples of 2 or more"
             )

@@ -8,7 +8,6 @@ from functools import cache
 from operator import attrgetter
 from pathlib import Path, PurePath
 from tempfile import TemporaryDirectory
-from types import TracebackType
 from typing import Any, NamedTuple
 
 from depth_ros import yaml_file
@@ -23,7 +22,7 @@ from depth_ros.bag.splits import noted_guess
 from depth_ros.bag.sqlite import MAGIC as SQLITE
 from depth_ros.bag.sqlite import SqliteFile
 from depth_ros.bag.types import TYPESTORE, Topic, checked, full_name
-from depth_ros.errors import BagError, one_line
+from depth_ros.errors import BagError, BagSettingError, one_line
 
 _FORMATS: dict[bytes, Callable[[Path], BagFile]] = {
     MCAP: McapFile,
@@ -81,12 +80,7 @@ class Recording:
     def __enter__(self) -> Recording:
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         for source in self._sources:
             source.close()
 
@@ -337,7 +331,9 @@ def records(path: Path, topics: tuple[str, ...] = ()) -> Iterator[Record]:
     with Recording(path) as recording:
         present = {*recording.topics, *recording.unknown}
         if missing := set(topics) - present:
-            raise BagError(f"{path} has no topic {sorted(missing)}, it has {sorted(present)}")
+            raise BagSettingError(
+                f"{path} has no topic {sorted(missing)}, it has {sorted(present)}"
+            )
         yield from recording.records(topics)
         if recording.damage:
             raise BagError(f"{path} is damaged: {'; '.join(recording.damage)}")

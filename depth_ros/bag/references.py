@@ -15,7 +15,7 @@ from depth_ros.bag.reader import Recording
 from depth_ros.bag.transforms import Transforms
 from depth_ros.bag.window import Window
 from depth_ros.config import Settings
-from depth_ros.errors import BagError, MessageError, ScaleError
+from depth_ros.errors import BagError, BagSettingError, MessageError, ScaleError
 from depth_ros.geometry.camera import Camera
 from depth_ros.ground_frame import find_ground_pose, find_mount, mount_of, mount_of_parameters
 from depth_ros.pipeline import Frame, Place
@@ -109,7 +109,7 @@ class BagReferences:
                 depths = [name for name in candidates if topics.holds_depth(recording, name)]
                 candidates = topics.one_of_each_camera(depths)
             if topic or len(candidates) != 1:
-                raise BagError(
+                raise BagSettingError(
                     f"anchors are expected as {' or '.join(kinds)} on {topic or 'one topic'}, "
                     f"the bag has: {', '.join(candidates) or 'none of that type'}"
                 )
@@ -119,7 +119,7 @@ class BagReferences:
         if of_depth:
             info_topic = info_topic or topics.camera_info_of(recording, topic)
             if info_topic not in recording.topics:
-                raise BagError(f"the bag has no {info_topic}, the camera_info of {topic}")
+                raise BagSettingError(f"the bag has no {info_topic}, the camera_info of {topic}")
             self._infos = Window(recording.records([info_topic]), _NS_PER_S)
 
     def _mount(self, frame: Frame, time_ns: int) -> Mount:

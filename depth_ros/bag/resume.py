@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
-from depth_ros.errors import BagError, DepthError
+from depth_ros.errors import BagError, BagSettingError, DepthError
 from depth_ros.geometry.camera import Camera
 from depth_ros.pipeline import CameraState
 
@@ -54,7 +54,9 @@ class Progress:
             BagError: the bag was not written by a conversion, or by another command.
         """
         if "command" not in note:
-            raise BagError("the bag was not written by a conversion, expected one to continue")
+            raise BagSettingError(
+                "the bag was not written by a conversion, expected one to continue"
+            )
         if not _is_note(note):
             raise BagError(
                 f"the bag's note of its progress cannot be read, expected version {_VERSION}"
@@ -64,7 +66,7 @@ class Progress:
             differences = "; ".join(
                 f"{n} was {before.get(n)!r}, is {command[n]!r}" for n in changed
             )
-            raise BagError(f"only the same command can continue: {differences}")
+            raise BagSettingError(f"only the same command can continue: {differences}")
         return cls(**note)
 
     def count_frame(self, camera: str) -> None:

@@ -17,7 +17,7 @@ from ruamel.yaml import YAML
 from depth_ros import yaml_file
 from depth_ros.bag.storage_writers import STORAGES, Storage, qos_text
 from depth_ros.bag.types import Topic
-from depth_ros.errors import BagError
+from depth_ros.errors import BagError, BagSettingError
 
 _METADATA, _UNFINISHED = "metadata.yaml", ".unfinished"
 _ROOT, _NOTE = "rosbag2_bagfile_information", "depth_ros"
@@ -50,7 +50,9 @@ class SplitBag:
             self._information = _read(path)
             if self._information["storage_identifier"] != storage:
                 kind = self._information["storage_identifier"]
-                raise BagError(f"{path} is a bag of {kind}, expected {storage} to continue it")
+                raise BagSettingError(
+                    f"{path} is a bag of {kind}, expected {storage} to continue it"
+                )
         else:
             self._information = _nothing(storage)
             shutil.rmtree(self._unfinished, ignore_errors=True)

@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 
 from depth_ros.bag.reader import Recording
 from depth_ros.bag.types import FFMPEG, FOXGLOVE, TYPESTORE
-from depth_ros.errors import BagError, one_line
+from depth_ros.errors import BagError, BagSettingError, one_line
 from depth_ros.messages import COLOUR_ENCODINGS, codec_of, is_depth, missing_pyav
 from depth_ros.topic_names import base, sibling
 
@@ -53,7 +53,7 @@ def find(
             lists the candidates.
     """
     if infos and len(infos) != len(images):
-        raise BagError(
+        raise BagSettingError(
             f"{len(infos)} camera_info topics are given for {len(images)} image topics, expected "
             "one for each image topic"
         )
@@ -102,7 +102,9 @@ def _only(recording: Recording, given_camera: bool) -> str:
     reasons = [f"{name}: {reason}" for name, reason in refused.items()]
     if candidates:
         reasons.insert(0, f"candidates are: {', '.join(candidates)}")
-        raise BagError(f"choose the camera with --image and --camera-info: {'; '.join(reasons)}")
+        raise BagSettingError(
+            f"choose the camera with --image and --camera-info: {'; '.join(reasons)}"
+        )
     nothing = f"none of its {len(kinds)} topics has images" if kinds else "nothing can be read"
     unknown = [f"{name}: {why}" for name, why in recording.unknown.items()]
     reasons = [*(reasons or [nothing]), *unknown, *recording.damage]
@@ -167,7 +169,7 @@ def check_images(bag: Path, recording: Recording, topics: Collection[str]) -> No
     """
     if missing := {*topics} - recording.topics.keys():
         known = ", ".join(sorted(recording.topics)) or "none"
-        raise BagError(f"{bag} has no topic {', '.join(sorted(missing))}, it has {known}")
+        raise BagSettingError(f"{bag} has no topic {', '.join(sorted(missing))}, it has {known}")
     for topic in topics:
         check_kind(recording, topic, IMAGES)
 
@@ -183,6 +185,6 @@ def check_kind(recording: Recording, topic: str, kinds: tuple[str, ...]) -> None
         return
     candidates = [name for name, each in topics.items() if each.kind in kinds]
     what = f"is {topics[topic].kind}" if topic in topics else "is not in the bag"
-    raise BagError(
+    raise BagSettingError(
         f"{topic} {what}, expected {' or '.join(kinds)}: {', '.join(candidates) or 'there is none'}"
     )

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
-from types import TracebackType
 from typing import Any
 
 import numpy as np
@@ -14,7 +13,7 @@ import numpy.typing as npt
 from depth_ros.bag.splits import SplitBag
 from depth_ros.bag.types import TYPESTORE as TYPESTORE
 from depth_ros.bag.types import standard
-from depth_ros.errors import BagError
+from depth_ros.errors import BagSettingError
 from depth_ros.geometry.camera import Camera
 from depth_ros.messages import CameraInfoFields, image_content
 
@@ -30,18 +29,13 @@ class BagWriter:
 
     def __init__(self, path: Path) -> None:
         if path.exists():
-            raise BagError(f"{path} already exists, expected a new folder")
+            raise BagSettingError(f"{path} already exists, expected a new folder")
         self._bag = SplitBag(path)
 
     def __enter__(self) -> BagWriter:
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         self._bag.finish({})
 
     def write(self, topic: str, message: Any, time_ns: int) -> None:

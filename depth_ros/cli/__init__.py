@@ -5,6 +5,8 @@ from __future__ import annotations
 import io
 import os
 import sys
+from collections.abc import Callable
+from functools import partial
 from types import ModuleType
 
 from depth_ros import __version__
@@ -48,15 +50,17 @@ _TRACEBACK = "DEPTH_ROS_TRACEBACK"
 
 
 def main(words: list[str] | None = None) -> int:
-    """Run one verb and return its exit code, see exit_codes; expected errors print one line."""
-    words = sys.argv[1:] if words is None else words
+    """Run one verb and return its exit code, see guarded()."""
+    return guarded(partial(_run, sys.argv[1:] if words is None else words))
+
+
+def guarded(work: Callable[[], int]) -> int:
+    """Return the exit code that work returns, see exit_codes; errors of it print one line."""
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):  # names of files need not be Unicode
             stream.reconfigure(errors="backslashreplace")
     try:
-        _check_verb(words)
-        options = parser().parse_args(words)
-        code: int = options.run(options)
+        code = work()
         sys.stdout.flush()  # raises BrokenPipeError for a closed pipe
         return code
     except SettingError as error:
@@ -77,6 +81,13 @@ def main(words: list[str] | None = None) -> int:
 
 def _fail(error: Exception | str, code: int) -> int:
     print(f"depth_ros: {' '.join(str(error).split())}", file=sys.stderr)
+    return code
+
+
+def _run(words: list[str]) -> int:
+    _check_verb(words)
+    options = parser().parse_args(words)
+    code: int = options.run(options)
     return code
 
 

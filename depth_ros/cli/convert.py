@@ -31,34 +31,43 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="rosbag2 folder, .mcap, .db3 or .bag; with --ray also patterns",
     )
     parser.add_argument("out", type=arguments.path, metavar="OUT", help="folder of the new bag")
-    _add_topics(parser.add_argument_group("topics"))
+    topics = parser.add_argument_group("topics")
+    _add_topics(topics)
+    _add_anchors(topics)
+    _add_scan(topics)
     _add_part(parser.add_argument_group("part of the recording"))
     _add_work(parser.add_argument_group("work"))
     _add_camera(parser.add_argument_group("the camera, if its camera_info is missing or wrong"))
     arguments.add_settings(parser.add_argument_group("settings"))
-    fleet = parser.add_argument_group("fleets")
-    fleet.add_argument(
+    _add_fleet(parser.add_argument_group("fleets"))
+    _add_previews(parser.add_argument_group("previews"))
+
+
+def _add_fleet(group: Any) -> None:
+    group.add_argument(
         "--ray",
         metavar="ADDRESS",
         help="convert many bags, one task each, on a Ray cluster; local: this machine; "
         "default: convert here, without Ray",
     )
-    fleet.add_argument(
+    group.add_argument(
         "--ray-gpus",
         type=arguments.number(0, 1024),
         default=0.0,
         metavar="SHARE",
         help="GPUs per task; default: %(default)g",
     )
-    previews = parser.add_argument_group("previews")
+
+
+def _add_previews(group: Any) -> None:
     file: dict[str, Any] = {"type": arguments.path, "metavar": "FILE"}
-    previews.add_argument(
+    group.add_argument(
         "--preview", **file, help="write a preview: .mp4, .gif or .png; default: none"
     )
-    previews.add_argument(
+    group.add_argument(
         "--rerun", **file, help="write a recording for the Rerun viewer: .rrd; default: none"
     )
-    previews.add_argument(
+    group.add_argument(
         "--overwrite",
         action="store_true",
         help="replace the files of --preview and --rerun if they exist",
@@ -87,6 +96,9 @@ def _add_topics(group: Any) -> None:
         "--only-depth", action="store_true", help="copy no original topic except tf_static"
     )
     group.add_argument("--prefix", default="", help="namespace of the outputs; default: none")
+
+
+def _add_anchors(group: Any) -> None:
     group.add_argument(
         "--anchors",
         default="",
@@ -99,6 +111,9 @@ def _add_topics(group: Any) -> None:
         metavar="TOPIC",
         help="camera_info of anchors that are a depth image; default: its sibling",
     )
+
+
+def _add_scan(group: Any) -> None:
     group.add_argument(
         "--scan-rows",
         **_count(4096),
@@ -187,12 +202,14 @@ def run(options: argparse.Namespace) -> int:
     1 if no image has depth.
     """
     from depth_ros.bag.convert import check_out
+    from depth_ros.output_paths import check_parents
 
     if options.ray:
         return _run_fleet(options)
     if missing := [str(source) for source in options.sources if not source.exists()]:
         raise SettingError(f"{', '.join(missing)} does not exist, expected a bag")
     plan = _plan(options)
+    check_parents(options.out)
     check_out(options.out, plan.options)
     check_camera(plan.settings)
     summary = plan.execute(options.sources, options.out, _watchers(options, plan.settings))
@@ -209,7 +226,8 @@ def _plan(options: argparse.Namespace) -> Plan:
     from depth_ros.bag.plan import Plan
 
     settings = given(options.params, options.set).with_values(**_camera(options))
-    check_anchors(settings, options.anchors)
+    check_anchors(settings, "--anchors", options.anchors)
+    check_anchors(settings, "--anchors-info", options.anchors_info)
     return Plan(settings, _options(options), options.offload)
 
 

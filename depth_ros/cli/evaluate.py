@@ -204,7 +204,7 @@ def _protocol(options: argparse.Namespace, settings: Settings) -> Protocol:
         raise SettingError(f"--topics needs protocol 'bag', the protocol is '{protocol.name}'")
     if protocol.name == "bag":
         check_camera(settings)
-        check_anchors(settings, options.anchors)
+        check_anchors(settings, "--anchors", options.anchors)
         topics = tuple(options.topics) if options.topics else None
         chosen = {"topics": topics, "settings": settings, "anchors": options.anchors}
         read = partial(bag.samples, **chosen)

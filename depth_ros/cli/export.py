@@ -36,6 +36,17 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "it follows the image",
     )
     size.add_argument("--dynamic", action="store_true", help="leave the size open")
+    _add_precision(parser)
+    parser.add_argument(
+        "--tolerance",
+        type=arguments.number(0, 10),
+        metavar="SHARE",
+        help="maximum relative error of depth, above which nothing is written; default: 0.001 for "
+        "float32 (largest error), 0.02 for float16 and 0.1 for int8 (mean error)",
+    )
+
+
+def _add_precision(parser: argparse.ArgumentParser) -> None:
     precision = parser.add_mutually_exclusive_group()
     precision.add_argument("--fp16", action="store_true", help="weights and activations in float16")
     precision.add_argument("--int8", action="store_true", help="8-bit integers; needs --calibrate")
@@ -52,13 +63,6 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="image topic of BAG; default: the only camera's",
     )
     arguments.add_settings(parser.add_argument_group("settings for reading BAG"))
-    parser.add_argument(
-        "--tolerance",
-        type=arguments.number(0, 10),
-        metavar="SHARE",
-        help="maximum relative error of depth, above which nothing is written; default: 0.001 for "
-        "float32 (largest error), 0.02 for float16 and 0.1 for int8 (mean error)",
-    )
 
 
 def run(options: argparse.Namespace) -> int:

@@ -11,6 +11,8 @@ from depth_ros.errors import SettingError, one_line
 if TYPE_CHECKING:
     from depth_ros.config import Settings, Value
 
+_NODE = "depth"  # the name that the node has in launch files
+
 
 def given(params: Path | None, assignments: list[str]) -> Settings:
     """Return the settings of a parameter file, overridden by NAME=VALUE assignments.
@@ -27,21 +29,23 @@ def given(params: Path | None, assignments: list[str]) -> Settings:
 
 
 def _of_file(path: Path) -> dict[str, Value]:
-    """Return the settings in a parameter file, of any node; warn of unknown names."""
+    """Return the settings in a parameter file, of any node; warn of names that are none."""
     from depth_ros import yaml_file
-    from depth_ros.config import split
+    from depth_ros.config import shared_names, split
 
     found: dict[str, Value] = {}
     try:
-        for node in yaml_file.load(path).values():
+        content = yaml_file.load(path)
+        for node in content.values():
             found |= node["ros__parameters"]
+        shared = shared_names([content], _NODE)
     except Exception as error:  # errors of YAML and of wrong types
         reason = f"{type(error).__name__}: {one_line(error)}"
         raise SettingError(
             f"{path} is not a parameter file: {reason}; expected YAML of NODE: ros__parameters: "
             "NAME: VALUE"
         ) from error
-    settings, warnings = split(found)
+    settings, warnings = split(found, shared)
     for warning in warnings:
         print(f"depth_ros: warning: {path}: {warning}", file=sys.stderr)
     return settings
@@ -73,15 +77,15 @@ def _assigned(text: str) -> tuple[str, Value]:
         raise SettingError(f"{name} is '{value}', expected {SPECS[name].expected}") from error
 
 
-def check_anchors(settings: Settings, topic: str) -> None:
-    """Refuse a topic of anchors that the settings do not use.
+def check_anchors(settings: Settings, flag: str, topic: str) -> None:
+    """Refuse a flag's topic of anchors that the settings do not use.
 
     Raises:
         SettingError: there is one, and scale.mode is not anchors.
     """
     if topic and settings.scale_mode != "anchors":
         raise SettingError(
-            f"--anchors is '{topic}' and scale.mode '{settings.scale_mode}', expected "
+            f"{flag} is '{topic}' and scale.mode '{settings.scale_mode}', expected "
             "--set scale.mode=anchors"
         )
 
@@ -90,7 +94,7 @@ def check_camera(settings: Settings) -> None:
     """Check the camera in the settings, if any, and print a note if it is a guess.
 
     Raises:
-        CameraError: as calibration.check().
+        SettingError: as calibration.check().
     """
     from depth_ros import calibration
 

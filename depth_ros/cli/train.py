@@ -7,7 +7,7 @@ from dataclasses import asdict, replace
 from typing import TYPE_CHECKING, Any
 
 from depth_ros.cli import arguments, evaluate, train_sources
-from depth_ros.errors import ModelError, SettingError
+from depth_ros.errors import SettingError
 
 if TYPE_CHECKING:
     from depth_ros.training.frames import Frames
@@ -207,7 +207,7 @@ def _check(options: argparse.Namespace) -> None:
         "zoedepth-tiny": {"--affine-weight", "--backbone-only", "--camera-height-m"},
     }.get(options.model, shared | {"--no-rays", "--backbone-only", "--camera-height-m"})
     if unused := sorted(name for name, is_given in given.items() if is_given and name not in used):
-        raise ModelError(
+        raise SettingError(
             f"{', '.join(unused)} cannot be used with model '{options.model}', "
             f"which accepts {', '.join(sorted(used))}"
         )

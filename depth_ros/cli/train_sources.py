@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from depth_ros.cli import arguments, evaluate
-from depth_ros.errors import DepthError, SettingError
+from depth_ros.errors import SettingError
 
 if TYPE_CHECKING:
     from depth_ros.training.mixture import Source
@@ -146,7 +146,7 @@ def _protocols(options: argparse.Namespace) -> list[str]:
     if len(protocols) == 1:
         return protocols * len(options.data)
     if len(protocols) != len(options.data):
-        raise DepthError(
+        raise SettingError(
             f"{len(protocols)} times --protocol for {len(options.data)} times --data, "
             "expected one for all or one for each"
         )

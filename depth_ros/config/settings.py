@@ -10,7 +10,7 @@ has an underscore instead: scale_mode.
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import Field, dataclass, fields, replace
 from typing import Any
 
@@ -154,17 +154,22 @@ _FORMER: dict[str, str] = {
 }
 
 
-def split(values: Mapping[str, Any]) -> tuple[dict[str, Any], list[str]]:
-    """Return the settings in a parameter file, and a warning for each name that is not a setting.
+def split(
+    values: Mapping[str, Any], shared: Collection[str] = ()
+) -> tuple[dict[str, Any], list[str]]:
+    """Return the settings among parameters, and a warning for each name that is not a setting.
 
-    Such a name may belong to another node, if the file is for several nodes. There is no warning
-    for ROS's own parameters.
+    There is no warning for ROS's own parameters.
+
+    Args:
+        values: of the parameters, by name.
+        shared: names that may belong to another node, see shared_names().
 
     Raises:
-        SettingError: a name is that of a setting before it got a group.
+        SettingError: a name that is not shared is that of a setting before it got a group.
     """
     for name in values:
-        if name in _FORMER:
+        if name in _FORMER and name not in shared:
             raise SettingError(unknown_setting(name))
     ours = {name: value for name, value in values.items() if name in SPECS}
     # YAML's keys may be of any type.

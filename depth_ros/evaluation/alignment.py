@@ -10,7 +10,7 @@ from enum import Enum
 import numpy as np
 
 from depth_ros.arrays import DepthArray
-from depth_ros.errors import ModelError, ScaleError
+from depth_ros.errors import ModelSettingError, ScaleError
 from depth_ros.evaluation.metrics import known
 from depth_ros.scale.fit import least_squares
 
@@ -72,7 +72,7 @@ def check(kind: str, how: Alignment) -> None:
         ModelError: values of this kind need another alignment.
     """
     if kind != METRIC and how in (Alignment.NONE, Alignment.MEDIAN):
-        raise ModelError(
+        raise ModelSettingError(
             f"the model outputs {kind}, which alignment '{how.value}' cannot make metric: "
             "use --align affine, or clip for videos"
         )

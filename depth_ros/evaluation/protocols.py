@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from depth_ros.arrays import DepthArray
-from depth_ros.errors import DepthError, one_line
+from depth_ros.errors import DepthError, SettingError, one_line
 from depth_ros.evaluation import rendered
 from depth_ros.evaluation.crops import CROPS
 from depth_ros.evaluation.datasets import bag, ddad, diode, folder, ibims, kitti, nyu, sun_rgbd
@@ -48,12 +48,13 @@ class Protocol:
         """Return the samples of a folder.
 
         Raises:
-            DatasetError: a folder is required but missing, or not used but given, or lacks files.
+            SettingError: a folder is required but missing, or not used but given.
+            DatasetError: it lacks files.
         """
         if self.layout and data is None:
-            raise DatasetError(f"protocol '{self.name}' needs --data: a folder with {self.layout}")
+            raise SettingError(f"protocol '{self.name}' needs --data: a folder with {self.layout}")
         if data is not None and not self.layout:
-            raise DatasetError(f"protocol '{self.name}' reads no data, expected no --data")
+            raise SettingError(f"protocol '{self.name}' reads no data, expected no --data")
         try:
             return self.open(data or Path())
         except DepthError:
@@ -129,18 +130,18 @@ def protocol_of(data: Path | None) -> Protocol:
     Published datasets are not detected. Without data, return the rendered drives.
 
     Raises:
-        DatasetError: data is neither of the two, or does not exist.
+        SettingError: data is neither of the two, or does not exist.
     """
     if data is None:
         return PROTOCOLS["rendered"]
     if not data.exists():
-        raise DatasetError(f"{data} does not exist, expected a bag or a folder of images")
+        raise SettingError(f"{data} does not exist, expected a bag or a folder of images")
     files = [data] if not data.is_dir() else [path for path in data.iterdir() if path.is_file()]
     if any(_BAG_FILES.intersection(path.suffixes) for path in files):
         return PROTOCOLS["bag"]
     if (data / "rgb").is_dir() and (data / "depth").is_dir():
         return PROTOCOLS["rgbd-folder"]
-    raise DatasetError(
+    raise SettingError(
         f"{data} is neither a bag nor a folder with rgb/ and depth/; expected one of them, or "
         f"--protocol {', '.join(list(PROTOCOLS)[1:])}"
     )

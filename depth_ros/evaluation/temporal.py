@@ -1,8 +1,7 @@
-"""Temporal consistency of depth: alignment error between frames, and flicker of the scale."""
+"""Temporal consistency of depth: alignment error between frames."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -32,25 +31,6 @@ def temporal_alignment_error(one: View, next_: View) -> float:
     is 0.
     """
     return 50 * (_error(one, next_) + _error(next_, one))
-
-
-def log_scale_error(depth_m: npt.NDArray[np.float32], truth_m: npt.NDArray[np.float32]) -> float:
-    """Return the median of log(depth / truth) of a frame, both (H, W); NaN if none is valid."""
-    both = known(depth_m) & known(truth_m)
-    if not both.any():
-        return float("nan")
-    return float(np.median(np.log(depth_m[both]) - np.log(truth_m[both])))
-
-
-def scale_flicker(log_errors: Sequence[float]) -> float:
-    """Return the flicker of a clip's scale [%]: standard deviation of its frame-to-frame changes.
-
-    It needs no poses, because real motion changes depth and truth equally.
-
-    Args:
-        log_errors: log_scale_error() of the frames in order; NaN is left out.
-    """
-    return 100 * float(np.nanstd(np.diff(log_errors)))
 
 
 def _error(source: View, target: View) -> float:

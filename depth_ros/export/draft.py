@@ -11,7 +11,7 @@ from pathlib import Path
 
 import torch
 
-from depth_ros.errors import ModelError, SettingError
+from depth_ros.errors import ModelError, ModelSettingError, SettingError
 from depth_ros.export import graph
 from depth_ros.export.compare import Errors, compare
 from depth_ros.export.options import ExportOptions
@@ -102,9 +102,11 @@ def _checkpoint(name: str, weights: str, options: ExportOptions) -> DepthModel:
     """
     model = loading.load(name, weights)
     if model.graphs:
-        raise ModelError(f"model '{name}' was exported already, expected a checkpoint of torch")
+        raise ModelSettingError(
+            f"model '{name}' was exported already, expected a checkpoint of torch"
+        )
     if options.precision == "float16" and not model.entry.half_safe:
-        raise ModelError(f"model '{name}' overflows in float16, expected --int8, or neither")
+        raise ModelSettingError(f"model '{name}' overflows in float16, expected --int8, or neither")
     return model
 
 
@@ -115,7 +117,7 @@ def _check(out: Path, options: ExportOptions, recorded: Sequence[Trial]) -> None
         )
     check_file(out, options.overwrite)
     if options.precision == "int8" and len(recorded) < 2:
-        raise ModelError(
+        raise ModelSettingError(
             f"int8 is calibrated on images, {len(recorded)} are given, expected 2 or more: "
             "--calibrate BAG"
         )
@@ -130,13 +132,13 @@ def _size(model: DepthModel, options: ExportOptions) -> tuple[int, int] | None:
     rules = model.preprocessing
     fixed = not model.any_size or (rules.resize != "none" and rules.fit == "warp")
     if fixed and options.dynamic:
-        raise ModelError(
+        raise ModelSettingError(
             f"the graph of model '{model.entry.name}' takes one size, {rules.height}x{rules.width} "
             "by default, expected --size, or none, instead of --dynamic"
         )
     size = options.size or ((rules.height, rules.width) if fixed else None)
     if size is not None and any(side % rules.multiple for side in size):
-        raise ModelError(
+        raise ModelSettingError(
             f"size is {size[0]}x{size[1]}, expected multiples of {rules.multiple} for "
             f"'{model.entry.name}'"
         )
@@ -164,7 +166,7 @@ class _Draft:
         rules = self._model.preprocessing
         size = rules.network_size(*rules.padded_size(height, width))
         if self._size not in (None, size):
-            raise ModelError(
+            raise ModelSettingError(
                 f"recorded images of {width}x{height} are resized to {size[0]}x{size[1]}, expected "
                 f"--size {size[0]}x{size[1]}, or --dynamic"
             )

@@ -1,8 +1,8 @@
-"""Depth values: validity, inverse depth, disparity, and whole millimetres.
+"""Depth values: validity, inverse depth, and whole millimetres.
 
 Z-depth in metres is positive, or +inf: beyond range (REP 117). Everything else means no estimate
-and is NaN. For inverse depth and disparity, 0 and negative values mean beyond range, since noise
-may turn far depth negative. NaN stays NaN in all of them.
+and is NaN. For inverse depth, 0 and negative values mean beyond range, since noise may turn far
+depth negative. NaN stays NaN.
 """
 
 from __future__ import annotations
@@ -12,8 +12,6 @@ import numpy.typing as npt
 import torch
 from torch import Tensor
 from torch.nn.functional import threshold
-
-from depth_ros.errors import CameraError
 
 RIGHT = 1.25
 """Depth within this factor of the truth counts as right: delta1 of Eigen (arXiv 1406.2283)."""
@@ -89,35 +87,3 @@ def depth_from_inverse(inverse: Tensor) -> Tensor:
     """Return depth [m] of inverse depth [1/m] in the same shape: +inf if not positive."""
     # Not clamp, which may keep -0.0, whose reciprocal is -inf.
     return inverse.masked_fill(inverse <= 0, 0).reciprocal_()
-
-
-def disparity_from_depth(depth_m: Tensor, f_px: float, baseline_m: float) -> Tensor:
-    """Return the disparity [px] of a rectified stereo pair, f b / z, in the same shape.
-
-    0 for +inf, NaN for depth that is not positive.
-
-    Raises:
-        CameraError: f_px or baseline_m is not positive.
-    """
-    return inverse_from_depth(depth_m).mul_(_stereo_gain(f_px, baseline_m))
-
-
-def depth_from_disparity(disparity_px: Tensor, f_px: float, baseline_m: float) -> Tensor:
-    """Return depth [m] of a rectified stereo pair, f b / d, in the same shape.
-
-    +inf for disparity that is not positive.
-
-    Raises:
-        CameraError: f_px or baseline_m is not positive.
-    """
-    return depth_from_inverse(disparity_px / _stereo_gain(f_px, baseline_m))
-
-
-def _stereo_gain(f_px: float, baseline_m: float) -> float:
-    """Return f b [px m], the ratio of disparity to inverse depth."""
-    # Negated so that NaN, which compares false, is caught too.
-    if not f_px > 0:
-        raise CameraError(f"f_px is {f_px}, expected positive")
-    if not baseline_m > 0:
-        raise CameraError(f"baseline_m is {baseline_m}, expected positive")
-    return f_px * baseline_m

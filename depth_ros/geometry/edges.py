@@ -48,13 +48,9 @@ def flying(depth_m: Tensor, threshold: float | Tensor = 0.025, radius_px: int = 
     for dim in range(2):
         inner = inverse.shape[dim] - 4 * radius_px
         if inner > 0:
-            apart = radius_px * inverse.stride(dim)
-            # Lines that continue in the next row are wrong, but outside the inner part.
-            flies = torch.zeros_like(mask)
-            flies.flatten()[2 * apart : -2 * apart] = _disagree(inverse.flatten(), apart, threshold)
-            mask.narrow(dim, 2 * radius_px, inner).logical_or_(
-                flies.narrow(dim, 2 * radius_px, inner)
-            )
+            inside = (dim, 2 * radius_px, inner)
+            flies = _flying_along(inverse, dim, radius_px, threshold)
+            mask.narrow(*inside).logical_or_(flies.narrow(*inside))
     return mask.logical_and_(inverse > 0)
 
 
@@ -62,6 +58,15 @@ def radius_for(network: tuple[int, int], image: tuple[int, int]) -> int:
     """Return radius_px for depth enlarged from the network's (h, w) to the image's (H, W)."""
     enlargement = max(large / small for small, large in zip(network, image, strict=True))
     return max(1, math.ceil(_REACH * enlargement))
+
+
+def _flying_along(inverse: Tensor, dim: int, radius_px: int, threshold: float | Tensor) -> Tensor:
+    """Return which pixels (H, W) fly along a dimension; valid two radii inside of its ends."""
+    apart = radius_px * inverse.stride(dim)
+    # Lines that continue in the next row are wrong, but outside the inner part.
+    flies = torch.zeros_like(inverse, dtype=torch.bool)
+    flies.flatten()[2 * apart : -2 * apart] = _disagree(inverse.flatten(), apart, threshold)
+    return flies
 
 
 def _disagree(values: Tensor, apart: int, threshold: float | Tensor) -> Tensor:

@@ -14,7 +14,7 @@ from typing import Any, ClassVar, Literal, NamedTuple, Protocol
 import torch
 from torch import Tensor, nn
 
-from depth_ros.errors import ModelError
+from depth_ros.errors import ModelError, ModelSettingError
 from depth_ros.geometry.camera import Camera
 from depth_ros.models.preprocessing import Preprocessing
 from depth_ros.models.resizing import Fit
@@ -304,7 +304,7 @@ class DepthModel(ABC):
         Raises:
             ModelError: its network supports only one.
         """
-        raise ModelError(
+        raise ModelSettingError(
             f"model '{self.entry.name}' resizes images in one way only, expected image.fit:=auto"
         )
 

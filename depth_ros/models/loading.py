@@ -10,7 +10,7 @@ from typing import Any
 
 import torch
 
-from depth_ros.errors import ModelError, UnknownModelError, one_line
+from depth_ros.errors import ModelError, ModelSettingError, one_line
 from depth_ros.models import hub, json_file, pickles
 from depth_ros.models.base import DepthModel, Family, ModelEntry
 from depth_ros.models.clip_model import ClipModel
@@ -36,10 +36,12 @@ def find(name: str, weights: str = "") -> ModelEntry:
             weights is not a folder, or is given for a name that is not in the registry.
     """
     if not name:
-        raise UnknownModelError(f"model is empty, {_EXPECTED}")
+        raise ModelSettingError(f"model is empty, {_EXPECTED}")
     if is_exported(name):
         if weights:
-            raise ModelError(f"weights are given for {name}, expected none: it holds its own")
+            raise ModelSettingError(
+                f"weights are given for {name}, expected none: it holds its own"
+            )
         return entry_of(Path(name))
     entry = MODELS.get(name) or _by_source(name)
     if weights:
@@ -48,7 +50,7 @@ def find(name: str, weights: str = "") -> ModelEntry:
         return entry
     if Path(name).is_dir() or name.count("/") == 1:
         return _unregistered(name)
-    raise UnknownModelError(unknown("model", name, MODELS, "`depth_ros models`"))
+    raise ModelSettingError(unknown("model", name, MODELS, "`depth_ros models`"))
 
 
 def load(name: str, weights: str = "") -> DepthModel:
@@ -60,7 +62,7 @@ def load(name: str, weights: str = "") -> DepthModel:
     """
     entry = find(name, weights)
     if entry.family in CLIP_FAMILIES:
-        raise ModelError(
+        raise ModelSettingError(
             f"model '{name}' needs a whole recording: depth_ros convert; "
             "live: depth-anything-v2-small with scale.mode ground or anchors"
         )
@@ -94,7 +96,7 @@ def load_clip(name: str, weights: str = "", options: ClipOptions | None = None) 
     """
     entry = find(name, weights)
     if entry.family not in CLIP_FAMILIES:
-        raise ModelError(
+        raise ModelSettingError(
             f"model '{name}' works frame by frame, expected one for whole recordings: "
             f"{', '.join(CLIP_FAMILIES)}"
         )
@@ -149,9 +151,9 @@ def _by_source(source: str) -> ModelEntry | None:
 def _with_weights(weights: str, name: str, entry: ModelEntry | None) -> ModelEntry:
     if entry is None:
         problem = unknown("model", name, MODELS, "`depth_ros models`")
-        raise UnknownModelError(f"weights need a model of the registry, and {problem}")
+        raise ModelSettingError(f"weights need a model of the registry, and {problem}")
     if not Path(weights).is_dir():
-        raise ModelError(f"weights '{weights}' of model '{name}' is not a folder")
+        raise ModelSettingError(f"weights '{weights}' of model '{name}' is not a folder")
     return replace(entry, source=weights)
 
 
@@ -190,7 +192,7 @@ def _read_config(source: str) -> tuple[str, Any]:
             if not Path(source).is_dir():
                 path = Path(cached_file(source, path.name))
             elif not path.exists():
-                raise ModelError(
+                raise ModelSettingError(
                     f"folder '{source}' has no config.json, expected a checkpoint of depth"
                 )
             kind = _read_type(path)

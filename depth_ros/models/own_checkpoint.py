@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping
-from dataclasses import asdict, fields
+from collections.abc import Mapping
+from dataclasses import fields
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, ClassVar, TypeVar
 
 from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
@@ -16,49 +16,102 @@ from depth_ros.models import hub, json_file
 
 CONFIG, WEIGHTS = "config.json", "model.safetensors"
 
-Network = TypeVar("Network", bound=nn.Module)
+Network = TypeVar("Network", bound="OwnNetwork")
+Config = TypeVar("Config", bound="OwnConfig")
 
 
-def check_fields(config: Any) -> None:
-    """Refuse a configuration (a dataclass) with a field whose type differs from its default's.
-
-    Raises:
-        ModelError: it has such a field.
-    """
-    for field in fields(config):
-        json_file.check_field(field.name, getattr(config, field.name), field.default)
-
-
-def save_config(config: Any, model_type: str, folder: Path) -> None:
-    """Write the config.json of a configuration (a dataclass)."""
-    content = {"model_type": model_type, **asdict(config)}
-    (folder / CONFIG).write_text(json.dumps(content, indent=2, sort_keys=True) + "\n")
-
-
-def values_of(content: dict[str, Any], model_type: str, config: Any) -> dict[str, Any]:
-    """Return the fields of a configuration (a dataclass) from a config.json.
+class OwnConfig:
+    """The configuration of an own network, stored as config.json; subclasses are dataclasses.
 
     Raises:
-        ModelError: it is of another model, or has an unknown field.
+        ModelError: the type of a field differs from its default's.
     """
-    values = dict(content)
-    kind = values.pop("model_type", None)
-    unknown = sorted(values.keys() - {field.name for field in fields(config)})
-    if kind != model_type or unknown:
-        raise ModelError(
-            f"config.json is of type '{kind}' with unknown fields {unknown}, "
-            f"expected '{model_type}' and none"
-        )
-    return values
+
+    model_type: ClassVar[str]
+
+    def __post_init__(self) -> None:
+        for field in fields(self):  # type: ignore[arg-type]  # of a dataclass
+            json_file.check_field(field.name, getattr(self, field.name), field.default)
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return the content of config.json."""
+        return {"model_type": self.model_type, **vars(self)}
+
+    @classmethod
+    def from_dict(cls: type[Config], content: Mapping[str, Any]) -> Config:
+        """Return the configuration in a config.json.
+
+        Raises:
+            ModelError: it is of another model, or has an unknown field.
+        """
+        values = dict(content)
+        kind = values.pop("model_type", None)
+        known = {field.name for field in fields(cls)}  # type: ignore[arg-type]  # of a dataclass
+        unknown = sorted(values.keys() - known)
+        if kind != cls.model_type or unknown:
+            raise ModelError(
+                f"config.json is of type '{kind}' with unknown fields {unknown}, "
+                f"expected '{cls.model_type}' and none"
+            )
+        return cls(**values)
+
+    @classmethod
+    def load(cls: type[Config], source: str | Path, revision: str = "main") -> Config:
+        """Return the configuration of a checkpoint in a folder, the hub's cache or the hub."""
+        return cls.from_dict(json_file.read(hub.required(str(source), CONFIG, revision)))
 
 
-def save_weights(network: nn.Module, folder: Path) -> None:
-    """Write a network's weights in float16; the rounding is far below the network's error."""
-    weights = {
-        name: (value.half() if value.is_floating_point() else value).contiguous()
-        for name, value in network.state_dict().items()
-    }
-    save_file(weights, folder / WEIGHTS, {"format": "pt"})
+class OwnNetwork(nn.Module):
+    """A network that is made from its configuration; subclasses set config_class.
+
+    Attributes:
+        config: the configuration.
+    """
+
+    config_class: ClassVar[type[OwnConfig]]
+    config: Any
+
+    def __init__(self, config: Any) -> None:
+        super().__init__()
+        self.config = config
+
+    def save_pretrained(self, folder: Path) -> None:
+        """Write config.json, and the weights in float16.
+
+        The rounding is far below the network's error.
+        """
+        folder.mkdir(parents=True, exist_ok=True)
+        content = json.dumps(self.config.as_dict(), indent=2, sort_keys=True)
+        (folder / CONFIG).write_text(content + "\n")
+        weights = {
+            name: (value.half() if value.is_floating_point() else value).contiguous()
+            for name, value in self.state_dict().items()
+        }
+        save_file(weights, folder / WEIGHTS, {"format": "pt"})
+
+    @classmethod
+    def from_pretrained(cls: type[Network], source: str | Path, revision: str = "main") -> Network:
+        """Load a checkpoint from a folder, the hub's cache or the hub, in float32.
+
+        Args:
+            source: folder or hub id.
+            revision: of the hub.
+
+        Raises:
+            ModelError: it is of another model, or its weights do not match its configuration.
+            OSError: it does not exist.
+        """
+        network = cls(cls.config_class.load(source, revision))
+        try:
+            found = load_file(hub.required(str(source), WEIGHTS, revision))
+            if unknown := sorted(found.keys() - network.state_dict().keys()):
+                raise ModelError(
+                    f"it has {len(unknown)} unknown weights, {unknown[0]} the first of them"
+                )
+            fill(network, found)
+        except ModelError as error:
+            raise ModelError(f"its weights do not fit its config.json: {error}") from error
+        return network.eval()
 
 
 def fill(network: nn.Module, weights: Mapping[str, Tensor]) -> None:
@@ -80,29 +133,3 @@ def fill(network: nn.Module, weights: Mapping[str, Tensor]) -> None:
 
 def _float32(value: Tensor) -> Tensor:
     return value.float() if value.is_floating_point() else value
-
-
-def load(make: Callable[[dict[str, Any]], Network], source: str | Path, revision: str) -> Network:
-    """Load a checkpoint from a folder, the hub's cache or the hub, in float32.
-
-    Args:
-        make: returns the untrained network of a config.json.
-        source: folder or hub id.
-        revision: of the hub.
-
-    Raises:
-        ModelError: it is of another model, or its weights do not match its configuration.
-        OSError: it does not exist.
-    """
-    config, weights = (hub.required(str(source), name, revision) for name in (CONFIG, WEIGHTS))
-    network = make(json_file.read(config))
-    try:
-        found = load_file(weights)
-        if unknown := sorted(found.keys() - network.state_dict().keys()):
-            raise ModelError(
-                f"it has {len(unknown)} unknown weights, {unknown[0]} the first of them"
-            )
-        fill(network, found)
-    except ModelError as error:
-        raise ModelError(f"its weights do not fit its config.json: {error}") from error
-    return network.eval()

@@ -87,7 +87,7 @@ def _image(topic: str, pipeline: Pipeline, depth: DepthFrame) -> tuple[Tensor, C
         case "depth/color":
             return pipeline.colours(depth), _colours
         case "depth/uncertainty":
-            return pipeline.uncertainty_m(depth), _floats
+            return pipeline.navigator.uncertainty_m(depth, pipeline.settings), _floats
         case "depth/confidence":
             assert depth.confidence is not None
             return depth.confidence, _floats
@@ -99,7 +99,7 @@ def _cloud(
     topic: str, pipeline: Pipeline, depth: DepthFrame, place: Place, allocate: Allocate | None
 ) -> Cloud:
     if topic == "points/nav":
-        return pipeline.nav_cloud(depth, place)
+        return pipeline.navigator.cloud(depth, pipeline.settings, place)
     if allocate is None:
         return pipeline.cloud(depth)
     return Cloud(pipeline.points(depth, allocate))
@@ -108,7 +108,7 @@ def _cloud(
 def _scan(pipeline: Pipeline, depth: DepthFrame, place: Place) -> FrameOutput:
     settings = pipeline.settings
     frame_id = scan_frame(settings, place, depth.frame_id)
-    beams, ranges_m = pipeline.scan(depth, place)
+    beams, ranges_m = pipeline.navigator.scan(depth, settings, place)
     near_m, far_m = settings.min_depth_m, scan_far_m(settings, place, depth, beams)
     content = partial(messages.scan_content, beams=beams, near_m=near_m, far_m=far_m)
     return FrameOutput(ranges_m, content, frame_id)

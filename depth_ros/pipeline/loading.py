@@ -7,7 +7,7 @@ from typing import cast
 
 from depth_ros import models, runtimes
 from depth_ros.config import Settings
-from depth_ros.errors import ModelError
+from depth_ros.errors import ModelSettingError
 from depth_ros.models import DepthModel
 from depth_ros.models.base import Executor, ModelFacts
 from depth_ros.models.mirrored import Mirrored
@@ -26,24 +26,26 @@ def check(model: ModelFacts, settings: Settings) -> None:
             min_confidence.
     """
     if settings.dtype == "float16" and not model.entry.half_safe:
-        raise ModelError(f"model '{settings.model}' overflows in float16, set dtype:=bfloat16")
+        raise ModelSettingError(
+            f"model '{settings.model}' overflows in float16, set dtype:=bfloat16"
+        )
     if model.prompt_size and settings.scale_mode != "anchors":
-        raise ModelError(
+        raise ModelSettingError(
             f"model '{settings.model}' completes depth that another sensor measured, "
             "set scale.mode:=anchors"
         )
     if settings.flip and model.denoises:
-        raise ModelError(
+        raise ModelSettingError(
             f"model '{settings.model}' uses the camera's rays, which flip does not mirror: "
             "set flip:=false, and grin.samples:=2 or more"
         )
     if settings.undistort == "pinhole" and model.denoises:
-        raise ModelError(
+        raise ModelSettingError(
             f"model '{settings.model}' uses the rays of the camera's own lens: "
             "set undistort:=auto or off"
         )
     if settings.min_confidence and not model.has_confidence(settings.grin_samples):
-        raise ModelError(no_confidence(model))
+        raise ModelSettingError(no_confidence(model))
 
 
 def load(settings: Settings) -> NetworkPredictor:

@@ -81,30 +81,23 @@ class MetricScaler:
             ScaleError: no scale was measured yet, or the last one is too old.
         """
         self._profile.begin("post")
-        frame, prediction = estimate.frame, estimate.prediction
+        prediction, values = estimate.prediction, estimate.prediction.values[0]
         metric = prediction.output is Output.METRIC_DEPTH
-        ratio = self._ratio(frame.camera, prediction, settings) if metric else 1.0
+        ratio = self._ratio(estimate.frame.camera, prediction, settings) if metric else 1.0
         steadied = metric and settings.scale_steady_s > 0
         if not steadied and settings.scale_mode == "model" and isinstance(ratio, float) and metric:
             # The renderer multiplies: on a GPU together with all else, in its graph.
-            far_m = self.far_m(ratio, settings)
-            return Scaled(prediction.values[0], prediction.output, None, far_m, ratio)
-        values = prediction.values[0] * ratio
+            return Scaled(values, prediction.output, None, self.far_m(ratio, settings), ratio)
+        values = values * ratio
         if steadied:
-            values = self._steadied(values, ratio, frame.stamp_ns, settings, state)
+            values = self._steadied(values, ratio, estimate.frame.stamp_ns, settings, state)
         scale = self._scale(values, estimate, reference, settings, state)
         self._profile.begin("post")
-        if scale is None and not metric:
-            raise ModelError(
-                f"model '{self._model.entry.name}' gives {prediction.output.value}, expected "
-                f"{Output.METRIC_DEPTH.value}, or scale.mode:=ground or anchors"
-            )
-        varies = scale is not None and scale.field is not None
-        if scale is not None and varies:
-            if metric:  # before correction factors move the end of the model's range
-                limit_range(values, 0.0, self._model_far_m(ratio))
-            values = scale.corrected(values, prediction.output, self._send)
-        is_limited = steadied or (metric and varies)
+        self._check(scale, prediction.output)
+        is_limited = steadied
+        if scale is not None and scale.field is not None:
+            values = self._corrected(values, scale, prediction.output, ratio)
+            is_limited = is_limited or metric
         factor = torch.inf if is_limited else ratio * (scale.scale if scale else 1.0)
         far_m = min(self.far_m(factor, settings), scale.reach_m if scale else torch.inf)
         return Scaled(values, prediction.output, scale, far_m)
@@ -152,6 +145,22 @@ class MetricScaler:
         if not self._model.max_depth_m:
             return torch.inf
         return _SATURATION * float(ratio) * self._model.max_depth_m
+
+    def _corrected(
+        self, values: Tensor, scale: Scale, output: Output, ratio: float | Tensor
+    ) -> Tensor:
+        """Return values (H, W) corrected by the field of a scale; metric ones are limited."""
+        if output is Output.METRIC_DEPTH:  # before the factors move the end of the model's range
+            limit_range(values, 0.0, self._model_far_m(ratio))
+        return scale.corrected(values, output, self._send)
+
+    def _check(self, scale: Scale | None, output: Output) -> None:
+        """Refuse values that nothing makes metric."""
+        if scale is None and output is not Output.METRIC_DEPTH:
+            raise ModelError(
+                f"model '{self._model.entry.name}' gives {output.value}, expected "
+                f"{Output.METRIC_DEPTH.value}, or scale.mode:=ground or anchors"
+            )
 
     def _steadied(
         self,

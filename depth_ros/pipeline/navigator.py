@@ -67,6 +67,7 @@ class Navigator:
         self._beams = lru_cache(maxsize=8)(beams_in)
         self._last: tuple[DepthFrame, Settings, Place, FramePoints] | None = None
 
+    @torch.inference_mode()
     def uncertainty_m(self, depth: DepthFrame, settings: Settings) -> Tensor:
         """Return one standard deviation of depth (H, W) in metres; NaN: no depth."""
         self._profile.begin("uncertainty")
@@ -74,6 +75,7 @@ class Navigator:
         sigma = self._sigma(depth, depth.depth_m, radius, 1, self._scale(depth))
         return sigma.mul_(depth.depth_m)
 
+    @torch.inference_mode()
     def cloud(self, depth: DepthFrame, settings: Settings, place: Place) -> Cloud:
         """Return the cloud of obstacles, float32 x, y, z, without synchronisation.
 
@@ -96,6 +98,7 @@ class Navigator:
         points = torch.where(kept, points, torch.nan).flatten(0, 1)
         return _thinned(points, clears.flatten().long(), settings.nav_voxel_m)
 
+    @torch.inference_mode()
     def scan(self, depth: DepthFrame, settings: Settings, place: Place, rows: int = 1) -> Scan:
         """Return the nearest surface in each direction, without synchronisation.
 

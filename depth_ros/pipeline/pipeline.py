@@ -9,21 +9,18 @@ import torch
 from torch import Tensor
 
 from depth_ros.config import Settings
-from depth_ros.geometry.camera import Camera
 from depth_ros.geometry.cloud import Allocate
 from depth_ros.models import DepthModel, Output
 from depth_ros.models.base import ModelFacts
 from depth_ros.pipeline import loading
-from depth_ros.pipeline.camera_state import CameraState, CameraStates
+from depth_ros.pipeline.camera_state import CameraStates
 from depth_ros.pipeline.captured_renderer import CapturedRenderer
 from depth_ros.pipeline.depth_frame import DepthFrame
 from depth_ros.pipeline.estimate import Estimate
 from depth_ros.pipeline.frame import Frame
 from depth_ros.pipeline.host_renderer import HostRenderer
-from depth_ros.pipeline.laser_scan import Scan
 from depth_ros.pipeline.metric_scaler import MetricScaler
 from depth_ros.pipeline.navigator import Navigator
-from depth_ros.pipeline.place import Place
 from depth_ros.pipeline.predictor import Predictor, batches, runs_in_threads
 from depth_ros.pipeline.renderer import Cloud, Renderer
 from depth_ros.pipeline.wanted import Wanted
@@ -36,10 +33,10 @@ class Pipeline:
     """Frame in, DepthFrame out; points and colours of a DepthFrame on request.
 
     A predictor runs the network, a metric scaler makes its values metric, and a renderer makes
-    depth, points and colours from them. On CUDA a frame is two captured graphs (runtimes.capture),
-    one from image to values and one from values to depth, points and colours. Between them the
-    scale is measured, from the ground or anchors. In scale.mode model no step waits for the
-    device.
+    depth, points and colours from them; a navigator makes the outputs for navigation. On CUDA a
+    frame is two captured graphs (runtimes.capture), one from image to values and one from values
+    to depth, points and colours. Between them the scale is measured, from the ground or anchors.
+    In scale.mode model no step waits for the device.
 
     Live settings may be replaced between frames. If another thread replaces them, process a frame
     with the pipeline that with_settings() returns, whose settings do not change. On the CPU,
@@ -52,6 +49,8 @@ class Pipeline:
 
     Attributes:
         predictor, settings, states: the same.
+        metric_scaler: makes the network's values metric.
+        navigator: makes outputs for navigation from a DepthFrame.
     """
 
     def __init__(
@@ -59,12 +58,12 @@ class Pipeline:
     ) -> None:
         self.predictor, self.settings = predictor, settings
         self.states = CameraStates() if states is None else states
-        facts = (predictor.model, predictor.profile)
-        self._scaler = MetricScaler(predictor.model, predictor.device, predictor.profile)
-        self._navigator = Navigator(predictor.model, predictor.device, predictor.profile)
-        self._renderer: Renderer = HostRenderer(*facts)
+        model, device, profile = predictor.model, predictor.device, predictor.profile
+        self.metric_scaler = MetricScaler(model, device, profile)
+        self.navigator = Navigator(model, device, profile)
+        self._renderer: Renderer = HostRenderer(model, profile)
         if predictor.graphs is not None:
-            self._renderer = CapturedRenderer(*facts, predictor.graphs, predictor.device)
+            self._renderer = CapturedRenderer(model, profile, predictor.graphs, device)
 
     @classmethod
     def from_settings(cls, settings: Settings) -> Pipeline:
@@ -95,10 +94,6 @@ class Pipeline:
         other.settings = settings
         return other
 
-    def state(self, camera: Camera) -> CameraState:
-        """Return the state of a camera that lasts from frame to frame."""
-        return self.states.of(camera)
-
     @property
     def model(self) -> ModelFacts:
         """Facts about the network."""
@@ -120,12 +115,6 @@ class Pipeline:
         return self.predictor.notices
 
     @property
-    def dtype(self) -> str:
-        """Precision of the network's weights: of the exported graphs, otherwise the setting."""
-        precisions = {graph.precision for graph in self.model.graphs.values()}
-        return ", ".join(sorted(precisions)) or self.settings.dtype
-
-    @property
     def metric(self) -> bool:
         """Whether depth is in metres, from the model itself, the ground or anchors."""
         own = self.model.entry.output is Output.METRIC_DEPTH
@@ -140,11 +129,6 @@ class Pipeline:
     def runs_in_threads(self) -> bool:
         """Whether several threads may run the network at the same time."""
         return runs_in_threads(self.model, self.settings)
-
-    @property
-    def has_confidence(self) -> bool:
-        """Whether depth comes with confidence."""
-        return self.model.has_confidence(self.settings.grin_samples)
 
     def __call__(self, frame: Frame, reference: Reference | None = None) -> DepthFrame:
         """Estimate the depth of a frame; see predict() and measure() for what they raise."""
@@ -197,8 +181,8 @@ class Pipeline:
             ModelError: the model's values are not metres, and there is no reference for the scale.
             ScaleError: no scale was measured yet, or the last one is too old.
         """
-        state = self.state(estimate.frame.camera)
-        scaled = self._scaler.measure(estimate, reference, self.settings, state)
+        state = self.states.of(estimate.frame.camera)
+        scaled = self.metric_scaler.measure(estimate, reference, self.settings, state)
         return self._renderer.depth(estimate, scaled, self.settings, wanted or Wanted())
 
     def warm_up(self, height: int = 480, width: int = 640) -> None:
@@ -238,32 +222,3 @@ class Pipeline:
     def colours(self, depth: DepthFrame) -> Tensor:
         """Return depth in colour, uint8 (H, W, 3) rgb, according to the settings."""
         return self._renderer.colours(depth, self.settings)
-
-    @torch.inference_mode()
-    def uncertainty_m(self, depth: DepthFrame) -> Tensor:
-        """Return one standard deviation of depth (H, W) in metres, see Navigator.uncertainty_m."""
-        return self._navigator.uncertainty_m(depth, self.settings)
-
-    @torch.inference_mode()
-    def nav_cloud(self, depth: DepthFrame, place: Place) -> Cloud:
-        """Return the cloud of what a robot must not drive into, see Navigator.cloud.
-
-        Frames of a camera are compared with those before: this is called once for each.
-        """
-        return self._navigator.cloud(depth, self.settings, place)
-
-    @torch.inference_mode()
-    def scan(self, depth: DepthFrame, place: Place, rows: int = 1) -> Scan:
-        """Return the nearest surface in each direction, see Navigator.scan."""
-        return self._navigator.scan(depth, self.settings, place, rows)
-
-    def focal_ratio(self, camera: Camera) -> float:
-        """Return the factor that corrects the model's metres for a camera's focal length.
-
-        See MetricScaler.focal_ratio.
-        """
-        return self._scaler.focal_ratio(camera, self.settings)
-
-    def far_m(self, ratio: float) -> float:
-        """Return the end of the range, see MetricScaler.far_m."""
-        return self._scaler.far_m(ratio, self.settings)

@@ -155,7 +155,7 @@ class NodeCamera:
         frame = Frame(rgb, known.camera, messages.stamp_ns(header), header.frame_id)
         self._announce(frame.camera, pipeline)
         if self._references is not None:
-            self._status.scaler = pipeline.state(frame.camera).scaler
+            self._status.scaler = pipeline.states.of(frame.camera).scaler
         wanted = self._outputs.wanted(settings.publish_points)
         find = partial(self._reference, header, frame.camera, settings)
         return NodeJob(frame, pipeline, wanted, find, image, known.depth_info)
@@ -205,7 +205,7 @@ class NodeCamera:
             return self._references.of(header, camera, settings)
         except (ScaleError, MessageError, CameraError) as error:
             assert self.pipeline is not None
-            self.pipeline.state(camera).scaler.refuse(str(error))
+            self.pipeline.states.of(camera).scaler.refuse(str(error))
             if settings.scale_mode == "ground":
                 self._log.warn(self._receiver.inputs.image, error, "gives no scale")
             else:

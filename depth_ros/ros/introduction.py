@@ -13,9 +13,15 @@ def introduce(pipeline: Pipeline, logger: Any) -> None:
     allowed = "commercial use allowed" if entry.commercial else "NO commercial use"
     text = f"model {entry.name} ({entry.licence}, {allowed}) runs on {pipeline.device}"
     pipeline.notices.listen(lambda text: logger.warning(text))
-    (logger.info if entry.commercial else logger.warning)(f"{text} in {pipeline.dtype}")
+    (logger.info if entry.commercial else logger.warning)(f"{text} in {precision(pipeline)}")
     if not pipeline.metric:
         logger.warning(
             f"{entry.name} gives {entry.output.value}, no metres: only depth/relative is "
             "published; say scale.mode:=ground or scale.mode:=anchors for depth and points"
         )
+
+
+def precision(pipeline: Pipeline) -> str:
+    """Return the precision of the weights: of the exported graphs, otherwise the setting."""
+    precisions = {graph.precision for graph in pipeline.model.graphs.values()}
+    return ", ".join(sorted(precisions)) or pipeline.settings.dtype

@@ -28,7 +28,7 @@ def main(args: list[str] | None = None) -> int:
         os.environ.update(transport.asynchronous())
     try:
         rclpy.init(args=args)
-        node = DepthNode()
+        node = DepthNode(cli_args=args)
         runtimes.prepare_process(node.settings.device)
     except (DepthError, RuntimeError) as error:  # RuntimeError: rclpy, on bad arguments
         print(f"depth_node: {error}", file=sys.stderr)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from contextlib import suppress
 from typing import Any
 
@@ -43,13 +44,16 @@ class DepthNode(LifecycleNodeMixin, Node):
     """
 
     def __init__(self, **kwargs: Any) -> None:
+        arguments = [*(kwargs.get("cli_args") or ())]
+        if kwargs.get("use_global_arguments", True):
+            arguments += sys.argv
         overrides = {"automatically_declare_parameters_from_overrides": True, **kwargs}
         Node.__init__(self, "depth", **overrides)
         LifecycleNodeMixin.__init__(self, callback_group=ReentrantCallbackGroup())
         transitions.run_beside_the_executor(self)
         self._recovery = Recovery(self)
         self.ended = self._recovery.ended
-        self._live = LiveSettings(self)
+        self._live = LiveSettings(self, arguments)
         self._watch = Watch(self._look, self.get_logger().error)
         tell = (self._recovery.give_up, self._watch.wake)
         self._workers = WorkerThreads(self, self._live, *tell)

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from contextlib import suppress
+from itertools import pairwise
+from pathlib import Path
 from typing import Any
 
 from rcl_interfaces.msg import (
@@ -13,7 +17,8 @@ from rcl_interfaces.msg import (
 from rclpy.node import Node
 from rclpy.parameter import Parameter
 
-from depth_ros.config import SPECS, Settings, Spec, split
+from depth_ros import yaml_file
+from depth_ros.config import SPECS, Settings, Spec, shared_names, split
 from depth_ros.errors import ModelError, SettingError
 from depth_ros.models.base import ModelFacts
 from depth_ros.pipeline import check
@@ -24,14 +29,15 @@ class LiveSettings:
 
     Args:
         node: declares the parameters, see declare().
+        arguments: of the node and its process, such as --ros-args -p stride:=2.
 
     Attributes:
         settings: the present ones.
         model: facts about the loaded model, which must support them; None: no model is loaded.
     """
 
-    def __init__(self, node: Node) -> None:
-        self.settings = declare(node)
+    def __init__(self, node: Node, arguments: Sequence[str]) -> None:
+        self.settings = declare(node, arguments)
         self.model: ModelFacts | None = None
         node.add_pre_set_parameters_callback(cast)
         node.add_on_set_parameters_callback(self._check)
@@ -51,19 +57,21 @@ class LiveSettings:
             self.settings = changed(self.settings, changes)
 
 
-def declare(node: Node) -> Settings:
+def declare(node: Node, arguments: Sequence[str]) -> Settings:
     """Declare every setting as a parameter and return their values.
 
     An override of an unknown parameter causes a warning: it may be misspelt.
 
     Args:
         node: created with automatically_declare_parameters_from_overrides.
+        arguments: see LiveSettings.
 
     Raises:
-        SettingError: a value in a launch file or command line is not allowed.
+        SettingError: a value in a launch file or command line is not allowed, or a parameter
+            has a setting's former name, unless it is given to all nodes.
     """
     given = {name: each.value for name, each in node.get_parameters_by_prefix("").items()}
-    ours, warnings = split(given)
+    ours, warnings = split(given, _shared(arguments, node.get_name()))
     settings = Settings().with_values(**ours)
     for warning in warnings:
         node.get_logger().warning(warning)
@@ -72,6 +80,20 @@ def declare(node: Node) -> Settings:
             node.undeclare_parameter(name)  # it has the given type, which may differ
         node.declare_parameter(name, value, descriptor(SPECS[name]), ignore_override=True)
     return settings
+
+
+def _shared(arguments: Sequence[str], node: str) -> set[str]:
+    """Return the parameters that only files give, and that may be meant for other nodes."""
+    given: set[str] = set()
+    files = []
+    for flag, value in pairwise(arguments):
+        if flag == "--params-file":
+            with suppress(OSError, ValueError):  # a pipe, which rcl has emptied
+                files.append(yaml_file.load(Path(value)))
+        elif flag in ("-p", "--param"):
+            target, _, name = value.partition(":=")[0].rpartition(":")
+            given |= {name} if target in ("", node) else set()
+    return shared_names(files, node) - given
 
 
 def descriptor(spec: Spec) -> ParameterDescriptor:

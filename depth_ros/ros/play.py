@@ -25,7 +25,7 @@ from rclpy.signals import SignalHandlerOptions
 from rosbags.interfaces import Qos, QosDurability, QosReliability
 
 from depth_ros.bag.reader import Record, Recording
-from depth_ros.errors import BagError, DepthError, SettingError
+from depth_ros.errors import BagError, BagSettingError, DepthError, SettingError
 from depth_ros.ros.message_class import message_class
 from depth_ros.ros.pace import Pace
 
@@ -88,13 +88,13 @@ class Player(Node):
         super().__init__("player")
         self._play, self._bag = play, bag
         if missing := {*play.topics} - bag.topics.keys():
-            raise BagError(
+            raise BagSettingError(
                 f"{play.bag} has no topic {', '.join(sorted(missing))}, it has "
                 f"{', '.join(sorted(bag.topics))}"
             )
         span_s = (bag.end_ns - bag.start_ns) / 1e9
         if play.start_s > span_s:
-            raise BagError(
+            raise BagSettingError(
                 f"start is {play.start_s:g} s, expected at most the bag's {span_s:.3f} s"
             )
         self._clock = self._offer_clock() if play.clock_hz else None
@@ -173,7 +173,7 @@ def _is_latched(output: Publisher[Any]) -> bool:
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Play one bag until its end or an interrupt; exit code 1 if it cannot be played."""
+    """Play one bag until its end or an interrupt; exit code as of a command."""
     options, *ros_arguments = sys.argv[1:] if arguments is None else arguments
     # With Python's own handlers an interrupt ends the playback, not ROS in the middle of a message.
     # They are set here because a process that a shell starts in the background ignores Ctrl-C.
@@ -190,7 +190,7 @@ def main(arguments: list[str] | None = None) -> int:
                 player.destroy_node()
     except DepthError as error:
         print(f"depth_ros: {error}", file=sys.stderr)
-        return 1
+        return 2 if isinstance(error, SettingError) else 1
     except KeyboardInterrupt:
         pass
     finally:

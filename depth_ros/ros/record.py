@@ -26,7 +26,7 @@ from rosbags.interfaces import Qos, QosReliability
 
 from depth_ros.bag.splits import SplitBag
 from depth_ros.bag.types import LATCHED, RELIABLE, TYPESTORE, Topic, standard
-from depth_ros.errors import BagError, DepthError
+from depth_ros.errors import BagSettingError, DepthError, SettingError
 from depth_ros.ros.message_class import message_class
 
 _LOOK_S = 0.2  # period of the search for new topics
@@ -145,7 +145,7 @@ def main(arguments: list[str] | None = None) -> int:
     """Record until the time is over or an interrupt.
 
     Returns:
-        The exit code: 1 if the bag cannot be written, or no message arrived.
+        The exit code: 1 if the bag cannot be written, or no message arrived; 2 if it exists.
     """
     options, *ros_arguments = sys.argv[1:] if arguments is None else arguments
     recording = Recording(**json.loads(options))
@@ -154,7 +154,7 @@ def main(arguments: list[str] | None = None) -> int:
         return 0 if _record(recording) else 1
     except (DepthError, OSError) as error:
         print(f"depth_ros: {error}", file=sys.stderr)
-        return 1
+        return 2 if isinstance(error, SettingError) else 1
     finally:
         rclpy.try_shutdown()
 
@@ -163,7 +163,7 @@ def _record(recording: Recording) -> bool:
     """Record, print what was recorded, and return whether anything was."""
     path = Path(recording.out)
     if path.exists():
-        raise BagError(f"{path} already exists, expected a new folder")
+        raise BagSettingError(f"{path} already exists, expected a new folder")
     recorder = Recorder(recording, SplitBag(path))
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda *_: recorder.stop())

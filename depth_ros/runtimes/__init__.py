@@ -11,7 +11,7 @@ from typing import Protocol
 import torch
 from torch import Tensor, nn
 
-from depth_ros.errors import ModelError
+from depth_ros.errors import ModelSettingError
 from depth_ros.runtimes import heap, threads, user_cache
 from depth_ros.runtimes.graph import Graph
 from depth_ros.runtimes.onnx_runtime import OnnxRuntime
@@ -94,16 +94,18 @@ def create(
             is unavailable, or the precision is unknown.
     """
     if name not in ("auto", *RUNTIMES):
-        raise ModelError(f"runtime '{name}' is unknown, expected one of {', '.join(RUNTIMES)}")
+        raise ModelSettingError(
+            f"runtime '{name}' is unknown, expected one of {', '.join(RUNTIMES)}"
+        )
     if name == "torch" and graphs:
-        raise ModelError("runtime is torch for an .onnx file, expected onnxruntime")
+        raise ModelSettingError("runtime is torch for an .onnx file, expected onnxruntime")
     if name == "onnxruntime" and not graphs:
-        raise ModelError(
+        raise ModelSettingError(
             "runtime onnxruntime executes .onnx files: depth_ros export MODEL OUT.onnx, then set "
             "model:=OUT.onnx"
         )
     if compiled and graphs:
-        raise ModelError("compile is true for an .onnx file, which is compiled already")
+        raise ModelSettingError("compile is true for an .onnx file, which is compiled already")
     if graphs:
         return OnnxRuntime(graphs, device, providers, dtype)
     return TorchRuntime(network, device, dtype, compiled)

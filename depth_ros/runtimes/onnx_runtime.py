@@ -11,7 +11,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from depth_ros.errors import ModelError
+from depth_ros.errors import ModelError, ModelSettingError
 from depth_ros.runtimes import providers as onnx_providers
 from depth_ros.runtimes import tensorrt
 from depth_ros.runtimes.graph import Graph
@@ -255,7 +255,7 @@ class GraphRuntime:
 
 def _check_precision(graph: Graph, dtype: str) -> None:
     if dtype not in ("float32", graph.precision):
-        raise ModelError(
+        raise ModelSettingError(
             f"dtype is '{dtype}', {graph.path} was exported in {graph.precision}: expected "
             f"{graph.precision}, or an export with --fp16"
         )

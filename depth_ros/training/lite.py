@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 
 from depth_ros import models
-from depth_ros.errors import ModelError
+from depth_ros.errors import ModelSettingError
 from depth_ros.models.lite.config import Head, LiteConfig, preprocessing_of
 from depth_ros.models.lite.network import ZoeDepthLite
 from depth_ros.training.frames import Batch
@@ -66,8 +66,7 @@ def train(
     facts = {**recipe, "freeze_norms": network.freeze_norms, **facts}
     config = replace(config, rates=RATES)
     judge = error if batches else None
-    trainer = Trainer(network, objective, frames, config, out, device, facts, judge)
-    trained = trainer.run().cpu()
+    trained = Trainer(network, objective, frames, config, out, device, facts, judge).run().cpu()
     trained.load_state_dict(_mixed(trained.state_dict(), before, keep))
     trained.save_pretrained(out)
 
@@ -101,7 +100,9 @@ def start(
         return network
     loaded = models.load(init).network
     if not isinstance(loaded, ZoeDepthLite):
-        raise ModelError(f"init '{init}' is not a zoedepth-lite, expected one or '{IMAGENET}'")
+        raise ModelSettingError(
+            f"init '{init}' is not a zoedepth-lite, expected one or '{IMAGENET}'"
+        )
     network = ZoeDepthLite(_sizes(loaded.config, size, head))
     same_head = network.config.head == loaded.config.head
     weights = loaded.state_dict()

@@ -64,8 +64,8 @@ def render(
     rays = rays.reshape(len(cameras), -1, 2)
     forward = np.concatenate([rays, np.ones_like(rays[..., :1])], axis=-1)
     transforms = np.stack([pose.world_from_optical() for pose in poses])
-    directions = _tensor(np.einsum("bij,bpj->bip", transforms[:, :3, :3], forward), device)
-    origins = _tensor(transforms[:, :3, 3], device)
+    directions = tensor_of(np.einsum("bij,bpj->bip", transforms[:, :3, :3], forward), device)
+    origins = tensor_of(transforms[:, :3, 3], device)
     hits = _nearest(
         _room_hits(_stack(scenes, "room_m", device), origins, directions),
         _box_hits(_stack(scenes, "boxes", device), origins, directions),
@@ -125,12 +125,13 @@ def random_frames(
     return render(scenes, poses, cameras, seed=int(rng.integers(2**31))), cameras
 
 
-def _tensor(array: npt.NDArray[Any], device: torch.device | str) -> Tensor:
+def tensor_of(array: npt.NDArray[Any], device: torch.device | str) -> Tensor:
+    """Return an array as a float32 tensor on a device."""
     return torch.from_numpy(np.ascontiguousarray(array, np.float32)).to(device)
 
 
 def _stack(scenes: list[Scene], name: str, device: torch.device | str) -> Tensor:
-    return _tensor(np.stack([getattr(scene, name) for scene in scenes]), device)
+    return tensor_of(np.stack([getattr(scene, name) for scene in scenes]), device)
 
 
 def _away_from_zero(x: Tensor) -> Tensor:

@@ -24,7 +24,7 @@ from depth_ros.bag.topics import (
     one_of_each_camera,
 )
 from depth_ros.config import Settings
-from depth_ros.errors import BagError, CameraError, MessageError
+from depth_ros.errors import BagError, BagSettingError, CameraError, MessageError
 from depth_ros.geometry.camera import Camera
 from depth_ros.topic_names import base
 
@@ -104,7 +104,9 @@ def find_topics(
     for topic in (depth, image):
         if (info := camera_info_of(recording, topic)) in infos:
             return Topics(image, depth, info)
-    raise BagError(f"{bag} has no camera_info for {depth} or {image}, it has {_listed(infos)}")
+    raise BagSettingError(
+        f"{bag} has no camera_info for {depth} or {image}, it has {_listed(infos)}"
+    )
 
 
 def _candidates(recording: Recording) -> tuple[list[str], list[str]]:
@@ -124,7 +126,7 @@ def _only(bag: Path, what: str, given: str | None, found: list[str], preferred: 
     likely = [topic for topic in found if preferred and topic.endswith(preferred)]
     chosen = likely if len(likely) == 1 else found
     if len(chosen) != 1:
-        raise BagError(
+        raise BagSettingError(
             f"{bag} has {what} topics {_listed(chosen)}, expected one, or --{what} to choose it"
         )
     return chosen[0]

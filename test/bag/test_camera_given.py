@@ -12,7 +12,7 @@ from depth_ros.bag import frames
 from depth_ros.bag import writer as bag
 from depth_ros.bag.convert import convert
 from depth_ros.bag.splits import SplitBag
-from depth_ros.errors import BagError, CameraError
+from depth_ros.errors import BagError, SettingError
 from depth_ros.geometry.camera import Camera
 from depth_ros.messages import camera_from_info
 from test.bag.recordings import CAMERA, START_NS, STEP_NS, Message, drive, pipeline, read, write
@@ -65,9 +65,9 @@ def test_a_calibration_stands_in_for_camera_info(tmp_path: Path) -> None:
 
 def test_a_file_that_is_no_calibration_is_refused_at_once(tmp_path: Path) -> None:
     source = write(tmp_path / "in", drive(COUNT))
-    for given in (pipeline(camera_calibration=str(tmp_path / "in" / "metadata.yaml")),):
-        with pytest.raises(CameraError, match=r"metadata.yaml is not a calibration"):
-            convert([source], tmp_path / "out", given)
+    given = pipeline(camera_calibration=str(tmp_path / "in" / "metadata.yaml"))
+    with pytest.raises(SettingError, match=r"metadata.yaml is not a calibration"):
+        convert([source], tmp_path / "out", given)
     assert not (tmp_path / "out").exists()
 
 

@@ -25,7 +25,7 @@ from depth_ros.bag import writer as bag
 from depth_ros.bag.convert import convert
 from depth_ros.bag.options import ConvertOptions
 from depth_ros.config import Settings
-from depth_ros.errors import BagError
+from depth_ros.errors import BagError, SettingError
 from depth_ros.geometry.camera import Camera
 from depth_ros.messages import depth_from_image, points_from_cloud, stamp_ns
 from depth_ros.models import Output
@@ -390,7 +390,7 @@ def test_a_prefix_makes_room_for_a_second_conversion(source: Path, out: Path) ->
     ],
 )
 def test_an_impossible_option_is_refused(values: dict[str, Any], text: str) -> None:
-    with pytest.raises(BagError, match=text):
+    with pytest.raises(SettingError, match=text):
         ConvertOptions(**values)
 
 

@@ -59,7 +59,7 @@ def test_an_error_is_one_line(
     source: Path, tmp_path: Path, checkpoint: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     arguments = words(source, tmp_path / "out", checkpoint, "--image", "/nothing")
-    assert cli.main(arguments) == 1
+    assert cli.main(arguments) == 2
     assert "depth_ros: /nothing is not in the bag" in capsys.readouterr().err
     assert not (tmp_path / "out").exists()
 
@@ -175,10 +175,10 @@ def test_a_wrong_setting_is_refused(word: str, output: str) -> None:
 
 
 def test_anchors_that_the_settings_do_not_use_are_refused() -> None:
-    check_anchors(Settings(), "")
-    check_anchors(Settings(scale_mode="anchors"), "/points")
+    check_anchors(Settings(), "--anchors", "")
+    check_anchors(Settings(scale_mode="anchors"), "--anchors", "/points")
     with pytest.raises(SettingError, match=r"--anchors is '/points' and scale.mode 'model'"):
-        check_anchors(Settings(), "/points")
+        check_anchors(Settings(), "--anchors", "/points")
 
 
 def test_off_may_be_said_as_yaml_reads_it() -> None:

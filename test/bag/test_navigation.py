@@ -62,7 +62,7 @@ def test_the_cloud_is_the_pipelines(tmp_path: Path) -> None:
         stamp_ns = image.header.stamp.sec * 10**9 + image.header.stamp.nanosec
         frame = Frame(np.reshape(image.data, (48, 64, 3)), CAMERA, stamp_ns, FRAME_ID)
         place = Place(MOUNT, POSE, "base_footprint", POSE)
-        cloud = again.nav_cloud(again(frame), place)
+        cloud = again.navigator.cloud(again(frame), again.settings, place)
         expected = cloud.payload[: int(cloud.count or 0)].numpy().view(np.float32)
         np.testing.assert_allclose(points_from_cloud(message)[0], expected, atol=1e-4)
     assert not (heights(found[0]) > 0.3).any()

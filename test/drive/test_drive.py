@@ -56,7 +56,7 @@ def in_process() -> Ask:
         rgb: npt.NDArray[np.uint8], camera: Camera, pose: npt.NDArray[np.float64], stamp_ns: int
     ) -> Answer:
         depth = pipeline(Frame(rgb, camera, stamp_ns))
-        cloud = pipeline.nav_cloud(depth, place)
+        cloud = pipeline.navigator.cloud(depth, pipeline.settings, place)
         count = len(cloud.payload) if cloud.count is None else int(cloud.count)
         points_m = cloud.payload[:count].numpy().view(np.float32)
         return Answer(depth.depth_m.numpy(), points_m)

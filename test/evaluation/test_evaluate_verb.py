@@ -136,13 +136,13 @@ def test_the_command_without_arguments_scores_the_embedded_model_on_rendered_dri
 @pytest.mark.parametrize(
     ("code", "arguments", "complaint"),
     [
-        (1, ["zoedepth-tiny", "depth-anything-small"], "depth, which alignment 'none'"),
+        (2, ["zoedepth-tiny", "depth-anything-small"], "depth, which alignment 'none'"),
         (2, ["nonsense"], "model 'nonsense' is unknown"),
-        (1, ["--protocol", "nyu"], "protocol 'nyu' needs --data: a folder with nyu_depth_v2"),
+        (2, ["--protocol", "nyu"], "protocol 'nyu' needs --data: a folder with nyu_depth_v2"),
         (1, ["--protocol", "ibims", "--data", "."], "lacks imagelist.txt; expected imagelist.txt"),
         (2, ["--protocol", "bag", "--data", "nowhere"], "argument --data: nowhere does not exist"),
-        (1, ["--data", "depth_ros"], "depth_ros is neither a bag nor a folder with rgb/ and"),
-        (1, ["--protocol", "rendered", "--data", "."], "reads no data, expected no --data"),
+        (2, ["--data", "depth_ros"], "depth_ros is neither a bag nor a folder with rgb/ and"),
+        (2, ["--protocol", "rendered", "--data", "."], "reads no data, expected no --data"),
         (2, ["--topics", "/a", "/b"], "--topics needs protocol 'bag', the protocol is 'rendered'"),
     ],
 )

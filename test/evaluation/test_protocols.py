@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from depth_ros.cli import evaluate
+from depth_ros.errors import SettingError
 from depth_ros.evaluation.alignment import Alignment
 from depth_ros.evaluation.crops import CROPS
 from depth_ros.evaluation.datasets.files import DatasetError
@@ -46,7 +47,7 @@ def test_own_data_are_scored_at_pixels_with_an_estimate() -> None:
 @pytest.mark.parametrize("name", sorted(set(PROTOCOLS) - {"rendered", "bag"}))
 def test_every_dataset_says_what_it_expects(name: str, tmp_path: Path) -> None:
     protocol = PROTOCOLS[name]
-    with pytest.raises(DatasetError, match="needs --data"):
+    with pytest.raises(SettingError, match="needs --data"):
         protocol.samples(None)
     with pytest.raises(DatasetError) as caught:
         protocol.samples(tmp_path)

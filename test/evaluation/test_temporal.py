@@ -6,12 +6,7 @@ import numpy as np
 import numpy.typing as npt
 import pytest
 
-from depth_ros.evaluation.temporal import (
-    View,
-    log_scale_error,
-    scale_flicker,
-    temporal_alignment_error,
-)
+from depth_ros.evaluation.temporal import View, temporal_alignment_error
 from depth_ros.geometry.camera import Camera
 from depth_ros.training.render import render_drive
 from depth_ros.training.scenes import Drive, Pose, Robot, random_drive
@@ -94,21 +89,3 @@ def test_views_with_nothing_in_common_have_no_error() -> None:
     assert temporal_alignment_error(View(depth_m, CAMERA, np.eye(4)), away) == 0
     nothing = View(np.full((10, 16), np.nan, np.float32), CAMERA, np.eye(4))
     assert temporal_alignment_error(nothing, nothing) == 0
-
-
-def test_flicker_is_that_of_the_scale_and_not_of_the_motion() -> None:
-    drive = random_drive(np.random.default_rng(1), Robot(), 40, 30, 20)
-    truth_m = render_drive(drive).depth_m.numpy()
-    truth_m[3, :5] = np.nan
-    scales = np.random.default_rng(2).uniform(0.9, 1.1, 20).astype(np.float32)
-    pairs = zip(2 * scales[:, None, None] * truth_m, truth_m, strict=True)
-    errors = [log_scale_error(*pair) for pair in pairs]
-    assert errors == pytest.approx(np.log(2 * scales), abs=1e-5)
-    assert scale_flicker(errors) == pytest.approx(100 * np.diff(np.log(scales)).std(), rel=1e-3)
-
-
-def test_a_frame_without_truth_has_no_scale_and_does_not_count_as_flicker() -> None:
-    nothing = np.full((3, 4), np.nan, np.float32)
-    missing = log_scale_error(np.ones((3, 4), np.float32), nothing)
-    assert math.isnan(missing)
-    assert scale_flicker([0.0, 0.1, missing, 0.0, 0.1]) == pytest.approx(0)

@@ -1,4 +1,4 @@
-"""Which depths are valid, inverse depth, disparity, and whole millimetres."""
+"""Which depths are valid, inverse depth, and whole millimetres."""
 
 from collections.abc import Callable
 
@@ -8,11 +8,8 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from depth_ros.errors import CameraError
 from depth_ros.geometry.depth import (
-    depth_from_disparity,
     depth_from_inverse,
-    disparity_from_depth,
     from_millimetres,
     inverse_from_depth,
     limit_range,
@@ -83,35 +80,6 @@ def test_inverse_depth_knows_the_same_pixels_as_the_range_does(values: list[floa
     limited = limit_range(depth_m.clone(), 0.0, torch.inf)
     assert torch.equal(torch.isnan(inverse_from_depth(depth_m)), torch.isnan(limited))
     assert torch.equal(inverse_from_depth(depth_m) == 0, torch.isposinf(limited))
-
-
-@given(VALUES, st.floats(50, 2000), st.floats(0.01, 2))
-def test_disparity_is_inverse_depth_times_focal_length_and_baseline(
-    values: list[float], f_px: float, baseline_m: float
-) -> None:
-    depth_m = torch.tensor(values)
-    disparity_px = disparity_from_depth(depth_m, f_px, baseline_m)
-    expected = inverse_from_depth(depth_m) * f_px * baseline_m
-    torch.testing.assert_close(disparity_px, expected, equal_nan=True)
-    valid = torch.where(depth_m > 0, depth_m, torch.nan)
-    back = depth_from_disparity(disparity_px, f_px, baseline_m)
-    torch.testing.assert_close(back, valid, equal_nan=True)
-
-
-def test_a_stereo_pair_of_known_size_gives_the_depth_of_the_textbook() -> None:
-    disparity_px = torch.tensor([[20.0, 0.0, -3.0]])
-    assert depth_from_disparity(disparity_px, 500.0, 0.12).tolist() == [[3.0, torch.inf, torch.inf]]
-
-
-@pytest.mark.parametrize("convert", [disparity_from_depth, depth_from_disparity])
-@pytest.mark.parametrize("bad", [0.0, -1.5, torch.nan])
-def test_a_focal_length_or_baseline_that_is_not_positive_is_refused(
-    convert: Callable[[torch.Tensor, float, float], torch.Tensor], bad: float
-) -> None:
-    with pytest.raises(CameraError, match=f"f_px is {bad}"):
-        convert(torch.ones(2, 3), bad, 0.1)
-    with pytest.raises(CameraError, match=f"baseline_m is {bad}"):
-        convert(torch.ones(2, 3), 500.0, bad)
 
 
 @pytest.mark.parametrize("convert", [inverse_from_depth, depth_from_inverse])

@@ -19,6 +19,7 @@ from depth_ros.models import DepthModel, Prediction
 from depth_ros.models.base import Executor, Request
 from depth_ros.models.mirrored import Mirrored
 from depth_ros.pipeline import Frame, Pipeline
+from depth_ros.ros.introduction import precision
 from depth_ros.runtimes import RUNTIMES
 from test.bag.recordings import drive, write
 from test.models.checkpoints import EXPORTED, FAMILIES
@@ -153,7 +154,7 @@ def test_an_exported_file_alone_is_enough_for_the_pipeline(
         pipeline = Pipeline.from_settings(Settings(model=str(path), device="cpu"))
         pipeline.warm_up()  # at a size that the graph takes
         depths_m.append(pipeline(frame).depth_m)
-        assert pipeline.dtype == "float32"
+        assert precision(pipeline) == "float32"
     near = depths_m[0].isfinite() & depths_m[1].isfinite()
     assert near.float().mean() > 0.5
     assert_same(depths_m[1][near], depths_m[0][near], TOLERANCES["float32"])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -311,6 +312,40 @@ def test_a_parameter_that_is_none_is_warned_of_with_the_nearest(
     bench.start(autostart=False, max_dept_m=5.0, use_sim_time=False)
     (line,) = (line for line in capfd.readouterr().err.splitlines() if "unknown" in line)
     assert "setting 'max_dept_m' is unknown, did you mean max_depth_m" in line
+
+
+def in_file(path: Path, key: str, **parameters: Any) -> tuple[str, ...]:
+    """Arguments that give a node called front a file with parameters below a key."""
+    path.write_text(json.dumps({key: {"ros__parameters": parameters}}))
+    return ("--params-file", str(path), "-r", "__node:=front")
+
+
+@pytest.mark.parametrize("more", [(), ("-p", "other:seed:=3")])
+def test_a_former_name_that_a_file_gives_to_all_nodes_is_warned_of(
+    bench: Bench, tmp_path: Path, capfd: pytest.CaptureFixture[str], more: tuple[str, ...]
+) -> None:
+    given = in_file(tmp_path / "robot.yaml", "/**", seed=5, stride=2)
+    node = bench.start(autostart=False, arguments=(*given, *more))
+    assert (node.settings.stride, node.settings.grin_seed) == (2, Settings().grin_seed)
+    assert "setting 'seed' is now called 'grin.seed'" in capfd.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("key", "more"),
+    [
+        ("front", ()),
+        ("/front", ()),
+        ("/**/front", ()),
+        ("/**", ("-p", "seed:=3")),
+        ("/**", ("--param", "front:seed:=3")),
+    ],
+)
+def test_a_former_name_that_this_node_alone_is_given_is_refused(
+    bench: Bench, tmp_path: Path, key: str, more: tuple[str, ...]
+) -> None:
+    given = in_file(tmp_path / "robot.yaml", key, seed=5)
+    with pytest.raises(SettingError, match=r"setting 'seed' is now called 'grin\.seed'"):
+        bench.start(autostart=False, arguments=(*given, *more))
 
 
 def test_a_change_that_another_part_of_rclpy_refuses_changes_nothing(bench: Bench) -> None:

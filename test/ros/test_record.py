@@ -144,7 +144,7 @@ def test_a_topic_without_a_message_is_named(peer: Peer, start: Start, tmp_path: 
 
 def test_a_recording_does_not_overwrite(start: Start, tmp_path: Path) -> None:
     process = start(tmp_path, "--all")
-    assert process.wait() == 1
+    assert process.wait() == 2
     assert f"depth_ros: {tmp_path} already exists" in process.output
 
 

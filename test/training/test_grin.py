@@ -287,7 +287,7 @@ def test_options_that_the_model_does_not_use_are_refused(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], model: str, argument: str
 ) -> None:
     arguments = ["train", "--model", model, "--out", str(tmp_path / "out"), "--device", "cpu"]
-    assert cli.main([*arguments, argument]) == 1
+    assert cli.main([*arguments, argument]) == 2
     refused = f"{argument.partition('=')[0]} cannot be used with model '{model}'"
     assert refused in capsys.readouterr().err
     assert not (tmp_path / "out").exists()

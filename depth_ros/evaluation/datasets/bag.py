@@ -29,7 +29,7 @@ from depth_ros.bag.topics import (
     one_of_each_camera,
 )
 from depth_ros.config import Settings
-from depth_ros.errors import CameraError, MessageError, ScaleError
+from depth_ros.errors import CameraError, MessageError, ScaleError, SettingError
 from depth_ros.evaluation.datasets.files import DatasetError
 from depth_ros.evaluation.datasets.sample import Sample, Samples
 from depth_ros.pipeline import Frame
@@ -67,7 +67,8 @@ def samples(
 
     Raises:
         BagError: there is no such bag or topic.
-        DatasetError: the topics are ambiguous; while reading: no image and depth match in time.
+        SettingError: the topics are ambiguous.
+        DatasetError: while reading: no image and depth match in time.
     """
     settings = settings or Settings()
     with Recording(root) as recording:
@@ -86,7 +87,7 @@ def _find(root: Path, recording: Recording) -> tuple[str, str]:
     images = one_of_each_camera({*found} - depths)
     depths = {*one_of_each_camera(depths)}
     if len(depths) != 1 or len(images) != 1:
-        raise DatasetError(
+        raise SettingError(
             f"{root} has colour images {_listed(images)} and depth images {_listed(depths)}, "
             "expected one topic each; use --topics IMAGE DEPTH"
         )

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
-from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 from depth_ros.errors import ModelError
-from depth_ros.models import json_file, own_checkpoint
+from depth_ros.models import json_file
+from depth_ros.models.own_checkpoint import OwnConfig
 from depth_ros.models.preprocessing import Preprocessing
 from depth_ros.models.resizing import Resize
 
@@ -20,7 +20,7 @@ def _swinv2(**sizes: Any) -> dict[str, Any]:
 
 
 @dataclass(frozen=True)
-class GrinConfig:
+class GrinConfig(OwnConfig):
     """The sizes of a GRIN. 'Our choice': not specified by the paper, with the source.
 
     Attributes:
@@ -60,6 +60,8 @@ class GrinConfig:
         ModelError: a value is of the wrong type, or out of its range.
     """
 
+    model_type: ClassVar[str] = MODEL_TYPE
+
     backbone: dict[str, Any] = field(default_factory=dict)
     height: int = 96
     width: int = 128
@@ -87,25 +89,12 @@ class GrinConfig:
     spread_gain: float = 1.0
 
     def __post_init__(self) -> None:
-        own_checkpoint.check_fields(self)
+        super().__post_init__()
         json_file.check_sizes(self.backbone, "config.json")
         if not self.d_min_m < self.d_max_m:
             raise ModelError(f"d_max_m is {self.d_max_m}, expected more than d_min_m")
         if not 0 < self.carry_noise <= 1:
             raise ModelError(f"carry_noise is {self.carry_noise}, expected above 0 and at most 1")
-
-    def save(self, folder: Path) -> None:
-        """Write config.json."""
-        own_checkpoint.save_config(self, MODEL_TYPE, folder)
-
-    @classmethod
-    def from_dict(cls, content: dict[str, Any]) -> GrinConfig:
-        """Return the configuration in a config.json.
-
-        Raises:
-            ModelError: it is of another model, or has an unknown field.
-        """
-        return cls(**own_checkpoint.values_of(content, MODEL_TYPE, cls))
 
 
 TINY = GrinConfig(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from typing import Any, NamedTuple
 
@@ -12,7 +12,6 @@ from torch import Tensor
 from torch.nn import functional
 
 from depth_ros.geometry.camera import Camera
-from depth_ros.models import hub, json_file
 from depth_ros.models.base import (
     Executor,
     Family,
@@ -27,7 +26,7 @@ from depth_ros.models.base import (
 from depth_ros.models.exported import Exported
 from depth_ros.models.grin import log_depth, noise, schedule
 from depth_ros.models.grin.confidence import within
-from depth_ros.models.grin.config import MODEL_TYPE, GrinConfig, preprocessing_of
+from depth_ros.models.grin.config import GrinConfig, preprocessing_of
 from depth_ros.models.grin.network import Grin
 from depth_ros.models.grin.positions import grid, normalise
 from depth_ros.models.grin.sampler import ddim, times
@@ -166,16 +165,16 @@ class GrinModel(Family):
         cls, entry: ModelEntry, facts: NetworkFacts, config: Mapping[str, Any]
     ) -> GrinModel:
         """Return the model of an exported network; see Family."""
-        return cls(entry, Exported(GrinConfig.from_dict(dict(config))))
+        return cls(entry, Exported(GrinConfig.from_dict(config)))
 
     @staticmethod
     def config_of(source: str, revision: str = "main") -> GrinConfig:
         """Return the configuration of a checkpoint."""
-        return GrinConfig.from_dict(json_file.read(hub.required(source, "config.json", revision)))
+        return GrinConfig.load(source, revision)
 
     def exported_config(self) -> dict[str, Any]:
         """Return the network's configuration."""
-        return {"model_type": MODEL_TYPE, **asdict(self.config)}
+        return self.config.as_dict()
 
     @staticmethod
     def max_depth_m_of(config: GrinConfig) -> float:

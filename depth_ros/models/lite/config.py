@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from pathlib import Path
-from typing import Any, Literal, get_args
+from typing import ClassVar, Literal, get_args
 
 from depth_ros.errors import ModelError
-from depth_ros.models import own_checkpoint
+from depth_ros.models.own_checkpoint import OwnConfig
 from depth_ros.models.preprocessing import Preprocessing
 
 MODEL_TYPE = "zoedepth_lite"
@@ -15,7 +14,7 @@ Head = Literal["log", "bins"]
 
 
 @dataclass(frozen=True)
-class LiteConfig:
+class LiteConfig(OwnConfig):
     """The sizes of a zoedepth-lite, and the camera that its metres assume.
 
     Attributes:
@@ -30,6 +29,8 @@ class LiteConfig:
         ModelError: head is unknown, or a size not positive.
     """
 
+    model_type: ClassVar[str] = MODEL_TYPE
+
     height: int = 192
     width: int = 256
     multiple: int = 32
@@ -39,22 +40,9 @@ class LiteConfig:
     head: Head = "log"
 
     def __post_init__(self) -> None:
-        own_checkpoint.check_fields(self)
+        super().__post_init__()
         if self.head not in get_args(Head):
             raise ModelError(f"head is '{self.head}', expected one of {', '.join(get_args(Head))}")
-
-    def save(self, folder: Path) -> None:
-        """Write config.json."""
-        own_checkpoint.save_config(self, MODEL_TYPE, folder)
-
-    @classmethod
-    def from_dict(cls, content: dict[str, Any]) -> LiteConfig:
-        """Return the configuration in a config.json.
-
-        Raises:
-            ModelError: it is of another model, or has an unknown field.
-        """
-        return cls(**own_checkpoint.values_of(content, MODEL_TYPE, cls))
 
 
 def preprocessing_of(config: LiteConfig) -> Preprocessing:

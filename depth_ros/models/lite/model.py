@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from depth_ros.models import hub, json_file
 from depth_ros.models.base import ModelEntry, NetworkFacts
 from depth_ros.models.lite.config import LiteConfig, preprocessing_of
 from depth_ros.models.lite.network import ZoeDepthLite
@@ -27,7 +26,7 @@ class LiteModel(TransformersModel):
     @staticmethod
     def config_of(source: str, revision: str = "main") -> LiteConfig:
         """Return the configuration of a checkpoint."""
-        return LiteConfig.from_dict(json_file.read(hub.required(source, "config.json", revision)))
+        return LiteConfig.load(source, revision)
 
     @staticmethod
     def max_depth_m_of(config: LiteConfig) -> float:

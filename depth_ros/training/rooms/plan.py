@@ -102,7 +102,7 @@ class Plan:
         for _ in range(_TRIES):
             along = rng.choice((-free, free)) if rng.random() < 0.35 else rng.uniform(-free, free)
             x, y = wall.at(along, piece.half_width + _GAP_M)
-            if self._stand(rng, piece, x, y, wall.yaw):
+            if self._stand(piece, x, y, wall.yaw):
                 return True
         return False
 
@@ -117,13 +117,11 @@ class Plan:
                 min(around.left - space.x[0], space.x[1] - around.right) > _GAP_M
                 and min(around.near - space.y[0], space.y[1] - around.far) > _GAP_M
             )
-            if inside and self._stand(rng, piece, x, y, yaw):
+            if inside and self._stand(piece, x, y, yaw):
                 return True
         return False
 
-    def _stand(
-        self, rng: np.random.Generator, piece: Piece, x: float, y: float, yaw: float
-    ) -> bool:
+    def _stand(self, piece: Piece, x: float, y: float, yaw: float) -> bool:
         around = Rectangle.around(x, y, yaw, piece.half_length, piece.half_width)
         if any(around.meets(other) for other in self.taken):
             return False

@@ -6,16 +6,15 @@ It uses torch on whole batches, so that it runs on the CPU and on the GPU.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
-import numpy.typing as npt
 import torch
 from torch import Tensor
 
 from depth_ros.arrays import FloatArray
 from depth_ros.geometry.camera import Camera
-from depth_ros.training.render import Frames, darkened, rays_of
+from depth_ros.training.render import Frames, darkened, rays_of, tensor_of
 from depth_ros.training.rooms import lighting, tracing
 from depth_ros.training.rooms.lighting import Lights
 from depth_ros.training.rooms.photo import develop
@@ -94,13 +93,16 @@ def _render(
     device = generator.device
     tiles = _Tiles(cameras[0].height, cameras[0].width)
     transforms = np.stack([pose.world_from_optical() for pose in poses])
-    origins, turn = _tensor(transforms[:, :3, 3], device), _tensor(transforms[:, :3, :3], device)
+    origins, turn = (
+        tensor_of(transforms[:, :3, 3], device),
+        tensor_of(transforms[:, :3, :3], device),
+    )
     known, dark = rays_of(cameras)
-    rays = tiles.cut(_tensor(known, device))
+    rays = tiles.cut(tensor_of(known, device))
     forward = torch.cat([rays, torch.ones_like(rays[..., :1])], dim=-1)
     directions = torch.einsum("bij,btqj->btiq", turn, forward)
     shapes = Shapes(
-        _tensor(np.stack([room.size_m for room in rooms]), device),
+        tensor_of(np.stack([room.size_m for room in rooms]), device),
         _padded([room.boxes for room in rooms], device),
         _padded([room.cylinders for room in rooms], device),
     )
@@ -108,7 +110,7 @@ def _render(
     visible = tracing.seen(corners, rays) & shapes.real()[:, None]
     surface = tracing.trace(shapes, visible, origins, directions)
     linear = _shade(rooms, cameras, shapes, surface, directions, tiles)
-    rgb = develop(linear, _tensor(np.stack([room.photo for room in rooms]), device), generator)
+    rgb = develop(linear, tensor_of(np.stack([room.photo for room in rooms]), device), generator)
     return darkened(Frames(rgb, tiles.join(surface.t).contiguous()), dark)
 
 
@@ -129,7 +131,7 @@ def _shade(
     )
     lights = Lights(
         _padded([room.lights for room in rooms], device),
-        _tensor(np.stack([room.ambient for room in rooms]), device),
+        tensor_of(np.stack([room.ambient for room in rooms]), device),
     )
     opaque = shapes.real() & (materials[:, SHELL:, _GLOW] == 0)
     seen = lighting.visible(shapes, opaque, surface, tiles.number, lights, _jitter(tiles, device))
@@ -165,7 +167,7 @@ def _jitter(tiles: _Tiles, device: torch.device) -> Tensor:
     places = (torch.stack([rank % 4, rank // 4]) / 2 - 0.75).repeat(1, tiles.number)
     # Random within the sixteenth: regular points would show as steps in penumbrae.
     within = np.random.default_rng(0).uniform(-0.15, 0.15, places.shape)
-    return places + _tensor(within, device)
+    return places + tensor_of(within, device)
 
 
 def _face(surface: Surface) -> Tensor:
@@ -210,8 +212,4 @@ def _padded(tables: Sequence[FloatArray], device: torch.device) -> Tensor:
     whole = np.zeros((len(tables), longest, tables[0].shape[1]))
     for row, table in zip(whole, tables, strict=True):
         row[: len(table)] = table
-    return _tensor(whole, device)
-
-
-def _tensor(array: npt.NDArray[Any], device: torch.device) -> Tensor:
-    return torch.from_numpy(np.ascontiguousarray(array, np.float32)).to(device)
+    return tensor_of(whole, device)

@@ -14,7 +14,7 @@ import pytest
 
 from depth_ros.bag import reader, writer
 from depth_ros.config import Settings
-from depth_ros.errors import BagError
+from depth_ros.errors import BagError, SettingError
 from depth_ros.evaluation.datasets import bag, ddad, diode, folder, ibims, kitti, nyu, sun_rgbd
 from depth_ros.evaluation.datasets.files import DatasetError, metres, optional
 from depth_ros.evaluation.datasets.sample import Sample, Samples
@@ -504,7 +504,7 @@ def test_compressed_depth_is_the_truth_too(tmp_path: Path, how: str) -> None:
 
 def test_a_bag_with_several_cameras_wants_its_topics_named(tmp_path: Path) -> None:
     write_bag(tmp_path / "bag", second=True)
-    with pytest.raises(DatasetError, match=r"/cam/image_raw, /rear/image_raw.*use --topics"):
+    with pytest.raises(SettingError, match=r"/cam/image_raw, /rear/image_raw.*use --topics"):
         bag.samples(tmp_path / "bag")
     topics = ("/rear/image_raw", "/cam/depth/image")
     assert len(list(bag.samples(tmp_path / "bag", topics))) == 3
