@@ -48,6 +48,17 @@ VIT: dict[str, Any] = {
     "num_attention_heads": 2,
     "intermediate_size": 64,
 }
+# Two stages of the four: an export takes as long as a network has layers.
+SHORT_NECK: dict[str, Any] = {
+    "neck_hidden_sizes": [16, 32],
+    "reassemble_factors": [2, 1],
+    "fusion_hidden_size": 32,
+}
+SHORT_VIT: dict[str, Any] = {**VIT, "num_hidden_layers": 2}
+SHORT_TOKENS: dict[str, Any] = {
+    "out_features": ["stage1", "stage2"],
+    "reshape_hidden_states": False,
+}
 STAGES: dict[str, Any] = {"out_features": ["stage1", "stage2", "stage3", "stage4"]}
 TOKENS: dict[str, Any] = {**STAGES, "reshape_hidden_states": False}
 
@@ -102,7 +113,8 @@ def beit() -> BeitConfig:
 
 
 def dinov2(**changes: Any) -> Dinov2Config:
-    values = {"image_size": 56, "patch_size": 14, "mlp_ratio": 2, **VIT, **TOKENS, **changes}
+    short = {**SHORT_VIT, **SHORT_TOKENS}
+    values = {"image_size": 56, "patch_size": 14, "mlp_ratio": 2, **short, **changes}
     values.pop("intermediate_size")
     return Dinov2Config(**values)
 
@@ -120,6 +132,7 @@ def zoedepth(heads: int) -> Any:
         backbone_config=beit(),
         bottleneck_features=32,
         bin_embedding_dim=16,
+        num_attractors=[2, 2, 2, 1],
         bin_configurations=[
             {"name": name, "n_bins": 8, "min_depth": 1e-3, "max_depth": far_m}
             for name, far_m in names
@@ -185,7 +198,7 @@ def dpt_hybrid() -> Any:
 def dpt_dinov2() -> Any:
     # transformers fixes the fusion at 256 channels, two million weights a stage: here is one.
     config = DPTConfig(
-        backbone_config=dinov2(out_features=["stage4"], apply_layernorm=False),
+        backbone_config=dinov2(out_features=["stage2"], apply_layernorm=False),
         neck_hidden_sizes=[16],
         reassemble_factors=[0.5],
         fusion_hidden_size=256,
@@ -197,7 +210,7 @@ def dpt_dinov2() -> Any:
 
 def depth_anything(**changes: Any) -> Any:
     config = DepthAnythingConfig(
-        backbone_config=dinov2(), reassemble_hidden_size=32, head_hidden_size=16, **NECK, **changes
+        backbone_config=dinov2(), reassemble_hidden_size=32, head_hidden_size=16, **SHORT_NECK, **changes
     )
     return spread(DepthAnythingForDepthEstimation(config), 1.5, 56)
 
@@ -209,7 +222,7 @@ def prompt_depth_anything() -> Any:
         head_hidden_size=16,
         depth_estimation_type="metric",
         max_depth=None,
-        **NECK,
+        **SHORT_NECK,
     )
     return spread(
         PromptDepthAnythingForDepthEstimation(config), 1.0, 56, torch.rand(1, 1, 12, 16) + 1
@@ -246,9 +259,10 @@ def depth_pro(use_fov_model: bool = True) -> Any:
 
 def glpn() -> Any:
     config = GLPNConfig(
-        depths=[1, 1, 1, 1],
-        hidden_sizes=[8, 16, 16, 32],
-        num_attention_heads=[1, 1, 2, 2],
+        num_encoder_blocks=2,
+        depths=[1, 1],
+        hidden_sizes=[8, 16],
+        num_attention_heads=[1, 2],
         decoder_hidden_size=16,
     )
     return spread(GLPNForDepthEstimation(config), -1.0, 64)
