@@ -394,7 +394,7 @@ _OWN: dict[str, Callable[[Path], Path]] = {"da3": depth_anything_3.build, "moge"
 FAMILIES = (*_FAMILIES, *_OWN)
 
 EXPORTED: dict[str, tuple[bool, tuple[int, int] | None]] = {
-    "zoedepth": (False, (64, 96)),
+    "zoedepth": (False, None),
     "zoedepth-nk": (False, (64, 96)),
     "zoedepth-lite": (True, None),
     "dpt-beit": (False, None),
