@@ -11,6 +11,7 @@ import pytest
 
 from depth_ros import cli
 from depth_ros.errors import SettingError
+from depth_ros.evaluation import rendered
 from depth_ros.output_paths import MARKER, OutputFolder, check_file
 from test.bag.recordings import drive, write
 
@@ -160,7 +161,10 @@ def test_a_users_folder_is_refused_in_one_line(
 
 
 @pytest.mark.slow
-def test_the_evaluation_runs_twice_into_its_own_folder(tmp_path: Path) -> None:
+def test_the_evaluation_runs_twice_into_its_own_folder(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(rendered, "FRAMES_PER_DRIVE", 1)
     for _ in range(2):
         assert cli.main(evaluate(tmp_path / "out")) == 0
         assert json.loads((tmp_path / "out" / "scores.json").read_text())["models"]

@@ -59,8 +59,10 @@ SHORT_TOKENS: dict[str, Any] = {
     "out_features": ["stage1", "stage2"],
     "reshape_hidden_states": False,
 }
-STAGES: dict[str, Any] = {"out_features": ["stage1", "stage2", "stage3", "stage4"]}
-TOKENS: dict[str, Any] = {**STAGES, "reshape_hidden_states": False}
+TOKENS: dict[str, Any] = {
+    "out_features": ["stage1", "stage2", "stage3", "stage4"],
+    "reshape_hidden_states": False,
+}
 
 
 def build(family: str, folder: Path) -> Path:
@@ -156,12 +158,11 @@ def dpt_beit() -> Any:
 
 def dpt_swinv2() -> Any:
     backbone = Swinv2Config(
-        image_size=64, embed_dim=8, depths=[1, 1, 1, 1], num_heads=[1, 1, 2, 2], window_size=4
+        image_size=64, embed_dim=8, depths=[1, 1], num_heads=[1, 2], window_size=4
     )
-    backbone.set_output_features_output_indices(out_indices=None, **STAGES)
-    config = DPTConfig(
-        backbone_config=backbone, neck_hidden_sizes=[8, 16, 32, 64], fusion_hidden_size=32
-    )
+    stages = SHORT_TOKENS["out_features"]
+    backbone.set_output_features_output_indices(out_indices=None, out_features=stages)
+    config = DPTConfig(backbone_config=backbone, neck_hidden_sizes=[8, 16], fusion_hidden_size=32)
     return spread(DPTForDepthEstimation(config), 2.0, 64)
 
 
@@ -210,7 +211,11 @@ def dpt_dinov2() -> Any:
 
 def depth_anything(**changes: Any) -> Any:
     config = DepthAnythingConfig(
-        backbone_config=dinov2(), reassemble_hidden_size=32, head_hidden_size=16, **SHORT_NECK, **changes
+        backbone_config=dinov2(),
+        reassemble_hidden_size=32,
+        head_hidden_size=16,
+        **SHORT_NECK,
+        **changes,
     )
     return spread(DepthAnythingForDepthEstimation(config), 1.5, 56)
 
@@ -283,6 +288,11 @@ def tipsv2() -> Any:
     backbone.pop("intermediate_size")
     config = Tipsv2DptConfig(backbone_config=backbone, num_depth_bins=16, **NECK)
     return spread(Tipsv2DptForDepthEstimation(config), 1.0, 56)
+
+
+def grin() -> Any:
+    stages = {"out_features": SHORT_TOKENS["out_features"], "depths": [1, 1], "num_heads": [1, 2]}
+    return small.network(blocks=1, backbone={**small.CONFIG.backbone, **stages})
 
 
 def dpt_processor(**changes: Any) -> dict[str, Any]:
@@ -383,7 +393,7 @@ _FAMILIES: dict[str, tuple[Callable[[], Any], dict[str, Any]]] = {
     "depth-pro": (depth_pro, DEPTH_PRO_PROCESSOR),
     "depth-pro-without-fov": (lambda: depth_pro(use_fov_model=False), DEPTH_PRO_PROCESSOR),
     "glpn": (glpn, GLPN_PROCESSOR),
-    "grin": (lambda: small.network(blocks=1), {}),
+    "grin": (grin, {}),
 }
 if hasattr(transformers, "Tipsv2DptConfig"):  # 5.23 and later
     _FAMILIES["tipsv2"] = (tipsv2, TIPSV2_PROCESSOR)
