@@ -1,4 +1,4 @@
-"""The two networks of the whole-frame benchmark: random weights, published sizes."""
+"""The networks of the whole-frame benchmark: random weights, published sizes; a tiny one to try."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any, NamedTuple
 
+import torch
 from transformers import (
     AutoImageProcessor,
     DepthAnythingForDepthEstimation,
@@ -19,8 +20,9 @@ from benchmarks import network
 from depth_ros import models
 from depth_ros.export import ExportOptions, export
 from depth_ros.models import DepthModel
+from depth_ros.models.base import ModelEntry, Output
 from depth_ros.models.depth_anything import DepthAnything
-from depth_ros.models.zoedepth import ZoeDepth
+from depth_ros.models.zoedepth import Preprocessing, ZoeDepth, tiny_network
 
 
 class Size(NamedTuple):
@@ -92,7 +94,22 @@ def large() -> Size:
     return Size("ZoeDepth", stock, preprocessor, model)
 
 
-SIZES: dict[str, Callable[[], Size]] = {"small": small, "large": large}
+def tiny() -> Size:
+    """Return a ZoeDepth of less than a million parameters, which shows that a benchmark runs."""
+    torch.manual_seed(0)
+    stock: Any = tiny_network(64, 48, 60.0, 20.0).eval()
+    preprocessor = {
+        "image_processor_type": "ZoeDepthImageProcessor",
+        "size": {"height": 96, "width": 128},
+        "ensure_multiple_of": 32,
+    }
+    entry = ModelEntry("tiny", "zoedepth", "", Output.METRIC_DEPTH, "Apache-2.0", True)
+    model = ZoeDepth.of(entry, stock, Preprocessing(96, 128, 32))
+    return Size("tiny", stock, preprocessor, model)
+
+
+PUBLISHED = ("small", "large")
+SIZES: dict[str, Callable[[], Size]] = {"small": small, "large": large, "tiny": tiny}
 
 
 def _write_preprocessor(preprocessor: dict[str, Any], folder: str | Path) -> None:

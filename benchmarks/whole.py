@@ -23,7 +23,7 @@ from benchmarks.example import render
 from benchmarks.mismatch import MismatchError
 from benchmarks.network import millions
 from benchmarks.predictor import predictor_of
-from benchmarks.sizes import SIZES, Size
+from benchmarks.sizes import PUBLISHED, SIZES, Size
 from benchmarks.stages import Nowhere
 from benchmarks.stock import Stock
 from benchmarks.timing import Series, Spread, Timer
@@ -247,7 +247,7 @@ def _cases(options: argparse.Namespace) -> Iterator[Case]:
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m benchmarks.whole", description=__doc__)
-    parser.add_argument("--networks", nargs="+", choices=list(SIZES), default=list(SIZES))
+    parser.add_argument("--networks", nargs="+", choices=list(SIZES), default=PUBLISHED)
     parser.add_argument("--images", nargs="+", default=["640x480", "1280x720"], help="sizes")
     parser.add_argument("--device", default="auto", help="auto, cpu, cuda or cuda:N")
     parser.add_argument("--repeats", type=int, default=10, help="rounds, one of warm-up aside")

@@ -15,6 +15,7 @@ from pathlib import Path
 import pytest
 from hypothesis import settings
 
+from test import dds_profile
 from test.locks import free_domain, locked, of_machine
 
 if "PYTEST_XDIST_WORKER" in os.environ:
@@ -69,11 +70,14 @@ def pytest_runtest_makereport(
 
 
 @pytest.fixture(scope="session", autouse=True)
-def domain() -> Iterator[int]:
+def domain(tmp_path_factory: pytest.TempPathFactory) -> Iterator[int]:
     """ROS on this machine only, in a domain of this process and its children alone."""
+    profile = (REPO / "config" / "fastdds.xml").read_text()
     with free_domain() as domain, pytest.MonkeyPatch.context() as environment:
         environment.setenv("ROS_DOMAIN_ID", str(domain))
         environment.setenv("ROS_AUTOMATIC_DISCOVERY_RANGE", "LOCALHOST")
+        path = dds_profile.write(tmp_path_factory.mktemp("dds"), profile)
+        environment.setenv("FASTRTPS_DEFAULT_PROFILES_FILE", str(path))
         yield domain
 
 

@@ -12,7 +12,7 @@ PAIR = [cpu.AS_IT_COMES, "memory kept"]
 
 
 def test_ways_in_processes_of_their_own_are_timed_in_turn() -> None:
-    series = cpu.measure("small", PAIR, repeats=1)
+    series = cpu.measure("tiny", PAIR, repeats=1)
     assert list(series) == PAIR
     assert all(len(each) == 1 and each[0] > 1 for each in series.values())
 
@@ -20,7 +20,7 @@ def test_ways_in_processes_of_their_own_are_timed_in_turn() -> None:
 def test_ways_that_differ_are_found(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(cpu, "TOLERANCE", 0.0)
     with pytest.raises(MismatchError, match="mean depth is"):
-        cpu.measure("small", [cpu.AS_IT_COMES, "dtype:=bfloat16"], repeats=1)
+        cpu.measure("tiny", [cpu.AS_IT_COMES, "dtype:=bfloat16"], repeats=1)
 
 
 def test_each_way_is_compared_with_the_first_one() -> None:

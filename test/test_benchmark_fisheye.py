@@ -27,6 +27,7 @@ def sphere_m(camera: Camera) -> Any:
     return RADIUS_M / np.sqrt(1 + (rays**2).sum(axis=-1))
 
 
+@pytest.mark.slow
 def test_true_depth_survives_the_way_to_the_pinhole_and_back() -> None:
     checks.check()
 

@@ -40,6 +40,7 @@ def test_a_bar_is_missed_by_the_length_or_by_a_lost_frame(
     assert "within" not in lines[0] + lines[2]
 
 
+@pytest.mark.slow
 def test_the_picture_shows_every_path() -> None:
     tracks = {way: straight(2.0) for way in (TRUTH, MODEL, STEADY, ANCHORS)}
     panel = odometry.draw("room", tracks, straight(2.0))

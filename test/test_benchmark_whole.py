@@ -1,7 +1,6 @@
 """Whole frames, the obvious way's and ours: that they agree, and what is said of them."""
 
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pytest
@@ -13,8 +12,7 @@ from benchmarks import network, sizes, whole
 from benchmarks.mismatch import MismatchError
 from benchmarks.sizes import Size
 from benchmarks.whole import NETWORK, STOCK, Case
-from depth_ros.models import DepthModel, ModelEntry, Output
-from depth_ros.models.zoedepth import Preprocessing, ZoeDepth, tiny_network
+from depth_ros.models import DepthModel
 from depth_ros.profile import Lap
 
 pytestmark = pytest.mark.slow
@@ -22,23 +20,10 @@ pytestmark = pytest.mark.slow
 OURS = whole.TORCH
 
 
-def tiny() -> Size:
-    torch.manual_seed(0)
-    stock: Any = tiny_network(64, 48, 60.0, 20.0).eval()
-    said = {
-        "image_processor_type": "ZoeDepthImageProcessor",
-        "size": {"height": 96, "width": 128},
-        "ensure_multiple_of": 32,
-    }
-    entry = ModelEntry("tiny", "zoedepth", "", Output.METRIC_DEPTH, "Apache-2.0", True)
-    model = ZoeDepth.of(entry, stock, Preprocessing(96, 128, 32))
-    return Size("tiny", stock, said, model)
-
-
 @pytest.fixture(scope="module")
 def size(tmp_path_factory: pytest.TempPathFactory) -> Size:
     """A size that is exported once."""
-    made = tiny()
+    made = sizes.tiny()
     model = made.exported(80, 60, tmp_path_factory.mktemp("exported"))
 
     class Exported(Size):

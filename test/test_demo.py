@@ -6,6 +6,7 @@ import shutil
 from contextlib import nullcontext
 from pathlib import Path
 from types import SimpleNamespace
+from typing import NamedTuple
 
 import cv2
 import numpy as np
@@ -18,6 +19,7 @@ from depth_ros.bag.references import BagReferences
 from depth_ros.bag.transforms import Transforms
 from depth_ros.config import Settings
 from depth_ros.evaluation.metrics import Scores
+from depth_ros.output_paths import MARKER
 from depth_ros.pipeline import Frame
 from depth_ros.scale.ground import Mount
 from depth_ros.training.scenes import Robot, random_drive
@@ -26,6 +28,7 @@ pytest.importorskip("rclpy")
 
 pytestmark = pytest.mark.slow
 
+MODELS = ("zoedepth-tiny", "grin-tiny")
 GOOD = demo.Report(100, 95, 100, 40.0, 60.0, 80.0, Scores(0.1, 0.9, 0.5))
 
 
@@ -38,24 +41,47 @@ def test_the_bars_are_answers_and_quality() -> None:
     assert GOOD._replace(answered=50, expected=55).passed, "a slow machine is not a sick node"
 
 
-@pytest.mark.parametrize("model", ["zoedepth-tiny", "grin-tiny"])
-def test_a_drive_becomes_a_depth_recording_and_a_picture(tmp_path: Path, model: str) -> None:
-    report = demo.run(tmp_path / "demo", model, seconds=1.5, seed=3)
+class Run(NamedTuple):
+    """What a demonstration said, and a copy of the folder that it wrote."""
+
+    report: demo.Report
+    folder: Path
+
+
+@pytest.fixture(scope="module")
+def runs(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Run]:
+    """The demonstration of each model, into one folder."""
+    base, found = tmp_path_factory.mktemp("demo"), {}
+    for model in MODELS:
+        report = demo.run(base / "out", model, seconds=1.5, seed=3)
+        found[model] = Run(report, Path(shutil.copytree(base / "out", base / model)))
+    return found
+
+
+def test_the_demonstration_declares_its_files(runs: dict[str, Run]) -> None:
+    for _, folder in runs.values():  # the second one replaces what the first one wrote
+        names = json.loads((folder / MARKER).read_text())["names"]
+        assert sorted(os.listdir(folder)) == sorted([MARKER, *names])
+
+
+@pytest.mark.parametrize("model", MODELS)
+def test_a_drive_becomes_a_depth_recording_and_a_picture(model: str, runs: dict[str, Run]) -> None:
+    report, folder = runs[model]
     assert report.images == 15
     assert 1 <= report.answered <= 15
     assert report.median_ms > 0
     assert report.cpu_percent > 0
-    recorded = list(reader.records(tmp_path / "demo" / "recording"))
+    recorded = list(reader.records(folder / "recording"))
     topics = {record.topic for record in recorded}
     outputs = {"/depth/image", "/depth/camera_info", "/depth/color", "/points", "/diagnostics"}
     assert outputs <= topics
     assert {demo.IMAGE, demo.INFO, demo.TRUTH, "/tf", "/tf_static"} <= topics, (
         "what was played, too"
     )
-    picture = cv2.imread(str(tmp_path / "demo" / "preview.png"))
+    picture = cv2.imread(str(folder / "preview.png"))
     assert picture is not None
     assert picture.shape[1] == 4 * 320
-    assert json.loads((tmp_path / "demo" / "replay.json").read_text())["images"] == 15
+    assert json.loads((folder / "replay.json").read_text())["images"] == 15
 
 
 def test_the_drive_has_a_robots_tf_and_the_ground_is_found_by_it(tmp_path: Path) -> None:

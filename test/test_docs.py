@@ -37,6 +37,7 @@ def page(name: str) -> str:
     return (DOCS / name).read_text()
 
 
+@pytest.mark.slow
 def test_the_reference_has_every_parameter_model_command_and_public_name(site: Path) -> None:
     def text(name: str) -> str:
         return re.sub("<[^>]*>", "", (site / "reference" / f"{name}.html").read_text())

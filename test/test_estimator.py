@@ -75,6 +75,7 @@ def facts():
 """
 
 
+@pytest.mark.slow
 def test_loading_and_running_a_model_does_not_change_the_process() -> None:
     script = FACTS + (
         "import numpy, cv2, torch, transformers\n"

@@ -105,6 +105,7 @@ def test_a_recording_becomes_a_map_in_the_fixed_frame(drive: Path, tmp_path: Pat
     assert (points["z"] > -0.5).mean() > 0.95
 
 
+@pytest.mark.slow
 def test_a_recording_fine_tunes_the_embedded_network(
     drive: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -57,6 +57,7 @@ def files_in(folder: str) -> set[str]:
     return {path.relative_to(REPO).as_posix() for path in files if path.suffix != ".pyc"}
 
 
+@pytest.mark.slow
 def test_there_is_one_version(manifest: ElementTree.Element, metadata: Message) -> None:
     newest = re.search(r"^(\S+) \(.*\)\n---", (REPO / "CHANGELOG.rst").read_text(), re.MULTILINE)
     assert newest
@@ -89,6 +90,7 @@ def test_the_manifest_keeps_the_rules_of_rep_149() -> None:
     assert not warnings
 
 
+@pytest.mark.slow
 def test_every_dependency_comes_from_rosdep_or_is_named_as_pips(
     manifest: ElementTree.Element, metadata: Message
 ) -> None:
@@ -101,16 +103,19 @@ def test_every_dependency_comes_from_rosdep_or_is_named_as_pips(
             assert (key in keys) != bool(re.search(rf"\b{name}\b(?!-)", pips)), name
 
 
+@pytest.mark.slow
 def test_the_wheel_has_both_executables(wheel: ZipFile) -> None:
     lines = read(wheel, "entry_points.txt").splitlines()
     assert lines[0] == "[console_scripts]"
     assert {"depth_ros = depth_ros.cli:main", "depth_node = depth_ros.ros.main:main"} <= {*lines}
 
 
+@pytest.mark.slow
 def test_the_wheel_has_every_module_and_the_weights(wheel: ZipFile) -> None:
     assert files_in("depth_ros") <= {*wheel.namelist()}
 
 
+@pytest.mark.slow
 def test_the_wheel_is_a_package_to_ros(wheel: ZipFile) -> None:
     expected = {f"depth_ros/{name}" for name in files_in("launch") | files_in("config")}
     expected |= {"ament_index/resource_index/packages/depth_ros", "depth_ros/package.xml"}

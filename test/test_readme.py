@@ -46,6 +46,7 @@ def first_code_block() -> str:
     return found[1]
 
 
+@pytest.mark.slow
 def test_the_first_code_block_is_six_lines_that_give_depth(tmp_path: Path) -> None:
     block = first_code_block()
     assert len([line for line in block.splitlines() if line]) == 6

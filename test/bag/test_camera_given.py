@@ -71,6 +71,7 @@ def test_a_file_that_is_no_calibration_is_refused_at_once(tmp_path: Path) -> Non
     assert not (tmp_path / "out").exists()
 
 
+@pytest.mark.slow
 def test_a_field_of_view_is_called_a_guess_wherever_it_shows(
     tmp_path: Path, checkpoint: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -219,6 +219,7 @@ def test_a_recording_without_a_usable_image_is_refused(tmp_path: Path) -> None:
         converted(tmp_path, recording, ConvertOptions(images=("/camera/image",), infos=(info,)))
 
 
+@pytest.mark.slow
 def test_a_checkpoint_of_depthcrafter_converts_a_recording(tmp_path: Path) -> None:
     weights = clip_checkpoints.build(tmp_path / "weights")
     recording = source(tmp_path, drive(3))

@@ -72,6 +72,7 @@ def rechunked(source: Path, out: Path, chunk_bytes: int) -> Path:
     return out
 
 
+@pytest.mark.slow
 def test_convert_reads_every_chunk_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     source = rechunked(
         write(tmp_path / "drive", drive(20)), tmp_path / "small.mcap", chunk_bytes=20_000

@@ -116,6 +116,7 @@ def obstacles(answer: Answer | None) -> int:
     return int(((heights_m > 0.09) & (np.linalg.norm(answer.points_m, axis=1) < 2.9)).sum())
 
 
+@pytest.mark.slow
 def test_a_node_answers_over_dds_and_says_what_it_dropped(tmp_path: Path) -> None:
     pytest.importorskip("rclpy")
     log = tmp_path / "node.log"
@@ -145,6 +146,7 @@ def test_a_node_answers_over_dds_and_says_what_it_dropped(tmp_path: Path) -> Non
         assert obstacles(later[2]) > 0
 
 
+@pytest.mark.slow
 def test_without_a_node_the_exchange_says_where_to_look(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

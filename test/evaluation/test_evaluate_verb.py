@@ -120,6 +120,7 @@ def test_settings_of_the_pipeline_can_be_said(tmp_path: Path) -> None:
     assert coverage[1] < coverage[0] == 1
 
 
+@pytest.mark.slow
 def test_the_command_without_arguments_scores_the_embedded_model_on_rendered_drives(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

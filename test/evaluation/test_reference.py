@@ -49,6 +49,7 @@ def test_a_frame_without_a_scale_has_no_estimate() -> None:
     assert scored(None, scale_mode="anchors").summary()["coverage"] == 0
 
 
+@pytest.mark.slow
 def test_rendered_frames_know_the_mount_of_their_camera() -> None:
     (sample,) = list(rendered.samples(1).part(0, 1))
     assert sample.reference is not None

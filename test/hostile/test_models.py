@@ -74,6 +74,7 @@ def mutated(content: dict[str, Any], chance: random.Random) -> dict[str, Any]:
     return changed
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("name", "count"), [("config.json", 60), ("preprocessor_config.json", 40)])
 def test_changed_fields_load_or_say_why(name: str, count: int, folder: Path) -> None:
     content = json.loads((folder / name).read_text())

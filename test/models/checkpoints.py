@@ -48,8 +48,21 @@ VIT: dict[str, Any] = {
     "num_attention_heads": 2,
     "intermediate_size": 64,
 }
-STAGES: dict[str, Any] = {"out_features": ["stage1", "stage2", "stage3", "stage4"]}
-TOKENS: dict[str, Any] = {**STAGES, "reshape_hidden_states": False}
+# Two stages of the four: an export takes as long as a network has layers.
+SHORT_NECK: dict[str, Any] = {
+    "neck_hidden_sizes": [16, 32],
+    "reassemble_factors": [2, 1],
+    "fusion_hidden_size": 32,
+}
+SHORT_VIT: dict[str, Any] = {**VIT, "num_hidden_layers": 2}
+SHORT_TOKENS: dict[str, Any] = {
+    "out_features": ["stage1", "stage2"],
+    "reshape_hidden_states": False,
+}
+TOKENS: dict[str, Any] = {
+    "out_features": ["stage1", "stage2", "stage3", "stage4"],
+    "reshape_hidden_states": False,
+}
 
 
 def build(family: str, folder: Path) -> Path:
@@ -102,7 +115,8 @@ def beit() -> BeitConfig:
 
 
 def dinov2(**changes: Any) -> Dinov2Config:
-    values = {"image_size": 56, "patch_size": 14, "mlp_ratio": 2, **VIT, **TOKENS, **changes}
+    short = {**SHORT_VIT, **SHORT_TOKENS}
+    values = {"image_size": 56, "patch_size": 14, "mlp_ratio": 2, **short, **changes}
     values.pop("intermediate_size")
     return Dinov2Config(**values)
 
@@ -120,6 +134,7 @@ def zoedepth(heads: int) -> Any:
         backbone_config=beit(),
         bottleneck_features=32,
         bin_embedding_dim=16,
+        num_attractors=[2, 2, 2, 1],
         bin_configurations=[
             {"name": name, "n_bins": 8, "min_depth": 1e-3, "max_depth": far_m}
             for name, far_m in names
@@ -143,12 +158,11 @@ def dpt_beit() -> Any:
 
 def dpt_swinv2() -> Any:
     backbone = Swinv2Config(
-        image_size=64, embed_dim=8, depths=[1, 1, 1, 1], num_heads=[1, 1, 2, 2], window_size=4
+        image_size=64, embed_dim=8, depths=[1, 1], num_heads=[1, 2], window_size=4
     )
-    backbone.set_output_features_output_indices(out_indices=None, **STAGES)
-    config = DPTConfig(
-        backbone_config=backbone, neck_hidden_sizes=[8, 16, 32, 64], fusion_hidden_size=32
-    )
+    stages = SHORT_TOKENS["out_features"]
+    backbone.set_output_features_output_indices(out_indices=None, out_features=stages)
+    config = DPTConfig(backbone_config=backbone, neck_hidden_sizes=[8, 16], fusion_hidden_size=32)
     return spread(DPTForDepthEstimation(config), 2.0, 64)
 
 
@@ -185,7 +199,7 @@ def dpt_hybrid() -> Any:
 def dpt_dinov2() -> Any:
     # transformers fixes the fusion at 256 channels, two million weights a stage: here is one.
     config = DPTConfig(
-        backbone_config=dinov2(out_features=["stage4"], apply_layernorm=False),
+        backbone_config=dinov2(out_features=["stage2"], apply_layernorm=False),
         neck_hidden_sizes=[16],
         reassemble_factors=[0.5],
         fusion_hidden_size=256,
@@ -197,7 +211,11 @@ def dpt_dinov2() -> Any:
 
 def depth_anything(**changes: Any) -> Any:
     config = DepthAnythingConfig(
-        backbone_config=dinov2(), reassemble_hidden_size=32, head_hidden_size=16, **NECK, **changes
+        backbone_config=dinov2(),
+        reassemble_hidden_size=32,
+        head_hidden_size=16,
+        **SHORT_NECK,
+        **changes,
     )
     return spread(DepthAnythingForDepthEstimation(config), 1.5, 56)
 
@@ -209,7 +227,7 @@ def prompt_depth_anything() -> Any:
         head_hidden_size=16,
         depth_estimation_type="metric",
         max_depth=None,
-        **NECK,
+        **SHORT_NECK,
     )
     return spread(
         PromptDepthAnythingForDepthEstimation(config), 1.0, 56, torch.rand(1, 1, 12, 16) + 1
@@ -246,9 +264,10 @@ def depth_pro(use_fov_model: bool = True) -> Any:
 
 def glpn() -> Any:
     config = GLPNConfig(
-        depths=[1, 1, 1, 1],
-        hidden_sizes=[8, 16, 16, 32],
-        num_attention_heads=[1, 1, 2, 2],
+        num_encoder_blocks=2,
+        depths=[1, 1],
+        hidden_sizes=[8, 16],
+        num_attention_heads=[1, 2],
         decoder_hidden_size=16,
     )
     return spread(GLPNForDepthEstimation(config), -1.0, 64)
@@ -269,6 +288,11 @@ def tipsv2() -> Any:
     backbone.pop("intermediate_size")
     config = Tipsv2DptConfig(backbone_config=backbone, num_depth_bins=16, **NECK)
     return spread(Tipsv2DptForDepthEstimation(config), 1.0, 56)
+
+
+def grin() -> Any:
+    stages = {"out_features": SHORT_TOKENS["out_features"], "depths": [1, 1], "num_heads": [1, 2]}
+    return small.network(blocks=1, backbone={**small.CONFIG.backbone, **stages})
 
 
 def dpt_processor(**changes: Any) -> dict[str, Any]:
@@ -369,7 +393,7 @@ _FAMILIES: dict[str, tuple[Callable[[], Any], dict[str, Any]]] = {
     "depth-pro": (depth_pro, DEPTH_PRO_PROCESSOR),
     "depth-pro-without-fov": (lambda: depth_pro(use_fov_model=False), DEPTH_PRO_PROCESSOR),
     "glpn": (glpn, GLPN_PROCESSOR),
-    "grin": (lambda: small.network(blocks=1), {}),
+    "grin": (grin, {}),
 }
 if hasattr(transformers, "Tipsv2DptConfig"):  # 5.23 and later
     _FAMILIES["tipsv2"] = (tipsv2, TIPSV2_PROCESSOR)
@@ -380,7 +404,7 @@ _OWN: dict[str, Callable[[Path], Path]] = {"da3": depth_anything_3.build, "moge"
 FAMILIES = (*_FAMILIES, *_OWN)
 
 EXPORTED: dict[str, tuple[bool, tuple[int, int] | None]] = {
-    "zoedepth": (False, (64, 96)),
+    "zoedepth": (False, None),
     "zoedepth-nk": (False, (64, 96)),
     "zoedepth-lite": (True, None),
     "dpt-beit": (False, None),

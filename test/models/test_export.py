@@ -21,6 +21,7 @@ from depth_ros.models.preprocessing import Preprocessing
 from depth_ros.models.zoedepth_heads import with_all_heads
 from depth_ros.runtimes import onnx_file
 from test.bag.recordings import drive, write
+from test.models.checkpoints import EXPORTED
 
 pytestmark = pytest.mark.slow
 
@@ -55,11 +56,11 @@ def test_what_cannot_be_exported_is_refused_and_nothing_is_written(
 
 
 def test_zoedepth_is_exported_at_its_own_size_by_default(
-    built: Callable[[str], Path], tmp_path: Path
+    built: Callable[[str], Path], exported: Callable[[str, str], Path]
 ) -> None:
-    export(str(built("zoedepth")), tmp_path / "a.onnx", ExportOptions())
+    assert EXPORTED["zoedepth"] == (False, None)
     rules = models.find(str(built("zoedepth"))).preprocessing
-    model = models.load(str(tmp_path / "a.onnx"))
+    model = models.load(str(exported("zoedepth", "float32")))
     assert rules is None  # only in the checkpoint
     assert isinstance(model, DepthModel)
     assert model.graphs[""].inputs[0][1][-2:] == (64, 96)

@@ -113,7 +113,7 @@ def test_a_batch_is_its_images_in_every_runtime(family: str, runtime: str, loade
 
 @pytest.mark.parametrize("runtime", RUNTIMES)
 def test_float16_is_near_float32_in_every_runtime(runtime: str, loaded: Models) -> None:
-    family = "depth-anything-metric"
+    family = "dpt-vit"
     expected = ask(*loaded(family, "torch", "float32"), 61, 91).values
     found = ask(*loaded(family, runtime, "float16"), 61, 91).values
     assert_same(found, expected, TOLERANCES["float16"])

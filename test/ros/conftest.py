@@ -22,8 +22,10 @@ import numpy as np
 import numpy.typing as npt
 import pytest
 
+from depth_ros import transport
 from depth_ros.config import FIELDS, Settings
 from depth_ros.geometry.camera import Camera
+from test.dds_profile import write
 
 with suppress(ImportError):  # where there is no ROS 2, the modules of this folder skip themselves
     import rclpy
@@ -385,12 +387,14 @@ class Process:
 
 @pytest.fixture(scope="session")
 def context(domain: int, tmp_path_factory: pytest.TempPathFactory) -> Iterator[rclpy.Context]:
-    """ROS in the domain of this process, without the user's profile of Fast DDS."""
+    """ROS in the domain of this process, with the transports of Fast DDS as they come."""
     with pytest.MonkeyPatch.context() as environment:
         environment.setenv("ROS_LOG_DIR", str(tmp_path_factory.mktemp("log")))
-        environment.delenv("FASTRTPS_DEFAULT_PROFILES_FILE", raising=False)
         context = rclpy.Context()
-        rclpy.init(context=context)
+        with pytest.MonkeyPatch.context() as first:
+            first.setenv(transport.VARIABLE, str(write(tmp_path_factory.mktemp("dds"))))
+            rclpy.init(context=context)
+            rclpy.create_node("reads_the_profile", context=context).destroy_node()
         yield context
         context.try_shutdown()
 

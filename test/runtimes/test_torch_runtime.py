@@ -140,6 +140,7 @@ def test_convolutions_on_the_cpu_run_with_channels_last(dtype: str) -> None:
     assert network.layer.weight.is_contiguous(memory_format=torch.channels_last)
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(shutil.which("c++") is None, reason="this machine has no C++ compiler")
 def test_a_compiled_network_gives_the_same_result_and_compiles_each_size_once() -> None:
     sizes = [(8, 12), (12, 8), (8, 12)]

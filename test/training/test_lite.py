@@ -13,6 +13,7 @@ from torch import Tensor, nn
 
 from depth_ros import cli, models
 from depth_ros.errors import ModelError
+from depth_ros.evaluation import rendered
 from depth_ros.models.lite.config import LiteConfig
 from depth_ros.models.lite.network import ZoeDepthLite
 from depth_ros.models.own_checkpoint import WEIGHTS
@@ -145,7 +146,10 @@ def test_it_does_not_start_from_another_network() -> None:
         lite.start("zoedepth-tiny", seed=0)
 
 
-def test_the_verb_mixes_data_and_says_what_it_did(tmp_path: Path) -> None:
+def test_the_verb_mixes_data_and_says_what_it_did(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(rendered, "FRAMES_PER_DRIVE", 1)  # for the score at the end
     network().save_pretrained(tmp_path / "start")
     write_folder(tmp_path / "folder")
     write_bag(tmp_path / "bag")

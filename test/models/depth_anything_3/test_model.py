@@ -147,6 +147,7 @@ def test_another_network_of_the_family_is_refused(tmp_path: Path) -> None:
         models.load(NAME, str(tmp_path))
 
 
+@pytest.mark.slow
 def test_the_published_sizes_pass_the_check_but_for_their_depth(tmp_path: Path) -> None:
     folder = upstream.build(tmp_path, upstream.shapes(depth=4))
     report = models.check(NAME, str(folder))

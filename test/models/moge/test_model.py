@@ -242,6 +242,7 @@ def test_a_folder_without_weights_says_what_is_expected(tmp_path: Path) -> None:
         models.load("moge-2-small", str(tmp_path))
 
 
+@pytest.mark.slow
 def test_the_published_sizes_pass_the_check_but_for_their_depth(tmp_path: Path) -> None:
     """All channels of the large network, with two layers of its encoder and fewer cells."""
     config = upstream.config(layers=(0, 1), tokens=(64, 64), normal=False)
