@@ -245,3 +245,14 @@ def test_the_command_line_starts_without_the_heavy_libraries() -> None:
         [sys.executable, "-c", script], capture_output=True, text=True, check=True, timeout=240
     )
     assert run.stdout.strip() == "set()"
+
+
+@pytest.mark.slow
+def test_the_default_model_loads_without_the_code_of_other_networks() -> None:
+    code = (
+        "import sys, depth_ros; depth_ros.load(device='cpu'); "
+        "print(*[name for name in sys.modules if name.startswith('transformers.models.')])"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    # Those that transformers itself imports.
+    assert {name.split(".")[2] for name in done.stdout.split()} <= {"auto"}

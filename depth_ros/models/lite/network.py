@@ -7,7 +7,7 @@ from torch import Tensor, nn
 from depth_ros.models.lite.config import LiteConfig
 from depth_ros.models.lite.decoder import Decoder
 from depth_ros.models.lite.encoder import CHANNELS, EfficientNetLite0
-from depth_ros.models.lite.heads import HEADS
+from depth_ros.models.lite.heads import head_of
 from depth_ros.models.own_checkpoint import OwnNetwork
 
 
@@ -21,7 +21,7 @@ class ZoeDepthLite(OwnNetwork):
         super().__init__(config)
         self.encoder = EfficientNetLite0()
         self.decoder = Decoder(CHANNELS, config.channels)
-        self.head = HEADS[config.head](config.channels, config.max_depth_m)
+        self.head = head_of(config)
         self.freeze_norms = False
         """Whether training keeps the statistics of batch normalisation unchanged."""
 
