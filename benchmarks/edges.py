@@ -109,33 +109,37 @@ def smooth_noise(seed: int) -> Tensor:
 
 
 class Counts(NamedTuple):
-    """Pixel counts: floating, floating and removed, good, good and removed; and contours.
-
-    Attributes:
-        contours, filled: mean boundary F1 of enlarged depth, and of the same depth filled.
-    """
+    """Pixel counts: floating, floating and removed, good, good and removed."""
 
     bad: int
     removed: int
     good: int
     lost: int
-    contours: float
-    filled: float
 
 
 def measure(some: list[View], factor: int, mode: str, noise: bool = False) -> Counts:
     """Count the pixels that the filter removes from enlarged depth, over several views."""
     radius_px = radius_for((HEIGHT // factor, WIDTH // factor), (HEIGHT, WIDTH))
-    counts, contours = np.zeros(4, int), []
+    counts = np.zeros(4, int)
     for seed, view in enumerate(some):
         depth_m = enlarged(view, factor, mode)
         bad = in_the_air(view, depth_m)
-        depth_m = depth_m * smooth_noise(seed) if noise else depth_m
-        mask = flying(depth_m, radius_px=radius_px)
+        mask = flying(depth_m * smooth_noise(seed) if noise else depth_m, radius_px=radius_px)
         counts += [int(x.sum()) for x in (bad, mask & bad, ~bad, mask & ~bad)]
+    return Counts(*counts.tolist())
+
+
+def contours(some: list[View], factor: int, mode: str, noise: bool = False) -> tuple[float, float]:
+    """Return the mean boundary F1 of enlarged depth, and of the same depth filled."""
+    radius_px = radius_for((HEIGHT // factor, WIDTH // factor), (HEIGHT, WIDTH))
+    found = []
+    for seed, view in enumerate(some):
+        depth_m = enlarged(view, factor, mode) * (smooth_noise(seed) if noise else 1)
+        mask = flying(depth_m, radius_px=radius_px)
         both = (depth_m, fill(depth_m, image(view), mask, radius_px))
-        contours.append([boundary_f1(each, truth(view)) for each in both])
-    return Counts(*counts.tolist(), *np.mean(contours, axis=0).tolist())
+        found.append([boundary_f1(each, truth(view)) for each in both])
+    before, after = np.mean(found, axis=0).tolist()
+    return before, after
 
 
 def table(some: list[View]) -> str:
@@ -148,11 +152,12 @@ def table(some: list[View]) -> str:
         for mode in MODES:
             for noise in (False, True):
                 n = measure(some, factor, mode, noise)
+                before, after = contours(some, factor, mode, noise)
                 name = f"{WIDTH // factor}x{HEIGHT // factor}, {mode}{', 2 % noise' * noise}"
                 shares = (n.bad / (n.bad + n.good), n.removed / n.bad, n.lost / n.good)
                 lines.append(
                     f"{name:<32}{shares[0]:>9.2%}{shares[1]:>9.1%}{shares[2]:>11.2%}"
-                    f"{n.contours:>10.2f}{n.filled:>8.2f}"
+                    f"{before:>10.2f}{after:>8.2f}"
                 )
     return "\n".join(lines)
 

