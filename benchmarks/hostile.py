@@ -24,7 +24,7 @@ from tqdm import tqdm
 
 from depth_ros import messages
 from depth_ros.errors import CameraError, MessageError
-from depth_ros.messages.encodings import COLOURS, DEPTHS, Planar
+from depth_ros.messages.encodings import COLOURS, DEPTHS, Packed
 
 Bytes = npt.NDArray[np.uint8]
 
@@ -105,9 +105,9 @@ def camera_info(rng: np.random.Generator) -> Any:
 def _layout(encoding: str, width: int, height: int) -> tuple[int, int]:
     """Return the bytes per row without padding, and the number of rows."""
     known = {**COLOURS, **DEPTHS, "8UC3": COLOURS["bgr8"], "8UC4": COLOURS["bgra8"]}[encoding]
-    if isinstance(known, Planar):
-        return width, known.rows(height)
-    return width * known.samples * np.dtype(known.dtype).itemsize, height
+    if isinstance(known, Packed):
+        return width * known.samples * np.dtype(known.dtype).itemsize, height
+    return width, known.rows(height)
 
 
 def _changed(rng: np.random.Generator, value: Any) -> Any:

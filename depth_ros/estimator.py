@@ -116,11 +116,12 @@ class Depth:
         )
         payload = self._pipeline.with_settings(wanted).points(self.frame, torch.empty)
         values = payload.numpy().view(np.float32)
+        xyz = np.ascontiguousarray(values[:, :3])
         if not colour:
-            return Points(values, None)
+            return Points(xyz, None)
         # The fourth float32 holds the bytes b, g, r, 0, as in PointCloud2.
         rgb = values.view(np.uint8)[:, 14:11:-1]
-        return Points(np.ascontiguousarray(values[:, :3]), np.ascontiguousarray(rgb))
+        return Points(xyz, np.ascontiguousarray(rgb))
 
     def colour(
         self, near_m: float | None = None, far_m: float | None = None

@@ -172,6 +172,20 @@ def test_points_project_to_their_pixels_and_have_their_colours(
     np.testing.assert_array_equal(plain.xyz, points.xyz)
 
 
+def test_fields_after_the_coordinates_are_left_out(
+    estimator: Estimator, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    depth = estimator(picture(), CAMERA)
+    expected, straight = depth.points(colour=False).xyz, Pipeline.points
+
+    def with_intensity(pipeline: Pipeline, *arguments: Any) -> torch.Tensor:
+        payload = straight(pipeline, *arguments)
+        return torch.cat([payload, torch.full((len(payload), 4), 7, dtype=torch.uint8)], 1)
+
+    monkeypatch.setattr(Pipeline, "points", with_intensity)
+    np.testing.assert_array_equal(depth.points(colour=False).xyz, expected)
+
+
 def test_points_do_not_change_when_others_are_requested(estimator: Estimator) -> None:
     depth = estimator(picture(), CAMERA)
     first = depth.points()

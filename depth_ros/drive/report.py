@@ -67,20 +67,20 @@ class Report(NamedTuple):
 
     def table(self) -> str:
         """Return the report for people to read."""
-        lines = [f"  {'room':>4}  {'size [m]':>10}  {'result':<9}  time [s]  way [m]  shortest"]
+        lines = [f"  {'room':>4}  {'size [m]':>10}  {'result':<9}  time [s]  path [m]  shortest"]
         lines[0] += "  clearance  recoveries  no depth"
         lines += [_line(result) for result in self.results]
         counts = Counter(result.outcome.value for result in self.results)
         ends = ", ".join(f"{name} {count}" for name, count in sorted(counts.items()))
         rejected = ", ".join(map(str, self.rejected)) or "none"
-        return "\n".join([*lines, f"  {ends}; rooms left out, without such a way: {rejected}"])
+        return "\n".join([*lines, f"  {ends}; rooms left out, without a suitable path: {rejected}"])
 
 
 def _line(result: Result) -> str:
     length, width, _ = result.scenario.room.size_m
     return (
         f"  {result.scenario.seed:>4}  {length:4.1f} x {width:3.1f}  {result.outcome.value:<9}"
-        f"  {result.seconds:8.1f}  {result.driven_m:7.1f}  {result.scenario.shortest_m:8.1f}"
+        f"  {result.seconds:8.1f}  {result.driven_m:8.1f}  {result.scenario.shortest_m:8.1f}"
         f"  {result.clearance_m:7.2f} m  {result.recoveries:>10}"
         f"  {result.dropped:>3} of {result.images}"
     )

@@ -21,7 +21,6 @@ from depth_ros.messages.clouds import (
     point_step,
     points_from_cloud,
 )
-from depth_ros.messages.colours import rgb_from
 from depth_ros.messages.compressed import (
     CompressedImage,
     Size,
@@ -34,6 +33,7 @@ from depth_ros.messages.depths import depth_content, depth_from, depth_from_imag
 from depth_ros.messages.encodings import COLOUR_ENCODINGS, DEPTH_ENCODINGS, WRITTEN_DEPTHS
 from depth_ros.messages.headers import Header, Stamp, check_stamp, stamp_ns
 from depth_ros.messages.images import Image, check_image, image_content, rgb_from_image
+from depth_ros.messages.rgb import rgb_from
 from depth_ros.messages.scans import scan_content
 from depth_ros.messages.transforms import matrix_from_transform
 from depth_ros.messages.video import (

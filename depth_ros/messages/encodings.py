@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from dataclasses import dataclass
+from typing import ClassVar, NamedTuple
 
 import cv2
 
@@ -14,14 +15,14 @@ class Packed(NamedTuple):
 
     dtype: str
     samples: int  # per pixel of a row
-    to_rgb: int | None = None  # OpenCV's code; None: it is RGB
+    to_rgb: int | None = None  # OpenCV's code; None: the samples are red, green and blue, or depth
     multiple: tuple[int, int] = (1, 1)  # width and height must be multiples of these
 
 
 class Planar(NamedTuple):
-    """YUV of 8 bits: a plane of Y, followed by the colours."""
+    """YUV of 8 bits: a plane of Y, followed by the colours. OpenCV converts it."""
 
-    to_rgb: int | None  # OpenCV's code; None: it has none for colours at full resolution
+    to_rgb: int  # OpenCV's code
     interleaved: bool  # one plane with both colours, else two with half as many bytes a row
     subsampling: int = 2  # pixels and rows to a sample of colour
 
@@ -30,7 +31,22 @@ class Planar(NamedTuple):
         return height + 2 * height // self.subsampling**2
 
 
-Encoding = Packed | Planar
+@dataclass(frozen=True)
+class Yuv444:
+    """YUV of 8 bits at full resolution: a plane of Y, then one of U and V in turn.
+
+    OpenCV has no conversion of it: images.rgb_of() converts this layout and no other.
+    """
+
+    interleaved: ClassVar[bool] = True
+    subsampling: ClassVar[int] = 1
+
+    def rows(self, height: int) -> int:
+        """Return the height of all planes together, at the width of the Y plane."""
+        return 3 * height
+
+
+Encoding = Packed | Planar | Yuv444
 
 _I420 = Planar(cv2.COLOR_YUV2RGB_I420, interleaved=False)
 _YV12 = Planar(cv2.COLOR_YUV2RGB_YV12, interleaved=False)
@@ -59,7 +75,7 @@ _GREY_AND_YUV: dict[str, Encoding] = {
     "yuv422_yuy2": Packed("u1", 2, cv2.COLOR_YUV2RGB_YUYV, multiple=(2, 1)),
     "nv12": Planar(cv2.COLOR_YUV2RGB_NV12, interleaved=True),
     "nv21": Planar(cv2.COLOR_YUV2RGB_NV21, interleaved=True),
-    "nv24": Planar(None, interleaved=True, subsampling=1),
+    "nv24": Yuv444(),
     # ROS has no name for these two: depthai uses YUV420, others the FourCC in upper or lower case.
     "YUV420": _I420,
     "I420": _I420,

@@ -12,7 +12,7 @@ import numpy as np
 from depth_ros.config import Settings
 from depth_ros.errors import MessageError
 from depth_ros.messages.data import Bytes, Data, Samples
-from depth_ros.messages.encodings import COLOURS, Encoding, Planar, find, typed
+from depth_ros.messages.encodings import COLOURS, Encoding, Packed, Planar, Yuv444, find, typed
 
 # BT.601 with video range, as in OpenCV's own conversions of YUV: r, g, b of y, u, v and 1.
 _Y, _RV, _GU, _GV, _BU = 255 / 219, 1.596027, -0.391762, -0.812968, 2.017232
@@ -91,7 +91,7 @@ def pixels_of(msg: Image, encoding: Encoding) -> Samples:
     """
     if msg.width <= 0 or msg.height <= 0:
         raise MessageError(f"{_name(msg)}: width and height are expected to be positive")
-    if isinstance(encoding, Planar):
+    if not isinstance(encoding, Packed):
         return _planes(msg, encoding)
     dtype = np.dtype(encoding.dtype).newbyteorder(">" if msg.is_bigendian else "<")
     row_bytes = msg.width * encoding.samples * dtype.itemsize
@@ -107,20 +107,30 @@ def rgb_of(pixels: Samples, encoding: Encoding) -> Bytes:
     """Return the samples of an image in one of COLOURS as rgb uint8 (H, W, 3).
 
     Raises:
-        MessageError: OpenCV cannot convert them.
+        MessageError: OpenCV cannot convert them, or the encoding has no colours.
     """
-    if isinstance(encoding, Planar) and encoding.to_rgb is None:
-        return _rgb_of_full_yuv(pixels)
-    try:
-        rgb: Samples = pixels if encoding.to_rgb is None else cv2.cvtColor(pixels, encoding.to_rgb)
-    except cv2.error as error:
-        raise MessageError(f"pixels {pixels.shape} cannot be converted to RGB: {error}") from error
+    if isinstance(encoding, Yuv444):
+        return _rgb_of_yuv444(pixels)
+    code = encoding.to_rgb
+    if code is not None:
+        rgb = _converted(pixels, code)
+    elif isinstance(encoding, Packed) and encoding.samples == 3:
+        rgb = pixels
+    else:
+        raise MessageError(f"pixels {pixels.shape} cannot be converted to RGB: {encoding}")
     if rgb.dtype == np.uint16:
         rgb = cv2.convertScaleAbs(rgb, alpha=255 / 65535)
     return rgb
 
 
-def _planes(msg: Image, encoding: Planar) -> Samples:
+def _converted(pixels: Samples, code: int) -> Samples:
+    try:
+        return cv2.cvtColor(pixels, code)
+    except cv2.error as error:
+        raise MessageError(f"pixels {pixels.shape} cannot be converted to RGB: {error}") from error
+
+
+def _planes(msg: Image, encoding: Planar | Yuv444) -> Samples:
     """Return all planes (rows, W) below each other, the layout of OpenCV."""
     width, height = msg.width, msg.height
     _check_multiple(msg, encoding.subsampling, encoding.subsampling)
@@ -138,7 +148,7 @@ def _planes(msg: Image, encoding: Planar) -> Samples:
     return np.concatenate([lines[:height, :width], colours.reshape(-1, width)])
 
 
-def _rgb_of_full_yuv(planes: Samples) -> Bytes:
+def _rgb_of_yuv444(planes: Samples) -> Bytes:
     """Return Y (H, W) over interleaved U and V (2 H, W) as rgb uint8 (H, W, 3)."""
     height, width = len(planes) // 3, planes.shape[1]
     colours = planes[height:].reshape(height, width, 2)

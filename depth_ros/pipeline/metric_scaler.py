@@ -35,8 +35,8 @@ class Scaled:
         kind: of the values.
         scale: the measured scale; None: the model's own metres are used.
         far_m: end of the range: depth from here on is beyond range.
-        factor: metres are values times this, and values are those of the estimate; None: values
-            are its receiver's to overwrite.
+        factor: metres are values times this, and values are those of the estimate; None: the
+            caller may overwrite values.
     """
 
     values: Tensor

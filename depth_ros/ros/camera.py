@@ -20,8 +20,8 @@ from depth_ros.pipeline import Frame, Pipeline, Place
 from depth_ros.pipeline.network_view import network_camera
 from depth_ros.ros.camera_log import CameraLog
 from depth_ros.ros.camera_status import CameraStatus
-from depth_ros.ros.diagnostics import Health, Level
 from depth_ros.ros.extrinsics import Extrinsics
+from depth_ros.ros.health import Health, Level
 from depth_ros.ros.job import NodeJob, QueuedImage
 from depth_ros.ros.pending_output import PendingOutput
 from depth_ros.ros.publishers import Outputs

@@ -10,7 +10,7 @@ from rclpy.node import Node
 from depth_ros.errors import CameraError
 from depth_ros.geometry.camera import Camera
 from depth_ros.geometry.virtual_pinhole import share_unseen
-from depth_ros.ros.diagnostics import Health
+from depth_ros.ros.health import Health
 
 _PERIOD_S = 5.0
 

@@ -7,7 +7,7 @@ from diagnostic_msgs.msg import DiagnosticStatus, KeyValue
 from depth_ros.config import Settings
 from depth_ros.geometry.camera import Camera
 from depth_ros.pipeline import Pipeline
-from depth_ros.ros.diagnostics import Health, Level
+from depth_ros.ros.health import Health, Level
 from depth_ros.ros.receiver import Receiver
 from depth_ros.ros.references import TOPIC as ANCHORS
 from depth_ros.scale.scaler import FixedScale, Scale, Scaler

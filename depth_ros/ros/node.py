@@ -18,8 +18,8 @@ from depth_ros.errors import DepthError
 from depth_ros.pipeline import Pipeline, check
 from depth_ros.ros import extrinsics, transitions, worker
 from depth_ros.ros.camera import NodeCamera
-from depth_ros.ros.diagnostics import Health
 from depth_ros.ros.extrinsics import Extrinsics
+from depth_ros.ros.health import Health
 from depth_ros.ros.introduction import introduce
 from depth_ros.ros.node_diagnostics import NodeDiagnostics
 from depth_ros.ros.parameters import LiveSettings

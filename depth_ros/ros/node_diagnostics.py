@@ -12,7 +12,7 @@ from rclpy.qos import QoSProfile
 
 from depth_ros import calibration
 from depth_ros.ros.camera import NodeCamera
-from depth_ros.ros.diagnostics import Level
+from depth_ros.ros.health import Level
 from depth_ros.ros.parameters import LiveSettings
 from depth_ros.ros.qos import overridable
 from depth_ros.ros.watch import Watch

@@ -8,7 +8,7 @@ from collections import deque
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
-from depth_ros.ros.diagnostics import Notice
+from depth_ros.ros.health import Notice
 
 RESTARTS = 5
 """Maximum restarts of workers in a minute; after more failures a restart does not help."""

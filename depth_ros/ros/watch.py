@@ -6,7 +6,7 @@ import threading
 import time
 from collections.abc import Callable
 
-from depth_ros.ros.diagnostics import Notice
+from depth_ros.ros.health import Notice
 
 BEAT_S = 0.25
 """Period at which the executor must call beat()."""

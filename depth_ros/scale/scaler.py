@@ -35,7 +35,7 @@ class Scale:
         age_s: time since the last measurement.
         reach_m: maximum depth at which the scale is valid. The shift of a relative prediction is
             measured from the camera's pitch and the ground within this depth; at twice this depth,
-            depth can be wrong by factors.
+            depth can be wrong by a factor of two or more.
         field: remaining error after scale and shift, measured at anchors; None: not significant.
     """
 
@@ -76,7 +76,7 @@ class Scaler:
         self._filter = ScaleFilter()
         self._reach_m = math.inf
         self._field: Field | None = None
-        self.refused = "nothing to measure it by has come"
+        self.refused = "no ground or anchors yet"
 
     def update(
         self,

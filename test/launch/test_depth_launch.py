@@ -15,19 +15,6 @@ from test.launch.conftest import Action, Load
 
 REPO = Path(__file__).parents[2]
 PROFILE = "FASTRTPS_DEFAULT_PROFILES_FILE"
-ARGUMENTS = {
-    *SPECS,
-    "image",
-    "camera_info",
-    "anchors",
-    "preset",
-    "namespace",
-    "params_file",
-    "log_level",
-    "use_sim_time",
-    "rviz",
-    "rviz_frame",
-}
 
 
 @pytest.fixture
@@ -72,17 +59,21 @@ def remaps(actions: dict[str, Action]) -> dict[str, str]:
     return dict(actions["LifecycleNode"].keywords["remappings"])
 
 
-def test_every_argument_has_a_default_and_a_description(declared: dict[str, Action]) -> None:
-    assert declared.keys() == ARGUMENTS
+def test_every_parameter_and_argument_is_declared_with_a_default_and_a_description(
+    launch_file: dict[str, Any], declared: dict[str, Action]
+) -> None:
+    assert declared.keys() == {*SPECS, *launch_file["ARGUMENTS"]}
     for argument in declared.values():
         assert isinstance(argument.keywords["default_value"], str)
         assert argument.keywords["description"]
 
 
-def test_arguments_are_declared_before_they_are_used(launch_file: dict[str, Any]) -> None:
+def test_arguments_are_declared_once_and_before_they_are_used(
+    launch_file: dict[str, Any], declared: dict[str, Action]
+) -> None:
     (entities,) = launch_file["generate_launch_description"]().arguments
     assert [type(entity).__name__ for entity in entities] == [
-        *["DeclareLaunchArgument"] * len(ARGUMENTS),
+        *["DeclareLaunchArgument"] * len(declared),
         "OpaqueFunction",
     ]
 

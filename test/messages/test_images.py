@@ -17,6 +17,8 @@ from depth_ros.messages import (
     COLOUR_ENCODINGS,
     rgb_from_image,
 )
+from depth_ros.messages.encodings import DEPTHS, Encoding, Packed, Planar
+from depth_ros.messages.images import rgb_of
 from test.messages.makers import (
     COLOUR_ROWS,
     EIGHT_BIT,
@@ -169,6 +171,24 @@ def test_nv24_is_nv12_of_an_image_whose_pixels_are_four_each(padding: int) -> No
     expected = cv2.cvtColor(EIGHT_BIT["nv12"](fourfold), cv2.COLOR_YUV2RGB_NV12)[::2, ::2]
     found = rgb_from_image(colour_image(plain, rgb, "nv24", padding))
     np.testing.assert_allclose(found.astype(int), expected.astype(int), rtol=0, atol=1)
+
+
+_NO_CODE: Any = None
+
+
+@pytest.mark.parametrize(
+    "encoding",
+    [
+        Planar(_NO_CODE, interleaved=True, subsampling=1),  # nv24 or nv42?
+        Planar(_NO_CODE, interleaved=False, subsampling=1),
+        Planar(_NO_CODE, interleaved=True),
+        Packed("u1", 2),
+        DEPTHS["32FC1"],
+    ],
+)
+def test_a_layout_without_a_conversion_is_refused(encoding: Encoding) -> None:
+    with pytest.raises(MessageError, match=r"cannot be converted to RGB: .*to_rgb=None"):
+        rgb_of(np.zeros((18, 8), np.uint8), encoding)
 
 
 @pytest.mark.parametrize("encoding", COLOUR_ROWS)

@@ -16,8 +16,8 @@ pytest.importorskip("rclpy")
 from diagnostic_msgs.msg import DiagnosticStatus
 from sensor_msgs.msg import Image
 
-from depth_ros.ros import diagnostics
-from depth_ros.ros.diagnostics import Health
+from depth_ros.ros import health
+from depth_ros.ros.health import Health
 
 OK, WARN, ERROR = DiagnosticStatus.OK, DiagnosticStatus.WARN, DiagnosticStatus.ERROR
 
@@ -125,7 +125,7 @@ def test_reports_and_answers_go_on_when_simulated_time_stands_still(bench: Bench
 @pytest.fixture
 def clock(monkeypatch: pytest.MonkeyPatch) -> SimpleNamespace:
     clock = SimpleNamespace(now_s=1000.0)
-    monkeypatch.setattr(diagnostics, "time", SimpleNamespace(monotonic=lambda: clock.now_s))
+    monkeypatch.setattr(health, "time", SimpleNamespace(monotonic=lambda: clock.now_s))
     return clock
 
 
