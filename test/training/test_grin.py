@@ -260,7 +260,8 @@ def test_the_verb_trains_on_recorded_frames(tmp_path: Path, protocol: str) -> No
 
 @pytest.mark.usefixtures("scored")
 def test_the_verb_starts_from_other_weights(tmp_path: Path) -> None:
-    build("grin", tmp_path / "init")
+    (tmp_path / "init").mkdir()
+    Grin(CONFIG).save_pretrained(tmp_path / "init")
     said = verb(tmp_path / "out", "--init", str(tmp_path / "init"), "--backbone-only")
     assert said["start"] == {"init": str(tmp_path / "init"), "backbone_only": True}
 
