@@ -15,8 +15,8 @@ from transformers.models.zoedepth.modeling_zoedepth import (
     ZoeDepthSeedBinRegressor,
 )
 
-_HIDDEN = 32
-_MIN_DEPTH_M = 1e-3
+from depth_ros.models.lite.heads import HIDDEN, MIN_DEPTH_M
+
 _BINS, _EMBEDDING, _ATTRACTORS = 16, 32, (8, 4, 2, 1)
 
 
@@ -40,17 +40,17 @@ class MetricBinsHead(nn.Module):
         config = ZoeDepthConfig(
             bottleneck_features=channels, bin_embedding_dim=_EMBEDDING, attractor_kind="mean"
         )
-        span = {"n_bins": _BINS, "min_depth": _MIN_DEPTH_M, "max_depth": max_depth_m}
-        self.seed = ZoeDepthSeedBinRegressor(config, n_bins=_BINS, mlp_dim=_HIDDEN)
-        self.seed_projector = ZoeDepthProjector(channels, _EMBEDDING, mlp_dim=_HIDDEN)
+        span = {"n_bins": _BINS, "min_depth": MIN_DEPTH_M, "max_depth": max_depth_m}
+        self.seed = ZoeDepthSeedBinRegressor(config, n_bins=_BINS, mlp_dim=HIDDEN)
+        self.seed_projector = ZoeDepthProjector(channels, _EMBEDDING, mlp_dim=HIDDEN)
         self.projectors = nn.ModuleList(
-            ZoeDepthProjector(channels, _EMBEDDING, mlp_dim=_HIDDEN) for _ in _ATTRACTORS
+            ZoeDepthProjector(channels, _EMBEDDING, mlp_dim=HIDDEN) for _ in _ATTRACTORS
         )
         self.attractors = nn.ModuleList(
             ZoeDepthAttractorLayerUnnormed(
                 config,
                 n_attractors=count,
-                min_depth=_MIN_DEPTH_M,
+                min_depth=MIN_DEPTH_M,
                 max_depth=max_depth_m,
                 n_bins=span["n_bins"],
             )

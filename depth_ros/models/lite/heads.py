@@ -8,8 +8,8 @@ from torch import Tensor, nn
 
 from depth_ros.models.lite.config import LiteConfig
 
-_HIDDEN = 32
-_MIN_DEPTH_M = 1e-3
+HIDDEN = 32
+MIN_DEPTH_M = 1e-3
 # Start near the middle of rooms: exp(0.7) = 2 m.
 _LOG_START = 0.7
 
@@ -20,14 +20,14 @@ class LogDepthHead(nn.Module):
     def __init__(self, channels: int, max_depth_m: float) -> None:
         super().__init__()
         self.layers = nn.Sequential(
-            nn.Conv2d(channels, _HIDDEN, 3, padding=1), nn.ReLU(), nn.Conv2d(_HIDDEN, 1, 1)
+            nn.Conv2d(channels, HIDDEN, 3, padding=1), nn.ReLU(), nn.Conv2d(HIDDEN, 1, 1)
         )
         self._max_depth_m = max_depth_m
 
     def forward(self, maps: Sequence[Tensor]) -> Tensor:
         """Return depth from the finest of the maps, the coarsest first."""
         log_depth = self.layers(maps[-1])[:, 0].float() + _LOG_START
-        depth_m: Tensor = log_depth.exp().clamp(_MIN_DEPTH_M, self._max_depth_m)
+        depth_m: Tensor = log_depth.exp().clamp(MIN_DEPTH_M, self._max_depth_m)
         return depth_m
 
 
