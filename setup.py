@@ -86,6 +86,7 @@ setup(
             # transformers' image processors, which ours are compared with, want it.
             "pillow",
             "pytest",
+            "pytest-rerunfailures",
             "pytest-timeout",
             "pytest-xdist",
             "PyYAML",

@@ -11,7 +11,7 @@ from benchmarks import live
 from benchmarks.live import Sample, Setup
 from depth_ros.errors import DepthError
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.dds, pytest.mark.slow]
 
 MS = 10**6
 

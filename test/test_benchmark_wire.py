@@ -23,7 +23,7 @@ from benchmarks.wire import Result, Sender, Sent, Serialised, Setup
 from depth_ros.errors import DepthError
 from depth_ros.messages import points_from_cloud
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.dds, pytest.mark.slow]
 
 
 @pytest.mark.parametrize(

@@ -26,7 +26,7 @@ from depth_ros.training.scenes import Robot, random_drive
 
 pytest.importorskip("rclpy")
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.dds, pytest.mark.slow]
 
 MODELS = ("zoedepth-tiny", "grin-tiny")
 GOOD = demo.Report(100, 95, 100, 40.0, 60.0, 80.0, Scores(0.1, 0.9, 0.5))

@@ -13,6 +13,7 @@ import pytest
 
 pytest.importorskip("rclpy")
 
+from rclpy.duration import Duration
 from rclpy.qos import DurabilityPolicy, QoSProfile, ReliabilityPolicy
 from sensor_msgs.msg import CameraInfo, Image
 from std_msgs.msg import String
@@ -21,7 +22,7 @@ from depth_ros import cli, messages
 from depth_ros.bag import reader, writer
 from depth_ros.ros import play, tf_message
 from depth_ros.ros.message_class import message_class
-from test.ros.conftest import START_NS, Peer, Process, stamp_of, take
+from test.ros.conftest import START_NS, TIMEOUT_S, Peer, Process, stamp_of, take
 
 Start = Callable[..., Process]
 
@@ -55,7 +56,7 @@ class Driver:
 
     def wait(self) -> None:
         """Wait until everything has come: DDS sends it again until then."""
-        self.publisher.wait_for_all_acked()
+        assert self.publisher.wait_for_all_acked(Duration(seconds=TIMEOUT_S)), "not all has come"
 
 
 def stamps(bag: Path, topic: str) -> list[int]:
