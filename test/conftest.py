@@ -28,7 +28,8 @@ settings.register_profile("repeatable", derandomize=True)
 settings.load_profile("repeatable")
 
 REPO = Path(__file__).parent.parent
-_SLOW_FIXTURES = {"context", "exported"}
+_DDS_FIXTURE = "dds"
+_SLOW_FIXTURES = {_DDS_FIXTURE, "exported"}
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
@@ -41,7 +42,7 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     for item in items:
         if _SLOW_FIXTURES & set(getattr(item, "fixturenames", ())):
             item.add_marker("slow")
-        if "context" in getattr(item, "fixturenames", ()) or item.get_closest_marker("dds"):
+        if _DDS_FIXTURE in getattr(item, "fixturenames", ()) or item.get_closest_marker("dds"):
             item.add_marker(pytest.mark.flaky(reruns=1))
         if item.get_closest_marker("real_size") and "real_size" not in config.getoption("-m"):
             item.add_marker(left_out)

@@ -13,28 +13,15 @@ _OFTEN = """\
     </times>
   </data_writer>
 """
-_UDP = """\
+_NONE = """\
 <?xml version="1.0" encoding="UTF-8"?>
 <profiles xmlns="http://www.eprosima.com/XMLSchemas/fastRTPS_Profiles">
-  <transport_descriptors>
-    <transport_descriptor><transport_id>udp</transport_id><type>UDPv4</type></transport_descriptor>
-  </transport_descriptors>
-  <participant profile_name="udp" is_default_profile="true">
-    <rtps>
-      <userTransports><transport_id>udp</transport_id></userTransports>
-      <useBuiltinTransports>false</useBuiltinTransports>
-    </rtps>
-  </participant>
 </profiles>
 """
 
 
-def write(folder: Path, profile: str = _UDP) -> Path:
-    """Write a profile with heartbeats every 0.1 s into a folder, and return its path.
-
-    By default it uses UDP alone: shared memory that a killed process had a part of can stay blocked
-    for those that come after it.
-    """
+def write(folder: Path, profile: str = _NONE) -> Path:
+    """Write a profile with heartbeats every 0.1 s into a folder, and return its path."""
     path = folder / "profile.xml"
     path.write_text(profile.replace("</profiles>", f"{_OFTEN}</profiles>"))
     return path

@@ -13,6 +13,8 @@ from pathlib import Path
 DOMAINS = range(1, 101)
 """Those whose ports no system gives to others (docs.ros.org, "The ROS_DOMAIN_ID")."""
 
+_PARTICIPANTS = 10
+
 
 def of_machine(name: str) -> Path:
     """Return a file of this user that all runs of the tests lock for the same thing."""
@@ -50,10 +52,17 @@ def free_domain() -> Iterator[int]:
 
 
 def _empty(domain: int) -> bool:
-    """Return whether the port is free that a domain's first participant takes (RTPS 2.5, 9.6.2)."""
+    """Return whether the ports are free that a domain's participants take (RTPS 2.5, 9.6.2).
+
+    The first one may have ended before others, whose run was killed.
+    """
+    return all(_free(7400 + 250 * domain + 10 + 2 * number) for number in range(_PARTICIPANTS))
+
+
+def _free(port: int) -> bool:
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as taken:
         try:
-            taken.bind(("", 7400 + 250 * domain + 10))
+            taken.bind(("", port))
         except OSError:
             return False
     return True

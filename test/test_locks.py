@@ -5,6 +5,8 @@ from __future__ import annotations
 import socket
 from pathlib import Path
 
+import pytest
+
 from test.locks import free_domain, locked
 
 
@@ -15,11 +17,12 @@ def test_two_at_once_have_different_domains_that_are_free_again_afterwards() -> 
         assert again <= max(one, other)
 
 
-def test_a_domain_that_somebody_is_in_is_left_out() -> None:
+@pytest.mark.parametrize("participant_id", [0, 3])
+def test_a_domain_that_somebody_is_in_is_left_out(participant_id: int) -> None:
     with free_domain() as free:
         pass
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as participant:
-        participant.bind(("", 7410 + 250 * free))
+        participant.bind(("", 7410 + 250 * free + 2 * participant_id))
         with free_domain() as domain:
             assert domain != free
 

@@ -12,7 +12,7 @@ import time
 from array import array
 from collections import defaultdict
 from collections.abc import Callable, Iterator
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
@@ -385,26 +385,44 @@ class Process:
                 self.popen.wait(TIMEOUT_S / 4)
 
 
+@contextmanager
+def started() -> Iterator[rclpy.Context]:
+    """ROS in the domain of this process, until the end of the block."""
+    context = rclpy.Context()
+    rclpy.init(context=context)
+    yield context
+    context.try_shutdown()
+
+
 @pytest.fixture(scope="session")
-def context(domain: int, tmp_path_factory: pytest.TempPathFactory) -> Iterator[rclpy.Context]:
-    """ROS in the domain of this process, over UDP."""
+def dds(domain: int, tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """Fast DDS with its default transports: it reads its profile once, for the first node."""
     with pytest.MonkeyPatch.context() as environment:
         environment.setenv("ROS_LOG_DIR", str(tmp_path_factory.mktemp("log")))
-        context = rclpy.Context()
-        with pytest.MonkeyPatch.context() as first:
+        with pytest.MonkeyPatch.context() as first, started() as context:
             first.setenv(transport.VARIABLE, str(write(tmp_path_factory.mktemp("dds"))))
-            rclpy.init(context=context)
             rclpy.create_node("reads_the_profile", context=context).destroy_node()
+        yield
+
+
+@pytest.fixture(scope="session")
+def context(dds: None) -> Iterator[rclpy.Context]:
+    """ROS for the nodes of this process."""
+    with started() as context:
         yield context
-        context.try_shutdown()
 
 
 @pytest.fixture
-def peer(context: rclpy.Context) -> Iterator[Peer]:
-    """A camera and consumer for a node in another process."""
-    peer = Peer(context)
-    yield peer
-    peer.close()
+def peer(dds: None) -> Iterator[Peer]:
+    """A camera and consumer for a node in another process.
+
+    Its context is new: Fast DDS tells a process that it finds of every publisher and subscription
+    that a context ever had, which takes seconds for that of hundreds of tests.
+    """
+    with started() as context:
+        peer = Peer(context)
+        yield peer
+        peer.close()
 
 
 @pytest.fixture
