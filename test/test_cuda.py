@@ -44,8 +44,9 @@ METRIC = "depth-anything-metric"
 
 
 @pytest.fixture(autouse=True)
-def stand_in(monkeypatch: pytest.MonkeyPatch) -> None:
+def stand_in(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Without CUDA, let the CPU capture graphs, and compile by doing nothing."""
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
     if not CUDA:
         monkeypatch.setattr(Graphs, "on", lambda device: graphs()[0])
         monkeypatch.setattr(loading, "choose_device", lambda name: torch.device("cuda"))
@@ -165,7 +166,8 @@ def test_both_layouts_say_the_same(
     family: str, layout: torch.memory_format, built: Callable[[str], Path]
 ) -> None:
     model = models.load(str(built(family)))
-    runtime = TorchRuntime(model.capturable_network(), DEVICE, "float16", layout=layout)
+    network: Any = model.capturable_network()
+    runtime = TorchRuntime(network.to(memory_format=layout), DEVICE, "float16")
     needs = model.entry.output != "metric_depth"
     settings = Settings(scale_mode="anchors" if needs else "model", dtype="float16")
     laid, plain = (

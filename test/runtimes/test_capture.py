@@ -106,6 +106,16 @@ def test_memory_is_flat_over_many_changes_of_size() -> None:
     assert len({id(each()) for each in made if each() is not None}) == 2 * 8
 
 
+def test_a_graph_keeps_the_memory_of_weights_that_are_moved() -> None:
+    call, _, _ = captured()
+    layer = torch.nn.Linear(2, 2).requires_grad_(False)
+    call("key", lambda values: ((layer(values),), None), torch.ones(1, 2))
+    memory, (graph,) = layer.weight.data_ptr(), call._captured.values()
+    layer.double()
+    assert layer.weight.data_ptr() != memory
+    assert memory in {each.data_ptr() for each in graph.kept_alive if isinstance(each, Tensor)}
+
+
 def test_results_are_the_callers_own() -> None:
     call, _, _ = captured()
     one = first(call("key", doubled, torch.ones(2)))
