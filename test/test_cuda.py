@@ -180,6 +180,29 @@ def test_both_layouts_say_the_same(
     assert_close(answer(laid, shown, known=known).depth_m, expected, 0.05)
 
 
+def test_half_precision_is_measured_once_before_the_first_graph(
+    built: Callable[[str], Path],
+) -> None:
+    for dtype, count in (("float32", 0), ("float16", 1)):
+        tuned, warnings, told = pipeline(built(METRIC), dtype=dtype), list[str](), list[str]()
+        tuned.notices.listen(warnings.append, told.append)
+        tuned.warm_up(48, 64)
+        for size in SIZES:
+            answer(tuned.fork(), frame(0, *size))
+        assert len(told) == count
+        assert all(f"in {dtype} on" in text and " ms, " in text for text in told)
+        assert not warnings
+
+
+def test_float32_follows_torchs_rules_for_tf32(built: Callable[[str], Path]) -> None:
+    def rules() -> tuple[str, bool]:
+        return torch.get_float32_matmul_precision(), torch.backends.cudnn.allow_tf32
+
+    before = rules()
+    answer(pipeline(built(METRIC), dtype="float32"), frame())
+    assert rules() == before
+
+
 CHANGES: list[dict[str, Any]] = [
     {"min_depth_m": 1.0, "max_depth_m": 3.0},
     {"edges_filter": "image", "edges_step": 0.1},
