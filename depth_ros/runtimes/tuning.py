@@ -134,6 +134,7 @@ class _Trial:
         with _Attends() as seen:
             self._expected = _outputs(network(*inputs))
         self.attends = seen.found
+        self._time_ms(self.first)  # the clocks of an idle GPU are low, and rise with load
         self.times_ms = {self.first: self._time_ms(self.first)}
 
     def faster(self, best: Variant, other: Variant) -> Variant:
