@@ -375,8 +375,11 @@ def test_a_pipelines_two_kinds_of_graphs_share_one_device() -> None:
 
 
 def test_what_is_reported_before_anybody_listens_is_not_lost() -> None:
-    notices, messages = Notices(), list[str]()
-    notices.report("one")
-    notices.listen(messages.append)
-    notices.report("two")
-    assert messages == ["one", "two"]
+    notices, warnings, others = Notices(), list[str](), list[str]()
+    for text in ("one", "two"):
+        notices.report(text)
+        notices.inform(f"{text} more")
+        if text == "one":
+            notices.listen(warnings.append, others.append)
+    assert warnings == ["one", "two"]
+    assert others == ["one more", "two more"]
