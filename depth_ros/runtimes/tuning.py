@@ -81,6 +81,8 @@ class Tuner:
         return attention(self._chosen.get(network, Variant()).attention)
 
     def _choose(self, network: nn.Module, inputs: Inputs) -> None:
+        if network in self._chosen:  # by another thread in the meantime
+            return
         path = self._path(network, inputs)
         choice = _read(path)
         if choice is None:
