@@ -176,7 +176,7 @@ class Estimator:
             threads.use(settings.threads)
         self.settings = settings
         self._pipeline = Pipeline.from_settings(settings)
-        self._pipeline.notices.listen(_LOG.warning)
+        self._pipeline.notices.listen(_LOG.warning, _LOG.info)
 
     def __call__(
         self, rgb: npt.NDArray[np.uint8], camera: Camera, anchors: Anchors | None = None

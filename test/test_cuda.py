@@ -44,8 +44,9 @@ METRIC = "depth-anything-metric"
 
 
 @pytest.fixture(autouse=True)
-def stand_in(monkeypatch: pytest.MonkeyPatch) -> None:
+def stand_in(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Without CUDA, let the CPU capture graphs, and compile by doing nothing."""
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
     if not CUDA:
         monkeypatch.setattr(Graphs, "on", lambda device: graphs()[0])
         monkeypatch.setattr(loading, "choose_device", lambda name: torch.device("cuda"))
@@ -158,24 +159,43 @@ def test_captured_says_what_eager_says(
 
 
 @pytest.mark.parametrize("layout", [torch.contiguous_format, torch.channels_last], ids=str)
-@pytest.mark.parametrize(
-    "family", [METRIC, "zoedepth", "zoedepth-lite", "dpt-swinv2"][: 4 if CUDA else 1]
-)
+@pytest.mark.parametrize("family", TESTED)
 def test_both_layouts_say_the_same(
     family: str, layout: torch.memory_format, built: Callable[[str], Path]
 ) -> None:
     model = models.load(str(built(family)))
-    runtime = TorchRuntime(model.capturable_network(), DEVICE, "float16", layout=layout)
-    needs = model.entry.output != "metric_depth"
-    settings = Settings(scale_mode="anchors" if needs else "model", dtype="float16")
-    laid, plain = (
-        Pipeline(NetworkPredictor(model, runtime), settings),
-        eager(built(family), dtype="float32"),
-    )
+    network: Any = model.capturable_network()
+    runtime = TorchRuntime(network.to(memory_format=layout), DEVICE, "float16")
+    plain = eager(built(family), dtype="float32")
+    settings = plain.settings.with_values(dtype="float16")
+    laid = Pipeline(NetworkPredictor(model, runtime), settings)
     shown = frame()
     known = anchors(plain, shown)
     expected = answer(plain, shown, known=known).depth_m
     assert_close(answer(laid, shown, known=known).depth_m, expected, 0.05)
+
+
+def test_half_precision_is_measured_once_before_the_first_graph(
+    built: Callable[[str], Path],
+) -> None:
+    for dtype, count in (("float32", 0), ("float16", 1)):
+        tuned, warnings, told = pipeline(built(METRIC), dtype=dtype), list[str](), list[str]()
+        tuned.notices.listen(warnings.append, told.append)
+        tuned.warm_up(48, 64)
+        for size in SIZES:
+            answer(tuned.fork(), frame(0, *size))
+        assert len(told) == count
+        assert all(f"in {dtype} on" in text and " ms, " in text for text in told)
+        assert not warnings
+
+
+def test_float32_follows_torchs_rules_for_tf32(built: Callable[[str], Path]) -> None:
+    def rules() -> tuple[str, bool]:
+        return torch.get_float32_matmul_precision(), torch.backends.cudnn.allow_tf32
+
+    before = rules()
+    answer(pipeline(built(METRIC), dtype="float32"), frame())
+    assert rules() == before
 
 
 CHANGES: list[dict[str, Any]] = [

@@ -13,7 +13,7 @@ PACKAGE = ROOT / "depth_ros"
 PAGE = (ROOT / "docs" / "troubleshooting.md").read_text()
 RAISED = {name for name, value in vars(errors).items() if isinstance(value, type)}
 RAISED |= {"ArgumentTypeError", "DatasetError"}
-LOGGED = {"warning", "error", "fatal", "report"}
+LOGGED = {"warning", "error", "fatal", "report", "inform"}
 
 
 def skeleton(node: ast.AST) -> str | None:

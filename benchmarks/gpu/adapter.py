@@ -34,7 +34,7 @@ def pipeline_of(
 ) -> Pipeline:
     """Return a pipeline of a model, in any precision: random weights need not be safe in it.
 
-    The network is moved to the device, in its fastest layout there.
+    The network is moved to the device.
     """
     chosen = SPECS["compile"].check("true" if compiled else "false")
     settings = Settings(device=device, dtype=dtype).with_values(compile=chosen, **more)

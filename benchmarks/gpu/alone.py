@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import nullcontext
 from typing import Any
 
 import torch
@@ -11,6 +12,7 @@ from torch import Tensor, nn
 from benchmarks.gpu.device import Device, Outputs, Work
 from depth_ros.models import DepthModel, Prediction
 from depth_ros.models.base import Raw, Request
+from depth_ros.runtimes.tuning import Tuner
 
 EAGER, CAPTURED, COMPILED = "eager", "captured", "compiled"
 
@@ -46,14 +48,22 @@ class Alone:
         device: the device.
         rgb: uint8 (1, H, W, 3) on the device.
         request: of the model.
+        tuner: of the pipeline that it is compared with; None: the network runs as it is.
 
     Attributes:
         prediction: the model's prediction for the frame, by the network run eagerly.
     """
 
     @torch.inference_mode()
-    def __init__(self, model: DepthModel, device: Device, rgb: Tensor, request: Request) -> None:
-        self._device = device
+    def __init__(
+        self,
+        model: DepthModel,
+        device: Device,
+        rgb: Tensor,
+        request: Request,
+        tuner: Tuner | None = None,
+    ) -> None:
+        self._device, self._tuner = device, tuner
         self._calls: list[tuple[nn.Module, Outputs]] = []
         noting = _Noting(model.network, device.place, self._calls)
         self.prediction: Prediction = model.infer(noting, rgb, request)
@@ -77,7 +87,7 @@ class Alone:
 
     @torch.inference_mode()
     def _eager(self) -> Outputs:
-        return _run([network for network, _ in self._calls], [given for _, given in self._calls])
+        return self._run([network for network, _ in self._calls])
 
     def _compiled(self) -> Work:
         compiled: dict[int, Callable[..., Any]] = {}
@@ -85,13 +95,12 @@ class Alone:
             if id(network) not in compiled:
                 compiled[id(network)] = torch.compile(network, dynamic=False)
         networks = [compiled[id(network)] for network, _ in self._calls]
-        given = [inputs for _, inputs in self._calls]
-        return torch.inference_mode()(lambda: _run(networks, given))
+        return torch.inference_mode()(lambda: self._run(networks))
 
-
-def _run(networks: list[Any], given: list[Outputs]) -> Outputs:
-    """Run networks on their inputs one after the other, and return the last output."""
-    raw: Raw = ()
-    for network, inputs in zip(networks, given, strict=True):
-        raw = network(*inputs)
-    return raw if isinstance(raw, tuple) else (raw,)
+    def _run(self, networks: list[Any]) -> Outputs:
+        """Run networks, or what they were compiled to, in order; return the last output."""
+        raw: Raw = ()
+        for network, (plain, inputs) in zip(networks, self._calls, strict=True):
+            with self._tuner.running(plain, inputs) if self._tuner else nullcontext():
+                raw = network(*inputs)
+        return raw if isinstance(raw, tuple) else (raw,)

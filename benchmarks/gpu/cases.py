@@ -19,6 +19,7 @@ from benchmarks.predictor import predictor_of
 from depth_ros.models import DepthModel
 from depth_ros.models.base import Request, Sampling
 from depth_ros.pipeline import Frame, Pipeline
+from depth_ros.runtimes.torch_runtime import TorchRuntime
 
 STAGES = "stages"
 PARTS = (NETWORK, FRAME, STAGES)
@@ -104,7 +105,9 @@ def _alone(bench: Bench, pipeline: Pipeline, frame: Frame) -> Alone:
     )
     rgb = torch.from_numpy(frame.rgb)[None].to(bench.device.place)
     request = Request([frame.camera], sampling=sampling)
-    return Alone(predictor_of(pipeline).model, bench.device, rgb, request)
+    predictor = predictor_of(pipeline)
+    assert isinstance(predictor.runtime, TorchRuntime)
+    return Alone(predictor.model, bench.device, rgb, request, predictor.runtime.tuner)
 
 
 def _run_network(bench: Bench, case: Case, alone: Alone) -> None:

@@ -16,10 +16,8 @@ from depth_ros.geometry.edges import flying
 from depth_ros.models import DepthModel
 from depth_ros.pipeline import DepthFrame, Pipeline
 from depth_ros.pipeline.renderer import edge_radius_px, edges_of
+from depth_ros.runtimes.closeness import SHARE, TOLERANCE, close_share
 
-TOLERANCE = {"float32": 0.01, "float16": 0.03, "bfloat16": 0.15}
-"""Maximum relative difference, over 99 % of all values, between ways of the same network."""
-_SHARE = 0.99
 _POINT_BYTES = 16
 _NEAR, _ODD, _FEW = 1e-3, 1e-3, 0.05
 
@@ -86,7 +84,7 @@ def _check_depth(depth_m: Tensor, far_m: float, expected_m: Tensor, dtype: str) 
     if bool((expected_m[depth_m.isposinf()] < far_m * (1 - tolerance)).any()):
         raise MismatchError(f"depth below {far_m:g} m is beyond range")
     lost = depth_m.isnan() & (expected_m > tolerance) & (expected_m < far_m * (1 - tolerance))
-    if float(lost.float().mean()) > 1 - _SHARE:
+    if float(lost.float().mean()) > 1 - SHARE:
         raise MismatchError("depth is NaN where the network alone has a value")
 
 
@@ -114,15 +112,10 @@ def _check_cloud(depth: DepthFrame, pipeline: Pipeline, frames: Frames) -> float
 
 
 def _check_close(what: str, found: Tensor, expected: Tensor, dtype: str) -> None:
-    """Compare values relatively, small ones relative to the mean; NaN equals NaN."""
-    if not expected.numel():
-        return
-    unit = expected[expected.isfinite()].abs().mean().nan_to_num()
-    limit = TOLERANCE[dtype] * expected.abs().clamp_min(_NEAR * unit)
-    same = (found == expected) | (found.isnan() & expected.isnan())
-    close = float((same | ((found - expected).abs() <= limit)).float().mean())
-    if not close >= _SHARE:
+    """Compare values, see close_share()."""
+    close = close_share(found, expected, dtype)
+    if not close >= SHARE:
         raise MismatchError(
             f"{what} is within {TOLERANCE[dtype]:.0%} of the plain one at {close:.1%} of all "
-            f"values, expected {_SHARE:.0%}"
+            f"values, expected {SHARE:.0%}"
         )

@@ -8,7 +8,6 @@ from functools import partial
 from typing import Any, NamedTuple
 
 import torch
-from torch.nn.attention import SDPBackend, sdpa_kernel
 
 from benchmarks.gpu import checks, networks
 from benchmarks.gpu.alone import CAPTURED, EAGER, Alone
@@ -20,15 +19,9 @@ from depth_ros.models import DepthModel
 from depth_ros.models.base import Request
 from depth_ros.pipeline import Frame
 from depth_ros.runtimes.torch_runtime import DTYPES
+from depth_ros.runtimes.variant import KERNELS, LAYOUTS, attention
 
 NETWORKS = ("small", "zoedepth")
-_FORMATS = {"contiguous": torch.contiguous_format, "channels last": torch.channels_last}
-_KERNELS = {
-    "flash": SDPBackend.FLASH_ATTENTION,
-    "efficient": SDPBackend.EFFICIENT_ATTENTION,
-    "cudnn": SDPBackend.CUDNN_ATTENTION,
-    "math": SDPBackend.MATH,
-}
 
 
 def run(bench: Bench, name: str, dtype: str, size: tuple[int, int]) -> None:
@@ -71,10 +64,10 @@ class _Setup(NamedTuple):
 
 
 def _setups(dtype: str) -> list[_Setup]:
-    setups = [_Setup(label, dtype, layout=layout, both=True) for label, layout in _FORMATS.items()]
+    setups = [_Setup(label, dtype, layout=layout, both=True) for label, layout in LAYOUTS.items()]
     setups += [
-        _Setup(f"attention {label}", dtype, partial(sdpa_kernel, kernel))
-        for label, kernel in _KERNELS.items()
+        _Setup(f"attention {label}", dtype, partial(attention, label, strict=True))
+        for label in KERNELS
     ]
     tf32 = {"off": False, "on": True}
     return setups + [

@@ -12,7 +12,11 @@ def introduce(pipeline: Pipeline, logger: Any) -> None:
     entry = pipeline.model.entry
     allowed = "commercial use allowed" if entry.commercial else "NO commercial use"
     text = f"model {entry.name} ({entry.licence}, {allowed}) runs on {pipeline.device}"
-    pipeline.notices.listen(lambda text: logger.warning(text))
+    # rclpy allows only one severity for each line of code that logs.
+    pipeline.notices.listen(
+        warn=lambda text: logger.warning(text),
+        inform=lambda text: logger.info(text),
+    )
     (logger.info if entry.commercial else logger.warning)(f"{text} in {precision(pipeline)}")
     if not pipeline.metric:
         logger.warning(

@@ -16,6 +16,7 @@ from depth_ros.runtimes import heap, threads, user_cache
 from depth_ros.runtimes.graph import Graph
 from depth_ros.runtimes.onnx_runtime import OnnxRuntime
 from depth_ros.runtimes.torch_runtime import Raw, TorchRuntime
+from depth_ros.runtimes.tuning import Tuner
 
 RUNTIMES = {"torch": TorchRuntime, "onnxruntime": OnnxRuntime}
 """Every runtime by name."""
@@ -77,6 +78,7 @@ def create(
     graphs: Mapping[str, Graph] = MappingProxyType({}),
     providers: str = "auto",
     compiled: bool = False,
+    tuner: Tuner | None = None,
 ) -> Runtime:
     """Return a runtime, by name, that executes a network on a device in a precision.
 
@@ -87,7 +89,7 @@ def create(
         dtype: the precision.
         graphs: exported graphs by part, executed by onnxruntime; empty: not exported.
         providers: of onnxruntime, see providers.choose().
-        compiled: see TorchRuntime.
+        compiled, tuner: see TorchRuntime.
 
     Raises:
         ModelError: the runtime is unknown or cannot execute this network, the device or a provider
@@ -108,4 +110,4 @@ def create(
         raise ModelSettingError("compile is true for an .onnx file, which is compiled already")
     if graphs:
         return OnnxRuntime(graphs, device, providers, dtype)
-    return TorchRuntime(network, device, dtype, compiled)
+    return TorchRuntime(network, device, dtype, compiled, tuner)

@@ -76,6 +76,10 @@ class CaptureDevice(Protocol):
     """A device that can capture graphs."""
 
     @property
+    def name(self) -> str:
+        """What makes it as fast as it is: model and compute capability."""
+
+    @property
     def lock(self) -> AbstractContextManager[Any]:
         """Held during capture, and during copies into and out of static memory."""
 
@@ -94,6 +98,9 @@ class CaptureDevice(Protocol):
 
     def synchronize(self) -> None:
         """Wait until the device has finished all queued work."""
+
+    def elapsed_ms(self, run: Callable[[], object]) -> float:
+        """Return the milliseconds that the current stream takes for the work of a call."""
 
 
 @dataclass
@@ -195,12 +202,12 @@ class Captured:
         self, key: Hashable, function: Function, inputs: Inputs, faster: Function | None
     ) -> _CapturedGraph | None:
         """Capture a function, or the faster one; None: not possible, or not now."""
-        if not _CAPTURING.acquire(blocking=False):
+        if not CAPTURING.acquire(blocking=False):
             return None
         try:
             return self._capture_first(key, function, inputs, faster)
         finally:
-            _CAPTURING.release()
+            CAPTURING.release()
 
     def _capture_first(
         self, key: Hashable, function: Function, inputs: Inputs, faster: Function | None
@@ -236,7 +243,8 @@ class Captured:
         """Return the tensors that a function uses in addition to its arguments."""
         with self._device.on_side_stream(), self._device.check() as check:
             function(*statics)
-        return tuple(check.constants)
+        # Aliases: they keep the memory of weights that are moved to another place.
+        return tuple(each.detach() for each in check.constants)
 
     def _capture(
         self, function: Function, statics: Inputs, kept_alive: tuple[Any, ...]
@@ -261,7 +269,7 @@ class Captured:
             statics = tuple(
                 each if each is None else torch.zeros_like(each) for each in slower.inputs
             )
-            with _CAPTURING:
+            with CAPTURING:
                 with self._device.on_side_stream():
                     faster(*statics)
                     faster(*statics)
@@ -297,7 +305,7 @@ class Captured:
         captured.graph.reset()
 
 
-_CAPTURING = threading.Lock()
+CAPTURING = threading.RLock()
 """Held while a graph is captured, or a function is compiled for one.
 
 A compiler synchronises the whole device, to see which kernel is fastest. CUDA does not allow this
@@ -312,13 +320,14 @@ class Graphs:
         device: the device.
 
     Attributes:
+        device: the same.
         predict: from image to values.
         render: from values to depth, points and colours.
         notices: messages about them for the user.
     """
 
     def __init__(self, device: CaptureDevice) -> None:
-        self.notices = Notices()
+        self.device, self.notices = device, Notices()
         self.predict = Captured("the network", device, self.notices)
         self.render = Captured("the rendering", device, self.notices)
 

@@ -25,6 +25,12 @@ class CudaDevice:
         self.lock = threading.RLock()
         self.last_replay = StreamEvent(device)
 
+    @property
+    def name(self) -> str:
+        """Model and compute capability."""
+        properties = torch.cuda.get_device_properties(self._device)
+        return f"{properties.name} sm{properties.major}{properties.minor}"
+
     def on_side_stream(self) -> Any:
         """Run the block in this thread's side stream.
 
@@ -69,6 +75,16 @@ class CudaDevice:
     def synchronize(self) -> None:
         """Wait until the device has finished all queued work."""
         torch.cuda.synchronize(self._device)
+
+    def elapsed_ms(self, run: Callable[[], object]) -> float:
+        """Return the milliseconds that the current stream takes for the work of a call."""
+        stream = torch.cuda.current_stream(self._device)
+        start, end = (torch.cuda.Event(enable_timing=True) for _ in range(2))
+        start.record(stream)
+        run()
+        end.record(stream)
+        end.synchronize()
+        return float(start.elapsed_time(end))
 
 
 class StreamEvent:

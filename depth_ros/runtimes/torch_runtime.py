@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import nullcontext
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 
 from depth_ros.errors import ModelError, ModelSettingError
+from depth_ros.runtimes.tuning import Tuner
 
 Raw = Tensor | tuple[Tensor, ...]
 """What a network returns: one map, or a map and further outputs for each image."""
@@ -42,24 +44,6 @@ def choose_device(name: str) -> torch.device:
     return device
 
 
-CUDA_LAYOUT = torch.channels_last
-"""Layout of networks in half precision on CUDA, as cuDNN's documentation recommends. A network
-overrides it with its attribute `cuda_layout`."""
-
-
-def _layout(network: nn.Module, device: torch.device, dtype: torch.dtype) -> torch.memory_format:
-    """Return the layout in which a network's convolutions run fastest.
-
-    On the CPU that is channels last (python -m benchmarks.cpu).
-    """
-    if device.type == "cpu":
-        return torch.channels_last
-    if dtype is torch.float32:
-        return torch.contiguous_format
-    layout: torch.memory_format = getattr(network, "cuda_layout", CUDA_LAYOUT)
-    return layout
-
-
 class TorchRuntime:
     """Executes a network without gradients.
 
@@ -68,7 +52,7 @@ class TorchRuntime:
             `casts_itself` is true, it gets float32 and casts to lower precision itself.
         device, dtype: device and precision, by name.
         compiled: whether to use torch.compile, once for every shape of input.
-        layout: of the weights of convolutions; None: the fastest one, see CUDA_LAYOUT.
+        tuner: finds how the network runs fastest on a GPU; None: nothing is measured.
 
     Raises:
         ModelError: the device is unavailable or the precision unknown.
@@ -80,14 +64,13 @@ class TorchRuntime:
         device: str = "auto",
         dtype: str = "float32",
         compiled: bool = False,
-        layout: torch.memory_format | None = None,
+        tuner: Tuner | None = None,
     ) -> None:
         if dtype not in DTYPES:
             raise ModelSettingError(f"dtype is '{dtype}', expected one of {', '.join(DTYPES)}")
         self.device = choose_device(device)
         self.dtype = DTYPES[dtype]
-        self._options = (device, dtype, compiled, layout)
-        self._layout = layout or _layout(network, self.device, self.dtype)
+        self._options, self.tuner = (device, dtype, compiled, tuner), tuner
         self._network = self._placed(network).eval().requires_grad_(False)
         exact = getattr(network, "casts_itself", False)
         self._input_dtype = torch.float32 if exact else self.dtype
@@ -101,8 +84,11 @@ class TorchRuntime:
         Raises:
             ModelError: the network cannot be compiled.
         """
+        given = tuple(each.to(self.device, self._input_dtype) for each in inputs)
+        tuned = self.tuner.running(self._network, given) if self.tuner else nullcontext()
         try:
-            output: Raw = self._run(*(each.to(self.device, self._input_dtype) for each in inputs))
+            with tuned:
+                output: Raw = self._run(*given)
         except Exception as error:
             if self._run is not self._network and _is_of_compiler(error):
                 reason = " ".join(str(error).split("\n\n")[0].split())
@@ -120,10 +106,13 @@ class TorchRuntime:
         return self._parts[name]
 
     def _placed(self, network: nn.Module) -> nn.Module:
-        """Move a network to the device, in the layout in which its convolutions run fastest."""
+        """Move a network to the device; on the CPU, to the layout that is fastest there.
+
+        See python -m benchmarks.cpu.
+        """
         network = network.to(self.device, self.dtype)
-        if self._layout is not torch.contiguous_format:
-            network = network.to(memory_format=self._layout)  # type: ignore[call-overload]
+        if self.device.type == "cpu":
+            network = network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
         return network
 
     def _compiled(self) -> Callable[..., Any]:

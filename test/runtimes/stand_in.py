@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import time
 from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -29,7 +30,10 @@ class StandIn:
         live: graphs that hold memory.
         works: whether it runs a replay or a check of its own.
         strict: whether it refuses what a GPU would, as far as the CPU can show that.
+        clock: the time in seconds.
     """
+
+    name = "stand-in"
 
     def __init__(self, strict: bool = False, error: Exception | None = None) -> None:
         self.log: list[str] = []
@@ -38,6 +42,7 @@ class StandIn:
         self.lock = threading.RLock()
         self.last_replay = StreamEvent(self)
         self.strict, self.error = strict, error
+        self.clock: Callable[[], float] = time.perf_counter
         self.reading: list[tuple[Tensor, Tensor]] = []
 
     @contextmanager
@@ -53,6 +58,11 @@ class StandIn:
 
     def synchronize(self) -> None:
         self.log.append("synchronize device")
+
+    def elapsed_ms(self, run: Callable[[], object]) -> float:
+        start_s = self.clock()
+        run()
+        return 1e3 * (self.clock() - start_s)
 
     def assert_unchanged(self) -> None:
         """Fail if inputs that a replay may still read have changed."""

@@ -106,6 +106,16 @@ def test_memory_is_flat_over_many_changes_of_size() -> None:
     assert len({id(each()) for each in made if each() is not None}) == 2 * 8
 
 
+def test_a_graph_keeps_the_memory_of_weights_that_are_moved() -> None:
+    call, _, _ = captured()
+    layer = torch.nn.Linear(2, 2).requires_grad_(False)
+    call("key", lambda values: ((layer(values),), None), torch.ones(1, 2))
+    memory, (graph,) = layer.weight.data_ptr(), call._captured.values()
+    layer.double()
+    assert layer.weight.data_ptr() != memory
+    assert memory in {each.data_ptr() for each in graph.kept_alive if isinstance(each, Tensor)}
+
+
 def test_results_are_the_callers_own() -> None:
     call, _, _ = captured()
     one = first(call("key", doubled, torch.ones(2)))
@@ -365,8 +375,11 @@ def test_a_pipelines_two_kinds_of_graphs_share_one_device() -> None:
 
 
 def test_what_is_reported_before_anybody_listens_is_not_lost() -> None:
-    notices, messages = Notices(), list[str]()
-    notices.report("one")
-    notices.listen(messages.append)
-    notices.report("two")
-    assert messages == ["one", "two"]
+    notices, warnings, others = Notices(), list[str](), list[str]()
+    for text in ("one", "two"):
+        notices.report(text)
+        notices.inform(f"{text} more")
+        if text == "one":
+            notices.listen(warnings.append, others.append)
+    assert warnings == ["one", "two"]
+    assert others == ["one more", "two more"]
