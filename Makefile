@@ -3,8 +3,8 @@ VENV := .venv
 PY := $(VENV)/bin/python
 # Written last, so that an interrupted installation is taken up again.
 INSTALLED := $(VENV)/.installed
-# Each has threads and ROS processes of its own: more than cores slow each other down.
-WORKERS ?= 2
+# One more than two cores: a third of the time is waiting for ROS processes.
+WORKERS ?= 3
 PARALLEL := -n $(WORKERS) --dist worksteal
 INDEX := share/ament_index/resource_index/packages
 SHARE := $(VENV)/share/depth_ros

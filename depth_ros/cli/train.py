@@ -99,7 +99,8 @@ def _add_start(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--backbone-only",
         action="store_true",
-        help="take only the backbone of --init, not the head",
+        help="take only the backbone of --init, not the head; with --init zoedepth-lite, GRIN "
+        "gets that network's encoder",
     )
     parser.add_argument(
         "--seed",
@@ -258,7 +259,9 @@ def _grin(options: argparse.Namespace, device: str, config: TrainConfig) -> None
     from depth_ros.training import grin
     from depth_ros.training.denoising import Denoising
 
+    start = grin.Start(options.init, options.backbone_only)
     sizes = replace(CONFIGS[options.model], rays=not options.no_rays)
+    sizes = grin.with_encoder_of(sizes, start)
     facts: dict[str, Any] = {"model": options.model, "labels": options.labels}
     frames: Frames
     if options.data:
@@ -272,5 +275,4 @@ def _grin(options: argparse.Namespace, device: str, config: TrainConfig) -> None
         robot = grin.with_many_cameras(_robot(options))
         frames = grin.rendered(sizes, config, robot, options.labels)
         facts |= {"robot": asdict(robot)}
-    start = grin.Start(options.init, options.backbone_only)
     grin.train(options.out, device, sizes, start, config, Denoising(), frames, facts)

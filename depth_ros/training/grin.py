@@ -11,6 +11,7 @@ from torch import Tensor, nn
 
 from depth_ros import models
 from depth_ros.errors import ModelError
+from depth_ros.models.grin import backbones
 from depth_ros.models.grin.config import GrinConfig
 from depth_ros.models.grin.network import Grin
 from depth_ros.models.lite.network import ZoeDepthLite
@@ -74,6 +75,20 @@ def train(
     gain = spread_gain(trained, (batch.to(device) for batch in last), config.seed)
     trained.config = replace(trained.config, spread_gain=round(gain, 2))
     trained.save_pretrained(out)
+
+
+def with_encoder_of(sizes: GrinConfig, start: Start) -> GrinConfig:
+    """Return the sizes with zoedepth-lite's encoder, if the backbone starts from its weights."""
+    if start.init is None or not start.backbone_only or not _is_lite(start.init):
+        return sizes
+    return replace(sizes, backbone={"model_type": backbones.LITE})
+
+
+def _is_lite(init: str) -> bool:
+    try:
+        return isinstance(models.load(init).network, ZoeDepthLite)
+    except ModelError:  # an image encoder of transformers
+        return False
 
 
 def with_many_cameras(robot: Robot) -> Robot:

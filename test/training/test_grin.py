@@ -17,6 +17,7 @@ from depth_ros import cli, models
 from depth_ros.errors import ModelError
 from depth_ros.models.grin import config as sizes
 from depth_ros.models.grin.network import Grin
+from depth_ros.models.lite.encoder import EfficientNetLite0
 from depth_ros.models.own_checkpoint import WEIGHTS
 from depth_ros.training import frames, grin
 from depth_ros.training.denoising import Denoising
@@ -264,6 +265,14 @@ def test_the_verb_starts_from_other_weights(tmp_path: Path) -> None:
     Grin(CONFIG).save_pretrained(tmp_path / "init")
     said = verb(tmp_path / "out", "--init", str(tmp_path / "init"), "--backbone-only")
     assert said["start"] == {"init": str(tmp_path / "init"), "backbone_only": True}
+
+
+@pytest.mark.usefixtures("scored")
+def test_the_image_encoder_is_that_of_the_initial_weights(tmp_path: Path) -> None:
+    verb(out := tmp_path / "out", "--init", "zoedepth-lite", "--backbone-only")
+    trained = Grin.from_pretrained(out)
+    assert isinstance(trained.encoder.backbone, EfficientNetLite0)
+    assert models.load(str(out)).max_depth_m == CONFIG.d_max_m
 
 
 def test_data_that_is_not_there_is_one_line(
