@@ -33,14 +33,17 @@ _SLOW_FIXTURES = {_DDS_FIXTURE, "exported"}
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Mark as slow what needs a node over DDS or an exported network; leave real sizes out.
+    """Mark as slow what needs a node over DDS, an exported network or much damage.
+
+    Real sizes are left out.
 
     A test over DDS runs once more if it fails, as with `colcon test --retest-until-pass`: on a busy
     machine the middleware may lose a process that it has found.
     """
     left_out = pytest.mark.skip(reason="pytest -m real_size runs it")
     for item in items:
-        if _SLOW_FIXTURES & set(getattr(item, "fixturenames", ())):
+        damages = item.path.is_relative_to(REPO / "test" / "hostile")
+        if damages or _SLOW_FIXTURES & set(getattr(item, "fixturenames", ())):
             item.add_marker("slow")
         if _DDS_FIXTURE in getattr(item, "fixturenames", ()) or item.get_closest_marker("dds"):
             item.add_marker(pytest.mark.flaky(reruns=1))
