@@ -28,6 +28,7 @@ from depth_ros.evaluation.metrics import known, mean_known
 from depth_ros.evaluation.picture import save
 from depth_ros.evaluation.temporal import View, temporal_alignment_error
 from depth_ros.pipeline import DepthFrame, Estimate, Frame, Pipeline
+from depth_ros.scale.ground import Mount
 from depth_ros.training.render import render_drive
 from depth_ros.training.scenes import Robot, random_drive
 
@@ -87,7 +88,9 @@ def drive(index: int, steps: int) -> Iterator[Sample]:
     frames = zip(rendered.rgb.numpy(), rendered.depth_m.numpy(), path.poses, strict=True)
     for step, (rgb, truth_m, pose) in enumerate(frames):
         frame = Frame(rgb, path.camera, (1 + step) * _STEP_NS, "camera")
-        yield Sample(frame, truth_m, f"{step}", f"drive {index}", pose.world_from_optical())
+        mount = Mount.from_transform(pose.body_from_optical())
+        place = pose.world_from_optical()
+        yield Sample(frame, truth_m, f"{step}", f"drive {index}", place, mount)
 
 
 def measure(

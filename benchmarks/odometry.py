@@ -10,7 +10,7 @@ from __future__ import annotations
 import argparse
 import importlib
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from itertools import islice
 from pathlib import Path
@@ -30,9 +30,11 @@ from depth_ros.evaluation.datasets import bag
 from depth_ros.evaluation.datasets.sample import Sample
 from depth_ros.evaluation.picture import save
 from depth_ros.geometry.camera import Camera
-from depth_ros.pipeline import Pipeline
+from depth_ros.pipeline import Estimate, Pipeline
+from depth_ros.scale.scaler import Reference
 
-TRUTH, MODEL, STEADY, ANCHORS = "true depth", "model", "model, steadied", "300 anchors"
+TRUTH, MODEL, STEADY = "true depth", "model", "model, steadied"
+GROUND, ANCHORS = "ground", "300 anchors"
 BARS = {STEADY: 0.25, ANCHORS: 0.10}
 """Error of the path's length in a recording, at most."""
 DRIVE_BAR = 0.10
@@ -48,6 +50,7 @@ _COLOURS = (
     (240, 200, 70),
     (80, 200, 120),
     (190, 120, 230),
+    (90, 170, 250),
 )
 
 Pose = npt.NDArray[np.float64]
@@ -128,29 +131,41 @@ class Odometry:
         return pose
 
 
-def measure(model: str, samples: Iterator[Sample], steady_s: float) -> dict[str, Track]:
-    """Return the trajectory that each kind of depth gives; the network runs once on a frame."""
+def measure(model: str, samples: Iterable[Sample], steady_s: float) -> dict[str, Track]:
+    """Return the trajectory that each kind of depth gives; the network runs once on a frame.
+
+    Samples without their camera's mount give no depth with the ground's scale.
+    """
     plain = Pipeline.from_settings(Settings(model=model, edges_filter="image"))
-    steady, anchored = plain.fork(), plain.fork()
-    steady.settings = plain.settings.with_values(scale_steady_s=steady_s)
-    anchored.settings = plain.settings.with_values(scale_mode="anchors")
-    ways = {name: Odometry() for name in (TRUTH, MODEL, STEADY, ANCHORS)}
+    changes: dict[str, dict[str, Any]] = {
+        MODEL: {},
+        STEADY: {"scale_steady_s": steady_s},
+        GROUND: {"scale_mode": "ground"},
+        ANCHORS: {"scale_mode": "anchors"},
+    }
+    pipelines = {way: plain.fork() for way in changes}
+    for way, pipeline in pipelines.items():
+        pipeline.settings = plain.settings.with_values(**changes[way])
+    ways = {name: Odometry() for name in (TRUTH, *changes)}
     rng = np.random.default_rng(0)
     for sample in samples:
         frame, estimate = sample.frame, plain.predict(sample.frame)
-        known = anchors.pick(sample.truth_m, _ANCHORS, rng)
-        depths_m = {
-            TRUTH: sample.truth_m,
-            MODEL: plain.measure(estimate).depth_m.numpy(),
-            STEADY: steady.measure(estimate).depth_m.numpy(),
-        }
-        try:
-            depths_m[ANCHORS] = anchored.measure(estimate, known).depth_m.numpy()
-        except ScaleError:
-            depths_m[ANCHORS] = np.full_like(sample.truth_m, np.nan)
-        for name, depth_m in depths_m.items():
-            ways[name].add(frame.rgb, depth_m, frame.camera)
+        picked = anchors.pick(sample.truth_m, _ANCHORS, rng)
+        references = {GROUND: sample.reference, ANCHORS: picked}
+        ways[TRUTH].add(frame.rgb, sample.truth_m, frame.camera)
+        for way, pipeline in pipelines.items():
+            depth_m = _depth_m(pipeline, estimate, references.get(way))
+            ways[way].add(frame.rgb, depth_m, frame.camera)
     return {name: each.track for name, each in ways.items()}
+
+
+def _depth_m(pipeline: Pipeline, estimate: Estimate, reference: Reference | None) -> Depth:
+    """Return the depth of a frame; all NaN if it has no scale."""
+    try:
+        depth_m: Depth = pipeline.measure(estimate, reference).depth_m.numpy()
+    except ScaleError:
+        return np.full(estimate.frame.rgb.shape[:2], np.nan, np.float32)
+    return depth_m
 
 
 def drift_m(track: Track, truth: Track) -> float:
@@ -162,10 +177,10 @@ def drift_m(track: Track, truth: Track) -> float:
 
 def table(name: str, tracks: dict[str, Track], truth: Track, recorded: bool) -> str:
     """Return a line for each kind of depth, with its bar."""
-    lines = []
+    lines, bars = [], BARS if recorded else dict.fromkeys((*BARS, GROUND), DRIVE_BAR)
     for way, track in tracks.items():
         error = track.length_m / truth.length_m - 1
-        bar = BARS.get(way) if recorded else (DRIVE_BAR if way in BARS else None)
+        bar = bars.get(way)
         told = ""
         if bar is not None:
             reached = abs(error) <= bar and not track.lost
@@ -210,12 +225,13 @@ def main(arguments: list[str] | None = None) -> int:
     panels = []
     for path in options.data:
         samples = islice(bag.samples(path), options.frames)
-        tracks = measure(options.model, iter(tqdm(samples, desc=path.name)), options.seconds)
+        tracks = measure(options.model, tqdm(samples, desc=path.name), options.seconds)
+        del tracks[GROUND]  # a bag alone does not say where its camera is on the robot
         print(table(path.name, tracks, tracks[TRUTH], recorded=True))
         panels.append(draw(path.name, tracks, tracks[TRUTH]))
     for index in range(options.drives):
         drive = list(flicker.drive(index, options.steps))
-        tracks = measure(options.model, iter(tqdm(drive, desc=f"drive {index}")), options.seconds)
+        tracks = measure(options.model, tqdm(drive, desc=f"drive {index}"), options.seconds)
         print(table(f"drive {index}", tracks, known(drive), recorded=False))
         panels.append(draw(f"drive {index}", tracks, known(drive)))
     save(np.hstack(panels), options.out)

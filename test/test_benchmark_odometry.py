@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from benchmarks import odometry
-from benchmarks.odometry import ANCHORS, MODEL, STEADY, TRUTH, Track
+from benchmarks.odometry import ANCHORS, GROUND, MODEL, STEADY, TRUTH, Track
 from depth_ros.errors import SettingError
 from depth_ros.geometry.camera import Camera
 
@@ -42,7 +42,7 @@ def test_a_bar_is_missed_by_the_length_or_by_a_lost_frame(
 
 @pytest.mark.slow
 def test_the_picture_shows_every_path() -> None:
-    tracks = {way: straight(2.0) for way in (TRUTH, MODEL, STEADY, ANCHORS)}
+    tracks = {way: straight(2.0) for way in (TRUTH, MODEL, STEADY, GROUND, ANCHORS)}
     panel = odometry.draw("room", tracks, straight(2.0))
     assert {*odometry._COLOURS} <= {tuple(pixel) for pixel in panel.reshape(-1, 3).tolist()}
 
