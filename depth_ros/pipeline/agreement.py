@@ -15,7 +15,7 @@ from depth_ros.arrays import FloatArray
 from depth_ros.config import Settings
 from depth_ros.geometry import navigation
 from depth_ros.geometry.camera import Camera
-from depth_ros.geometry.navigation import Pinhole, View
+from depth_ros.geometry.navigation import Pinhole, Points, View
 from depth_ros.pipeline.depth_frame import DepthFrame
 from depth_ros.pipeline.frame_points import FramePoints
 from depth_ros.pipeline.place import Place
@@ -89,8 +89,7 @@ class FrameAgreement:
         lookup = self._lookup(depth.camera.subsample(step))
         if settings.nav_frames_agree > 1:
             marks = self._agreeing(marks, memory, points, lookup, settings, pose)
-        now = points.distance_m.masked_fill(points.beyond, torch.inf)
-        depth_m = torch.where(now < torch.inf, points.points_m[..., 2], now)
+        depth_m = points.points_m.z.masked_fill(points.beyond, torch.inf)
         memory.append(_Remembered(depth.stamp_ns, lookup.view(depth_m, points.shape), pose))
         return marks
 
@@ -104,24 +103,22 @@ class FrameAgreement:
         pose: FloatArray,
     ) -> Tensor:
         """Return the marks (h, w) on which enough frames agree."""
-        on_host = marks.device.type == "cpu"  # where boolean indexing needs no synchronisation
-        points_m = frame.points_m[marks] if on_host else frame.points_m.flatten(0, 1)
-        sigma = frame.shape[marks] if on_host else frame.shape.flatten()
+        on_host = marks.device.type == "cpu"  # where nonzero needs no synchronisation
+        chosen = marks.flatten().nonzero()[:, 0] if on_host else slice(None)
+        points_m = Points(*(plane.flatten()[chosen] for plane in frame.points_m))
+        sigma = frame.shape.flatten()[chosen]
         count = torch.ones_like(sigma, dtype=torch.int32)
         through = torch.zeros_like(count)
         for before in memory:
             then_from_now = np.linalg.inv(before.odom_from_optical) @ pose
-            moved = self._send(torch.from_numpy(then_from_now[:3].astype(np.float32)))
-            points = points_m @ moved[:, :3].T + moved[:, 3]
+            points = points_m.moved(then_from_now.tolist())
             vote = navigation.votes(points, sigma, before.view, lookup.pinhole, settings.nav_sigmas)
             count += vote.agrees
             through += vote.through
         agreed = (count >= settings.nav_frames_agree) & (count > through)
-        if not on_host:
-            return marks & agreed.view(marks.shape)
         kept = torch.zeros_like(marks)
-        kept[marks] = agreed
-        return kept
+        kept.view(-1)[chosen] = agreed
+        return kept.logical_and_(marks)
 
     def _memory(self, depth: DepthFrame, settings: Settings) -> deque[_Remembered]:
         """Return the last frames of a camera in this drive, at most the number to compare."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import replace
+from collections.abc import Callable
 from functools import lru_cache, partial
 from typing import NamedTuple
 
@@ -13,12 +14,14 @@ from torch import Tensor
 
 from depth_ros.config import Settings
 from depth_ros.geometry import navigation
-from depth_ros.geometry.cloud import back_project, compacted
+from depth_ros.geometry.camera import Camera
+from depth_ros.geometry.cloud import compacted, coordinates
 from depth_ros.geometry.contact import find_contact, standing, upright_m
 from depth_ros.geometry.edges import flying
-from depth_ros.geometry.navigation import Ground
+from depth_ros.geometry.navigation import Ground, Points
 from depth_ros.geometry.scan import nearest_ranges
 from depth_ros.geometry.uncertainty import deviation, deviation_from_confidence
+from depth_ros.geometry.voxels import voxel_means
 from depth_ros.models.base import ModelFacts
 from depth_ros.models.error_models import error_model
 from depth_ros.pipeline.agreement import FrameAgreement
@@ -34,12 +37,20 @@ from depth_ros.scale.ground import Mount
 _LEAST_FALL = 0.1  # per metre of depth: beyond ten camera heights the angle is too shallow
 
 
+class _Rays(NamedTuple):
+    """Rays (h, w) x/z and y/z, and their length to z-depth 1 m."""
+
+    x: Tensor
+    y: Tensor
+    length: Tensor
+
+
 class _Raw(NamedTuple):
-    """Depth (h, w), its deviation, its rays (h, w, 2), and the radius of its blur in pixels."""
+    """Depth (h, w), its deviation, its rays, and the radius of its blur in pixels."""
 
     depth_m: Tensor
     sigma: Tensor
-    rays: Tensor
+    rays: _Rays
     radius: int
 
 
@@ -61,8 +72,9 @@ class Navigator:
         self._agreement = FrameAgreement(self._send)
         # Not cached methods: the reference cycle would keep the device's memory.
         send = self._send
-        self._rays = lru_cache(maxsize=8)(
-            lambda camera, step: send(torch.from_numpy(camera.rays()[::step, ::step].copy()))
+        self._rays = rays = lru_cache(maxsize=8)(lambda camera, step: _rays(camera, step, send))
+        self._floor = lru_cache(maxsize=8)(
+            lambda camera, step, mount: _floor_m(rays(camera, step), mount)
         )
         self._beams = lru_cache(maxsize=8)(beams_in)
         self._last: tuple[DepthFrame, Settings, Place, FramePoints] | None = None
@@ -87,16 +99,13 @@ class Navigator:
         beyond = look.beyond if settings.beyond_range == "max" else torch.zeros_like(marks)
         points, clears = look.points_m, beyond
         if look.heights_m is not None and place.mount is not None:
-            ground = self._ground(place.mount, settings)
-            beyond = beyond & (look.heights_m < settings.nav_max_height_m)
-            points, clears = navigation.above_floor(points, ground), beyond
+            ground = _ground(place.mount, settings)
+            points = navigation.above_floor(points, ground)
+            clears = beyond & (look.heights_m < settings.nav_max_height_m)
             if settings.nav_floor == "keep":
                 floor = look.solid & look.is_low(settings)
-                points = torch.where(floor[..., None], navigation.settled(points, ground), points)
-                clears = beyond | floor
-        kept = (marks | clears)[..., None]
-        points = torch.where(kept, points, torch.nan).flatten(0, 1)
-        return _thinned(points, clears.flatten().long(), settings.nav_voxel_m)
+                points, clears = navigation.settled(points, floor, ground), clears | floor
+        return _thinned(points, marks | clears, clears, settings.nav_voxel_m)
 
     @torch.inference_mode()
     def scan(self, depth: DepthFrame, settings: Settings, place: Place, rows: int = 1) -> Scan:
@@ -129,8 +138,7 @@ class Navigator:
         beams = self._beams(
             depth.camera, step, pose.tobytes(), range_end_m(depth, settings), banded
         )
-        turned = self._send(torch.from_numpy(pose[:3].astype(np.float32)))
-        points = look.points_m @ turned[:, :3].T + turned[:, 3]
+        points = look.points_m.moved(pose.tolist())
         return Scan(beams, nearest_ranges(points, hits, free, beams))
 
     def _look(self, depth: DepthFrame, settings: Settings, place: Place) -> FramePoints:
@@ -146,20 +154,19 @@ class Navigator:
 
     def _looked(self, depth: DepthFrame, settings: Settings, mount: Mount | None) -> FramePoints:
         step = point_stride(depth, settings)
-        depth_m = depth.depth_m[::step, ::step]
+        depth_m = depth.depth_m[::step, ::step].contiguous()
         radius = math.ceil(edge_radius_px(depth, settings) / step)
         sigma = self._sigma(depth, depth_m, radius, step, scale=0.0)
         raw = _Raw(depth_m, sigma, self._rays(depth.camera, step), radius)
         floor = None
         if mount is not None and settings.nav_contact:
             raw, floor = self._by_contact(depth, raw, mount, settings)
-        far_m = range_end_m(depth, settings)
-        length = raw.rays.square().sum(-1).add_(1).sqrt_()  # of a ray to z-depth 1 m
+        far_m, length = range_end_m(depth, settings), raw.rays.length
         distance_m = raw.depth_m * length
         beyond = distance_m >= far_m
-        end_m = far_m / length if math.isfinite(far_m) else torch.nan
-        points_m = back_project(torch.where(beyond, end_m, raw.depth_m), raw.rays)
-        solid = (distance_m < far_m) & (points_m[..., 0] < torch.inf)
+        solid = distance_m < far_m
+        z_m = torch.minimum(raw.depth_m, far_m / length) if math.isfinite(far_m) else raw.depth_m
+        points_m = Points(*coordinates(z_m, raw.rays.x, raw.rays.y))
         if settings.edges_filter != "off":
             filled = depth.filled
             solid &= ~(
@@ -169,41 +176,30 @@ class Navigator:
             )
         # Objects on the floor have the scale of the floor.
         scale = self._scale(depth) if floor is None else 0.0
-        sigma = raw.sigma.square().add_(scale**2).sqrt_()
+        sigma = raw.sigma.square().add_(scale**2).sqrt_() if scale else raw.sigma
         look = FramePoints(points_m, distance_m, sigma, raw.sigma, solid, beyond)
-        return look if mount is None else self._with_heights(look, floor, mount, settings)
-
-    def _with_heights(
-        self, look: FramePoints, floor: Tensor | None, mount: Mount, settings: Settings
-    ) -> FramePoints:
-        ground = self._ground(mount, settings)
-        heights_m = navigation.heights_m(look.points_m, ground)
-        if floor is not None:
-            heights_m = heights_m.masked_fill_(floor, 0.0)
-        distance_m = look.points_m.norm(dim=-1)
-        sigma = look.sigma.nan_to_num(0.0)
-        margin_m = navigation.height_deviation_m(heights_m, distance_m, sigma, ground)
-        return replace(look, heights_m=heights_m, margin_m=margin_m.mul_(settings.nav_sigmas))
+        return look if mount is None else _with_heights(look, floor, mount, settings)
 
     def _by_contact(
         self, depth: DepthFrame, raw: _Raw, mount: Mount, settings: Settings
     ) -> tuple[_Raw, Tensor]:
         """Return depth corrected by contact with the ground, and a mask of the ground."""
-        down = self._send(torch.tensor(mount.down, dtype=torch.float32))
-        falls = raw.rays @ down[:2] + down[2]
-        ground_m = mount.height_m / torch.where(falls > _LEAST_FALL, falls, torch.nan)
+        step = point_stride(depth, settings)
+        ground_m = self._floor(depth.camera, step, mount)
         turns, reach = _turns_to(mount), max(2, raw.radius)
-        turned_m, rays = torch.rot90(raw.depth_m, turns), torch.rot90(raw.rays, turns)
-        contact = find_contact(turned_m, torch.rot90(ground_m, turns), reach)
+        turned_m, x, y, turned_ground_m = (
+            _turned(plane, turns) for plane in (raw.depth_m, raw.rays.x, raw.rays.y, ground_m)
+        )
+        contact = find_contact(turned_m, turned_ground_m, reach)
         object_m = turned_m * contact.log_factor.exp()
-        object_m = standing(object_m, contact, upright_m(contact, rays, down), reach)
-        known = torch.rot90((contact.foot_m < torch.inf).expand_as(contact.ground), -turns)
-        ground = torch.rot90(contact.ground, -turns)
-        depth_m = torch.where(ground, ground_m, torch.rot90(object_m, -turns))
+        object_m = standing(object_m, contact, upright_m(contact, x, y, mount.down), reach)
+        ground = _turned(contact.ground, -turns)
+        depth_m = torch.where(ground, ground_m, _turned(object_m, -turns))
         # Error of the angle to a foot, and the resulting error of depth.
-        angle_rad = reach / 2 * point_stride(depth, settings) / depth.camera.f_px
-        by_foot = depth_m * (angle_rad / mount.height_m)
-        sigma = torch.where(known & ~raw.sigma.isnan(), by_foot, raw.sigma)
+        angle_rad = reach / 2 * step / depth.camera.f_px
+        by_foot = (depth_m * (angle_rad / mount.height_m)).add_(raw.sigma, alpha=0)
+        known = _turned((contact.foot_m < torch.inf).expand_as(contact.ground), -turns)
+        sigma = torch.where(known, by_foot, raw.sigma)
         return raw._replace(depth_m=depth_m, sigma=sigma), ground
 
     def _scale(self, depth: DepthFrame) -> float:
@@ -230,14 +226,10 @@ class Navigator:
         if settings.nav_max_uncertainty_m:
             marks = marks & (look.sigma * look.distance_m <= settings.nav_max_uncertainty_m)
         if settings.nav_neighbours:
-            depth_m = torch.where(marks, look.points_m[..., 2], torch.nan)
+            depth_m = look.points_m.z.masked_fill(~marks, torch.nan)
             near = navigation.neighbours(depth_m, settings.nav_neighbour_radius_m)
             marks = marks & (near >= settings.nav_neighbours)
         return self._agreement.of(marks, look, depth, settings, place)
-
-    def _ground(self, mount: Mount, settings: Settings) -> Ground:
-        down = self._send(torch.tensor(mount.down, dtype=torch.float32))
-        return Ground(down, mount.height_m, math.radians(settings.nav_tilt_deg))
 
 
 _BODY_FROM_OPTICAL = np.array(
@@ -265,12 +257,45 @@ def _turns_to(mount: Mount) -> int:
     return 0 if down >= 0 else 2
 
 
-def _thinned(points_m: Tensor, kinds: Tensor, voxel_m: float) -> Cloud:
-    if points_m.device.type == "cpu":  # less to sort; no synchronisation on the host
-        valid = points_m[:, 2] < torch.inf
-        points_m, kinds = points_m[valid], kinds[valid]
+def _turned(plane: Tensor, turns: int) -> Tensor:
+    """Return an image after quarter turns."""
+    return torch.rot90(plane, turns) if turns % 4 else plane
+
+
+def _rays(camera: Camera, step: int, send: Callable[[Tensor], Tensor]) -> _Rays:
+    """Return the rays of every step-th pixel on a device."""
+    x, y = send(torch.from_numpy(camera.rays()[::step, ::step].copy())).unbind(-1)
+    length = (x * x).addcmul_(y, y).add_(1).sqrt_()
+    return _Rays(x.contiguous(), y.contiguous(), length)
+
+
+def _floor_m(rays: _Rays, mount: Mount) -> Tensor:
+    """Return the z-depth (h, w) of the ground; NaN: a ray that does not meet it, or far away."""
+    x, y, z = mount.down
+    falls = rays.x * x + rays.y * y + z
+    return mount.height_m / falls.masked_fill(~(falls > _LEAST_FALL), torch.nan)
+
+
+def _ground(mount: Mount, settings: Settings) -> Ground:
+    return Ground(mount.down, mount.height_m, math.radians(settings.nav_tilt_deg))
+
+
+def _with_heights(
+    look: FramePoints, floor: Tensor | None, mount: Mount, settings: Settings
+) -> FramePoints:
+    ground = _ground(mount, settings)
+    heights_m = navigation.heights_m(look.points_m, ground)
+    if floor is not None:
+        heights_m.masked_fill_(floor, 0.0)
+    sigma = look.sigma.nan_to_num(0.0)
+    margin_m = navigation.height_deviation_m(heights_m, look.distance_m, sigma, ground)
+    return replace(look, heights_m=heights_m, margin_m=margin_m.mul_(settings.nav_sigmas))
+
+
+def _thinned(points_m: Points, kept: Tensor, clears: Tensor, voxel_m: float) -> Cloud:
     if voxel_m:
-        points, count = navigation.voxel_means(points_m, kinds, voxel_m)
+        flat = Points(*(plane.flatten() for plane in points_m))
+        points, count = voxel_means(flat, kept.flatten(), clears.flatten(), voxel_m)
     else:
-        points, count = compacted(points_m[None])
-    return Cloud(points.contiguous().view(torch.uint8), count)
+        points, count = compacted(torch.stack([*points_m[:2], points_m.z.where(kept, torch.nan)], -1))
+    return Cloud(points.view(torch.uint8), count)
