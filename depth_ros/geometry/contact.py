@@ -75,9 +75,7 @@ def find_contact(depth_m: Tensor, ground_m: Tensor, reach_px: int) -> Contact:
     return Contact(_row_numbers(depth_m) > other, factor, foot_m, last[0])
 
 
-def upright_m(
-    contact: Contact, x: Tensor, y: Tensor, down: tuple[float, float, float]
-) -> Tensor:
+def upright_m(contact: Contact, x: Tensor, y: Tensor, down: tuple[float, float, float]) -> Tensor:
     """Return the z-depth (H, W) of an upright surface that stands on the contact of each column.
 
     Exact for a level camera: the points of a column are in one upright plane, and a surface of any

@@ -12,6 +12,7 @@ from typing import NamedTuple
 
 import torch
 from torch import Tensor
+from torch.nn.functional import pad
 
 _NEIGHBOURHOOD = 2  # pixels to each side that are searched for neighbours
 _PARALLEL = 1e-6
@@ -24,9 +25,23 @@ class Points(NamedTuple):
     y: Tensor
     z: Tensor
 
-    def moved(self, pose: Sequence[Sequence[float]]) -> Points:
-        """Return them after a rigid transform: at least three rows of a 4x4 matrix."""
-        return Points(*(_weighted(self, row).add_(row[3]) for row in pose[:3]))
+    def moved(self, poses: Tensor) -> Points:
+        """Return points (N,) after each of several rigid transforms, (F, N).
+
+        Args:
+            poses: (F, 3, 4) matrices, on the points' device.
+        """
+        rows = poses.transpose(0, 1).reshape(-1, 4)
+        moved = torch.addmm(rows[:, 3:], rows[:, :3], torch.stack(self))
+        return Points(*moved.view(3, len(poses), -1).unbind(0))
+
+    def flatten(self) -> Points:
+        """Return them in one dimension."""
+        return Points(*(plane.flatten() for plane in self))
+
+    def index_select(self, index: Tensor) -> Points:
+        """Return those of points (N,) that an index names."""
+        return Points(*(plane.index_select(0, index) for plane in self))
 
 
 class Ground(NamedTuple):
@@ -132,25 +147,25 @@ def neighbours(depth_m: Tensor, radius_m: float) -> Tensor:
         uint8 (H, W); 0 where there is no point.
     """
     height, width = depth_m.shape
-    found = torch.zeros(height, width, dtype=torch.uint8, device=depth_m.device)
-    for dy in range(_NEIGHBOURHOOD + 1):
-        for dx in range(-_NEIGHBOURHOOD, _NEIGHBOURHOOD + 1):
-            if (dy, dx) <= (0, 0):  # each pair once
-                continue
-            top, bottom = slice(0, height - dy), slice(dy, height)
-            left, right = (
-                slice(max(0, -dx), width - max(0, dx)),
-                slice(max(0, dx), width + min(0, dx)),
-            )
-            apart = (depth_m[top, left] - depth_m[bottom, right]).abs_()
-            near = (apart <= radius_m).view(torch.uint8)  # 0 for NaN
-            found[top, left] += near
-            found[bottom, right] += near
-    return found
+    # In flat memory a neighbour is at a constant distance; the border keeps rows apart.
+    flat = pad(depth_m, (0, _NEIGHBOURHOOD), value=torch.nan).flatten()
+    found = torch.zeros_like(flat, dtype=torch.uint8)
+    for apart in _distances(width + _NEIGHBOURHOOD):
+        differences = (flat[apart:] - flat[:-apart]).abs_()
+        near = (differences <= radius_m).view(torch.uint8)  # 0 for NaN
+        found[:-apart].add_(near)
+        found[apart:].add_(near)
+    return found.view(height, -1)[:, :width]
+
+
+def _distances(width: int) -> list[int]:
+    """Return how far half of the neighbours are from a pixel in flat memory: each pair once."""
+    reach = range(-_NEIGHBOURHOOD, _NEIGHBOURHOOD + 1)
+    return [dy * width + dx for dy in reach for dx in reach if (dy, dx) > (0, 0)]
 
 
 class Votes(NamedTuple):
-    """Votes of another view on points, bool (...); both are false where it has no depth.
+    """Votes of other views on points, bool (F, N); both are false where a view has no depth.
 
     Attributes:
         agrees: the view has a surface at the point.
@@ -161,25 +176,34 @@ class Votes(NamedTuple):
     through: Tensor
 
 
-def votes(points_m: Points, sigma: Tensor, view: View, pinhole: Pinhole, sigmas: float) -> Votes:
-    """Return the votes of another view on points.
+def votes(
+    points_m: Points, sigma: Tensor, views: Sequence[View], pinhole: Pinhole, sigmas: float
+) -> Votes:
+    """Return the votes of other views on points.
 
     Args:
-        points_m: (N,) each, in the optical frame of the view; NaN: no point.
+        points_m: (F, N) each, in the optical frames of the views; NaN: no point.
         sigma: (N,) one standard deviation of ln depth of the points.
-        view: the other view.
-        pinhole: of the view.
+        views: F other views of one size.
+        pinhole: of the views.
         sigmas: two depths agree if the log of their ratio is within this many deviations.
     """
-    height, width = view.depth_m.shape
+    height, width = views[0].depth_m.shape
     z = points_m.z.clamp_min(_PARALLEL)
     column = (points_m.x / z).mul_(pinhole.fx).add_(pinhole.cx).round_()
     row = (points_m.y / z).mul_(pinhole.fy).add_(pinhole.cy).round_()
-    inside = (column >= 0) & (column < width) & (row >= 0) & (row < height)
-    inside &= points_m.z > _PARALLEL
-    index = row.mul_(width).add_(column).masked_fill_(~inside, 0).long()
-    apart = view.depth_m.flatten().index_select(0, index).div_(z).sub_(1)  # the log, to first order
-    squares = view.sigma.flatten().index_select(0, index).nan_to_num_(0.0).square_()
+    near_column, near_row = column.clamp(0, width - 1), row.clamp(0, height - 1)
+    inside = (near_column == column) & (near_row == row) & (points_m.z > _PARALLEL)
+    index = near_row.mul_(width).add_(near_column).long().clamp_(0, height * width - 1)  # NaN too
+    seen_m = _seen([view.depth_m for view in views], index)
+    squares = _seen([view.sigma for view in views], index).nan_to_num_(0.0).square_()
+    apart = seen_m.div_(z).sub_(1)  # log of the ratio, to first order
     limit = squares.add_(sigma.square()).sqrt_().mul_(sigmas)
     through = inside & (apart > limit)
     return Votes(inside & (apart.abs_() <= limit), through)
+
+
+def _seen(planes: Sequence[Tensor], index: Tensor) -> Tensor:
+    """Return the values (F, N) of planes (h, w) at the pixels (F, N) with these numbers."""
+    pairs = zip(planes, index, strict=True)
+    return torch.stack([plane.flatten().index_select(0, pixels) for plane, pixels in pairs])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import NamedTuple
 
 import numpy as np
@@ -13,6 +14,7 @@ from depth_ros.geometry.navigation import Points
 _CELLS = 1 << 20  # voxels along an axis: 52 km of 5 cm
 _NO_KEY = torch.iinfo(torch.int64).max
 _DIGIT = 16  # bits
+_EXACT = 1 << 24  # whole numbers up to here are exact in float32, whose arithmetic is faster
 _KINDS = 2
 
 
@@ -20,14 +22,14 @@ class _Groups(NamedTuple):
     """Points by voxel.
 
     Attributes:
-        rows: int64 (N,), the row of each point's voxel; size - 1 for what is not a point.
+        rows: int64 (N,), the row of each point's voxel; size - 1 for what is not kept.
         size: number of rows.
-        count: 0-dimensional int64, the number of voxels, which have the first rows.
+        voxels: 0-dimensional int64, their number; they have the first rows.
     """
 
     rows: Tensor
     size: int
-    count: Tensor
+    voxels: Tensor
 
 
 def voxel_means(
@@ -50,26 +52,29 @@ def voxel_means(
     """
     if kept.device.type == "cpu":
         chosen = kept.nonzero()[:, 0]
-        points_m = Points(*(plane.index_select(0, chosen) for plane in points_m))
+        points_m = points_m.index_select(chosen)
         groups = _groups_on_host(_cells(points_m, voxel_m), kinds.index_select(0, chosen))
     else:
         groups = _groups(_cells(points_m, voxel_m), kinds, kept)
     sums = points_m.x.new_zeros(4, groups.size)
     for total, plane in zip(sums, (*points_m, torch.ones_like(points_m.x)), strict=True):
-        total.index_add_(0, groups.rows, plane)
-    return (sums[:3] / sums[3]).T.contiguous(), groups.count
+        total.scatter_add_(0, groups.rows, plane)
+    return (sums[:3] / sums[3]).T.contiguous(), groups.voxels
 
 
 def _cells(points_m: Points, voxel_m: float) -> list[Tensor]:
-    return [plane.div(voxel_m).floor_().long() for plane in points_m]
+    """Return the whole numbers of the points' voxels along x, y and z."""
+    return [plane.div(voxel_m).floor_() for plane in points_m]
 
 
 def _groups(cells: list[Tensor], kinds: Tensor, kept: Tensor) -> _Groups:
     """Group points without synchronisation; those that are not kept have the last row."""
+    cells = [each.long() for each in cells]
     keys = _keys(cells, [-_CELLS // 2] * 3, [_CELLS] * 3, kinds)
     keys, order = keys.masked_fill_(~kept, _NO_KEY).sort(stable=True)
-    ranks = _ranks(keys).masked_fill_(keys == _NO_KEY, len(keys))
-    count = torch.where(keys < _NO_KEY, ranks + 1, 0).amax() if len(keys) else ranks.sum()
+    known = keys < _NO_KEY
+    ranks = _ranks(keys).masked_fill_(~known, len(keys))
+    count = (ranks + 1).masked_fill_(~known, 0).amax(0)
     return _Groups(torch.empty_like(ranks).scatter_(0, order, ranks), len(keys) + 1, count)
 
 
@@ -80,23 +85,27 @@ def _groups_on_host(cells: list[Tensor], kinds: Tensor) -> _Groups:
     ends = [each.aminmax() for each in cells]
     first = [int(end.min) for end in ends]
     sizes = [int(end.max) - low + 1 for end, low in zip(ends, first, strict=True)]
+    end = math.prod(sizes) * _KINDS
+    if end > _EXACT:
+        cells = [each.long() for each in cells]
     keys = _keys(cells, first, sizes, kinds)
-    order = _radix_order(keys, sizes[0] * sizes[1] * sizes[2] * _KINDS)
+    keys = keys.int() if end <= _EXACT else keys
+    order = _radix_order(keys, end)
     ranks = _ranks(keys.index_select(0, order))
     size = int(ranks[-1]) + 1
     return _Groups(torch.empty_like(ranks).scatter_(0, order, ranks), size, torch.tensor(size))
 
 
 def _keys(cells: list[Tensor], first: list[int], sizes: list[int], kinds: Tensor) -> Tensor:
-    """Return int64 numbers (N,) in the order of the voxels: by x, then y, z and kind."""
+    """Return whole numbers (N,) in the order of the voxels: by x, then y, z and kind."""
     x, y, z = (each.sub_(low) for each, low in zip(cells, first, strict=True))
     return x.mul_(sizes[1]).add_(y).mul_(sizes[2]).add_(z).mul_(_KINDS).add_(kinds)
 
 
 def _ranks(ordered: Tensor) -> Tensor:
     """Return the number of different keys (N,) before each one; equal keys are neighbours."""
-    changes = torch.zeros_like(ordered)
-    torch.ne(ordered[1:], ordered[:-1], out=changes[1:])
+    changes = torch.zeros_like(ordered, dtype=torch.bool)
+    changes[1:] = ordered[1:] != ordered[:-1]
     return changes.cumsum(0)
 
 

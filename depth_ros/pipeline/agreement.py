@@ -15,7 +15,7 @@ from depth_ros.arrays import FloatArray
 from depth_ros.config import Settings
 from depth_ros.geometry import navigation
 from depth_ros.geometry.camera import Camera
-from depth_ros.geometry.navigation import Pinhole, Points, View
+from depth_ros.geometry.navigation import Pinhole, View
 from depth_ros.pipeline.depth_frame import DepthFrame
 from depth_ros.pipeline.frame_points import FramePoints
 from depth_ros.pipeline.place import Place
@@ -33,7 +33,7 @@ class _Remembered:
 
     stamp_ns: int
     view: View
-    odom_from_optical: FloatArray
+    optical_from_odom: FloatArray
 
 
 @dataclass(frozen=True)
@@ -90,7 +90,9 @@ class FrameAgreement:
         if settings.nav_frames_agree > 1:
             marks = self._agreeing(marks, memory, points, lookup, settings, pose)
         depth_m = points.points_m.z.masked_fill(points.beyond, torch.inf)
-        memory.append(_Remembered(depth.stamp_ns, lookup.view(depth_m, points.shape), pose))
+        view = lookup.view(depth_m, points.shape)
+        inverse = np.asarray(np.linalg.inv(pose), np.float64)
+        memory.append(_Remembered(depth.stamp_ns, view, inverse))
         return marks
 
     def _agreeing(
@@ -103,22 +105,21 @@ class FrameAgreement:
         pose: FloatArray,
     ) -> Tensor:
         """Return the marks (h, w) on which enough frames agree."""
-        on_host = marks.device.type == "cpu"  # where nonzero needs no synchronisation
-        chosen = marks.flatten().nonzero()[:, 0] if on_host else slice(None)
-        points_m = Points(*(plane.flatten()[chosen] for plane in frame.points_m))
-        sigma = frame.shape.flatten()[chosen]
-        count = torch.ones_like(sigma, dtype=torch.int32)
-        through = torch.zeros_like(count)
-        for before in memory:
-            then_from_now = np.linalg.inv(before.odom_from_optical) @ pose
-            points = points_m.moved(then_from_now.tolist())
-            vote = navigation.votes(points, sigma, before.view, lookup.pinhole, settings.nav_sigmas)
-            count += vote.agrees
-            through += vote.through
-        agreed = (count >= settings.nav_frames_agree) & (count > through)
-        kept = torch.zeros_like(marks)
-        kept.view(-1)[chosen] = agreed
-        return kept.logical_and_(marks)
+        if len(memory) + 1 < settings.nav_frames_agree:
+            return torch.zeros_like(marks)
+        points_m, sigma, chosen = frame.points_m.flatten(), frame.shape.flatten(), None
+        if marks.device.type == "cpu":  # where nonzero needs no synchronisation
+            chosen = marks.flatten().nonzero()[:, 0]
+            points_m, sigma = points_m.index_select(chosen), sigma.index_select(0, chosen)
+        poses = np.stack([before.optical_from_odom for before in memory]) @ pose
+        moved_m = points_m.moved(self._send(torch.from_numpy(poses[:, :3].astype(np.float32))))
+        views = [before.view for before in memory]
+        votes = navigation.votes(moved_m, sigma, views, lookup.pinhole, settings.nav_sigmas)
+        count = votes.agrees.sum(0).add_(1)
+        agreed = (count >= settings.nav_frames_agree) & (count > votes.through.sum(0))
+        if chosen is None:
+            return marks & agreed.view(marks.shape)
+        return torch.zeros_like(marks).view(-1).index_copy_(0, chosen, agreed).view(marks.shape)
 
     def _memory(self, depth: DepthFrame, settings: Settings) -> deque[_Remembered]:
         """Return the last frames of a camera in this drive, at most the number to compare."""

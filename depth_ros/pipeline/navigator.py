@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 from dataclasses import replace
-from collections.abc import Callable
 from functools import lru_cache, partial
 from typing import NamedTuple
 
@@ -14,7 +13,6 @@ from torch import Tensor
 
 from depth_ros.config import Settings
 from depth_ros.geometry import navigation
-from depth_ros.geometry.camera import Camera
 from depth_ros.geometry.cloud import compacted, coordinates
 from depth_ros.geometry.contact import find_contact, standing, upright_m
 from depth_ros.geometry.edges import flying
@@ -29,20 +27,11 @@ from depth_ros.pipeline.depth_frame import DepthFrame
 from depth_ros.pipeline.frame_points import FramePoints, range_end_m
 from depth_ros.pipeline.laser_scan import Scan, beams_in, in_band, rows_around_axis
 from depth_ros.pipeline.place import Place
+from depth_ros.pipeline.ray_tables import Rays, RayTables
 from depth_ros.pipeline.renderer import Cloud, edge_radius_px, point_stride
 from depth_ros.profile import Profile
 from depth_ros.runtimes.upload import to_device
 from depth_ros.scale.ground import Mount
-
-_LEAST_FALL = 0.1  # per metre of depth: beyond ten camera heights the angle is too shallow
-
-
-class _Rays(NamedTuple):
-    """Rays (h, w) x/z and y/z, and their length to z-depth 1 m."""
-
-    x: Tensor
-    y: Tensor
-    length: Tensor
 
 
 class _Raw(NamedTuple):
@@ -50,7 +39,7 @@ class _Raw(NamedTuple):
 
     depth_m: Tensor
     sigma: Tensor
-    rays: _Rays
+    rays: Rays
     radius: int
 
 
@@ -70,12 +59,7 @@ class Navigator:
         self._errors = error_model(model.entry.name)
         self._send = partial(to_device, device=device)
         self._agreement = FrameAgreement(self._send)
-        # Not cached methods: the reference cycle would keep the device's memory.
-        send = self._send
-        self._rays = rays = lru_cache(maxsize=8)(lambda camera, step: _rays(camera, step, send))
-        self._floor = lru_cache(maxsize=8)(
-            lambda camera, step, mount: _floor_m(rays(camera, step), mount)
-        )
+        self._tables = RayTables(self._send)
         self._beams = lru_cache(maxsize=8)(beams_in)
         self._last: tuple[DepthFrame, Settings, Place, FramePoints] | None = None
 
@@ -138,7 +122,8 @@ class Navigator:
         beams = self._beams(
             depth.camera, step, pose.tobytes(), range_end_m(depth, settings), banded
         )
-        points = look.points_m.moved(pose.tolist())
+        turned = self._send(torch.from_numpy(pose[None, :3].astype(np.float32)))
+        points = look.points_m.flatten().moved(turned)
         return Scan(beams, nearest_ranges(points, hits, free, beams))
 
     def _look(self, depth: DepthFrame, settings: Settings, place: Place) -> FramePoints:
@@ -157,7 +142,7 @@ class Navigator:
         depth_m = depth.depth_m[::step, ::step].contiguous()
         radius = math.ceil(edge_radius_px(depth, settings) / step)
         sigma = self._sigma(depth, depth_m, radius, step, scale=0.0)
-        raw = _Raw(depth_m, sigma, self._rays(depth.camera, step), radius)
+        raw = _Raw(depth_m, sigma, self._tables.rays(depth.camera, step), radius)
         floor = None
         if mount is not None and settings.nav_contact:
             raw, floor = self._by_contact(depth, raw, mount, settings)
@@ -185,7 +170,7 @@ class Navigator:
     ) -> tuple[_Raw, Tensor]:
         """Return depth corrected by contact with the ground, and a mask of the ground."""
         step = point_stride(depth, settings)
-        ground_m = self._floor(depth.camera, step, mount)
+        ground_m = self._tables.ground_m(depth.camera, step, mount)
         turns, reach = _turns_to(mount), max(2, raw.radius)
         turned_m, x, y, turned_ground_m = (
             _turned(plane, turns) for plane in (raw.depth_m, raw.rays.x, raw.rays.y, ground_m)
@@ -262,20 +247,6 @@ def _turned(plane: Tensor, turns: int) -> Tensor:
     return torch.rot90(plane, turns) if turns % 4 else plane
 
 
-def _rays(camera: Camera, step: int, send: Callable[[Tensor], Tensor]) -> _Rays:
-    """Return the rays of every step-th pixel on a device."""
-    x, y = send(torch.from_numpy(camera.rays()[::step, ::step].copy())).unbind(-1)
-    length = (x * x).addcmul_(y, y).add_(1).sqrt_()
-    return _Rays(x.contiguous(), y.contiguous(), length)
-
-
-def _floor_m(rays: _Rays, mount: Mount) -> Tensor:
-    """Return the z-depth (h, w) of the ground; NaN: a ray that does not meet it, or far away."""
-    x, y, z = mount.down
-    falls = rays.x * x + rays.y * y + z
-    return mount.height_m / falls.masked_fill(~(falls > _LEAST_FALL), torch.nan)
-
-
 def _ground(mount: Mount, settings: Settings) -> Ground:
     return Ground(mount.down, mount.height_m, math.radians(settings.nav_tilt_deg))
 
@@ -293,9 +264,10 @@ def _with_heights(
 
 
 def _thinned(points_m: Points, kept: Tensor, clears: Tensor, voxel_m: float) -> Cloud:
+    points_m, kept = points_m.flatten(), kept.flatten()
     if voxel_m:
-        flat = Points(*(plane.flatten() for plane in points_m))
-        points, count = voxel_means(flat, kept.flatten(), clears.flatten(), voxel_m)
+        points, count = voxel_means(points_m, kept, clears.flatten(), voxel_m)
     else:
-        points, count = compacted(torch.stack([*points_m[:2], points_m.z.where(kept, torch.nan)], -1))
+        known_m = points_m._replace(z=points_m.z.where(kept, torch.nan))
+        points, count = compacted(torch.stack(known_m, -1)[None])
     return Cloud(points.view(torch.uint8), count)
