@@ -81,15 +81,10 @@ class Navigator:
         self._profile.begin("nav")
         marks = self._marks(look, depth, settings, place)
         beyond = look.beyond if settings.beyond_range == "max" else torch.zeros_like(marks)
-        points, clears = look.points_m, beyond
-        if look.heights_m is not None and place.mount is not None:
-            ground = _ground(place.mount, settings)
-            points = navigation.above_floor(points, ground)
-            clears = beyond & (look.heights_m < settings.nav_max_height_m)
-            if settings.nav_floor == "keep":
-                floor = look.solid & look.is_low(settings)
-                points, clears = navigation.settled(points, floor, ground), clears | floor
-        return _thinned(points, marks | clears, clears, settings.nav_voxel_m)
+        points_m, clears = look.points_m, beyond
+        if place.mount is not None:
+            points_m, clears = _on_ground(look, beyond, place.mount, settings)
+        return _thinned(points_m, marks | clears, clears, settings.nav_voxel_m)
 
     @torch.inference_mode()
     def scan(self, depth: DepthFrame, settings: Settings, place: Place, rows: int = 1) -> Scan:
@@ -146,12 +141,7 @@ class Navigator:
         floor = None
         if mount is not None and settings.nav_contact:
             raw, floor = self._by_contact(depth, raw, mount, settings)
-        far_m, length = range_end_m(depth, settings), raw.rays.length
-        distance_m = raw.depth_m * length
-        beyond = distance_m >= far_m
-        solid = distance_m < far_m
-        z_m = torch.minimum(raw.depth_m, far_m / length) if math.isfinite(far_m) else raw.depth_m
-        points_m = Points(*coordinates(z_m, raw.rays.x, raw.rays.y))
+        points_m, distance_m, solid, beyond = _within(raw, range_end_m(depth, settings))
         if settings.edges_filter != "off":
             filled = depth.filled
             solid &= ~(
@@ -247,6 +237,16 @@ def _turned(plane: Tensor, turns: int) -> Tensor:
     return torch.rot90(plane, turns) if turns % 4 else plane
 
 
+def _within(raw: _Raw, far_m: float) -> tuple[Points, Tensor, Tensor, Tensor]:
+    """Return points, at most at far_m, their distances, and whether they are nearer, or not."""
+    distance_m = raw.depth_m * raw.rays.length
+    z_m = raw.depth_m
+    if math.isfinite(far_m):
+        z_m = torch.minimum(z_m, far_m / raw.rays.length)
+    points_m = Points(*coordinates(z_m, raw.rays.x, raw.rays.y))
+    return points_m, distance_m, distance_m < far_m, distance_m >= far_m
+
+
 def _ground(mount: Mount, settings: Settings) -> Ground:
     return Ground(mount.down, mount.height_m, math.radians(settings.nav_tilt_deg))
 
@@ -261,6 +261,20 @@ def _with_heights(
     sigma = look.sigma.nan_to_num(0.0)
     margin_m = navigation.height_deviation_m(heights_m, look.distance_m, sigma, ground)
     return replace(look, heights_m=heights_m, margin_m=margin_m.mul_(settings.nav_sigmas))
+
+
+def _on_ground(
+    look: FramePoints, beyond: Tensor, mount: Mount, settings: Settings
+) -> tuple[Points, Tensor]:
+    """Return points, none of them below the ground, and a mask (h, w) of those that clear."""
+    assert look.heights_m is not None
+    ground = _ground(mount, settings)
+    points_m = navigation.above_floor(look.points_m, ground)
+    clears = beyond & (look.heights_m < settings.nav_max_height_m)
+    if settings.nav_floor == "drop":
+        return points_m, clears
+    floor = look.solid & look.is_low(settings)
+    return navigation.settled(points_m, floor, ground), clears | floor
 
 
 def _thinned(points_m: Points, kept: Tensor, clears: Tensor, voxel_m: float) -> Cloud:
