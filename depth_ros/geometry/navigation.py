@@ -165,13 +165,15 @@ def _distances(width: int) -> list[int]:
 
 
 class Votes(NamedTuple):
-    """Votes of other views on points, bool (F, N); both are false where a view has no depth.
+    """Votes of other views on points, bool (F, N).
 
     Attributes:
+        looks: the view has depth in the point's direction; otherwise the others are false.
         agrees: the view has a surface at the point.
         through: the view's depth is farther, so that the point was free.
     """
 
+    looks: Tensor
     agrees: Tensor
     through: Tensor
 
@@ -196,11 +198,12 @@ def votes(
     inside = (near_column == column) & (near_row == row) & (points_m.z > _PARALLEL)
     index = near_row.mul_(width).add_(near_column).long().clamp_(0, height * width - 1)  # NaN too
     seen_m = _seen([view.depth_m for view in views], index)
+    looks = inside.logical_and_(seen_m > 0)  # false for NaN
     squares = _seen([view.sigma for view in views], index).nan_to_num_(0.0).square_()
     apart = seen_m.div_(z).sub_(1)  # log of the ratio, to first order
     limit = squares.add_(sigma.square()).sqrt_().mul_(sigmas)
-    through = inside & (apart > limit)
-    return Votes(inside & (apart.abs_() <= limit), through)
+    through = looks & (apart > limit)
+    return Votes(looks, looks & (apart.abs_() <= limit), through)
 
 
 def _seen(planes: Sequence[Tensor], index: Tensor) -> Tensor:

@@ -104,9 +104,13 @@ class FrameAgreement:
         settings: Settings,
         pose: FloatArray,
     ) -> Tensor:
-        """Return the marks (h, w) on which enough frames agree."""
-        if len(memory) + 1 < settings.nav_frames_agree:
-            return torch.zeros_like(marks)
+        """Return the marks (h, w) on which enough frames agree.
+
+        A frame that did not look at a point says nothing about it: the first frames of a drive
+        have no others to agree with, nor has what enters the view of a camera that turns.
+        """
+        if not memory:
+            return marks
         points_m, sigma, chosen = frame.points_m.flatten(), frame.shape.flatten(), None
         if marks.device.type == "cpu":  # where nonzero needs no synchronisation
             chosen = marks.flatten().nonzero()[:, 0]
@@ -115,8 +119,9 @@ class FrameAgreement:
         moved_m = points_m.moved(self._send(torch.from_numpy(poses[:, :3].astype(np.float32))))
         views = [before.view for before in memory]
         votes = navigation.votes(moved_m, sigma, views, lookup.pinhole, settings.nav_sigmas)
-        count = votes.agrees.sum(0).add_(1)
-        agreed = (count >= settings.nav_frames_agree) & (count > votes.through.sum(0))
+        looked, count, through = (vote.sum(0) for vote in votes)
+        needed = looked.add_(1).clamp_max_(settings.nav_frames_agree)
+        agreed = (count.add_(1) >= needed) & (count > through)
         if chosen is None:
             return marks & agreed.view(marks.shape)
         return torch.zeros_like(marks).view(-1).index_copy_(0, chosen, agreed).view(marks.shape)

@@ -96,6 +96,7 @@ def test_views_vote_for_what_they_see_and_against_what_they_see_through() -> Non
     found = navigation.votes(in_views(points), sigma, [view], pinhole, 2.0)
     assert found.agrees[0].tolist() == [True] + [False] * 6
     assert found.through[0].tolist() == [False, True, False, True, False, False, False]
+    assert found.looks[0].tolist() == [True] * 4 + [False] * 3
     # 2.1 and 2.0 m are 4.9 % apart, and one deviation is 5 %.
     assert not navigation.votes(in_views(points), sigma, [view], pinhole, 0.9).agrees.any()
 
@@ -114,8 +115,8 @@ def test_each_view_votes_for_itself() -> None:
         navigation.votes(in_views(each), sigma, [view], pinhole, 0.1)
         for each, view in zip(points, views, strict=True)
     ]
-    assert torch.equal(found.agrees, torch.cat([each.agrees for each in alone]))
-    assert torch.equal(found.through, torch.cat([each.through for each in alone]))
+    for together, apart in zip(found, zip(*alone, strict=True), strict=True):
+        assert torch.equal(together, torch.cat(apart))
     assert found.agrees.any(1).all()
     assert found.through.any(1).all()
 
@@ -129,5 +130,4 @@ def test_an_unknown_pixel_votes_for_nothing() -> None:
     view = View(torch.full((4, 4), torch.nan), torch.full((4, 4), torch.nan))
     at = in_views(np.array([[0.0, 0, 1]], np.float32))
     found = navigation.votes(at, torch.tensor([0.1]), [view], Pinhole(4, 4, 1.5, 1.5), 2.0)
-    assert not found.agrees.any()
-    assert not found.through.any()
+    assert not any(vote.any() for vote in found)
