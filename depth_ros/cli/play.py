@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 
 from depth_ros.cli import arguments
-from depth_ros.cli.ros_process import become
+from depth_ros.cli.ros_process import add_ros_arguments, become
 
 HELP = "play a bag over DDS"
 
@@ -43,12 +43,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         action="store_true",
         help="wait until every topic has a subscriber; default: at most one second",
     )
+    add_ros_arguments(parser)
 
 
 def run(options: argparse.Namespace) -> int:
     """Replace this process by the player."""
     become(
         "depth_ros.ros.play",
+        options.ros_args,
         bag=str(options.bag),
         rate=options.rate,
         loop=options.loop,
