@@ -38,10 +38,19 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="S",
         help="skip the first S seconds; default: %(default)g s",
     )
-    parser.add_argument(
+    wait = parser.add_mutually_exclusive_group()
+    wait.add_argument(
         "--wait",
         action="store_true",
         help="wait until every topic has a subscriber; default: at most one second",
+    )
+    wait.add_argument(
+        "--wait-for",
+        type=arguments.topic,
+        nargs="+",
+        default=[],
+        metavar="TOPIC",
+        help="wait until these topics have a subscriber",
     )
     add_ros_arguments(parser)
 
@@ -58,4 +67,5 @@ def run(options: argparse.Namespace) -> int:
         topics=options.topics,
         start_s=options.start,
         wait=options.wait,
+        wait_for=[f"/{topic.lstrip('/')}" for topic in options.wait_for],
     )

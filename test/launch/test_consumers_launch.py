@@ -87,6 +87,15 @@ def test_rtabmap_synchronises_the_nodes_depth_with_the_cameras_image(
     assert sync["parameters"][-1] == transport
 
 
+def test_a_recording_waits_for_the_subscriber_of_its_images(load: Load) -> None:
+    """Nobody subscribes to all of its topics."""
+    play = nodes(started(load, "nav2.launch.py")[1])["depth_ros"]
+    words = [
+        each if isinstance(each, str) else f"<{each.arguments[0]}>" for each in play["arguments"]
+    ]
+    assert words == ["play", "<bag>", "--clock", "100", "--wait-for", "<image>"]
+
+
 # What RTAB-Map's nodes subscribe to and declare, by package and executable: facts of the sources of
 # rtabmap_ros 0.22.1 for Jazzy, beside the parameters of test_consumers.NODES.
 TOPICS = {
