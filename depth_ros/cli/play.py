@@ -50,7 +50,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         nargs="+",
         default=[],
         metavar="TOPIC",
-        help="wait until these topics have a subscriber",
+        help="wait until these topics have a subscriber; default: see --wait",
     )
     add_ros_arguments(parser)
 

@@ -21,7 +21,7 @@ def add_ros_arguments(parser: argparse.ArgumentParser) -> None:
         nargs=argparse.REMAINDER,
         default=[],
         metavar="ARG",
-        help="all that follows are arguments of ROS, such as -r /image:=/camera/image",
+        help="what follows are arguments of ROS, such as -r /image:=/front/image; default: none",
     )
 
 
