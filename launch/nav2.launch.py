@@ -64,7 +64,11 @@ def generate_launch_description() -> LaunchDescription:
                 package="depth_ros",
                 executable="depth_ros",
                 output="screen",
-                arguments=["play", LaunchConfiguration("bag"), "--clock", "100", "--wait"],
+                # Recordings have topics to which nobody here subscribes.
+                arguments=[
+                    *("play", LaunchConfiguration("bag"), "--clock", "100"),
+                    *("--wait-for", LaunchConfiguration("image")),
+                ],
                 condition=IfCondition(
                     PythonExpression(["bool('", LaunchConfiguration("bag"), "')"])
                 ),

@@ -24,7 +24,7 @@ ARGUMENTS = {
     "camera_info": ("", "camera_info topic; empty: the sibling of the image topic"),
     "preset": ("slam", "parameters of the depth node, see depth.launch.py"),
     "rtabmap_file": (os.path.join(SHARE, "config", "rtabmap.yaml"), "parameters of RTAB-Map"),
-    "odometry": ("true", "visual odometry; say false where wheels publish odom -> base_link"),
+    "odometry": ("true", "visual odometry; say false where wheels publish odom -> base_link in TF"),
     "viewer": ("false", "open rtabmap_viz"),
     "database": ("~/.ros/rtabmap.db", "file of the map"),
     "use_sim_time": ("false", "take time from /clock"),
@@ -37,6 +37,8 @@ def nodes(context: LaunchContext) -> list[LaunchDescriptionEntity]:
     image, info = value["image"], value["camera_info"] or sibling(value["image"])
     shared = [value["rtabmap_file"], {"use_sim_time": value["use_sim_time"].lower() == "true"}]
     compressed = {"rgb_image_transport": "compressed"} if base(image) != image else {}
+    # From TF, at the stamp of the image: a topic of wheels has stamps of its own.
+    wheels = {"odom_frame_id": "odom"} if value["odometry"].lower() not in ("true", "1") else {}
     images = [("rgb/image", base(image)), ("rgb/camera_info", info), ("depth/image", "depth/image")]
     return [
         Node(
@@ -60,14 +62,14 @@ def nodes(context: LaunchContext) -> list[LaunchDescriptionEntity]:
             executable="rtabmap",
             name="rtabmap",
             output="screen",
-            parameters=[*shared, {"database_path": os.path.expanduser(value["database"])}],
+            parameters=[*shared, wheels, {"database_path": os.path.expanduser(value["database"])}],
         ),
         Node(
             package="rtabmap_viz",
             executable="rtabmap_viz",
             name="rtabmap_viz",
             output="screen",
-            parameters=[*shared, {"subscribe_rgbd": True, "approx_sync": False}],
+            parameters=[*shared, wheels, {"subscribe_rgbd": True, "approx_sync": False}],
             condition=IfCondition(value["viewer"]),
         ),
     ]

@@ -126,24 +126,57 @@ def test_without_a_mount_every_point_within_range_is_there() -> None:
     assert len(points(made)) > 0.9 * near.sum()
 
 
-@pytest.mark.parametrize("camera", [CAMERA, LENS])
-def test_an_obstacle_is_there_when_enough_frames_agree(camera: Camera) -> None:
-    """A robot drives at a wall; in one frame the wall is 40 cm nearer than in the others."""
+def drive_at_the_wall(camera: Camera, nearer_m: dict[int, float], count: int = 7) -> list[int]:
+    """Points on the wall in each frame; in some frames the wall is nearer than in the others."""
     settings = Settings(nav_frames=4, nav_frames_agree=3, nav_sigmas=1.0, nav_contact=False)
     subject, seen = navigator(), []
-    for number in range(7):
+    assert PLACE.ground_from_optical is not None
+    for number in range(count):
         odom = np.eye(4)
         odom[0, 3] = 0.05 * number
-        assert PLACE.ground_from_optical is not None
         place = replace(PLACE, odom_from_optical=odom @ PLACE.ground_from_optical)
-        wrong = 0.4 if number == 5 else 0.0
-        depth_m = world(camera, WALL_M - 0.05 * number - wrong)
+        depth_m = world(camera, WALL_M - 0.05 * number - nearer_m.get(number, 0.0))
         made = subject.cloud(frame(depth_m, camera, number), settings, place)
         seen.append(int((on_ground(points(made))[:, 2] > 0.3).sum()))
-    assert seen[:2] == [0, 0]
-    assert min(seen[2:5]) > 50
+    return seen
+
+
+@pytest.mark.parametrize("camera", [CAMERA, LENS])
+def test_an_obstacle_is_there_when_enough_frames_agree(camera: Camera) -> None:
+    seen = drive_at_the_wall(camera, {5: 0.4})
+    assert min(seen[:5]) > 50
     assert seen[5] < 0.2 * seen[4]
     assert seen[6] > 50
+
+
+def test_the_first_frames_of_a_drive_have_to_agree_among_themselves() -> None:
+    seen = drive_at_the_wall(CAMERA, {0: 0.8}, count=3)
+    assert seen[0] > 50
+    assert seen[1] < 0.2 * seen[0]
+
+
+def test_what_enters_the_view_is_there_at_once() -> None:
+    """A camera turns right by 20 degrees: a post appears that the frames before could not see."""
+    settings = Settings(nav_frames=4, nav_frames_agree=3, nav_contact=False, edges_filter="off")
+    subject, found = navigator(), []
+    for number, yaw_deg in enumerate((0.0, 0.0, 0.0, 20.0)):
+        c, s = np.cos(np.radians(yaw_deg)), np.sin(np.radians(yaw_deg))
+        turn = np.array([[c, 0, s, 0], [0, 1, 0, 0], [-s, 0, c, 0], [0, 0, 0, 1]])
+        assert PLACE.ground_from_optical is not None
+        place = replace(PLACE, odom_from_optical=PLACE.ground_from_optical @ turn)
+        made = subject.cloud(frame(post_m(turn), number=number), settings, place)
+        found.append(len(points(made)))
+    assert found[:3] == [0, 0, 0]
+    assert found[3] > 20
+
+
+def post_m(world_from_optical: npt.NDArray[np.float64]) -> Metres:
+    """Depth of a post at 1.5 m, 45 degrees to the right; +inf elsewhere."""
+    rays = np.dstack([CAMERA.rays().astype(float), np.ones((CAMERA.height, CAMERA.width))])
+    turned = rays @ world_from_optical[:3, :3].T
+    angle = np.degrees(np.arctan2(turned[..., 0], turned[..., 2]))
+    depth_m = 1.5 / np.linalg.norm(rays[..., ::2], axis=-1)
+    return np.where(np.abs(angle - 45) < 5, depth_m, np.inf).astype(np.float32)
 
 
 def test_without_odometry_frames_are_not_compared() -> None:
@@ -156,11 +189,12 @@ def test_a_bag_that_is_played_again_is_another_drive() -> None:
     settings, subject = Settings(nav_frames=2, nav_frames_agree=2), navigator()
     place = replace(PLACE, odom_from_optical=PLACE.ground_from_optical)
     counts = []
-    for number in (5, 6, 0, 1):
-        made = subject.cloud(frame(world(), number=number), settings, place)
+    for number, wall_m in ((5, 2.0), (6, 2.0), (7, 1.5), (0, 2.0), (1, 2.0)):
+        made = subject.cloud(frame(world(wall_m=wall_m), number=number), settings, place)
         counts.append(int((on_ground(points(made))[:, 2] > 0.3).sum()))
-    assert counts[0] == counts[2] == 0
-    assert min(counts[1], counts[3]) > 50
+    assert counts[2] == 0  # the frame before saw through it
+    assert min(counts[:2]) > 50
+    assert min(counts[3:]) > 50  # though the last frame of the drive before disagrees
 
 
 @pytest.mark.parametrize("turns", [1, 2, 3])

@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 
 from depth_ros.cli import arguments
-from depth_ros.cli.ros_process import become
+from depth_ros.cli.ros_process import add_ros_arguments, become
 
 HELP = "play a bag over DDS"
 
@@ -38,17 +38,28 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="S",
         help="skip the first S seconds; default: %(default)g s",
     )
-    parser.add_argument(
+    wait = parser.add_mutually_exclusive_group()
+    wait.add_argument(
         "--wait",
         action="store_true",
         help="wait until every topic has a subscriber; default: at most one second",
     )
+    wait.add_argument(
+        "--wait-for",
+        type=arguments.topic,
+        nargs="+",
+        default=[],
+        metavar="TOPIC",
+        help="wait until these topics have a subscriber; default: see --wait",
+    )
+    add_ros_arguments(parser)
 
 
 def run(options: argparse.Namespace) -> int:
     """Replace this process by the player."""
     become(
         "depth_ros.ros.play",
+        options.ros_args,
         bag=str(options.bag),
         rate=options.rate,
         loop=options.loop,
@@ -56,4 +67,5 @@ def run(options: argparse.Namespace) -> int:
         topics=options.topics,
         start_s=options.start,
         wait=options.wait,
+        wait_for=[f"/{topic.lstrip('/')}" for topic in options.wait_for],
     )

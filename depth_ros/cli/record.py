@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 
 from depth_ros.cli import arguments
-from depth_ros.cli.ros_process import become
+from depth_ros.cli.ros_process import add_ros_arguments, become
 
 HELP = "record topics over DDS into a bag"
 
@@ -28,12 +28,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="S",
         help="stop after S seconds, 0.1 or more; default: when interrupted",
     )
+    add_ros_arguments(parser)
 
 
 def run(options: argparse.Namespace) -> int:
     """Replace this process by the recorder."""
     become(
         "depth_ros.ros.record",
+        options.ros_args,
         out=str(options.out),
         topics=options.topics,
         seconds=options.seconds or 0.0,

@@ -102,8 +102,9 @@ class NavigationSettings:
     )
     nav_frames_agree: int = setting(
         2,
-        "Minimum number of nav.frames that see an obstacle of points/nav; more frames must see it "
-        "than see through it. 1: the current frame is enough.",
+        "Minimum number of nav.frames that see an obstacle of points/nav; if fewer looked there, "
+        "all of those. More frames must see it than see through it. 1: the current frame is "
+        "enough.",
         low=1,
         high=32,
         live=True,

@@ -22,12 +22,13 @@ def back_project(depth_m: Tensor, rays: Tensor) -> Tensor:
     Returns:
         (H, W, 3) float32; x, y and z are all NaN if there is no point.
     """
-    return torch.stack(_coordinates(depth_m, *rays.unbind(-1)), -1)
+    return torch.stack(coordinates(depth_m, *rays.unbind(-1)), -1)
 
 
-def _coordinates(
+def coordinates(
     depth_m: Tensor, x: Tensor, y: Tensor, without: Tensor | None = None
 ) -> list[Tensor]:
+    """Return the coordinates x, y, z (H, W) of the points of a depth image, see points_of()."""
     across = x * depth_m
     # depth + 0 * x * depth: NaN if depth is infinite or there is no ray.
     z = torch.add(depth_m, across, alpha=0)
@@ -69,7 +70,7 @@ class CloudPacker:
         step, allocate = self._stride, allocate or self._own
         if without is not None:
             without = without[::step, ::step]
-        planes = _coordinates(depth_m[::step, ::step], self._x, self._y, without)
+        planes = coordinates(depth_m[::step, ::step], self._x, self._y, without)
         if self._colour:
             assert rgb is not None
             planes.append(packed_colours(rgb[::step, ::step]))
@@ -98,7 +99,7 @@ def points_of(
         rgb: uint8 (H, W, 3); None: without colour.
         without: bool (H, W), pixels to leave out.
     """
-    planes = _coordinates(depth_m, x, y, without)
+    planes = coordinates(depth_m, x, y, without)
     if rgb is not None:
         planes.append(packed_colours(rgb))
     return torch.stack(planes, -1)

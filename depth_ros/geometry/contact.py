@@ -9,6 +9,7 @@ that of stixels (Badino, Franke and Pfeiffer, "The Stixel World", DAGM 2009).
 
 from __future__ import annotations
 
+import math
 from typing import NamedTuple
 
 import torch
@@ -50,32 +51,31 @@ def find_contact(depth_m: Tensor, ground_m: Tensor, reach_px: int) -> Contact:
         reach_px: rows to either side for measuring slopes: the radius of blur in depth.
     """
     height = depth_m.shape[0]
-    log_m, log_ground = depth_m.log(), ground_m.log()
-    rise = log_m[: -2 * reach_px] - log_m[2 * reach_px :]
-    expected = log_ground[: -2 * reach_px] - log_ground[2 * reach_px :]
-    follows = (rise > _FOLLOWS * expected).float()  # false for NaN
+    # Slopes are ratios, so that only the rows of the feet need logarithms.
+    expected = (ground_m[: -2 * reach_px] / ground_m[2 * reach_px :]).pow_(_FOLLOWS)
+    follows = expected.mul_(depth_m[2 * reach_px :]) < depth_m[: -2 * reach_px]  # false for NaN
+    other = _last_false(follows)
     # The bottom rows have no rows below to compare with: they take the value of the row above.
-    below = follows[-1:].expand(reach_px, -1)
-    above = torch.zeros_like(log_m[:reach_px])
-    ground = torch.cat([above, follows, below]).flip(0).cumprod(0)
-    rows = ground.sum(0).long()
+    at_bottom = other == height - 2 * reach_px - 1
+    other = torch.where(at_bottom, height - 1, other + reach_px)
+    rows = height - 1 - other
     known = (rows >= _LEAST_ROWS + reach_px) & (rows < height - reach_px)
-    last = (height - rows).clamp(reach_px, height - 1)[None]
+    last = (other + 1).clamp_(reach_px, height - 1)[None]
     # A sharp bend would be half a row higher, but networks blur it, see benchmarks.costmap.
-    foot = log_ground.gather(0, last)[0]
+    foot_m = ground_m.gather(0, last)[0]
     # Measure just above the blurred bend. If the ground continues to the end of its known area,
     # there is no foot, and the factor is that of the ground.
     above_foot = last - reach_px
-    goes_on = log_ground.gather(0, (above_foot - 1).clamp_min(0))[0].isnan()
-    beside = torch.where(goes_on[None], last, above_foot)
-    factor = foot - log_m.gather(0, beside)[0]
+    goes_on = ground_m.gather(0, (above_foot - 1).clamp_min(0))[0].isnan()
+    beside = torch.where(goes_on, last, above_foot)
+    factor = foot_m.log() - depth_m.gather(0, beside)[0].log_()
     known &= factor.abs() < torch.inf  # false for NaN
-    factor = _filled(_smooth(factor.masked_fill(~known, torch.nan)))
-    foot_m = foot.exp().masked_fill_(~known | goes_on, torch.nan)
-    return Contact(ground.flip(0) > 0, factor, foot_m, last[0])
+    factor = _filled(_smooth(factor.masked_fill_(~known, torch.nan)))
+    foot_m = foot_m.masked_fill_(~known | goes_on, torch.nan)
+    return Contact(_row_numbers(depth_m) > other, factor, foot_m, last[0])
 
 
-def upright_m(contact: Contact, rays: Tensor, down: Tensor) -> Tensor:
+def upright_m(contact: Contact, x: Tensor, y: Tensor, down: tuple[float, float, float]) -> Tensor:
     """Return the z-depth (H, W) of an upright surface that stands on the contact of each column.
 
     Exact for a level camera: the points of a column are in one upright plane, and a surface of any
@@ -84,20 +84,20 @@ def upright_m(contact: Contact, rays: Tensor, down: Tensor) -> Tensor:
 
     Args:
         contact: of the columns.
-        rays: (H, W, 2) viewing rays x/z and y/z.
-        down: (3,) unit vector towards the ground in the camera's optical frame.
+        x, y: (H, W) viewing rays x/z and y/z.
+        down: unit vector towards the ground in the camera's optical frame.
 
     Returns:
         NaN where a column has no contact, or a ray goes straight up or backwards.
     """
-    at_foot = rays.gather(0, contact.foot_row[None, :, None].expand(1, -1, 2))[0]
-    falls = at_foot @ down[:2] + down[2]
+    foot_x, foot_y = (plane.gather(0, contact.foot_row[None])[0] for plane in (x, y))
+    falls = foot_x * down[0] + foot_y * down[1] + down[2]
     # Horizontal, towards the foot: the normal of an upright surface.
-    x, y = (at_foot[:, i] - falls * down[i] for i in range(2))
-    z = 1 - falls * down[2]
-    away = rays[..., 0] * x + rays[..., 1] * y + z
-    distance = contact.foot_m * (at_foot[:, 0] * x + at_foot[:, 1] * y + z)
-    return distance / away.masked_fill(away <= 0, torch.nan)
+    normal_x, normal_y = foot_x - falls * down[0], foot_y - falls * down[1]
+    normal_z = 1 - falls * down[2]
+    away = (x * normal_x).addcmul_(y, normal_y).add_(normal_z)
+    distance = contact.foot_m * (foot_x * normal_x + foot_y * normal_y + normal_z)
+    return distance / away.masked_fill_(away <= 0, torch.nan)
 
 
 def standing(depth_m: Tensor, contact: Contact, upright: Tensor, reach_px: int) -> Tensor:
@@ -111,13 +111,24 @@ def standing(depth_m: Tensor, contact: Contact, upright: Tensor, reach_px: int) 
         upright: of upright_m().
         reach_px: see find_contact.
     """
-    apart = (depth_m / upright).log()  # NaN compares false
-    near = (apart > -_NEARER) & (apart < _FARTHER) & ~contact.ground
-    apart = apart.masked_fill(contact.ground, 0.0).nan_to_num(0.0)
-    goes_on = torch.ones_like(apart)
-    goes_on[: -2 * reach_px] = (apart[: -2 * reach_px] - apart[2 * reach_px :] < _JUMP).float()
-    same = goes_on.flip(0).cumprod(0).flip(0) > 0
-    return torch.where(near & same, upright, depth_m)
+    apart = depth_m / upright  # NaN compares false
+    near = (apart > math.exp(-_NEARER)) & (apart < math.exp(_FARTHER))
+    apart = apart.nan_to_num_(1.0).masked_fill_(contact.ground, 1.0)
+    below = apart[2 * reach_px :] * math.exp(_JUMP)
+    jump = _last_false(apart[: -2 * reach_px] < below)
+    near &= (_row_numbers(depth_m) > jump) & ~contact.ground
+    return torch.where(near, upright, depth_m)
+
+
+def _last_false(mask: Tensor) -> Tensor:
+    """Return the last row, int64 (W,), in which a mask (H, W) is false; -1: in none."""
+    numbers = _row_numbers(mask) + 1
+    return (numbers * ~mask).amax(0).long() - 1
+
+
+def _row_numbers(like: Tensor) -> Tensor:
+    """Return the number of each row of an image (H, W), int32 (H, 1)."""
+    return torch.arange(like.shape[0], dtype=torch.int32, device=like.device)[:, None]
 
 
 def _smooth(values: Tensor) -> Tensor:

@@ -1,34 +1,61 @@
-"""Depth to obstacles: heights above the ground, floor, voxels, agreement of frames.
+"""Depth to obstacles: heights above the ground, floor, isolated points, agreement of frames.
 
 Pure functions of tensors on any device. None of them synchronises with the device, and no shape
-depends on values: excluded points are NaN, or come after a count, as in cloud.compacted.
+depends on values: excluded points are NaN. Points are three planes, which are faster to read than
+points one after another.
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import torch
 from torch import Tensor
+from torch.nn.functional import pad
 
 _NEIGHBOURHOOD = 2  # pixels to each side that are searched for neighbours
 _PARALLEL = 1e-6
-_CELLS, _HALF = 1 << 20, 1 << 19  # voxels along an axis: 52 km of 5 cm
-_NO_KEY = torch.iinfo(torch.int64).max
+
+
+class Points(NamedTuple):
+    """Points in metres: their coordinates, tensors of one shape."""
+
+    x: Tensor
+    y: Tensor
+    z: Tensor
+
+    def moved(self, poses: Tensor) -> Points:
+        """Return points (N,) after each of several rigid transforms, (F, N).
+
+        Args:
+            poses: (F, 3, 4) matrices, on the points' device.
+        """
+        rows = poses.transpose(0, 1).reshape(-1, 4)
+        moved = torch.addmm(rows[:, 3:], rows[:, :3], torch.stack(self))
+        return Points(*moved.view(3, len(poses), -1).unbind(0))
+
+    def flatten(self) -> Points:
+        """Return them in one dimension."""
+        return Points(*(plane.flatten() for plane in self))
+
+    def index_select(self, index: Tensor) -> Points:
+        """Return those of points (N,) that an index names."""
+        return Points(*(plane.index_select(0, index) for plane in self))
 
 
 class Ground(NamedTuple):
-    """The ground plane in a camera's frame; floats or 0-dimensional tensors.
+    """The ground plane in a camera's frame.
 
     Attributes:
-        down: (3,) unit vector towards the ground in the camera's optical frame.
+        down: unit vector towards the ground in the camera's optical frame.
         height_m: height of the optical centre.
         tilt_rad: one standard deviation of the angular error of down.
     """
 
-    down: Tensor
-    height_m: float | Tensor
-    tilt_rad: float | Tensor = 0.0
+    down: tuple[float, float, float]
+    height_m: float
+    tilt_rad: float = 0.0
 
 
 class View(NamedTuple):
@@ -52,10 +79,9 @@ class Pinhole(NamedTuple):
     cy: float
 
 
-def heights_m(points_m: Tensor, ground: Ground) -> Tensor:
-    """Return the heights (...) of points (..., 3) above the ground."""
-    heights: Tensor = ground.height_m - points_m @ ground.down
-    return heights
+def heights_m(points_m: Points, ground: Ground) -> Tensor:
+    """Return the heights of points above the ground, in the shape of their coordinates."""
+    return _weighted(points_m, ground.down).neg_().add_(ground.height_m)
 
 
 def height_deviation_m(
@@ -72,24 +98,39 @@ def height_deviation_m(
         sigma: one standard deviation of ln depth.
         ground: height_m and tilt_rad are used.
     """
-    return torch.hypot(sigma * (ground.height_m - heights), ground.tilt_rad * distance_m)
+    along = (ground.height_m - heights).mul_(sigma).square_()
+    return along.add_((distance_m * ground.tilt_rad).square_()).sqrt_()
 
 
-def settled(points_m: Tensor, ground: Ground) -> Tensor:
-    """Return points (..., 3) that are known to be floor, moved onto the floor.
+def settled(points_m: Points, floor: Tensor, ground: Ground) -> Points:
+    """Return points after those of the floor moved straight down onto it.
 
-    Points below the ground move back along their rays, because no ray passes through the ground.
-    Points above it move straight down, so that the rays do not clear farther than before.
+    The rays of points above the floor do not clear farther than before.
+
+    Args:
+        points_m: none of them below the ground, see above_floor.
+        floor: bool, the points that are known to be floor.
+        ground: the plane.
     """
-    points_m = above_floor(points_m, ground)
-    return points_m + heights_m(points_m, ground).clamp_min(0.0)[..., None] * ground.down
+    falls_m = heights_m(points_m, ground).clamp_min_(0.0).mul_(floor)
+    planes = zip(points_m, ground.down, strict=True)
+    return Points(*(torch.add(plane, falls_m, alpha=each) for plane, each in planes))
 
 
-def above_floor(points_m: Tensor, ground: Ground) -> Tensor:
-    """Return points (..., 3) after those below the ground moved back to it along their rays."""
-    falls = points_m @ ground.down
-    share = torch.where(falls > _PARALLEL, ground.height_m / falls, torch.inf).clamp_max(1.0)
-    return points_m * share[..., None]
+def above_floor(points_m: Points, ground: Ground) -> Points:
+    """Return points after those below the ground moved back to it along their rays.
+
+    No ray passes through the ground.
+    """
+    falls_m = _weighted(points_m, ground.down).clamp_min_(_PARALLEL)
+    share = falls_m.reciprocal_().mul_(ground.height_m).clamp_max_(1.0)
+    return Points(*(plane * share for plane in points_m))
+
+
+def _weighted(points_m: Points, weights: Sequence[float]) -> Tensor:
+    """Return the sum of the coordinates, each times its weight."""
+    x, y, z = points_m
+    return (x * weights[0]).add_(y, alpha=weights[1]).add_(z, alpha=weights[2])
 
 
 def neighbours(depth_m: Tensor, radius_m: float) -> Tensor:
@@ -106,84 +147,66 @@ def neighbours(depth_m: Tensor, radius_m: float) -> Tensor:
         uint8 (H, W); 0 where there is no point.
     """
     height, width = depth_m.shape
-    found = torch.zeros(height, width, dtype=torch.uint8, device=depth_m.device)
-    for dy in range(_NEIGHBOURHOOD + 1):
-        for dx in range(-_NEIGHBOURHOOD, _NEIGHBOURHOOD + 1):
-            if (dy, dx) <= (0, 0):  # each pair once
-                continue
-            top, bottom = slice(0, height - dy), slice(dy, height)
-            left, right = (
-                slice(max(0, -dx), width - max(0, dx)),
-                slice(max(0, dx), width + min(0, dx)),
-            )
-            near = (depth_m[top, left] - depth_m[bottom, right]).abs_() <= radius_m
-            found[top, left] += near  # false for NaN
-            found[bottom, right] += near
-    return found
+    # In flat memory a neighbour is at a constant distance; the border keeps rows apart.
+    flat = pad(depth_m, (0, _NEIGHBOURHOOD), value=torch.nan).flatten()
+    found = torch.zeros_like(flat, dtype=torch.uint8)
+    for apart in _distances(width + _NEIGHBOURHOOD):
+        differences = (flat[apart:] - flat[:-apart]).abs_()
+        near = (differences <= radius_m).view(torch.uint8)  # 0 for NaN
+        found[:-apart].add_(near)
+        found[apart:].add_(near)
+    return found.view(height, -1)[:, :width]
 
 
-def voxel_means(points_m: Tensor, kinds: Tensor, voxel_m: float) -> tuple[Tensor, Tensor]:
-    """Return the mean of the points of each kind in each voxel.
-
-    As in PCL's VoxelGrid; the corners of voxels are at integer multiples of their size.
-
-    Args:
-        points_m: float32 (N, 3); NaN: no point.
-        kinds: int64 (N,) 0 or 1; points of different kinds are not averaged together.
-        voxel_m: side of a voxel.
-
-    Returns:
-        float32 (N, 3), the means first, in the order of the voxels, and their count, a
-        0-dimensional int64 tensor. Rows after the count are undefined.
-    """
-    count = len(points_m)
-    valid = points_m[:, 2] < torch.inf
-    cells = points_m.div(voxel_m).floor_().masked_fill_(~valid[:, None], 0).long() + _HALF
-    keys = ((cells[:, 0] * _CELLS + cells[:, 1]) * _CELLS + cells[:, 2]) * 2 + kinds
-    keys, order = keys.masked_fill_(~valid, _NO_KEY).sort()
-    first = torch.ones_like(valid)
-    first[1:] = keys[1:] != keys[:-1]
-    known = keys < _NO_KEY
-    first &= known
-    # NaN goes to one row after all others.
-    rows = (first.cumsum(0) - 1).masked_fill_(~known, count)
-    ordered = torch.cat([points_m, torch.ones_like(points_m[:, :1])], 1)[order]
-    sums = ordered.new_zeros(count + 1, 4).index_add_(0, rows, ordered)[:-1]
-    return sums[:, :3] / sums[:, 3:], first.sum()
+def _distances(width: int) -> list[int]:
+    """Return how far half of the neighbours are from a pixel in flat memory: each pair once."""
+    reach = range(-_NEIGHBOURHOOD, _NEIGHBOURHOOD + 1)
+    return [dy * width + dx for dy in reach for dx in reach if (dy, dx) > (0, 0)]
 
 
 class Votes(NamedTuple):
-    """Votes of another view on points, bool (...); both are false where it has no depth.
+    """Votes of other views on points, bool (F, N).
 
     Attributes:
+        looks: the view has depth in the point's direction; otherwise the others are false.
         agrees: the view has a surface at the point.
         through: the view's depth is farther, so that the point was free.
     """
 
+    looks: Tensor
     agrees: Tensor
     through: Tensor
 
 
-def votes(points_m: Tensor, sigma: Tensor, view: View, pinhole: Pinhole, sigmas: float) -> Votes:
-    """Return the votes of another view on points.
+def votes(
+    points_m: Points, sigma: Tensor, views: Sequence[View], pinhole: Pinhole, sigmas: float
+) -> Votes:
+    """Return the votes of other views on points.
 
     Args:
-        points_m: (..., 3) in the optical frame of the view; NaN: no point.
-        sigma: (...) one standard deviation of ln depth of the points.
-        view: the other view.
-        pinhole: of the view.
+        points_m: (F, N) each, in the optical frames of the views; NaN: no point.
+        sigma: (N,) one standard deviation of ln depth of the points.
+        views: F other views of one size.
+        pinhole: of the views.
         sigmas: two depths agree if the log of their ratio is within this many deviations.
     """
-    x, y, z = points_m.unbind(-1)
-    ahead = z > _PARALLEL
-    z = torch.where(ahead, z, 1.0)
-    height, width = view.depth_m.shape
-    column = (x / z * pinhole.fx + pinhole.cx).round_()
-    row = (y / z * pinhole.fy + pinhole.cy).round_()
-    inside = ahead & (column >= 0) & (column < width) & (row >= 0) & (row < height)
-    index = torch.where(inside, row * width + column, 0).long()
-    seen_m = view.depth_m.flatten()[index]
-    apart = (seen_m / z).sub_(1)  # log of the ratio, to first order
-    squares = view.sigma.flatten()[index].nan_to_num_(0.0).square_().add_(sigma.square())
-    limit = squares.sqrt_().mul_(sigmas)
-    return Votes(inside & (apart.abs() <= limit), inside & (apart > limit))
+    height, width = views[0].depth_m.shape
+    z = points_m.z.clamp_min(_PARALLEL)
+    column = (points_m.x / z).mul_(pinhole.fx).add_(pinhole.cx).round_()
+    row = (points_m.y / z).mul_(pinhole.fy).add_(pinhole.cy).round_()
+    near_column, near_row = column.clamp(0, width - 1), row.clamp(0, height - 1)
+    inside = (near_column == column) & (near_row == row) & (points_m.z > _PARALLEL)
+    index = near_row.mul_(width).add_(near_column).long().clamp_(0, height * width - 1)  # NaN too
+    seen_m = _seen([view.depth_m for view in views], index)
+    looks = inside.logical_and_(seen_m > 0)  # false for NaN
+    squares = _seen([view.sigma for view in views], index).nan_to_num_(0.0).square_()
+    apart = seen_m.div_(z).sub_(1)  # log of the ratio, to first order
+    limit = squares.add_(sigma.square()).sqrt_().mul_(sigmas)
+    through = looks & (apart > limit)
+    return Votes(looks, looks & (apart.abs_() <= limit), through)
+
+
+def _seen(planes: Sequence[Tensor], index: Tensor) -> Tensor:
+    """Return the values (F, N) of planes (h, w) at the pixels (F, N) with these numbers."""
+    pairs = zip(planes, index, strict=True)
+    return torch.stack([plane.flatten().index_select(0, pixels) for plane, pixels in pairs])

@@ -11,6 +11,7 @@ import torch
 from torch import Tensor
 
 from depth_ros.errors import FrameError
+from depth_ros.geometry.navigation import Points
 
 _NEAREST_M = 0.2  # nearer points can be in any direction if the scan's frame is not the camera's
 
@@ -56,28 +57,28 @@ def beams_of(
     return Beams(low, (high - low) / max(1, count - 1), count)
 
 
-def nearest_ranges(points_m: Tensor, hits: Tensor, free: Tensor, beams: Beams) -> Tensor:
+def nearest_ranges(points_m: Points, hits: Tensor, free: Tensor, beams: Beams) -> Tensor:
     """Return the distance to the nearest hit in each beam, float32 (count,), as in REP 117.
 
     +inf: free points but no hit, NaN: unknown. As in pointcloud_to_laserscan, the z of points is
     ignored.
 
     Args:
-        points_m: (..., 3) in the scan's frame.
+        points_m: (...) each, in the scan's frame.
         hits: bool (...), the points at which a beam ends.
         free: bool (...), the points that a beam passes.
         beams: the directions.
     """
-    x, y, _ = points_m.reshape(-1, 3).unbind(-1)
+    x, y = points_m.x.flatten(), points_m.y.flatten()
     angle = torch.atan2(y, x)
     beam = ((angle - beams.angle_min) / (beams.angle_increment or 1.0)).round()
     inside = (beam >= 0) & (beam < beams.size)  # false for NaN
     # Points outside all beams go to an extra beam at the end.
     beam = torch.where(inside, beam, beams.size).long()
-    none = torch.full((beams.size + 1,), math.inf, dtype=points_m.dtype, device=points_m.device)
+    none = torch.full((beams.size + 1,), math.inf, dtype=x.dtype, device=x.device)
     range_m = torch.hypot(x, y).masked_fill(~hits.flatten(), math.inf)
     nearest = none.scatter_reduce(0, beam, range_m.nan_to_num(math.inf, math.inf), "amin")
-    known = (hits | free).flatten().to(points_m.dtype)
+    known = (hits | free).flatten().to(x.dtype)
     seen = torch.zeros_like(none).scatter_reduce_(0, beam, known, "amax") > 0
     return nearest.masked_fill_(~seen, math.nan)[:-1]
 

@@ -42,9 +42,8 @@ def log_range(depth_m: Tensor, radius_px: int) -> Tensor:
     It is 0 on a surface that faces the camera, and the log of the step at a depth edge. NaN and
     +inf are ignored; without any depth the result is 0.
     """
-    unknown = ~(depth_m < torch.inf)
-    far, near = (depth_m.masked_fill(unknown, value) for value in (0.0, torch.inf))
-    near.neg_()
+    far = depth_m.nan_to_num(0.0, 0.0)
+    near = depth_m.nan_to_num(torch.inf, torch.inf).neg_()
     for dim in range(2):
         far, near = _largest(far, radius_px, dim), _largest(near, radius_px, dim)
     # Without any depth this is 0 / inf.
@@ -92,12 +91,8 @@ def deviation(depth_m: Tensor, errors: ErrorModel, radius_px: int, scale: float 
     """
     steps = _steps(depth_m, radius_px)
     squares = (depth_m * errors.per_m).square_().add_((steps * errors.edge).square_())
-    return (
-        squares.add_(errors.base**2)
-        .add_(scale**2)
-        .sqrt_()
-        .masked_fill_(~(depth_m < torch.inf), torch.nan)
-    )
+    sigma = squares.add_(errors.base**2).add_(scale**2).sqrt_()
+    return sigma.add_(depth_m, alpha=0)  # NaN for 0 * inf too
 
 
 def deviation_from_confidence(

@@ -33,7 +33,7 @@ class _Remembered:
 
     stamp_ns: int
     view: View
-    odom_from_optical: FloatArray
+    optical_from_odom: FloatArray
 
 
 @dataclass(frozen=True)
@@ -89,9 +89,10 @@ class FrameAgreement:
         lookup = self._lookup(depth.camera.subsample(step))
         if settings.nav_frames_agree > 1:
             marks = self._agreeing(marks, memory, points, lookup, settings, pose)
-        now = points.distance_m.masked_fill(points.beyond, torch.inf)
-        depth_m = torch.where(now < torch.inf, points.points_m[..., 2], now)
-        memory.append(_Remembered(depth.stamp_ns, lookup.view(depth_m, points.shape), pose))
+        depth_m = points.points_m.z.masked_fill(points.beyond, torch.inf)
+        view = lookup.view(depth_m, points.shape)
+        inverse = np.asarray(np.linalg.inv(pose), np.float64)
+        memory.append(_Remembered(depth.stamp_ns, view, inverse))
         return marks
 
     def _agreeing(
@@ -103,25 +104,27 @@ class FrameAgreement:
         settings: Settings,
         pose: FloatArray,
     ) -> Tensor:
-        """Return the marks (h, w) on which enough frames agree."""
-        on_host = marks.device.type == "cpu"  # where boolean indexing needs no synchronisation
-        points_m = frame.points_m[marks] if on_host else frame.points_m.flatten(0, 1)
-        sigma = frame.shape[marks] if on_host else frame.shape.flatten()
-        count = torch.ones_like(sigma, dtype=torch.int32)
-        through = torch.zeros_like(count)
-        for before in memory:
-            then_from_now = np.linalg.inv(before.odom_from_optical) @ pose
-            moved = self._send(torch.from_numpy(then_from_now[:3].astype(np.float32)))
-            points = points_m @ moved[:, :3].T + moved[:, 3]
-            vote = navigation.votes(points, sigma, before.view, lookup.pinhole, settings.nav_sigmas)
-            count += vote.agrees
-            through += vote.through
-        agreed = (count >= settings.nav_frames_agree) & (count > through)
-        if not on_host:
+        """Return the marks (h, w) on which enough frames agree.
+
+        A frame that did not look at a point says nothing about it: the first frames of a drive
+        have no others to agree with, nor has what enters the view of a camera that turns.
+        """
+        if not memory:
+            return marks
+        points_m, sigma, chosen = frame.points_m.flatten(), frame.shape.flatten(), None
+        if marks.device.type == "cpu":  # where nonzero needs no synchronisation
+            chosen = marks.flatten().nonzero()[:, 0]
+            points_m, sigma = points_m.index_select(chosen), sigma.index_select(0, chosen)
+        poses = np.stack([before.optical_from_odom for before in memory]) @ pose
+        moved_m = points_m.moved(self._send(torch.from_numpy(poses[:, :3].astype(np.float32))))
+        views = [before.view for before in memory]
+        votes = navigation.votes(moved_m, sigma, views, lookup.pinhole, settings.nav_sigmas)
+        looked, count, through = (vote.sum(0) for vote in votes)
+        needed = looked.add_(1).clamp_max_(settings.nav_frames_agree)
+        agreed = (count.add_(1) >= needed) & (count > through)
+        if chosen is None:
             return marks & agreed.view(marks.shape)
-        kept = torch.zeros_like(marks)
-        kept[marks] = agreed
-        return kept
+        return torch.zeros_like(marks).view(-1).index_copy_(0, chosen, agreed).view(marks.shape)
 
     def _memory(self, depth: DepthFrame, settings: Settings) -> deque[_Remembered]:
         """Return the last frames of a camera in this drive, at most the number to compare."""

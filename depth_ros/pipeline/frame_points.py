@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from torch import Tensor
 
 from depth_ros.config import Settings
+from depth_ros.geometry.navigation import Points
 from depth_ros.pipeline.depth_frame import DepthFrame
 
 
@@ -16,7 +17,7 @@ class FramePoints:
     """The points of a frame and their properties, (h, w) each.
 
     Attributes:
-        points_m: (h, w, 3) in the optical frame, beyond range at maximum range; NaN: no point.
+        points_m: in the optical frame, beyond range at maximum range; NaN: no point.
         distance_m: of the points from the camera.
         sigma: one standard deviation of ln depth.
         shape: sigma without the scale error of the image, which consecutive frames share.
@@ -26,7 +27,7 @@ class FramePoints:
         margin_m: uncertainty of the heights; None: unknown.
     """
 
-    points_m: Tensor
+    points_m: Points
     distance_m: Tensor
     sigma: Tensor
     shape: Tensor

@@ -13,12 +13,13 @@ from torch import Tensor
 
 from depth_ros.config import Settings
 from depth_ros.geometry import navigation
-from depth_ros.geometry.cloud import back_project, compacted
+from depth_ros.geometry.cloud import compacted, coordinates
 from depth_ros.geometry.contact import find_contact, standing, upright_m
 from depth_ros.geometry.edges import flying
-from depth_ros.geometry.navigation import Ground
+from depth_ros.geometry.navigation import Ground, Points
 from depth_ros.geometry.scan import nearest_ranges
 from depth_ros.geometry.uncertainty import deviation, deviation_from_confidence
+from depth_ros.geometry.voxels import voxel_means
 from depth_ros.models.base import ModelFacts
 from depth_ros.models.error_models import error_model
 from depth_ros.pipeline.agreement import FrameAgreement
@@ -26,20 +27,19 @@ from depth_ros.pipeline.depth_frame import DepthFrame
 from depth_ros.pipeline.frame_points import FramePoints, range_end_m
 from depth_ros.pipeline.laser_scan import Scan, beams_in, in_band, rows_around_axis
 from depth_ros.pipeline.place import Place
+from depth_ros.pipeline.ray_tables import Rays, RayTables
 from depth_ros.pipeline.renderer import Cloud, edge_radius_px, point_stride
 from depth_ros.profile import Profile
 from depth_ros.runtimes.upload import to_device
 from depth_ros.scale.ground import Mount
 
-_LEAST_FALL = 0.1  # per metre of depth: beyond ten camera heights the angle is too shallow
-
 
 class _Raw(NamedTuple):
-    """Depth (h, w), its deviation, its rays (h, w, 2), and the radius of its blur in pixels."""
+    """Depth (h, w), its deviation, its rays, and the radius of its blur in pixels."""
 
     depth_m: Tensor
     sigma: Tensor
-    rays: Tensor
+    rays: Rays
     radius: int
 
 
@@ -59,11 +59,7 @@ class Navigator:
         self._errors = error_model(model.entry.name)
         self._send = partial(to_device, device=device)
         self._agreement = FrameAgreement(self._send)
-        # Not cached methods: the reference cycle would keep the device's memory.
-        send = self._send
-        self._rays = lru_cache(maxsize=8)(
-            lambda camera, step: send(torch.from_numpy(camera.rays()[::step, ::step].copy()))
-        )
+        self._tables = RayTables(self._send)
         self._beams = lru_cache(maxsize=8)(beams_in)
         self._last: tuple[DepthFrame, Settings, Place, FramePoints] | None = None
 
@@ -85,18 +81,10 @@ class Navigator:
         self._profile.begin("nav")
         marks = self._marks(look, depth, settings, place)
         beyond = look.beyond if settings.beyond_range == "max" else torch.zeros_like(marks)
-        points, clears = look.points_m, beyond
-        if look.heights_m is not None and place.mount is not None:
-            ground = self._ground(place.mount, settings)
-            beyond = beyond & (look.heights_m < settings.nav_max_height_m)
-            points, clears = navigation.above_floor(points, ground), beyond
-            if settings.nav_floor == "keep":
-                floor = look.solid & look.is_low(settings)
-                points = torch.where(floor[..., None], navigation.settled(points, ground), points)
-                clears = beyond | floor
-        kept = (marks | clears)[..., None]
-        points = torch.where(kept, points, torch.nan).flatten(0, 1)
-        return _thinned(points, clears.flatten().long(), settings.nav_voxel_m)
+        points_m, clears = look.points_m, beyond
+        if place.mount is not None:
+            points_m, clears = _on_ground(look, beyond, place.mount, settings)
+        return _thinned(points_m, marks | clears, clears, settings.nav_voxel_m)
 
     @torch.inference_mode()
     def scan(self, depth: DepthFrame, settings: Settings, place: Place, rows: int = 1) -> Scan:
@@ -129,8 +117,8 @@ class Navigator:
         beams = self._beams(
             depth.camera, step, pose.tobytes(), range_end_m(depth, settings), banded
         )
-        turned = self._send(torch.from_numpy(pose[:3].astype(np.float32)))
-        points = look.points_m @ turned[:, :3].T + turned[:, 3]
+        turned = self._send(torch.from_numpy(pose[None, :3].astype(np.float32)))
+        points = look.points_m.flatten().moved(turned)
         return Scan(beams, nearest_ranges(points, hits, free, beams))
 
     def _look(self, depth: DepthFrame, settings: Settings, place: Place) -> FramePoints:
@@ -146,20 +134,14 @@ class Navigator:
 
     def _looked(self, depth: DepthFrame, settings: Settings, mount: Mount | None) -> FramePoints:
         step = point_stride(depth, settings)
-        depth_m = depth.depth_m[::step, ::step]
+        depth_m = depth.depth_m[::step, ::step].contiguous()
         radius = math.ceil(edge_radius_px(depth, settings) / step)
         sigma = self._sigma(depth, depth_m, radius, step, scale=0.0)
-        raw = _Raw(depth_m, sigma, self._rays(depth.camera, step), radius)
+        raw = _Raw(depth_m, sigma, self._tables.rays(depth.camera, step), radius)
         floor = None
         if mount is not None and settings.nav_contact:
             raw, floor = self._by_contact(depth, raw, mount, settings)
-        far_m = range_end_m(depth, settings)
-        length = raw.rays.square().sum(-1).add_(1).sqrt_()  # of a ray to z-depth 1 m
-        distance_m = raw.depth_m * length
-        beyond = distance_m >= far_m
-        end_m = far_m / length if math.isfinite(far_m) else torch.nan
-        points_m = back_project(torch.where(beyond, end_m, raw.depth_m), raw.rays)
-        solid = (distance_m < far_m) & (points_m[..., 0] < torch.inf)
+        points_m, distance_m, solid, beyond = _within(raw, range_end_m(depth, settings))
         if settings.edges_filter != "off":
             filled = depth.filled
             solid &= ~(
@@ -169,41 +151,30 @@ class Navigator:
             )
         # Objects on the floor have the scale of the floor.
         scale = self._scale(depth) if floor is None else 0.0
-        sigma = raw.sigma.square().add_(scale**2).sqrt_()
+        sigma = raw.sigma.square().add_(scale**2).sqrt_() if scale else raw.sigma
         look = FramePoints(points_m, distance_m, sigma, raw.sigma, solid, beyond)
-        return look if mount is None else self._with_heights(look, floor, mount, settings)
-
-    def _with_heights(
-        self, look: FramePoints, floor: Tensor | None, mount: Mount, settings: Settings
-    ) -> FramePoints:
-        ground = self._ground(mount, settings)
-        heights_m = navigation.heights_m(look.points_m, ground)
-        if floor is not None:
-            heights_m = heights_m.masked_fill_(floor, 0.0)
-        distance_m = look.points_m.norm(dim=-1)
-        sigma = look.sigma.nan_to_num(0.0)
-        margin_m = navigation.height_deviation_m(heights_m, distance_m, sigma, ground)
-        return replace(look, heights_m=heights_m, margin_m=margin_m.mul_(settings.nav_sigmas))
+        return look if mount is None else _with_heights(look, floor, mount, settings)
 
     def _by_contact(
         self, depth: DepthFrame, raw: _Raw, mount: Mount, settings: Settings
     ) -> tuple[_Raw, Tensor]:
         """Return depth corrected by contact with the ground, and a mask of the ground."""
-        down = self._send(torch.tensor(mount.down, dtype=torch.float32))
-        falls = raw.rays @ down[:2] + down[2]
-        ground_m = mount.height_m / torch.where(falls > _LEAST_FALL, falls, torch.nan)
+        step = point_stride(depth, settings)
+        ground_m = self._tables.ground_m(depth.camera, step, mount)
         turns, reach = _turns_to(mount), max(2, raw.radius)
-        turned_m, rays = torch.rot90(raw.depth_m, turns), torch.rot90(raw.rays, turns)
-        contact = find_contact(turned_m, torch.rot90(ground_m, turns), reach)
+        turned_m, x, y, turned_ground_m = (
+            _turned(plane, turns) for plane in (raw.depth_m, raw.rays.x, raw.rays.y, ground_m)
+        )
+        contact = find_contact(turned_m, turned_ground_m, reach)
         object_m = turned_m * contact.log_factor.exp()
-        object_m = standing(object_m, contact, upright_m(contact, rays, down), reach)
-        known = torch.rot90((contact.foot_m < torch.inf).expand_as(contact.ground), -turns)
-        ground = torch.rot90(contact.ground, -turns)
-        depth_m = torch.where(ground, ground_m, torch.rot90(object_m, -turns))
+        object_m = standing(object_m, contact, upright_m(contact, x, y, mount.down), reach)
+        ground = _turned(contact.ground, -turns)
+        depth_m = torch.where(ground, ground_m, _turned(object_m, -turns))
         # Error of the angle to a foot, and the resulting error of depth.
-        angle_rad = reach / 2 * point_stride(depth, settings) / depth.camera.f_px
-        by_foot = depth_m * (angle_rad / mount.height_m)
-        sigma = torch.where(known & ~raw.sigma.isnan(), by_foot, raw.sigma)
+        angle_rad = reach / 2 * step / depth.camera.f_px
+        by_foot = (depth_m * (angle_rad / mount.height_m)).add_(raw.sigma, alpha=0)
+        known = _turned((contact.foot_m < torch.inf).expand_as(contact.ground), -turns)
+        sigma = torch.where(known, by_foot, raw.sigma)
         return raw._replace(depth_m=depth_m, sigma=sigma), ground
 
     def _scale(self, depth: DepthFrame) -> float:
@@ -230,14 +201,10 @@ class Navigator:
         if settings.nav_max_uncertainty_m:
             marks = marks & (look.sigma * look.distance_m <= settings.nav_max_uncertainty_m)
         if settings.nav_neighbours:
-            depth_m = torch.where(marks, look.points_m[..., 2], torch.nan)
+            depth_m = look.points_m.z.masked_fill(~marks, torch.nan)
             near = navigation.neighbours(depth_m, settings.nav_neighbour_radius_m)
             marks = marks & (near >= settings.nav_neighbours)
         return self._agreement.of(marks, look, depth, settings, place)
-
-    def _ground(self, mount: Mount, settings: Settings) -> Ground:
-        down = self._send(torch.tensor(mount.down, dtype=torch.float32))
-        return Ground(down, mount.height_m, math.radians(settings.nav_tilt_deg))
 
 
 _BODY_FROM_OPTICAL = np.array(
@@ -265,12 +232,56 @@ def _turns_to(mount: Mount) -> int:
     return 0 if down >= 0 else 2
 
 
-def _thinned(points_m: Tensor, kinds: Tensor, voxel_m: float) -> Cloud:
-    if points_m.device.type == "cpu":  # less to sort; no synchronisation on the host
-        valid = points_m[:, 2] < torch.inf
-        points_m, kinds = points_m[valid], kinds[valid]
+def _turned(plane: Tensor, turns: int) -> Tensor:
+    """Return an image after quarter turns."""
+    return torch.rot90(plane, turns) if turns % 4 else plane
+
+
+def _within(raw: _Raw, far_m: float) -> tuple[Points, Tensor, Tensor, Tensor]:
+    """Return points, at most at far_m, their distances, and whether they are nearer, or not."""
+    distance_m = raw.depth_m * raw.rays.length
+    z_m = raw.depth_m
+    if math.isfinite(far_m):
+        z_m = torch.minimum(z_m, far_m / raw.rays.length)
+    points_m = Points(*coordinates(z_m, raw.rays.x, raw.rays.y))
+    return points_m, distance_m, distance_m < far_m, distance_m >= far_m
+
+
+def _ground(mount: Mount, settings: Settings) -> Ground:
+    return Ground(mount.down, mount.height_m, math.radians(settings.nav_tilt_deg))
+
+
+def _with_heights(
+    look: FramePoints, floor: Tensor | None, mount: Mount, settings: Settings
+) -> FramePoints:
+    ground = _ground(mount, settings)
+    heights_m = navigation.heights_m(look.points_m, ground)
+    if floor is not None:
+        heights_m.masked_fill_(floor, 0.0)
+    sigma = look.sigma.nan_to_num(0.0)
+    margin_m = navigation.height_deviation_m(heights_m, look.distance_m, sigma, ground)
+    return replace(look, heights_m=heights_m, margin_m=margin_m.mul_(settings.nav_sigmas))
+
+
+def _on_ground(
+    look: FramePoints, beyond: Tensor, mount: Mount, settings: Settings
+) -> tuple[Points, Tensor]:
+    """Return points, none of them below the ground, and a mask (h, w) of those that clear."""
+    assert look.heights_m is not None
+    ground = _ground(mount, settings)
+    points_m = navigation.above_floor(look.points_m, ground)
+    clears = beyond & (look.heights_m < settings.nav_max_height_m)
+    if settings.nav_floor == "drop":
+        return points_m, clears
+    floor = look.solid & look.is_low(settings)
+    return navigation.settled(points_m, floor, ground), clears | floor
+
+
+def _thinned(points_m: Points, kept: Tensor, clears: Tensor, voxel_m: float) -> Cloud:
+    points_m, kept = points_m.flatten(), kept.flatten()
     if voxel_m:
-        points, count = navigation.voxel_means(points_m, kinds, voxel_m)
+        points, count = voxel_means(points_m, kept, clears.flatten(), voxel_m)
     else:
-        points, count = compacted(points_m[None])
-    return Cloud(points.contiguous().view(torch.uint8), count)
+        known_m = points_m._replace(z=points_m.z.where(kept, torch.nan))
+        points, count = compacted(torch.stack(known_m, -1)[None])
+    return Cloud(points.view(torch.uint8), count)

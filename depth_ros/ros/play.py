@@ -48,6 +48,7 @@ class Play:
         topics: those to play; empty: all.
         start_s: seconds to skip at the beginning, except on latched topics such as /tf_static.
         wait: begin when every topic has a subscriber; else after one second at the latest.
+        wait_for: begin when these of the played topics have a subscriber, instead of every one.
     """
 
     bag: str
@@ -57,6 +58,7 @@ class Play:
     topics: tuple[str, ...] = ()
     start_s: float = 0.0
     wait: bool = False
+    wait_for: tuple[str, ...] = ()
 
 
 def qos_profile(topic: str, offered: Iterable[Qos]) -> QoSProfile:
@@ -87,7 +89,7 @@ class Player(Node):
     def __init__(self, play: Play, bag: Recording) -> None:
         super().__init__("player")
         self._play, self._bag = play, bag
-        if missing := {*play.topics} - bag.topics.keys():
+        if missing := {*play.topics, *play.wait_for} - bag.topics.keys():
             raise BagSettingError(
                 f"{play.bag} has no topic {', '.join(sorted(missing))}, it has "
                 f"{', '.join(sorted(bag.topics))}"
@@ -123,7 +125,9 @@ class Player(Node):
 
     def run(self) -> None:
         """Play once, or until interrupted."""
-        until_s = time.monotonic() + (math.inf if self._play.wait else _DISCOVERY_S)
+        until_s = time.monotonic() + (
+            math.inf if self._play.wait or self._play.wait_for else _DISCOVERY_S
+        )
         while time.monotonic() < until_s and not self._all_are_heard():
             time.sleep(0.02)
         self._run_once()
@@ -137,7 +141,8 @@ class Player(Node):
             self.get_logger().warning(told)
 
     def _all_are_heard(self) -> bool:
-        return all(output.get_subscription_count() for output in self._outputs.values())
+        awaited = self._outputs.keys() & {*self._play.wait_for} or self._outputs.keys()
+        return all(self._outputs[topic].get_subscription_count() for topic in awaited)
 
     def _run_once(self) -> None:
         start_ns = self._bag.start_ns + round(self._play.start_s * 1e9)

@@ -88,7 +88,8 @@ CAMERA = Camera.from_fov(COLUMNS, ROWS, 60.0)
 def test_an_upright_surface_of_any_direction_has_its_true_depth(
     pitch_deg: float, yaw_deg: float, median: float, most: float
 ) -> None:
-    down = torch.tensor(Mount.from_angles(HEIGHT_M, pitch_deg, 0.0).down, dtype=torch.float32)
+    mount = Mount.from_angles(HEIGHT_M, pitch_deg, 0.0)
+    down = torch.tensor(mount.down, dtype=torch.float32)
     rays = torch.from_numpy(Camera.from_fov(160, 120, 65.0).rays().copy())
     full = torch.dstack([rays, torch.ones(120, 160)])
     # A wall: its normal is horizontal, turned from the direction of view.
@@ -105,7 +106,8 @@ def test_an_upright_surface_of_any_direction_has_its_true_depth(
     contact = Contact(below, torch.zeros(160), foot_m, row)
     seen = below.any(0).expand(120, -1) & (wall_m > 0) & ~below
     assert seen.sum() > 1000
-    error = (upright_m(contact, rays, down) / wall_m)[seen].log().abs()
+    found = upright_m(contact, rays[..., 0], rays[..., 1], mount.down)
+    error = (found / wall_m)[seen].log().abs()
     assert error.median() <= median
     assert error.max() <= most
 
@@ -147,7 +149,7 @@ def test_what_is_seen_above_an_object_is_another_one() -> None:
 def test_without_a_foot_nothing_stands_anywhere() -> None:
     found = find_contact(ground().nan_to_num(torch.inf) * 1.2, ground(), 2)
     rays = torch.from_numpy(CAMERA.rays().copy())
-    upright = upright_m(found, rays, torch.tensor([0.0, 1.0, 0.0]))
+    upright = upright_m(found, rays[..., 0], rays[..., 1], (0.0, 1.0, 0.0))
     assert upright.isnan().all()
     depth_m = torch.full((ROWS, COLUMNS), 2.0)
     assert torch.equal(standing(depth_m, found, upright, 2), depth_m)
@@ -156,11 +158,10 @@ def test_without_a_foot_nothing_stands_anywhere() -> None:
 def test_a_leaning_wall_is_put_upright_over_its_foot() -> None:
     truth = torch.full((COLUMNS,), 1.8)
     leaning = wall(truth) * torch.linspace(1.15, 1.0, ROWS)[:, None]
-    level = torch.zeros(ROWS, COLUMNS, 2)
-    level[..., 1] = ((torch.arange(ROWS) - HORIZON) / F_PX)[:, None]
+    y = ((torch.arange(ROWS) - HORIZON) / F_PX)[:, None].expand(ROWS, COLUMNS)
     found = find_contact(leaning, ground(), 2)
     corrected = leaning * found.log_factor.exp()
-    upright = upright_m(found, level, torch.tensor([0.0, 1.0, 0.0]))
+    upright = upright_m(found, torch.zeros_like(y), y, (0.0, 1.0, 0.0))
     before, after = (
         (each[:60] / truth).log().abs().mean()
         for each in (corrected, standing(corrected, found, upright, 2))

@@ -10,6 +10,7 @@ import torch
 
 from depth_ros.errors import FrameError
 from depth_ros.geometry.camera import Camera
+from depth_ros.geometry.navigation import Points
 from depth_ros.geometry.scan import Beams, beams_of, body_frame, nearest_ranges
 
 BEAMS = Beams(-1.0, 0.1, 21)
@@ -25,18 +26,16 @@ def test_each_beam_holds_its_nearest_hit() -> None:
         if 0 <= beam < 21:
             nearest = np.inf if np.isnan(expected[beam]) else expected[beam]
             expected[beam] = min(nearest, r) if h else nearest
-    points = np.column_stack(
-        [range_m * np.cos(angle), range_m * np.sin(angle), rng.normal(size=400)]
-    )
+    points = np.stack([range_m * np.cos(angle), range_m * np.sin(angle), rng.normal(size=400)])
     hits = torch.from_numpy(hit)
-    found = nearest_ranges(torch.from_numpy(points).float(), hits, ~hits, BEAMS)
+    found = nearest_ranges(Points(*torch.from_numpy(points).float()), hits, ~hits, BEAMS)
     np.testing.assert_allclose(found.numpy(), expected, rtol=1e-5)
 
 
 def test_nothing_in_range_is_infinite_and_nothing_known_is_nan() -> None:
     points = torch.tensor([[1.0, 0, 0], [torch.nan, 0, 0], [0.9, 0.3, 0.0]])
     hits, free = torch.tensor([False, True, False]), torch.tensor([True, False, False])
-    found = nearest_ranges(points, hits, free, BEAMS)
+    found = nearest_ranges(Points(*points.T), hits, free, BEAMS)
     assert found[10] == math.inf
     assert found.isnan().sum() == 20
 

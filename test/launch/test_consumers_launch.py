@@ -9,6 +9,7 @@ import pytest
 import yaml
 
 from test.launch.conftest import REPO, Action, Load
+from test.launch.test_consumers import Table
 
 FILES = ("nav2.launch.py", "rtabmap.launch.py", "laserscan.launch.py")
 
@@ -84,6 +85,56 @@ def test_rtabmap_synchronises_the_nodes_depth_with_the_cameras_image(
     }
     transport = {"rgb_image_transport": "compressed"} if image != base else {}
     assert sync["parameters"][-1] == transport
+
+
+def test_a_recording_waits_for_the_subscriber_of_its_images(load: Load) -> None:
+    """Nobody subscribes to all of its topics."""
+    play = nodes(started(load, "nav2.launch.py")[1])["depth_ros"]
+    words = [
+        each if isinstance(each, str) else f"<{each.arguments[0]}>" for each in play["arguments"]
+    ]
+    assert words == ["play", "<bag>", "--clock", "100", "--wait-for", "<image>"]
+
+
+# What RTAB-Map's nodes subscribe to and declare, by package and executable: facts of the sources of
+# rtabmap_ros 0.22.1 for Jazzy, beside the parameters of test_consumers.NODES.
+TOPICS = {
+    ("rtabmap_sync", "rgbd_sync"): {"rgb/image", "rgb/camera_info", "depth/image"},
+    ("rtabmap_odom", "rgbd_odometry"): {"rgbd_image", "imu"},
+    ("rtabmap_slam", "rtabmap"): {"rgbd_image", "odom"},
+    ("rtabmap_viz", "rtabmap_viz"): {"rgbd_image", "odom"},
+}
+DECLARED: dict[str, Table] = {
+    "rgbd_sync": {"rgb_image_transport": str},
+    "rgbd_odometry": {},
+    "rtabmap": {"odom_frame_id": str, "database_path": str},
+    "rtabmap_viz": {"odom_frame_id": str, "subscribe_rgbd": bool, "approx_sync": bool},
+}
+
+
+@pytest.mark.parametrize("odometry", ["true", "false"])
+@pytest.mark.parametrize("image", ["/cam/image_raw", "/cam/image_raw/compressed"])
+def test_rtabmaps_nodes_have_the_topics_and_parameters_that_the_launch_file_sets(
+    load: Load, image: str, odometry: str
+) -> None:
+    found = nodes(started(load, "rtabmap.launch.py", image=image, odometry=odometry)[1])
+    assert {(each["package"], name) for name, each in found.items()} == TOPICS.keys()
+    for name, each in found.items():
+        assert name == each["executable"]
+        assert {topic for topic, _ in each.get("remappings", ())} <= TOPICS[each["package"], name]
+        _, common, *own = each["parameters"]
+        declared = {**DECLARED[name], "use_sim_time": bool}
+        for parameter, value in {**common, **{k: v for one in own for k, v in one.items()}}.items():
+            assert type(value) is declared.get(parameter), parameter
+
+
+def test_rtabmap_takes_odometry_of_wheels_from_tf(load: Load) -> None:
+    """Images and the wheels' topic would have to have the same stamps, as approx_sync is false."""
+    for odometry, expected in (("false", "odom"), ("true", None)):
+        found = nodes(started(load, "rtabmap.launch.py", odometry=odometry)[1])
+        for name in ("rtabmap", "rtabmap_viz"):
+            values = {k: v for one in found[name]["parameters"][1:] for k, v in one.items()}
+            assert values.get("odom_frame_id") == expected
 
 
 def test_scans_are_made_of_the_nodes_depth(load: Load) -> None:

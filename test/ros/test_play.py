@@ -85,6 +85,31 @@ class Listener:
         return [(stamp_of(message) - START_NS) // 100_000_000 for message in self.messages]
 
 
+def test_playing_waits_for_some_topics_though_nobody_hears_the_others(
+    peer: Peer, bag: Path, start: Start
+) -> None:
+    process = start("play", bag, "--wait-for", IMAGE.lstrip("/"))
+    peer.wait(lambda: peer.ros.count_publishers(IMAGE), "the player")
+    images = Listener(peer, Image, IMAGE)
+    images.wait(FRAMES)
+    assert process.wait() == 0, process.output
+    assert images.numbers == list(range(FRAMES))
+    unknown = start("play", bag, "--wait-for", "/no/image")
+    assert unknown.wait() == 2
+    assert "has no topic /no/image" in unknown.output
+
+
+def test_arguments_of_ros_follow_those_of_the_command(peer: Peer, bag: Path, start: Start) -> None:
+    """Launch files add --ros-args to what they start, with or without remaps after it."""
+    images = Listener(peer, Image, "/front/image")
+    process = start(
+        "play", bag, "--wait", "--topics", IMAGE, "--ros-args", "-r", f"{IMAGE}:=/front/image"
+    )
+    images.wait(FRAMES)
+    assert process.wait() == 0, process.output
+    assert start("play", bag, "--topics", "/tf_static", "--ros-args").wait() == 0
+
+
 def test_everything_is_played_as_it_was_and_at_its_pace(
     peer: Peer, bag: Path, start: Start
 ) -> None:
