@@ -2,12 +2,14 @@
 
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from benchmarks.grin import __main__ as bench
 from benchmarks.grin import cameras, queries, uncertainty, video
-from benchmarks.grin.frames import drives, pipeline, views
+from benchmarks.grin.frames import drives, pipeline, recorded, views
 from depth_ros.geometry.camera import Camera
+from test.evaluation.datasets.test_datasets import write_folder
 from test.models.grin import small
 
 pytestmark = pytest.mark.slow
@@ -54,6 +56,14 @@ def test_uncertainty_is_measured_over_all_pixels(checkpoint: str) -> None:
     assert -1 <= found.spearman <= 1
     assert found.confident_abs_rel > 0
     assert 0 <= found.confidence <= 1
+
+
+def test_of_recorded_frames_only_pixels_with_truth_count(checkpoint: str, tmp_path: Path) -> None:
+    write_folder(tmp_path)
+    (seen,) = recorded(tmp_path, 3)
+    assert np.isnan(seen.truth_m).any()
+    found = uncertainty.measure(checkpoint, [seen], steps=1, samples=2)
+    assert np.isfinite(found).all()
 
 
 def test_flicker_is_measured_between_neighbours(checkpoint: str) -> None:

@@ -1,4 +1,7 @@
-"""Measure GRIN on rendered drives. Run as python -m benchmarks.grin."""
+"""Measure GRIN on rendered drives; uncertainty also on recorded frames.
+
+Run as python -m benchmarks.grin.
+"""
 
 from __future__ import annotations
 
@@ -9,7 +12,7 @@ from pathlib import Path
 import torch
 
 from benchmarks.grin import cameras, picture, queries, steps, uncertainty, video
-from benchmarks.grin.frames import held_out, views
+from benchmarks.grin.frames import held_out, recorded, views
 from benchmarks.machine import describe
 
 _PARTS = ("steps", "cameras", "uncertainty", "queries", "video", "picture")
@@ -34,7 +37,9 @@ def _run(part: str, options: argparse.Namespace) -> str:
     if part == "cameras":
         return cameras.table([model, *options.beside], min(count, 40))
     if part == "uncertainty":
-        return uncertainty.table(model, list(views(min(count, 40))), (2, 4, 8), 5)
+        count = min(count, 40)
+        seen = recorded(options.data, count) if options.data else list(views(count))
+        return uncertainty.table(model, seen, (2, 4, 8), 5)
     if part == "queries":
         return queries.table(model, next(views(1)))
     if part == "video":
@@ -50,6 +55,9 @@ def _parser() -> argparse.ArgumentParser:
         "--beside", nargs="*", default=[], help="more of them, to compare cameras with"
     )
     parser.add_argument("--frames", type=int, default=200, help="at most, in each part")
+    parser.add_argument(
+        "--data", type=Path, help="folder of RGB-D (rgbd-folder) for uncertainty; default: drives"
+    )
     parser.add_argument("--threads", type=int, help="of the CPU")
     parser.add_argument("--out", type=Path, default=Path("out/grin.png"), help="picture")
     return parser

@@ -1,4 +1,4 @@
-"""Rendered frames to measure on, and scores of a pipeline on them."""
+"""Frames to measure on, rendered or recorded, and scores of a pipeline on them."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import time
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from itertools import islice
+from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
@@ -16,6 +17,7 @@ from benchmarks.timing import Spread
 from depth_ros.config import Settings
 from depth_ros.evaluation import metrics, rendered
 from depth_ros.evaluation.metrics import Scores
+from depth_ros.evaluation.protocols import PROTOCOLS
 from depth_ros.geometry.camera import Camera
 from depth_ros.pipeline import Frame, Pipeline
 from depth_ros.training.render import render
@@ -27,7 +29,7 @@ _FAR = 50
 
 
 class View(NamedTuple):
-    """A frame and its true depth [m] (H, W)."""
+    """A frame and its true depth [m] (H, W); NaN: unknown."""
 
     frame: Frame
     truth_m: npt.NDArray[np.float32]
@@ -59,6 +61,15 @@ def views(count: int, camera: Camera | None = None) -> Iterator[View]:
     """Yield one frame of each of count drives, seen through a camera instead of its own."""
     for index, drive in enumerate(drives(count, _FAR)):
         yield view(replace(drive, camera=camera or drive.camera), -1, index)
+
+
+def recorded(folder: Path, count: int) -> list[View]:
+    """Return count evenly selected frames of a folder of RGB-D (protocol rgbd-folder)."""
+    protocol = PROTOCOLS["rgbd-folder"]
+    samples = protocol.samples(folder)
+    every = max(1, (samples.total or count) // count)
+    picked = islice(samples, 0, count * every, every)
+    return [View(sample.frame, protocol.counted(sample.truth_m)) for sample in picked]
 
 
 def view(drive: Drive, step: int, seed: int) -> View:

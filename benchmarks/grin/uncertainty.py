@@ -58,7 +58,7 @@ def measure(model: str, seen: Sequence[View], steps: int, samples: int) -> Uncer
 def _pixels(
     model: str, seen: Sequence[View], steps: int, samples: int
 ) -> tuple[Pixels, Pixels, Pixels, Pixels]:
-    """Return depth, truth, confidence and spread of some pixels of all frames."""
+    """Return depth, truth, confidence and spread of some pixels with truth of all frames."""
     subject = pipeline(model, grin_steps=steps, grin_samples=samples)
     # One sample each, with different noise: their deviation is the spread, in metres.
     others = [
@@ -70,10 +70,10 @@ def _pixels(
         assert depth.confidence is not None
         drawn = np.stack([other(frame).depth_m.cpu().numpy() for other in others])
         depth_m, confidence = depth.depth_m.cpu().numpy(), depth.confidence.cpu().numpy()
-        for part, image in zip(
-            parts, (depth_m, truth_m, confidence, drawn.std(axis=0, ddof=1)), strict=True
-        ):
-            part.append(image.reshape(-1)[::_EVERY])
+        known = np.isfinite(truth_m)
+        images = (depth_m, truth_m, confidence, drawn.std(axis=0, ddof=1))
+        for part, image in zip(parts, images, strict=True):
+            part.append(image[known][::_EVERY])
     depth_m, truth_m, confidence, spread_m = map(np.concatenate, parts)
     return depth_m, truth_m, confidence, spread_m
 
