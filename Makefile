@@ -12,6 +12,8 @@ SHARE := $(VENV)/share/depth_ros
 # .venv has all of ROS 2 that it needs: a sourced installation, or another such environment, must
 # not mix with it.
 unexport PYTHONPATH LD_LIBRARY_PATH _ROS_WHEELS_BOOTSTRAP_COMPLETE
+# The tests start hundreds of processes: each would compile the package anew.
+unexport PYTHONDONTWRITEBYTECODE
 # Makes the ROS packages in .venv, this one included, visible to ROS tools.
 export AMENT_PREFIX_PATH := $(CURDIR)/$(VENV)
 export ROS_LOG_DIR := $(CURDIR)/out/log

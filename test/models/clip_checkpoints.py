@@ -1,7 +1,8 @@
 """A small random DepthCrafter in the format of the real one.
 
 Sizes are shrunk and nothing else: four levels of the VAE, two of the UNet, and a CLIP whose images
-are as large as the real one's.
+are as large as the real one's. diffusers is imported where it is used: it takes seconds, and every
+process of the tests imports all of their modules.
 """
 
 from __future__ import annotations
@@ -11,11 +12,6 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from diffusers import (
-    AutoencoderKLTemporalDecoder,
-    EulerDiscreteScheduler,
-    UNetSpatioTemporalConditionModel,
-)
 from transformers import CLIPVisionConfig, CLIPVisionModelWithProjection
 from transformers.utils import logging
 
@@ -43,6 +39,8 @@ def say_class(folder: Path, name: str) -> None:
 
 
 def unet() -> Any:
+    from diffusers import UNetSpatioTemporalConditionModel
+
     return drawn(
         UNetSpatioTemporalConditionModel,
         down_block_types=("CrossAttnDownBlockSpatioTemporal", "DownBlockSpatioTemporal"),
@@ -57,6 +55,8 @@ def unet() -> Any:
 
 
 def vae() -> Any:
+    from diffusers import AutoencoderKLTemporalDecoder
+
     return drawn(
         AutoencoderKLTemporalDecoder,
         down_block_types=("DownEncoderBlock2D",) * 4,
@@ -79,6 +79,8 @@ def image_encoder() -> Any:
 
 
 def scheduler() -> Any:
+    from diffusers import EulerDiscreteScheduler
+
     """Stable Video Diffusion's."""
     return EulerDiscreteScheduler(
         beta_start=0.00085,

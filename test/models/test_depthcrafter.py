@@ -14,8 +14,6 @@ import numpy as np
 import numpy.typing as npt
 import pytest
 import torch
-from diffusers import StableVideoDiffusionPipeline
-from diffusers.pipelines.stable_video_diffusion import pipeline_stable_video_diffusion
 from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
@@ -85,6 +83,8 @@ def test_a_still_clip_agrees_with_stable_video_diffusion_of_its_image(
     ours = load(folder, ClipOptions(chunk=8))
     frame = clip(1, 64, 128)[0]
     values = answer(ours, np.stack([frame] * count), seed=7)
+
+    from diffusers import StableVideoDiffusionPipeline
 
     pipeline = StableVideoDiffusionPipeline(
         ours.parts.vae,
@@ -429,6 +429,8 @@ def test_decoded_values_beyond_black_and_white_are_clipped() -> None:
 def test_images_are_embedded_as_diffusers_embeds_them(size: tuple[int, int]) -> None:
     pixels = torch.rand(2, 3, *size) * 2 - 1
     mean, std = torch.tensor(clip_checkpoints.MEAN), torch.tensor(clip_checkpoints.STD)
+    from diffusers.pipelines.stable_video_diffusion import pipeline_stable_video_diffusion
+
     small = pipeline_stable_video_diffusion._resize_with_antialiasing(pixels, (224, 224))
     theirs = ((small + 1) / 2 - mean[:, None, None]) / std[:, None, None]
     torch.testing.assert_close(images.to_embed(pixels, 224, mean, std), theirs, atol=1e-5, rtol=0)
