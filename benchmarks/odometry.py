@@ -131,16 +131,22 @@ class Odometry:
         return pose
 
 
-def measure(model: str, samples: Iterable[Sample], steady_s: float) -> dict[str, Track]:
+def measure(
+    model: str, samples: Iterable[Sample], steady_s: float, mounted: bool
+) -> dict[str, Track]:
     """Return the trajectory that each kind of depth gives; the network runs once on a frame.
 
-    Samples without their camera's mount give no depth with the ground's scale.
+    Args:
+        model: of metres, by name.
+        samples: the frames, in order.
+        steady_s: scale.steady_s of the steadied model.
+        mounted: whether the samples know their camera's mount, for the scale of the ground.
     """
     plain = Pipeline.from_settings(Settings(model=model, edges_filter="image"))
     changes: dict[str, dict[str, Any]] = {
         MODEL: {},
         STEADY: {"scale_steady_s": steady_s},
-        GROUND: {"scale_mode": "ground"},
+        **({GROUND: {"scale_mode": "ground"}} if mounted else {}),
         ANCHORS: {"scale_mode": "anchors"},
     }
     pipelines = {way: plain.fork() for way in changes}
@@ -225,13 +231,14 @@ def main(arguments: list[str] | None = None) -> int:
     panels = []
     for path in options.data:
         samples = islice(bag.samples(path), options.frames)
-        tracks = measure(options.model, tqdm(samples, desc=path.name), options.seconds)
-        del tracks[GROUND]  # a bag alone does not say where its camera is on the robot
+        bar = tqdm(samples, desc=path.name)
+        tracks = measure(options.model, bar, options.seconds, mounted=False)
         print(table(path.name, tracks, tracks[TRUTH], recorded=True))
         panels.append(draw(path.name, tracks, tracks[TRUTH]))
     for index in range(options.drives):
         drive = list(flicker.drive(index, options.steps))
-        tracks = measure(options.model, tqdm(drive, desc=f"drive {index}"), options.seconds)
+        bar = tqdm(drive, desc=f"drive {index}")
+        tracks = measure(options.model, bar, options.seconds, mounted=True)
         print(table(f"drive {index}", tracks, known(drive), recorded=False))
         panels.append(draw(f"drive {index}", tracks, known(drive)))
     save(np.hstack(panels), options.out)

@@ -19,6 +19,7 @@ from scipy.optimize import minimize
 from tqdm import tqdm
 
 from benchmarks.command import in_one_line
+from benchmarks.picked import evenly
 from depth_ros.config import Settings
 from depth_ros.evaluation.datasets import folder
 from depth_ros.geometry.edges import radius_for
@@ -53,10 +54,10 @@ class Seen(NamedTuple):
 
 def look(pipeline: Pipeline, root: Path, most: int) -> list[Seen]:
     """Return what a model says of a folder's images, evenly chosen."""
-    samples = list(folder.samples(root))
-    chosen = samples[:: max(1, len(samples) // most)][:most]
     seen = []
-    for sample in tqdm(chosen, desc=root.name, unit="image", leave=False):
+    for sample in tqdm(
+        evenly(folder.samples(root), most), desc=root.name, unit="image", leave=False
+    ):
         depth = pipeline(sample.frame)
         found, truth_m = depth.depth_m.cpu(), sample.truth_m
         radius = radius_for(depth.network_size or truth_m.shape, truth_m.shape)

@@ -13,6 +13,7 @@ import numpy as np
 import numpy.typing as npt
 from tqdm import tqdm
 
+from benchmarks.picked import evenly
 from benchmarks.timing import Spread
 from depth_ros.config import Settings
 from depth_ros.evaluation import metrics, rendered
@@ -64,11 +65,9 @@ def views(count: int, camera: Camera | None = None) -> Iterator[View]:
 
 
 def recorded(folder: Path, count: int) -> list[View]:
-    """Return count evenly selected frames of a folder of RGB-D (protocol rgbd-folder)."""
+    """Return at most count evenly selected frames of a folder of RGB-D (rgbd-folder)."""
     protocol = PROTOCOLS["rgbd-folder"]
-    samples = protocol.samples(folder)
-    every = max(1, (samples.total or count) // count)
-    picked = islice(samples, 0, count * every, every)
+    picked = evenly(protocol.samples(folder), count)
     return [View(sample.frame, protocol.counted(sample.truth_m)) for sample in picked]
 
 

@@ -14,6 +14,7 @@ from depth_ros.errors import ModelError
 from depth_ros.models.grin import backbones
 from depth_ros.models.grin.config import GrinConfig
 from depth_ros.models.grin.network import Grin
+from depth_ros.models.lite.config import MODEL_TYPE
 from depth_ros.models.lite.network import ZoeDepthLite
 from depth_ros.training.calibration import spread_gain
 from depth_ros.training.denoising import Denoising
@@ -86,7 +87,7 @@ def with_encoder_of(sizes: GrinConfig, start: Start) -> GrinConfig:
 
 def _is_lite(init: str) -> bool:
     try:
-        return isinstance(models.load(init).network, ZoeDepthLite)
+        return models.find(init).family == MODEL_TYPE
     except ModelError:  # an image encoder of transformers
         return False
 
