@@ -101,10 +101,11 @@ def _estimates(
 ) -> Sequence[Estimate | None]:
     if not group[0].wanted.anything:
         return [None] * len(group)
+    wanted = {job.wanted for job in group}
     return group[0].pipeline.predict_batch(
         [job.frame for job in group],
         [prompts.get(id(job)) for job in group],
-        all(job.wanted.points_only for job in group),
+        wanted.pop() if len(wanted) == 1 else None,
     )
 
 

@@ -100,7 +100,7 @@ def answer(
     wanted: Wanted | None = EVERYTHING,
     known: Anchors | None = None,
 ) -> DepthFrame:
-    return tested.measure(tested.predict(shown, known), known, wanted)
+    return tested.measure(tested.predict(shown, known, wanted), known, wanted)
 
 
 def assert_close(found: Tensor, expected: Tensor, tolerance: float) -> None:
@@ -351,7 +351,7 @@ def test_compiled_says_what_eager_says(
         graphs = compiled.predictor.graphs
         assert graphs is not None
         pause = Event()
-        while graphs.predict.pending:
+        while graphs.frame.pending:
             pause.wait(0.1)
         for number in range(3):
             shown = frame(number)
@@ -373,6 +373,7 @@ def test_a_network_that_asks_the_host_runs_and_the_rest_is_captured(
     assert len(messages) == 1
     assert asking.predictor.graphs is not None
     assert asking.predictor.graphs.predict.disabled_reason
+    assert not asking.predictor.graphs.around.disabled_reason
     assert not asking.predictor.graphs.render.disabled_reason
 
 

@@ -16,6 +16,7 @@ from depth_ros.errors import ModelError, ScaleError
 from depth_ros.geometry.camera import Camera
 from depth_ros.models import Output, Prediction
 from depth_ros.pipeline import Estimate, Frame, Pipeline, Wanted
+from depth_ros.pipeline.finish import Finisher
 from depth_ros.scale.anchors import Anchors
 from depth_ros.scale.scaler import Reference
 from test.evaluation.fakes import Facts, FakePredictor
@@ -45,6 +46,7 @@ class Recorder(FakePredictor):
         references: Sequence[Reference | None],
         settings: Settings,
         points_only: bool = False,
+        finisher: Finisher | None = None,
     ) -> list[Estimate]:
         self.runs.append([frame.stamp_ns for frame in frames])
         self.sparse.append(points_only)

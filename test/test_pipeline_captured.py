@@ -1,21 +1,26 @@
 """The captured pipeline gives the same results as the eager one after every change."""
 
+import copy
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 import torch
+from torch import Tensor
 
 from depth_ros import models
 from depth_ros.config import Settings
 from depth_ros.errors import ModelError
 from depth_ros.geometry.camera import Camera
+from depth_ros.models.base import Executor, Raw
 from depth_ros.pipeline import DepthFrame, Frame, NetworkPredictor, Pipeline, Wanted
+from depth_ros.runtimes.capture_check import NotCapturableError
 from depth_ros.runtimes.torch_runtime import TorchRuntime
 from depth_ros.scale.anchors import Anchors
 from test.models.references import image
-from test.runtimes.stand_in import Launches, StandIn, graphs
+from test.runtimes.stand_in import Launches, Lenient, StandIn, graphs
 
 pytestmark = pytest.mark.slow
 
@@ -70,27 +75,39 @@ CHANGES: list[dict[str, Any]] = [
 ]
 
 
-@pytest.mark.parametrize("wanted", [None, EVERYTHING], ids=["later", "at once"])
+@pytest.mark.parametrize(
+    ("known", "wanted", "captures"),
+    [(None, None, 4), (None, EVERYTHING, 2), (EVERYTHING, EVERYTHING, 1)],
+    ids=["later", "with depth", "with the network"],
+)
 @pytest.mark.parametrize("changes", CHANGES, ids=str)
 def test_captured_is_eager(
-    changes: dict[str, Any], wanted: Wanted | None, checkpoint: Path
+    changes: dict[str, Any],
+    known: Wanted | None,
+    wanted: Wanted | None,
+    captures: int,
+    checkpoint: Path,
 ) -> None:
     eager, captured, machine = pair(checkpoint, **changes)
     for number in range(3):
         shown = frame(number)
-        found = captured.measure(captured.predict(shown), None, wanted)
+        found = captured.measure(captured.predict(shown, None, known), None, wanted)
         assert_same(captured, eager, found, eager(shown))
     assert not captured.notices._waiting
-    assert machine.log.count("capture") == (2 if wanted else 4)
+    measured = "scale_steady_s" in changes
+    assert machine.log.count("capture") == (max(captures, 2) if measured else captures)
 
 
-def test_numbers_change_without_a_capture_and_shapes_with_one(checkpoint: Path) -> None:
+@pytest.mark.parametrize("known", [None, EVERYTHING], ids=["two graphs", "one graph"])
+def test_numbers_change_without_a_capture_and_shapes_with_one(
+    known: Wanted | None, checkpoint: Path
+) -> None:
     eager, captured, machine = pair(checkpoint)
 
     def ask(**values: Any) -> int:
         settings = captured.settings.with_values(**values)
         now, then = captured.with_settings(settings), eager.with_settings(settings)
-        found = now.measure(now.predict(frame()), None, EVERYTHING)
+        found = now.measure(now.predict(frame(), None, known), None, EVERYTHING)
         assert_same(now, then, found, then(frame()))
         return machine.log.count("capture")
 
@@ -177,23 +194,113 @@ def test_few_operations_of_a_frame_are_outside_of_its_graphs(checkpoint: Path) -
     assert machine.log[-6:] == ["wait", "replay", "record"] * 2
 
 
+def test_a_whole_frame_is_one_graph(checkpoint: Path) -> None:
+    _, captured, machine = pair(checkpoint)
+    wanted = Wanted(points=True)
+    for number in range(3):
+        shown = frame(number)
+        with Launches(machine) as launches:
+            estimate = captured.predict(shown, None, wanted)
+            captured.cloud(captured.measure(estimate, None, wanted))
+    # The image into it; values, depth, points and their count out of it.
+    assert launches.counts == {"copy_": 1, "clone": 4}
+    assert machine.log.count("capture") == 1
+    assert machine.log[-6:] == ["wait", "replay", "record"] * 2  # of two frames
+
+
+@pytest.mark.parametrize("other", ["settings", "wanted", "values"])
+def test_outputs_of_the_networks_graph_are_used_only_if_they_are_the_wanted_ones(
+    other: str, checkpoint: Path
+) -> None:
+    eager, captured, _ = pair(checkpoint)
+    estimate, wanted = captured.predict(frame(), None, Wanted(points=True)), EVERYTHING
+    known = eager.predict(frame())
+    if other == "settings":
+        settings = eager.settings.with_values(max_depth_m=2.0, edges_filter="fill")
+        eager, captured = eager.with_settings(settings), captured.with_settings(settings)
+    if other == "values":
+        twice = replace(known.prediction, values=known.prediction.values * 2)
+        known, estimate = (replace(each, prediction=twice) for each in (known, estimate))
+    if other != "wanted":
+        wanted = Wanted(points=True)
+    known = replace(known, prediction=copy.deepcopy(known.prediction))
+    found = captured.measure(estimate, None, wanted)
+    assert_same(captured, eager, found, eager.measure(known))
+
+
+def test_a_fisheye_image_is_undistorted_in_the_graph_of_its_frame(checkpoint: Path) -> None:
+    eager, captured, machine = pair(checkpoint)
+    lenses = [Camera(64, 48, f, f, 31.5, 23.5, "equidistant", (0.0,) * 4) for f in (30.0, 40.0)]
+    for number in range(4):
+        shown = replace(frame(number), camera=lenses[number % 2])
+        found = captured.measure(captured.predict(shown, None, EVERYTHING), None, EVERYTHING)
+        assert_same(captured, eager, found, eager(shown))
+    assert machine.log.count("capture") == 2
+    assert machine.log.count("replay") == 4
+
+
 def test_forks_share_graphs(checkpoint: Path) -> None:
     _, captured, machine = pair(checkpoint)
     captured(frame())
     captured.fork()(frame(1))
-    assert machine.log.count("capture") == 2
+    assert machine.log.count("capture") == 1
 
 
-def test_a_network_that_cannot_be_captured_leaves_the_rest_captured(checkpoint: Path) -> None:
+class Asking:
+    """Runs a network with code that makes the host wait, which no graph can hold."""
+
+    device = torch.device("cpu")
+
+    def __init__(self, runtime: Executor) -> None:
+        self._runtime, self.runs = runtime, 0
+
+    def __call__(self, *inputs: Tensor) -> Raw:
+        self.runs += 1
+        assert inputs[0].amax().item() < 1000
+        return self._runtime(*inputs)
+
+    def part(self, name: str) -> Executor:
+        raise AssertionError(name)
+
+
+class RefusesItem(Lenient):
+    def _check_inputs(self, name: str, *_: Any) -> None:
+        if name == "item":
+            raise NotCapturableError("item waits")
+
+
+@pytest.mark.parametrize("rotate", [0, 90])
+def test_what_surrounds_a_network_that_cannot_be_captured_is_captured(
+    rotate: int, checkpoint: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    eager, captured, machine = pair(checkpoint, rotate=rotate)
+    monkeypatch.setattr(machine, "check", lambda: RefusesItem(torch.device("cpu")))
+    model, settings = models.load(str(checkpoint)), captured.settings
+    asking = Asking(TorchRuntime(model.network, "cpu"))
+    asked = Pipeline(NetworkPredictor(model, asking, graphs=captured.predictor.graphs), settings)
+    messages = list[str]()
+    asked.notices.listen(messages.append)
+    for number in range(4):
+        shown, runs, replays = frame(number), asking.runs, machine.log.count("replay")
+        found = asked.measure(asked.predict(shown, None, EVERYTHING), None, EVERYTHING)
+        assert_same(asked, eager, found, eager(shown))
+    assert messages == ["the network continues without a CUDA graph: item waits"]
+    assert asking.runs == runs + 1
+    assert machine.log[-9:] == ["wait", "replay", "record"] * 3  # around the network, and outputs
+    assert machine.log.count("replay") == replays + 3
+
+
+def test_what_surrounds_a_network_runs_without_graphs_if_need_be(checkpoint: Path) -> None:
     eager, captured, machine = pair(checkpoint)
     machine.error = RuntimeError("operation not permitted when stream is capturing")
-    estimate = captured.predict(frame())
-    machine.error = None
-    found, messages = captured.measure(estimate, None, EVERYTHING), list[str]()
-    assert_same(captured, eager, found, eager(frame()))
+    messages = list[str]()
     captured.notices.listen(messages.append)
-    assert len(messages) == 1
-    assert machine.log.count("replay") == 1
+    for number in range(3):
+        shown = frame(number)
+        found = captured.measure(captured.predict(shown, None, EVERYTHING), None, EVERYTHING)
+        assert_same(captured, eager, found, eager(shown))
+    assert [text.split(" continues")[0] for text in messages] == ["the network", "the rendering"]
+    assert "replay" not in machine.log
 
 
 def test_a_field_of_scales_is_the_same_captured_or_not(checkpoint: Path) -> None:

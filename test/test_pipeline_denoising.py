@@ -18,7 +18,7 @@ from depth_ros.errors import ModelError
 from depth_ros.geometry.camera import Camera
 from depth_ros.models import DepthModel, ModelEntry, Output, Prediction, Raw
 from depth_ros.models.base import Executor, Memory, Request
-from depth_ros.pipeline import Frame, NetworkPredictor, Pipeline
+from depth_ros.pipeline import Frame, NetworkPredictor, Pipeline, Wanted
 from depth_ros.runtimes.torch_runtime import TorchRuntime
 from test.models.checkpoints import build
 from test.models.grin import small
@@ -108,7 +108,7 @@ def test_a_cloud_of_only_its_own_pixels_equals_that_of_the_whole_image(
     stride: int, organised: bool
 ) -> None:
     given, model = pipeline(stride=stride, points_organised=organised, max_depth_m=7.0)
-    few = given.measure(given.predict(frame(), points_only=True))
+    few = given.measure(given.predict(frame(), wanted=Wanted.of(["points"])))
     assert few.depth_m.shape == (-(-50 // stride), -(-66 // stride))
     assert few.stride == stride
     assert few.rgb.shape[:2] == few.depth_m.shape
@@ -136,7 +136,7 @@ def test_the_whole_image_is_estimated_if_needed_or_no_more_work(
     settings: dict[str, Any],
 ) -> None:
     given, model = pipeline(**settings)
-    estimate = given.predict(frame(), points_only=True)
+    estimate = given.predict(frame(), wanted=Wanted.of(["points"]))
     assert estimate.stride == 1
     assert estimate.prediction.values.shape == (1, 50, 66)
     (request,) = model.requests
@@ -153,7 +153,7 @@ def test_the_whole_image_is_estimated_if_more_than_points_is_wanted() -> None:
 def test_a_model_that_does_not_denoise_estimates_the_whole_image() -> None:
     given, model = pipeline(stride=4)
     model.denoises = False
-    assert given.predict(frame(), points_only=True).stride == 1
+    assert given.predict(frame(), wanted=Wanted.of(["points"])).stride == 1
 
 
 def test_the_sampling_settings_reach_the_model() -> None:
@@ -173,7 +173,7 @@ def test_a_small_grin_gives_almost_the_same_cloud_of_its_pixels_alone(tmp_path: 
         "points_organised": True,
     }
     given = Pipeline.from_settings(Settings(str(tmp_path), device="cpu").with_values(**settings))
-    few = given.measure(given.predict(frame(), points_only=True))
+    few = given.measure(given.predict(frame(), wanted=Wanted.of(["points"])))
     assert few.stride == 5
     xyz, whole = (
         given.points(depth).numpy().view(np.float32)[..., :3] for depth in (few, given(frame()))

@@ -11,7 +11,7 @@ from depth_ros.config import SPECS, Settings
 from depth_ros.models import DepthModel
 from depth_ros.pipeline import DepthFrame, Frame, Pipeline, Wanted
 
-# As a pipeline says it; what follows the network is captured apart from it.
+# As a pipeline says it; the rest of the frame is captured all the same.
 _REFUSED = "the network continues without a CUDA graph"
 
 
@@ -63,7 +63,8 @@ def way_of(pipeline: Pipeline, notices: list[str]) -> str:
 
 def answer(pipeline: Pipeline, frame: Frame) -> Answer:
     """Start depth and cloud of a frame; the device may still be working."""
-    depth = pipeline.measure(pipeline.predict(frame), wanted=Wanted(points=True))
+    wanted = Wanted(points=True)
+    depth = pipeline.measure(pipeline.predict(frame, wanted=wanted), wanted=wanted)
     made = pipeline.cloud(depth)
     on_cpu = made.payload.device.type == "cpu"  # source of the next cloud's memory
     return Answer(depth, made.payload.clone() if on_cpu else made.payload, made.count)

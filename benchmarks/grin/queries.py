@@ -9,7 +9,7 @@ import numpy as np
 
 from benchmarks.grin.frames import View, pipeline
 from benchmarks.timing import Spread
-from depth_ros.pipeline import Estimate, Pipeline
+from depth_ros.pipeline import Estimate, Pipeline, Wanted
 
 STRIDES = (1, 2, 4, 8, 16)
 
@@ -48,7 +48,7 @@ def _timed(subject: Pipeline, seen: View, repeats: int) -> tuple[list[Estimate],
     estimates, ms = [], []
     for _ in range(1 + repeats):
         start_s = time.perf_counter()
-        estimates.append(subject.predict(seen.frame, points_only=True))
+        estimates.append(subject.predict(seen.frame, wanted=Wanted.of(["points"])))
         ms.append(1e3 * (time.perf_counter() - start_s))
     return estimates, Spread.of(np.array(ms[1:]))
 

@@ -1,4 +1,7 @@
-"""The renderer for a GPU: all requested outputs of a frame in one captured graph."""
+"""The renderer for a GPU: all requested outputs of a frame in one captured graph.
+
+If nothing is measured between the network and the outputs, that graph is the network's own.
+"""
 
 from __future__ import annotations
 
@@ -14,11 +17,12 @@ from depth_ros.geometry.camera import Camera
 from depth_ros.geometry.cloud import Allocate
 from depth_ros.geometry.colour import colour_table
 from depth_ros.geometry.render import Numbers, Plan, Rendered, Scene, render
-from depth_ros.models import Output
+from depth_ros.models import Output, Prediction
 from depth_ros.models.base import ModelFacts
 from depth_ros.pipeline.depth_frame import DepthFrame
 from depth_ros.pipeline.estimate import Estimate
-from depth_ros.pipeline.metric_scaler import Scaled
+from depth_ros.pipeline.finish import Finish
+from depth_ros.pipeline.metric_scaler import Constant, Scaled
 from depth_ros.pipeline.renderer import (
     Cloud,
     check_confidence,
@@ -32,6 +36,17 @@ from depth_ros.profile import Profile
 from depth_ros.runtimes.capture import Graphs
 from depth_ros.runtimes.download import Download
 from depth_ros.runtimes.upload import to_device
+from depth_ros.scale.scaler import Scale
+
+_SHAPING = (
+    "edges_filter",
+    "edges_radius_px",
+    "points_organised",
+    "points_colour",
+    "stride",
+    "colour_range",
+)
+"""Settings that _plan() takes as they are."""
 
 _RAY_TABLES = 16
 _NUMBERS = 16
@@ -62,14 +77,43 @@ class CapturedRenderer:
     ) -> DepthFrame:
         """Return depth (NaN: no estimate, +inf: beyond range), together with wanted outputs."""
         raw = unrendered(estimate, scaled)
-        plan = _plan(raw, settings, wanted)
-        if scaled.scale is not None:
-            inverse = scaled.kind is Output.AFFINE_INVERSE_DEPTH
-            plan = replace(plan, values="inverse" if inverse else "depth")
-        rendered = self._render(plan, raw, settings, scaled.factor)
+        rendered = _finished(estimate, scaled, settings, wanted)
+        if rendered is None:
+            plan = _plan(raw, settings, wanted)
+            if scaled.scale is not None:
+                inverse = scaled.kind is Output.AFFINE_INVERSE_DEPTH
+                plan = replace(plan, values="inverse" if inverse else "depth")
+            numbers = _numbers(scaled.scale, scaled.far_m, settings, scaled.factor)
+            rendered = self._render(plan, raw, settings, numbers)
         assert rendered.depth_m is not None
         done = replace(raw, depth_m=rendered.depth_m, filled=rendered.filled)
         return replace(done, rendered=(settings, rendered))
+
+    def finish(
+        self,
+        settings: Settings,
+        wanted: Wanted,
+        constant: Constant,
+        camera: Camera,
+        stride: int,
+    ) -> Finish:
+        """Return what makes the outputs of a frame in the graph of the network.
+
+        Args:
+            settings, wanted: of the outputs.
+            constant: makes the network's values metric.
+            camera, stride: see Finisher.
+        """
+        numbers = _numbers(None, constant.far_m, settings, constant.factor)
+        points = max(1, settings.stride // stride) if wanted.points else 0
+        predicted = camera if stride == 1 else camera.subsample(stride)
+        x, y = self._planes(predicted, points) if points else (None, None)
+        table = self._table(settings.colour_map) if wanted.colours else None
+        beyond = settings.beyond_range == "max" and math.isfinite(constant.far_m)
+        shaping = tuple(getattr(settings, name) for name in _SHAPING)
+        key = (wanted, stride, beyond, settings.min_confidence > 0, *shaping)
+        run = partial(_finish, settings, wanted, camera, constant.far_m, stride)
+        return Finish(settings, wanted, key, run, (self._sent(numbers), x, y, table))
 
     def points(
         self, depth: DepthFrame, settings: Settings, allocate: Allocate | None = None
@@ -107,12 +151,12 @@ class CapturedRenderer:
         if has_wanted and rendered.depth_m is depth.depth_m and used_settings == settings:
             return rendered
         plan = replace(_plan(depth, settings, wanted), values="done")
-        return self._render(plan, depth, settings)
+        return self._render(plan, depth, settings, _numbers(depth.scale, depth.far_m, settings))
 
     def _render(
-        self, plan: Plan, depth: DepthFrame, settings: Settings, factor: float | None = None
+        self, plan: Plan, depth: DepthFrame, settings: Settings, numbers: Numbers
     ) -> Rendered:
-        """Run a plan on the device; factor: see Scaled."""
+        """Run a plan on the device."""
         x, y = self._planes(depth.camera, plan.stride) if plan.points else (None, None)
         table = self._table(settings.colour_map) if plan.colours else None
         done = plan.values == "done"
@@ -125,7 +169,7 @@ class CapturedRenderer:
             depth.rgb if plan.coloured or fills else None,
             depth.confidence if plan.confident else None,
             depth.filled if done and removes else None,
-            constants=(self._sent(_numbers(depth, settings, factor)), x, y, table),
+            constants=(self._sent(numbers), x, y, table),
         )
         return Rendered(*tensors)
 
@@ -148,18 +192,64 @@ def _plan(depth: DepthFrame, settings: Settings, wanted: Wanted) -> Plan:
     )
 
 
-def _numbers(depth: DepthFrame, settings: Settings, factor: float | None) -> Numbers:
-    scale = depth.scale
+def _numbers(
+    scale: Scale | None, far_m: float, settings: Settings, factor: float | None = None
+) -> Numbers:
+    """Return the numbers of a plan; factor: see Scaled."""
     return Numbers(
         (1.0 if factor is None else factor) if scale is None else scale.scale,
         0.0 if scale is None else scale.shift,
         settings.min_depth_m,
-        depth.far_m,
+        far_m,
         settings.edges_step,
         settings.min_confidence,
         settings.colour_near_m,
         settings.colour_far_m,
     )
+
+
+def _finished(
+    estimate: Estimate, scaled: Scaled, settings: Settings, wanted: Wanted
+) -> Rendered | None:
+    """Return the outputs that were made together with an estimate, if they are the wanted ones."""
+    finished = estimate.finished
+    if finished is None or scaled.factor is None:
+        return None
+    same = finished.values is estimate.prediction.values
+    same = same and finished.settings == settings and finished.wanted == wanted
+    return finished.rendered if same else None
+
+
+def _finish(
+    settings: Settings,
+    wanted: Wanted,
+    camera: Camera,
+    far_m: float,
+    stride: int,
+    prediction: Prediction,
+    rgb: Tensor,
+    *constants: Tensor | None,
+) -> Rendered | None:
+    """Return the outputs for a prediction, see Finish."""
+    if prediction.output is not Output.METRIC_DEPTH or prediction.f_px is not None:
+        return None  # the scale depends on what was predicted
+    confidence = None if prediction.confidence is None else prediction.confidence[0]
+    network_size = prediction.network_size or (camera.height, camera.width)
+    raw = DepthFrame(
+        prediction.values[0],
+        rgb,
+        camera,
+        0,
+        "",
+        network_size=network_size,
+        confidence=confidence,
+        stride=stride,
+        far_m=far_m,
+    )
+    numbers, x, y, table = constants
+    assert numbers is not None
+    scene = Scene(rgb, x, y, confidence, table)
+    return render(_plan(raw, settings, wanted), raw.depth_m, scene, numbers)
 
 
 def _run(

@@ -16,6 +16,7 @@ from depth_ros.models import ModelEntry, Output, Prediction
 from depth_ros.models.base import ModelFacts
 from depth_ros.pipeline.camera_state import CameraState, CameraStates
 from depth_ros.pipeline.estimate import Estimate
+from depth_ros.pipeline.finish import Finisher
 from depth_ros.pipeline.frame import Frame
 from depth_ros.pipeline.pipeline import Pipeline
 from depth_ros.profile import Profile
@@ -79,6 +80,7 @@ class ClipPredictor:
         references: Sequence[Reference | None],
         settings: Settings,
         points_only: bool = False,
+        finisher: Finisher | None = None,
     ) -> list[Estimate]:
         """Look up the predictions of frames by stamp.
 

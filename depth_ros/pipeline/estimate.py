@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from torch import Tensor
 
 from depth_ros.models import Prediction
+from depth_ros.pipeline.finish import Finished
 from depth_ros.pipeline.frame import Frame
 
 
@@ -20,6 +21,7 @@ class Estimate:
         frame: the frame itself.
         network_size: height and width of the network's own map.
         stride: frame, rgb and values contain only every n-th pixel and row of the camera's image.
+        finished: outputs that were made together with the values; None: no outputs.
     """
 
     prediction: Prediction
@@ -27,3 +29,4 @@ class Estimate:
     frame: Frame
     network_size: tuple[int, int]
     stride: int = 1
+    finished: Finished | None = field(default=None, repr=False, compare=False)

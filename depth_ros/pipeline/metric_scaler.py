@@ -46,6 +46,19 @@ class Scaled:
     factor: float | None = None
 
 
+@dataclass(frozen=True)
+class Constant:
+    """What makes the values of a metric model metres, if nothing is measured.
+
+    Attributes:
+        factor: see Scaled.
+        far_m: see Scaled.
+    """
+
+    factor: float
+    far_m: float
+
+
 class MetricScaler:
     """Finds the scale that makes a model's values metric, frame by frame.
 
@@ -85,7 +98,7 @@ class MetricScaler:
         metric = prediction.output is Output.METRIC_DEPTH
         ratio = self._ratio(estimate.frame.camera, prediction, settings) if metric else 1.0
         steadied = metric and settings.scale_steady_s > 0
-        if not steadied and settings.scale_mode == "model" and isinstance(ratio, float) and metric:
+        if metric and isinstance(ratio, float) and _is_constant(settings):
             # The renderer multiplies: on a GPU together with all else, in its graph.
             return Scaled(values, prediction.output, None, self.far_m(ratio, settings), ratio)
         values = values * ratio
@@ -101,6 +114,16 @@ class MetricScaler:
         factor = torch.inf if is_limited else ratio * (scale.scale if scale else 1.0)
         far_m = min(self.far_m(factor, settings), scale.reach_m if scale else torch.inf)
         return Scaled(values, prediction.output, scale, far_m)
+
+    def constant(self, camera: Camera, settings: Settings) -> Constant | None:
+        """Return what measure() will use for metric values; None: it depends on the values.
+
+        A network that estimates the focal length, or one that is not metric, needs measure().
+        """
+        if not _is_constant(settings):
+            return None
+        ratio = self.focal_ratio(camera, settings)
+        return Constant(ratio, self.far_m(ratio, settings))
 
     def focal_ratio(
         self, camera: Camera, settings: Settings, prediction: Prediction | None = None
@@ -203,3 +226,8 @@ class MetricScaler:
                 settings.anchors_field,
             )
         return state.scaler.at(frame.stamp_ns, settings.scale_max_age_s)
+
+
+def _is_constant(settings: Settings) -> bool:
+    """Whether the scale of metric values does not depend on the values."""
+    return settings.scale_mode == "model" and settings.scale_steady_s <= 0

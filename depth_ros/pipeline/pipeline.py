@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 
 from depth_ros.config import Settings
+from depth_ros.geometry.camera import Camera
 from depth_ros.geometry.cloud import Allocate
 from depth_ros.models import DepthModel, Output
 from depth_ros.models.base import ModelFacts
@@ -17,6 +18,7 @@ from depth_ros.pipeline.camera_state import CameraStates
 from depth_ros.pipeline.captured_renderer import CapturedRenderer
 from depth_ros.pipeline.depth_frame import DepthFrame
 from depth_ros.pipeline.estimate import Estimate
+from depth_ros.pipeline.finish import Finish, Finisher
 from depth_ros.pipeline.frame import Frame
 from depth_ros.pipeline.host_renderer import HostRenderer
 from depth_ros.pipeline.metric_scaler import MetricScaler
@@ -34,9 +36,10 @@ class Pipeline:
 
     A predictor runs the network, a metric scaler makes its values metric, and a renderer makes
     depth, points and colours from them; a navigator makes the outputs for navigation. On CUDA a
-    frame is two captured graphs (runtimes.capture), one from image to values and one from values
-    to depth, points and colours. Between them the scale is measured, from the ground or anchors.
-    In scale.mode model no step waits for the device.
+    frame is one captured graph (runtimes.capture), from image to depth, points and colours. Where
+    the scale is measured, from the ground or anchors, or where frames share a run of the network,
+    it is two, with the scale measured between them. In scale.mode model no step waits for the
+    device.
 
     Live settings may be replaced between frames. If another thread replaces them, process a frame
     with the pipeline that with_settings() returns, whose settings do not change. On the CPU,
@@ -62,8 +65,10 @@ class Pipeline:
         self.metric_scaler = MetricScaler(model, device, profile)
         self.navigator = Navigator(model, device, profile)
         self._renderer: Renderer = HostRenderer(model, profile)
+        self._captured: CapturedRenderer | None = None
         if predictor.graphs is not None:
-            self._renderer = CapturedRenderer(model, profile, predictor.graphs, device)
+            self._captured = CapturedRenderer(model, profile, predictor.graphs, device)
+            self._renderer = self._captured
 
     @classmethod
     def from_settings(cls, settings: Settings) -> Pipeline:
@@ -132,34 +137,52 @@ class Pipeline:
 
     def __call__(self, frame: Frame, reference: Reference | None = None) -> DepthFrame:
         """Estimate the depth of a frame; see predict() and measure() for what they raise."""
-        return self.measure(self.predict(frame, reference), reference)
+        return self.measure(self.predict(frame, reference, Wanted()), reference)
 
     def predict(
-        self, frame: Frame, reference: Reference | None = None, points_only: bool = False
+        self, frame: Frame, reference: Reference | None = None, wanted: Wanted | None = None
     ) -> Estimate:
         """Run the network on a frame, see predict_batch()."""
-        return self.predict_batch([frame], [reference], points_only)[0]
+        return self.predict_batch([frame], [reference], wanted)[0]
 
     def predict_batch(
         self,
         frames: Sequence[Frame],
         references: Sequence[Reference | None],
-        points_only: bool = False,
+        wanted: Wanted | None = None,
     ) -> list[Estimate]:
         """Run the network once on frames of one size; frame by frame if the model needs that.
 
         Args:
             frames: images and cameras.
             references: one for each frame: anchors, for a network that takes them as a prompt.
-            points_only: only points() will be called. Then only the pixels that become points are
-                estimated, if the model supports that and it is less work.
+            wanted: outputs that will be requested with the same settings; None: unknown. On CUDA
+                they are made together with the prediction where possible. If only points are
+                wanted, only the pixels that become points are estimated, if the model supports
+                that and it is less work.
 
         Raises:
             CameraError: the frames differ in size.
             ModelError: the network failed.
             ScaleError: the network needs anchors as a prompt and there are none.
         """
-        return self.predictor.predict(frames, references, self.settings, points_only)
+        points_only = wanted is not None and wanted.points_only
+        finisher = self._finisher(wanted)
+        return self.predictor.predict(frames, references, self.settings, points_only, finisher)
+
+    def _finisher(self, wanted: Wanted | None) -> Finisher | None:
+        """Return what makes the wanted outputs together with a prediction; None: nothing."""
+        captured, settings = self._captured, self.settings
+        if captured is None or wanted is None or not wanted.metric:
+            return None
+
+        def finisher(camera: Camera, stride: int) -> Finish | None:
+            constant = self.metric_scaler.constant(camera, settings)
+            if constant is None:
+                return None
+            return captured.finish(settings, wanted, constant, camera, stride)
+
+        return finisher
 
     @torch.inference_mode()
     def measure(

@@ -1,9 +1,9 @@
-"""Frames to the network's predictions: upload, batches, prompts, memory, captured graphs."""
+"""Frames to the network's predictions: upload, batches, prompts, memory."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import Protocol
 
@@ -14,14 +14,17 @@ from depth_ros.config import Settings
 from depth_ros.errors import CameraError, ScaleError
 from depth_ros.geometry.camera import Camera
 from depth_ros.models import DepthModel, Prediction
-from depth_ros.models.base import Executor, Memory, ModelFacts, Raw, Request, Sampling
+from depth_ros.models.base import Executor, ModelFacts, Raw, Request, Sampling
 from depth_ros.models.transformers_model import supports_threads
+from depth_ros.pipeline.captured_network import CapturedNetwork
 from depth_ros.pipeline.estimate import Estimate
+from depth_ros.pipeline.finish import Finish, Finisher
 from depth_ros.pipeline.frame import Frame
 from depth_ros.pipeline.memory import FrameMemory
 from depth_ros.pipeline.network_view import NetworkView, NetworkViews
+from depth_ros.pipeline.turned import quarter_turns, rotated, rotated_back
 from depth_ros.profile import Profile
-from depth_ros.runtimes.capture import Function, Graphs
+from depth_ros.runtimes.capture import Graphs
 from depth_ros.runtimes.notices import Notices
 from depth_ros.runtimes.upload import Upload, to_device
 from depth_ros.scale.anchors import Anchors, prompt
@@ -57,14 +60,37 @@ class Predictor(Protocol):
         references: Sequence[Reference | None],
         settings: Settings,
         points_only: bool = False,
+        finisher: Finisher | None = None,
     ) -> list[Estimate]:
-        """Return an estimate of each frame, see Pipeline.predict_batch."""
+        """Return an estimate of each frame, see Pipeline.predict_batch.
+
+        Args:
+            frames, references, settings: see there.
+            points_only: whether only points are wanted.
+            finisher: says what can follow the network in the same captured graph.
+        """
 
     def warm_up(self, settings: Settings, height: int, width: int) -> None:
         """Do the first-time set-up, see Pipeline.warm_up."""
 
     def fork(self) -> Predictor:
         """Return a predictor for another camera: the same network, but its own memory."""
+
+
+@dataclass(frozen=True)
+class _Shot:
+    """A frame with its image on the device, and what the network sees of it."""
+
+    frame: Frame
+    image: Tensor
+    view: NetworkView
+
+    def estimate(self, prediction: Prediction, stride: int) -> Estimate:
+        """Return the estimate of this frame, of which every n-th pixel and row was predicted."""
+        height, width = self.frame.rgb.shape[:2]
+        size = prediction.network_size or (height, width)
+        image = self.image[::stride, ::stride]
+        return Estimate(prediction, image, self.frame.subsample(stride), size, stride)
 
 
 class NetworkPredictor:
@@ -96,6 +122,9 @@ class NetworkPredictor:
         self._upload = Upload(runtime.device)
         self._memory = FrameMemory()
         self._views = NetworkViews(model, partial(to_device, device=runtime.device))
+        self._captured: CapturedNetwork | None = None
+        if self.graphs is not None and not model.graphs:
+            self._captured = CapturedNetwork(model, runtime, faster, self.graphs)
 
     @property
     def device(self) -> torch.device:
@@ -112,15 +141,16 @@ class NetworkPredictor:
         references: Sequence[Reference | None],
         settings: Settings,
         points_only: bool = False,
+        finisher: Finisher | None = None,
     ) -> list[Estimate]:
-        """Return an estimate of each frame, see Pipeline.predict_batch."""
+        """Return an estimate of each frame, see Predictor.predict."""
         sizes = {frame.rgb.shape[:2] for frame in frames}
         if len(sizes) > 1:
             raise CameraError(f"frames of one batch are {sorted(sizes)}, expected one size")
         if frames and batches(self.model, settings) and self._see_alike(frames, settings):
-            return self._predict(frames, references, settings, points_only)
+            return self._predict(frames, references, settings, points_only, finisher)
         pairs = zip(frames, references, strict=True)
-        runs = (self._predict([f], [reference], settings, points_only) for f, reference in pairs)
+        runs = (self._predict([f], [r], settings, points_only, finisher) for f, r in pairs)
         return [estimate for run in runs for estimate in run]
 
     @torch.inference_mode()
@@ -144,35 +174,67 @@ class NetworkPredictor:
         references: Sequence[Reference | None],
         settings: Settings,
         points_only: bool,
+        finisher: Finisher | None,
     ) -> list[Estimate]:
         sparse = points_only and all(self._is_sparse(frame.camera, settings) for frame in frames)
         stride = settings.stride if sparse else 1
         self.profile.begin("upload")
-        images = [self._upload(frame.rgb) for frame in frames]
-        views = [self._views.of(frame.camera, settings) for frame in frames]
-        undistorts = any(view.virtual for view in views)
-        if undistorts:
-            self.profile.begin("undistort")
-        seen = [view.image(image) for view, image in zip(views, images, strict=True)]
-        rgb = torch.stack(seen) if len(seen) > 1 else seen[0][None]
+        shots = [_Shot(f, self._upload(f.rgb), self._views.of(f.camera, settings)) for f in frames]
         carries = settings.grin_carry and len(frames) == 1
         request = Request(
-            [view.camera.turned(_turns(settings)) for view in views],
-            self._prompts(views, references, settings),
+            [shot.view.camera.turned(quarter_turns(settings)) for shot in shots],
+            self._prompts([shot.view for shot in shots], references, settings),
             _sampling(settings, stride if sparse else settings.grin_query_stride),
             self._memory.recall(frames[0]) if carries else None,
             enlarge=not sparse,
         )
-        batch = self._infer(rgb, request, settings)
-        if batch.memory is not None and carries:
-            self._memory.remember(frames[0], batch.memory)
+        finish = self._finish(shots, stride, finisher)
+        whole = finish and self._whole(shots[0], request, stride, finish, settings)
+        estimates = [whole] if whole else self._values(shots, request, stride, settings)
+        memory = estimates[0].prediction.memory
+        if memory is not None and carries:
+            self._memory.remember(frames[0], memory)
+        return estimates
+
+    def _finish(
+        self, shots: Sequence[_Shot], stride: int, finisher: Finisher | None
+    ) -> Finish | None:
+        """Return what follows the network in the same graph; None: nothing."""
+        captured = self._captured
+        if finisher is None or captured is None or len(shots) > 1 or not captured.finishes:
+            return None
+        return finisher(shots[0].frame.camera, stride)
+
+    def _whole(
+        self, shot: _Shot, request: Request, stride: int, finish: Finish, settings: Settings
+    ) -> Estimate | None:
+        """Return the estimate of an image, with the outputs that the same graph makes.
+
+        None: a graph cannot hold the whole frame.
+        """
+        assert self._captured is not None
+        self.profile.begin("network")
+        prediction, finished = self._captured.finish(
+            shot.image, shot.view, request, stride, finish, settings
+        )
+        if not self._captured.finishes:  # it was tried: the frame starts again, in several graphs
+            return None
+        return replace(shot.estimate(prediction, stride), finished=finished)
+
+    def _values(
+        self, shots: Sequence[_Shot], request: Request, stride: int, settings: Settings
+    ) -> list[Estimate]:
+        """Return the estimates of images of one size, without outputs."""
+        undistorts = any(shot.view.virtual for shot in shots)
         if undistorts:
             self.profile.begin("undistort")
-        each = zip(views, _split(batch), images, frames, strict=True)
-        return [
-            _estimate(view.restored(prediction), image, frame, stride)
-            for view, prediction, image, frame in each
-        ]
+        seen = [shot.view.image(shot.image) for shot in shots]
+        rgb = torch.stack(seen) if len(seen) > 1 else seen[0][None]
+        batch = self._infer(rgb, request, settings)
+        if undistorts:
+            self.profile.begin("undistort")
+        each = zip(shots, _split(batch), strict=True)
+        return [shot.estimate(shot.view.restored(one), stride) for shot, one in each]
 
     def _see_alike(self, frames: Sequence[Frame], settings: Settings) -> bool:
         """Whether what the network sees of all frames has one size."""
@@ -189,26 +251,12 @@ class NetworkPredictor:
             settings: of these images.
             improve: whether to use or prepare the faster executor.
         """
-        turns, graphs = _turns(settings), self.graphs
-        if graphs is None or self.model.graphs:
-            self.profile.begin("preprocess")
-            execute = _Staged(self.runtime, self.profile)
-            return _rotated_back(self.model.infer(execute, _rotated(rgb, turns), request), turns)
-        self.profile.begin("network")
-        memory = request.memory
-        carried = (None, None) if memory is None else (memory.values, memory.latents)
-        cameras = tuple(request.cameras) if self.model.asks_cameras else ()
-        bound = partial(_network, self.model, request=replace(request, prompts=None, memory=None))
-        tensors, batch = graphs.predict(
-            (cameras, request.sampling, request.enlarge, turns),
-            bound(self.runtime, turns=turns),
-            rgb,
-            request.prompts,
-            *carried,
-            faster=bound(self.faster, turns=turns) if self.faster and improve else None,
-            wait_for_faster=settings.compile == "true",
-        )
-        return _prediction(batch, *tensors)
+        if self._captured is not None:
+            self.profile.begin("network")
+            return self._captured.predict(rgb, request, settings, improve)
+        self.profile.begin("preprocess")
+        turns, execute = quarter_turns(settings), _Staged(self.runtime, self.profile)
+        return rotated_back(self.model.infer(execute, rotated(rgb, turns), request), turns)
 
     def _is_sparse(self, camera: Camera, settings: Settings) -> bool:
         """Whether the model can estimate only a cloud's pixels, and this is less work."""
@@ -237,17 +285,10 @@ class NetworkPredictor:
         assert self.model.prompt_size is not None
         if not isinstance(reference, Anchors):
             raise ScaleError(f"model '{self.model.entry.name}' has no anchors to complete")
-        turns = _turns(settings)
+        turns = quarter_turns(settings)
         height, width = self.model.prompt_size[:: -1 if turns % 2 else 1]
         dense = prompt(view.anchors(reference), height, width, view.camera)
-        return _rotated(torch.from_numpy(dense)[None], turns)
-
-
-def _estimate(prediction: Prediction, image: Tensor, frame: Frame, stride: int) -> Estimate:
-    """Return the estimate of a frame of which every n-th pixel and row was predicted."""
-    height, width = frame.rgb.shape[:2]
-    size = prediction.network_size or (height, width)
-    return Estimate(prediction, image[::stride, ::stride], frame.subsample(stride), size, stride)
+        return rotated(torch.from_numpy(dense)[None], turns)
 
 
 def batches(model: ModelFacts, settings: Settings) -> bool:
@@ -264,43 +305,8 @@ def runs_in_threads(model: ModelFacts, settings: Settings) -> bool:
     return bool(model.graphs) or (not compiled and supports_threads())
 
 
-def _turns(settings: Settings) -> int:
-    """Return the number of clockwise quarter turns of images for the network."""
-    return settings.rotate // 90
-
-
 def _sampling(settings: Settings, stride: int) -> Sampling:
     return Sampling(settings.grin_steps, settings.grin_samples, settings.grin_seed, stride)
-
-
-def _network(model: DepthModel, execute: Executor, request: Request, turns: int) -> Function:
-    """Return a model's infer() for a request as a function of tensors only, see capture."""
-
-    def run(
-        rgb: Tensor, prompts: Tensor | None, values: Tensor | None, latents: Tensor | None
-    ) -> tuple[tuple[Tensor | None, ...], Prediction]:
-        memory = None if values is None or latents is None else Memory(values, latents)
-        complete = replace(request, prompts=prompts, memory=memory)
-        batch = _rotated_back(model.infer(execute, _rotated(rgb, turns), complete), turns)
-        kept = batch.memory
-        carried = (None, None) if kept is None else (kept.values, kept.latents)
-        return (batch.values, batch.f_px, batch.confidence, *carried), batch
-
-    return run
-
-
-def _prediction(
-    batch: Prediction,
-    values: Tensor | None,
-    f_px: Tensor | None,
-    confidence: Tensor | None,
-    carried: Tensor | None,
-    latents: Tensor | None,
-) -> Prediction:
-    """Return a prediction with its tensors replaced by those of _network()."""
-    assert values is not None
-    memory = None if carried is None or latents is None else Memory(carried, latents)
-    return replace(batch, values=values, f_px=f_px, confidence=confidence, memory=memory)
 
 
 class _Staged:
@@ -321,24 +327,6 @@ class _Staged:
 
     def part(self, name: str) -> _Staged:
         return _Staged(self._executor.part(name), self._profile)
-
-
-def _rotated(images: Tensor, turns: int) -> Tensor:
-    """Rotate images (B, H, W, ...) clockwise by quarter turns."""
-    return torch.rot90(images, -turns, (1, 2)).contiguous() if turns else images
-
-
-def _rotated_back(batch: Prediction, turns: int) -> Prediction:
-    """Rotate the prediction of rotated images back to the camera's orientation."""
-    if not turns:
-        return batch
-    size, confidence = batch.network_size, batch.confidence
-    return replace(
-        batch,
-        values=_rotated(batch.values, -turns),
-        confidence=None if confidence is None else _rotated(confidence, -turns),
-        network_size=size[::-1] if size is not None and turns % 2 else size,
-    )
 
 
 def _split(batch: Prediction) -> list[Prediction]:

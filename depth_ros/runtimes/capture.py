@@ -314,15 +314,18 @@ while another thread captures. A thread that cannot get the lock calls functions
 
 
 class Graphs:
-    """The two kinds of graphs of a pipeline.
+    """The kinds of graphs of a pipeline.
 
     Args:
         device: the device.
 
     Attributes:
         device: the same.
+        frame: from image to depth, points and colours, if nothing is measured between them.
         predict: from image to values.
         render: from values to depth, points and colours.
+        around: from image to the network's input, and from its output to values, for a network
+            that cannot be captured.
         notices: messages about them for the user.
     """
 
@@ -330,10 +333,14 @@ class Graphs:
         self.device, self.notices = device, Notices()
         self.predict = Captured("the network", device, self.notices)
         self.render = Captured("the rendering", device, self.notices)
+        # If these fail, parts of them are captured, and the user hears which of these fail.
+        unheard = Notices()
+        self.frame = Captured("a frame", device, unheard)
+        self.around = Captured("what surrounds the network", device, unheard)
 
     def disable(self, reason: str) -> None:
         """Call functions directly from now on."""
-        for each in (self.predict, self.render):
+        for each in (self.frame, self.predict, self.render, self.around):
             each.disabled_reason = reason
             each.forget()
 

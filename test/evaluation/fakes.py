@@ -15,6 +15,7 @@ from depth_ros.geometry.camera import Camera
 from depth_ros.models import ModelEntry, Output, Prediction
 from depth_ros.models.base import ModelFacts
 from depth_ros.pipeline import Estimate, Frame, Pipeline
+from depth_ros.pipeline.finish import Finisher
 from depth_ros.profile import Profile
 from depth_ros.runtimes.graph import Graph
 from depth_ros.runtimes.notices import Notices
@@ -69,6 +70,7 @@ class FakePredictor:
         references: Sequence[Reference | None],
         settings: Settings,
         points_only: bool = False,
+        finisher: Finisher | None = None,
     ) -> list[Estimate]:
         return [self._predict(frame) for frame in frames]
 

@@ -4,7 +4,7 @@ from collections.abc import Callable
 from contextlib import nullcontext
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import pytest
@@ -15,6 +15,11 @@ from depth_ros.config import Settings
 from depth_ros.geometry.camera import Camera
 from depth_ros.models.base import Executor, Request
 from depth_ros.pipeline import Frame, NetworkPredictor, Pipeline, Wanted
+from depth_ros.pipeline.captured_network import CapturedNetwork
+from depth_ros.pipeline.captured_renderer import CapturedRenderer
+from depth_ros.pipeline.metric_scaler import Constant
+from depth_ros.pipeline.network_view import NetworkViews
+from depth_ros.profile import Profile
 from depth_ros.runtimes.capture_check import CaptureCheck
 from depth_ros.runtimes.torch_runtime import TorchRuntime
 from depth_ros.scale.anchors import Anchors
@@ -77,6 +82,7 @@ def anchors_of(pipeline: Pipeline, shown: Frame) -> Anchors:
 def test_a_captured_family_gives_the_eager_result(
     family: str, built: Callable[[str], Path]
 ) -> None:
+    wanted = Wanted(points=True, colours=True)
     model = models.load(str(built(family)))
     mode = "anchors" if model.prompt_size or model.entry.output != "metric_depth" else "model"
     settings = Settings(scale_mode=mode, grin_samples=2)
@@ -88,9 +94,8 @@ def test_a_captured_family_gives_the_eager_result(
         shown = Frame(image(61, 91)[:: 1 - 2 * number].copy(), camera, 1 + number, "optical")
         anchors = anchors_of(eager, shown) if mode == "anchors" else None
         known = eager(shown, anchors)
-        found = captured.measure(
-            captured.predict(shown, anchors), anchors, Wanted(points=True, colours=True)
-        )
+        estimate = captured.predict(shown, anchors, wanted)
+        found = captured.measure(estimate, anchors, wanted)
         torch.testing.assert_close(found.depth_m, known.depth_m, rtol=0, atol=0, equal_nan=True)
         assert (found.confidence is None) == (known.confidence is None)
         assert (found.scale is None) == (known.scale is None)
@@ -101,4 +106,32 @@ def test_a_captured_family_gives_the_eager_result(
         assert cloud.count is not None
         points = eager.points(known).view(torch.int32)
         assert torch.equal(cloud.payload[: int(cloud.count)].view(torch.int32), points)
-    assert machine.log.count("capture") == 2
+        in_one = mode == "model" and estimate.prediction.f_px is None
+        assert machine.log.count("replay") == (number + 1) * (1 if in_one else 2)
+
+
+@pytest.mark.parametrize("lens", ["none", "equidistant"])
+@pytest.mark.parametrize("family", ["depth-anything-metric", "zoedepth-lite"])
+def test_a_whole_frame_makes_the_host_never_wait(
+    family: str, lens: Literal["none", "equidistant"], built: Callable[[str], Path]
+) -> None:
+    model = models.load(str(built(family)))
+    execute, (both, _) = OnMeta(model.capturable_network()), graphs()
+    both.disable("requested")
+    settings = Settings().with_values(
+        colour_range="percentiles", edges_filter="fill", beyond_range="max", max_depth_m=5.0
+    )
+    camera = Camera(64, 48, 30.0, 30.0, 31.5, 23.5, lens, (0.0,) * (4 if lens != "none" else 0))
+    view = NetworkViews(model, lambda each: each.to(execute.device)).of(camera, settings)
+    renderer = CapturedRenderer(model, Profile(), both, execute.device)
+    wanted = Wanted(points=True, colours=True)
+    finish = renderer.finish(settings, wanted, Constant(1.0, 5.0), camera, 1)
+    rgb = torch.zeros(48, 64, 3, dtype=torch.uint8, device=execute.device)
+    network, request = CapturedNetwork(model, execute, None, both), Request([view.camera])
+    with torch.inference_mode():
+        network.finish(rgb, view, request, 1, finish, settings)  # fills what it keeps per size
+        with CaptureCheck(execute.device):
+            _, finished = network.finish(rgb, view, request, 1, finish, settings)
+    assert finished is not None
+    assert finished.rendered.payload is not None
+    assert finished.rendered.payload.shape == (48 * 64, 16)
