@@ -12,11 +12,13 @@ import numpy.typing as npt
 import torch
 from torch import Tensor
 
+from depth_ros import engine
 from depth_ros.config import FIELDS, Settings, Value, unknown_field
+from depth_ros.engine import FrameJob
 from depth_ros.errors import ScaleError, SettingError
 from depth_ros.geometry.camera import Camera
 from depth_ros.ground_frame import mount_of_parameters
-from depth_ros.pipeline import DepthFrame, Frame, Pipeline
+from depth_ros.pipeline import DepthFrame, Frame, Pipeline, Wanted
 from depth_ros.runtimes import threads
 from depth_ros.scale.anchors import Anchors
 from depth_ros.scale.scaler import Reference
@@ -296,7 +298,11 @@ def load(model: str = "zoedepth-lite", device: str = "auto", **settings: Value) 
 
 def _estimate(pipeline: Pipeline, frame: Frame, anchors: Anchors | None) -> Depth:
     reference = _reference(pipeline.settings, anchors)
-    return Depth(pipeline(frame, reference), pipeline)
+    (answer,) = engine.run([FrameJob(frame, pipeline, Wanted(), lambda: reference)])
+    if answer.error is not None:
+        raise answer.error
+    assert answer.depth is not None
+    return Depth(answer.depth, pipeline)
 
 
 def _reference(settings: Settings, anchors: Anchors | None) -> Reference | None:

@@ -255,11 +255,12 @@ def test_a_stream_steadies_a_scale_that_wobbles(
     factors = np.random.default_rng(0).uniform(0.93, 1.07, 30)
     coming = iter([*factors, *factors])
 
-    def wobbling(self: Pipeline, frame: Frame, *others: Any) -> Estimate:
+    def wobbling(self: Pipeline, frames: list[Frame], *others: Any) -> list[Estimate]:
         values = still.prediction.values * float(next(coming))
-        return replace(still, frame=frame, prediction=replace(still.prediction, values=values))
+        prediction = replace(still.prediction, values=values)
+        return [replace(still, frame=frame, prediction=prediction) for frame in frames]
 
-    monkeypatch.setattr(Pipeline, "predict", wobbling)
+    monkeypatch.setattr(Pipeline, "predict_batch", wobbling)
 
     def jumps(stream: depth_ros.Stream) -> float:
         depths_m = [np.median(stream(picture(), CAMERA).depth_m) for _ in factors]

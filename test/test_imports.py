@@ -41,7 +41,7 @@ ARROWS = {
     "pipeline": {"geometry", "config", "models", "profile", "runtimes", "scale"},
     "engine": {"pipeline", "scale"},
     "outputs": {"geometry", "messages", "pipeline"},
-    "estimator": {"config", "geometry", "ground_frame", "pipeline", "runtimes", "scale"},
+    "estimator": {"config", "engine", "geometry", "ground_frame", "pipeline", "runtimes", "scale"},
     "infer": {
         "calibration",
         "config",
