@@ -1,35 +1,32 @@
-"""What depth is worth to visual odometry: Open3D's RGB-D odometry, frame to frame.
+"""What depth is worth to visual odometry, from features and, if it is installed, Open3D's.
 
 On a recording with true depth, whose own odometry is the reference, and on rendered drives, whose
-poses are known. Needs Open3D, which is no dependency of this package: pip install open3d. Run as
+poses are known. Open3D is no dependency of this package: pip install open3d. Run as
 python -m benchmarks.odometry --data BAG.
 """
 
 from __future__ import annotations
 
 import argparse
-import importlib
 import sys
 from collections.abc import Iterable
-from dataclasses import dataclass, field
 from itertools import islice
 from pathlib import Path
 from typing import Any
 
 import cv2
 import numpy as np
-import numpy.typing as npt
 from tqdm import tqdm
 
 from benchmarks import anchors, flicker
 from benchmarks.command import in_one_line
+from benchmarks.visual_odometry import Depth, Odometry, Track, installed
 from depth_ros.arrays import ImageArray
 from depth_ros.config import Settings
-from depth_ros.errors import ScaleError, SettingError
+from depth_ros.errors import ScaleError
 from depth_ros.evaluation.datasets import bag
 from depth_ros.evaluation.datasets.sample import Sample
 from depth_ros.evaluation.picture import save
-from depth_ros.geometry.camera import Camera
 from depth_ros.pipeline import Estimate, Pipeline
 from depth_ros.scale.scaler import Reference
 
@@ -41,8 +38,6 @@ DRIVE_BAR = 0.10
 """The same in rendered drives."""
 
 _ANCHORS = 300
-_FAR_M = 5.0
-_MIN_FITNESS = 0.3  # share of the pixels that two frames agree on: less is a lost frame
 _PANEL_PX = 420
 _COLOURS = (
     (235, 235, 235),
@@ -53,88 +48,14 @@ _COLOURS = (
     (90, 170, 250),
 )
 
-Pose = npt.NDArray[np.float64]
-Depth = npt.NDArray[np.float32]
-
-
-@dataclass
-class Track:
-    """A trajectory that odometry made of one kind of depth.
-
-    Attributes:
-        poses: 4x4, world from optical frame; the first is the identity.
-        lost: frames that odometry found no motion for.
-    """
-
-    poses: list[Pose] = field(default_factory=lambda: [np.eye(4)])
-    lost: int = 0
-
-    @property
-    def length_m(self) -> float:
-        """Length of the path."""
-        positions = np.array([pose[:3, 3] for pose in self.poses])
-        return float(np.linalg.norm(np.diff(positions, axis=0), axis=1).sum())
-
-
-class Odometry:
-    """Open3D's RGB-D odometry of one camera (Park, Zhou and Koltun, ICCV 2017: hybrid terms).
-
-    Raises:
-        SettingError: Open3D is not installed.
-    """
-
-    def __init__(self) -> None:
-        try:
-            self._o3d: Any = importlib.import_module("open3d")
-        except ImportError as error:
-            raise SettingError(
-                f"Open3D is missing, expected: pip install open3d ({error})"
-            ) from error
-        self._before: Any = None
-        self.track = Track()
-
-    def add(self, rgb: ImageArray, depth_m: Depth, camera: Camera) -> None:
-        """Take the next frame: uint8 (H, W, 3) and z-depth (H, W) of an undistorted camera."""
-        t = self._o3d.t.geometry
-        plain = np.where(np.isfinite(depth_m), depth_m, 0).astype(np.float32)
-        now = t.RGBDImage(t.Image(np.ascontiguousarray(rgb)), t.Image(plain[..., None]))
-        before, self._before = self._before, now
-        if before is None:
-            return
-        motion = self._motion(now, before, camera)
-        if motion is None:
-            self.track.lost += 1
-            motion = np.eye(4)
-        self.track.poses.append(self.track.poses[-1] @ motion)
-
-    def _motion(self, now: Any, before: Any, camera: Camera) -> Pose | None:
-        """Return the 4x4 transform of points in this frame to the one before; None: lost."""
-        core, odometry = self._o3d.core, self._o3d.t.pipelines.odometry
-        matrix = core.Tensor(camera.matrix)
-        steps = [odometry.OdometryConvergenceCriteria(count) for count in (20, 10, 10)]
-        try:
-            result = odometry.rgbd_odometry_multi_scale(
-                now,
-                before,
-                matrix,
-                core.Tensor(np.eye(4)),
-                1.0,
-                _FAR_M,
-                steps,
-                odometry.Method.Hybrid,
-            )
-        except RuntimeError:  # its equations have no solution
-            return None
-        if result.fitness < _MIN_FITNESS:
-            return None
-        pose: Pose = result.transformation.numpy()
-        return pose
+Tracks = dict[str, Track]
+"""The trajectory that each kind of depth gives."""
 
 
 def measure(
     model: str, samples: Iterable[Sample], steady_s: float, mounted: bool
-) -> dict[str, Track]:
-    """Return the trajectory that each kind of depth gives; the network runs once on a frame.
+) -> dict[str, Tracks]:
+    """Return the trajectories of every odometry; the network runs once on a frame.
 
     Args:
         model: of metres, by name.
@@ -152,17 +73,21 @@ def measure(
     pipelines = {way: plain.fork() for way in changes}
     for way, pipeline in pipelines.items():
         pipeline.settings = plain.settings.with_values(**changes[way])
-    ways = {name: Odometry() for name in (TRUTH, *changes)}
+    found: dict[str, dict[str, Odometry]] = {
+        name: {way: kind() for way in (TRUTH, *changes)} for name, kind in installed().items()
+    }
     rng = np.random.default_rng(0)
     for sample in samples:
         frame, estimate = sample.frame, plain.predict(sample.frame)
         picked = anchors.pick(sample.truth_m, _ANCHORS, rng)
         references = {GROUND: sample.reference, ANCHORS: picked}
-        ways[TRUTH].add(frame.rgb, sample.truth_m, frame.camera)
+        depths = {TRUTH: sample.truth_m}
         for way, pipeline in pipelines.items():
-            depth_m = _depth_m(pipeline, estimate, references.get(way))
-            ways[way].add(frame.rgb, depth_m, frame.camera)
-    return {name: each.track for name, each in ways.items()}
+            depths[way] = _depth_m(pipeline, estimate, references.get(way))
+        for ways in found.values():
+            for way, depth_m in depths.items():
+                ways[way].add(frame.rgb, depth_m, frame.camera)
+    return {name: {way: each.track for way, each in ways.items()} for name, ways in found.items()}
 
 
 def _depth_m(pipeline: Pipeline, estimate: Estimate, reference: Reference | None) -> Depth:
@@ -181,7 +106,7 @@ def drift_m(track: Track, truth: Track) -> float:
     return float(np.sqrt(np.mean(squares)))
 
 
-def table(name: str, tracks: dict[str, Track], truth: Track, recorded: bool) -> str:
+def table(name: str, tracks: Tracks, truth: Track, recorded: bool) -> str:
     """Return a line for each kind of depth, with its bar."""
     lines, bars = [], BARS if recorded else dict.fromkeys((*BARS, GROUND), DRIVE_BAR)
     for way, track in tracks.items():
@@ -192,13 +117,13 @@ def table(name: str, tracks: dict[str, Track], truth: Track, recorded: bool) -> 
             reached = abs(error) <= bar and not track.lost
             told = f"within {bar:.0%}, none lost: {'reached' if reached else 'MISSED'}"
         lines.append(
-            f"{name:<14}{way:<18}{track.length_m:>7.2f} m{error:>+8.0%}"
+            f"{name:<24}{way:<18}{track.length_m:>7.2f} m{error:>+8.0%}"
             f"{drift_m(track, truth):>8.3f} m{track.lost:>6}   {told}".rstrip()
         )
     return "\n".join(lines)
 
 
-def draw(name: str, tracks: dict[str, Track], truth: Track) -> ImageArray:
+def draw(name: str, tracks: Tracks, truth: Track) -> ImageArray:
     """Draw the trajectories from above."""
     panel = np.full((_PANEL_PX, _PANEL_PX, 3), 24, np.uint8)
     shown = {"reference": truth, **tracks}
@@ -226,24 +151,28 @@ def known(samples: list[Sample]) -> Track:
 def main(arguments: list[str] | None = None) -> int:
     """Measure, print and draw."""
     options = _parser().parse_args(arguments)
-    Odometry()  # fails now where Open3D is missing
-    print(f"{'clip':<14}{'depth':<18}{'path':>9}{'error':>8}{'ATE':>10}{'lost':>6}")
+    print(f"{'clip, odometry':<24}{'depth':<18}{'path':>9}{'error':>8}{'ATE':>10}{'lost':>6}")
     panels = []
     for path in options.data:
         samples = islice(bag.samples(path), options.frames)
         bar = tqdm(samples, desc=path.name)
-        tracks = measure(options.model, bar, options.seconds, mounted=False)
-        print(table(path.name, tracks, tracks[TRUTH], recorded=True))
-        panels.append(draw(path.name, tracks, tracks[TRUTH]))
+        found = measure(options.model, bar, options.seconds, mounted=False)
+        panels += [_told(path.name, how, found[how], None) for how in found]
     for index in range(options.drives):
         drive = list(flicker.drive(index, options.steps))
         bar = tqdm(drive, desc=f"drive {index}")
-        tracks = measure(options.model, bar, options.seconds, mounted=True)
-        print(table(f"drive {index}", tracks, known(drive), recorded=False))
-        panels.append(draw(f"drive {index}", tracks, known(drive)))
+        found = measure(options.model, bar, options.seconds, mounted=True)
+        panels += [_told(f"drive {index}", how, found[how], known(drive)) for how in found]
     save(np.hstack(panels), options.out)
     print(f"picture: {options.out}")
     return 0
+
+
+def _told(clip: str, method: str, tracks: Tracks, truth: Track | None) -> ImageArray:
+    """Print the trajectories of one odometry; return their picture. truth: None, if unknown."""
+    name, reference = f"{clip}, {method}", truth or tracks[TRUTH]
+    print(table(name, tracks, reference, recorded=truth is None), flush=True)
+    return draw(name, tracks, reference)
 
 
 def _parser() -> argparse.ArgumentParser:

@@ -2,13 +2,20 @@
 
 from __future__ import annotations
 
-import importlib.util
-
+import cv2
 import numpy as np
 import pytest
 
 from benchmarks import odometry
-from benchmarks.odometry import ANCHORS, GROUND, MODEL, STEADY, TRUTH, Track
+from benchmarks.odometry import ANCHORS, GROUND, MODEL, STEADY, TRUTH
+from benchmarks.visual_odometry import (
+    FeatureOdometry,
+    Odometry,
+    Open3dOdometry,
+    Track,
+    View,
+    installed,
+)
 from depth_ros.errors import SettingError
 from depth_ros.geometry.camera import Camera
 
@@ -47,21 +54,57 @@ def test_the_picture_shows_every_path() -> None:
     assert {*odometry._COLOURS} <= {tuple(pixel) for pixel in panel.reshape(-1, 3).tolist()}
 
 
-def test_a_missing_open3d_says_what_to_install() -> None:
-    if importlib.util.find_spec("open3d"):
+def test_a_missing_open3d_says_what_to_install_and_features_need_nothing() -> None:
+    assert "features" in installed()
+    if "Open3D" in installed():
         pytest.skip("Open3D is installed")
     with pytest.raises(SettingError, match="pip install open3d"):
-        odometry.Odometry()
+        Open3dOdometry()
 
 
-def test_a_known_motion_is_found() -> None:
-    pytest.importorskip("open3d")
-    camera = Camera.from_fov(160, 120, 70.0)
-    v, u = np.mgrid[:120, :160]
-    depth_m = (2 + 0.5 * np.sin(u / 17) * np.cos(v / 13)).astype(np.float32)
-    grey = (128 + 100 * np.sin(u / 5) * np.cos(v / 7)).astype(np.uint8)
-    rgb = np.repeat(grey[..., None], 3, axis=-1)
-    moving = odometry.Odometry()
-    moving.add(rgb, depth_m, camera)
-    moving.add(rgb, depth_m, camera)
-    np.testing.assert_allclose(moving.track.poses[1], np.eye(4), atol=1e-3)
+def wall(camera: Camera, x_m: float, z_m: float) -> View:
+    """A textured wall 3 m before the origin, with a box, seen from a place."""
+    rays = camera.rays()
+    place, texture = np.array([x_m, 0.0, z_m]), np.random.default_rng(0).integers(0, 255, (99, 99))
+    z = np.full(rays.shape[:2], 3.0 - z_m)
+    near = 2.0 - z_m
+    on_box = np.abs(rays * near + place[:2]).max(axis=-1) < 0.6
+    z[on_box] = near
+    x, y = np.moveaxis(rays * z[..., None] + place[:2], -1, 0)
+    columns, rows = ((x + 5) * 9 + 40 * on_box) % 98, ((y + 5) * 9) % 98
+    texels = columns.astype(np.float32), rows.astype(np.float32)
+    grey = cv2.remap(texture.astype(np.uint8), texels[0], texels[1], cv2.INTER_LINEAR)
+    return View(np.repeat(grey[..., None], 3, axis=-1), z.astype(np.float32))
+
+
+@pytest.mark.parametrize("kind", installed().values(), ids=installed())
+def test_a_known_motion_is_found(kind: type[Odometry]) -> None:
+    camera, moving = Camera.from_fov(320, 240, 70.0), kind()
+    places = [(0.0, 0.0), (0.03, 0.02), (0.05, 0.06)]
+    for place in places:
+        view = wall(camera, *place)
+        moving.add(view.rgb, view.depth_m, camera)
+    found = [pose[[0, 2], 3] for pose in moving.track.poses]
+    np.testing.assert_allclose(found, places, atol=4e-3)
+    np.testing.assert_allclose(moving.track.poses[-1][:3, :3], np.eye(3), atol=2e-3)
+    assert moving.track.lost == 0
+
+
+def test_features_take_the_depth_of_the_first_frame_alone() -> None:
+    camera, moving = Camera.from_fov(320, 240, 70.0), FeatureOdometry()
+    before, now = wall(camera, 0.0, 0.0), wall(camera, 0.03, 0.0)
+    motion = moving.motion(before, now, camera)
+    blind = View(now.rgb, np.full_like(now.depth_m, np.nan))
+    assert motion is not None
+    np.testing.assert_array_equal(moving.motion(before, blind, camera), motion)
+
+
+def test_without_features_or_depth_a_frame_is_lost() -> None:
+    camera, moving = Camera.from_fov(320, 240, 70.0), FeatureOdometry()
+    grey, depth_m = np.full((240, 320, 3), 99, np.uint8), np.full((240, 320), 2.0, np.float32)
+    view = wall(camera, 0.0, 0.0)
+    for rgb, known_m in ((grey, depth_m), (grey, depth_m), (view.rgb, np.nan * depth_m)):
+        moving.add(rgb, known_m, camera)
+    moving.add(view.rgb, depth_m, camera)
+    assert moving.track.lost == 3
+    assert moving.track.length_m == 0
