@@ -9,7 +9,7 @@ from __future__ import annotations
 from depth_ros.geometry.uncertainty import ErrorModel
 
 MEASURED: dict[str, ErrorModel] = {
-    "zoedepth-lite": ErrorModel(base=0.151, per_m=0.0, edge=0.747, scale=0.221),
+    "zoedepth-lite": ErrorModel(base=0.15, per_m=0.0, edge=0.699, scale=0.222),
     "zoedepth-tiny": ErrorModel(base=0.327, per_m=0.078, edge=0.211, scale=0.406),
     "grin-tiny": ErrorModel(base=0.407, per_m=0.06, edge=0.001, scale=0.365, spread=3.698),
 }
