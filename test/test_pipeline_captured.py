@@ -1,5 +1,6 @@
 """The captured pipeline gives the same results as the eager one after every change."""
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -165,8 +166,10 @@ def test_each_number_of_cameras_has_its_graph(checkpoint: Path) -> None:
     assert captures == [1, 2, 3, 3, 3, 3]
 
 
-def test_few_operations_of_a_frame_are_outside_of_its_graphs(checkpoint: Path) -> None:
-    _, captured, machine = pair(checkpoint)
+def test_few_operations_of_a_frame_are_outside_of_its_graphs(
+    built: Callable[[str], Path],
+) -> None:
+    _, captured, machine = pair(built("zoedepth"))
     for number in range(3):
         shown = frame(number)
         with Launches(machine) as launches:
