@@ -8,7 +8,8 @@ from __future__ import annotations
 import argparse
 import sys
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager, suppress
 from functools import partial
 from multiprocessing import get_context
 from multiprocessing.connection import Connection
@@ -95,19 +96,34 @@ def measure(network: str, ways: list[str], repeats: int) -> dict[str, Series]:
     Raises:
         MismatchError: their results differ.
     """
-    context, pipes = get_context("spawn"), {}
-    for way in ways:
-        pipes[way], theirs = context.Pipe()
-        context.Process(target=_serve, args=(theirs, way, network), daemon=True).start()
-        theirs.close()
-    answers = {way: _ask(pipe) for way, pipe in pipes.items()}
-    if not np.allclose(list(answers.values()), answers[ways[0]], rtol=TOLERANCE):
-        raise MismatchError(f"the network's mean depth is {answers}, expected the same")
-    calls = {way: partial(_ask, pipe) for way, pipe in pipes.items()}
-    series = Timer(torch.device("cpu"), repeats, _WARM_UP).measure(calls)
-    for pipe in pipes.values():
+    with _served(network, ways) as calls:
+        answers = {way: call() for way, call in calls.items()}
+        if not np.allclose(list(answers.values()), answers[ways[0]], rtol=TOLERANCE):
+            raise MismatchError(f"the network's mean depth is {answers}, expected the same")
+        return Timer(torch.device("cpu"), repeats, _WARM_UP).measure(calls)
+
+
+@contextmanager
+def _served(network: str, ways: list[str]) -> Iterator[dict[str, Callable[[], float]]]:
+    """Run each way in a process of its own until the end of the block; return how to ask each."""
+    context = get_context("forkserver")
+    context.set_forkserver_preload(["benchmarks.sizes"])  # imports of seconds: once for all
+    with ExitStack() as stack:
+        calls: dict[str, Callable[[], float]] = {}
+        for way in ways:
+            pipe, theirs = context.Pipe()
+            process = context.Process(target=_serve, args=(theirs, way, network), daemon=True)
+            process.start()
+            theirs.close()
+            stack.callback(process.join)
+            stack.callback(_dismiss, pipe)
+            calls[way] = partial(_ask, pipe)
+        yield calls
+
+
+def _dismiss(pipe: Connection) -> None:
+    with suppress(BrokenPipeError):  # its way failed
         pipe.send(False)
-    return series
 
 
 def table(series: dict[str, Series]) -> str:

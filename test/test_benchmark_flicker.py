@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from pathlib import Path
 
 import cv2
@@ -16,7 +17,7 @@ from depth_ros.training.scenes import Robot, random_drive
 
 
 def test_planted_wobble_is_seen_and_steadied(
-    checkpoint: Path,
+    built: Callable[[str], Path],
     tmp_path: Path,
     capsys: pytest.CaptureFixture[str],
     monkeypatch: pytest.MonkeyPatch,
@@ -24,7 +25,8 @@ def test_planted_wobble_is_seen_and_steadied(
     monkeypatch.setattr(flicker, "_WIDTH", 80)
     monkeypatch.setattr(flicker, "_HEIGHT", 60)
     out = tmp_path / "flicker.png"
-    said = ["--model", str(checkpoint), "--device", "cpu", "--drives", "1", "--wobble", "0.1"]
+    model = str(built("zoedepth"))
+    said = ["--model", model, "--device", "cpu", "--drives", "1", "--wobble", "0.1"]
     assert flicker.main([*said, "--steps", "40", "--out", str(out)]) == 0
     rows = {line[16:26].strip(): line.split() for line in capsys.readouterr().out.splitlines()}
     jumps = {way: float(rows[way][-4].rstrip("%")) for way in (PLAIN, STEADY)}

@@ -1,6 +1,7 @@
 """The captured pipeline gives the same results as the eager one after every change."""
 
 import copy
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -182,8 +183,10 @@ def test_each_number_of_cameras_has_its_graph(checkpoint: Path) -> None:
     assert captures == [1, 2, 3, 3, 3, 3]
 
 
-def test_few_operations_of_a_frame_are_outside_of_its_graphs(checkpoint: Path) -> None:
-    _, captured, machine = pair(checkpoint)
+def test_few_operations_of_a_frame_are_outside_of_its_graphs(
+    built: Callable[[str], Path],
+) -> None:
+    _, captured, machine = pair(built("zoedepth"))
     for number in range(3):
         shown = frame(number)
         with Launches(machine) as launches:
@@ -194,8 +197,8 @@ def test_few_operations_of_a_frame_are_outside_of_its_graphs(checkpoint: Path) -
     assert machine.log[-6:] == ["wait", "replay", "record"] * 2
 
 
-def test_a_whole_frame_is_one_graph(checkpoint: Path) -> None:
-    _, captured, machine = pair(checkpoint)
+def test_a_whole_frame_is_one_graph(built: Callable[[str], Path]) -> None:
+    _, captured, machine = pair(built("zoedepth"))
     wanted = Wanted(points=True)
     for number in range(3):
         shown = frame(number)

@@ -23,7 +23,7 @@ def cameras() -> dict[str, Camera | None]:
         "55 to 75 degrees": None,
         f"{narrow:.0f} degrees": Camera.from_fov(WIDTH, HEIGHT, narrow),
         f"{wide:.0f} degrees": Camera.from_fov(WIDTH, HEIGHT, wide),
-        "65 degrees, 16:9": Camera.from_fov(854, 480, 65.0),
+        "65 degrees, 16:9": Camera.from_fov(2 * round(HEIGHT * 8 / 9), HEIGHT, 65.0),
         f"fisheye, {_FISHEYE_DEG:.0f} degrees": fisheye,
     }
 

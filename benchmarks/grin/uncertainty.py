@@ -7,7 +7,6 @@ from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
-from scipy.stats import spearmanr
 from tqdm import tqdm
 
 from benchmarks.grin.frames import View, pipeline
@@ -41,6 +40,8 @@ class Uncertainty(NamedTuple):
 
 def measure(model: str, seen: Sequence[View], steps: int, samples: int) -> Uncertainty:
     """Compare spread, confidence and error on frames."""
+    from scipy.stats import spearmanr  # its import takes a second
+
     depth_m, truth_m, confidence, spread_m = _pixels(model, seen, steps, samples)
     error_m = np.abs(depth_m - truth_m)
     abs_rel = error_m / truth_m

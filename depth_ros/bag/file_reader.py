@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import heapq
 from collections.abc import Collection, Iterator
+from functools import lru_cache
 from operator import attrgetter
 from pathlib import Path
 from typing import BinaryIO, NamedTuple
@@ -124,6 +125,7 @@ class SpannedFile(BagFile):
         raise NotImplementedError
 
 
+@lru_cache  # a bag's topics repeat a few texts, each of which takes ten milliseconds
 def qos_from(text: str) -> tuple[Qos, ...]:
     """Parse the offered QoS profiles of a bag; empty if they cannot be read."""
     try:

@@ -48,7 +48,8 @@ VIT: dict[str, Any] = {
     "num_attention_heads": 2,
     "intermediate_size": 64,
 }
-# Two stages of the four: an export takes as long as a network has layers.
+# Two stages of the four, where not more are needed: an export takes as long as a network has
+# layers.
 SHORT_NECK: dict[str, Any] = {
     "neck_hidden_sizes": [16, 32],
     "reassemble_factors": [2, 1],
@@ -110,8 +111,8 @@ def _scale(middle: float, layer: nn.Conv2d, _: Any, answer: Tensor) -> Tensor:
     return factor * (answer - mean) + middle
 
 
-def beit() -> BeitConfig:
-    return BeitConfig(image_size=64, use_relative_position_bias=True, **VIT, **TOKENS)
+def beit(**sizes: Any) -> BeitConfig:
+    return BeitConfig(image_size=64, use_relative_position_bias=True, **sizes)
 
 
 def dinov2(**changes: Any) -> Dinov2Config:
@@ -131,7 +132,7 @@ def zoedepth(heads: int) -> Any:
         "patch_transformer_num_attention_heads": 4,
     }
     config = ZoeDepthConfig(
-        backbone_config=beit(),
+        backbone_config=beit(**VIT, **TOKENS),
         bottleneck_features=32,
         bin_embedding_dim=16,
         num_attractors=[2, 2, 2, 1],
@@ -153,7 +154,8 @@ def zoedepth_lite() -> Any:
 
 
 def dpt_beit() -> Any:
-    return spread(DPTForDepthEstimation(DPTConfig(backbone_config=beit(), **NECK)), 2.0, 64)
+    backbone = beit(**SHORT_VIT, **SHORT_TOKENS)
+    return spread(DPTForDepthEstimation(DPTConfig(backbone_config=backbone, **SHORT_NECK)), 2.0, 64)
 
 
 def dpt_swinv2() -> Any:
@@ -167,7 +169,7 @@ def dpt_swinv2() -> Any:
 
 
 def dpt_vit() -> Any:
-    config = DPTConfig(image_size=64, backbone_out_indices=[0, 1, 2, 3], **VIT, **NECK)
+    config = DPTConfig(image_size=64, backbone_out_indices=[0, 1], **SHORT_VIT, **SHORT_NECK)
     return spread(DPTForDepthEstimation(config), 2.0, 64)
 
 
@@ -252,9 +254,9 @@ def depth_pro(use_fov_model: bool = True) -> Any:
         scaled_images_overlap_ratios=[0.0, 0.2],
         scaled_images_feature_dims=[12, 12],
         use_fov_model=use_fov_model,
-        image_model_config=encoder,
-        patch_model_config=dict(encoder),
-        fov_model_config=dict(encoder),
+        image_model_config={**encoder, "num_hidden_layers": 1},
+        patch_model_config=encoder,
+        fov_model_config={**encoder, "num_hidden_layers": 1},
     )
     network = spread(DepthProForDepthEstimation(config), 0.5, 64)
     if use_fov_model:
@@ -282,11 +284,11 @@ def tipsv2() -> Any:
         "patch_size": 14,
         "mlp_ratio": 2,
         "apply_layernorm": True,
-        **VIT,
-        **TOKENS,
+        **SHORT_VIT,
+        **SHORT_TOKENS,
     }
     backbone.pop("intermediate_size")
-    config = Tipsv2DptConfig(backbone_config=backbone, num_depth_bins=16, **NECK)
+    config = Tipsv2DptConfig(backbone_config=backbone, num_depth_bins=16, **SHORT_NECK)
     return spread(Tipsv2DptForDepthEstimation(config), 1.0, 56)
 
 

@@ -32,6 +32,7 @@ from transformers import (
 )
 
 from depth_ros.models import FAMILIES, MODELS
+from depth_ros.models.preprocessing import Preprocessing
 from test.models import checkpoints
 
 NAMES = [
@@ -79,7 +80,7 @@ def build(name: str, folder: Path, narrow: bool = True) -> Path:
     assert preprocessing is not None
     more = [torch.rand(1, 1, 192, 256) + 1] if name.startswith("prompt") else []
     middle = 0.5 if name == "depth-pro" else 1.0
-    side = preprocessing.height if preprocessing.resize != "none" else 98
+    side = _noise_side(name, preprocessing)
     # Wide layers add up more values; large ones would make the last layer underflow in float16.
     std = 0.1 if narrow or name.startswith("zoedepth") else 0.02
     network = checkpoints.spread(network_class(config), middle, side, *more, std=std)
@@ -88,6 +89,15 @@ def build(name: str, folder: Path, narrow: bool = True) -> Path:
     network.half().save_pretrained(folder)
     (folder / "preprocessor_config.json").write_text(json.dumps(processor_of(name)))
     return folder
+
+
+def _noise_side(name: str, preprocessing: Preprocessing) -> int:
+    """Return a side of images that the network takes, half of its own where it can."""
+    if preprocessing.resize == "none":
+        return 98
+    if name.startswith(("depth-pro", "dpt-hybrid")):
+        return preprocessing.height
+    return preprocessing.height // 2 // preprocessing.multiple * preprocessing.multiple
 
 
 def parameters_m(name: str) -> float:

@@ -52,8 +52,8 @@ def test_every_architecture_passes_its_check(
     name: str, built: Callable[[str], str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     module = import_module("depth_ros.models.check")  # not the function that shares its name
-    monkeypatch.setattr(module, "HEIGHT", 240)
-    monkeypatch.setattr(module, "WIDTH", 320)
+    monkeypatch.setattr(module, "HEIGHT", 120)
+    monkeypatch.setattr(module, "WIDTH", 160)
     report = models.check(name, built(name))
     assert report.differences == ()
 

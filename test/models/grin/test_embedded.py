@@ -12,8 +12,8 @@ from depth_ros.geometry.camera import Camera
 pytestmark = pytest.mark.slow
 
 MODEL = "grin-tiny"
-FRAMES = 20
-"""Of the 200 that the table in docs/grin.md is made of: 2 of 20 drives."""
+FRAMES = 10
+"""Of the 200 that the table in docs/grin.md is made of: 1 of 20 drives."""
 
 
 @pytest.fixture(scope="module")
@@ -35,12 +35,16 @@ def known() -> float:
 
 
 def abs_rel(name: str) -> float:
-    """AbsRel with a camera of half the benchmark's size, which is above the network's."""
+    """AbsRel with a camera of half the benchmark's size, which is above the network's.
+
+    Early in its drives: the way to a far view costs as much as the view.
+    """
     with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(frames, "_FAR", 8)
         for module in (frames, cameras):
             patch.setattr(module, "WIDTH", WIDTH // 2)
             patch.setattr(module, "HEIGHT", HEIGHT // 2)
-        seen = views(24, cameras.cameras()[name])
+        seen = views(16, cameras.cameras()[name])
         return score(pipeline(MODEL), seen, name).scores.abs_rel
 
 
@@ -50,7 +54,7 @@ def test_a_camera_it_never_saw_costs_less_than_twice_the_error(name: str, known:
 
 
 def test_spread_correlates_with_the_error_of_depth(seen: list[View]) -> None:
-    found = uncertainty.measure(MODEL, seen[::4], steps=2, samples=5)
+    found = uncertainty.measure(MODEL, seen[::2], steps=2, samples=5)
     assert found.spearman > 0.3
     assert found.confidence == pytest.approx(found.right, abs=0.15)
 
