@@ -39,14 +39,16 @@ DRIVE_BAR = 0.10
 
 _ANCHORS = 300
 _PANEL_PX = 420
-_COLOURS = (
-    (235, 235, 235),
-    (230, 120, 60),
-    (240, 200, 70),
-    (80, 200, 120),
-    (190, 120, 230),
-    (90, 170, 250),
-)
+_LEGEND_PX = 130
+_REFERENCE = "reference"
+_COLOURS = {
+    _REFERENCE: (235, 235, 235),
+    TRUTH: (150, 150, 150),
+    MODEL: (230, 120, 60),
+    STEADY: (240, 200, 70),
+    GROUND: (190, 120, 230),
+    ANCHORS: (80, 200, 120),
+}
 
 Tracks = dict[str, Track]
 """The trajectory that each kind of depth gives."""
@@ -125,18 +127,20 @@ def table(name: str, tracks: Tracks, truth: Track, recorded: bool) -> str:
 
 def draw(name: str, tracks: Tracks, truth: Track) -> ImageArray:
     """Draw the trajectories from above."""
-    panel = np.full((_PANEL_PX, _PANEL_PX, 3), 24, np.uint8)
-    shown = {"reference": truth, **tracks}
+    panel = np.full((_PANEL_PX, _PANEL_PX + _LEGEND_PX, 3), 24, np.uint8)
+    shown = {_REFERENCE: truth, **{way: t for way, t in tracks.items() if t is not truth}}
     plane = {way: np.array([pose[[0, 2], 3] for pose in t.poses]) for way, t in shown.items()}
     points = np.concatenate(list(plane.values()))
     low, span = points.min(0), float(np.ptp(points, axis=0).max()) or 1.0
+    spare = (1 - np.ptp(points, axis=0) / span) / 2  # centres the narrower side
     cv2.putText(panel, f"{name}, {span:.1f} m across", (8, 16), 0, 0.42, (230,) * 3, 1, cv2.LINE_AA)
-    ways = [way for way in shown if way != TRUTH or truth is not tracks[TRUTH]]
-    for index, (way, colour) in enumerate(zip(ways, _COLOURS, strict=False)):
-        at = 30 + (plane[way] - low) / span * (_PANEL_PX - 60)
+    for index, (way, places) in enumerate(plane.items()):
+        at = 30 + ((places - low) / span + spare) * (_PANEL_PX - 60)
+        at[:, 0] += _LEGEND_PX
         at[:, 1] = _PANEL_PX - at[:, 1]
+        colour, place = _COLOURS[way], (8, 40 + 18 * index)
         cv2.polylines(panel, [np.int32(at)], False, colour, 2, cv2.LINE_AA)
-        cv2.putText(panel, way, (8, 36 + 16 * index), 0, 0.4, colour, 1, cv2.LINE_AA)
+        cv2.putText(panel, way, place, 0, 0.42, colour, 1, cv2.LINE_AA)
     return panel
 
 
@@ -152,18 +156,20 @@ def main(arguments: list[str] | None = None) -> int:
     """Measure, print and draw."""
     options = _parser().parse_args(arguments)
     print(f"{'clip, odometry':<24}{'depth':<18}{'path':>9}{'error':>8}{'ATE':>10}{'lost':>6}")
-    panels = []
+    panels: dict[str, list[ImageArray]] = {how: [] for how in installed()}
     for path in options.data:
         samples = islice(bag.samples(path), options.frames)
         bar = tqdm(samples, desc=path.name)
         found = measure(options.model, bar, options.seconds, mounted=False)
-        panels += [_told(path.name, how, found[how], None) for how in found]
+        for how, tracks in found.items():
+            panels[how].append(_told(path.name, how, tracks, None))
     for index in range(options.drives):
         drive = list(flicker.drive(index, options.steps))
         bar = tqdm(drive, desc=f"drive {index}")
         found = measure(options.model, bar, options.seconds, mounted=True)
-        panels += [_told(f"drive {index}", how, found[how], known(drive)) for how in found]
-    save(np.hstack(panels), options.out)
+        for how, tracks in found.items():
+            panels[how].append(_told(f"drive {index}", how, tracks, known(drive)))
+    save(np.vstack([np.hstack(row) for row in panels.values()]), options.out)
     print(f"picture: {options.out}")
     return 0
 

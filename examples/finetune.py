@@ -14,7 +14,7 @@ import sys
 from depth_ros import cli
 
 # A few images: keep what the network knows (statistics, a share of its weights, rendered rooms).
-KEEP = ["--freeze-norms", "--keep", "0.2", "--rendered", "1", "--validate", "0"]
+KEEP = ["--freeze-norms", "--keep", "0.35", "--rendered", "1", "--validate", "0"]
 RATES = ["--batch", "8", "--learning-rate", "2e-4", "--ema", "0.97", "--bf16"]
 
 

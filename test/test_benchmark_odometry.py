@@ -51,7 +51,9 @@ def test_a_bar_is_missed_by_the_length_or_by_a_lost_frame(
 def test_the_picture_shows_every_path() -> None:
     tracks = {way: straight(2.0) for way in (TRUTH, MODEL, STEADY, GROUND, ANCHORS)}
     panel = odometry.draw("room", tracks, straight(2.0))
-    assert {*odometry._COLOURS} <= {tuple(pixel) for pixel in panel.reshape(-1, 3).tolist()}
+    assert {*odometry._COLOURS.values()} <= {
+        tuple(pixel) for pixel in panel.reshape(-1, 3).tolist()
+    }
 
 
 def test_a_missing_open3d_says_what_to_install_and_features_need_nothing() -> None:
