@@ -152,10 +152,11 @@ def test_a_compiled_network_gives_the_same_result_and_compiles_each_size_once() 
     assert counters["stats"]["unique_graphs"] == 2
 
 
-def test_a_compiler_error_names_the_setting_to_avoid_it(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(inductor.cpp, "cxx", (None, "no-such-compiler"))
-    monkeypatch.setattr(inductor, "force_disable_caches", True)
-    with pytest.raises(ModelError, match=r"torch\.compile failed, set compile:=false.*C\+\+"):
+def test_a_compiler_error_names_the_setting_to_avoid_it() -> None:
+    # Not monkeypatch, which leaves some of torch's options deleted.
+    broken = inductor.patch({"cpp.cxx": (None, "no-such-compiler"), "force_disable_caches": True})
+    expected = r"torch\.compile failed, set compile:=false.*C\+\+"
+    with broken, pytest.raises(ModelError, match=expected):
         TorchRuntime(Shrink(), "cpu", compiled=True)(torch.rand(1, 3, 9, 7))
 
 
