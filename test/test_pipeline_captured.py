@@ -4,6 +4,7 @@ import copy
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
+from threading import Event
 from typing import Any
 
 import numpy as np
@@ -249,8 +250,8 @@ def test_forks_share_graphs(checkpoint: Path) -> None:
     assert machine.log.count("capture") == 1
 
 
-class Asking:
-    """Runs a network with code that makes the host wait, which no graph can hold."""
+class Counting:
+    """Runs a network, and counts the runs."""
 
     device = torch.device("cpu")
 
@@ -259,11 +260,35 @@ class Asking:
 
     def __call__(self, *inputs: Tensor) -> Raw:
         self.runs += 1
-        assert inputs[0].amax().item() < 1000
         return self._runtime(*inputs)
 
     def part(self, name: str) -> Executor:
         raise AssertionError(name)
+
+
+class Asking(Counting):
+    """Runs a network with code that makes the host wait, which no graph can hold."""
+
+    def __call__(self, *inputs: Tensor) -> Raw:
+        assert inputs[0].amax().item() < 1000
+        return super().__call__(*inputs)
+
+
+def test_settings_that_change_shapes_leave_a_network_compiled(checkpoint: Path) -> None:
+    model, (both, _) = models.load(str(checkpoint)), graphs()
+    runtime = TorchRuntime(model.network, "cpu")
+    compiled = Counting(runtime)
+    predictor = NetworkPredictor(model, runtime, faster=compiled, graphs=both)
+    captured, pause = Pipeline(predictor, Settings()), Event()
+    wanted = Wanted(points=True)
+    for stride in range(1, 12):
+        now = captured.with_settings(captured.settings.with_values(stride=stride))
+        now.measure(now.predict(frame(), None, wanted), None, wanted)
+        while both.frame.pending:
+            pause.wait(0.01)
+        runs = compiled.runs
+        now.predict(frame(1), None, wanted)
+        assert compiled.runs == runs + 1
 
 
 class RefusesItem(Lenient):

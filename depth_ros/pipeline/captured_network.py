@@ -167,6 +167,7 @@ class CapturedNetwork:
             constants=finish.constants,
             faster=run.frame(faster, view, stride, finish) if faster else None,
             wait_for_faster=settings.compile == "true",
+            version=(run.key, view.virtual),
         )
         prediction = _prediction(found, tensors[:_PREDICTED])
         rendered = Rendered(*tensors[_PREDICTED:])

@@ -244,13 +244,7 @@ class NetworkPredictor:
     def _infer(
         self, rgb: Tensor, request: Request, settings: Settings, improve: bool = True
     ) -> Prediction:
-        """Return the prediction for images uint8 (B, H, W, 3) in the camera's orientation.
-
-        Args:
-            rgb, request: see DepthModel.infer.
-            settings: of these images.
-            improve: whether to use or prepare the faster executor.
-        """
+        """Return the prediction for images, see CapturedNetwork.predict."""
         if self._captured is not None:
             self.profile.begin("network")
             return self._captured.predict(rgb, request, settings, improve)

@@ -43,7 +43,7 @@ _GRAPHS = 8
 """Maximum number of graphs of one kind: each is for one image size and one set of settings."""
 
 _COMPILED = 8
-"""Maximum number of compiled graphs: torch.compile keeps at most this many versions."""
+"""Maximum number of versions of the faster function: torch.compile keeps at most this many."""
 
 
 class Event(Protocol):
@@ -149,7 +149,8 @@ class Captured:
         self._name, self._device, self._notices = name, device, notices
         self._max_graphs = max_graphs
         self._captured: OrderedDict[Hashable, _CapturedGraph] = OrderedDict()
-        self._compiled = 0
+        self._versions: set[Hashable] = set()
+        self._compiles = True
         self.pending = 0
         """Number of faster functions that are being prepared."""
         self.disabled_reason = ""
@@ -164,6 +165,7 @@ class Captured:
         constants: Inputs = (),
         faster: Function | None = None,
         wait_for_faster: bool = False,
+        version: Hashable = None,
     ) -> Result:
         """Return the function's result, in memory that belongs to the caller.
 
@@ -177,6 +179,8 @@ class Captured:
             faster: gives the same result in less time, but its first call takes long: it is
                 prepared in a thread, and then replaces the function.
             wait_for_faster: prepare it before the first result instead.
+            version: what the part of faster that takes long depends on, in addition to the shapes
+                of the inputs; None: on the key.
         """
         given = (*inputs, *constants)
         full_key = (key, *(each if each is None else (each.shape, each.dtype) for each in given))
@@ -187,8 +191,10 @@ class Captured:
                 captured = captured or self._try_to_capture(full_key, function, given, first)
                 if captured is not None:
                     self._captured.move_to_end(full_key)
-                    if faster is not None and not captured.is_final and self._compiled < _COMPILED:
-                        self._start_compiling(full_key, captured, faster)
+                    if faster is not None and not captured.is_final:
+                        shapes = tuple(each if each is None else each.shape for each in inputs)
+                        one = (key if version is None else version, shapes)
+                        self._start_compiling(full_key, captured, faster, one)
                     return captured.replay(self._device.last_replay, inputs, constants)
         return (faster if faster and wait_for_faster else function)(*given)
 
@@ -232,9 +238,13 @@ class Captured:
         self._keep(key, captured)
         return captured
 
-    def _start_compiling(self, key: Hashable, captured: _CapturedGraph, faster: Function) -> None:
+    def _start_compiling(
+        self, key: Hashable, captured: _CapturedGraph, faster: Function, version: Hashable
+    ) -> None:
+        if not self._compiles or len(self._versions | {version}) > _COMPILED:
+            return
         captured.is_final = True
-        self._compiled += 1
+        self._versions.add(version)
         self.pending += 1
         arguments = (key, faster, captured)
         threading.Thread(target=self._compile, args=arguments, name="compile", daemon=True).start()
@@ -276,8 +286,8 @@ class Captured:
                 self._replace(key, slower, faster, statics)
         # A compiler may raise anything, or end its thread; frames do not depend on it.
         except (Exception, SystemExit) as error:
-            if self._compiled <= _COMPILED:
-                self._compiled = _COMPILED + 1  # report it only once
+            if self._compiles:
+                self._compiles = False
                 reason = _reason(error)
                 self._notices.report(f"{self._name} continues without torch.compile: {reason}")
         finally:

@@ -269,6 +269,29 @@ def test_a_faster_function_that_fails_is_reported_once_and_changes_nothing() -> 
     assert first(call("key", doubled, torch.ones(2), faster=fails)).tolist() == [2, 2]
 
 
+def test_functions_of_one_version_share_one_place_among_the_compiled_ones() -> None:
+    call, _, messages = captured(max_graphs=40)
+    compiled = list[int]()
+
+    def faster(values: Tensor) -> Result:
+        compiled.append(len(values))
+        return doubled(values)
+
+    def ask(key: int, length: int, version: str | None) -> None:
+        call(key, doubled, torch.ones(length), faster=faster, version=version)
+        until(lambda: not call.pending)
+
+    for key in range(12):
+        ask(key, 2, "of a network")
+    assert len(compiled) >= 12
+    for length in range(3, 12):
+        ask(0, length, "of a network")
+    assert set(compiled) == {*range(2, 10)}  # eight shapes
+    ask(99, 2, "of a network")
+    assert compiled[-1] == 2
+    assert not messages
+
+
 def test_a_compiling_thread_that_ends_is_reported_and_frames_are_answered_without_it() -> None:
     entered, release = threading.Event(), threading.Event()
 
