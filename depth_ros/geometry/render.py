@@ -6,7 +6,7 @@ captured CUDA graph is valid for one plan and all numbers.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from typing import Literal, NamedTuple
 
 import torch
@@ -112,6 +112,11 @@ class Rendered:
     count: Tensor | None = None
     colours: Tensor | None = None
     filled: Tensor | None = None
+
+    @property
+    def tensors(self) -> tuple[Tensor | None, ...]:
+        """All outputs, in the order of the attributes."""
+        return tuple(getattr(self, each.name) for each in fields(self))
 
 
 def render(plan: Plan, values: Tensor, scene: Scene, numbers: Tensor) -> Rendered:

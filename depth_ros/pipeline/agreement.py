@@ -85,7 +85,7 @@ class FrameAgreement:
         if settings.nav_frames < 2 or pose is None:
             memory.clear()
             return marks
-        step = point_stride(depth, settings)
+        step = point_stride(depth.stride, settings)
         lookup = self._lookup(depth.camera.subsample(step))
         if settings.nav_frames_agree > 1:
             marks = self._agreeing(marks, memory, points, lookup, settings, pose)
@@ -134,8 +134,8 @@ class FrameAgreement:
             memory = deque(memory or (), maxlen=most)
         if memory and not 0 < depth.stamp_ns - memory[-1].stamp_ns <= _GAP_NS:
             memory.clear()
-        step = depth.depth_m[:: point_stride(depth, settings), :: point_stride(depth, settings)]
-        if memory and memory[-1].view.depth_m.shape != step.shape:
+        step = point_stride(depth.stride, settings)
+        if memory and memory[-1].view.depth_m.shape != depth.depth_m[::step, ::step].shape:
             memory.clear()
         self._memories.put(depth.camera, memory)
         return memory

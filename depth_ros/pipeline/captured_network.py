@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Hashable
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, replace
 from typing import NoReturn
 
 import torch
@@ -35,20 +35,23 @@ class _Run:
         cameras = tuple(self.request.cameras) if self.model.asks_cameras else ()
         return cameras, self.request.sampling, self.request.enlarge, self.turns
 
-    def infer(self, execute: Executor, rgb: Tensor, *given: Tensor | None) -> Prediction:
+    def infer(
+        self,
+        execute: Executor,
+        rgb: Tensor,
+        prompts: Tensor | None,
+        values: Tensor | None = None,
+        latents: Tensor | None = None,
+    ) -> Prediction:
         """Return the prediction for images (B, H, W, 3), their prompts, and a memory's tensors."""
-        prompts, values, latents = given
-        memory = None if values is None or latents is None else Memory(values, latents)
-        request = replace(self.request, prompts=prompts, memory=memory)
+        request = replace(self.request, prompts=prompts, memory=_memory(values, latents))
         batch = self.model.infer(execute, rotated(rgb, self.turns), request)
         return rotated_back(batch, self.turns)
 
     def network(self, execute: Executor) -> Function:
         """Return infer() as a function of tensors, see capture."""
 
-        def run(*given: Tensor | None) -> Result:
-            rgb, *others = given
-            assert rgb is not None
+        def run(rgb: Tensor, *others: Tensor | None) -> Result:
             batch = self.infer(execute, rgb, *others)
             return _tensors_of(batch), batch
 
@@ -68,7 +71,7 @@ class _Run:
             seen = view.image(image)[None]
             prediction = view.restored(self.infer(execute, seen, prompts, values, latents))
             rendered = render(prediction, image[::stride, ::stride], *constants)
-            return (*_tensors_of(prediction), *_rendered_tensors(rendered)), prediction
+            return (*_tensors_of(prediction), *(rendered or Rendered()).tensors), prediction
 
         return run
 
@@ -77,7 +80,7 @@ class _Run:
 
         def run(rgb: Tensor, prompts: Tensor | None) -> Result:
             try:
-                self.infer(_Asking(rgb.device), rgb, prompts, None, None)
+                self.infer(_Asking(rgb.device), rgb, prompts)
             except _AskedError as asked:
                 return asked.inputs, None
             raise AssertionError("a model returned without having run its network")
@@ -89,7 +92,7 @@ class _Run:
 
         def run(rgb: Tensor, prompts: Tensor | None, *raw: Tensor) -> Result:
             answer = _Answering(rgb.device, raw[0] if single else raw)
-            batch = self.infer(answer, rgb, prompts, None, None)
+            batch = self.infer(answer, rgb, prompts)
             return _tensors_of(batch), batch
 
         return run
@@ -187,7 +190,7 @@ class CapturedNetwork:
         """
         graphs, given = self._graphs.around, (rgb, request.prompts)
         if graphs.disabled_reason:
-            return run.infer(execute, *given, None, None)
+            return run.infer(execute, *given)
         inputs, _ = graphs(("before", run.key), run.before(), *given)
         raw = execute(*(each for each in inputs if each is not None))
         single = isinstance(raw, Tensor)
@@ -198,28 +201,28 @@ class CapturedNetwork:
 
 def _given(request: Request) -> Inputs:
     """Return a request's tensors: prompts, and the values and latents of the memory."""
-    memory = request.memory
-    carried = (None, None) if memory is None else (memory.values, memory.latents)
-    return (request.prompts, *carried)
+    return (request.prompts, *_carried(request.memory))
 
 
 def _tensors_of(batch: Prediction) -> Inputs:
-    kept = batch.memory
-    carried = (None, None) if kept is None else (kept.values, kept.latents)
-    return (batch.values, batch.f_px, batch.confidence, *carried)
+    return (batch.values, batch.f_px, batch.confidence, *_carried(batch.memory))
+
+
+def _carried(memory: Memory | None) -> Inputs:
+    return (None, None) if memory is None else (memory.values, memory.latents)
+
+
+def _memory(values: Tensor | None, latents: Tensor | None) -> Memory | None:
+    """Return the memory that _carried() took apart."""
+    return None if values is None or latents is None else Memory(values, latents)
 
 
 def _prediction(batch: Prediction, tensors: Inputs) -> Prediction:
     """Return a prediction with its tensors replaced."""
-    values, f_px, confidence, carried, latents = tensors
+    values, f_px, confidence, *carried = tensors
     assert values is not None
-    memory = None if carried is None or latents is None else Memory(carried, latents)
+    memory = _memory(*carried)
     return replace(batch, values=values, f_px=f_px, confidence=confidence, memory=memory)
-
-
-def _rendered_tensors(rendered: Rendered | None) -> Inputs:
-    done = rendered or Rendered()
-    return tuple(getattr(done, each.name) for each in fields(done))
 
 
 class _AskedError(Exception):

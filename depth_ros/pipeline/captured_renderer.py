@@ -6,7 +6,7 @@ If nothing is measured between the network and the outputs, that graph is the ne
 from __future__ import annotations
 
 import math
-from dataclasses import fields, replace
+from dataclasses import replace
 from functools import lru_cache, partial
 
 import torch
@@ -65,7 +65,7 @@ class CapturedRenderer:
     def __init__(
         self, model: ModelFacts, profile: Profile, graphs: Graphs, device: torch.device
     ) -> None:
-        self._model, self._profile, self._graphs, self._device = model, profile, graphs, device
+        self._model, self._profile, self._graphs = model, profile, graphs
         # Not a cached method: the reference cycle would keep the GPU's memory.
         self._table = lru_cache(maxsize=4)(lambda name: colour_table(name).to(device))
         self._planes = lru_cache(maxsize=_RAY_TABLES)(partial(_ray_planes, device))
@@ -105,9 +105,10 @@ class CapturedRenderer:
             camera, stride: see Finisher.
         """
         numbers = _numbers(None, constant.far_m, settings, constant.factor)
-        points = max(1, settings.stride // stride) if wanted.points else 0
-        predicted = camera if stride == 1 else camera.subsample(stride)
-        x, y = self._planes(predicted, points) if points else (None, None)
+        x = y = None
+        if wanted.points:
+            predicted = camera if stride == 1 else camera.subsample(stride)
+            x, y = self._planes(predicted, point_stride(stride, settings))
         table = self._table(settings.colour_map) if wanted.colours else None
         beyond = settings.beyond_range == "max" and math.isfinite(constant.far_m)
         shaping = tuple(getattr(settings, name) for name in _SHAPING)
@@ -183,7 +184,7 @@ def _plan(depth: DepthFrame, settings: Settings, wanted: Wanted) -> Plan:
         radius_px=edge_radius_px(depth, settings),
         points=points,
         organised=points and settings.points_organised,
-        stride=point_stride(depth, settings) if points else 1,
+        stride=point_stride(depth.stride, settings) if points else 1,
         coloured=points and settings.points_colour,
         beyond=points and settings.beyond_range == "max" and math.isfinite(depth.far_m),
         confident=points and confident,
@@ -234,14 +235,13 @@ def _finish(
     if prediction.output is not Output.METRIC_DEPTH or prediction.f_px is not None:
         return None  # the scale depends on what was predicted
     confidence = None if prediction.confidence is None else prediction.confidence[0]
-    network_size = prediction.network_size or (camera.height, camera.width)
     raw = DepthFrame(
         prediction.values[0],
         rgb,
         camera,
         0,
         "",
-        network_size=network_size,
+        network_size=prediction.network_size,
         confidence=confidence,
         stride=stride,
         far_m=far_m,
@@ -259,7 +259,7 @@ def _run(
     rgb, confidence, filled, numbers, x, y, table = given
     assert numbers is not None
     rendered = render(plan, values, Scene(rgb, x, y, confidence, table, filled), numbers)
-    return tuple(getattr(rendered, each.name) for each in fields(rendered)), None
+    return rendered.tensors, None
 
 
 def _sent(device: torch.device, numbers: Numbers) -> Tensor:

@@ -76,7 +76,7 @@ class HostRenderer:
     ) -> Tensor:
         """Return the payload of a cloud, see Pipeline.points."""
         check_confidence(self._model, depth, settings)
-        stride = point_stride(depth, settings)
+        stride = point_stride(depth.stride, settings)
         packer = self._packer(depth.camera, settings.points_colour, stride)
         depth_m = depth.depth_m
         if settings.beyond_range == "max" and math.isfinite(depth.far_m):

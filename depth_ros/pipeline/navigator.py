@@ -99,7 +99,7 @@ class Navigator:
             place: of the camera.
             rows: height of the band in pixels, if no heights are used.
         """
-        step, banded = point_stride(depth, settings), in_band(settings, place)
+        step, banded = point_stride(depth.stride, settings), in_band(settings, place)
         if not banded:
             settings, place = _of_rows(settings), _NOWHERE
         look = self._look(depth, settings, place)
@@ -133,7 +133,7 @@ class Navigator:
         return look
 
     def _looked(self, depth: DepthFrame, settings: Settings, mount: Mount | None) -> FramePoints:
-        step = point_stride(depth, settings)
+        step = point_stride(depth.stride, settings)
         depth_m = depth.depth_m[::step, ::step].contiguous()
         radius = math.ceil(edge_radius_px(depth, settings) / step)
         sigma = self._sigma(depth, depth_m, radius, step, scale=0.0)
@@ -159,7 +159,7 @@ class Navigator:
         self, depth: DepthFrame, raw: _Raw, mount: Mount, settings: Settings
     ) -> tuple[_Raw, Tensor]:
         """Return depth corrected by contact with the ground, and a mask of the ground."""
-        step = point_stride(depth, settings)
+        step = point_stride(depth.stride, settings)
         ground_m = self._tables.ground_m(depth.camera, step, mount)
         turns, reach = _turns_to(mount), max(2, raw.radius)
         turned_m, x, y, turned_ground_m = (

@@ -89,9 +89,9 @@ def edge_radius_px(depth: DepthFrame, settings: Settings) -> int:
     return settings.edges_radius_px or radius_for(depth.network_size or size, size)
 
 
-def point_stride(depth: DepthFrame, settings: Settings) -> int:
-    """Return the stride of points, in pixels and rows of the frame."""
-    return max(1, settings.stride // depth.stride)
+def point_stride(stride: int, settings: Settings) -> int:
+    """Return the stride of points, in pixels and rows of a frame of a stride, see Estimate."""
+    return max(1, settings.stride // stride)
 
 
 def check_confidence(model: ModelFacts, depth: DepthFrame, settings: Settings) -> None:

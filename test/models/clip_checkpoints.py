@@ -79,9 +79,9 @@ def image_encoder() -> Any:
 
 
 def scheduler() -> Any:
+    """Stable Video Diffusion's."""
     from diffusers import EulerDiscreteScheduler
 
-    """Stable Video Diffusion's."""
     return EulerDiscreteScheduler(
         beta_start=0.00085,
         beta_end=0.012,
