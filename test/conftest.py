@@ -17,6 +17,7 @@ from hypothesis import settings
 
 from test import dds_profile
 from test.locks import free_domain, locked, of_machine
+from test.result_check import ResultCheck
 
 if "PYTEST_XDIST_WORKER" in os.environ:
     # As many threads of torch as cores in every worker would wait for each other. Read when torch
@@ -77,6 +78,11 @@ def pytest_runtest_makereport(
         crash = getattr(report.longrepr, "reprcrash", None)
         reporter.write_line(f"\n{item.name}: {getattr(crash, 'message', report.longreprtext)}")
     return report
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Hold the workers' results together with what they collected."""
+    config.pluginmanager.register(ResultCheck())
 
 
 @pytest.fixture(scope="session", autouse=True)
