@@ -25,7 +25,7 @@ PROTOCOLS = (
     *("rendered", "bag", "rgbd-folder", "nyu", "kitti-eigen"),
     *("diode-indoor", "ibims", "sun-rgbd", "ddad"),
 )
-ALIGNMENTS = ("none", "median", "affine", "clip")
+ALIGNMENTS = ("none", "median", "ratio", "affine", "clip")
 CROPS = ("none", "nyu-eigen", "kitti-garg", "kitti-eigen")
 
 
@@ -44,8 +44,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--align",
         default="none",
         choices=ALIGNMENTS,
-        help="align predictions with the truth: one factor per image (median), or scale and shift "
-        "of inverse depth per image (affine) or per recording (clip); default: %(default)s",
+        help="align predictions with the truth: one factor per image, from the medians of both "
+        "(median) or the median of their ratio (ratio), or scale and shift of inverse depth per "
+        "image (affine) or per recording (clip); default: %(default)s",
     )
     _add_part(parser)
     _add_topics(parser)

@@ -5,6 +5,7 @@ Aligned scores use the truth, which a robot does not have: they rate shape, not 
 
 from __future__ import annotations
 
+import math
 from enum import Enum
 
 import numpy as np
@@ -29,6 +30,7 @@ class Alignment(str, Enum):
 
     NONE = "none"
     MEDIAN = "median"
+    RATIO = "ratio"
     AFFINE = "affine"
     CLIP = "clip"
 
@@ -37,7 +39,10 @@ def align(values: DepthArray, kind: str, truth_m: DepthArray, how: Alignment) ->
     """Return predictions as depth in metres.
 
     - none: metric depth, unchanged.
-    - median: times median(truth) / median(prediction) over all pixels with both.
+    - median: times median(truth) / median(prediction) over all pixels with both (SfMLearner, arXiv
+      1704.07813).
+    - ratio: times median(truth / prediction) over all pixels with both, which minimises the mean
+      absolute error of the logarithm.
     - affine, clip: scale and shift by least squares over all pixels with both, in inverse depth
       (MiDaS, arXiv 1907.01341), clipped to 1/1000 per metre; in depth for networks whose depth is
       affine-invariant. The scale is not allowed to be negative; instead it is 0, the same depth
@@ -55,10 +60,9 @@ def align(values: DepthArray, kind: str, truth_m: DepthArray, how: Alignment) ->
     Raises:
         ModelError: the values are not metric and the alignment requires it.
     """
-    if how in (Alignment.NONE, Alignment.MEDIAN):
+    if how in _SCALES:
         check(kind, how)
-        ratio = 1.0 if how is Alignment.NONE else _median_ratio(values, truth_m)
-        return (values * ratio).astype(np.float32)
+        return (values * _SCALES[how](values, truth_m)).astype(np.float32)
     if kind == _DEPTH:
         return _fitted(values, truth_m, _LEAST_M)
     inverse = _inverse(values) if kind == METRIC else values
@@ -71,7 +75,7 @@ def check(kind: str, how: Alignment) -> None:
     Raises:
         ModelError: values of this kind need another alignment.
     """
-    if kind != METRIC and how in (Alignment.NONE, Alignment.MEDIAN):
+    if kind != METRIC and how in _SCALES:
         raise ModelSettingError(
             f"the model outputs {kind}, which alignment '{how.value}' cannot make metric: "
             "use --align affine, or clip for videos"
@@ -83,11 +87,25 @@ def _inverse(depth_m: DepthArray) -> DepthArray:
     return np.divide(1, depth_m, out=np.full_like(depth_m, np.nan), where=depth_m > 0)
 
 
-def _median_ratio(values: DepthArray, truth_m: DepthArray) -> float:
+def _no_scale(values: DepthArray, truth_m: DepthArray) -> float:
+    return 1.0
+
+
+def _ratio_of_medians(values: DepthArray, truth_m: DepthArray) -> float:
     both = known(values) & known(truth_m)
-    if not both.any():
-        return float("nan")
-    return float(np.median(truth_m[both]) / np.median(values[both]))
+    return float(np.median(truth_m[both]) / np.median(values[both])) if both.any() else math.nan
+
+
+def _median_of_ratios(values: DepthArray, truth_m: DepthArray) -> float:
+    both = known(values) & known(truth_m)
+    return float(np.median(truth_m[both] / values[both])) if both.any() else math.nan
+
+
+_SCALES = {
+    Alignment.NONE: _no_scale,
+    Alignment.MEDIAN: _ratio_of_medians,
+    Alignment.RATIO: _median_of_ratios,
+}
 
 
 def _fitted(x: DepthArray, y: DepthArray, least: float) -> DepthArray:

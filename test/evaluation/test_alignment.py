@@ -17,11 +17,36 @@ def depths(seed: int, frames: int = 1) -> Maps:
     return np.random.default_rng(seed).uniform(1, 8, (frames, 5, 7)).astype(np.float32)
 
 
-@given(st.floats(0.1, 10))
-def test_scale_alignment_undoes_a_factor(factor: float) -> None:
+SCALES = [Alignment.MEDIAN, Alignment.RATIO]
+
+
+@pytest.mark.parametrize("how", SCALES)
+@given(factor=st.floats(0.1, 10))
+def test_scale_alignment_undoes_a_factor(how: Alignment, factor: float) -> None:
     truth_m = depths(0)
-    aligned = align(np.float32(factor) * truth_m, METRIC, truth_m, Alignment.MEDIAN)
+    aligned = align(np.float32(factor) * truth_m, METRIC, truth_m, how)
     assert aligned == pytest.approx(truth_m, rel=1e-5)
+
+
+@given(st.integers(0, 100), st.floats(0.8, 1.25))
+def test_no_factor_has_a_smaller_log_error_than_the_median_of_ratios(
+    seed: int, factor: float
+) -> None:
+    values, truth_m = depths(seed), depths(seed + 1000)
+
+    def error(scaled: Maps) -> float:
+        return float(np.abs(np.log(scaled / truth_m)).mean())
+
+    aligned = align(values, METRIC, truth_m, Alignment.RATIO)
+    assert error(aligned) <= error(np.float32(factor) * aligned) + 1e-6
+
+
+def test_a_factor_is_not_that_of_pixels_without_truth() -> None:
+    truth_m = depths(0)
+    values = truth_m.copy()
+    truth_m[0, :2], values[0, :2] = np.nan, 100
+    for how in SCALES:
+        assert align(values, METRIC, truth_m, how)[0, 2:] == pytest.approx(truth_m[0, 2:])
 
 
 @given(st.floats(0.1, 10), st.floats(-3, 3))
@@ -90,7 +115,7 @@ def test_an_image_without_truth_gives_no_depth_and_no_error(how: Alignment) -> N
     assert np.isnan(aligned).all() == (how is not Alignment.NONE)
 
 
-@pytest.mark.parametrize("how", [Alignment.NONE, Alignment.MEDIAN])
+@pytest.mark.parametrize("how", [Alignment.NONE, *SCALES])
 @pytest.mark.parametrize("kind", [DEPTH, INVERSE])
 def test_relative_depth_is_not_taken_for_metres(how: Alignment, kind: str) -> None:
     with pytest.raises(ModelError, match=f"{kind}, which .*{how.value}.*--align affine"):
