@@ -109,7 +109,7 @@ def _cluster(address: str, workers: int | None) -> Iterator[Any]:
     try:
         import ray
     except ImportError as error:
-        raise SettingError("Ray is missing, expected: pip install depth_ros[ray]") from error
+        raise SettingError("Ray is missing, expected: pip install ray") from error
     options: dict[str, Any] = {"address": address, "log_to_driver": False}
     if address == LOCAL:
         options |= {"num_cpus": workers, "object_store_memory": _LOCAL_STORE_BYTES}

@@ -72,8 +72,8 @@ class Outputs:
             pipeline.settings.grin_samples
         ):
             raise BagSettingError(
-                f"model '{pipeline.model.entry.name}' gives no confidence as it is asked, expected "
-                "one that denoises (grin-tiny), and grin.samples of 2 or more"
+                f"model '{pipeline.model.entry.name}' outputs no confidence with these settings, "
+                "expected a denoising model (grin-tiny) and grin.samples of 2 or more"
             )
         of_depth = ("depth/image", *(EXTRAS[name] for name in extras))
         # camera_info first: a subscriber that waits for it can use the image of the same stamp.

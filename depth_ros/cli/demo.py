@@ -50,7 +50,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(options: argparse.Namespace) -> int:
-    """Run the demonstration; exit code 1 when it does not reach its bars.
+    """Run the demonstration; exit code 1 when it does not meet its criteria.
 
     Raises:
         SettingError: there is --rooms without --drive, or --seconds with it.
@@ -80,5 +80,5 @@ def _drive(options: argparse.Namespace) -> int:
 
 def _judged(passed: bool) -> int:
     if not passed:
-        print("depth_ros: the demonstration did not reach its bars", file=sys.stderr)
+        print("depth_ros: the demonstration did not meet its criteria", file=sys.stderr)
     return exit_codes.DONE if passed else exit_codes.FAILED

@@ -105,7 +105,7 @@ def missing_pyav() -> str:
     try:
         import av  # noqa: F401
     except ImportError as error:
-        return f"video needs PyAV: pip install 'depth_ros[video]' ({error})"
+        return f"video needs PyAV: pip install av ({error})"
     return ""
 
 

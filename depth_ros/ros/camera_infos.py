@@ -75,7 +75,7 @@ class CameraInfos:
         if self._sizeless is not None:
             return self._read(self._sizeless, (width, height))
         if not cameras:
-            raise CameraError(f"no usable camera_info has come on {self._topic} yet")
+            raise CameraError(f"no usable camera_info was received on {self._topic} yet")
         if settings.camera_info_scale:
             newest = list(cameras.values())[-1]
             return _known(calibration.described(newest.depth_info, width, height, settings))

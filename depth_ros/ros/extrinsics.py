@@ -82,7 +82,7 @@ class SameFrame:
         Raises:
             ScaleError: always.
         """
-        raise ScaleError(f"nothing tells where {header.frame_id} is: {MISSING}")
+        raise ScaleError(f"the pose of {header.frame_id} is unknown: {MISSING}")
 
     def optical_from(
         self, frame_id: str, header: Any, settings: Settings, optical: bool
@@ -94,11 +94,11 @@ class SameFrame:
         """
         if _same(frame_id, header.frame_id):
             return np.eye(4)
-        raise ScaleError(f"nothing tells where {frame_id} is in {header.frame_id}: {MISSING}")
+        raise ScaleError(f"the pose of {frame_id} in {header.frame_id} is unknown: {MISSING}")
 
     def place(self, header: Any, settings: Settings, refused: Callable[[str], None]) -> Place:
         """Return an empty place: nothing is known."""
-        refused(f"nothing tells where {header.frame_id} is: {MISSING}")
+        refused(f"the pose of {header.frame_id} is unknown: {MISSING}")
         return Place()
 
     def destroy(self) -> None:

@@ -132,7 +132,7 @@ class Inputs:
         if not kinds:
             return f"nothing is published on {topic} ({expected})"
         if expected in kinds:
-            return f"{topic} ({expected}) is published, but nothing comes"
+            return f"{topic} ({expected}) is published, but nothing arrives"
         cure = f", see image.transport ({self._transport})" if kinds & {IMAGE, COMPRESSED} else ""
         if missing := [each for each in IMAGES if each in kinds and not message_class(each)]:
             cure = f"; install {missing[0].partition('/')[0]}, which this ROS does not have"
@@ -160,8 +160,8 @@ class Inputs:
             self._resubscribe(_RELIABLE_QOS)
             return
         self._node.get_logger().warning(
-            f"{self.image}: images are lost on their way, as big ones are at best effort: publish "
-            f"them reliably, or set {VARIABLE} for the camera's driver, see docs/robot.md"
+            f"{self.image}: images are lost over DDS, as large ones often are with best effort: "
+            f"publish them reliably, or set {VARIABLE} for the camera's driver, see docs/robot.md"
         )
 
     def _on_incompatible(self, event: Any) -> None:

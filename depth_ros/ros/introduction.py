@@ -20,8 +20,8 @@ def introduce(pipeline: Pipeline, logger: Any) -> None:
     (logger.info if entry.commercial else logger.warning)(f"{text} in {precision(pipeline)}")
     if not pipeline.metric:
         logger.warning(
-            f"{entry.name} gives {entry.output.value}, no metres: only depth/relative is "
-            "published; say scale.mode:=ground or scale.mode:=anchors for depth and points"
+            f"{entry.name} outputs {entry.output.value}, not metres: only depth/relative is "
+            "published; set scale.mode:=ground or scale.mode:=anchors for depth and points"
         )
 
 

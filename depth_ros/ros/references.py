@@ -143,7 +143,7 @@ class References:
         kept = list(self._messages)
         if not kept:
             raise ScaleError(
-                f"nothing has come on {self._node.resolve_topic_name(self._topic)} yet"
+                f"nothing was received on {self._node.resolve_topic_name(self._topic)} yet"
             )
 
         def apart_s(message: Any) -> float:
@@ -161,5 +161,5 @@ class References:
         """Return the camera of anchors given as depth images."""
         if self._info is None:
             topic = self._node.resolve_topic_name(self._info_topic)
-            raise ScaleError(f"no camera_info of the anchors has come on {topic} yet")
+            raise ScaleError(f"no camera_info of the anchors was received on {topic} yet")
         return messages.camera_from_info(self._info)

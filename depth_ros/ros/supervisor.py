@@ -173,7 +173,7 @@ class Supervisor:
             lost = None if self._stopping else self._replace_ended()
             self._stopping = self._stopping or lost is not None
         if lost is not None:
-            self._tell(f"{self._role}s end again and again, the model is given up: {_named(lost)}")
+            self._tell(f"{self._role}s keep ending, the model is unloaded: {_named(lost)}")
             self._give_up(lost)
 
     def _replace_ended(self) -> BaseException | None:
@@ -185,7 +185,7 @@ class Supervisor:
             if not self._may_restart(worker, error):
                 return error
             self._workers[place] = self._new(_named(error))
-            self._tell(f"a {self._role} ended and was started anew: {_named(error)}")
+            self._tell(f"a {self._role} ended and was restarted: {_named(error)}")
         return None
 
     def _new(self, heritage: str = "") -> Worker:

@@ -40,7 +40,7 @@ class Watch:
         self._beat_s = time.monotonic()
         if self._closed or self._thread is None or self._thread.is_alive():
             return
-        text = f"the thread that watches the node ended and was started anew: {self._error!r}"
+        text = f"the thread that watches the node ended and was restarted: {self._error!r}"
         self._notice.set(text)
         self._warn(text)
         self._thread = self._started()
@@ -52,9 +52,7 @@ class Watch:
     def fault(self) -> str:
         """Return the fault of the executor or of this thread; empty if there is none."""
         if self._beat_s is not None and (silent_s := time.monotonic() - self._beat_s) > SILENT_S:
-            return (
-                f"the executor has not come round for {silent_s:.1f} s: it, or its timer, stopped"
-            )
+            return f"the executor has not run for {silent_s:.1f} s: it or its timer stopped"
         return self._notice.text()
 
     def close(self) -> None:

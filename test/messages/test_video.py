@@ -104,7 +104,7 @@ def test_a_header_is_made_from_a_messages_own_fields() -> None:
 
 def test_without_pyav_the_extra_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "av", None)
-    with pytest.raises(MessageError, match=r"pip install 'depth_ros\[video\]'"):
+    with pytest.raises(MessageError, match=r"pip install av"):
         VideoDecoder().decode(message(b"any"))
 
 

@@ -48,7 +48,7 @@ def test_a_report_counts_frames_and_times_them(bench: Bench) -> None:
     bench.peer.wait(lambda: bench.total("unheard") == 1)
     said = values(bench.report(lambda status: values(status)["images"] == "5"))
     assert (said["answered"], said["dropped"]) == ("3", "1")
-    assert (said["skipped, nobody listened"], said["replaced by a newer image"]) == ("1", "0")
+    assert (said["skipped, no subscriber"], said["replaced by a newer image"]) == ("1", "0")
     assert float(said["output rate [Hz]"]) > 0
     assert float(said["input rate [Hz]"]) > 0
     assert 0 < float(said["latency median [ms]"]) <= float(said["latency p95 [ms]"])

@@ -99,7 +99,7 @@ def test_a_transport_that_is_forced_is_kept(bench: Bench, stranger: Any, transpo
     ("kind", "words"),
     [
         (None, ["nothing is published on /image (sensor_msgs/msg/Image)"]),
-        (Image, ["/image (sensor_msgs/msg/Image) is published, but nothing comes"]),
+        (Image, ["/image (sensor_msgs/msg/Image) is published, but nothing arrives"]),
         (PointCloud2, ["/image is published as sensor_msgs/msg/PointCloud2, expected"]),
         (
             CompressedImage,

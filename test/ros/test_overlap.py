@@ -199,7 +199,7 @@ def test_a_publisher_that_is_killed_counts_its_frame_and_another_takes_its_place
     launched(bench, 2)
     kill(publisher)
     bus.opened.set()
-    status = told(bench, ERROR, "a publisher ended and was started anew", "SystemExit")
+    status = told(bench, ERROR, "a publisher ended and was restarted", "SystemExit")
     assert values(status)["worker restarts"] == "1"
     bench.answers(take(2))
     bench.ask(take(3))
@@ -216,7 +216,7 @@ def test_a_publisher_that_is_killed_while_it_has_nothing_to_do_loses_nothing(
     (publisher,) = threads(PUBLISHER)
     kill(publisher)
     bench.show(take(1))
-    told(bench, ERROR, "a publisher ended and was started anew", "SystemExit")
+    told(bench, ERROR, "a publisher ended and was restarted", "SystemExit")
     bench.answers(take(1))
     bench.peer.wait(lambda: counted(bench) == 2)
 
@@ -298,7 +298,7 @@ def test_a_device_that_is_lost_at_landing_is_given_up(bench: Bench, bus: StandIn
     for number in range(3):  # one publisher; a worker, which finds the same; another worker
         bench.show(take(number))
         bench.peer.wait(lambda number=number: bench.total("dropped") == number + 1)  # type: ignore[misc]
-    bench.warning("end again and again", "given up", LOST)
+    bench.warning("keep ending", "unloaded", LOST)
     bench.peer.wait(lambda: state(bench) == State.PRIMARY_STATE_UNCONFIGURED)
     told(bench, ERROR, "failed", LOST)
     assert not threads(PUBLISHER) and not threads("depth worker")

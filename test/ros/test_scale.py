@@ -103,7 +103,7 @@ def test_a_relative_model_says_once_and_clearly_that_it_has_no_metres(
 ) -> None:
     bench.peer.listen(LOG)
     bench.start("depth/relative", model=relative)
-    text = bench.warning("affine_inverse_depth", "no metres", "scale.mode:=ground")
+    text = bench.warning("affine_inverse_depth", "not metres", "scale.mode:=ground")
     bench.ask(take(0))
     bench.ask(take(1))
     assert [log.msg for log in bench.peer.received[LOG]].count(text) == 1

@@ -65,7 +65,7 @@ def test_what_ends_a_worker_is_told_and_another_takes_its_place(
     bench.ask(take(0))
     failing_at(monkeypatch, "end", 1, "sticky")
     bench.ask(take(1))
-    status = told(bench, ERROR, "a worker ended and was started anew", "RuntimeError: sticky")
+    status = told(bench, ERROR, "a worker ended and was restarted", "RuntimeError: sticky")
     assert values(status)["worker restarts"] == "1"
     bench.warning("a worker ended", "sticky")
     bench.ask(take(2))
@@ -123,7 +123,7 @@ def test_every_thread_of_the_node_is_missed_at_once_when_it_ends_and_comes_back(
         bench.show(take(number))  # one that waits for an image does not run Python
         bench.peer.wait(lambda: not thread.is_alive())  # noqa: B023
         ended_s = time.monotonic()
-        told(bench, ERROR, TOLD[name], "and was started anew", "SystemExit")
+        told(bench, ERROR, TOLD[name], "and was restarted", "SystemExit")
         assert time.monotonic() - ended_s < 2
         bench.peer.wait(lambda: own() == sorted(names))
         bench.peer.wait(lambda: counted(bench) == number + 1)  # noqa: B023
@@ -136,7 +136,7 @@ def test_the_end_of_the_executors_thread_is_told_within_two_seconds(bench: Bench
     kill(bench.spinner)
     bench.peer.wait(lambda: not bench.spinner.is_alive())
     ended_s = time.monotonic()
-    told(bench, ERROR, "the executor has not come round for")
+    told(bench, ERROR, "the executor has not run for")
     assert time.monotonic() - ended_s < 2
 
 
@@ -148,7 +148,7 @@ def test_an_executor_that_stops_is_told_and_so_is_its_timer(bench: Bench) -> Non
     bench.peer.wait(lambda: len(rounds) > 1, "the executor's first beat")
     for timer in node.timers:
         timer.cancel()
-    told(bench, ERROR, "the executor has not come round for")
+    told(bench, ERROR, "the executor has not run for")
     for timer in node.timers:
         timer.reset()
     told(bench, OK, "running")
@@ -336,8 +336,8 @@ def test_each_is_called_what_it_is() -> None:
         publisher.join(60.0)
         crew.check()
     assert said == [
-        "a publisher ended and was started anew: ValueError: at once",
-        "publishers end again and again, the model is given up: ValueError: at once",
+        "a publisher ended and was restarted: ValueError: at once",
+        "publishers keep ending, the model is unloaded: ValueError: at once",
     ]
 
 

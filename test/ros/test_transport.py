@@ -112,7 +112,7 @@ def test_images_that_are_lost_on_their_way_are_asked_for_again_or_warned_of(
     try:
         bench.peer.wait(lambda: bench.total("lost") > 0, "images that are lost, counted")
         if not reliable:
-            bench.warning("/big: images are lost on their way", "FASTRTPS_DEFAULT_PROFILES_FILE")
+            bench.warning("/big: images are lost over DDS", "FASTRTPS_DEFAULT_PROFILES_FILE")
             return
         bench.peer.wait(is_reliable, "a reliable subscription")
         before = bench.total("image")

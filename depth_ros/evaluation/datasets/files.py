@@ -123,7 +123,7 @@ def optional(name: str) -> ModuleType:
         return importlib.import_module(name)
     except ImportError as error:
         raise DatasetError(
-            f"this dataset needs {name}: pip install 'depth_ros[evaluate]'"
+            f"this dataset needs {name}: pip install h5py scipy"
         ) from error
 
 
