@@ -1,7 +1,7 @@
 """Launch the depth node: ros2 launch depth_ros depth.launch.py image:=TOPIC.
 
-Every parameter of the node is an argument too. What an argument says beats the preset, and the
-preset beats params_file.
+Every parameter of the node is an argument too. An argument overrides the preset, and the preset
+overrides params_file.
 """
 
 import os
@@ -57,7 +57,7 @@ def names(value: dict[str, str]) -> list[str]:
 
 
 def typed(spec: Spec, text: str) -> Any:
-    """Return what an argument says of a parameter, in the parameter's type.
+    """Return the value of a parameter's argument, in the parameter's type.
 
     Raises:
         SettingError: it is not allowed.
@@ -73,7 +73,7 @@ def typed(spec: Spec, text: str) -> Any:
 
 
 def parameters(value: dict[str, str]) -> list[Any]:
-    """Return the node's parameters, the later ones beating the earlier.
+    """Return the node's parameters; later ones override earlier ones.
 
     Raises:
         SettingError: there is no such preset, or a value is not allowed.
@@ -92,7 +92,7 @@ def parameters(value: dict[str, str]) -> list[Any]:
 
 
 def remappings(value: dict[str, str]) -> list[tuple[str, str]]:
-    """Return the node's topics, and the user's names of them."""
+    """Return the node's topics, each with the user's name for it."""
     pairs = [
         ("image", value["image"]),
         ("camera_info", value["camera_info"] or sibling(value["image"])),
@@ -115,7 +115,7 @@ def of(camera: str, topic: str) -> str:
 
 
 def rviz_file(value: dict[str, str]) -> str:
-    """Return what RViz is to show: config/depth.rviz, or one like it for these arguments.
+    """Return the file of RViz's displays: config/depth.rviz, or one like it for these arguments.
 
     Its topics are relative, and RViz runs in the node's namespace.
     """

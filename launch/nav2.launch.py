@@ -1,6 +1,6 @@
 """Launch depth and a local costmap of Nav2: ros2 launch depth_ros nav2.launch.py image:=TOPIC.
 
-Every argument of depth.launch.py is one here too. With bag:=BAG, a recording stands in for the
+Every argument of depth.launch.py is one here too. With bag:=BAG, a recording replaces the
 robot. On a robot that runs nav2_bringup, launch depth.launch.py preset:=nav2 instead, and merge
 config/nav2/costmap.yaml into its params_file.
 """
@@ -26,7 +26,7 @@ ARGUMENTS = {
         os.path.join(SHARE, "config", "nav2", "costmap.yaml"),
         "parameters of the costmap",
     ),
-    "use_sim_time": ("false", "take time from /clock; say true with bag"),
+    "use_sim_time": ("false", "take time from /clock; set true with bag"),
     "bag": ("", "recording to play, with its clock; empty: the robot's own topics"),
 }
 

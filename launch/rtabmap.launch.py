@@ -21,10 +21,10 @@ SHARE = get_package_share_directory("depth_ros")
 # name: (default, description)
 ARGUMENTS = {
     "image": ("image", "image topic, raw or compressed; RTAB-Map subscribes to it too"),
-    "camera_info": ("", "camera_info topic; empty: the sibling of the image topic"),
+    "camera_info": ("", "camera_info topic; empty: the one beside the image topic"),
     "preset": ("slam", "parameters of the depth node, see depth.launch.py"),
     "rtabmap_file": (os.path.join(SHARE, "config", "rtabmap.yaml"), "parameters of RTAB-Map"),
-    "odometry": ("true", "visual odometry; say false where wheels publish odom -> base_link in TF"),
+    "odometry": ("true", "visual odometry; false: wheels publish odom -> base_link in TF"),
     "viewer": ("false", "open rtabmap_viz"),
     "database": ("~/.ros/rtabmap.db", "file of the map"),
     "use_sim_time": ("false", "take time from /clock"),

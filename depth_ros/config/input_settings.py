@@ -55,7 +55,7 @@ class InputSettings:
     fov_deg: float = setting(
         0.0,
         "Horizontal field of view, used instead of camera_info and without distortion. If it is "
-        "a guess, depth is off by the same factor. 0: unused.",
+        "wrong, depth is wrong by the same factor as the focal length. 0: unused.",
         unit="deg",
         low=0.0,
         high=179.0,

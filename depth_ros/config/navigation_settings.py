@@ -90,7 +90,12 @@ class NavigationSettings:
         live=True,
     )
     nav_neighbour_radius_m: float = setting(
-        0.15, "See nav.neighbours.", unit="m", low=0.001, high=100.0, live=True
+        0.15,
+        "Radius in which nav.neighbours are counted.",
+        unit="m",
+        low=0.001,
+        high=100.0,
+        live=True,
     )
     nav_frames: int = setting(
         4,
@@ -102,8 +107,8 @@ class NavigationSettings:
     )
     nav_frames_agree: int = setting(
         2,
-        "Minimum number of nav.frames that see an obstacle of points/nav; if fewer looked there, "
-        "all of those. More frames must see it than see through it. 1: the current frame is "
+        "Number of the nav.frames that must see an obstacle of points/nav; all of them, if fewer "
+        "looked there. More frames must see it than see through it. 1: the current frame is "
         "enough.",
         low=1,
         high=32,
@@ -124,6 +129,6 @@ class NavigationSettings:
     )
     scan_frame: str = setting(
         "",
-        "Frame of scan without a height band or without TF: at the camera with x forward; empty: "
-        "the image's frame without _optical.",
+        "Frame of scan if it has no height band or the ground is unknown: a frame at the camera "
+        "with x forward; empty: the image's frame without _optical.",
     )

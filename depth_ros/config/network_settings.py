@@ -34,7 +34,7 @@ class NetworkSettings:
     dtype: str = setting(
         "float32",
         "Precision of the network's weights and activations; float16 and bfloat16 are half "
-        "precision, for a GPU. An .onnx file has its own.",
+        "precision: both for a GPU, bfloat16 also for recent CPUs. An .onnx file has its own.",
         choices=("float32", "float16", "bfloat16"),
     )
     compile: str = setting(

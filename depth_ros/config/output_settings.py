@@ -19,7 +19,7 @@ class OutputSettings:
     )
     max_depth_m: float = setting(
         0.0,
-        "Depth from here on becomes +inf (beyond range); 0: use the model's own range.",
+        "Depth of this or more becomes +inf (beyond range); 0: use the model's own range.",
         unit="m",
         low=0.0,
         high=1000.0,

@@ -48,7 +48,7 @@ class ScaleSettings:
     extrinsics: str = setting(
         "tf",
         "Source of the poses of the camera and of the anchors' sensor: TF, or the parameters "
-        "below.",
+        "camera.height_m, camera.pitch_deg, camera.roll_deg and anchors.pose.",
         choices=("tf", "parameters"),
     )
     ground_frame: str = setting(

@@ -42,9 +42,7 @@ class Animation:
         try:
             from PIL import Image
         except ImportError as error:
-            raise SettingError(
-                f"{path} needs Pillow, expected: pip install pillow"
-            ) from error
+            raise SettingError(f"{path} needs Pillow, expected: pip install pillow") from error
         self._image = Image
         self._path = path
         self._chosen: Thinned[tuple[int, ImageArray]] = Thinned(most)

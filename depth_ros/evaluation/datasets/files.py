@@ -122,9 +122,7 @@ def optional(name: str) -> ModuleType:
     try:
         return importlib.import_module(name)
     except ImportError as error:
-        raise DatasetError(
-            f"this dataset needs {name}: pip install h5py scipy"
-        ) from error
+        raise DatasetError(f"this dataset needs {name}: pip install h5py scipy") from error
 
 
 def _read(path: Path, flags: int) -> npt.NDArray[np.generic]:
