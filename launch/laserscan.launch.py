@@ -22,7 +22,7 @@ ARGUMENTS = {
         os.path.join(SHARE, "config", "laserscan.yaml"),
         "parameters of depthimage_to_laserscan",
     ),
-    "scan": ("scan", "topic of the scans"),
+    "scan": ("depth/scan", "topic of the scans; the depth node itself publishes on scan"),
     "use_sim_time": ("false", "take time from /clock"),
 }
 

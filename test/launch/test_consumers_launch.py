@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 import yaml
 
+from depth_ros.outputs import topics
 from test.launch.conftest import REPO, Action, Load
 from test.launch.test_consumers import Table
 
@@ -138,7 +139,8 @@ def test_rtabmap_takes_odometry_of_wheels_from_tf(load: Load) -> None:
 
 
 def test_scans_are_made_of_the_nodes_depth(load: Load) -> None:
-    scans = nodes(started(load, "laserscan.launch.py")[1])["depthimage_to_laserscan"]
-    remapped = dict(scans["remappings"])
+    defaults, actions = started(load, "laserscan.launch.py")
+    assert defaults["scan"] not in topics.TOPICS, "the node publishes on it, too"
+    remapped = dict(nodes(actions)["depthimage_to_laserscan"]["remappings"])
     assert remapped["depth"] == "depth/image"
     assert remapped["depth_camera_info"] == "depth/camera_info"
