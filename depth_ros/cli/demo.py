@@ -39,7 +39,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--drive",
         action="store_true",
-        help="a closed loop: drive to a goal in each of some rooms by the camera alone",
+        help="closed loop: drive to goals in rendered rooms, with the camera as the only sensor",
     )
     parser.add_argument(
         "--rooms",

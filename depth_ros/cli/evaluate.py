@@ -38,7 +38,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="MODEL",
         help="model names, folders, .onnx files or hub ids; default: zoedepth-lite",
     )
-    parser.add_argument("--model", type=arguments.name, help="one more MODEL; default: none")
+    parser.add_argument(
+        "--model", type=arguments.name, help="another way to name a MODEL; default: none"
+    )
     _add_data(parser)
     parser.add_argument(
         "--align",

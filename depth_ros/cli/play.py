@@ -42,7 +42,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     wait.add_argument(
         "--wait",
         action="store_true",
-        help="wait until every topic has a subscriber; default: at most one second",
+        help="wait until every topic has a subscriber; default: wait at most one second",
     )
     wait.add_argument(
         "--wait-for",

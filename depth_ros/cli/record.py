@@ -19,7 +19,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         type=arguments.topic,
         nargs="+",
         default=[],
-        help="topics to record; default: none, give --all",
+        help="topics to record; required without --all; default: none",
     )
     what.add_argument("--all", action="store_true", help="record every topic that is not hidden")
     parser.add_argument(
