@@ -194,7 +194,7 @@ def test_a_missing_pillow_says_what_to_install(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setitem(sys.modules, "PIL", None)
-    with pytest.raises(SettingError, match=r"depth_ros\[preview\]"):
+    with pytest.raises(SettingError, match="pip install pillow"):
         Preview(tmp_path / "preview.gif")
 
 

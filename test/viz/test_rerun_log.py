@@ -93,5 +93,5 @@ def test_a_missing_rerun_says_what_to_install(
     from depth_ros.viz.rerun_log import RerunLog
 
     monkeypatch.setitem(sys.modules, "rerun", None)
-    with pytest.raises(SettingError, match=r"depth_ros\[rerun\]"):
+    with pytest.raises(SettingError, match="pip install rerun-sdk"):
         RerunLog(tmp_path / "log.rrd")
