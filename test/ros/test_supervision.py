@@ -171,7 +171,7 @@ def test_a_worker_that_ends_again_and_again_is_given_up_and_a_manager_sees_it(
     assert change(bench, Transition.TRANSITION_ACTIVATE)
     bench.listen("depth/image")
     lose_the_device(bench)
-    bench.warning("given up", LOST)
+    bench.warning("is unloaded", LOST)
     bench.peer.wait(lambda: state(bench) == State.PRIMARY_STATE_UNCONFIGURED)
     told(bench, ERROR, "failed", LOST)
     assert not node.ended.done()
@@ -191,7 +191,7 @@ def test_a_node_on_its_own_loads_its_model_anew_once_and_then_ends(bench: Bench)
         bench.gate.failure = None
         bench.peer.leave("depth/image")
         if not failed:
-            bench.warning("given up", LOST)
+            bench.warning("is unloaded", LOST)
             bench.peer.wait(lambda: len(threads("depth worker")) == 1 and node._workers.working)
     bench.peer.wait(node.ended.done)
     assert LOST in node.ended.result()
