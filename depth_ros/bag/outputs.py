@@ -72,7 +72,7 @@ class Outputs:
             pipeline.settings.grin_samples
         ):
             raise BagSettingError(
-                f"model '{pipeline.model.entry.name}' outputs no confidence with these settings, "
+                f"model '{pipeline.model.entry.name}' gives no confidence with these settings, "
                 "expected a denoising model (grin-tiny) and grin.samples of 2 or more"
             )
         of_depth = ("depth/image", *(EXTRAS[name] for name in extras))

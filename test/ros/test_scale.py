@@ -517,7 +517,7 @@ def test_anchors_in_another_frame_say_that_tf2_is_missing(
     start_without_tf2(bench, relative, monkeypatch)
     bench.deliver("anchors", cloud(lidar_points(), take(0)), "anchors")
     bench.show(take(0))
-    bench.warning("ScaleError", "where lidar is", "tf2_ros is missing")
+    bench.warning("ScaleError", "pose of lidar", "tf2_ros is missing")
 
 
 def test_tf_tells_where_the_anchors_are(bench: Bench, relative: str, tf2_ros: type[Buffer]) -> None:
