@@ -77,18 +77,14 @@ class Decoder:
         if messages.codec_of(message):
             rgb = self._video.decode(message)
             return messages.header_of(message), lambda: rgb
-        return message.header, partial(_pixels, record.topic, self._rgb, message)
+        convert = partial(messages.rgb_from, message, self._settings)
+        return message.header, partial(_pixels, record.topic, convert)
 
     def depth(self, record: Record) -> tuple[Any, LazyPixels]:
         """Return the same for a depth image, in metres (H, W)."""
         message = _message(record)
-        return message.header, partial(_pixels, record.topic, self._depth_m, message)
-
-    def _rgb(self, message: Any) -> npt.NDArray[np.uint8]:
-        return messages.rgb_from(message, self._settings)
-
-    def _depth_m(self, message: Any) -> npt.NDArray[np.float32]:
-        return messages.depth_from(message, self._settings.max_image_pixels)
+        convert = partial(messages.depth_from, message, self._settings.max_image_pixels)
+        return message.header, partial(_pixels, record.topic, convert)
 
     def skip(self, record: Record) -> None:
         """Skip an image; one of a video is still decoded, because later ones depend on it."""
@@ -113,11 +109,9 @@ def _message(record: Record) -> Any:
     return message
 
 
-def _pixels(
-    topic: str, convert: Callable[[Any], npt.NDArray[Any]], message: Any
-) -> npt.NDArray[Any]:
+def _pixels(topic: str, convert: LazyPixels) -> npt.NDArray[Any]:
     try:
-        return convert(message)
+        return convert()
     except MessageError:
         raise
     except Exception as error:  # MemoryError too
