@@ -37,7 +37,7 @@ ARROWS = {
     "export": {"geometry", "models", "output_paths", "runtimes"},
     "scale": {"geometry"},
     "anchor_messages": {"config", "geometry", "messages", "scale"},
-    "ground_frame": {"config", "scale"},
+    "ground_frame": {"config", "pipeline.place", "scale"},
     "pipeline": {"geometry", "config", "models", "profile", "runtimes", "scale"},
     "engine": {"pipeline", "scale"},
     "outputs": {"geometry", "messages", "pipeline"},
