@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import heapq
+from collections import Counter
 from collections.abc import Callable, Collection, Iterator, Mapping
 from functools import cache
 from operator import attrgetter
@@ -69,7 +70,7 @@ class Recording:
         self.notes: list[str] = []
         self._sources = [source for path in paths for source in self._open(path)]
         self.topics: dict[str, Topic] = {}
-        self.counts: dict[str, int] = {}
+        self.counts: Counter[str] = Counter()
         self.unknown: dict[str, str] = {}
         for source in self._sources:
             self._enter_topics(source)
@@ -126,10 +127,8 @@ class Recording:
             known = self.topics.setdefault(name, topic)
             if known.kind != topic.kind:
                 raise BagError(f"{name} is {known.kind} and {topic.kind}, expected one type")
-            qos = tuple(dict.fromkeys([*known.qos, *topic.qos]))
-            self.topics[name] = known._replace(qos=qos)
-        for name, count in source.counts.items():
-            self.counts[name] = self.counts.get(name, 0) + count
+            self.topics[name] = known.with_qos(topic.qos)
+        self.counts.update(source.counts)
 
     def _open(self, path: Path) -> list[_Source]:
         """Return the files of the bag at a path."""
@@ -225,7 +224,7 @@ class _Source:
         self._unpacked: TemporaryDirectory[str] | None = None
         self._file = self._opened(path)
         self.topics: dict[str, Topic] = {}
-        self.counts: dict[str, int] = {}
+        self.counts: Counter[str] = Counter()
         self.unknown: dict[str, str] = {}
         self._chosen: list[int] = []
         self._ros1: dict[int, Ros1Type] = {}
@@ -296,8 +295,8 @@ class _Source:
             self.unknown[name] = f"some of its messages are {topic.kind}, others {known.kind}"
             return
         self._chosen.append(key)
-        self.topics[name] = known._replace(qos=tuple(dict.fromkeys([*known.qos, *topic.qos])))
-        self.counts[name] = self.counts.get(name, 0) + self._file.counts.get(key, 0)
+        self.topics[name] = known.with_qos(channel.qos)
+        self.counts[name] += self._file.counts[key]
 
     def _topic(self, key: int, channel: Channel, hashes: Mapping[str, str]) -> Topic:
         if channel.encoding == "ros1":

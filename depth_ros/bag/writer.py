@@ -17,8 +17,6 @@ from depth_ros.errors import BagSettingError
 from depth_ros.geometry.camera import Camera
 from depth_ros.messages import CameraInfoFields, image_content
 
-_NS_PER_S = 1_000_000_000
-
 
 class BagWriter:
     """A new rosbag2 folder: mcap, compressed with zstd. A context manager.
@@ -51,7 +49,7 @@ class BagWriter:
 def header(stamp_ns: int, frame_id: str) -> Any:
     """Return a std_msgs/Header."""
     types = TYPESTORE.types
-    stamp = types["builtin_interfaces/msg/Time"](*divmod(stamp_ns, _NS_PER_S))
+    stamp = types["builtin_interfaces/msg/Time"](*divmod(stamp_ns, 10**9))
     return types["std_msgs/msg/Header"](stamp, frame_id)
 
 

@@ -112,7 +112,7 @@ def find_topics(
 def _candidates(recording: Recording) -> tuple[list[str], list[str]]:
     """Return the topics of colour images and of depth images, one for each camera."""
     found = [name for name, topic in recording.topics.items() if topic.kind in IMAGES]
-    found = [name for name in found if recording.counts.get(name)]
+    found = [name for name in found if recording.counts[name]]
     depths = {name for name in found if holds_depth(recording, name)}
     # Not the node's own depth/color pictures, and not relative depth.
     colours = {name for name in found if not name.endswith("depth/color")} - depths
