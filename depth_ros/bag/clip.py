@@ -26,6 +26,7 @@ from depth_ros.models import ClipModel, ModelEntry
 from depth_ros.pipeline import Pipeline, clip_predictor
 from depth_ros.pipeline.clip_predictor import ClipPredictor
 from depth_ros.pipeline.network_view import NetworkViews
+from depth_ros.pipeline.turned import quarter_turns
 from depth_ros.scale.anchors import Anchors
 from depth_ros.scale.clip import ANCHORS, align_clip
 from depth_ros.scale.ground import Mount
@@ -133,7 +134,7 @@ def _predict(
         def report(share: float) -> None:
             bar.update(100 * share - bar.n)
 
-        turns = settings.rotate // 90
+        turns = quarter_turns(settings)
         facts = _placeholder_pipeline(model.entry, settings).model
         view = NetworkViews(facts, lambda values: values).of(camera, settings)
 
