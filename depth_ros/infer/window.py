@@ -36,8 +36,8 @@ class Window:
         except tkinter.TclError as error:
             raise SettingError(f"no window: {one_line(error)}") from error
         root.title(title)
-        root.bind("<Escape>", lambda _: self._close())
-        root.protocol("WM_DELETE_WINDOW", self._close)
+        root.bind("<Escape>", lambda _: self.close())
+        root.protocol("WM_DELETE_WINDOW", self.close)
         self._root: tkinter.Tk | None = root
         self._label = tkinter.Label(root)
         self._label.pack()
@@ -64,17 +64,14 @@ class Window:
 
     def close(self) -> None:
         """Close it."""
-        self._close()
+        if self._root is not None:
+            self._root.destroy()
+            self._root = None
 
     def _tick(self) -> None:
         """Run Python regularly, so that Ctrl-C works although Tk waits for its own events."""
         if self._root is not None:
             self._root.after(_TICK_MS, self._tick)
-
-    def _close(self) -> None:
-        if self._root is not None:
-            self._root.destroy()
-            self._root = None
 
 
 def portable(rgb: npt.NDArray[np.uint8]) -> bytes:
