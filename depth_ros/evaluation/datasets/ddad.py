@@ -23,6 +23,7 @@ from depth_ros.evaluation.datasets.files import (
 from depth_ros.evaluation.datasets.sample import Sample, Samples, each
 from depth_ros.geometry.camera import Camera
 from depth_ros.input_files import regular
+from depth_ros.messages.transforms import matrix_of_pose
 from depth_ros.pipeline import Frame
 
 LAYOUT = (
@@ -97,12 +98,5 @@ def _camera(calibration: Path, height: int, width: int) -> Camera:
 
 def _transform(pose: Any) -> npt.NDArray[np.float64]:
     """Return the 4x4 transform of DGP's pose: a unit quaternion and a translation [m]."""
-    w, x, y, z = (pose["rotation"][name] for name in ("qw", "qx", "qy", "qz"))
-    transform = np.eye(4)
-    transform[:3, :3] = [
-        [1 - 2 * (y * y + z * z), 2 * (x * y - z * w), 2 * (x * z + y * w)],
-        [2 * (x * y + z * w), 1 - 2 * (x * x + z * z), 2 * (y * z - x * w)],
-        [2 * (x * z - y * w), 2 * (y * z + x * w), 1 - 2 * (x * x + y * y)],
-    ]
-    transform[:3, 3] = [pose["translation"][axis] for axis in "xyz"]
-    return transform
+    q, t = pose["rotation"], pose["translation"]
+    return matrix_of_pose((q["qx"], q["qy"], q["qz"], q["qw"]), (t["x"], t["y"], t["z"]))
