@@ -110,18 +110,12 @@ class FramePool:
         first = step * self._fresh % _POOL_FRAMES
         slots = torch.arange(first, first + self._fresh) % _POOL_FRAMES
         self._pool.rgb[slots] = frames.rgb
-        self._pool.depth_m[slots] = self._sparse(frames.depth_m, rng)
+        self._pool.depth_m[slots] = sparse(frames.depth_m, self._labels, rng)
         rays = np.stack([camera.rays() for camera in cameras])
         self._pool.rays[slots] = torch.from_numpy(rays)
         self._pool.f_px[slots] = torch.tensor(
             [camera.f_px for camera in cameras], dtype=torch.float32
         )
-
-    def _sparse(self, depth_m: Tensor, rng: np.random.Generator) -> Tensor:
-        if self._labels >= 1:
-            return depth_m
-        dropped = torch.from_numpy(rng.random(depth_m.shape) >= self._labels)
-        return depth_m.masked_fill(dropped, torch.nan)
 
     def draw(self, step: int) -> Batch:
         """Return a step's batch, with random colours, half of it mirrored."""
@@ -153,6 +147,14 @@ class Shapes:
     def draw(self, step: int) -> Batch:
         """Return a step's batch."""
         return self._pools[step % len(self._pools)].draw(step // len(self._pools))
+
+
+def sparse(depth_m: Tensor, labels: float, rng: np.random.Generator) -> Tensor:
+    """Return depth with NaN for all but a share of the pixels, up to 1, chosen at random."""
+    if labels >= 1:
+        return depth_m
+    dropped = torch.from_numpy(rng.random(depth_m.shape) >= labels)
+    return depth_m.masked_fill(dropped, torch.nan)
 
 
 def jitter(rgb: Tensor, generator: torch.Generator) -> Tensor:
