@@ -36,7 +36,7 @@ ARROWS = {
     "models": {"geometry", "input_files", "nearest", "runtimes.graph", "runtimes.onnx_file"},
     "export": {"geometry", "models", "output_paths", "runtimes"},
     "scale": {"geometry"},
-    "anchor_messages": {"config", "geometry", "messages", "scale"},
+    "anchor_messages": {"geometry", "messages", "scale"},
     "ground_frame": {"config", "pipeline.place", "scale"},
     "pipeline": {"geometry", "config", "models", "profile", "runtimes", "scale"},
     "engine": {"pipeline", "scale"},
