@@ -10,10 +10,10 @@ from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
-import numpy.typing as npt
 import torch
 from tqdm import tqdm
 
+from depth_ros.arrays import DepthArray, ImageArray
 from depth_ros.bag import cameras
 from depth_ros.bag.cameras import BagCamera, BagJob
 from depth_ros.bag.groups import Groups
@@ -79,7 +79,7 @@ def prepare(
 
 
 def _fit(
-    values: npt.NDArray[np.float32],
+    values: DepthArray,
     entry: ModelEntry,
     references: Sequence[Reference | None],
     camera: Camera,
@@ -125,7 +125,7 @@ def _predict(
     camera: Camera,
     settings: Settings,
     options: ConvertOptions,
-    values: npt.NDArray[np.float32],
+    values: DepthArray,
 ) -> None:
     """Fill values (T, H, W) with the network's output."""
     frames = _frames(sources, model.entry, replace(settings, scale_mode="model"), options)
@@ -138,7 +138,7 @@ def _predict(
         facts = _placeholder_pipeline(model.entry, settings).model
         view = NetworkViews(facts, lambda values: values).of(camera, settings)
 
-        def upright(index: int) -> npt.NDArray[np.uint8]:
+        def upright(index: int) -> ImageArray:
             seen = view.image(torch.from_numpy(next(frames).frame.rgb.copy()))
             return np.ascontiguousarray(np.rot90(seen.numpy(), -turns))
 

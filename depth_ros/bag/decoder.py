@@ -8,10 +8,10 @@ from contextlib import suppress
 from functools import partial
 from typing import Any, NamedTuple, TypeAlias
 
-import numpy as np
 import numpy.typing as npt
 
 from depth_ros import messages
+from depth_ros.arrays import ImageArray
 from depth_ros.bag.reader import Record
 from depth_ros.bag.types import TYPESTORE
 from depth_ros.config import Settings
@@ -30,7 +30,7 @@ class Decoded(NamedTuple):
     """
 
     header: Any
-    rgb: npt.NDArray[np.uint8]
+    rgb: ImageArray
 
 
 class Decoder:

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from depth_ros.arrays import FloatArray
 from depth_ros.bag.splits import SplitBag
 from depth_ros.bag.types import TYPESTORE as TYPESTORE
 from depth_ros.bag.types import standard
@@ -97,9 +98,7 @@ def camera_info_of(fields: CameraInfoFields, at: Any) -> Any:
     )
 
 
-def static_transform(
-    parent: str, child: str, transform: npt.NDArray[np.float64], stamp_ns: int
-) -> Any:
+def static_transform(parent: str, child: str, transform: FloatArray, stamp_ns: int) -> Any:
     """Return a tf2_msgs/TFMessage with one transform (4x4): from child to parent coordinates."""
     types = TYPESTORE.types
     return types["tf2_msgs/msg/TFMessage"](
@@ -116,7 +115,7 @@ def static_transform(
     )
 
 
-def quaternion(rotation: npt.NDArray[np.float64]) -> Sequence[float]:
+def quaternion(rotation: FloatArray) -> Sequence[float]:
     """Return the unit quaternion (x, y, z, w) of a rotation matrix.
 
     Source: Bar-Itzhack 2000, the eigenvector of the largest eigenvalue; without singular cases.

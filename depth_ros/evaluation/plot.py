@@ -8,10 +8,9 @@ from dataclasses import dataclass
 from html import escape
 from typing import TypeAlias
 
-import numpy as np
-import numpy.typing as npt
+from depth_ros.arrays import FloatArray
 
-Series: TypeAlias = tuple[str, npt.NDArray[np.float64], npt.NDArray[np.float64]]
+Series: TypeAlias = tuple[str, FloatArray, FloatArray]
 """A line's name, and its x and y (N,)."""
 
 COLOURS = ("#2a6fdb", "#d9480f", "#2b8a3e", "#9c36b5", "#b08900", "#0b7285", "#c2255c")
@@ -68,9 +67,7 @@ def _down(y: Axis, value: float) -> float:
     return _HEIGHT - _BOTTOM - y.share(value) * (_HEIGHT - _BOTTOM - _TOP)
 
 
-def _line(
-    xs: npt.NDArray[np.float64], ys: npt.NDArray[np.float64], x: Axis, y: Axis, colour: str
-) -> str:
+def _line(xs: FloatArray, ys: FloatArray, x: Axis, y: Axis, colour: str) -> str:
     places = [(_across(x, a), _down(y, b)) for a, b in zip(xs.tolist(), ys.tolist(), strict=True)]
     points = " ".join(f"{across:.1f},{down:.1f}" for across, down in places)
     dots = "".join(

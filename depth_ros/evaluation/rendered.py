@@ -9,9 +9,9 @@ from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
-import numpy.typing as npt
 from tqdm import tqdm
 
+from depth_ros.arrays import DepthArray
 from depth_ros.evaluation import metrics, picture
 from depth_ros.evaluation.datasets.sample import Sample, Samples
 from depth_ros.evaluation.metrics import Scores
@@ -45,7 +45,7 @@ def samples(drives: int = DRIVES) -> Samples:
     )
 
 
-def frames(drives: int = DRIVES) -> list[tuple[Frame, npt.NDArray[np.float32]]]:
+def frames(drives: int = DRIVES) -> list[tuple[Frame, DepthArray]]:
     """Render all held-out frames, with their truth."""
     bar = tqdm(samples(drives), desc="render", total=drives * FRAMES_PER_DRIVE, unit="frame")
     return [(sample.frame, sample.truth_m) for sample in bar]

@@ -8,8 +8,8 @@ from typing import Any, NamedTuple, Protocol
 
 import cv2
 import numpy as np
-import numpy.typing as npt
 
+from depth_ros.arrays import ImageArray
 from depth_ros.config import Settings
 from depth_ros.errors import FrameError
 from depth_ros.infer.sources import Source
@@ -39,7 +39,7 @@ class Capture(Protocol):
 class VideoFrame(NamedTuple):
     """A frame: rgb uint8 (H, W, 3), and its time since the beginning."""
 
-    rgb: npt.NDArray[np.uint8]
+    rgb: ImageArray
     stamp_ns: int
 
 

@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING
 
 import cv2
 import numpy as np
-import numpy.typing as npt
 
+from depth_ros.arrays import ImageArray
 from depth_ros.errors import SettingError, one_line
 
 if TYPE_CHECKING:
@@ -43,7 +43,7 @@ class Window:
         self._label.pack()
         self._image = tkinter.PhotoImage
 
-    def show(self, rgb: npt.NDArray[np.uint8], colour: npt.NDArray[np.uint8]) -> None:
+    def show(self, rgb: ImageArray, colour: ImageArray) -> None:
         """Show an image and its depth in colour, both uint8 (H, W, 3); ignored once it is closed.
 
         Args:
@@ -74,7 +74,7 @@ class Window:
             self._root.after(_TICK_MS, self._tick)
 
 
-def portable(rgb: npt.NDArray[np.uint8]) -> bytes:
+def portable(rgb: ImageArray) -> bytes:
     """Return a picture (H, W, 3), shrunk to fit a screen, as a PPM file."""
     height, width = rgb.shape[:2]
     share = min(1.0, _LARGEST_PX[0] / width, _LARGEST_PX[1] / height)

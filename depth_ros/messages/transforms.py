@@ -5,10 +5,11 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
+
+from depth_ros.arrays import FloatArray
 
 
-def matrix_from_transform(transform: Any) -> npt.NDArray[np.float64]:
+def matrix_from_transform(transform: Any) -> FloatArray:
     """Return a geometry_msgs/Transform with a unit quaternion as a 4x4 matrix."""
     t, q = transform.translation, transform.rotation
     return matrix_of_pose((q.x, q.y, q.z, q.w), (t.x, t.y, t.z))
@@ -16,7 +17,7 @@ def matrix_from_transform(transform: Any) -> npt.NDArray[np.float64]:
 
 def matrix_of_pose(
     quaternion: tuple[float, float, float, float], translation: tuple[float, float, float]
-) -> npt.NDArray[np.float64]:
+) -> FloatArray:
     """Return the 4x4 matrix of a unit quaternion x, y, z, w and a translation."""
     x, y, z, w = quaternion
     matrix = np.eye(4)

@@ -16,7 +16,7 @@ import numpy.typing as npt
 import torch
 from torch import Tensor
 
-from depth_ros.arrays import FloatArray
+from depth_ros.arrays import DepthArray, FloatArray
 from depth_ros.errors import ScaleError
 from depth_ros.geometry.camera import Camera
 from depth_ros.scale.fit import Fit, robust
@@ -262,7 +262,7 @@ def align(values: Tensor, kind: str, anchors: Anchors) -> Fit:
     return fit
 
 
-def prompt(anchors: Anchors, height: int, width: int, camera: Camera) -> npt.NDArray[np.float32]:
+def prompt(anchors: Anchors, height: int, width: int, camera: Camera) -> DepthArray:
     """Return anchors as a dense depth prompt of low resolution, the input of prompted networks.
 
     Args:
@@ -289,5 +289,5 @@ def prompt(anchors: Anchors, height: int, width: int, camera: Camera) -> npt.NDA
     )
     depth_of_label = np.empty(labels.max() + 1, np.float32)
     depth_of_label[labels[~empty]] = grid[~empty]
-    dense: npt.NDArray[np.float32] = depth_of_label[labels]
+    dense: DepthArray = depth_of_label[labels]
     return dense

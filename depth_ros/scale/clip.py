@@ -5,11 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 import numpy as np
-import numpy.typing as npt
 import torch
 from torch import Tensor
 
-from depth_ros.arrays import FloatArray
+from depth_ros.arrays import DepthArray, FloatArray
 from depth_ros.errors import ScaleError
 from depth_ros.scale.anchors import MOST_DEVIATION, Anchors, sample, target_of
 from depth_ros.scale.filter import FLOOR
@@ -27,7 +26,7 @@ _Samples = tuple[FloatArray, FloatArray, FloatArray]
 
 
 def align_clip(
-    values: Iterable[npt.NDArray[np.float32]],
+    values: Iterable[DepthArray],
     kind: str,
     references: Iterable[Reference | None],
     rays: Tensor,
@@ -62,7 +61,7 @@ def align_clip(
 
 
 def _evidence_of_clip(
-    values: Iterable[npt.NDArray[np.float32]],
+    values: Iterable[DepthArray],
     kind: str,
     references: Iterable[Reference | None],
     rays: Tensor,

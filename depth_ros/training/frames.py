@@ -6,11 +6,11 @@ from collections.abc import Sequence
 from typing import NamedTuple, Protocol
 
 import numpy as np
-import numpy.typing as npt
 import torch
 from torch import Tensor
 from tqdm import tqdm
 
+from depth_ros.arrays import DepthArray, ImageArray
 from depth_ros.geometry.camera import Camera
 from depth_ros.training.render import random_frames
 from depth_ros.training.scenes import Robot
@@ -48,8 +48,8 @@ class Batch(NamedTuple):
 class Rgbd(NamedTuple):
     """A recorded image, uint8 (H, W, 3), with its depth in metres (H, W) and its camera."""
 
-    rgb: npt.NDArray[np.uint8]
-    depth_m: npt.NDArray[np.float32]
+    rgb: ImageArray
+    depth_m: DepthArray
     camera: Camera
 
 

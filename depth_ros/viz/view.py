@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import cv2
 import numpy as np
-import numpy.typing as npt
 
+from depth_ros.arrays import DepthArray, ImageArray
 from depth_ros.bag.calibrations import Calibrations
 from depth_ros.bag.decoder import Decoder
 from depth_ros.bag.losses import Losses
@@ -138,7 +138,7 @@ def _listed(topics: Iterable[str | None]) -> str:
 
 # --- frames -------------------------------------------------------------------------------------
 
-Frame = tuple[str, int, npt.NDArray[np.uint8], npt.NDArray[np.float32], Camera]
+Frame = tuple[str, int, ImageArray, DepthArray, Camera]
 
 
 def _frames(

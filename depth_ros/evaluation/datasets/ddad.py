@@ -11,8 +11,8 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
+from depth_ros.arrays import DepthArray, FloatArray
 from depth_ros.evaluation.datasets.files import (
     DatasetError,
     read_json,
@@ -79,7 +79,7 @@ def _read(record: tuple[Path, Path, Path, Any, Any]) -> Sample:
     return Sample(Frame(rgb, camera), truth_m, f"{scene}/{image.stem}", scene, pose)
 
 
-def splat(points: npt.NDArray[np.float64], camera: Camera) -> npt.NDArray[np.float32]:
+def splat(points: FloatArray, camera: Camera) -> DepthArray:
     """Return the depth image (H, W) of points (N, 3): the nearest of each pixel, NaN for none."""
     pixels = np.floor(camera.project(points))
     inside = ((pixels >= 0) & (pixels < (camera.width, camera.height))).all(axis=1)
@@ -96,7 +96,7 @@ def _camera(calibration: Path, height: int, width: int) -> Camera:
     return Camera(width, height, k["fx"], k["fy"], k["cx"], k["cy"])
 
 
-def _transform(pose: Any) -> npt.NDArray[np.float64]:
+def _transform(pose: Any) -> FloatArray:
     """Return the 4x4 transform of DGP's pose: a unit quaternion and a translation [m]."""
     q, t = pose["rotation"], pose["translation"]
     return matrix_of_pose((q["qx"], q["qy"], q["qz"], q["qw"]), (t["x"], t["y"], t["z"]))
