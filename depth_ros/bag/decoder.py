@@ -13,7 +13,6 @@ import numpy.typing as npt
 from depth_ros import messages
 from depth_ros.arrays import ImageArray
 from depth_ros.bag.reader import Record
-from depth_ros.bag.types import TYPESTORE
 from depth_ros.config import Settings
 from depth_ros.errors import MessageError, one_line
 
@@ -102,7 +101,7 @@ class Decoder:
 
 def _message(record: Record) -> Any:
     try:
-        message: Any = TYPESTORE.deserialize_cdr(record.data, record.kind)
+        message = record.message()
     except Exception as error:  # a parser may raise anything on damaged bytes
         raise MessageError(f"{record.topic} cannot be read: {one_line(error)}") from error
     messages.check_stamp(messages.header_of(message))

@@ -44,6 +44,10 @@ class Record(NamedTuple):
     time_ns: int
     data: bytes
 
+    def message(self) -> Any:
+        """Return the message; a parser may raise anything on damaged bytes."""
+        return TYPESTORE.deserialize_cdr(self.data, self.kind)
+
 
 class Recording:
     """One or several bags, read as one in time order. A context manager.
@@ -345,4 +349,4 @@ def messages(path: Path, *topics: str) -> Iterator[tuple[str, Any]]:
         BagError: as records().
     """
     for record in records(path, topics):
-        yield record.topic, TYPESTORE.deserialize_cdr(record.data, record.kind)
+        yield record.topic, record.message()

@@ -8,7 +8,6 @@ from typing import Any
 from depth_ros import messages
 from depth_ros.arrays import FloatArray
 from depth_ros.bag.reader import Record
-from depth_ros.bag.types import TYPESTORE
 from depth_ros.bag.window import Window
 from depth_ros.errors import ScaleError
 from depth_ros.frame_tree import transform_between
@@ -27,8 +26,7 @@ class Transforms:
     def __init__(self, static: Iterable[Record], moving: Iterable[Record]) -> None:
         self._static: dict[str, tuple[str, FloatArray]] = {}
         for record in static:
-            message: Any = TYPESTORE.deserialize_cdr(record.data, record.kind)
-            for transform in message.transforms:
+            for transform in record.message().transforms:
                 parent, child = _frames(transform)
                 self._static[child] = (parent, messages.matrix_from_transform(transform.transform))
         self._window = Window(moving, _SPAN_NS)

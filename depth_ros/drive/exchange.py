@@ -97,8 +97,6 @@ def _record(topic: str, message: Any, stamp_ns: int) -> Record:
 
 
 def _answer(records: list[Record]) -> Answer:
-    decoded: dict[str, Any] = {
-        record.kind: TYPESTORE.deserialize_cdr(record.data, record.kind) for record in records
-    }
+    decoded = {record.kind: record.message() for record in records}
     depth_m = messages.depth_from_image(decoded["sensor_msgs/msg/Image"])
     return Answer(depth_m, messages.points_from_cloud(decoded["sensor_msgs/msg/PointCloud2"])[0])
