@@ -136,7 +136,6 @@ class Ros1File(SpannedFile):
                 yield Message(record.number(b"conn"), record.time_ns(b"time"), record.data)
 
     def _records(self, chunk: _Record) -> Iterator[_Record]:
-        """Yield the records in a chunk."""
         raw = _DECOMPRESS[chunk.fields[b"compression"]](chunk.data)
         stream = BytesIO(raw)
         while stream.tell() < len(raw):

@@ -84,7 +84,6 @@ def run(options: argparse.Namespace) -> int:
 
 
 def _size(text: str) -> tuple[int, int]:
-    """Return width and height."""
     return arguments.sides(text, "WxH, width and height such as 640x480")
 
 
