@@ -37,6 +37,10 @@ class Batch(NamedTuple):
         """Return the batch on a device."""
         return Batch(*(part.to(device) for part in self))
 
+    def canonical_m(self, f_px: float) -> Tensor:
+        """Return depth as if all cameras had a focal length, the canonical camera of Metric3D."""
+        return self.depth_m * (f_px / self.f_px)[:, None, None]
+
     def mirrored(self, which: Tensor) -> Batch:
         """Return the frames, with those selected by which, bool (B,), mirrored."""
         rgb, depth_m, rays = self.rgb.clone(), self.depth_m.clone(), self.rays.clone()
