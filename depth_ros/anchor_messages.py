@@ -9,7 +9,6 @@ import numpy as np
 
 from depth_ros import messages
 from depth_ros.arrays import FloatArray
-from depth_ros.config import Settings
 from depth_ros.geometry.camera import Camera
 from depth_ros.scale import anchors
 from depth_ros.scale.anchors import OPTICAL_FROM_BODY, Anchors, pose_matrix
@@ -21,7 +20,7 @@ def anchors_from(
     pose: FloatArray,
     camera: Camera,
     sensor: Callable[[], Camera],
-    max_pixels: int = Settings.max_image_pixels,
+    max_pixels: int,
 ) -> Anchors:
     """Return the measurements in a message as anchors in the image of a camera.
 

@@ -77,7 +77,7 @@ def read(path: Path) -> Calibration:
     return Calibration(*size, model, d, k, r, p)
 
 
-def of_file(path: Path, size: tuple[int, int] | None, rectified: bool = False) -> Camera:
+def of_file(path: Path, size: tuple[int, int] | None, rectified: bool) -> Camera:
     """Return the camera of a calibration file, scaled to the width and height of images.
 
     Args:

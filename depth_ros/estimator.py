@@ -24,7 +24,6 @@ from depth_ros.scale.anchors import Anchors
 from depth_ros.scale.scaler import Reference
 
 _LOG = logging.getLogger("depth_ros")
-_NS_PER_S = 1_000_000_000
 
 
 class Points(NamedTuple):
@@ -271,7 +270,7 @@ class Stream:
     def _next_ns(self) -> int:
         if self._fps is None:
             raise SettingError("the frame has no stamp_ns, expected one, or stream(fps=...)")
-        return round(self._count / self._fps * _NS_PER_S)
+        return round(self._count / self._fps * 10**9)
 
 
 def load(model: str = "zoedepth-lite", device: str = "auto", **settings: Value) -> Estimator:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 
@@ -12,6 +13,12 @@ from depth_ros.errors import ScaleError
 _MOST_FRAMES = 1000  # of a chain: more are a loop
 ParentOf = Callable[[str], tuple[str, FloatArray] | None]
 """Returns a frame's parent and the 4x4 transform of its points to the parent; None: no parent."""
+
+
+def frames_of(stamped: Any) -> tuple[str, str]:
+    """Return the parent and child frames of a geometry_msgs/TransformStamped."""
+    # In ROS 1 some names begin with a slash.
+    return stamped.header.frame_id.lstrip("/"), stamped.child_frame_id.lstrip("/")
 
 
 def transform_between(target: str, source: str, parent_of: ParentOf) -> FloatArray | None:

@@ -9,6 +9,7 @@ from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from functools import partial
+from itertools import pairwise
 from typing import Any, NamedTuple, Protocol
 
 import torch
@@ -74,7 +75,7 @@ class FrameProfile(NamedTuple):
     def laps(self) -> list[Lap]:
         """Return its stages."""
         wait = [Lap("wait", 1e3 * self.waited_s)] if self.waited_s else []
-        return wait + [_lap(*pair) for pair in zip(self.starts[:-1], self.starts[1:], strict=True)]
+        return wait + [_lap(*pair) for pair in pairwise(self.starts)]
 
 
 class _Thread(threading.local):
@@ -160,8 +161,7 @@ class Profile:
         if frame is None or (frame.starts and frame.starts[-1].stage == stage):
             return
         self._stages[threading.get_ident()] = stage
-        has_event = self._record_event is not None and frame.on_device
-        event = self._record_event() if self._record_event is not None and has_event else None
+        event = self._record_event() if self._record_event and frame.on_device else None
         frame.starts.append(_Timestamp(stage, time.perf_counter(), event))
 
     def _leave(self) -> None:

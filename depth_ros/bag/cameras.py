@@ -6,7 +6,6 @@ from collections import Counter
 from collections.abc import Mapping
 from concurrent.futures import Future
 from dataclasses import dataclass
-from functools import partial
 from typing import Any, NamedTuple
 
 from depth_ros import calibration, engine, messages
@@ -102,12 +101,11 @@ class BagCamera:
         self._last = known.camera
         frame = Frame(rgb, known.camera, stamp_ns, header.frame_id)
         reference = self._reference(frame, image.time_ns)  # here: they are read in time order
-        find = partial(_same, reference)
         place = self._references.place(frame, image.time_ns) if self.outputs.needs_place else None
         if place is not None and place.mount is None:
             self.groundless = f"no heights above the ground: {self._references.groundless}"
         wanted = self.outputs.wanted
-        return BagJob(frame, self._pipeline, wanted, find, self, known.info, place)
+        return BagJob(frame, self._pipeline, wanted, lambda: reference, self, known.info, place)
 
     def frozen(self) -> dict[str, Any] | None:
         """Return the state of the camera's scale, if it has any."""
@@ -192,7 +190,3 @@ def answer(images: Mapping[int, QueuedImage], progress: Progress) -> dict[int, A
             answers[keys[each.job]] = each.job.camera.outputs.render(each)
             progress.count_answer(each.job.camera.name)
     return dict(sorted(answers.items()))
-
-
-def _same(reference: Reference | None) -> Reference | None:
-    return reference

@@ -10,10 +10,10 @@ from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
-import numpy.typing as npt
 import torch
 from tqdm import tqdm
 
+from depth_ros.arrays import DepthArray, ImageArray
 from depth_ros.bag import cameras
 from depth_ros.bag.cameras import BagCamera, BagJob
 from depth_ros.bag.groups import Groups
@@ -26,6 +26,7 @@ from depth_ros.models import ClipModel, ModelEntry
 from depth_ros.pipeline import Pipeline, clip_predictor
 from depth_ros.pipeline.clip_predictor import ClipPredictor
 from depth_ros.pipeline.network_view import NetworkViews
+from depth_ros.pipeline.turned import quarter_turns
 from depth_ros.scale.anchors import Anchors
 from depth_ros.scale.clip import ANCHORS, align_clip
 from depth_ros.scale.ground import Mount
@@ -78,7 +79,7 @@ def prepare(
 
 
 def _fit(
-    values: npt.NDArray[np.float32],
+    values: DepthArray,
     entry: ModelEntry,
     references: Sequence[Reference | None],
     camera: Camera,
@@ -124,7 +125,7 @@ def _predict(
     camera: Camera,
     settings: Settings,
     options: ConvertOptions,
-    values: npt.NDArray[np.float32],
+    values: DepthArray,
 ) -> None:
     """Fill values (T, H, W) with the network's output."""
     frames = _frames(sources, model.entry, replace(settings, scale_mode="model"), options)
@@ -133,11 +134,11 @@ def _predict(
         def report(share: float) -> None:
             bar.update(100 * share - bar.n)
 
-        turns = settings.rotate // 90
+        turns = quarter_turns(settings)
         facts = _placeholder_pipeline(model.entry, settings).model
         view = NetworkViews(facts, lambda values: values).of(camera, settings)
 
-        def upright(index: int) -> npt.NDArray[np.uint8]:
+        def upright(index: int) -> ImageArray:
             seen = view.image(torch.from_numpy(next(frames).frame.rgb.copy()))
             return np.ascontiguousarray(np.rot90(seen.numpy(), -turns))
 

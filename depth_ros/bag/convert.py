@@ -9,11 +9,10 @@ from contextlib import ExitStack
 from pathlib import Path
 from typing import Any, NamedTuple, Protocol
 
-import numpy as np
-import numpy.typing as npt
 from tqdm import tqdm
 
 from depth_ros import calibration
+from depth_ros.arrays import DepthArray, ImageArray
 from depth_ros.bag import cameras
 from depth_ros.bag.groups import Group, Groups
 from depth_ros.bag.options import ConvertOptions
@@ -36,10 +35,10 @@ class Watcher(Protocol):
         self,
         name: str,
         stamp_ns: int,
-        rgb: npt.NDArray[np.uint8],
-        depth_m: npt.NDArray[np.float32],
+        rgb: ImageArray,
+        depth_m: DepthArray,
         camera: Camera,
-        confidence: npt.NDArray[np.float32] | None = None,
+        confidence: DepthArray | None = None,
     ) -> None:
         """Receive a frame: camera's name, image (H, W, 3), z-depth (H, W) with NaN and +inf.
 

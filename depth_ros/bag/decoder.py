@@ -8,12 +8,11 @@ from contextlib import suppress
 from functools import partial
 from typing import Any, NamedTuple, TypeAlias
 
-import numpy as np
 import numpy.typing as npt
 
 from depth_ros import messages
+from depth_ros.arrays import ImageArray
 from depth_ros.bag.reader import Record
-from depth_ros.bag.types import TYPESTORE
 from depth_ros.config import Settings
 from depth_ros.errors import MessageError, one_line
 
@@ -30,7 +29,7 @@ class Decoded(NamedTuple):
     """
 
     header: Any
-    rgb: npt.NDArray[np.uint8]
+    rgb: ImageArray
 
 
 class Decoder:
@@ -77,18 +76,14 @@ class Decoder:
         if messages.codec_of(message):
             rgb = self._video.decode(message)
             return messages.header_of(message), lambda: rgb
-        return message.header, partial(_pixels, record.topic, self._rgb, message)
+        convert = partial(messages.rgb_from, message, self._settings)
+        return message.header, partial(_pixels, record.topic, convert)
 
     def depth(self, record: Record) -> tuple[Any, LazyPixels]:
         """Return the same for a depth image, in metres (H, W)."""
         message = _message(record)
-        return message.header, partial(_pixels, record.topic, self._depth_m, message)
-
-    def _rgb(self, message: Any) -> npt.NDArray[np.uint8]:
-        return messages.rgb_from(message, self._settings)
-
-    def _depth_m(self, message: Any) -> npt.NDArray[np.float32]:
-        return messages.depth_from(message, self._settings.max_image_pixels)
+        convert = partial(messages.depth_from, message, self._settings.max_image_pixels)
+        return message.header, partial(_pixels, record.topic, convert)
 
     def skip(self, record: Record) -> None:
         """Skip an image; one of a video is still decoded, because later ones depend on it."""
@@ -106,18 +101,16 @@ class Decoder:
 
 def _message(record: Record) -> Any:
     try:
-        message: Any = TYPESTORE.deserialize_cdr(record.data, record.kind)
+        message = record.message()
     except Exception as error:  # a parser may raise anything on damaged bytes
         raise MessageError(f"{record.topic} cannot be read: {one_line(error)}") from error
     messages.check_stamp(messages.header_of(message))
     return message
 
 
-def _pixels(
-    topic: str, convert: Callable[[Any], npt.NDArray[Any]], message: Any
-) -> npt.NDArray[Any]:
+def _pixels(topic: str, convert: LazyPixels) -> npt.NDArray[Any]:
     try:
-        return convert(message)
+        return convert()
     except MessageError:
         raise
     except Exception as error:  # MemoryError too

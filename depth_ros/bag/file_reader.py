@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import heapq
+from collections import Counter
 from collections.abc import Collection, Iterator
 from functools import lru_cache
 from operator import attrgetter
@@ -50,7 +51,7 @@ class BagFile:
     def __init__(self, path: Path) -> None:
         self.name = path.name
         self.channels: dict[int, Channel] = {}
-        self.counts: dict[int, int] = {}
+        self.counts: Counter[int] = Counter()
         self.times_ns: tuple[int, int] | None = None
         self.damage: dict[str, None] = {}
 
@@ -64,9 +65,13 @@ class BagFile:
 
     def count(self, channel: int, time_ns: int) -> None:
         """Add a message to counts and times."""
-        self.counts[channel] = self.counts.get(channel, 0) + 1
-        first_ns, last_ns = self.times_ns or (time_ns, time_ns)
-        self.times_ns = min(first_ns, time_ns), max(last_ns, time_ns)
+        self.counts[channel] += 1
+        self.include(time_ns, time_ns)
+
+    def include(self, first_ns: int, last_ns: int) -> None:
+        """Extend the times to those of further messages."""
+        times_ns = (first_ns, last_ns, *(self.times_ns or ()))
+        self.times_ns = min(times_ns), max(times_ns)
 
     def note(self, where: str, error: object) -> None:
         """Record damage, as one line."""

@@ -12,7 +12,6 @@ from depth_ros.bag.options import ConvertOptions
 from depth_ros.bag.reader import Record, Recording
 from depth_ros.bag.references import is_static_tf
 
-_NS_PER_S = 1_000_000_000
 # Limits of a group with few images, so that memory use stays constant.
 _MOST_RECORDS, _MOST_BYTES = 1000, 32 << 20
 
@@ -56,14 +55,14 @@ class Groups:
         self._stop_ns = None if options.end_s is None else self._time_ns(options.end_s)
 
     def _time_ns(self, after_s: float) -> int:
-        return self._recording.start_ns + round(after_s * _NS_PER_S)
+        return self._recording.start_ns + round(after_s * 10**9)
 
     def expected(self) -> int:
         """Return the approximate number of images to convert."""
         first_ns, last_ns = self._recording.start_ns, self._recording.end_ns + 1
         start_ns = first_ns if self._start_ns is None else self._start_ns
         stop_ns = last_ns if self._stop_ns is None else self._stop_ns
-        images = sum(self._recording.counts.get(topic, 0) for topic in self._cameras)
+        images = sum(self._recording.counts[topic] for topic in self._cameras)
         part = min(1.0, max(0.0, (stop_ns - start_ns) / (last_ns - first_ns)))
         return round(images * part / self._options.every)
 

@@ -67,17 +67,15 @@ class McapFile(SpannedFile):
         assert summary.statistics is not None
         for record in (*summary.schemas.values(), *summary.channels.values()):
             self._enter(record)
-        self.counts = dict(summary.statistics.channel_message_counts)
+        self.counts.update(summary.statistics.channel_message_counts)
         for index in summary.chunk_indexes:
             begin = index.chunk_start_offset
             channels = frozenset(index.message_index_offsets)
             times_ns = (index.message_start_time, index.message_end_time)
             self._spans.append(Span(*times_ns, begin, begin + index.chunk_length, channels))
-        # The times of a chunk without messages have no meaning.
-        times = [span[:2] for span in self._spans if span.first_ns <= span.last_ns]
-        if summary.statistics.message_count and times:
-            firsts, lasts = zip(*times, strict=True)
-            self.times_ns = min(firsts), max(lasts)
+            # The times of a chunk without messages have no meaning.
+            if summary.statistics.message_count and times_ns[0] <= times_ns[1]:
+                self.include(*times_ns)
 
     def _scan(self) -> None:
         """Rebuild the missing index from all records of the file."""

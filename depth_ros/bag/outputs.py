@@ -7,11 +7,10 @@ from collections.abc import Collection
 from functools import partial
 from typing import Any, NamedTuple
 
-import numpy as np
-import numpy.typing as npt
 import torch
 
 from depth_ros import messages
+from depth_ros.arrays import DepthArray
 from depth_ros.bag import scan
 from depth_ros.bag.types import RELIABLE, TYPESTORE, Topic, standard
 from depth_ros.bag.writer import camera_info_of, header, message
@@ -47,8 +46,8 @@ class Encoded(NamedTuple):
     """
 
     messages: list[tuple[Topic, memoryview]]
-    depth_m: npt.NDArray[np.float32] | None
-    confidence: npt.NDArray[np.float32] | None = None
+    depth_m: DepthArray | None
+    confidence: DepthArray | None = None
 
 
 class Outputs:

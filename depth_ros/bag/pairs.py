@@ -60,8 +60,9 @@ class Pairs:
         depths: deque[UndecodedImage] = deque()
         for record in self._recording.records([self._image, self._depth]):
             of_depth = record.topic == self._depth
+            read = self._decoder.depth if of_depth else self._decoder.lazy
             try:
-                taken = UndecodedImage(*self._read(record, of_depth))
+                taken = UndecodedImage(record, *read(record))
             except MessageError as error:
                 self._losses.add(record, error)
                 continue
@@ -70,10 +71,6 @@ class Pairs:
                 yield from self._match(depths.popleft())
         for depth in depths:
             yield from self._match(depth)
-
-    def _read(self, record: Record, of_depth: bool) -> tuple[Record, Any, LazyPixels]:
-        read = self._decoder.depth if of_depth else self._decoder.lazy
-        return (record, *read(record))
 
     def _is_decided(self, depth: UndecodedImage) -> bool:
         """Return whether no later image can be nearer to a depth image than those so far."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import heapq
+from collections import Counter
 from collections.abc import Callable, Collection, Iterator, Mapping
 from functools import cache
 from operator import attrgetter
@@ -43,6 +44,10 @@ class Record(NamedTuple):
     time_ns: int
     data: bytes
 
+    def message(self) -> Any:
+        """Return the message; a parser may raise anything on damaged bytes."""
+        return TYPESTORE.deserialize_cdr(self.data, self.kind)
+
 
 class Recording:
     """One or several bags, read as one in time order. A context manager.
@@ -69,7 +74,7 @@ class Recording:
         self.notes: list[str] = []
         self._sources = [source for path in paths for source in self._open(path)]
         self.topics: dict[str, Topic] = {}
-        self.counts: dict[str, int] = {}
+        self.counts: Counter[str] = Counter()
         self.unknown: dict[str, str] = {}
         for source in self._sources:
             self._enter_topics(source)
@@ -126,10 +131,8 @@ class Recording:
             known = self.topics.setdefault(name, topic)
             if known.kind != topic.kind:
                 raise BagError(f"{name} is {known.kind} and {topic.kind}, expected one type")
-            qos = tuple(dict.fromkeys([*known.qos, *topic.qos]))
-            self.topics[name] = known._replace(qos=qos)
-        for name, count in source.counts.items():
-            self.counts[name] = self.counts.get(name, 0) + count
+            self.topics[name] = known.with_qos(topic.qos)
+        self.counts.update(source.counts)
 
     def _open(self, path: Path) -> list[_Source]:
         """Return the files of the bag at a path."""
@@ -225,7 +228,7 @@ class _Source:
         self._unpacked: TemporaryDirectory[str] | None = None
         self._file = self._opened(path)
         self.topics: dict[str, Topic] = {}
-        self.counts: dict[str, int] = {}
+        self.counts: Counter[str] = Counter()
         self.unknown: dict[str, str] = {}
         self._chosen: list[int] = []
         self._ros1: dict[int, Ros1Type] = {}
@@ -296,8 +299,8 @@ class _Source:
             self.unknown[name] = f"some of its messages are {topic.kind}, others {known.kind}"
             return
         self._chosen.append(key)
-        self.topics[name] = known._replace(qos=tuple(dict.fromkeys([*known.qos, *topic.qos])))
-        self.counts[name] = self.counts.get(name, 0) + self._file.counts.get(key, 0)
+        self.topics[name] = known.with_qos(channel.qos)
+        self.counts[name] += self._file.counts[key]
 
     def _topic(self, key: int, channel: Channel, hashes: Mapping[str, str]) -> Topic:
         if channel.encoding == "ros1":
@@ -346,4 +349,4 @@ def messages(path: Path, *topics: str) -> Iterator[tuple[str, Any]]:
         BagError: as records().
     """
     for record in records(path, topics):
-        yield record.topic, TYPESTORE.deserialize_cdr(record.data, record.kind)
+        yield record.topic, record.message()

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from contextlib import suppress
-from dataclasses import replace
 from functools import partial
 from typing import Any
 
@@ -17,7 +15,7 @@ from depth_ros.bag.window import Window
 from depth_ros.config import Settings
 from depth_ros.errors import BagError, BagSettingError, MessageError, ScaleError
 from depth_ros.geometry.camera import Camera
-from depth_ros.ground_frame import find_ground_pose, find_mount, mount_of, mount_of_parameters
+from depth_ros.ground_frame import LookUp, find_mount, find_place, mount_of_parameters
 from depth_ros.pipeline import Frame, Place
 from depth_ros.scale.anchors import Anchors
 from depth_ros.scale.ground import Mount
@@ -28,7 +26,6 @@ _KINDS = {
     "scan": ("sensor_msgs/msg/LaserScan",),
     "depth": (topics.IMAGE, topics.COMPRESSED),
 }
-_NS_PER_S = 1_000_000_000
 
 
 class BagReferences:
@@ -85,20 +82,13 @@ class BagReferences:
 
     def place(self, frame: Frame, time_ns: int) -> Place:
         """Return where the camera was, as far as the recording knows it."""
-        settings, transforms = self._settings, self._transforms
-        if transforms is None:
-            return Place.of_mount(self._mount(frame, time_ns))
-        look_up = partial(self._look_up, transforms, (frame.frame_id, frame.stamp_ns, time_ns))
-        place = Place()
-        try:
-            ground_frame, pose = find_ground_pose(settings, look_up)
-            place = Place(mount_of(settings, ground_frame, pose), pose, ground_frame)
-        except ScaleError as error:
-            self.groundless = str(error)
-        if settings.nav_odom_frame:
-            with suppress(ScaleError):
-                place = replace(place, odom_from_optical=look_up(settings.nav_odom_frame))
-        return place
+        if self._transforms is None:
+            return Place.of_mount(mount_of_parameters(self._settings))
+        look_up = self._look_up(self._transforms, frame, time_ns)
+        return find_place(self._settings, look_up, self._refuse_ground)
+
+    def _refuse_ground(self, why: str) -> None:
+        self.groundless = why
 
     def _follow_anchors(self, recording: Recording, topic: str, info_topic: str) -> None:
         of_depth = self._settings.anchors_type == "depth"
@@ -114,30 +104,29 @@ class BagReferences:
                     f"the bag has: {', '.join(candidates) or 'none of that type'}"
                 )
         topic = topic or candidates[0]
-        span_ns = int(max(1.0, self._settings.anchors_max_age_s) * _NS_PER_S)
+        span_ns = int(max(1.0, self._settings.anchors_max_age_s) * 10**9)
         self._anchors = Window(recording.records([topic]), span_ns)
         if of_depth:
             info_topic = info_topic or topics.camera_info_of(recording, topic)
             if info_topic not in recording.topics:
                 raise BagSettingError(f"the bag has no {info_topic}, the camera_info of {topic}")
-            self._infos = Window(recording.records([info_topic]), _NS_PER_S)
+            self._infos = Window(recording.records([info_topic]), 10**9)
 
     def _mount(self, frame: Frame, time_ns: int) -> Mount:
-        settings = self._settings
         if self._transforms is None:
-            return mount_of_parameters(settings)
-        at = (frame.frame_id, frame.stamp_ns, time_ns)
-        return find_mount(settings, partial(self._look_up, self._transforms, at))[1]
+            return mount_of_parameters(self._settings)
+        return find_mount(self._settings, self._look_up(self._transforms, frame, time_ns))[1]
 
     @staticmethod
-    def _look_up(transforms: Transforms, at: tuple[str, int, int], ground_frame: str) -> FloatArray:
-        return transforms.look_up(ground_frame, *at)
+    def _look_up(transforms: Transforms, frame: Frame, time_ns: int) -> LookUp:
+        stamp_ns, look_up = frame.stamp_ns, transforms.look_up
+        return partial(look_up, source=frame.frame_id, stamp_ns=stamp_ns, time_ns=time_ns)
 
     def _points_of(self, frame: Frame, time_ns: int) -> Anchors:
         assert self._anchors is not None
         anchors = self._anchors.nearest(time_ns, frame.stamp_ns)
         most_s = self._settings.anchors_max_age_s
-        if anchors is None or abs(anchors.stamp_ns - frame.stamp_ns) > most_s * _NS_PER_S:
+        if anchors is None or abs(anchors.stamp_ns - frame.stamp_ns) > most_s * 10**9:
             raise ScaleError(f"no anchors are within {most_s:g} s of the image")
         pose = self._pose(anchors.message.header.frame_id, frame, time_ns)
         kind = self._settings.anchors_type

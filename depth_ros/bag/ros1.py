@@ -80,10 +80,8 @@ class Ros1File(SpannedFile):
         times_ns = info.time_ns(b"start_time"), info.time_ns(b"end_time")
         begin = info.number(b"chunk_pos")
         self._spans.append(Span(*times_ns, begin, begin, frozenset(counts)))
-        for key, count in counts.items():
-            self.counts[key] = self.counts.get(key, 0) + count
-        first_ns, last_ns = self.times_ns or times_ns
-        self.times_ns = min(first_ns, times_ns[0]), max(last_ns, times_ns[1])
+        self.counts.update(counts)
+        self.include(*times_ns)
 
     def _scan(self, why: Exception) -> None:
         """Rebuild the missing index from all chunks of the file."""
@@ -138,7 +136,6 @@ class Ros1File(SpannedFile):
                 yield Message(record.number(b"conn"), record.time_ns(b"time"), record.data)
 
     def _records(self, chunk: _Record) -> Iterator[_Record]:
-        """Yield the records in a chunk."""
         raw = _DECOMPRESS[chunk.fields[b"compression"]](chunk.data)
         stream = BytesIO(raw)
         while stream.tell() < len(raw):

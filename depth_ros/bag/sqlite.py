@@ -75,7 +75,7 @@ class SqliteFile(BagFile):
         except Exception:  # as above
             self._count_by_pages()
             return False
-        self.counts = {key: count for key, count, _, _ in sums}
+        self.counts.update({key: count for key, count, _, _ in sums})
         if sums:
             self.times_ns = min(each[2] for each in sums), max(each[3] for each in sums)
         return True

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from depth_ros.bag.reader import Recording
-from depth_ros.bag.types import FFMPEG, FOXGLOVE, TYPESTORE
+from depth_ros.bag.types import FFMPEG, FOXGLOVE
 from depth_ros.errors import BagError, BagSettingError, one_line
 from depth_ros.messages import COLOUR_ENCODINGS, codec_of, is_depth, missing_pyav
 from depth_ros.topic_names import base, sibling
@@ -132,7 +132,7 @@ def _first_message(recording: Recording, topic: str) -> Any:
     why = "it has no readable message"
     for number, record in enumerate(islice(recording.records([topic]), _TRIED)):
         try:
-            return TYPESTORE.deserialize_cdr(record.data, record.kind)
+            return record.message()
         except Exception as error:  # a parser may raise anything on damaged bytes
             why = why if number else f"its first image cannot be read: {one_line(error)}"
     raise BagError(why)

@@ -8,10 +8,9 @@ from typing import Any
 from depth_ros import messages
 from depth_ros.arrays import FloatArray
 from depth_ros.bag.reader import Record
-from depth_ros.bag.types import TYPESTORE
 from depth_ros.bag.window import Window
 from depth_ros.errors import ScaleError
-from depth_ros.frame_tree import transform_between
+from depth_ros.frame_tree import frames_of, transform_between
 
 _SPAN_NS = 1_000_000_000
 
@@ -27,9 +26,8 @@ class Transforms:
     def __init__(self, static: Iterable[Record], moving: Iterable[Record]) -> None:
         self._static: dict[str, tuple[str, FloatArray]] = {}
         for record in static:
-            message: Any = TYPESTORE.deserialize_cdr(record.data, record.kind)
-            for transform in message.transforms:
-                parent, child = _frames(transform)
+            for transform in record.message().transforms:
+                parent, child = frames_of(transform)
                 self._static[child] = (parent, messages.matrix_from_transform(transform.transform))
         self._window = Window(moving, _SPAN_NS)
 
@@ -58,15 +56,10 @@ class Transforms:
         for each in self._window.around(time_ns):
             for transform in each.message.transforms:
                 apart_ns = abs(messages.stamp_ns(transform.header) - stamp_ns)
-                child = _frames(transform)[1]
+                child = frames_of(transform)[1]
                 if apart_ns <= min(_SPAN_NS, nearest.get(child, (_SPAN_NS,))[0]):
                     nearest[child] = apart_ns, transform
         return {
-            child: (_frames(transform)[0], messages.matrix_from_transform(transform.transform))
+            child: (frames_of(transform)[0], messages.matrix_from_transform(transform.transform))
             for child, (_, transform) in nearest.items()
         }
-
-
-def _frames(transform: Any) -> tuple[str, str]:
-    # In ROS 1 some names begin with a slash.
-    return transform.header.frame_id.lstrip("/"), transform.child_frame_id.lstrip("/")

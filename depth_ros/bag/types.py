@@ -82,6 +82,10 @@ class Topic(NamedTuple):
     definition: Definition
     qos: tuple[Qos, ...] = ()
 
+    def with_qos(self, more: tuple[Qos, ...]) -> Topic:
+        """Return the topic as further publishers offer it too."""
+        return self._replace(qos=tuple(dict.fromkeys([*self.qos, *more])))
+
 
 def standard(name: str, kind: str, *qos: Qos) -> Topic:
     """Return a topic of a type in TYPESTORE, such as sensor_msgs/msg/Image."""

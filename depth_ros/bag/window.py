@@ -8,7 +8,6 @@ from typing import Any, NamedTuple
 
 from depth_ros import messages
 from depth_ros.bag.reader import Record
-from depth_ros.bag.types import TYPESTORE
 
 
 class StampedMessage(NamedTuple):
@@ -56,7 +55,7 @@ class Window:
     def _pull(self) -> StampedMessage | None:
         for record in self._records:
             try:
-                message: Any = TYPESTORE.deserialize_cdr(record.data, record.kind)
+                message = record.message()
             except Exception:  # a parser may raise anything on damaged bytes; use the next message
                 continue
             stamp_ns = messages.stamp_ns(message.header) if hasattr(message, "header") else 0

@@ -10,14 +10,13 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from depth_ros.arrays import FloatArray
 from depth_ros.bag.splits import SplitBag
 from depth_ros.bag.types import TYPESTORE as TYPESTORE
 from depth_ros.bag.types import standard
 from depth_ros.errors import BagSettingError
 from depth_ros.geometry.camera import Camera
 from depth_ros.messages import CameraInfoFields, image_content
-
-_NS_PER_S = 1_000_000_000
 
 
 class BagWriter:
@@ -51,7 +50,7 @@ class BagWriter:
 def header(stamp_ns: int, frame_id: str) -> Any:
     """Return a std_msgs/Header."""
     types = TYPESTORE.types
-    stamp = types["builtin_interfaces/msg/Time"](*divmod(stamp_ns, _NS_PER_S))
+    stamp = types["builtin_interfaces/msg/Time"](*divmod(stamp_ns, 10**9))
     return types["std_msgs/msg/Header"](stamp, frame_id)
 
 
@@ -99,9 +98,7 @@ def camera_info_of(fields: CameraInfoFields, at: Any) -> Any:
     )
 
 
-def static_transform(
-    parent: str, child: str, transform: npt.NDArray[np.float64], stamp_ns: int
-) -> Any:
+def static_transform(parent: str, child: str, transform: FloatArray, stamp_ns: int) -> Any:
     """Return a tf2_msgs/TFMessage with one transform (4x4): from child to parent coordinates."""
     types = TYPESTORE.types
     return types["tf2_msgs/msg/TFMessage"](
@@ -118,7 +115,7 @@ def static_transform(
     )
 
 
-def quaternion(rotation: npt.NDArray[np.float64]) -> Sequence[float]:
+def quaternion(rotation: FloatArray) -> Sequence[float]:
     """Return the unit quaternion (x, y, z, w) of a rotation matrix.
 
     Source: Bar-Itzhack 2000, the eigenvector of the largest eigenvalue; without singular cases.

@@ -26,6 +26,7 @@ from depth_ros.cli import (
     train,
     view,
 )
+from depth_ros.cli.warning import warn
 from depth_ros.errors import DepthError, SettingError, one_line
 from depth_ros.nearest import unknown
 
@@ -80,7 +81,7 @@ def guarded(work: Callable[[], int]) -> int:
 
 
 def _fail(error: Exception | str, code: int) -> int:
-    print(f"depth_ros: {' '.join(str(error).split())}", file=sys.stderr)
+    warn(" ".join(str(error).split()))
     return code
 
 

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import argparse
-import sys
 from typing import TYPE_CHECKING, Any
 
 from depth_ros.cli import arguments, exit_codes
 from depth_ros.cli.given_settings import check_anchors, check_camera, given
+from depth_ros.cli.warning import warn
 from depth_ros.errors import SettingError
 from depth_ros.outputs.topics import EXTRAS
 
@@ -214,10 +214,9 @@ def run(options: argparse.Namespace) -> int:
     check_camera(plan.settings)
     summary = plan.execute(options.sources, options.out, _watchers(options, plan.settings))
     print("\n".join([*summary.counts(), _written(options)]))
-    for line in summary.problems():
-        print(f"depth_ros: {line}", file=sys.stderr)
+    warn(*summary.problems())
     if summary.failure:
-        print(f"depth_ros: {summary.failure}", file=sys.stderr)
+        warn(summary.failure)
         return exit_codes.FAILED
     return exit_codes.DAMAGED if summary.damage else exit_codes.DONE
 

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import argparse
-import sys
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from depth_ros.cli import arguments, exit_codes
+from depth_ros.cli.warning import warn
 from depth_ros.errors import SettingError
 
 if TYPE_CHECKING:
@@ -167,10 +167,8 @@ def run(options: argparse.Namespace) -> int:
 
 def _warn(losses: Losses, unscored: list[str]) -> int:
     """Print what was not scored, and return the exit code that it deserves."""
-    for line in losses.lines():
-        print(f"depth_ros: {line}", file=sys.stderr)
-    for name in unscored:
-        print(f"depth_ros: {name}: no image has an estimate where truth counts", file=sys.stderr)
+    warn(*losses.lines())
+    warn(*(f"{name}: no image has an estimate where truth counts" for name in unscored))
     if unscored:
         return exit_codes.FAILED
     return exit_codes.DAMAGED if losses.damaged else exit_codes.DONE
@@ -209,8 +207,7 @@ def _protocol(options: argparse.Namespace, settings: Settings) -> Protocol:
         check_camera(settings)
         check_anchors(settings, "--anchors", options.anchors)
         topics = tuple(options.topics) if options.topics else None
-        chosen = {"topics": topics, "settings": settings, "anchors": options.anchors}
-        read = partial(bag.samples, **chosen)
+        read = partial(bag.samples, topics=topics, settings=settings, anchors=options.anchors)
         notes = filter(None, (calibration.guess(settings), protocol.note))
         protocol = replace(protocol, open=read, note="; ".join(notes))
     if options.crop is not None:

@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from depth_ros.cli.warning import warn
 from depth_ros.errors import SettingError, one_line
 
 if TYPE_CHECKING:
     from depth_ros.config import Settings, Value
-
-_NODE = "depth"  # the name that the node has in launch files
 
 
 def given(params: Path | None, assignments: list[str]) -> Settings:
@@ -38,7 +36,7 @@ def _of_file(path: Path) -> dict[str, Value]:
         content = yaml_file.load(path)
         for node in content.values():
             found |= node["ros__parameters"]
-        shared = shared_names([content], _NODE)
+        shared = shared_names([content], "depth")  # the node's name in launch files
     except Exception as error:  # errors of YAML and of wrong types
         reason = f"{type(error).__name__}: {one_line(error)}"
         raise SettingError(
@@ -46,8 +44,7 @@ def _of_file(path: Path) -> dict[str, Value]:
             "NAME: VALUE"
         ) from error
     settings, warnings = split(found, shared)
-    for warning in warnings:
-        print(f"depth_ros: warning: {path}: {warning}", file=sys.stderr)
+    warn(*(f"warning: {path}: {warning}" for warning in warnings))
     return settings
 
 
@@ -100,4 +97,4 @@ def check_camera(settings: Settings) -> None:
 
     calibration.check(settings)
     if note := calibration.guess(settings):
-        print(f"depth_ros: {note}", file=sys.stderr)
+        warn(note)

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import argparse
-import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from depth_ros.cli import arguments, exit_codes
+from depth_ros.cli.warning import warn
 from depth_ros.errors import SettingError
 
 if TYPE_CHECKING:
@@ -148,7 +148,7 @@ def _load(
     runtimes.prepare_process(settings.device)
     estimator = Estimator(settings)
     if note := calibration.guess(settings):
-        print(f"depth_ros: {note}", file=sys.stderr)
+        warn(note)
     return Run(estimator, outputs, options.frames, _own_colours(options), window)
 
 
@@ -165,20 +165,20 @@ def _window() -> Window | None:
     try:
         return Window("depth_ros infer")
     except SettingError as error:
-        print(f"depth_ros: {error}", file=sys.stderr)
+        warn(error)
         return None
 
 
 def _print_summary(summary: InferSummary, folder: OutputFolder, description: str) -> None:
     if summary.camera:
-        print(f"depth_ros: {summary.camera}", file=sys.stderr)
+        warn(summary.camera)
     for path, why in list(summary.skipped.items())[:_MOST_LISTED]:
         count = f"{summary.counts[path]} times: " if summary.counts[path] > 1 else ""
         reason = why.removeprefix(f"{path} ")
-        print(f"depth_ros: skipped {path}: {count}{reason}", file=sys.stderr)
+        warn(f"skipped {path}: {count}{reason}")
     if len(summary.skipped) > _MOST_LISTED:
         more = len(summary.skipped) - _MOST_LISTED
-        print(f"depth_ros: skipped {more} more", file=sys.stderr)
+        warn(f"skipped {more} more")
     skipped = sum(summary.counts.values())
     stopped = ", interrupted" if summary.interrupted else ""
     print(f"images: {summary.answered} with depth, {skipped} skipped{stopped}")

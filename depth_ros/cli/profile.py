@@ -16,7 +16,6 @@ if TYPE_CHECKING:
 
 HELP = "show how long each stage of a frame takes"
 _WARM_UP = 2
-_FOV_DEG = 60.0
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -85,7 +84,6 @@ def run(options: argparse.Namespace) -> int:
 
 
 def _size(text: str) -> tuple[int, int]:
-    """Return width and height."""
     return arguments.sides(text, "WxH, width and height such as 640x480")
 
 
@@ -97,7 +95,7 @@ def _measure(pipeline: Pipeline, width: int, height: int, count: int) -> list[La
     from depth_ros.pipeline import Frame
 
     rgb = np.random.default_rng(0).integers(0, 256, (height, width, 3)).astype(np.uint8)
-    frame = Frame(rgb, Camera.from_fov(width, height, _FOV_DEG))
+    frame = Frame(rgb, Camera.from_fov(width, height, 60.0))
     for _ in range(_WARM_UP):
         _pass(pipeline, frame)
     for _ in range(count):

@@ -18,7 +18,6 @@ HELP = "train a small network on rendered rooms, on RGB-D, or on both"
 
 # Listed here, because importing their modules is too slow for --help.
 MODELS = ("zoedepth-lite", "zoedepth-tiny", "grin-tiny", "grin-small", "grin-base")
-_HEADS = ("log", "bins")
 _LEAST_SIDE = 32  # size of a cell of the encoder's coarsest map
 
 
@@ -128,7 +127,7 @@ def _add_hardware(parser: argparse.ArgumentParser) -> None:
 def _add_lite(group: Any) -> None:
     group.add_argument(
         "--head",
-        choices=_HEADS,
+        choices=("log", "bins"),
         help="log depth or ZoeDepth's metric bins; default: that of --init, or log",
     )
     group.add_argument(
@@ -174,8 +173,8 @@ def run(options: argparse.Namespace) -> int:
     if options.threads:
         torch.set_num_threads(options.threads)
     names = ("steps", "batch", "learning_rate", "seed", "ema", "weight_decay")
-    chosen: dict[str, Any] = {name: getattr(options, name) for name in names}
-    chosen = {name: value for name, value in chosen.items() if value is not None}
+    given = {name: getattr(options, name) for name in names}
+    chosen = {name: value for name, value in given.items() if value is not None}
     device = str(choose_device(options.device))
     if options.model != "zoedepth-tiny":
         chosen["bf16"] = device != "cpu" if options.bf16 is None else options.bf16
@@ -250,8 +249,7 @@ def _lite(options: argparse.Namespace, device: str, config: TrainConfig) -> None
         options, (sizes.width, sizes.height), config.seed, device
     )
     facts = {"init": init, "config": asdict(sizes), **facts}
-    keep = options.keep
-    lite.train(options.out, device, network, config, sources, held_out, facts, keep)
+    lite.train(options.out, device, network, config, sources, held_out, facts, options.keep)
 
 
 def _grin(options: argparse.Namespace, device: str, config: TrainConfig) -> None:

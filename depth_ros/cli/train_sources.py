@@ -3,18 +3,16 @@
 from __future__ import annotations
 
 import argparse
-import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from depth_ros.cli import arguments, evaluate
+from depth_ros.cli.warning import warn
 from depth_ros.errors import SettingError
 
 if TYPE_CHECKING:
     from depth_ros.training.mixture import Source
     from depth_ros.training.store import FrameStore
-
-_RENDERED_FRAMES = 2000
 
 
 def add_arguments(group: Any) -> None:
@@ -81,7 +79,7 @@ def _add_rendered(group: Any) -> None:
     group.add_argument(
         "--rendered-frames",
         type=arguments.whole(1, 10**6),
-        default=_RENDERED_FRAMES,
+        default=2000,
         metavar="N",
         help="number of frames rendered before training starts; default: %(default)s",
     )
@@ -114,7 +112,7 @@ def sources(
         count = options.rendered_frames
         stores = rendered_stores(options.out, count, size, seed, device)
         sources.append(Source(stores, weight))
-        facts.append({"data": "rendered", "frames": options.rendered_frames, "weight": weight})
+        facts.append({"data": "rendered", "frames": count, "weight": weight})
     return sources, held_out, {"sources": facts, "validate": options.validate}
 
 
@@ -167,6 +165,5 @@ def _stores(path: Path, name: str, width: int, options: argparse.Namespace) -> l
         for sample in samples
     )
     stores = stores_of(frames, width, options.labels)
-    for line in samples.losses.lines():
-        print(f"depth_ros: {line}", file=sys.stderr)
+    warn(*samples.losses.lines())
     return stores

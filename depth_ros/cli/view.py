@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import argparse
-import sys
 from pathlib import Path
 from typing import Any
 
 from depth_ros.cli import arguments, exit_codes
+from depth_ros.cli.warning import warn
 from depth_ros.errors import SettingError
 
 HELP = "draw a bag with images and depth"
@@ -66,6 +66,5 @@ def run(options: argparse.Namespace) -> int:
     watcher = RerunLog(path) if options.rerun else Preview(path, Range(near_m, far_m))
     shown = view(options.bag, [watcher], options.image, options.depth, settings, losses)
     print(f"{path}: {shown} frames")
-    for line in losses.lines():
-        print(f"depth_ros: {line}", file=sys.stderr)
+    warn(*losses.lines())
     return exit_codes.DAMAGED if losses.damaged else exit_codes.DONE

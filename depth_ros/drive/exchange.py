@@ -15,6 +15,7 @@ import numpy as np
 import numpy.typing as npt
 
 from depth_ros import messages, node_process
+from depth_ros.arrays import DepthArray, FloatArray, ImageArray
 from depth_ros.bag import writer
 from depth_ros.bag.reader import Record
 from depth_ros.bag.types import TYPESTORE
@@ -34,7 +35,7 @@ class Answer(NamedTuple):
         points_m: (N, 3) float32 in the optical frame, from the requested cloud topic.
     """
 
-    depth_m: npt.NDArray[np.float32]
+    depth_m: DepthArray
     points_m: npt.NDArray[np.float32]
 
 
@@ -46,9 +47,9 @@ class Exchange:
 
     def __call__(
         self,
-        rgb: npt.NDArray[np.uint8],
+        rgb: ImageArray,
         camera: Camera,
-        world_from_optical: npt.NDArray[np.float64],
+        world_from_optical: FloatArray,
         stamp_ns: int,
     ) -> Answer | None:
         """Return the node's answer to an image (H, W, 3); None if the node dropped the image.
@@ -96,8 +97,6 @@ def _record(topic: str, message: Any, stamp_ns: int) -> Record:
 
 
 def _answer(records: list[Record]) -> Answer:
-    decoded: dict[str, Any] = {
-        record.kind: TYPESTORE.deserialize_cdr(record.data, record.kind) for record in records
-    }
+    decoded = {record.kind: record.message() for record in records}
     depth_m = messages.depth_from_image(decoded["sensor_msgs/msg/Image"])
     return Answer(depth_m, messages.points_from_cloud(decoded["sensor_msgs/msg/PointCloud2"])[0])

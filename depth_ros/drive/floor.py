@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import numpy as np
-import numpy.typing as npt
 
 from depth_ros.arrays import FloatArray
 from depth_ros.training.rooms.room import Room
 
-Outline = npt.NDArray[np.float64]
+Outline = FloatArray
 _ROUND = 24  # corners of the polygon for a cylinder
 
 

@@ -7,9 +7,8 @@ from collections.abc import Callable
 from typing import NamedTuple
 
 import numpy as np
-import numpy.typing as npt
 
-from depth_ros.arrays import ImageArray
+from depth_ros.arrays import DepthArray, FloatArray, ImageArray
 from depth_ros.drive.exchange import Answer
 from depth_ros.geometry.camera import Camera
 from depth_ros.navigation.cloud import Cloud
@@ -18,7 +17,7 @@ from depth_ros.training.rooms.render import render_rooms
 from depth_ros.training.rooms.room import Room
 from depth_ros.training.scenes import Pose
 
-Ask = Callable[[ImageArray, Camera, npt.NDArray[np.float64], int], Answer | None]
+Ask = Callable[[ImageArray, Camera, FloatArray, int], Answer | None]
 """Returns depth and points for an image (H, W, 3), its camera, its 4x4 pose and its stamp [ns]."""
 
 CAMERA = Camera.from_fov(320, 240, 70.0)
@@ -29,7 +28,7 @@ class View(NamedTuple):
     """An image and its depth (H, W); None: the node did not answer."""
 
     rgb: ImageArray
-    depth_m: npt.NDArray[np.float32] | None
+    depth_m: DepthArray | None
 
 
 class RenderedCamera:

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 import numpy as np
 import numpy.typing as npt
 
+from depth_ros.arrays import FloatArray
 from depth_ros.evaluation.metrics import known
 
 THRESHOLDS = np.linspace(1.05, 1.25, 10)
@@ -31,7 +32,7 @@ def boundary_f1(depth_m: npt.ArrayLike, truth_m: npt.ArrayLike) -> float:
     return float(np.average(f1, weights=THRESHOLDS))
 
 
-def _ratios(depth: npt.NDArray[np.float64]) -> Iterator[npt.NDArray[np.float64]]:
+def _ratios(depth: FloatArray) -> Iterator[FloatArray]:
     """Yield the ratios of neighbours' depths, for each of the four sides of the farther pixel."""
     with np.errstate(divide="ignore", invalid="ignore"):
         for a, b in ((depth[:, 1:], depth[:, :-1]), (depth[1:], depth[:-1])):
@@ -39,9 +40,7 @@ def _ratios(depth: npt.NDArray[np.float64]) -> Iterator[npt.NDArray[np.float64]]
             yield b / a
 
 
-def _f1(
-    sides: list[tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]], threshold: float
-) -> float:
+def _f1(sides: list[tuple[FloatArray, FloatArray]], threshold: float) -> float:
     precision = recall = 0.0
     for predicted, truth in sides:
         # NaN compares false: pixels without truth have no contour in either map.

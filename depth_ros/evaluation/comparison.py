@@ -7,7 +7,7 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
-from depth_ros.arrays import ImageArray
+from depth_ros.arrays import DepthArray, ImageArray
 from depth_ros.evaluation.picture import WIDTH
 from depth_ros.geometry.colour import colour_table, colourise, robust_range
 
@@ -19,9 +19,7 @@ _DOT_PX = 1.5  # of the picture
 _TABLE = colour_table("turbo")
 
 
-def comparison(
-    rgb: ImageArray, depth_m: npt.NDArray[np.float32], truth_m: npt.NDArray[np.float32]
-) -> ImageArray:
+def comparison(rgb: ImageArray, depth_m: DepthArray, truth_m: DepthArray) -> ImageArray:
     """Draw image | prediction | truth | error in one row, at the image's shape.
 
     Both depths are coloured over the truth's range. The error is |d - g| / g, black if unknown or

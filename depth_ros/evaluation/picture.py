@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
-from depth_ros.arrays import ImageArray
+from depth_ros.arrays import DepthArray, ImageArray
 from depth_ros.config import Settings
 from depth_ros.geometry.colour import colour_table, colourise
 
@@ -28,10 +28,10 @@ class Row(NamedTuple):
     """One row of a picture: image, depth, truth, points in the optical frame, and confidence."""
 
     rgb: ImageArray
-    depth_m: npt.NDArray[np.float32]
-    truth_m: npt.NDArray[np.float32] | None = None
+    depth_m: DepthArray
+    truth_m: DepthArray | None = None
     points: npt.NDArray[np.float32] | None = None
-    confidence: npt.NDArray[np.float32] | None = None
+    confidence: DepthArray | None = None
 
 
 def grid(rows: list[Row]) -> ImageArray:
@@ -73,9 +73,7 @@ def fit(rgb: ImageArray, width: int = WIDTH, height: int = HEIGHT) -> ImageArray
     return cell
 
 
-def coloured(
-    depth_m: npt.NDArray[np.float32], near_m: float = NEAR_M, far_m: float = FAR_M
-) -> ImageArray:
+def coloured(depth_m: DepthArray, near_m: float = NEAR_M, far_m: float = FAR_M) -> ImageArray:
     """Draw a depth image (H, W) in a cell, coloured from near to far."""
     return fit(colourise(torch.from_numpy(depth_m.copy()), near_m, far_m, _TABLE).numpy())
 

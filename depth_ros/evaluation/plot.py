@@ -8,10 +8,9 @@ from dataclasses import dataclass
 from html import escape
 from typing import TypeAlias
 
-import numpy as np
-import numpy.typing as npt
+from depth_ros.arrays import FloatArray
 
-Series: TypeAlias = tuple[str, npt.NDArray[np.float64], npt.NDArray[np.float64]]
+Series: TypeAlias = tuple[str, FloatArray, FloatArray]
 """A line's name, and its x and y (N,)."""
 
 COLOURS = ("#2a6fdb", "#d9480f", "#2b8a3e", "#9c36b5", "#b08900", "#0b7285", "#c2255c")
@@ -52,24 +51,24 @@ def lines(series: Sequence[Series], x: Axis, y: Axis) -> str:
     return "".join([*parts, "</svg>"])
 
 
-def nice_ticks(highest: float, count: int = 5) -> list[float]:
-    """Return about `count` round numbers from 0 to at least `highest`."""
-    rough = max(highest, 1e-9) / count
+def nice_ticks(highest: float) -> list[float]:
+    """Return about five round numbers from 0 to at least `highest`."""
+    rough = max(highest, 1e-9) / 5
     power = 10 ** math.floor(math.log10(rough))
     step = next(m * power for m in (1, 2, 2.5, 5, 10) if m * power >= rough * (1 - 1e-9))
     return [step * index for index in range(math.ceil(highest / step - 1e-9) + 1)]
 
 
-def _place(x: Axis, y: Axis, px: float, py: float) -> tuple[float, float]:
-    across = _LEFT + x.share(px) * (_WIDTH - _LEFT - _RIGHT)
-    down = _HEIGHT - _BOTTOM - y.share(py) * (_HEIGHT - _BOTTOM - _TOP)
-    return across, down
+def _across(x: Axis, value: float) -> float:
+    return _LEFT + x.share(value) * (_WIDTH - _LEFT - _RIGHT)
 
 
-def _line(
-    xs: npt.NDArray[np.float64], ys: npt.NDArray[np.float64], x: Axis, y: Axis, colour: str
-) -> str:
-    places = [_place(x, y, a, b) for a, b in zip(xs.tolist(), ys.tolist(), strict=True)]
+def _down(y: Axis, value: float) -> float:
+    return _HEIGHT - _BOTTOM - y.share(value) * (_HEIGHT - _BOTTOM - _TOP)
+
+
+def _line(xs: FloatArray, ys: FloatArray, x: Axis, y: Axis, colour: str) -> str:
+    places = [(_across(x, a), _down(y, b)) for a, b in zip(xs.tolist(), ys.tolist(), strict=True)]
     points = " ".join(f"{across:.1f},{down:.1f}" for across, down in places)
     dots = "".join(
         f'<circle cx="{a:.1f}" cy="{d:.1f}" r="2.5" fill="{colour}"/>' for a, d in places
@@ -79,13 +78,13 @@ def _line(
 
 
 def _mark_x(x: Axis, tick: float) -> str:
-    across = _LEFT + x.share(tick) * (_WIDTH - _LEFT - _RIGHT)
+    across = _across(x, tick)
     line = f'<line x1="{across:.1f}" x2="{across:.1f}" y1="{_TOP}" y2="{_HEIGHT - _BOTTOM}"/>'
     return line + _text(across, _HEIGHT - _BOTTOM + 15, f"{tick:g}", "middle")
 
 
 def _mark_y(y: Axis, tick: float) -> str:
-    down = _HEIGHT - _BOTTOM - y.share(tick) * (_HEIGHT - _BOTTOM - _TOP)
+    down = _down(y, tick)
     line = f'<line x1="{_LEFT}" x2="{_WIDTH - _RIGHT}" y1="{down:.1f}" y2="{down:.1f}"/>'
     return line + _text(_LEFT - 6, down + 4, f"{tick:g}", "end")
 

@@ -9,9 +9,9 @@ from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
-import numpy.typing as npt
 from tqdm import tqdm
 
+from depth_ros.arrays import DepthArray
 from depth_ros.evaluation import metrics, picture
 from depth_ros.evaluation.datasets.sample import Sample, Samples
 from depth_ros.evaluation.metrics import Scores
@@ -23,7 +23,6 @@ from depth_ros.training.scenes import Robot, random_drive
 DRIVES, FRAMES_PER_DRIVE = 20, 10
 _WIDTH, _HEIGHT = 640, 480
 _STEPS_APART = 10
-_NS_PER_S = 1_000_000_000
 # Training seeds are pairs that start with the run's seed; so a triple is never among them.
 _SEED = (20240, 7, 1)
 
@@ -46,7 +45,7 @@ def samples(drives: int = DRIVES) -> Samples:
     )
 
 
-def frames(drives: int = DRIVES) -> list[tuple[Frame, npt.NDArray[np.float32]]]:
+def frames(drives: int = DRIVES) -> list[tuple[Frame, DepthArray]]:
     """Render all held-out frames, with their truth."""
     bar = tqdm(samples(drives), desc="render", total=drives * FRAMES_PER_DRIVE, unit="frame")
     return [(sample.frame, sample.truth_m) for sample in bar]
@@ -61,7 +60,7 @@ def _drive(index: int) -> list[Sample]:
     clip = f"drive {index}"
     return [
         Sample(
-            Frame(rgb, drive.camera, 1 + second * _NS_PER_S, clip),
+            Frame(rgb, drive.camera, 1 + second * 10**9, clip),
             depth_m,
             f"{clip}, {second} s",
             clip,

@@ -10,11 +10,10 @@ from itertools import groupby, islice
 from typing import NamedTuple
 
 import numpy as np
-import numpy.typing as npt
 from tqdm import tqdm
 
 from depth_ros import engine
-from depth_ros.arrays import DepthArray
+from depth_ros.arrays import DepthArray, ImageArray
 from depth_ros.engine import Answer, FrameJob
 from depth_ros.errors import ScaleError
 from depth_ros.evaluation import alignment, metrics
@@ -62,7 +61,7 @@ class WorstFrame(NamedTuple):
 
     name: str
     abs_rel: float
-    rgb: npt.NDArray[np.uint8]
+    rgb: ImageArray
     depth_m: DepthArray
     truth_m: DepthArray
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import NamedTuple
 
 import numpy as np
-import numpy.typing as npt
 
+from depth_ros.arrays import DepthArray, FloatArray
 from depth_ros.evaluation.metrics import known
 from depth_ros.geometry.camera import Camera
 
@@ -14,9 +14,9 @@ from depth_ros.geometry.camera import Camera
 class View(NamedTuple):
     """Depth (H, W) in metres, its camera, and the 4x4 pose: world from optical frame."""
 
-    depth_m: npt.NDArray[np.float32]
+    depth_m: DepthArray
     camera: Camera
-    world_from_camera: npt.NDArray[np.float64]
+    world_from_camera: FloatArray
 
 
 def temporal_alignment_error(one: View, next_: View) -> float:
@@ -42,7 +42,7 @@ def _error(source: View, target: View) -> float:
     return float(np.mean(np.abs(warped_m[both] - truth) / truth))
 
 
-def _warp(source: View, target: View) -> npt.NDArray[np.float64]:
+def _warp(source: View, target: View) -> FloatArray:
     """Return the depth (H, W) of a view's points in another view; 0 without a point."""
     depth = source.depth_m[..., None].astype(np.float64)
     rays = source.camera.rays()

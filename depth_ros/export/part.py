@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import torch
@@ -69,19 +69,15 @@ def parts_of(model: DepthModel, size: tuple[int, int] | None) -> tuple[Part, ...
     if model.prompt_size is not None:
         inputs["prompt_depth_m"] = 1 + torch.rand(len(pixels), 1, *model.prompt_size)
         open_.append({0: batch})
-    for name, each in zip(model.beside_names, _beside(model, pixels), strict=True):
+    height, width = pixels.shape[-2:]
+    beside = model.beside(len(pixels), height, width, pixels.device)
+    for name, each in zip(model.beside_names, beside, strict=True):
         inputs[name] = each
         open_.append({0: batch})
     with torch.inference_mode():
         raw = network(*inputs.values())
     outputs = model.raw_names[: len(raw) if isinstance(raw, tuple) else 1]
     return (Part("", network, inputs, tuple(open_), outputs),)
-
-
-def _beside(model: DepthModel, pixels: Tensor) -> Sequence[Tensor]:
-    """Return an example of what a network takes beside images of its own size."""
-    height, width = pixels.shape[-2:]
-    return model.beside(len(pixels), height, width, pixels.device)
 
 
 def _pixels(

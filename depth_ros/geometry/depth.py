@@ -13,6 +13,8 @@ import torch
 from torch import Tensor
 from torch.nn.functional import threshold
 
+from depth_ros.arrays import DepthArray
+
 RIGHT = 1.25
 """Depth within this factor of the truth counts as right: delta1 of Eigen (arXiv 1406.2283)."""
 
@@ -20,7 +22,7 @@ _MM_PER_M = np.float32(1000)
 _MOST_MM = 65535
 
 
-def to_millimetres(depth_m: npt.NDArray[np.float32]) -> npt.NDArray[np.uint16]:
+def to_millimetres(depth_m: DepthArray) -> npt.NDArray[np.uint16]:
     """Return depth in whole millimetres (REP 118, 16UC1), in the same shape.
 
     0 means invalid: NaN, infinity, zero, negative depth, and depth above 65.535 m.
@@ -30,9 +32,9 @@ def to_millimetres(depth_m: npt.NDArray[np.float32]) -> npt.NDArray[np.uint16]:
     return np.where((mm > 0) & (mm <= _MOST_MM), mm, 0).astype(np.uint16)
 
 
-def from_millimetres(depth_mm: npt.NDArray[np.uint16]) -> npt.NDArray[np.float32]:
+def from_millimetres(depth_mm: npt.NDArray[np.uint16]) -> DepthArray:
     """Return 16UC1 (REP 118) in metres, in the same shape: NaN for 0, invalid."""
-    depth_m: npt.NDArray[np.float32] = np.divide(depth_mm, _MM_PER_M, dtype=np.float32)
+    depth_m: DepthArray = np.divide(depth_mm, _MM_PER_M, dtype=np.float32)
     depth_m[depth_mm == 0] = np.nan
     return depth_m
 

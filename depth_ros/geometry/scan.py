@@ -10,6 +10,7 @@ import numpy.typing as npt
 import torch
 from torch import Tensor
 
+from depth_ros.arrays import FloatArray
 from depth_ros.errors import FrameError
 from depth_ros.geometry.navigation import Points
 
@@ -36,7 +37,7 @@ class Beams(NamedTuple):
 
 def beams_of(
     rays: npt.NDArray[np.float32],
-    scan_from_optical: npt.NDArray[np.float64],
+    scan_from_optical: FloatArray,
     far_m: float,
     count: int,
 ) -> Beams:

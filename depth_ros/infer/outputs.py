@@ -12,6 +12,7 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
+from depth_ros.arrays import ImageArray
 from depth_ros.errors import SettingError
 from depth_ros.estimator import Depth
 from depth_ros.geometry.depth import to_millimetres
@@ -99,7 +100,7 @@ class OutputFiles:
         """
         return Video(self.folder / f"{source.name}_colour.mp4")
 
-    def picture(self, source: Source, depth: Depth, colour: npt.NDArray[np.uint8]) -> None:
+    def picture(self, source: Source, depth: Depth, colour: ImageArray) -> None:
         """Write the files of a picture.
 
         Raises:

@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-import numpy.typing as npt
 
+from depth_ros.arrays import ImageArray
 from depth_ros.errors import FrameError, one_line
 from depth_ros.infer import exif
 from depth_ros.input_files import regular
@@ -33,7 +33,7 @@ class Picture:
         exif: its orientation and focal length; the defaults for a video's frame.
     """
 
-    rgb: npt.NDArray[np.uint8]
+    rgb: ImageArray
     exif: exif.Exif = _NOTHING
 
 

@@ -96,7 +96,8 @@ class Run:
             SettingError: no video can be written.
             OSError: a file cannot be written.
         """
-        with tqdm(desc="infer", unit="image", total=_pictures(sources)) as bar:
+        known = sum(source.kind == "picture" for source in sources)
+        with tqdm(desc="infer", unit="image", total=known) as bar:
             try:
                 for source in sources:
                     work = self._picture if source.kind == "picture" else self._video
@@ -164,10 +165,6 @@ class Run:
         if self._viewer:
             self._viewer.show(rgb, colour)
         return colour
-
-
-def _pictures(sources: list[Source]) -> int:
-    return sum(source.kind == "picture" for source in sources)
 
 
 def _expect(bar: tqdm, count: int | None, most: int | None) -> None:

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
 from dataclasses import dataclass
 from glob import glob
+from itertools import chain, count
 from pathlib import Path
 from typing import Literal
 
@@ -99,15 +99,8 @@ def _names(paths: list[Path]) -> dict[Path, str]:
     taken: set[str] = set()
     for path in paths:
         stem = path.name.replace(":", "") if path.suffix == "" else path.stem
-        name = next(name for name in _candidates(stem) if name not in taken)
+        numbered = (f"{stem}-{number}" for number in count(2))
+        name = next(name for name in chain([stem], numbered) if name not in taken)
         taken.add(name)
         names[path] = name
     return names
-
-
-def _candidates(stem: str) -> Iterator[str]:
-    yield stem
-    number = 2
-    while True:
-        yield f"{stem}-{number}"
-        number += 1

@@ -2,21 +2,20 @@
 
 from __future__ import annotations
 
-import os
 import time
 from collections.abc import Callable, Iterator
 from typing import Any, NamedTuple, Protocol
 
 import cv2
 import numpy as np
-import numpy.typing as npt
 
+from depth_ros.arrays import ImageArray
 from depth_ros.config import Settings
 from depth_ros.errors import FrameError
 from depth_ros.infer.sources import Source
 from depth_ros.input_files import is_special, is_utf8
+from depth_ros.viz.video import quiet_opencv
 
-_NS_PER_MS = 1_000_000
 _RATE_HZ = 30.0  # of a video without a stated rate
 _MOST_MISSING = 0.02  # of the frames that a header states: some headers only estimate them
 
@@ -40,21 +39,16 @@ class Capture(Protocol):
 class VideoFrame(NamedTuple):
     """A frame: rgb uint8 (H, W, 3), and its time since the beginning."""
 
-    rgb: npt.NDArray[np.uint8]
+    rgb: ImageArray
     stamp_ns: int
 
 
 def open_source(source: Source) -> Capture:
     """Open a video or webcam with OpenCV, without OpenCV's error output."""
-    os.environ.setdefault("OPENCV_FFMPEG_LOGLEVEL", "-8")  # quiet, in FFmpeg's numbers
-    log = cv2.utils.logging
-    level = log.setLogLevel(log.LOG_LEVEL_SILENT)
-    try:
+    with quiet_opencv():
         if source.kind == "webcam":
             return cv2.VideoCapture(source.webcam, cv2.CAP_V4L2)
         return cv2.VideoCapture(str(source.path))
-    finally:
-        log.setLogLevel(level)
 
 
 class Reader:
@@ -105,7 +99,7 @@ class Reader:
             if self._source.kind == "webcam":
                 stamp_ns = time.monotonic_ns() - begin_ns
             else:
-                stamp_ns = round(self._capture.get(cv2.CAP_PROP_POS_MSEC) * _NS_PER_MS)
+                stamp_ns = round(self._capture.get(cv2.CAP_PROP_POS_MSEC) * 10**6)
             if stamp_ns <= last_ns:  # some containers have no times
                 stamp_ns = last_ns + round(1e9 / rate_hz)
             rgb = cv2.cvtColor(bgr, cv2.COLOR_BGR2RGB).astype(np.uint8, copy=False)

@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING
 
 import cv2
 import numpy as np
-import numpy.typing as npt
 
+from depth_ros.arrays import ImageArray
 from depth_ros.errors import SettingError, one_line
 
 if TYPE_CHECKING:
@@ -36,14 +36,14 @@ class Window:
         except tkinter.TclError as error:
             raise SettingError(f"no window: {one_line(error)}") from error
         root.title(title)
-        root.bind("<Escape>", lambda _: self._close())
-        root.protocol("WM_DELETE_WINDOW", self._close)
+        root.bind("<Escape>", lambda _: self.close())
+        root.protocol("WM_DELETE_WINDOW", self.close)
         self._root: tkinter.Tk | None = root
         self._label = tkinter.Label(root)
         self._label.pack()
         self._image = tkinter.PhotoImage
 
-    def show(self, rgb: npt.NDArray[np.uint8], colour: npt.NDArray[np.uint8]) -> None:
+    def show(self, rgb: ImageArray, colour: ImageArray) -> None:
         """Show an image and its depth in colour, both uint8 (H, W, 3); ignored once it is closed.
 
         Args:
@@ -64,20 +64,17 @@ class Window:
 
     def close(self) -> None:
         """Close it."""
-        self._close()
+        if self._root is not None:
+            self._root.destroy()
+            self._root = None
 
     def _tick(self) -> None:
         """Run Python regularly, so that Ctrl-C works although Tk waits for its own events."""
         if self._root is not None:
             self._root.after(_TICK_MS, self._tick)
 
-    def _close(self) -> None:
-        if self._root is not None:
-            self._root.destroy()
-            self._root = None
 
-
-def portable(rgb: npt.NDArray[np.uint8]) -> bytes:
+def portable(rgb: ImageArray) -> bytes:
     """Return a picture (H, W, 3), shrunk to fit a screen, as a PPM file."""
     height, width = rgb.shape[:2]
     share = min(1.0, _LARGEST_PX[0] / width, _LARGEST_PX[1] / height)

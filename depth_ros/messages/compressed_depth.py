@@ -12,6 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+from depth_ros.arrays import DepthArray
 from depth_ros.config import Settings
 from depth_ros.errors import MessageError
 from depth_ros.geometry.depth import from_millimetres
@@ -38,7 +39,7 @@ class _File:
 
 def depth_from_compressed(
     msg: CompressedImage, max_pixels: int = Settings.max_image_pixels
-) -> npt.NDArray[np.float32]:
+) -> DepthArray:
     """Return depth in metres as float32 (H, W); NaN: no depth.
 
     Args:
@@ -91,7 +92,7 @@ def _rvl(file: _File, max_pixels: int) -> npt.NDArray[np.uint16]:
     return pixels.reshape(size.height, size.width)
 
 
-def _from_inverse(stored: npt.NDArray[np.uint16], a: float, b: float) -> npt.NDArray[np.float32]:
+def _from_inverse(stored: npt.NDArray[np.uint16], a: float, b: float) -> DepthArray:
     if not (np.isfinite([a, b]).all() and a > 0):
         raise MessageError(f"compressedDepth has quantisation {a:g}, {b:g}, expected finite, > 0")
     with np.errstate(divide="ignore"):

@@ -60,7 +60,7 @@ def rgb_from_image(msg: Image, untyped_order: str = Settings.untyped_order) -> B
     return rgb_of(pixels_of(msg, encoding), encoding)
 
 
-def check_image(msg: Image, untyped_order: str = Settings.untyped_order) -> None:
+def check_image(msg: Image, untyped_order: str) -> None:
     """Raise the errors of rgb_from_image() without converting the image."""
     pixels_of(msg, find(COLOURS, typed(msg.encoding, untyped_order)))
 

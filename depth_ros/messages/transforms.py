@@ -5,18 +5,26 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
+
+from depth_ros.arrays import FloatArray
 
 
-def matrix_from_transform(transform: Any) -> npt.NDArray[np.float64]:
+def matrix_from_transform(transform: Any) -> FloatArray:
     """Return a geometry_msgs/Transform with a unit quaternion as a 4x4 matrix."""
     t, q = transform.translation, transform.rotation
-    x, y, z, w = q.x, q.y, q.z, q.w
-    return np.array(
-        [
-            [1 - 2 * (y * y + z * z), 2 * (x * y - z * w), 2 * (x * z + y * w), t.x],
-            [2 * (x * y + z * w), 1 - 2 * (x * x + z * z), 2 * (y * z - x * w), t.y],
-            [2 * (x * z - y * w), 2 * (y * z + x * w), 1 - 2 * (x * x + y * y), t.z],
-            [0, 0, 0, 1],
-        ]
-    )
+    return matrix_of_pose((q.x, q.y, q.z, q.w), (t.x, t.y, t.z))
+
+
+def matrix_of_pose(
+    quaternion: tuple[float, float, float, float], translation: tuple[float, float, float]
+) -> FloatArray:
+    """Return the 4x4 matrix of a unit quaternion x, y, z, w and a translation."""
+    x, y, z, w = quaternion
+    matrix = np.eye(4)
+    matrix[:3, :3] = [
+        [1 - 2 * (y * y + z * z), 2 * (x * y - z * w), 2 * (x * z + y * w)],
+        [2 * (x * y + z * w), 1 - 2 * (x * x + z * z), 2 * (y * z - x * w)],
+        [2 * (x * z - y * w), 2 * (y * z + x * w), 1 - 2 * (x * x + y * y)],
+    ]
+    matrix[:3, 3] = translation
+    return matrix

@@ -250,12 +250,11 @@ class DepthModel(ABC):
     @property
     def fixed_size(self) -> tuple[int, int] | None:
         """Height and width of images for an exported network of a fixed size; None: any."""
-        for graph in self.graphs.values():
-            height, width = graph.inputs[0][1][-2:]
-            if height is not None and width is not None:
-                return self.preprocessing.image_size(height, width)
-            break
-        return None
+        graph = next(iter(self.graphs.values()), None)
+        height, width = graph.inputs[0][1][-2:] if graph else (None, None)
+        if height is None or width is None:
+            return None
+        return self.preprocessing.image_size(height, width)
 
     def capturable_network(self) -> nn.Module:
         """Return a network that shares the weights and that a CUDA graph can hold.

@@ -5,9 +5,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator
 
-import numpy as np
-import numpy.typing as npt
-
+from depth_ros.arrays import DepthArray, ImageArray
 from depth_ros.models.base import ModelEntry
 
 
@@ -22,11 +20,11 @@ class ClipModel(ABC):
     @abstractmethod
     def predict_clip(
         self,
-        frames: Callable[[int], npt.NDArray[np.uint8]],
+        frames: Callable[[int], ImageArray],
         count: int,
         seed: int = 42,
         progress: Callable[[float], None] | None = None,
-    ) -> Iterator[npt.NDArray[np.float32]]:
+    ) -> Iterator[DepthArray]:
         """Yield values (H, W), of the kind entry.output, for every frame in order.
 
         Args:

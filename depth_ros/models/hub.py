@@ -92,7 +92,7 @@ def file(source: str, name: str, revision: str = "main") -> Path | None:
     return None if path is None else Path(path)
 
 
-def required(source: str, name: str, revision: str = "main") -> Path:
+def required(source: str, name: str, revision: str) -> Path:
     """Return a checkpoint's file, as file().
 
     Raises:

@@ -36,18 +36,12 @@ class Navigator:
         recoveries: number of turns because there was no free path, or no depth.
     """
 
-    def __init__(
-        self,
-        costmap: Costmap,
-        goal_m: tuple[float, float],
-        planner: Planner | None = None,
-        controller: Controller | None = None,
-    ) -> None:
+    def __init__(self, costmap: Costmap, goal_m: tuple[float, float]) -> None:
         self.costmap = costmap
         self.path_m: FloatArray | None = None
         self.recoveries = 0
         self._goal_m = np.array(goal_m)
-        self._planner, self._controller = planner or Planner(), controller or Controller()
+        self._planner, self._controller = Planner(), Controller()
         self._lost = self._age = 0
 
     def step(self, cloud: Cloud | None, pose: RobotPose) -> Twist:

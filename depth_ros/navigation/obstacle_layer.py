@@ -42,7 +42,8 @@ class ObstacleLayer:
                 self._clear(_within_heights(cloud, source), source)
         for source in self._parameters.sources:
             if source.marking:
-                self._mark(self._markable(_within_heights(cloud, source)), source)
+                marks = _within_heights(_within_heights(cloud, source), self._parameters)
+                self._mark(marks, source)
 
     def update(self, master: Costs, robot: Bools) -> None:
         """Combine this layer's costs into the costmap's in place; the robot's cells are free."""
@@ -55,11 +56,6 @@ class ObstacleLayer:
         more = self.costs > master
         replaced = (known, known & (unknown | more), known & ~unknown & more)
         np.copyto(master, self.costs, where=replaced[self._parameters.combination_method])
-
-    def _markable(self, cloud: Cloud) -> Cloud:
-        low_m, high_m = self._parameters.min_obstacle_height, self._parameters.max_obstacle_height
-        z = cloud.points_m[:, 2]
-        return cloud._replace(points_m=cloud.points_m[(z >= low_m) & (z <= high_m)])
 
     def _mark(self, cloud: Cloud, source: SourceParameters) -> None:
         places = self._window.map_from_world(cloud.points_m[:, :2])
@@ -111,8 +107,8 @@ class ObstacleLayer:
         return ends
 
 
-def _within_heights(cloud: Cloud, source: SourceParameters) -> Cloud:
-    """Return the points within the height range of a source; NaN and infinity are excluded."""
+def _within_heights(cloud: Cloud, allowed: SourceParameters | ObstacleParameters) -> Cloud:
+    """Return the points within the range of heights; NaN and infinity are excluded."""
     z = cloud.points_m[:, 2]
-    taken = (z >= source.min_obstacle_height) & (z <= source.max_obstacle_height)
+    taken = (z >= allowed.min_obstacle_height) & (z <= allowed.max_obstacle_height)
     return cloud._replace(points_m=cloud.points_m[taken])

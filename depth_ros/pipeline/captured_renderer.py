@@ -176,7 +176,6 @@ class CapturedRenderer:
 
 
 def _plan(depth: DepthFrame, settings: Settings, wanted: Wanted) -> Plan:
-    """Return the plan for depth and the wanted outputs."""
     confident = bool(settings.min_confidence)
     points = wanted.points and not (confident and depth.confidence is None)  # cloud() raises
     return Plan(

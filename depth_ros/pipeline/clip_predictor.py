@@ -5,10 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
-import numpy as np
-import numpy.typing as npt
 import torch
 
+from depth_ros.arrays import DepthArray
 from depth_ros.config import Settings
 from depth_ros.errors import ModelError
 from depth_ros.geometry.camera import Camera
@@ -59,9 +58,7 @@ class ClipPredictor:
     graphs: Graphs | None = None
     device = torch.device("cpu")
 
-    def __init__(
-        self, entry: ModelEntry, values: npt.NDArray[np.float32], stamps_ns: Sequence[int]
-    ) -> None:
+    def __init__(self, entry: ModelEntry, values: DepthArray, stamps_ns: Sequence[int]) -> None:
         self.model: ModelFacts = _Facts(entry)
         self.profile, self.notices = Profile(), Notices()
         self._values = values

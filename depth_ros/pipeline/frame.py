@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 
 import numpy as np
-import numpy.typing as npt
 
+from depth_ros.arrays import ImageArray
 from depth_ros.errors import CameraError, FrameError
 from depth_ros.geometry.camera import Camera
 
@@ -27,7 +27,7 @@ class Frame:
         CameraError: camera is not a Camera, or image and camera differ in size.
     """
 
-    rgb: npt.NDArray[np.uint8]
+    rgb: ImageArray
     camera: Camera
     stamp_ns: int = 0
     frame_id: str = ""

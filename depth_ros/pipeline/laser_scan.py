@@ -64,10 +64,9 @@ def beams_in(camera: Camera, step: int, pose: bytes, far_m: float, banded: bool)
     return beams_of(rays, matrix, far_m if math.isfinite(far_m) else SCAN_FAR_M, count)
 
 
-def rows_around_axis(camera: Camera, rows: int, step: int, like: Tensor) -> Tensor:
-    """Return a mask (h, w) of a band of rows around the optical axis, at least one row."""
-    top = min(max(0, round(camera.cy - (rows - 1) / 2)), camera.height - 1)
-    first = min(top // step, like.shape[0] - 1)
-    band = torch.zeros_like(like)
-    band[first : max(first + 1, -(-(top + rows) // step))] = True
-    return band
+def axis_row(camera: Camera, step: int, like: Tensor) -> Tensor:
+    """Return a mask (h, w) of the row of the optical axis, or of the row nearest to it."""
+    row = min(max(0, round(camera.cy)), camera.height - 1)
+    mask = torch.zeros_like(like)
+    mask[min(row // step, like.shape[0] - 1)] = True
+    return mask

@@ -17,6 +17,7 @@ from depth_ros.models.base import ModelFacts
 from depth_ros.pipeline.camera_state import CameraState
 from depth_ros.pipeline.estimate import Estimate
 from depth_ros.pipeline.network_view import network_camera
+from depth_ros.pipeline.turned import quarter_turns
 from depth_ros.profile import Profile
 from depth_ros.runtimes.upload import to_device
 from depth_ros.scale.scaler import Reference, Scale
@@ -162,7 +163,7 @@ class MetricScaler:
 
     def _seen(self, camera: Camera, settings: Settings) -> Camera:
         """Return the camera of the image that the network sees."""
-        return network_camera(camera, settings, self._model).turned(settings.rotate // 90)
+        return network_camera(camera, settings, self._model).turned(quarter_turns(settings))
 
     def _model_far_m(self, ratio: float | Tensor) -> float:
         if not self._model.max_depth_m:

@@ -25,7 +25,7 @@ from depth_ros.models.error_models import error_model
 from depth_ros.pipeline.agreement import FrameAgreement
 from depth_ros.pipeline.depth_frame import DepthFrame
 from depth_ros.pipeline.frame_points import FramePoints, range_end_m
-from depth_ros.pipeline.laser_scan import Scan, beams_in, in_band, rows_around_axis
+from depth_ros.pipeline.laser_scan import Scan, axis_row, beams_in, in_band
 from depth_ros.pipeline.place import Place
 from depth_ros.pipeline.ray_tables import Rays, RayTables
 from depth_ros.pipeline.renderer import Cloud, edge_radius_px, point_stride
@@ -87,21 +87,15 @@ class Navigator:
         return _thinned(points_m, marks | clears, clears, settings.nav_voxel_m)
 
     @torch.inference_mode()
-    def scan(self, depth: DepthFrame, settings: Settings, place: Place, rows: int = 1) -> Scan:
+    def scan(self, depth: DepthFrame, settings: Settings, place: Place) -> Scan:
         """Return the nearest surface in each direction, without synchronisation.
 
         With scan.height_band_m and a known ground, the scan is in the ground's frame. Otherwise it
-        covers rows around the optical axis, in the camera's frame with x forward (REP 103).
-
-        Args:
-            depth: of the frame.
-            settings: of the frame.
-            place: of the camera.
-            rows: height of the band in pixels, if no heights are used.
+        covers the row of the optical axis, in the camera's frame with x forward (REP 103).
         """
         step, banded = point_stride(depth.stride, settings), in_band(settings, place)
         if not banded:
-            settings, place = _of_rows(settings), _NOWHERE
+            settings, place = _of_row(settings), _NOWHERE
         look = self._look(depth, settings, place)
         self._profile.begin("scan")
         pose, hits, free = _BODY_FROM_OPTICAL, look.solid, look.beyond
@@ -112,8 +106,8 @@ class Navigator:
             free = free | hits
             hits = hits & (look.heights_m <= high_m) & (look.heights_m >= low_m + look.margin_m)
         else:
-            band = rows_around_axis(depth.camera, rows, step, look.solid)
-            hits, free = hits & band, free & band
+            row = axis_row(depth.camera, step, look.solid)
+            hits, free = hits & row, free & row
         beams = self._beams(
             depth.camera, step, pose.tobytes(), range_end_m(depth, settings), banded
         )
@@ -216,8 +210,8 @@ _NOWHERE = Place()
 
 
 @lru_cache(maxsize=4)
-def _of_rows(settings: Settings) -> Settings:
-    """Return the settings for a scan over rows, which uses depth without correction."""
+def _of_row(settings: Settings) -> Settings:
+    """Return the settings for a scan of one row, which uses depth without correction."""
     return settings.with_values(nav_range_m=0.0, nav_contact=False)
 
 

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable
-from contextlib import suppress
-from dataclasses import replace
 from typing import Any, Protocol
 
 import numpy as np
@@ -16,7 +14,7 @@ from depth_ros.anchor_messages import optical_from_sensor
 from depth_ros.arrays import FloatArray
 from depth_ros.config import Settings
 from depth_ros.errors import ScaleError, SettingError
-from depth_ros.ground_frame import find_ground_pose, find_mount, mount_of, mount_of_parameters
+from depth_ros.ground_frame import find_mount, find_place, mount_of_parameters
 from depth_ros.pipeline import Place
 from depth_ros.ros import transform_buffer
 from depth_ros.ros.transform_buffer import MISSING
@@ -166,16 +164,7 @@ class Tf:
             known.add(pair)
             return found
 
-        place = Place()
-        try:
-            frame, pose = find_ground_pose(settings, look_up)
-            place = Place(mount_of(settings, frame, pose), pose, frame)
-        except ScaleError as error:
-            refused(str(error))
-        if settings.nav_odom_frame:
-            with suppress(ScaleError):
-                place = replace(place, odom_from_optical=look_up(settings.nav_odom_frame))
-        return place
+        return find_place(settings, look_up, refused)
 
     def destroy(self) -> None:
         """Unsubscribe from TF."""

@@ -20,18 +20,17 @@ import rclpy
 from rclpy.duration import Duration
 from rclpy.node import Node
 from rclpy.publisher import Publisher
-from rclpy.qos import DurabilityPolicy, QoSProfile, ReliabilityPolicy
+from rclpy.qos import DurabilityPolicy, QoSProfile
 from rclpy.signals import SignalHandlerOptions
 from rosbags.interfaces import Qos, QosDurability, QosReliability
 
 from depth_ros.bag.reader import Record, Recording
 from depth_ros.errors import BagError, BagSettingError, DepthError, SettingError
+from depth_ros.ros import qos
 from depth_ros.ros.message_class import message_class
 from depth_ros.ros.pace import Pace
 
 CLOCK = "/clock"
-# Always latched, also in recordings without QoS.
-_LATCHED = {"/tf_static"}
 _DEPTH = 10
 _DISCOVERY_S = 1.0
 
@@ -70,12 +69,8 @@ def qos_profile(topic: str, offered: Iterable[Qos]) -> QoSProfile:
     offered = list(offered)
     reliable = not offered or any(o.reliability is not QosReliability.BEST_EFFORT for o in offered)
     latched = any(o.durability is QosDurability.TRANSIENT_LOCAL for o in offered)
-    latched = latched or (not offered and topic in _LATCHED)
-    return QoSProfile(
-        depth=max([_DEPTH, *(o.depth for o in offered)]),
-        reliability=ReliabilityPolicy.RELIABLE if reliable else ReliabilityPolicy.BEST_EFFORT,
-        durability=DurabilityPolicy.TRANSIENT_LOCAL if latched else DurabilityPolicy.VOLATILE,
-    )
+    latched = latched or (not offered and topic == "/tf_static")
+    return qos.profile(max([_DEPTH, *(o.depth for o in offered)]), reliable, latched)
 
 
 class Player(Node):
@@ -110,12 +105,12 @@ class Player(Node):
             )
 
     def _offer(self, topic: str) -> None:
-        kind, qos = self._bag.topics[topic].kind, self._bag.topics[topic].qos
+        kind, offered = self._bag.topics[topic].kind, self._bag.topics[topic].qos
         cls = message_class(kind)
         if cls is None:
             self.get_logger().warning(f"{topic} is not played: {kind} is not installed")
         else:
-            self._outputs[topic] = self.create_publisher(cls, topic, qos_profile(topic, qos))
+            self._outputs[topic] = self.create_publisher(cls, topic, qos_profile(topic, offered))
 
     def _offer_clock(self) -> Publisher[Any]:
         cls = message_class("rosgraph_msgs/msg/Clock")

@@ -10,7 +10,7 @@ from copy import copy
 from typing import Any
 
 from rclpy.node import Node
-from rclpy.qos import QoSPolicyKind, QoSProfile
+from rclpy.qos import DurabilityPolicy, QoSPolicyKind, QoSProfile, ReliabilityPolicy
 from rclpy.qos_overriding_options import QoSOverridingOptions
 
 _POLICIES = (
@@ -38,6 +38,15 @@ def overridable(
         "qos_profile": copy(profile),
         "qos_overriding_options": QoSOverridingOptions(policies, entity_id=entity_id),
     }
+
+
+def profile(depth: int, reliable: bool, latched: bool) -> QoSProfile:
+    """Return a QoS that is reliable or best effort, and transient local (latched) or volatile."""
+    return QoSProfile(
+        depth=depth,
+        reliability=ReliabilityPolicy.RELIABLE if reliable else ReliabilityPolicy.BEST_EFFORT,
+        durability=DurabilityPolicy.TRANSIENT_LOCAL if latched else DurabilityPolicy.VOLATILE,
+    )
 
 
 def override(node: Node, topic: str, policy: QoSPolicyKind) -> Any:

@@ -27,6 +27,7 @@ from rosbags.interfaces import Qos, QosReliability
 from depth_ros.bag.splits import SplitBag
 from depth_ros.bag.types import LATCHED, RELIABLE, TYPESTORE, Topic, standard
 from depth_ros.errors import BagSettingError, DepthError, SettingError
+from depth_ros.ros import qos
 from depth_ros.ros.message_class import message_class
 
 _LOOK_S = 0.2  # period of the search for new topics
@@ -126,19 +127,15 @@ def _matching(offers: Iterable[TopicEndpointInfo]) -> QoSProfile:
     profiles = [offer.qos_profile for offer in offers]
     reliable = all(p.reliability is ReliabilityPolicy.RELIABLE for p in profiles)
     latched = all(p.durability is DurabilityPolicy.TRANSIENT_LOCAL for p in profiles)
-    return QoSProfile(
-        depth=_DEPTH,
-        reliability=ReliabilityPolicy.RELIABLE if reliable else ReliabilityPolicy.BEST_EFFORT,
-        durability=DurabilityPolicy.TRANSIENT_LOCAL if latched else DurabilityPolicy.VOLATILE,
-    )
+    return qos.profile(_DEPTH, reliable, latched)
 
 
 def _recorded(profile: QoSProfile) -> Qos:
     """Return a publisher's QoS as stored in bags."""
     latched = profile.durability is DurabilityPolicy.TRANSIENT_LOCAL
     reliable = profile.reliability is ReliabilityPolicy.RELIABLE
-    qos = (LATCHED if latched else RELIABLE)._replace(depth=max(1, profile.depth))
-    return qos if reliable else qos._replace(reliability=QosReliability.BEST_EFFORT)
+    offered = (LATCHED if latched else RELIABLE)._replace(depth=max(1, profile.depth))
+    return offered if reliable else offered._replace(reliability=QosReliability.BEST_EFFORT)
 
 
 def main(arguments: list[str] | None = None) -> int:

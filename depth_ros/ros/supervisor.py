@@ -23,15 +23,15 @@ class Worker:
         work: the function that it runs.
         ended: called by the thread at its end.
         role: its name in messages.
-        heritage: the error that ended the worker it replaces.
+        heritage: the error that ended the worker it replaces; empty: none.
     """
 
     def __init__(
         self,
         work: Callable[[Worker], None],
         ended: Callable[[], None],
-        role: str = "worker",
-        heritage: str = "",
+        role: str,
+        heritage: str,
     ) -> None:
         self._work, self._ended = work, ended
         self.role, self.heritage = role, heritage

@@ -14,7 +14,7 @@ import numpy as np
 from depth_ros import messages
 from depth_ros.arrays import FloatArray
 from depth_ros.errors import ScaleError
-from depth_ros.frame_tree import transform_between
+from depth_ros.frame_tree import frames_of, transform_between
 
 _KEPT_NS = 10_000_000_000  # as in tf2
 
@@ -42,13 +42,9 @@ class TransformHistory:
         """Add a tf2_msgs/TFMessage, except transforms that are not finite."""
         with self._changed:
             for each in message.transforms:
-                # In ROS 1 some names begin with a slash.
-                parent, child = each.header.frame_id.lstrip("/"), each.child_frame_id.lstrip("/")
-                pose = _Pose(
-                    messages.stamp_ns(each.header),
-                    parent,
-                    messages.matrix_from_transform(each.transform),
-                )
+                parent, child = frames_of(each)
+                matrix = messages.matrix_from_transform(each.transform)
+                pose = _Pose(messages.stamp_ns(each.header), parent, matrix)
                 if not np.isfinite(pose.matrix).all():
                     continue
                 if static:

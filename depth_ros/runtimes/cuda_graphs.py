@@ -31,13 +31,18 @@ class CudaDevice:
         properties = torch.cuda.get_device_properties(self._device)
         return f"{properties.name} sm{properties.major}{properties.minor}"
 
-    def on_side_stream(self) -> Any:
+    @contextmanager
+    def on_side_stream(self) -> Iterator[None]:
         """Run the block in this thread's side stream.
 
         The same stream is used for captures: so cuBLAS allocates its workspace for the stream
         before a capture, and not in the graph's pool.
         """
-        return self._on_stream(self.side)
+        side, current = self.side, torch.cuda.current_stream(self._device)
+        side.wait_stream(current)
+        with torch.cuda.stream(side):
+            yield
+        current.wait_stream(side)
 
     @property
     def side(self) -> torch.cuda.Stream:
@@ -46,14 +51,6 @@ class CudaDevice:
             self._streams.side = torch.cuda.Stream(self._device)
         side: torch.cuda.Stream = self._streams.side
         return side
-
-    @contextmanager
-    def _on_stream(self, side: torch.cuda.Stream) -> Iterator[None]:
-        current = torch.cuda.current_stream(self._device)
-        side.wait_stream(current)
-        with torch.cuda.stream(side):
-            yield
-        current.wait_stream(side)
 
     def check(self) -> CaptureCheck:
         """Return a check of a function for this device."""

@@ -18,7 +18,6 @@ PROVIDERS = {
 }
 """ONNX Runtime's name of each provider."""
 
-
 _CURE = (
     "on x86 with an NVIDIA GPU `pip uninstall onnxruntime` and `pip install onnxruntime-gpu`, "
     "on a Jetson NVIDIA's own onnxruntime-gpu; or set providers:=cpu"

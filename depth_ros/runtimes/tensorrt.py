@@ -125,8 +125,10 @@ def building(key: EngineKey) -> Iterator[None]:
 
 def version() -> str:
     """Return TensorRT's version: of the installed library, or of its pip package."""
-    found = _library_version()
-    return found or next(_package_versions(), _UNKNOWN)
+    if found := _library_version():
+        return found
+    packages = (each for each in distributions() if each.name.lower().startswith("tensorrt"))
+    return next((each.version for each in packages), _UNKNOWN)
 
 
 def _library_version() -> str:
@@ -138,9 +140,3 @@ def _library_version() -> str:
     except OSError:
         return ""
     return str(library.getInferLibVersion())
-
-
-def _package_versions() -> Iterator[str]:
-    for each in distributions():
-        if each.name.lower().startswith("tensorrt"):
-            yield each.version

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from contextlib import nullcontext
-from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -75,7 +73,8 @@ class TorchRuntime:
         exact = getattr(network, "casts_itself", False)
         self._input_dtype = torch.float32 if exact else self.dtype
         self._parts: dict[str, TorchRuntime] = {}
-        self._run = self._compiled() if compiled else self._network
+        # Not reduce-overhead: that mode captures its own graphs, but we capture whole frames.
+        self._run = torch.compile(self._network, dynamic=False) if compiled else self._network
 
     @torch.inference_mode()
     def __call__(self, *inputs: Tensor) -> Raw:
@@ -114,10 +113,6 @@ class TorchRuntime:
         if self.device.type == "cpu":
             network = network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
         return network
-
-    def _compiled(self) -> Callable[..., Any]:
-        # Not reduce-overhead: that mode captures its own graphs, but we capture whole frames.
-        return torch.compile(self._network, dynamic=False)
 
 
 def _is_of_compiler(error: Exception) -> bool:

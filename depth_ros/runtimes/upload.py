@@ -5,9 +5,10 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 import torch
 from torch import Tensor
+
+from depth_ros.arrays import ImageArray
 
 
 def to_device(values: Tensor, device: torch.device) -> Tensor:
@@ -33,7 +34,7 @@ class Upload:
             stream = torch.cuda.Stream(device)
             self._slots = [_Slot(stream), _Slot(stream)]
 
-    def __call__(self, image: npt.NDArray[np.uint8]) -> Tensor:
+    def __call__(self, image: ImageArray) -> Tensor:
         """Return an image on the device; on the CPU without a copy if the image is writeable."""
         if not self._slots:
             # torch has no read-only tensors and warns about them: images of bags are read-only.
@@ -51,7 +52,7 @@ class _Slot:
         self._stream = stream
         self._fetched: Any = torch.cuda.Event()
 
-    def send(self, image: npt.NDArray[np.uint8], device: torch.device) -> Tensor:
+    def send(self, image: ImageArray, device: torch.device) -> Tensor:
         self._fetched.synchronize()  # of the image before the last one: done long ago
         if self._buffer.numel() < image.size:
             self._buffer = torch.empty(image.size, dtype=torch.uint8, pin_memory=True)

@@ -16,7 +16,7 @@ import numpy.typing as npt
 import torch
 from torch import Tensor
 
-from depth_ros.arrays import FloatArray
+from depth_ros.arrays import DepthArray, FloatArray
 from depth_ros.errors import ScaleError
 from depth_ros.geometry.camera import Camera
 from depth_ros.scale.fit import Fit, robust
@@ -34,8 +34,7 @@ _DEPTHS = 8  # number of bins of log depth
 _DEPTH_SHARES = (2, 98)  # percentiles of depth that these bins span
 MOST_DEVIATION = 0.15
 """Maximum relative error of the scale: a flat wall ahead determines a shift but no scale."""
-_INVERSE = "affine_inverse_depth"
-_HAS_SHIFT = {"metric_depth": False, "affine_depth": True, _INVERSE: True}
+_HAS_SHIFT = {"metric_depth": False, "affine_depth": True, "affine_inverse_depth": True}
 
 
 @dataclass(frozen=True)
@@ -227,6 +226,11 @@ def sample(values: Tensor, anchors: Anchors) -> FloatArray:
     return values.flatten()[index].float().cpu().numpy().astype(np.float64)
 
 
+def target_of(depth_m: FloatArray, kind: str) -> FloatArray:
+    """Return what values of a kind are fitted to: depth or inverse depth."""
+    return 1 / depth_m if kind == "affine_inverse_depth" else depth_m
+
+
 def align(values: Tensor, kind: str, anchors: Anchors) -> Fit:
     """Fit the scale (and shift) from a prediction to the anchors' depth.
 
@@ -246,7 +250,7 @@ def align(values: Tensor, kind: str, anchors: Anchors) -> Fit:
     if kind not in _HAS_SHIFT:
         raise ScaleError(f"kind is '{kind}', expected one of: {', '.join(_HAS_SHIFT)}")
     predicted = sample(values, anchors)
-    target = 1 / anchors.depth_m if kind == _INVERSE else anchors.depth_m
+    target = target_of(anchors.depth_m, kind)
     known = np.isfinite(predicted)
     # To first order, relative errors of depth and of inverse depth are equal.
     fit = robust(predicted[known], target[known], target[known] ** -2, _HAS_SHIFT[kind])
@@ -258,7 +262,7 @@ def align(values: Tensor, kind: str, anchors: Anchors) -> Fit:
     return fit
 
 
-def prompt(anchors: Anchors, height: int, width: int, camera: Camera) -> npt.NDArray[np.float32]:
+def prompt(anchors: Anchors, height: int, width: int, camera: Camera) -> DepthArray:
     """Return anchors as a dense depth prompt of low resolution, the input of prompted networks.
 
     Args:
@@ -285,5 +289,5 @@ def prompt(anchors: Anchors, height: int, width: int, camera: Camera) -> npt.NDA
     )
     depth_of_label = np.empty(labels.max() + 1, np.float32)
     depth_of_label[labels[~empty]] = grid[~empty]
-    dense: npt.NDArray[np.float32] = depth_of_label[labels]
+    dense: DepthArray = depth_of_label[labels]
     return dense

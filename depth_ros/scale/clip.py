@@ -5,13 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 import numpy as np
-import numpy.typing as npt
 import torch
 from torch import Tensor
 
-from depth_ros.arrays import FloatArray
+from depth_ros.arrays import DepthArray, FloatArray
 from depth_ros.errors import ScaleError
-from depth_ros.scale.anchors import MOST_DEVIATION, Anchors, sample
+from depth_ros.scale.anchors import MOST_DEVIATION, Anchors, sample, target_of
 from depth_ros.scale.filter import FLOOR
 from depth_ros.scale.fit import Fit, robust
 from depth_ros.scale.ground import Mount, find_ground
@@ -27,7 +26,7 @@ _Samples = tuple[FloatArray, FloatArray, FloatArray]
 
 
 def align_clip(
-    values: Iterable[npt.NDArray[np.float32]],
+    values: Iterable[DepthArray],
     kind: str,
     references: Iterable[Reference | None],
     rays: Tensor,
@@ -62,7 +61,7 @@ def align_clip(
 
 
 def _evidence_of_clip(
-    values: Iterable[npt.NDArray[np.float32]],
+    values: Iterable[DepthArray],
     kind: str,
     references: Iterable[Reference | None],
     rays: Tensor,
@@ -98,7 +97,7 @@ def _of_anchors(values: Tensor, kind: str, anchors: Anchors) -> _Samples:
     few = anchors.thinned(ANCHORS)
     predicted = sample(values, few)
     known = np.isfinite(predicted)
-    target = _target(few.depth_m[known], kind)
+    target = target_of(few.depth_m[known], kind)
     # To first order, relative errors of depth and of inverse depth are equal.
     return predicted[known], target, (FLOOR * target) ** -2
 
@@ -109,12 +108,8 @@ def _of_ground(fit: Fit, kind: str, mount: Mount) -> _Samples:
     The formal variance contains the pixels' noise only; from frame to frame a network's scale
     varies more than that, see filter.FLOOR.
     """
-    target = _target(mount.height_m * _HEIGHTS, kind)
+    target = target_of(mount.height_m * _HEIGHTS, kind)
     predicted = (target - fit.shift) / fit.scale
     gradient = np.stack([predicted, np.ones_like(predicted)])
     variance = np.einsum("in,ij,jn->n", gradient, fit.covariance, gradient)
     return predicted, target, 1 / (variance + (FLOOR * target) ** 2)
-
-
-def _target(depth_m: FloatArray, kind: str) -> FloatArray:
-    return 1 / depth_m if kind == "affine_inverse_depth" else depth_m

@@ -88,7 +88,7 @@ class Mount:
         return cls(height_m, (float(x), float(y), float(z)))
 
 
-def find_ground(values: Tensor, kind: str, rays: Tensor, mount: Mount, seed: int = 0) -> Fit:
+def find_ground(values: Tensor, kind: str, rays: Tensor, mount: Mount) -> Fit:
     """Fit the metric scale of a prediction: depth or inverse depth is scale * value + shift.
 
     For metric depth the plane is searched near the mount's direction, and its distance gives the
@@ -111,10 +111,10 @@ def find_ground(values: Tensor, kind: str, rays: Tensor, mount: Mount, seed: int
     """
     value, ray = _sample(values, rays, mount)
     if kind == "metric_depth":
-        return _metric(value, ray, mount, seed)
+        return _metric(value, ray, mount)
     ground = ray @ np.array(mount.down) / mount.height_m
     target = ground if kind == "affine_inverse_depth" else 1 / ground
-    return _affine(value, target, inverse=kind == "affine_inverse_depth", seed=seed)
+    return _affine(value, target, inverse=kind == "affine_inverse_depth")
 
 
 def _sample(values: Tensor, rays: Tensor, mount: Mount) -> tuple[FloatArray, FloatArray]:
@@ -134,13 +134,13 @@ def _sample(values: Tensor, rays: Tensor, mount: Mount) -> tuple[FloatArray, Flo
     return value[visible], ray[visible]
 
 
-def _metric(depth_m: FloatArray, ray: FloatArray, mount: Mount, seed: int) -> Fit:
+def _metric(depth_m: FloatArray, ray: FloatArray, mount: Mount) -> Fit:
     """Fit a plane near the mount's: inverse depth is linear in the ray."""
     positive = depth_m > 0
     if not positive.any():
         raise ScaleError("nothing below the horizon has positive depth, expected the ground")
     inverse, ray = 1 / depth_m[positive], ray[positive]
-    planes = _planes(inverse, ray, mount, seed)
+    planes = _planes(inverse, ray, mount)
     on, below = _judge(inverse[:, None], ray @ planes.T)
     scales = mount.height_m * np.linalg.norm(planes, axis=1)
     prior = 1 / (1 + (np.log(scales) / _PRIOR) ** 2)
@@ -159,13 +159,13 @@ def _metric(depth_m: FloatArray, ray: FloatArray, mount: Mount, seed: int) -> Fi
     return _convincing(Fit(scale, 0.0, covariance, 0.0), near, under, inverse)
 
 
-def _planes(inverse: FloatArray, ray: FloatArray, mount: Mount, seed: int) -> FloatArray:
+def _planes(inverse: FloatArray, ray: FloatArray, mount: Mount) -> FloatArray:
     """Return planes (K, 3), inverse depth over ray, through three samples each, near the mount's.
 
     Samples further down in the image are drawn more often, because the ground is there.
     """
     down = np.array(mount.down)
-    three = _draw(ray @ down, 3, seed)
+    three = _draw(ray @ down, 3)
     matrices = ray[three]
     usable = np.abs(np.linalg.det(matrices)) > 1e-9
     planes = np.linalg.solve(matrices[usable], inverse[three[usable], None])[..., 0]
@@ -188,9 +188,9 @@ def _refine(
     return refined
 
 
-def _affine(value: FloatArray, target: FloatArray, inverse: bool, seed: int) -> Fit:
+def _affine(value: FloatArray, target: FloatArray, inverse: bool) -> Fit:
     """Fit the line target = scale * value + shift to the samples on the ground."""
-    first, second = _draw(target if inverse else 1 / target, 2, seed).T
+    first, second = _draw(target if inverse else 1 / target, 2).T
     with np.errstate(all="ignore"):
         scales = (target[second] - target[first]) / (value[second] - value[first])
     usable = np.isfinite(scales) & (scales > 0)
@@ -213,9 +213,9 @@ def _affine(value: FloatArray, target: FloatArray, inverse: bool, seed: int) -> 
     return _convincing(fit, near[:, 0], under[:, 0], target)
 
 
-def _draw(nearness: FloatArray, count: int, seed: int) -> npt.NDArray[np.int64]:
+def _draw(nearness: FloatArray, count: int) -> npt.NDArray[np.int64]:
     """Return hypotheses (K, count) of sample indices, drawn in proportion to nearness."""
-    rng = np.random.default_rng(seed)
+    rng = np.random.default_rng(0)
     return rng.choice(len(nearness), (_HYPOTHESES, count), p=nearness / nearness.sum())
 
 

@@ -112,13 +112,15 @@ class Scaler:
         if isinstance(reference, Mount) and kind != "metric_depth":
             self._reach_m = reference.reach_m
         if accepted:
-            anchored = field and isinstance(reference, Anchors)
-            self._field = self._find_field(values, kind, reference) if anchored else None
+            self._field = (
+                self._find_field(values, kind, reference)
+                if field and isinstance(reference, Anchors)
+                else None
+            )
 
-    def _find_field(self, values: Tensor, kind: str, reference: Reference) -> Field | None:
+    def _find_field(self, values: Tensor, kind: str, anchors: Anchors) -> Field | None:
         """Return the remaining error of the current scale and shift at anchors."""
-        assert isinstance(reference, Anchors)
-        few = reference.thinned(_FIELD_ANCHORS)
+        few = anchors.thinned(_FIELD_ANCHORS)
         line = sample(values, few) * self._filter.scale + self._filter.shift
         with np.errstate(divide="ignore"):
             line_m = 1 / line if kind == _INVERSE else line

@@ -31,14 +31,14 @@ def disturb(batch: Batch, generator: torch.Generator) -> Batch:
     return batch._replace(rgb=levels.permute(0, 2, 3, 1))
 
 
-def occlude(batch: Batch, generator: torch.Generator, share: float = 0.35) -> Batch:
+def occlude(batch: Batch, generator: torch.Generator) -> Batch:
     """Cover some frames with a rectangle of another frame, without depth."""
     count, height, width = batch.depth_m.shape
     lots = torch.rand(5, count, 1, 1, generator=generator, device=generator.device)
     high, wide = (0.08 + 0.3 * lots[0]) * height, (0.08 + 0.3 * lots[1]) * width
     rows = torch.arange(height, device=lots.device)[None, :, None] - lots[2] * (height - high)
     columns = torch.arange(width, device=lots.device)[None, None, :] - lots[3] * (width - wide)
-    hidden = (rows >= 0) & (rows < high) & (columns >= 0) & (columns < wide) & (lots[4] < share)
+    hidden = (rows >= 0) & (rows < high) & (columns >= 0) & (columns < wide) & (lots[4] < 0.35)
     rgb = torch.where(hidden[..., None], batch.rgb.roll(1, 0), batch.rgb)
     return batch._replace(rgb=rgb, depth_m=batch.depth_m.masked_fill(hidden, 0.0))
 

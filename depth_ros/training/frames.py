@@ -6,11 +6,11 @@ from collections.abc import Sequence
 from typing import NamedTuple, Protocol
 
 import numpy as np
-import numpy.typing as npt
 import torch
 from torch import Tensor
 from tqdm import tqdm
 
+from depth_ros.arrays import DepthArray, ImageArray
 from depth_ros.geometry.camera import Camera
 from depth_ros.training.render import random_frames
 from depth_ros.training.scenes import Robot
@@ -37,6 +37,10 @@ class Batch(NamedTuple):
         """Return the batch on a device."""
         return Batch(*(part.to(device) for part in self))
 
+    def canonical_m(self, f_px: float) -> Tensor:
+        """Return depth as if all cameras had a focal length, the canonical camera of Metric3D."""
+        return self.depth_m * (f_px / self.f_px)[:, None, None]
+
     def mirrored(self, which: Tensor) -> Batch:
         """Return the frames, with those selected by which, bool (B,), mirrored."""
         rgb, depth_m, rays = self.rgb.clone(), self.depth_m.clone(), self.rays.clone()
@@ -48,8 +52,8 @@ class Batch(NamedTuple):
 class Rgbd(NamedTuple):
     """A recorded image, uint8 (H, W, 3), with its depth in metres (H, W) and its camera."""
 
-    rgb: npt.NDArray[np.uint8]
-    depth_m: npt.NDArray[np.float32]
+    rgb: ImageArray
+    depth_m: DepthArray
     camera: Camera
 
 
@@ -110,18 +114,12 @@ class FramePool:
         first = step * self._fresh % _POOL_FRAMES
         slots = torch.arange(first, first + self._fresh) % _POOL_FRAMES
         self._pool.rgb[slots] = frames.rgb
-        self._pool.depth_m[slots] = self._sparse(frames.depth_m, rng)
+        self._pool.depth_m[slots] = sparse(frames.depth_m, self._labels, rng)
         rays = np.stack([camera.rays() for camera in cameras])
         self._pool.rays[slots] = torch.from_numpy(rays)
         self._pool.f_px[slots] = torch.tensor(
             [camera.f_px for camera in cameras], dtype=torch.float32
         )
-
-    def _sparse(self, depth_m: Tensor, rng: np.random.Generator) -> Tensor:
-        if self._labels >= 1:
-            return depth_m
-        dropped = torch.from_numpy(rng.random(depth_m.shape) >= self._labels)
-        return depth_m.masked_fill(dropped, torch.nan)
 
     def draw(self, step: int) -> Batch:
         """Return a step's batch, with random colours, half of it mirrored."""
@@ -153,6 +151,14 @@ class Shapes:
     def draw(self, step: int) -> Batch:
         """Return a step's batch."""
         return self._pools[step % len(self._pools)].draw(step // len(self._pools))
+
+
+def sparse(depth_m: Tensor, labels: float, rng: np.random.Generator) -> Tensor:
+    """Return depth with NaN for all but a share of the pixels, up to 1, chosen at random."""
+    if labels >= 1:
+        return depth_m
+    dropped = torch.from_numpy(rng.random(depth_m.shape) >= labels)
+    return depth_m.masked_fill(dropped, torch.nan)
 
 
 def jitter(rgb: Tensor, generator: torch.Generator) -> Tensor:

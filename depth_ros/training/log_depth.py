@@ -41,7 +41,7 @@ class LogDepth:
     def __call__(self, network: nn.Module, batch: Batch, generator: torch.Generator) -> Tensor:
         """Return the loss, which is deterministic."""
         depth_m = self.predict(network, batch)
-        truth_m = self.canonical(batch)
+        truth_m = batch.canonical_m(self.training_f_px)
         valid = torch.isfinite(truth_m) & (truth_m > _NEAR_M)
         truth_m = truth_m.masked_fill(~valid, 1.0)
         residual = (torch.log(depth_m.clamp(min=_NEAR_M)) - torch.log(truth_m)) * valid
@@ -57,7 +57,3 @@ class LogDepth:
         """Return canonical depth (B, H, W) at the images' size, in float32."""
         depth_m = network(self.preprocessing.normalised(batch.rgb)).float()
         return functional.interpolate(depth_m[:, None], batch.rgb.shape[1:3], mode="bilinear")[:, 0]
-
-    def canonical(self, batch: Batch) -> Tensor:
-        """Return the batch's depth for the canonical camera."""
-        return batch.depth_m * (self.training_f_px / batch.f_px)[:, None, None]

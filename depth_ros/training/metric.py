@@ -35,7 +35,7 @@ class MetricDepth:
     def __call__(self, network: nn.Module, batch: Batch, generator: torch.Generator) -> Tensor:
         """Return the loss, which is deterministic."""
         pixels = batch.rgb.permute(0, 3, 1, 2).float() / 127.5 - 1
-        truth_m = batch.depth_m * (self.training_f_px / batch.f_px)[:, None, None]
+        truth_m = batch.canonical_m(self.training_f_px)
         return self.loss(network(pixels).predicted_depth, truth_m)
 
     def loss(self, depth_m: Tensor, truth_m: Tensor) -> Tensor:

@@ -6,9 +6,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-import numpy.typing as npt
 import torch
 
+from depth_ros.arrays import FloatArray
 from depth_ros.training.disturb import disturb
 from depth_ros.training.frames import Batch
 from depth_ros.training.store import FrameStore
@@ -78,8 +78,8 @@ class Mixture:
         return disturb(batch, disturbances)
 
 
-def _chances(source: Source) -> npt.NDArray[np.float64]:
+def _chances(source: Source) -> FloatArray:
     """Return the probabilities of the source's stores, equal for each frame."""
     counts = np.array([len(store) for store in source.stores], np.float64)
-    chances: npt.NDArray[np.float64] = source.weight * counts / counts.sum()
+    chances: FloatArray = source.weight * counts / counts.sum()
     return chances

@@ -18,6 +18,8 @@ MAX_BOXES = 7
 MAX_CYLINDERS = 3
 SURFACES = 3  # floor, ceiling and walls come before the objects in a scene's materials
 _CLEARANCE_M = 0.45
+_REACH_M = 2.5  # how far ahead a robot looks for free floor
+_STEP_S, _SPEED_M_S = 0.1, 0.5  # of a drive
 
 
 @dataclass(frozen=True)
@@ -206,22 +208,20 @@ def random_pose(rng: np.random.Generator, scene: Scene, robot: Robot) -> Pose:
     return _mount(rng, robot, x, y, yaw)
 
 
-def _free_point(
-    rng: np.random.Generator, scene: Scene, half: FloatArray, tries: int = 200
-) -> tuple[float, float]:
-    points = [tuple(rng.uniform(-half, half)) for _ in range(tries)]
+def _free_point(rng: np.random.Generator, scene: Scene, half: FloatArray) -> tuple[float, float]:
+    points = [tuple(rng.uniform(-half, half)) for _ in range(200)]
     for x, y in points:
         if scene.clearance_m(x, y) > _CLEARANCE_M:
             return x, y
     return max(points, key=lambda point: scene.clearance_m(*point))
 
 
-def _free_ahead_m(scene: Scene, x: float, y: float, yaw: float, reach_m: float = 2.5) -> float:
-    """Return the length of free floor along a heading, up to reach_m."""
-    for distance in np.arange(0.25, reach_m, 0.25):
+def _free_ahead_m(scene: Scene, x: float, y: float, yaw: float) -> float:
+    """Return the length of free floor along a heading, up to 2.5 m."""
+    for distance in np.arange(0.25, _REACH_M, 0.25):
         if scene.clearance_m(x + distance * math.cos(yaw), y + distance * math.sin(yaw)) < 0.25:
             return float(distance)
-    return reach_m
+    return _REACH_M
 
 
 def _mount(rng: np.random.Generator, robot: Robot, x: float, y: float, yaw: float) -> Pose:
@@ -241,8 +241,6 @@ def random_drive(
     width: int,
     height: int,
     steps: int,
-    step_s: float = 0.1,
-    speed_m_s: float = 0.5,
 ) -> Drive:
     """Return a drive through a new random scene, which steers towards free space."""
     scene = random_scene(rng)
@@ -252,9 +250,9 @@ def random_drive(
     turn = 0.0
     for _ in range(steps - 1):
         turn = _steer(scene, pose, turn)
-        yaw = pose.yaw + turn * step_s
+        yaw = pose.yaw + turn * _STEP_S
         free_m = _free_ahead_m(scene, pose.x, pose.y, yaw)
-        ahead_m = step_s * speed_m_s * min(max(free_m - 0.5, 0.0), 1.0)
+        ahead_m = _STEP_S * _SPEED_M_S * min(max(free_m - 0.5, 0.0), 1.0)
         x, y = pose.x + ahead_m * math.cos(yaw), pose.y + ahead_m * math.sin(yaw)
         pose = Pose(x, y, pose.z, yaw, pose.pitch_down, pose.roll)
         poses.append(pose)

@@ -13,7 +13,7 @@ from tqdm import tqdm
 
 from depth_ros.errors import DepthError
 from depth_ros.geometry.camera import Camera
-from depth_ros.training.frames import Rgbd
+from depth_ros.training.frames import Rgbd, sparse
 
 _MARGIN = 1.75
 """Frames are larger than the network's input by this factor, to leave room for crops."""
@@ -99,11 +99,8 @@ def _prepare(
     if rgb.shape[-2:] != size:
         rgb = functional.interpolate(rgb, size, mode="bilinear", antialias=True)
         depth_m = functional.interpolate(depth_m, size, mode="nearest-exact")
-    if labels < 1:
-        dropped = torch.from_numpy(rng.random(depth_m.shape) >= labels)
-        depth_m = depth_m.masked_fill(dropped, torch.nan)
-    camera = each.camera
-    return rgb[0], depth_m[0, 0].half(), camera.scale(width, height)
+    depth_m = sparse(depth_m, labels, rng)
+    return rgb[0], depth_m[0, 0].half(), each.camera.scale(width, height)
 
 
 def _stack(frames: list[tuple[Tensor, Tensor, Camera]]) -> FrameStore:

@@ -34,7 +34,8 @@ def validate(network: nn.Module, objective: LogDepth, batches: Sequence[Batch]) 
 
 def _score(network: nn.Module, objective: LogDepth, batch: Batch) -> Tensor:
     """Return the scores of each image, (B, 3); NaN without truth."""
-    depth_m, truth_m = objective.predict(network, batch), objective.canonical(batch)
+    depth_m = objective.predict(network, batch)
+    truth_m = batch.canonical_m(objective.training_f_px)
     hidden = ~(torch.isfinite(truth_m) & (truth_m > 0))
     ratio = (depth_m / truth_m).masked_fill(hidden, torch.nan).flatten(1)
     right = torch.maximum(ratio, 1 / ratio) < RIGHT

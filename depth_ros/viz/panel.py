@@ -6,10 +6,9 @@ from typing import NamedTuple
 
 import cv2
 import numpy as np
-import numpy.typing as npt
 import torch
 
-from depth_ros.arrays import ImageArray
+from depth_ros.arrays import DepthArray, ImageArray
 from depth_ros.evaluation.picture import FAR_M, HEIGHT, NEAR_M, WIDTH, coloured, fit, from_above
 from depth_ros.geometry.camera import Camera
 from depth_ros.geometry.colour import robust_range
@@ -39,9 +38,9 @@ class Panel:
     def draw(
         self,
         rgb: ImageArray,
-        depth_m: npt.NDArray[np.float32],
+        depth_m: DepthArray,
         camera: Camera,
-        confidence: npt.NDArray[np.float32] | None = None,
+        confidence: DepthArray | None = None,
     ) -> ImageArray:
         """Return the picture of one frame, 240 rows of 320 columns per part; see Preview.add."""
         if self._range is None and np.isfinite(depth_m).any():
@@ -59,13 +58,13 @@ class Panel:
         return np.hstack(parts)
 
 
-def grey(share: npt.NDArray[np.float32]) -> ImageArray:
+def grey(share: DepthArray) -> ImageArray:
     """Return values (H, W) from 0 to 1 as grey (H, W, 3); NaN is black."""
     levels = np.nan_to_num(share * 255, nan=0.0).clip(0, 255).round().astype(np.uint8)
     return np.repeat(levels[..., None], 3, axis=2)
 
 
-def round_range(depth_m: npt.NDArray[np.float32]) -> Range:
+def round_range(depth_m: DepthArray) -> Range:
     """Return a range of round numbers that contains almost all pixels of a depth image."""
     least_m, most_m = robust_range(torch.from_numpy(depth_m.copy()))
     far_m = next((far_m for far_m in _FARS_M if far_m >= most_m), _FARS_M[-1])

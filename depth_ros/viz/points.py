@@ -8,6 +8,7 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
+from depth_ros.arrays import DepthArray, ImageArray
 from depth_ros.geometry.camera import Camera
 from depth_ros.geometry.cloud import back_project
 
@@ -19,9 +20,7 @@ class ColouredPoints(NamedTuple):
     rgb: npt.NDArray[np.uint8]
 
 
-def points(
-    rgb: npt.NDArray[np.uint8], depth_m: npt.NDArray[np.float32], camera: Camera, across: int
-) -> ColouredPoints:
+def points(rgb: ImageArray, depth_m: DepthArray, camera: Camera, across: int) -> ColouredPoints:
     """Return the points of every n-th pixel and row, with about the given number of columns.
 
     Args:

@@ -7,9 +7,8 @@ from pathlib import Path
 from typing import Protocol
 
 import numpy as np
-import numpy.typing as npt
 
-from depth_ros.arrays import ImageArray
+from depth_ros.arrays import DepthArray, ImageArray
 from depth_ros.errors import SettingError
 from depth_ros.evaluation.picture import HEIGHT
 from depth_ros.geometry.camera import Camera
@@ -64,10 +63,10 @@ class Preview:
         self,
         name: str,
         stamp_ns: int,
-        rgb: npt.NDArray[np.uint8],
-        depth_m: npt.NDArray[np.float32],
+        rgb: ImageArray,
+        depth_m: DepthArray,
         camera: Camera,
-        confidence: npt.NDArray[np.float32] | None = None,
+        confidence: DepthArray | None = None,
     ) -> None:
         """Add a frame.
 

@@ -7,8 +7,8 @@ from typing import Any
 
 import cv2
 import numpy as np
-import numpy.typing as npt
 
+from depth_ros.arrays import DepthArray, ImageArray
 from depth_ros.errors import BagError, SettingError, one_line
 from depth_ros.geometry.camera import Camera
 from depth_ros.viz import atomic
@@ -56,10 +56,10 @@ class RerunLog:
         self,
         name: str,
         stamp_ns: int,
-        rgb: npt.NDArray[np.uint8],
-        depth_m: npt.NDArray[np.float32],
+        rgb: ImageArray,
+        depth_m: DepthArray,
         camera: Camera,
-        confidence: npt.NDArray[np.float32] | None = None,
+        confidence: DepthArray | None = None,
     ) -> None:
         """Add a frame, see Preview.add."""
         rr, entity = self._rerun, "/" + name.strip("/")

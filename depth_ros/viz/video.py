@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from fractions import Fraction
 from importlib.util import find_spec
 from itertools import pairwise
@@ -139,21 +141,28 @@ def _check(path: Path) -> None:
         trial.unlink(missing_ok=True)
 
 
+@contextmanager
+def quiet_opencv() -> Iterator[None]:
+    """Open videos in the block without OpenCV's error output."""
+    os.environ.setdefault("OPENCV_FFMPEG_LOGLEVEL", "-8")  # quiet, in FFmpeg's numbers
+    log = cv2.utils.logging
+    level = log.setLogLevel(log.LOG_LEVEL_SILENT)
+    try:
+        yield
+    finally:
+        log.setLogLevel(level)
+
+
 def _open(path: Path, rate_hz: float, size: tuple[int, int]) -> Writer:
     """Open a video with the best available codec."""
     encoder = _h264_encoder()
     if encoder is not None:
         return _PyAv(path, encoder, rate_hz, size)
-    os.environ.setdefault("OPENCV_FFMPEG_LOGLEVEL", "-8")  # quiet, in FFmpeg's numbers
-    log = cv2.utils.logging
-    level = log.setLogLevel(log.LOG_LEVEL_SILENT)
-    try:
+    with quiet_opencv():
         for codec in _OPENCV_CODECS:
             writer = cv2.VideoWriter(str(path), cv2.VideoWriter.fourcc(*codec), rate_hz, size)
             if writer.isOpened():
                 return writer
-    finally:
-        log.setLogLevel(level)
     raise SettingError(
         f"{path} cannot be written: this OpenCV has neither H.264 nor VP9, expected PyAV "
         "(pip install av, the extra `video`), or a name in .gif or .png"

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import cv2
 import numpy as np
-import numpy.typing as npt
 
+from depth_ros.arrays import DepthArray, ImageArray
 from depth_ros.bag.calibrations import Calibrations
 from depth_ros.bag.decoder import Decoder
 from depth_ros.bag.losses import Losses
@@ -112,7 +112,7 @@ def find_topics(
 def _candidates(recording: Recording) -> tuple[list[str], list[str]]:
     """Return the topics of colour images and of depth images, one for each camera."""
     found = [name for name, topic in recording.topics.items() if topic.kind in IMAGES]
-    found = [name for name in found if recording.counts.get(name)]
+    found = [name for name in found if recording.counts[name]]
     depths = {name for name in found if holds_depth(recording, name)}
     # Not the node's own depth/color pictures, and not relative depth.
     colours = {name for name in found if not name.endswith("depth/color")} - depths
@@ -138,7 +138,7 @@ def _listed(topics: Iterable[str | None]) -> str:
 
 # --- frames -------------------------------------------------------------------------------------
 
-Frame = tuple[str, int, npt.NDArray[np.uint8], npt.NDArray[np.float32], Camera]
+Frame = tuple[str, int, ImageArray, DepthArray, Camera]
 
 
 def _frames(

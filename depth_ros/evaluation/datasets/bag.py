@@ -11,9 +11,7 @@ from functools import partial
 from pathlib import Path
 from typing import NamedTuple
 
-import numpy as np
-import numpy.typing as npt
-
+from depth_ros.arrays import DepthArray, ImageArray
 from depth_ros.bag.calibrations import Calibrations
 from depth_ros.bag.decoder import Decoder
 from depth_ros.bag.losses import Losses
@@ -145,8 +143,8 @@ def _sample(
     clip: str,
     start_ns: int,
 ) -> Sample:
-    rgb: npt.NDArray[np.uint8] = image.pixels()
-    truth_m: npt.NDArray[np.float32] = depth.pixels()
+    rgb: ImageArray = image.pixels()
+    truth_m: DepthArray = depth.pixels()
     stamp_ns, (height, width) = image.stamp_ns, rgb.shape[:2]
     if truth_m.shape != (height, width):
         raise MessageError(

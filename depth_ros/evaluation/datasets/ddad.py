@@ -11,8 +11,8 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
+from depth_ros.arrays import DepthArray, FloatArray
 from depth_ros.evaluation.datasets.files import (
     DatasetError,
     read_json,
@@ -23,6 +23,7 @@ from depth_ros.evaluation.datasets.files import (
 from depth_ros.evaluation.datasets.sample import Sample, Samples, each
 from depth_ros.geometry.camera import Camera
 from depth_ros.input_files import regular
+from depth_ros.messages.transforms import matrix_of_pose
 from depth_ros.pipeline import Frame
 
 LAYOUT = (
@@ -78,7 +79,7 @@ def _read(record: tuple[Path, Path, Path, Any, Any]) -> Sample:
     return Sample(Frame(rgb, camera), truth_m, f"{scene}/{image.stem}", scene, pose)
 
 
-def splat(points: npt.NDArray[np.float64], camera: Camera) -> npt.NDArray[np.float32]:
+def splat(points: FloatArray, camera: Camera) -> DepthArray:
     """Return the depth image (H, W) of points (N, 3): the nearest of each pixel, NaN for none."""
     pixels = np.floor(camera.project(points))
     inside = ((pixels >= 0) & (pixels < (camera.width, camera.height))).all(axis=1)
@@ -95,14 +96,7 @@ def _camera(calibration: Path, height: int, width: int) -> Camera:
     return Camera(width, height, k["fx"], k["fy"], k["cx"], k["cy"])
 
 
-def _transform(pose: Any) -> npt.NDArray[np.float64]:
+def _transform(pose: Any) -> FloatArray:
     """Return the 4x4 transform of DGP's pose: a unit quaternion and a translation [m]."""
-    w, x, y, z = (pose["rotation"][name] for name in ("qw", "qx", "qy", "qz"))
-    transform = np.eye(4)
-    transform[:3, :3] = [
-        [1 - 2 * (y * y + z * z), 2 * (x * y - z * w), 2 * (x * z + y * w)],
-        [2 * (x * y + z * w), 1 - 2 * (x * x + z * z), 2 * (y * z - x * w)],
-        [2 * (x * z - y * w), 2 * (y * z + x * w), 1 - 2 * (x * x + y * y)],
-    ]
-    transform[:3, 3] = [pose["translation"][axis] for axis in "xyz"]
-    return transform
+    q, t = pose["rotation"], pose["translation"]
+    return matrix_of_pose((q["qx"], q["qy"], q["qz"], q["qw"]), (t["x"], t["y"], t["z"]))

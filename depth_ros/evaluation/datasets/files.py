@@ -13,6 +13,7 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
+from depth_ros.arrays import DepthArray, FloatArray, ImageArray
 from depth_ros.errors import DepthError, one_line
 from depth_ros.input_files import regular
 
@@ -49,7 +50,7 @@ def _refuse(root: Path, layout: str, missing: list[str]) -> None:
         raise DatasetError(f"{root} lacks {', '.join(missing[:_NAMED])}{more}; expected {layout}")
 
 
-def read_rgb(path: Path) -> npt.NDArray[np.uint8]:
+def read_rgb(path: Path) -> ImageArray:
     """Return an image file as uint8 (H, W, 3) rgb.
 
     Raises:
@@ -84,7 +85,7 @@ def read_json(path: Path) -> Any:
         raise DatasetError(f"{path} cannot be read as JSON: {one_line(error)}") from error
 
 
-def read_numbers(path: Path) -> npt.NDArray[np.float64]:
+def read_numbers(path: Path) -> FloatArray:
     """Return the numbers of a text file, a row per line.
 
     Raises:
@@ -100,14 +101,14 @@ def read_numbers(path: Path) -> npt.NDArray[np.float64]:
         ) from error
 
 
-def metres(stored: npt.NDArray[np.uint16], per_metre: float) -> npt.NDArray[np.float32]:
+def metres(stored: npt.NDArray[np.uint16], per_metre: float) -> DepthArray:
     """Return integer depth in metres, in the same shape: NaN for 0."""
     depth_m = np.divide(stored, per_metre, dtype=np.float32)
     depth_m[stored == 0] = np.nan
     return depth_m
 
 
-def where(depth_m: npt.NDArray[np.floating], valid: npt.ArrayLike) -> npt.NDArray[np.float32]:
+def where(depth_m: npt.NDArray[np.floating], valid: npt.ArrayLike) -> DepthArray:
     """Return depth as float32, with NaN for pixels that are not valid or not positive."""
     keep = np.asarray(valid, bool) & (depth_m > 0)
     return np.where(keep, depth_m, np.nan).astype(np.float32)

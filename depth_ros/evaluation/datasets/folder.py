@@ -7,8 +7,8 @@ from functools import partial
 from pathlib import Path
 
 import numpy as np
-import numpy.typing as npt
 
+from depth_ros.arrays import FloatArray
 from depth_ros.bag.losses import Losses
 from depth_ros.errors import DepthError
 from depth_ros.evaluation.datasets.files import (
@@ -35,7 +35,7 @@ LAYOUT = (
 )
 _IMAGES = {".png", ".jpg", ".jpeg"}
 _POSE_ROWS, _PINHOLE = 12, 4
-_Item = tuple[Path, Path, npt.NDArray[np.float64] | None]
+_Item = tuple[Path, Path, FloatArray | None]
 
 
 def samples(root: Path) -> Samples:
@@ -112,7 +112,7 @@ def _intrinsics(root: Path) -> dict[str, object]:
     return dict(zip(("fx", "fy", "cx", "cy"), k.tolist(), strict=True))
 
 
-def _poses(root: Path, count: int) -> list[npt.NDArray[np.float64]] | list[None]:
+def _poses(root: Path, count: int) -> list[FloatArray] | list[None]:
     path = root / "poses.txt"
     if not path.exists():
         return [None] * count

@@ -7,9 +7,7 @@ from dataclasses import dataclass, field
 from itertools import islice
 from typing import NamedTuple, TypeVar
 
-import numpy as np
-import numpy.typing as npt
-
+from depth_ros.arrays import DepthArray, FloatArray
 from depth_ros.bag.losses import Losses
 from depth_ros.errors import DepthError, one_line
 from depth_ros.evaluation.datasets.files import DatasetError
@@ -33,10 +31,10 @@ class Sample(NamedTuple):
     """
 
     frame: Frame
-    truth_m: npt.NDArray[np.float32]
+    truth_m: DepthArray
     name: str
     clip: str | None = None
-    pose: npt.NDArray[np.float64] | None = None
+    pose: FloatArray | None = None
     reference: Reference | None = None
 
 

@@ -18,19 +18,16 @@ from depth_ros.errors import ModelError
 _LEAST = 1e-9
 
 
-def sigmoid(t: Tensor, start: float = -3.0, end: float = 3.0, tau: float = 1.0) -> Tensor:
+def sigmoid(t: Tensor) -> Tensor:
     """Return gamma at times t (...). Source: Jabri et al., RIN (arXiv 2212.11972)."""
-    low, high = (1 / (1 + math.exp(-x / tau)) for x in (start, end))
-    gamma = (high - torch.sigmoid((t * (end - start) + start) / tau)) / (high - low)
+    low, high = (1 / (1 + math.exp(-x)) for x in (-3, 3))
+    gamma = (high - torch.sigmoid(t * 6 - 3)) / (high - low)
     return gamma.clamp(_LEAST, 1.0)
 
 
-def cosine(t: Tensor, start: float = 0.0, end: float = 1.0, tau: float = 1.0) -> Tensor:
+def cosine(t: Tensor) -> Tensor:
     """Return gamma at times t (...). Source: Chen (arXiv 2301.10972)."""
-    first, last = (math.pow(math.cos(x * math.pi / 2), 2 * tau) for x in (start, end))
-    angle = (t * (end - start) + start) * math.pi / 2
-    now = torch.pow(torch.cos(angle).clamp(min=0), 2 * tau)
-    return ((now - last) / (first - last)).clamp(_LEAST, 1.0)
+    return torch.cos(t * math.pi / 2).clamp(min=0).square().clamp(_LEAST, 1.0)
 
 
 def linear(t: Tensor) -> Tensor:

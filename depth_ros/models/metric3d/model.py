@@ -48,4 +48,4 @@ class Metric3d(PublishedGraph):
 
     def network_f_px(self, camera: Camera) -> float:
         """Return a camera's focal length in pixels of the canvas."""
-        return math.sqrt(camera.fx * camera.fy) * Box.of(camera.height, camera.width).scale
+        return camera.f_px * Box.of(camera.height, camera.width).scale

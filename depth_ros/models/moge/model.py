@@ -135,12 +135,8 @@ def metric(
 
 def focal_of(cameras: Sequence[Camera], device: torch.device) -> Tensor:
     """Return cameras' focal lengths (B,) in half diagonals of their images."""
-    return _numbers(tuple(map(_half_diagonals, cameras)), device)
-
-
-def _half_diagonals(camera: Camera) -> float:
-    """Return a camera's focal length in half diagonals of its image."""
-    return math.sqrt(camera.fx * camera.fy) / (math.hypot(camera.width, camera.height) / 2)
+    focal = (each.f_px / (math.hypot(each.width, each.height) / 2) for each in cameras)
+    return _numbers(tuple(focal), device)
 
 
 def _enlarged(maps: Tensor, height: int, width: int) -> Tensor:

@@ -10,9 +10,8 @@ from itertools import pairwise
 import numpy as np
 
 from depth_ros.training.rooms.palette import Palette
-from depth_ros.training.rooms.piece import Piece, block
+from depth_ros.training.rooms.piece import Piece, block, four_legs
 from depth_ros.training.rooms.room import Box, Part
-from depth_ros.training.rooms.seats import _four_legs
 
 
 def shelf(rng: np.random.Generator, palette: Palette) -> Piece:
@@ -75,7 +74,7 @@ def cabinet(rng: np.random.Generator, palette: Palette) -> Piece:
     wood, front, metal = palette.furniture(), palette.furniture(), palette.metal()
     parts: list[Part] = [block((0, 0), (half, depth), (foot, height), wood)]
     if foot > 0.1:
-        parts += _four_legs((half - 0.02, depth - 0.02), 0.02, foot, metal, False)
+        parts += four_legs((half - 0.02, depth - 0.02), 0.02, foot, metal, False)
     elif foot > 0:
         parts.append(block((0, -0.02), (half - 0.02, depth - 0.04), (0, foot), wood))
     columns, rows = max(1, round(2 * half / 0.45)), 1 if tall else int(rng.integers(1, 4))
@@ -101,7 +100,7 @@ def rack(rng: np.random.Generator, palette: Palette) -> Piece:
     """Return a metal rack with boxes on it, as in a store."""
     half, depth, height = rng.uniform(0.4, 1.2), rng.uniform(0.18, 0.35), rng.uniform(1.3, 2.3)
     metal = palette.metal()
-    parts = _four_legs((half, depth), 0.018, height, metal, False)
+    parts = four_legs((half, depth), 0.018, height, metal, False)
     levels = np.linspace(0.1, height - 0.05, int(rng.integers(3, 6)))
     for level in levels:
         size = half - 0.002, depth - 0.002

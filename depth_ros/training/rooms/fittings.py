@@ -10,9 +10,8 @@ import math
 import numpy as np
 
 from depth_ros.training.rooms.palette import Palette
-from depth_ros.training.rooms.piece import Piece, block
+from depth_ros.training.rooms.piece import Piece, block, four_legs
 from depth_ros.training.rooms.room import Box, Cylinder, Part
-from depth_ros.training.rooms.seats import _four_legs
 
 
 def bed(rng: np.random.Generator, palette: Palette) -> Piece:
@@ -25,7 +24,7 @@ def bed(rng: np.random.Generator, palette: Palette) -> Piece:
         block((0, 0), (half - 0.02, long - 0.03), (base, base + 0.16), sheet),
         block((0, 0.3), (half, long - 0.32), (base + 0.02, base + rng.uniform(0.2, 0.26)), cover),
         block((0, -long - 0.02), (half, 0.02), (0, base + rng.uniform(0.3, 0.8)), wood),
-        *_four_legs((half - 0.02, long - 0.02), 0.03, base - 0.08, wood, False),
+        *four_legs((half - 0.02, long - 0.02), 0.03, base - 0.08, wood, False),
     ]
     pillow = palette.cloth()
     for x in (-half / 2, half / 2) if half > 0.65 else (0.0,):

@@ -39,7 +39,22 @@ def block(
     return Box(*center, z[0], 0.0, *half, z[1] - z[0], of)
 
 
-def thing(rng: np.random.Generator, palette: Palette, largest_m: float = 0.16) -> Part:
+def four_legs(
+    half: tuple[float, float], thick: float, height: float, of: Material, round_: bool
+) -> list[Part]:
+    """Return legs at the corners of a rectangle of half sizes, round or square."""
+    legs: list[Part] = []
+    for i in (-1, 1):
+        for j in (-1, 1):
+            x, y = i * (half[0] - thick), j * (half[1] - thick)
+            if round_:
+                legs.append(Cylinder(x, y, 0.0, thick, height, of))
+            else:
+                legs.append(block((x, y), (thick, thick), (0.0, height), of))
+    return legs
+
+
+def thing(rng: np.random.Generator, palette: Palette, largest_m: float) -> Part:
     """Return a small object: a box, book, cup or bottle."""
     kind = rng.choice(4, p=(0.35, 0.2, 0.25, 0.2))
     yaw = rng.uniform(0, math.pi)

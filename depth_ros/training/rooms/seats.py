@@ -9,24 +9,9 @@ import math
 
 import numpy as np
 
-from depth_ros.training.rooms.materials import Material
 from depth_ros.training.rooms.palette import Palette
-from depth_ros.training.rooms.piece import Piece, block
+from depth_ros.training.rooms.piece import Piece, block, four_legs
 from depth_ros.training.rooms.room import Box, Cylinder, Part, placed
-
-
-def _four_legs(
-    half: tuple[float, float], thick: float, height: float, of: Material, round_: bool
-) -> list[Part]:
-    legs: list[Part] = []
-    for i in (-1, 1):
-        for j in (-1, 1):
-            x, y = i * (half[0] - thick), j * (half[1] - thick)
-            if round_:
-                legs.append(Cylinder(x, y, 0.0, thick, height, of))
-            else:
-                legs.append(block((x, y), (thick, thick), (0.0, height), of))
-    return legs
 
 
 def table(
@@ -41,7 +26,7 @@ def table(
     wood, legs = palette.furniture(), palette.furniture() if rng.random() < 0.5 else palette.metal()
     parts: list[Part] = [block((0, 0), half, (top_m - thick, top_m), wood)]
     if rng.random() < 0.75:
-        parts += _four_legs(half, rng.uniform(0.012, 0.04), top_m - thick, legs, rng.random() < 0.2)
+        parts += four_legs(half, rng.uniform(0.012, 0.04), top_m - thick, legs, rng.random() < 0.2)
         if rng.random() < 0.5:
             frame = half[0] - 0.03, half[1] - 0.03
             parts.append(block((0, 0), frame, (top_m - thick - 0.08, top_m - thick), legs))
@@ -64,7 +49,7 @@ def chair(rng: np.random.Generator, palette: Palette) -> Piece:
     seat = palette.cloth() if rng.random() < 0.4 else wood
     thick = rng.uniform(0.012, 0.022)
     parts: list[Part] = [block((0, 0), (half, half), (seat_m - 0.04, seat_m), seat)]
-    parts += _four_legs((half - 0.005, half - 0.005), thick, seat_m - 0.04, wood, False)
+    parts += four_legs((half - 0.005, half - 0.005), thick, seat_m - 0.04, wood, False)
     back_m = seat_m + rng.uniform(0.35, 0.55)
     y = -half + 0.015
     if rng.random() < 0.5:
@@ -82,7 +67,7 @@ def stool(rng: np.random.Generator, palette: Palette) -> Piece:
     radius, height = rng.uniform(0.15, 0.2), rng.uniform(0.4, 0.75)
     of = palette.furniture()
     parts: list[Part] = [Cylinder(0, 0, height - 0.04, radius, 0.04, of)]
-    parts += _four_legs((radius * 0.75, radius * 0.75), 0.014, height - 0.04, of, True)
+    parts += four_legs((radius * 0.75, radius * 0.75), 0.014, height - 0.04, of, True)
     return Piece(parts, radius, radius)
 
 
@@ -167,7 +152,7 @@ def sofa(rng: np.random.Generator, palette: Palette) -> Piece:
     parts: list[Part] = [
         block((0, 0), (half - 0.002, depth - 0.01), (foot, seat - 0.12), cloth),
         block((0, -depth + 0.11), (half - 0.16, 0.11), (foot, back), cloth),
-        *_four_legs((half - 0.03, depth - 0.03), 0.025, foot, palette.furniture(), False),
+        *four_legs((half - 0.03, depth - 0.03), 0.025, foot, palette.furniture(), False),
     ]
     for x in (-half + 0.08, half - 0.08):
         parts.append(block((x, 0), (0.08, depth), (foot, arm), cloth))

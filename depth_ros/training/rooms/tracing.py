@@ -94,18 +94,11 @@ def trace(shapes: Shapes, visible: Tensor, origins: Tensor, directions: Tensor) 
     frame = torch.arange(batch, device=flat.device).repeat_interleave(tiles)
     origin = origins[frame, :, None]
     t, shape = _shell_distance(shapes.size_m[frame], origin, flat)
-    boxes = shapes.boxes.shape[1]
-    flags = visible.flatten(0, 1)
-    for spans, table, first, mask in (
-        (box_span, shapes.boxes, 0, flags[:, :boxes]),
-        (cylinder_span, shapes.cylinders, boxes, flags[:, boxes:]),
-    ):
-        for tile, index in _rounds(mask):
-            enter, leave = spans(table[frame[tile], index], origin[tile], flat[tile])
-            before = t[tile]
-            closer = (enter < leave) & (enter > 0) & (enter < before)
-            t[tile] = torch.where(closer, enter, before)
-            shape[tile] = torch.where(closer, SHELL + first + index[:, None], shape[tile])
+    for tile, index, enter, leave in _spans(shapes, visible.flatten(0, 1), frame, origin, flat):
+        before = t[tile]
+        closer = (enter < leave) & (enter > 0) & (enter < before)
+        t[tile] = torch.where(closer, enter, before)
+        shape[tile] = torch.where(closer, SHELL + index[:, None], shape[tile])
 
     def whole(tensor: Tensor) -> Tensor:
         return tensor.reshape(batch, tiles, *tensor.shape[1:])
@@ -169,15 +162,8 @@ def blocked(shapes: Shapes, mask: Tensor, origins: Tensor, directions: Tensor) -
     frame = torch.arange(batch, device=directions.device).repeat_interleave(tiles)
     origin, ahead = origins.flatten(0, 1), directions.flatten(0, 1)
     dark = torch.zeros_like(ahead[:, 0], dtype=torch.bool)
-    boxes = shapes.boxes.shape[1]
-    flags = mask.flatten(0, 1)
-    for spans, table, part in (
-        (box_span, shapes.boxes, flags[:, :boxes]),
-        (cylinder_span, shapes.cylinders, flags[:, boxes:]),
-    ):
-        for tile, index in _rounds(part):
-            enter, leave = spans(table[frame[tile], index], origin[tile], ahead[tile])
-            dark[tile] |= (enter < leave) & (leave > 0) & (enter < 1)
+    for tile, _, enter, leave in _spans(shapes, mask.flatten(0, 1), frame, origin, ahead):
+        dark[tile] |= (enter < leave) & (leave > 0) & (enter < 1)
     return dark.reshape(batch, tiles, -1)
 
 
@@ -243,6 +229,27 @@ def _slab(origin: Tensor, direction: Tensor, half: Tensor) -> tuple[Tensor, Tens
 
 def _away_from_zero(x: Tensor) -> Tensor:
     return x + torch.copysign(torch.full_like(x[:1, :1], _TINY), x)
+
+
+def _spans(
+    shapes: Shapes, mask: Tensor, frame: Tensor, origin: Tensor, direction: Tensor
+) -> Iterator[tuple[Tensor, Tensor, Tensor, Tensor]]:
+    """Yield tiles, shapes, and where the tiles' rays enter and leave them, see _rounds().
+
+    Args:
+        shapes: of B rooms.
+        mask: bool (T, N + M), which shapes each tile's rays may hit.
+        frame: (T,) each tile's room.
+        origin, direction: (T, 3, Q) or (T, 3, 1) of its rays.
+    """
+    boxes = shapes.boxes.shape[1]
+    for span, table, first, part in (
+        (box_span, shapes.boxes, 0, mask[:, :boxes]),
+        (cylinder_span, shapes.cylinders, boxes, mask[:, boxes:]),
+    ):
+        for tile, index in _rounds(part):
+            ends = span(table[frame[tile], index], origin[tile], direction[tile])
+            yield tile, first + index, *ends
 
 
 def _rounds(mask: Tensor) -> Iterator[tuple[Tensor, Tensor]]:

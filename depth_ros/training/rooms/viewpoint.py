@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from operator import itemgetter
 from typing import NamedTuple
 
 import numpy as np
@@ -63,23 +64,20 @@ def random_viewpoint(rng: np.random.Generator, room: Room, robot: Robot, camera:
     """
     height_m = float(rng.uniform(*robot.camera_height_m))
     wanted = rng.uniform(1, _MOST_OBJECTS), rng.uniform(_MIDDLE_M, _FARTHEST_M)
-    best, most = None, -math.inf
+    tries: list[tuple[float, Pose]] = []
     for _ in range(_ROUNDS):
         poses = _candidates(rng, room, robot, height_m)
         spare_m = np.array([_spare_m(room, pose) for pose in poses])
         free = [pose for pose, there_m in zip(poses, spare_m, strict=True) if there_m > 0]
         if not free:
-            score, pose = float(spare_m.max()) - 100, poses[int(spare_m.argmax())]
+            tries.append((float(spare_m.max()) - 100, poses[int(spare_m.argmax())]))
         else:
             view = _view(room, free, camera)
             scores = view.scores(*wanted)
-            score, pose = float(scores.max()), free[int(scores.argmax())]
-        if score > most:
-            best, most = pose, score
-        if most >= 2:
+            tries.append((float(scores.max()), free[int(scores.argmax())]))
+        if tries[-1][0] >= 2:
             break
-    assert best is not None
-    return best
+    return max(tries, key=itemgetter(0))[1]
 
 
 def _candidates(rng: np.random.Generator, room: Room, robot: Robot, height_m: float) -> list[Pose]:
