@@ -26,8 +26,6 @@ from depth_ros.training.views import Views, whole_views
 IMAGENET = "imagenet"
 """Name of initial weights: an encoder trained to classify photographs, the rest random."""
 RATES = {"encoder.": 0.5}
-# Recordings are mostly of cameras 60 degrees wide; from 0.65 on, views are up to 87 degrees wide.
-_VIEWS = Views(wide=0.65)
 _VALIDATION_BATCH = 16
 
 
@@ -57,13 +55,14 @@ def train(
     before = {name: value.clone() for name, value in network.state_dict().items()}
     sizes = network.config
     objective = LogDepth(preprocessing_of(sizes), sizes.training_f_px)
-    frames = Mixture(_on(device, sources), shapes(sizes), config.batch, config.seed, _VIEWS)
+    views = Views()
+    frames = Mixture(_on(device, sources), shapes(sizes), config.batch, config.seed, views)
     batches = _whole(held_out, sizes, device)
 
     def error(network: ZoeDepthLite) -> float:
         return validate(network, objective, batches).abs_rel
 
-    recipe = {"objective": asdict(objective), "views": asdict(_VIEWS), "keep": keep}
+    recipe = {"objective": asdict(objective), "views": asdict(views), "keep": keep}
     facts = {**recipe, "freeze_norms": network.freeze_norms, **facts}
     config = replace(config, rates=RATES)
     judge = error if batches else None

@@ -22,15 +22,12 @@ class Views:
 
     Attributes:
         zoom: maximum ratio of focal lengths of a view and the whole frame.
-        wide: minimum ratio. Below 1 a view shows more than the frame does: the rest is the frame's
-            mirror image, without depth, and has no rays of its own.
         whole: share of the views that are (nearly) whole frames.
         roll_deg: maximum roll.
         squeeze: maximum relative difference of the focal lengths across and down.
     """
 
     zoom: float = 1.8
-    wide: float = 1.0
     whole: float = 0.3
     roll_deg: float = 5.0
     squeeze: float = 0.04
@@ -70,8 +67,7 @@ def _draw(
     count = len(frames)
     lots = torch.rand(8, count, generator=generator)
     whole = lots[0] < views.whole
-    any_zoom = views.wide * (views.zoom / views.wide) ** lots[1]
-    zoom = torch.where(whole, views.zoom ** (0.06 * lots[1]), any_zoom)
+    zoom = views.zoom ** torch.where(whole, 0.06 * lots[1], lots[1])
     across = max(width / columns, height / rows) * zoom
     squeeze = 1 + views.squeeze * (2 * lots[2] - 1)
     scale = torch.stack([across, across * squeeze], dim=1)

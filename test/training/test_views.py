@@ -58,17 +58,6 @@ def test_focal_lengths_spread_over_the_given_range() -> None:
     assert float(f_px.max() / f_px.min()) > 1.4
 
 
-def test_a_wide_view_has_the_frame_in_its_middle_and_no_depth_around_it() -> None:
-    batch = some(Views(zoom=0.65001, wide=0.65, whole=0.0, roll_deg=0.0, squeeze=0.0))
-    smallest = 150.0 * WIDTH / 200
-    assert batch.f_px.numpy() == pytest.approx(0.65 * smallest, rel=0.01)
-    known = (batch.depth_m > 0).float()
-    assert float(known.mean()) == pytest.approx(0.65**2, abs=0.03)
-    border = round(0.16 * WIDTH)
-    assert float(known[:, :, :border].sum() + known[:, :, -border:].sum()) == 0
-    assert float(batch.rgb[:, :, :border].float().std()) > 10, "the rest is not empty"
-
-
 def test_a_whole_view_is_the_frame_shrunk() -> None:
     frames = store(count=2)
     batch = whole_views(frames, HEIGHT, WIDTH)
