@@ -18,7 +18,7 @@ ON_GROUND = "base_footprint"
 
 _USUAL = (ON_GROUND, "base_link")  # in priority order
 
-LookUp: TypeAlias = "Callable[[str], FloatArray]"
+LookUp: TypeAlias = Callable[[str], FloatArray]
 """Returns the 4x4 transform of the camera's optical frame to a frame, or raises ScaleError."""
 
 

@@ -119,8 +119,12 @@ class BagReferences:
 
     @staticmethod
     def _look_up(transforms: Transforms, frame: Frame, time_ns: int) -> LookUp:
-        stamp_ns, look_up = frame.stamp_ns, transforms.look_up
-        return partial(look_up, source=frame.frame_id, stamp_ns=stamp_ns, time_ns=time_ns)
+        return partial(
+            transforms.look_up,
+            source=frame.frame_id,
+            stamp_ns=frame.stamp_ns,
+            time_ns=time_ns,
+        )
 
     def _points_of(self, frame: Frame, time_ns: int) -> Anchors:
         assert self._anchors is not None

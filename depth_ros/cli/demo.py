@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import argparse
-import sys
 from pathlib import Path
 
 from depth_ros.cli import arguments, exit_codes
+from depth_ros.cli.warning import warn
 from depth_ros.errors import SettingError
 
 HELP = "render a drive and run the node on it, over DDS"
@@ -80,5 +80,5 @@ def _drive(options: argparse.Namespace) -> int:
 
 def _judged(passed: bool) -> int:
     if not passed:
-        print("depth_ros: the demonstration did not meet its criteria", file=sys.stderr)
+        warn("the demonstration did not meet its criteria")
     return exit_codes.DONE if passed else exit_codes.FAILED

@@ -35,6 +35,9 @@ class Alignment(str, Enum):
     CLIP = "clip"
 
 
+_SCALES = (Alignment.NONE, Alignment.MEDIAN, Alignment.RATIO)
+
+
 def align(values: DepthArray, kind: str, truth_m: DepthArray, how: Alignment) -> DepthArray:
     """Return predictions as depth in metres.
 
@@ -62,7 +65,7 @@ def align(values: DepthArray, kind: str, truth_m: DepthArray, how: Alignment) ->
     """
     if how in _SCALES:
         check(kind, how)
-        return (values * _SCALES[how](values, truth_m)).astype(np.float32)
+        return (values * _scale(values, truth_m, how)).astype(np.float32)
     if kind == _DEPTH:
         return _fitted(values, truth_m, _LEAST_M)
     inverse = _inverse(values) if kind == METRIC else values
@@ -87,25 +90,16 @@ def _inverse(depth_m: DepthArray) -> DepthArray:
     return np.divide(1, depth_m, out=np.full_like(depth_m, np.nan), where=depth_m > 0)
 
 
-def _no_scale(values: DepthArray, truth_m: DepthArray) -> float:
-    return 1.0
-
-
-def _ratio_of_medians(values: DepthArray, truth_m: DepthArray) -> float:
+def _scale(values: DepthArray, truth_m: DepthArray, how: Alignment) -> float:
+    """Return the factor of an alignment by scale; NaN if no pixel has both."""
+    if how is Alignment.NONE:
+        return 1.0
     both = known(values) & known(truth_m)
-    return float(np.median(truth_m[both]) / np.median(values[both])) if both.any() else math.nan
-
-
-def _median_of_ratios(values: DepthArray, truth_m: DepthArray) -> float:
-    both = known(values) & known(truth_m)
-    return float(np.median(truth_m[both] / values[both])) if both.any() else math.nan
-
-
-_SCALES = {
-    Alignment.NONE: _no_scale,
-    Alignment.MEDIAN: _ratio_of_medians,
-    Alignment.RATIO: _median_of_ratios,
-}
+    if not both.any():
+        return math.nan
+    if how is Alignment.RATIO:
+        return float(np.median(truth_m[both] / values[both]))
+    return float(np.median(truth_m[both]) / np.median(values[both]))
 
 
 def _fitted(x: DepthArray, y: DepthArray, least: float) -> DepthArray:

@@ -71,8 +71,8 @@ class CaptureCheck(TorchFunctionMode):
         local = [each for each in given if self._is_local(each)]
         if local and (name in _WAITS or _by_mask(name, args)):
             raise NotCapturableError(f"{name} of a tensor on {self._device_type} waits for it")
-        plain = not all(isinstance(each, Tensor) for each in args)
-        if local and not self._is_host and name == "where" and plain:
+        copies = name == "where" and not all(isinstance(each, Tensor) for each in args)
+        if local and not self._is_host and copies:
             raise NotCapturableError(f"where copies a number to {self._device_type}")
         foreign = [each for each in given if not self._is_local(each) and each.ndim]
         if local and foreign:
